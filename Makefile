@@ -1,0 +1,58 @@
+# `make run` and `make test` are all a newcomer needs; both install what they need into .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+MANAGE := $(BIN)/python manage.py
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check lint types layers migrate bench attack lock clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## make .venv and install what the lock file names
+
+$(STAMP): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vibe needs Python 3.11 or newer. Try: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+run: install ## start everything: database, sample, worker, http://127.0.0.1:8000/
+	@$(MANAGE) run
+
+migrate: install ## apply the migrations
+	$(MANAGE) migrate
+
+test: install ## run the test suite
+	$(BIN)/python -m pytest -n $(JOBS)
+
+check: install lint types layers ## everything CI checks
+	$(MANAGE) makemigrations --check --dry-run
+	DEBUG=off ALLOWED_HOSTS=vibe.example SECRET_KEY=$$(openssl rand -hex 32) ENCRYPTION_KEY=$$(openssl rand -hex 32) \
+		AUDIT_SIGNING_KEY=$$(openssl rand -hex 32) $(MANAGE) check --deploy --fail-level WARNING
+	$(MAKE) test
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy .
+
+layers: install
+	$(BIN)/lint-imports
+
+bench: install ## the measurements; each prints JSON with its ratios
+	$(BIN)/python -m benchmarks
+
+lock: ## resolve pyproject.toml anew into requirements.lock
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		pyproject.toml --group dev -o requirements.lock
+
+clean: ## remove what was installed and made (not the state folder)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,217 @@
+"""People and staff, the keys of people, their preferences, and who was let in to see them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.db import models
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Lower, Now
+from django.db.models.lookups import Exact, LessThanOrEqual
+
+from vibe.crypto.fields import WrappedField
+from vibe.db.constraints import CompositeReference, Privileges, RowSecurity
+from vibe.db.contexts import as_staff
+from vibe.db.owned import UserOwned, uuid7
+from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
+
+PREFERENCES_BYTES = 65_536
+PROFILE = ("id", "firebase_uid", "email", "email_verified", "is_active", "is_staff", "created_at", "updated_at")
+STANDING = (*PROFILE, "is_superuser", "last_login")
+SIGNING_IN = "firebase_uid = nullif(current_setting('vibe.firebase_uid', true), '')"
+
+
+class UserManager(BaseUserManager["User"]):
+    """Accounts. What it makes are members of staff; people come in by `accounts.services`."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """A member of staff who signs in with email and password."""
+        user = self.model(email=self.normalize_email(email), is_staff=True, **fields)
+        user.set_password(password)
+        with as_staff():
+            user.save(force_insert=True)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """A member of staff with every permission in the admin."""
+        return self.create_user(email, password, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        """A member of staff by email, ignoring case."""
+        with as_staff():
+            return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person, known by their Firebase UID, or a member of staff, who has none."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    firebase_uid = models.CharField("Firebase UID", max_length=128, null=True, blank=True, unique=True)
+    email = models.EmailField(null=True, blank=True)
+    email_verified = models.BooleanField(default=False)
+    name = WrappedField(null=True, editable=False)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        db_table = "users"
+        indexes: ClassVar = [models.Index(fields=["-created_at"], name="users_newest")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(Lower("email"), name="users_email_unique"),
+            models.CheckConstraint(
+                condition=Q(is_staff=True, firebase_uid=None) | Q(is_staff=False, firebase_uid__isnull=False),
+                name="users_person_or_staff",
+            ),
+            models.CheckConstraint(condition=Q(is_staff=True) | Q(is_superuser=False), name="users_only_staff_rule"),
+            RowSecurity(
+                name="users_walls",
+                owner="id",
+                others=[(SUPPORT, "true"), (SYSTEM, "true"), (STAFF, "is_staff"), (SIGN_IN, SIGNING_IN)],
+            ),
+            Privileges(
+                name="users_for_user",
+                role=USER,
+                verbs={"SELECT": (*PROFILE, "name"), "UPDATE": ("email", "email_verified", "name", "updated_at")},
+            ),
+            Privileges(
+                name="users_for_sign_in", role=SIGN_IN, verbs={"SELECT": PROFILE, "INSERT": None, "UPDATE": ("last_login",)}
+            ),
+            Privileges(
+                name="users_for_support",
+                role=SUPPORT,
+                verbs={"SELECT": STANDING, "UPDATE": ("is_active", "last_login", "updated_at")},
+            ),
+            Privileges(
+                name="users_for_staff", role=STAFF, verbs={"SELECT": None, "INSERT": None, "UPDATE": None, "DELETE": None}
+            ),
+            Privileges(name="users_for_system", role=SYSTEM, verbs={"SELECT": (*STANDING, "name"), "UPDATE": ("name",)}),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class UserKey(UserOwned):
+    """One generation of a person's data key, wrapped by a master key. Destroyed, it leaves nothing to open."""
+
+    generation = models.PositiveSmallIntegerField(default=1)
+    wrapped = WrappedField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    destroyed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "user_keys"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "generation"], name="user_keys_generation"),
+            models.CheckConstraint(
+                condition=Q(wrapped__isnull=False, destroyed_at=None) | Q(wrapped__isnull=True, destroyed_at__isnull=False),
+                name="user_keys_kept_or_destroyed",
+            ),
+            CompositeReference(name="user_keys_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
+            RowSecurity(name="user_keys_walls"),
+            Privileges(name="user_keys_for_user", role=USER, verbs={"SELECT": None, "INSERT": None}),
+            Privileges(
+                name="user_keys_for_support",
+                role=SUPPORT,
+                verbs={"SELECT": ("id", "user_id", "generation", "created_at", "destroyed_at")},
+            ),
+            Privileges(
+                name="user_keys_for_system", role=SYSTEM, verbs={"SELECT": None, "UPDATE": ("wrapped", "destroyed_at")}
+            ),
+        ]
+
+
+class UserPreferences(UserOwned):
+    """What a person has set, free in shape and bounded in size."""
+
+    data = models.JSONField(default=dict)
+    revision = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "user_preferences"
+        verbose_name_plural = "user preferences"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user"], name="user_preferences_one_each"),
+            models.CheckConstraint(
+                condition=Exact(Func(F("data"), function="jsonb_typeof", output_field=models.TextField()), Value("object")),
+                name="user_preferences_object",
+            ),
+            models.CheckConstraint(
+                condition=LessThanOrEqual(
+                    Func(F("data"), template="octet_length(%(expressions)s::text)", output_field=models.IntegerField()),
+                    Value(PREFERENCES_BYTES),
+                ),
+                name="user_preferences_size",
+            ),
+            CompositeReference(name="user_preferences_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
+            RowSecurity(name="user_preferences_walls"),
+            Privileges(
+                name="user_preferences_for_user",
+                role=USER,
+                verbs={"SELECT": None, "INSERT": None, "UPDATE": ("data", "revision", "updated_at"), "DELETE": None},
+            ),
+            Privileges(
+                name="user_preferences_for_support",
+                role=SUPPORT,
+                verbs={"SELECT": ("id", "user_id", "revision", "created_at", "updated_at")},
+            ),
+            Privileges(name="user_preferences_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id")}),
+        ]
+
+
+class AccessGrant(UserOwned):
+    """Leave for one member of staff to read one person's content: asked for, decided by another, ended by time or hand."""
+
+    requested_by = models.UUIDField()
+    reason = models.TextField()
+    ticket = models.CharField(max_length=200)
+    requested_at = models.DateTimeField(db_default=Now())
+    duration = models.DurationField()
+    decided_by = models.UUIDField(null=True)
+    decided_at = models.DateTimeField(null=True)
+    approved = models.BooleanField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.UUIDField(null=True)
+
+    class Meta:
+        db_table = "access_grants"
+        indexes: ClassVar = [
+            models.Index(fields=["user", "-requested_at"], name="access_grants_of_person"),
+            models.Index(fields=["requested_by", "-requested_at"], name="access_grants_of_staff"),
+            models.Index(fields=["expires_at"], name="access_grants_open", condition=Q(approved=True, ended_at=None)),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(decided_at=None, approved=None, decided_by=None)
+                | Q(decided_at__isnull=False, approved__isnull=False, decided_by__isnull=False),
+                name="access_grants_decided_whole",
+            ),
+            models.CheckConstraint(
+                condition=Q(approved=True, expires_at__isnull=False) | ~Q(approved=True) | Q(approved=None),
+                name="access_grants_expire",
+            ),
+            CompositeReference(name="access_grants_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
+            RowSecurity(name="access_grants_walls"),
+            Privileges(name="access_grants_for_user", role=USER, verbs={"SELECT": None}),
+            Privileges(
+                name="access_grants_for_support",
+                role=SUPPORT,
+                verbs={
+                    "SELECT": None,
+                    "INSERT": None,
+                    "UPDATE": ("decided_by", "decided_at", "approved", "expires_at", "ended_at", "ended_by"),
+                },
+            ),
+            Privileges(name="access_grants_for_system", role=SYSTEM, verbs={"SELECT": None, "UPDATE": ("ended_at", "ended_by")}),
+        ]

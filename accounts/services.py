@@ -1,0 +1,156 @@
+"""What happens to accounts and keys. Each verb is one transaction: check, change, record."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Model, Q, QuerySet
+
+from accounts.models import User, UserKey
+from audit.actors import Actor
+from audit.services import record
+from vibe.crypto.address import Address
+from vibe.crypto.derive import KEY_BYTES
+from vibe.crypto.fields import address_of
+from vibe.crypto.master import MasterRing
+from vibe.crypto.vault import Vault
+from vibe.db.contexts import as_sign_in, as_system, as_user, require_user
+from vibe.db.owned import uuid7
+from vibe.errors import InputError, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known of a person who comes in: from a verified token, or from an import."""
+
+    firebase_uid: str
+    email: str | None = None
+    name: str | None = None
+    email_verified: bool = False
+
+
+def ring() -> MasterRing:
+    """The configured master keys."""
+    master_ring: MasterRing = settings.MASTER_RING
+    return master_ring
+
+
+def ensure_person(*, profile: Profile, actor: Actor) -> UUID:
+    """The id of the person of a Firebase UID; the first time, person and data key are made together.
+
+    Two first requests at once make one person. Raises InputError when the email belongs to somebody else.
+    """
+    with as_sign_in(profile.firebase_uid):
+        found = User.objects.filter(firebase_uid=profile.firebase_uid).values_list("pk", flat=True).first()
+        if found:
+            return found
+        made = uuid7()
+        if not insert_person(made, profile):
+            return User.objects.values_list("pk", flat=True).get(firebase_uid=profile.firebase_uid)
+        with as_user(made):
+            make_data_key(made, generation=1)
+            record(actor=actor, action="person.create", subject=made, resource=f"users/{made}")
+        return made
+
+
+def insert_person(user_id: UUID, profile: Profile) -> bool:
+    """Insert unless the UID is there by now, waiting for whoever is just inserting it. Whether it was inserted."""
+    name = None
+    if profile.name:
+        name = ring().wrap(profile.name.encode(), Address("users", "name", user_id, user_id)).ciphertext
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO users (id, firebase_uid, email, email_verified, name, password, is_active, is_staff, "
+                "is_superuser, updated_at) VALUES (%s, %s, %s, %s, %s, '!', true, false, false, now()) "
+                "ON CONFLICT (firebase_uid) DO NOTHING",
+                [user_id, profile.firebase_uid, profile.email, profile.email_verified, name],
+            )
+            return bool(cursor.rowcount)
+    except IntegrityError:
+        raise InputError("The email address belongs to another account. Leave it out, or correct it.") from None
+
+
+def make_data_key(user_id: UUID, *, generation: int) -> None:
+    """A new data key, 32 random bytes, wrapped for its own row."""
+    row = UserKey(user_id=user_id, generation=generation)
+    row.wrapped = ring().wrap(os.urandom(KEY_BYTES), key_address(row))
+    row.save(force_insert=True)
+
+
+def key_address(row: UserKey) -> Address:
+    """Where a wrapped data key belongs. The generation takes the place of a revision."""
+    return Address("user_keys", "wrapped", row.user_id, row.pk, row.generation)
+
+
+def open_vault() -> Vault:
+    """The keys of the person whose scope this is. Raises DataKeyMissing when they were destroyed or never made."""
+    user_id = require_user()
+    rows = UserKey.objects.of(user_id).filter(destroyed_at=None)
+    return Vault(user_id, {row.generation: ring().unwrap(row.wrapped, key_address(row)) for row in rows})
+
+
+def open_name(user: User) -> str:
+    """A person's name. The caller's scope must let it be read."""
+    return ring().unwrap(user.name, address_of(user, "name")).decode() if user.name else ""
+
+
+def find_person(who: str) -> UUID:
+    """The id of a person by Firebase UID, email or id. Raises NotFound."""
+    names = Q(firebase_uid=who) | Q(email__iexact=who)
+    if is_uuid(who):
+        names |= Q(pk=who)
+    with as_system():
+        found = User.objects.filter(names, is_staff=False).values_list("pk", flat=True).first()
+    if not found:
+        raise NotFound("There is no such person. Give a Firebase UID, an email address or an id.")
+    return found
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text reads as a UUID."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def keys_to_rewrap() -> int:
+    """How many wrapped values are not under the current master key yet."""
+    with as_system():
+        return stale(UserKey, "wrapped").count() + stale(User, "name").count()
+
+
+def rewrap_batch(*, actor: Actor, size: int = 500) -> int:
+    """Bring up to `size` wrapped values under the current master key. How many were; 0 when all are.
+
+    Rows that somebody else is changing are left for the next batch, so this runs beside everything.
+    """
+    with as_system():
+        keys = list(stale(UserKey, "wrapped")[:size].select_for_update(skip_locked=True))
+        for row in keys:
+            row.wrapped = ring().wrap(ring().unwrap(row.wrapped, key_address(row)), key_address(row))
+            row.save(update_fields=["wrapped"])
+        people = list(stale(User, "name").only("pk", "name")[: size - len(keys)].select_for_update(skip_locked=True))
+        for person in people:
+            address = address_of(person, "name")
+            User.objects.filter(pk=person.pk).update(name=ring().wrap(ring().unwrap(person.name, address), address))
+        if keys or people:
+            record(
+                actor=actor, action="keys.rotate", resource="user_keys", details={"keys": len(keys), "names": len(people)}
+            )
+        return len(keys) + len(people)
+
+
+def stale(model: type[Model], column: str) -> QuerySet[Any]:
+    """Rows whose wrapped column names another master key than the current one in its header."""
+    current = ring().current.id
+    return model._default_manager.extra(
+        where=[f"{column} IS NOT NULL AND substring({column} from 2 for 8) <> %s"], params=[current]
+    ).order_by("pk")

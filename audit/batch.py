@@ -1,0 +1,52 @@
+"""The rows under one checkpoint, proved against its root."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+from uuid import UUID
+
+from audit.checkpoint import Checkpoint
+from audit.errors import BatchBroken, Fault, RowNotEncodable
+from audit.merkle import Frontier
+from audit.row_digest import ROW_FORMAT, AuditRow, row_leaf
+
+
+class SealedRow(NamedTuple):
+    """What the database holds for one position: the seal, and the row it points to if that is still there."""
+
+    position: int
+    row_id: UUID
+    leaf: bytes  # 32 bytes, as stored when the row was sealed
+    row: AuditRow | None
+
+
+def verify_batch(checkpoint: Checkpoint, sealed: Iterable[SealedRow]) -> None:
+    """Prove the rows of one batch, given in the order of position. Raises BatchBroken at the first that fails.
+
+    The checkpoint must have been proved before. The root is made from the rows, never from stored leaf hashes: these
+    only tell which row was changed. If someone changed both alike, the root fails and the fault is the whole batch's.
+    Raises RowNotEncodable for a batch sealed in a row format of a later version of the program.
+    """
+    if checkpoint.row_format != ROW_FORMAT:
+        raise RowNotEncodable(f"Checkpoint {checkpoint.number} covers rows of an unknown format: update the program.")
+    frontier = Frontier()
+    for entry in sealed:
+        expected = checkpoint.first + frontier.size
+        if entry.position != expected or expected > checkpoint.last:
+            raise BatchBroken(checkpoint.number, Fault.SEAL_MISSING, position=min(expected, entry.position))
+        frontier.add(_proved_leaf(checkpoint.number, entry))
+    if frontier.size != checkpoint.count:
+        raise BatchBroken(checkpoint.number, Fault.SEAL_MISSING, position=checkpoint.first + frontier.size)
+    if frontier.root() != checkpoint.root:
+        raise BatchBroken(checkpoint.number, Fault.ROOT, position=checkpoint.first)
+
+
+def _proved_leaf(number: int, entry: SealedRow) -> bytes:
+    if entry.row is None:
+        raise BatchBroken(number, Fault.ROW_MISSING, position=entry.position, row_id=entry.row_id)
+    try:
+        leaf = row_leaf(entry.row)
+    except RowNotEncodable:
+        leaf = b""
+    if leaf != entry.leaf or entry.row.id != entry.row_id:
+        raise BatchBroken(number, Fault.ROW_ALTERED, position=entry.position, row_id=entry.row_id)
+    return leaf

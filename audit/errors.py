@@ -1,0 +1,92 @@
+"""What can go wrong in the audit trail, apart from the database.
+
+VibeError
+├── ConfigurationError
+│   ├── NetworkListInvalid    (also ValueError)  a setting with networks does not read
+│   └── SigningKeyInvalid     (also ValueError)  a setting with a key does not read
+└── AuditError
+    ├── RowNotEncodable       (also ValueError)  a row holds what the recorder never writes
+    ├── CheckpointMalformed   (also ValueError)  a text or a value is no checkpoint
+    ├── ChainBroken                              a checkpoint is well formed, and wrong
+    └── BatchBroken                              a row is not what a sound checkpoint says
+"""
+
+from enum import StrEnum
+from uuid import UUID
+
+from vibe.errors import ConfigurationError, VibeError
+
+
+class AuditError(VibeError):
+    """The audit trail cannot do this."""
+
+    code = "audit-error"
+    status = 500
+
+
+class NetworkListInvalid(ConfigurationError, ValueError):
+    """A list of networks has an entry that is no network."""
+
+    code = "audit-networks-invalid"
+
+
+class SigningKeyInvalid(ConfigurationError, ValueError):
+    """A key for audit checkpoints must be 64 hex digits."""
+
+    code = "audit-signing-key-invalid"
+
+
+class RowNotEncodable(AuditError, ValueError):
+    """An audit row holds a value that the recorder never writes."""
+
+    code = "audit-row-not-encodable"
+
+
+class CheckpointMalformed(AuditError, ValueError):
+    """This is not an audit checkpoint."""
+
+    code = "audit-checkpoint-malformed"
+
+
+class Fault(StrEnum):
+    """Why a checkpoint or a row is refused, as a word that programs may rely on."""
+
+    SIGNATURE = "signature"  # the signature does not fit the content
+    UNKNOWN_KEY = "unknown-key"  # signed by a key that is not in the ring
+    RETIRED_KEY = "retired-key"  # signed by a key that another had already replaced
+    NUMBER = "number"  # a checkpoint is missing, repeated or out of order
+    POSITION = "position"  # rows are skipped or covered twice
+    LINK = "link"  # does not follow the checkpoint before it
+    CUT = "cut"  # written outside the database, gone from the chain
+    FORK = "fork"  # differs from what was written outside the database
+    ROW_MISSING = "row-missing"  # the row was sealed and is gone
+    ROW_ALTERED = "row-altered"  # the row, or the leaf hash kept beside it, was changed
+    SEAL_MISSING = "seal-missing"  # a position of the batch is missing, repeated or out of order
+    ROOT = "root"  # rows and leaf hashes were changed alike: the signed root does not fit them
+
+
+class ChainBroken(AuditError):
+    """The chain of audit checkpoints is broken."""
+
+    code = "audit-chain-broken"
+
+    def __init__(self, number: int, fault: Fault) -> None:
+        """`number` is the first checkpoint at which the chain fails."""
+        super().__init__(f"The chain of audit checkpoints breaks at number {number}: {fault.value}.")
+        self.number = number
+        self.fault = fault
+
+
+class BatchBroken(AuditError):
+    """Rows of the audit trail are not as they were sealed."""
+
+    code = "audit-batch-broken"
+
+    def __init__(self, number: int, fault: Fault, *, position: int, row_id: UUID | None = None) -> None:
+        """`number` is the checkpoint, `position` the first row that fails; for Fault.ROOT, the batch's first."""
+        where = f"position {position}" if row_id is None else f"row {row_id} (position {position})"
+        super().__init__(f"The audit trail fails under checkpoint {number} at {where}: {fault.value}.")
+        self.number = number
+        self.fault = fault
+        self.position = position
+        self.row_id = row_id

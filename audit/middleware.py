@@ -1,0 +1,166 @@
+"""One row for every request that can touch personal data, and no answer before the row has committed.
+
+Every view counts as touching personal data, unless it is marked `@no_personal_data`. The request runs in one
+transaction together with its row. An answer of 400 or more undoes what the request did, and is recorded by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.db import transaction
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import Resolver404, ResolverMatch, resolve
+
+from audit.actors import Actor, Origin
+from audit.client import clean_user_agent, client_address
+from audit.services import FAILED, OK, REFUSED, record
+from vibe.db.contexts import as_support
+from vibe.errors import VibeError
+
+logger = logging.getLogger(__name__)
+View = TypeVar("View", bound=Callable[..., Any])
+SCOPES: dict[str, Callable[[], AbstractContextManager[None]]] = {"admin": as_support}
+
+
+@dataclass
+class Entry:
+    """What the trail will say of this request; views fill in what only they know."""
+
+    action: str
+    subject: UUID | None = None
+    resource: str = ""
+    outcome: str = ""
+    reason: str = ""
+    actor: Actor | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Undo(Exception):
+    """Carries an answer out of the transaction that it gives up."""
+
+    def __init__(self, response: HttpResponseBase) -> None:
+        self.response = response
+
+
+def no_personal_data(view: View) -> View:
+    """Mark a view that can show and change nothing of anybody."""
+    view.no_personal_data = True  # type: ignore[attr-defined]
+    return view
+
+
+class AuditMiddleware:
+    """Last in MIDDLEWARE, so that its transaction holds the view and nothing else."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        match = matched(request)
+        if match is None or getattr(match.func, "no_personal_data", False):
+            return self.get_response(request)
+        entry = request.audit = Entry(action=action_of(request, match))  # type: ignore[attr-defined]
+        origin = origin_of(request)
+        try:
+            return self._within(request, match, entry, origin)
+        except Undo as undone:
+            return self._recorded_alone(request, entry, origin, undone.response)
+        except VibeError as problem:
+            logger.error("Request %s failed: %s", origin.request_id, problem.code)
+            return HttpResponse(str(problem), status=problem.status, content_type="text/plain; charset=utf-8")
+
+    def _within(self, request: HttpRequest, match: ResolverMatch, entry: Entry, origin: Origin) -> HttpResponseBase:
+        scope = SCOPES.get(match.app_name, transaction.atomic)
+        with scope():
+            response = self.get_response(request)
+            if response.status_code >= 400:
+                raise Undo(response)
+            write(request, entry, origin, OK)
+        return response
+
+    def _recorded_alone(
+        self, request: HttpRequest, entry: Entry, origin: Origin, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        try:
+            with transaction.atomic():
+                write(request, entry, origin, FAILED if response.status_code >= 500 else REFUSED)
+        except VibeError as problem:
+            return HttpResponse(str(problem), status=problem.status, content_type="text/plain; charset=utf-8")
+        return response
+
+
+def write(request: HttpRequest, entry: Entry, origin: Origin, outcome: str) -> None:
+    """The row of this request."""
+    record(
+        actor=entry.actor or actor_of(request, origin),
+        action=entry.action,
+        subject=entry.subject,
+        resource=entry.resource or request.path[:500],
+        outcome=entry.outcome or outcome,
+        reason=entry.reason,
+        details=entry.details,
+    )
+
+
+def actor_of(request: HttpRequest, origin: Origin) -> Actor:
+    """Who is signed in."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return Actor.anonymous(origin)
+    return Actor.staff(user.pk, origin) if user.is_staff else Actor.person(user.pk, origin)
+
+
+def origin_of(request: HttpRequest) -> Origin:
+    """Address, user agent and a request id of our own making."""
+    meta = request.META
+    return Origin(
+        address=client_address(
+            peer=meta.get("REMOTE_ADDR", ""),
+            forwarded_for=present(meta.get("HTTP_X_FORWARDED_FOR")),
+            forwarded=present(meta.get("HTTP_FORWARDED")),
+            trusted=settings.TRUSTED_PROXIES,
+        ),
+        user_agent=clean_user_agent(meta.get("HTTP_USER_AGENT", "")),
+        request_id=uuid4().hex,
+    )
+
+
+def present(value: str | None) -> list[str]:
+    """A header's values; WSGI servers join repeated ones with commas already."""
+    return [value] if value else []
+
+
+def matched(request: HttpRequest) -> ResolverMatch | None:
+    """The view that will answer, or None where none will."""
+    try:
+        return resolve(request.path_info)
+    except Resolver404:
+        return None
+
+
+def action_of(request: HttpRequest, match: ResolverMatch) -> str:
+    """Such as `admin:accounts_user_changelist` or, for a change, `POST admin:...`."""
+    name = match.view_name or match.func.__name__
+    return name if request.method in ("GET", "HEAD") else f"{request.method} {name}"
+
+
+@receiver(user_logged_in)
+def signed_in(request: HttpRequest | None = None, **_: Any) -> None:
+    """Name the verb instead of the form's URL."""
+    if entry := getattr(request, "audit", None):
+        entry.action = "sign-in"
+
+
+@receiver(user_login_failed)
+def sign_in_refused(request: HttpRequest | None = None, **_: Any) -> None:
+    """A refused sign-in answers 200 with the form, so its outcome must be said."""
+    if entry := getattr(request, "audit", None):
+        entry.action, entry.outcome = "sign-in", REFUSED

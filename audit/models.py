@@ -1,0 +1,117 @@
+"""The trail: one row per request or verb, in monthly partitions, and the signed checkpoints that seal it.
+
+No foreign keys: a row outlives what it speaks of. Nothing here is changed or deleted by anybody; see
+migrations/0001_trail.py for the triggers and privileges that see to it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from vibe.db.constraints import Privileges, RowSecurity
+from vibe.db.owned import uuid7
+from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
+
+APPEND = {"INSERT": None}
+READ = {"SELECT": None}
+
+
+class AuditLog(models.Model):
+    """Who did what to whose data, from where, and how it went. Ids and field names only, never content."""
+
+    class ActorKind(models.TextChoices):
+        PERSON = "person"
+        STAFF = "staff"
+        SYSTEM = "system"
+        ANONYMOUS = "anonymous"
+
+    class Outcome(models.TextChoices):
+        OK = "ok"
+        REFUSED = "refused"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    at = models.DateTimeField(default=timezone.now)
+    actor_kind = models.CharField(max_length=10, choices=ActorKind)
+    actor = models.CharField(max_length=200, blank=True)
+    subject = models.UUIDField(null=True)
+    action = models.CharField(max_length=100)
+    resource = models.CharField(max_length=500, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome)
+    reason = models.CharField(max_length=500, blank=True)
+    ip = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField(max_length=512, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "audit_logs"
+        indexes: ClassVar = [
+            models.Index(fields=["subject", "-at"], name="audit_logs_subject"),
+            models.Index(fields=["actor", "-at"], name="audit_logs_actor"),
+            models.Index(fields=["resource", "-at"], name="audit_logs_resource"),
+            models.Index(fields=["-at", "-id"], name="audit_logs_newest"),
+        ]
+        constraints: ClassVar = [
+            RowSecurity(
+                name="audit_logs_walls",
+                owner="subject",
+                others=[(SUPPORT, "true"), (SYSTEM, "true"), (STAFF, "true"), (SIGN_IN, "true")],
+            ),
+            Privileges(name="audit_logs_for_user", role=USER, verbs={**READ, **APPEND}),
+            Privileges(name="audit_logs_for_support", role=SUPPORT, verbs={**READ, **APPEND}),
+            Privileges(name="audit_logs_for_system", role=SYSTEM, verbs={**READ, **APPEND}),
+            Privileges(name="audit_logs_for_staff", role=STAFF, verbs=APPEND),
+            Privileges(name="audit_logs_for_sign_in", role=SIGN_IN, verbs=APPEND),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.outcome} {self.id}"
+
+
+class AuditLeaf(models.Model):
+    """The place of one row in the sealed order, and its leaf hash (RFC 6962)."""
+
+    position = models.BigIntegerField(primary_key=True)
+    row_id = models.UUIDField(unique=True)
+    row_at = models.DateTimeField()
+    leaf = models.BinaryField()
+
+    class Meta:
+        db_table = "audit_leaves"
+        verbose_name_plural = "audit leaves"
+        constraints: ClassVar = [
+            Privileges(name="audit_leaves_for_system", role=SYSTEM, verbs={**READ, **APPEND}),
+            Privileges(name="audit_leaves_for_support", role=SUPPORT, verbs=READ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.position)
+
+
+class AuditCheckpoint(models.Model):
+    """One signed link of the chain; see audit.checkpoint for what the fields mean and how they are signed."""
+
+    number = models.BigIntegerField(primary_key=True)
+    first = models.BigIntegerField()
+    count = models.BigIntegerField()
+    root = models.BinaryField()
+    previous = models.BinaryField()
+    at = models.DateTimeField()
+    key_id = models.BinaryField()
+    row_format = models.PositiveSmallIntegerField()
+    signature = models.BinaryField()
+
+    class Meta:
+        db_table = "audit_checkpoints"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["first"], name="audit_checkpoints_first"),
+            Privileges(name="audit_checkpoints_for_system", role=SYSTEM, verbs={**READ, **APPEND}),
+            Privileges(name="audit_checkpoints_for_support", role=SUPPORT, verbs=READ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.number)

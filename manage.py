@@ -1,0 +1,23 @@
+#!/usr/bin/env python
+"""The command line of Vibe: `python manage.py help` lists the commands."""
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vibe.settings")
+    try:
+        from django.core.management import execute_from_command_line  # noqa: PLC0415
+    except ImportError:
+        sys.exit("Django is not installed in this Python. Run: make install, then: .venv/bin/python manage.py")
+    from vibe.errors import VibeError  # noqa: PLC0415
+
+    try:
+        execute_from_command_line(sys.argv)
+    except VibeError as problem:
+        sys.exit(f"Error: {problem}")
+
+
+if __name__ == "__main__":
+    main()

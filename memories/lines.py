@@ -1,0 +1,170 @@
+"""Reading conversations from JSON Lines: bytes in, values or a named reason out. See docs/import.md for the format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import IO, Any, NoReturn
+
+from accounts.services import Profile
+from memories.payload import Payload
+from vibe.errors import InputError
+
+LONGEST_ID = 200
+LONGEST_UID = 128
+LONGEST_TEXT = 1_000_000
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of an imported conversation."""
+
+    id: str
+    payload: Payload
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationLine:
+    """One line: whose conversation, and what was said."""
+
+    number: int
+    profile: Profile = field(repr=False)
+    external_id: str
+    title: str | None = field(repr=False)
+    description: str | None = field(repr=False)
+    started_at: datetime
+    messages: tuple[Message, ...] = field(repr=False)
+
+
+class BadLine(InputError):
+    """A line that cannot be taken, by number and reason. It never quotes the line."""
+
+    code = "bad-line"
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(f"line {number}: {reason}")
+        self.number = number
+
+
+def read_lines(source: IO[bytes], limit: int) -> Iterator[tuple[int, bytes | BadLine]]:
+    """The lines of `source` with their numbers and sizes bounded: one over `limit` bytes is skipped, never held."""
+    number = 0
+    while line := source.readline(limit + 1):
+        number += 1
+        if len(line) > limit and not line.endswith(b"\n"):
+            while line and not line.endswith(b"\n"):
+                line = source.readline(limit)
+            yield number, BadLine(number, f"longer than {limit:,} bytes (IMPORT_LINE_LIMIT)")
+        elif line.strip():
+            yield number, line
+
+
+def parse(number: int, line: bytes) -> ConversationLine:
+    """One line as values. Raises BadLine."""
+    return LineParser(number).parse(line)
+
+
+class LineParser:
+    """Reads one line; every complaint names the line and the field."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def fail(self, reason: str) -> NoReturn:
+        raise BadLine(self.number, reason) from None
+
+    def parse(self, line: bytes) -> ConversationLine:
+        root = self.document(line)
+        user, conversation = self.member(root, "user", dict), self.member(root, "conversation", dict)
+        messages = self.messages(self.member(root, "messages", list))
+        return ConversationLine(
+            number=self.number,
+            profile=Profile(
+                firebase_uid=self.text(user, "user.firebase_uid", longest=LONGEST_UID),
+                email=self.optional(user, "user.email", longest=254),
+                name=self.optional(user, "user.name", longest=500),
+            ),
+            external_id=self.text(conversation, "conversation.id", longest=LONGEST_ID),
+            title=self.optional(conversation, "conversation.title", longest=1000),
+            description=self.optional(conversation, "conversation.description", longest=10_000),
+            started_at=self.started_at(conversation, messages),
+            messages=messages,
+        )
+
+    def document(self, line: bytes) -> dict[str, Any]:
+        try:
+            root = json.loads(line.decode())
+        except UnicodeDecodeError as problem:
+            self.fail(f"not UTF-8 (at byte {problem.start})")
+        except json.JSONDecodeError as problem:
+            self.fail(f"not JSON ({problem.msg} at character {problem.pos})")
+        except (RecursionError, ValueError):
+            self.fail("not JSON that can be read (nested too deep, or a number too long)")
+        return root if isinstance(root, dict) else self.fail("not a JSON object")
+
+    def member(self, parent: dict[str, Any], name: str, kind: type) -> Any:
+        value = parent.get(name)
+        return value if isinstance(value, kind) else self.fail(f"{name} is missing or not of the right type")
+
+    def messages(self, given: list[Any]) -> tuple[Message, ...]:
+        if not given:
+            self.fail("messages is empty")
+        read = tuple(self.message(position, message) for position, message in enumerate(given))
+        seen: set[str] = set()
+        for position, message in enumerate(read):
+            if message.id in seen:
+                self.fail(f"messages[{position}].id is there twice")
+            seen.add(message.id)
+        return read
+
+    def message(self, position: int, given: Any) -> Message:
+        where = f"messages[{position}]"
+        if not isinstance(given, dict):
+            self.fail(f"{where} is not an object")
+        return Message(
+            id=self.text(given, f"{where}.id", longest=LONGEST_ID),
+            payload=Payload(
+                author=self.text(given, f"{where}.author", longest=LONGEST_ID),
+                text=self.text(given, f"{where}.text", longest=LONGEST_TEXT),
+            ),
+            sent_at=self.time(given, f"{where}.sent_at"),
+        )
+
+    def started_at(self, conversation: dict[str, Any], messages: tuple[Message, ...]) -> datetime:
+        if conversation.get("started_at") is None:
+            return min(message.sent_at for message in messages)
+        return self.time(conversation, "conversation.started_at")
+
+    def optional(self, parent: dict[str, Any], path: str, *, longest: int) -> str | None:
+        name = path.rpartition(".")[2]
+        return None if parent.get(name) in (None, "") else self.text(parent, path, longest=longest)
+
+    def text(self, parent: dict[str, Any], path: str, *, longest: int) -> str:
+        value = parent.get(path.rpartition(".")[2])
+        if not isinstance(value, str) or not value:
+            self.fail(f"{path} is missing, empty or not a text")
+        if len(value) > longest:
+            self.fail(f"{path} is longer than {longest:,} characters")
+        if "\0" in value:
+            self.fail(f"{path} contains a NUL character")
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            self.fail(f"{path} contains a lone surrogate")
+        return value
+
+    def time(self, parent: dict[str, Any], path: str) -> datetime:
+        value = parent.get(path.rpartition(".")[2])
+        try:
+            time = datetime.fromisoformat(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            self.fail(f"{path} is not an ISO 8601 time")
+        if time.tzinfo is None:
+            self.fail(f"{path} has no time zone")
+        try:
+            time = time.astimezone(UTC)
+        except OverflowError:
+            self.fail(f"{path} is out of range")
+        return time if EARLIEST <= time < LATEST else self.fail(f"{path} is not between 1900 and 2200")

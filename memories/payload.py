@@ -1,0 +1,23 @@
+"""What is inside a memory: one message as JSON, `{"author": ..., "text": ...}`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """An opened memory. It does not print."""
+
+    author: str = field(repr=False)
+    text: str = field(repr=False)
+
+    def encode(self) -> str:
+        """The text that is sealed."""
+        return json.dumps({"author": self.author, "text": self.text}, ensure_ascii=False)
+
+    @classmethod
+    def decode(cls, text: str) -> Payload:
+        """What was sealed."""
+        return cls(**json.loads(text))

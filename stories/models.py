@@ -1,0 +1,172 @@
+"""Stories distilled from memories, and the passages they are found by."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from pgvector.django import HalfVectorField, HnswIndex
+
+from memories.models import EVERYTHING, Conversation, Memory
+from vibe.crypto.fields import SealedField
+from vibe.db.constraints import CompositeReference, Privileges, RowSecurity
+from vibe.db.owned import OwnedForeignKey, UserOwned
+from vibe.db.roles import SUPPORT, SYSTEM, USER
+
+
+def blind_index() -> ArrayField:
+    """A column of blind tokens; see vibe.crypto.blind."""
+    return ArrayField(models.BigIntegerField(), default=list)
+
+
+class Story(UserOwned):
+    """One conversation, told: what happened, who and where, found by meaning."""
+
+    conversation = OwnedForeignKey(Conversation, related_name="stories")
+    title = SealedField()
+    text = SealedField()
+    people = SealedField()
+    places = SealedField()
+    events = SealedField()
+    people_index = blind_index()
+    places_index = blind_index()
+    events_index = blind_index()
+    occurred_from = models.DateTimeField()
+    occurred_to = models.DateTimeField()
+    memory_ids = ArrayField(models.UUIDField(), default=list)
+    embedding = HalfVectorField(dimensions=settings.EMBEDDING_DIMENSIONS, null=True)
+    in_graph = models.BooleanField(default=False)
+    processor = models.CharField(max_length=100)
+    embedder = models.CharField(max_length=100, blank=True)
+    revision = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField(db_default=Now())
+    built_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "stories"
+        verbose_name_plural = "stories"
+        indexes: ClassVar = [
+            models.Index(fields=["user", "-occurred_from"], name="stories_newest"),
+            GinIndex(fields=["people_index"], name="stories_people"),
+            GinIndex(fields=["places_index"], name="stories_places"),
+            GinIndex(fields=["events_index"], name="stories_events"),
+            GinIndex(fields=["memory_ids"], name="stories_memories"),
+            HnswIndex(
+                fields=["embedding"],
+                name="stories_embedding",
+                opclasses=["halfvec_cosine_ops"],
+                condition=Q(in_graph=True),
+            ),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "id"], name="stories_owner"),
+            models.UniqueConstraint(fields=["user", "conversation"], name="stories_one_per_conversation"),
+            CompositeReference(name="stories_conversation", columns=["user_id", "conversation_id"], to="memories.Conversation"),
+            RowSecurity(name="stories_walls"),
+            Privileges(name="stories_for_user", role=USER, verbs=EVERYTHING),
+            Privileges(
+                name="stories_for_support",
+                role=SUPPORT,
+                verbs={
+                    "SELECT": (
+                        *("id", "user_id", "conversation_id", "occurred_from", "occurred_to", "memory_ids", "in_graph"),
+                        *("processor", "embedder", "revision", "created_at", "built_at"),
+                    )
+                },
+            ),
+            Privileges(name="stories_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id", "created_at")}),
+        ]
+
+
+class Passage(UserOwned):
+    """What search runs on: one memory of a story, as blind words and a cloaked vector. It holds no text."""
+
+    story = OwnedForeignKey(Story, related_name="passages")
+    memory = OwnedForeignKey(Memory, related_name="passages")
+    position = models.PositiveIntegerField()
+    speaker = models.BigIntegerField()
+    words = blind_index()
+    counts = ArrayField(models.SmallIntegerField(), default=list)
+    length = models.PositiveIntegerField()
+    occurred_at = models.DateTimeField()
+    embedding = HalfVectorField(dimensions=settings.EMBEDDING_DIMENSIONS, null=True)
+    in_graph = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "passages"
+        indexes: ClassVar = [
+            models.Index(fields=["user", "story", "position"], name="passages_of_story"),
+            GinIndex(fields=["words"], name="passages_words"),
+            HnswIndex(
+                fields=["embedding"],
+                name="passages_embedding",
+                opclasses=["halfvec_cosine_ops"],
+                condition=Q(in_graph=True),
+            ),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "memory"], name="passages_one_per_memory"),
+            CompositeReference(name="passages_story", columns=["user_id", "story_id"], to="stories.Story"),
+            CompositeReference(name="passages_memory", columns=["user_id", "memory_id"], to="memories.Memory"),
+            RowSecurity(name="passages_walls"),
+            Privileges(name="passages_for_user", role=USER, verbs=EVERYTHING),
+            Privileges(
+                name="passages_for_support",
+                role=SUPPORT,
+                verbs={
+                    "SELECT": ("id", "user_id", "story_id", "memory_id", "position", "length", "occurred_at", "in_graph")
+                },
+            ),
+            Privileges(name="passages_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id", "in_graph")}),
+        ]
+
+
+class Entity(UserOwned):
+    """A speaker, person, place or event of one person: the name once, sealed, behind its blind token."""
+
+    class Kind(models.TextChoices):
+        SPEAKER = "speaker"
+        PERSON = "person"
+        PLACE = "place"
+        EVENT = "event"
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    token = models.BigIntegerField()
+    name = SealedField()
+
+    class Meta:
+        db_table = "entities"
+        verbose_name_plural = "entities"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "kind", "token"], name="entities_once"),
+            CompositeReference(name="entities_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
+            RowSecurity(name="entities_walls"),
+            Privileges(name="entities_for_user", role=USER, verbs=EVERYTHING),
+            Privileges(name="entities_for_support", role=SUPPORT, verbs={"SELECT": ("id", "user_id", "kind")}),
+            Privileges(name="entities_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id")}),
+        ]
+
+
+class SearchSet(UserOwned):
+    """How much of a person there is to search, and how it is searched. Kept by stories.services, never guessed."""
+
+    passages = models.PositiveIntegerField(default=0)
+    words = models.PositiveBigIntegerField(default=0)
+    in_graph = models.BooleanField(default=False)
+    embedder = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        db_table = "search_sets"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user"], name="search_sets_one_each"),
+            CompositeReference(name="search_sets_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
+            RowSecurity(name="search_sets_walls"),
+            Privileges(name="search_sets_for_user", role=USER, verbs=EVERYTHING),
+            Privileges(name="search_sets_for_support", role=SUPPORT, verbs={"SELECT": None}),
+            Privileges(name="search_sets_for_system", role=SYSTEM, verbs={"SELECT": None}),
+        ]

@@ -1,0 +1,78 @@
+"""Word lists that tell names of people from other capitalised words."""
+
+from __future__ import annotations
+
+from stories.processors.offline.words import listed
+
+# Relations to one person, by the word that names them in a story.
+KIN = {
+    "mother": "mother", "mom": "mother", "mum": "mother", "mama": "mother", "father": "father", "dad": "father",
+    "papa": "father", "sister": "sister", "brother": "brother", "son": "son", "daughter": "daughter", "wife": "wife",
+    "husband": "husband", "grandmother": "grandmother", "grandma": "grandmother", "granny": "grandmother",
+    "grandfather": "grandfather", "grandpa": "grandfather", "granddad": "grandfather", "aunt": "aunt",
+    "uncle": "uncle", "niece": "niece", "nephew": "nephew", "girlfriend": "girlfriend", "boyfriend": "boyfriend",
+    "fiancé": "fiancé", "fiancée": "fiancée", "fiance": "fiancé", "partner": "partner", "stepmother": "stepmother",
+    "stepfather": "stepfather", "stepmom": "stepmother", "stepdad": "stepfather", "grandson": "grandson",
+    "granddaughter": "granddaughter",
+}  # fmt: skip
+ROLES = listed(
+    """friend friends buddy pal mate boss manager colleague coworker co-worker teammate neighbor neighbour roommate
+    flatmate teacher coach doctor therapist mentor trainer cousin twin ex classmate professor tutor student client
+    landlord kid kids son sons daughters sisters brothers cousins partner crush girl guy man woman boy baby"""
+) | frozenset(KIN)
+PETS = listed(
+    """dog dogs puppy puppies pup pups cat cats kitten kittens kitty bunny rabbit hamster parrot horse pony fish
+    goldfish turtle tortoise snake lizard gecko guinea pet pets hen goat bird cockatiel retriever labrador poodle
+    shepherd terrier beagle husky corgi dachshund chameleon iguana ferret rat"""
+)
+TITLES = listed("Mr Mrs Ms Miss Dr Prof Professor Aunt Auntie Uncle Grandma Grandpa Coach Sir Lady Father Sister "
+                   "Brother Pastor Rabbi Nana")  # fmt: skip
+ROLE_AUTHORS = listed("user assistant system bot ai tool human model companion me you")
+HUMAN_ROLES = listed("user human me you")
+
+# Capitalised, but never a person.
+NOT_PEOPLE = listed(
+    """monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun
+    january february march april june july august september october november december jan feb mar apr jun jul aug sep
+    sept oct nov dec english french spanish german italian russian chinese japanese korean portuguese dutch greek
+    turkish arabic hindi indian american british canadian mexican african asian european irish scottish welsh swedish
+    danish norwegian finnish polish ukrainian brazilian australian latin thai vietnamese filipino jewish muslim
+    christian buddhist hindu catholic islam christianity buddhism christmas easter halloween thanksgiving hanukkah
+    ramadan diwali xmas eve valentine valentine's god jesus lord bible internet wifi covid netflix spotify youtube
+    instagram facebook twitter tiktok snapchat whatsapp google amazon apple microsoft uber lyft ikea costco walmart
+    starbucks mcdonald's disney hulu hbo nintendo switch playstation xbox steam zoom slack discord reddit pinterest
+    linkedin etsy ebay paypal airbnb tesla toyota honda ford bmw nike adidas python java javascript django linux
+    windows iphone ipad macbook android photoshop excel marvel pixar star wars harry potter lego barbie monopoly
+    catan witcher zelda mario pokemon minecraft fortnite cyberpunk valorant overwatch mom dad mum mama papa grandma
+    grandpa granny auntie aunt uncle sis bro dude man guys guy girl girls folks team everyone all y'all mate buddy pal
+    sir madam dear sweetie honey babe baby earth moon mars sun internet olympics olympic nba nfl mlb nhl fifa tv dj
+    ceo phd bbq diy usa uk us ok lgbtq lgbtq+ i'm i i'll i've i'd mr mrs ms dr prof miss"""
+)
+# The last word of what is a body, a work or a spot, not a person.
+NOT_PERSON_ENDS = listed(
+    """inc ltd llc corp company co group club team university college school academy institute hospital museum gallery
+    theatre theater church center centre park garden gardens beach lake river mountain mountains street avenue road
+    hotel cafe café restaurant bar store shop market mall festival awards award league cup series games book books
+    magazine times post show foundation society association bank airlines airport station bridge island islands bay
+    valley canyon forest falls county city town square castle tower palace house studio studios records project day
+    week month night party challenge tournament championship conference summit program programme trail pass line
+    gym library zoo shelter band orchestra symphony world wars rings potter thrones"""
+)
+# First words of sentences, and other words that come with a capital without being names.
+COMMON_STARTS = listed(
+    """absolutely agreed ah aha ahh alright also although amazing and anyway anything appreciate are as at aw awesome
+    aww awww beautiful been before being best big both bummer but by can check cheers colorful come congrats
+    congratulations cool could crazy creating cute damn def definitely despite did do does done either enjoy even ever
+    every everything exactly excellent exciting family finally finding first for from fun getting give glad go going
+    gonna good gosh got gotta great guess had haha happy hard has have having hell hello help here hey hi hmm hope
+    hopefully hoping how however huh hugs if impressive in inspiring interesting is it just keep kinda lately let like
+    lol long looking looks lots love loved loving lucky luckily made make makes making man many maybe meanwhile might
+    most much my nah nature need never nice no nope not nothing now of off oh ok okay omg on once one oof ooh or our
+    ouch out over part perfect pizza playing plus proud put really relaxing right sad same say seeing seems several
+    shame she should since so some someone something sometimes soon sorry sound sounds spending still stay such super
+    supporting sure surprisingly sweet take taking talk tell terrific thank thanks that then there these they things
+    think this those though through till time to today tomorrow tonight too totally tough true try trying two ugh um
+    unfortunately until very wait wanna want was watching way we welcome well were what whatever when whenever where
+    which while who whoa whoops why will wish with without woah wonderful working would wow wowza yay yea yeah yep yes
+    yesterday yet yikes you your yum yup"""
+)

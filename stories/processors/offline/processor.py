@@ -1,0 +1,50 @@
+"""The processor that needs nothing: no network, no model, no key."""
+
+from __future__ import annotations
+
+from stories.processors.base import Draft, Transcript
+from stories.processors.offline.events import events_of
+from stories.processors.offline.names import mentions
+from stories.processors.offline.narrative import narrative
+from stories.processors.offline.people import People
+from stories.processors.offline.places import Places
+from stories.processors.offline.sentences import sentences_of
+from stories.processors.offline.subjects import subjects_of
+from stories.processors.offline.summary import centrality_of, chosen, tellings
+from stories.processors.offline.title import title_of
+from stories.processors.offline.words import Stems
+
+
+class OfflineProcessor:
+    """Makes a story by rule: the same transcript gives the same draft, everywhere and always.
+
+    Time grows with the length of the transcript and not faster; the size of the draft is bounded.
+    """
+
+    name = "offline"
+    version = "1"
+
+    def compose(self, transcript: Transcript) -> Draft:
+        stems = Stems()
+        sentences = sentences_of(transcript.in_order())
+        found = [mention for sentence in sentences for mention in mentions(sentence)]
+        people = People(transcript, sentences, found)
+        told = events_of(sentences, people, stems)
+        centrality = centrality_of([stems.of(sentence.text) for sentence in sentences])
+        events = tuple(event for _, event in told)
+        eventful: dict[int, bool] = {}
+        for position, event in told:
+            eventful[position] = eventful.get(position, False) or event.when is not None
+        places = Places(sentences, people)
+        names = frozenset(stems.of(" ".join((*people.named, *places.all))))
+        candidates = tellings(sentences, stems, centrality, eventful, names)
+        text = narrative(chosen(candidates, len(transcript.messages)))
+        return Draft(
+            title=title_of(transcript, subjects_of(sentences, centrality, stems, people.words), events, text, stems),
+            text=text,
+            people=people.all,
+            places=places.all,
+            events=events,
+            occurred_from=transcript.began_at,
+            occurred_to=transcript.ended_at,
+        )

@@ -1,0 +1,36 @@
+"""The knobs of search. What each gives is measured in docs/search.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Round numbers, none of them delicate: a half more or less of any costs less than a point of recall."""
+
+    saturation: float = 1.2
+    """BM25's k1: how soon one more of the same word stops counting."""
+    length: float = 0.4
+    """BM25's b for passages: how much a long one must justify its length. Messages are short, so less than usual."""
+    story_length: float = 0.75
+    """BM25's b for stories, which differ more in length."""
+
+    vector: float = 0.5
+    """Share of meaning in a passage's own score; the rest is words. Without vectors it is all words."""
+    near_words: tuple[float, ...] = (0.5, 0.3)
+    """What a word counts that stands one, two, ... messages away: question and answer share their words."""
+    asking: float = 0.1
+    """Taken off a message that asks: it seldom holds the answer."""
+
+    conversation: float = 0.3
+    """For a passage, how well its whole conversation fits."""
+    conversation_vector: float = 0.3
+    """Share of meaning (the mean of its three likest passages) in how well a conversation fits; the rest is words."""
+    speaker: float = 0.3
+    """For the words of the one person whom the question names."""
+
+    best_passages: float = 0.7
+    """Share of its best passages in a story's score; the rest is how well the whole fits."""
+    runners_up: float = 0.5
+    """What the mean of the second and third best passage counts beside the best."""

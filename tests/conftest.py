@@ -1,0 +1,99 @@
+"""What tests share: the cast, a way to commit for real, and factories. The database is always the real one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from django.db import connection
+
+from accounts.models import User
+from accounts.services import Profile, ensure_person
+from audit.actors import Actor
+from memories.lines import ConversationLine, Message
+from memories.payload import Payload
+from memories.services import import_conversations
+
+TESTER = Actor.system("tests")
+DAY = datetime(2026, 5, 12, 9, 30, tzinfo=UTC)
+LOCOMO = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "locomo"
+
+
+@pytest.fixture
+def person(db: None) -> Callable[..., UUID]:
+    """Make a person with a data key: person("ada") -> id."""
+    return lambda uid, **profile: ensure_person(profile=Profile(firebase_uid=uid, **profile), actor=TESTER)
+
+
+@pytest.fixture
+def ada(person: Callable[..., UUID]) -> UUID:
+    return person("ada", email="ada@example.com", name="Ada Tavares")
+
+
+@pytest.fixture
+def jonas(person: Callable[..., UUID]) -> UUID:
+    return person("jonas", email="jonas@example.com", name="Jonas Solheim")
+
+
+@pytest.fixture
+def supporter(db: None) -> User:
+    return User.objects.create_user("supporter@example.com", "correct horse battery")
+
+
+@pytest.fixture
+def superuser(db: None) -> User:
+    return User.objects.create_superuser("boss@example.com", "correct horse battery")
+
+
+@pytest.fixture
+def tell() -> Callable[..., None]:
+    """Import a conversation: tell(ada, "first", [("Ada", "I moved to Lisbon."), ...])."""
+
+    def tell(user_id: UUID, external_id: str, said: list[tuple[str, str]], at: datetime = DAY) -> None:
+        messages = tuple(
+            Message(f"m{number}", Payload(author, text), at + timedelta(minutes=number))
+            for number, (author, text) in enumerate(said, start=1)
+        )
+        line = ConversationLine(1, Profile(firebase_uid="-"), external_id, f"About {external_id}", None, at, messages)
+        import_conversations(user_id=user_id, lines=[line], actor=TESTER)
+
+    return tell
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+    """Real commits, for what happens between transactions. Everything is emptied afterwards."""
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            empty_the_database()
+
+
+def empty_the_database() -> None:
+    """As the owner, with the trail's protection off: no role of the application could do this."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' "
+            "AND tablename NOT IN ('django_migrations', 'django_content_type', 'auth_permission')"
+        )
+        tables = [name for (name,) in cursor.fetchall()]
+        trail = [name for name in tables if name.startswith("audit_")]
+        for name in trail:
+            cursor.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER")
+        cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+        for name in trail:
+            cursor.execute(f"ALTER TABLE {name} ENABLE TRIGGER USER")
+
+
+@pytest.fixture
+def locomo() -> Path:
+    """The evaluation data, where it lies beside the project."""
+    folder = Path(os.environ.get("VIBE_LOCOMO", LOCOMO))
+    if not folder.exists():
+        pytest.skip("the evaluation data is not beside the project")
+    return folder

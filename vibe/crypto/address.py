@@ -1,0 +1,35 @@
+"""Where a sealed value lives. The address is authenticated with the value, so that it opens nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One column of one row of one person, at one revision of that row.
+
+    `revision` counts the changes of the row: an older ciphertext put back under a newer revision does not open.
+    """
+
+    table: str
+    column: str
+    user_id: UUID
+    row_id: UUID
+    revision: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.column} of row {self.row_id}"
+
+    def associated_data(self) -> bytes:
+        """Unambiguous bytes: two length-prefixed names, two UUIDs of 16 bytes, the revision in 8."""
+        return place(self.table, self.column, self.user_id) + self.row_id.bytes + self.revision.to_bytes(8, "big")
+
+
+@lru_cache(maxsize=256)
+def place(table: str, column: str, user_id: UUID) -> bytes:
+    """What the addresses of one column of one person begin with."""
+    names = (table.encode(), column.encode())
+    return b"".join(len(name).to_bytes(2, "big") + name for name in names) + user_id.bytes

@@ -1,0 +1,76 @@
+"""System checks that hold what the walls need: forgetting one is an error at start, not a leak later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.core.checks import CheckMessage, Error, register
+from django.db import models
+
+from vibe.crypto.fields import SealedColumn
+from vibe.db.constraints import CompositeReference, Privileges, RowSecurity
+from vibe.db.owned import OwnedForeignKey, UserOwned
+from vibe.db.roles import SUPPORT
+
+
+@register()
+def user_owned_models_are_walled(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
+    """Every model of people's rows has forced row-level security and composite references."""
+    return [
+        problem
+        for model in apps.get_models()
+        if app_configs is None or model._meta.app_config in app_configs
+        for problem in problems_of(model)
+    ]
+
+
+def problems_of(model: type[models.Model]) -> Iterator[CheckMessage]:
+    """What one model lacks."""
+    walls = model._meta.constraints
+    if issubclass(model, UserOwned):
+        if not any(isinstance(wall, RowSecurity) for wall in walls):
+            yield Error(
+                f"{model._meta.label} holds people's rows but has no RowSecurity.",
+                hint="Add RowSecurity(name=...) to Meta.constraints and run makemigrations.",
+                obj=model,
+                id="vibe.E001",
+            )
+        yield from unwalled_references(model, walls)
+    yield from readable_sealed_columns(model, walls)
+
+
+def unwalled_references(model: type[models.Model], walls: list[Any]) -> Iterator[CheckMessage]:
+    """References inside people's rows that could point at another person's."""
+    carried = {wall.columns for wall in walls if isinstance(wall, CompositeReference)}
+    for field in model._meta.local_fields:
+        if isinstance(field, OwnedForeignKey) and ("user_id", field.column) in carried:
+            continue
+        if field.is_relation and field.name == "user":
+            if any("user_id" in columns for columns in carried):
+                continue
+        elif not (field.is_relation and field.related_model and issubclass(field.related_model, UserOwned)):
+            continue
+        yield Error(
+            f"{model._meta.label}.{field.name} is a reference without its owner.",
+            hint="Use OwnedForeignKey and add CompositeReference(columns=('user_id', ...)) to Meta.constraints.",
+            obj=model,
+            id="vibe.E002",
+        )
+
+
+def readable_sealed_columns(model: type[models.Model], walls: list[Any]) -> Iterator[CheckMessage]:
+    """Sealed columns that support could read, or columns support can neither read nor is kept from on purpose."""
+    sealed = {field.column for field in model._meta.local_fields if isinstance(field, SealedColumn)}
+    for wall in walls:
+        if not (isinstance(wall, Privileges) and wall.role == SUPPORT):
+            continue
+        for verb, columns in wall.verbs:
+            if sealed and (columns is None or sealed & set(columns)):
+                yield Error(
+                    f"{model._meta.label} lets support {verb} sealed columns.",
+                    hint=f"Name the columns of {verb} in Privileges, without the sealed ones.",
+                    obj=model,
+                    id="vibe.E003",
+                )

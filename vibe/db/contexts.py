@@ -1,0 +1,98 @@
+"""Scopes: who the database takes us for, until the transaction ends.
+
+Each scope is a transaction, a role taken with SET LOCAL ROLE, and at most one setting. Outside any scope the
+connection owns the tables and still sees no row of anybody, since row-level security is forced on the owner too.
+Scopes nest; the outer one is taken up again at the end, or the whole transaction is given up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
+from vibe.errors import ContextError
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A role, and whose rows it may see: a person's id, or the Firebase UID that is signing in."""
+
+    role: str
+    user_id: str = ""
+    firebase_uid: str = ""
+
+
+OUTSIDE = Scope("none")
+
+
+def as_user(user_id: UUID) -> AbstractContextManager[None]:
+    """One person's rows, and nobody else's."""
+    return entered(Scope(USER, user_id=str(UUID(str(user_id)))))
+
+
+def as_support() -> AbstractContextManager[None]:
+    """Everybody's metadata; no sealed column can be read."""
+    return entered(Scope(SUPPORT))
+
+
+def as_staff() -> AbstractContextManager[None]:
+    """The accounts of staff: signing them in, making and changing them."""
+    return entered(Scope(STAFF))
+
+
+def as_sign_in(firebase_uid: str) -> AbstractContextManager[None]:
+    """The one person of a verified Firebase UID, found or made."""
+    if not firebase_uid:
+        raise ContextError("Signing in needs a Firebase UID.")
+    return entered(Scope(SIGN_IN, firebase_uid=firebase_uid))
+
+
+def as_system() -> AbstractContextManager[None]:
+    """What keeps the house: wrapped keys, jobs, the trail. No sealed content."""
+    return entered(Scope(SYSTEM))
+
+
+def current_scope() -> Scope:
+    """The scope that statements run in now."""
+    return getattr(connection, "vibe_scope", OUTSIDE)
+
+
+def require_user() -> UUID:
+    """Whose scope this is. Raises ContextError outside as_user()."""
+    scope = current_scope()
+    if scope.role != USER:
+        raise ContextError("This reads one person's rows: enter as_user() first.")
+    return UUID(scope.user_id)
+
+
+@contextmanager
+def entered(scope: Scope) -> Iterator[None]:
+    """Take a scope for the block.
+
+    An error inside undoes what was done since the outermost scope began: whoever catches it between an inner and an
+    outer scope finds the transaction closed to further statements, never the inner role still taken.
+    """
+    outer, inside_a_transaction = current_scope(), connection.in_atomic_block
+    try:
+        with transaction.atomic(savepoint=outer is OUTSIDE):
+            take(scope)
+            yield
+            if inside_a_transaction and not connection.needs_rollback:
+                take(outer)
+    finally:
+        connection.vibe_scope = outer  # type: ignore[attr-defined]
+
+
+def take(scope: Scope) -> None:
+    """Tell the server. One round trip, and SET LOCAL only: it survives neither the transaction nor a pooler."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SET LOCAL ROLE {scope.role}; SET LOCAL vibe.user_id = %s; SET LOCAL vibe.firebase_uid = %s",
+            [scope.user_id, scope.firebase_uid],
+        )
+    connection.vibe_scope = scope  # type: ignore[attr-defined]

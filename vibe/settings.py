@@ -1,0 +1,195 @@
+"""All settings. docs/configuration.md says what each is for; a test holds the two together.
+
+With nothing configured this is a development machine: DEBUG on, an embedded PostgreSQL and keys made once, all in the
+state folder. With DEBUG off nothing is made up: a missing or weak setting stops the start, by name.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+import environ
+from cryptography.fernet import Fernet
+from django.urls import reverse_lazy
+
+from audit.client import parse_networks
+from vibe.crypto.master import MasterKey, MasterRing
+from vibe.db.embedded import DATABASE, OWNER, EmbeddedServer
+from vibe.errors import ConfigurationError
+from vibe.state import made_once
+
+django_stubs_ext.monkeypatch()  # Django's generic classes take type parameters at run time too
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+DEBUG: bool = env.bool("DEBUG", default=True)
+STATE_DIR = Path(env.str("VIBE_STATE_DIR", default=str(BASE_DIR / ".vibe"))).expanduser().absolute()
+
+
+def secret(name: str, *, how: str = "openssl rand -hex 32") -> str:
+    """A secret from the environment; on a development machine, one made once into the state folder."""
+    value = env.str(name, default="")
+    if not value and DEBUG:
+        value = made_once(STATE_DIR, ["ENCRYPTION_KEY", "SECRET_KEY"])[name]
+    if not value:
+        raise ConfigurationError(f"{name} is not set, and DEBUG is off. Make one with: {how}")
+    return value
+
+
+# Secrets
+
+SECRET_KEY = secret("SECRET_KEY")
+MASTER_RING = MasterRing(
+    MasterKey.from_hex(secret("ENCRYPTION_KEY"), setting="ENCRYPTION_KEY"),
+    [
+        MasterKey.from_hex(key, setting="ENCRYPTION_KEYS_RETIRED")
+        for key in env.list("ENCRYPTION_KEYS_RETIRED", default=[])
+    ],
+)
+# django-encrypted-model-fields parses a key when it is imported. Ours come from MASTER_RING; this one is never used.
+FIELD_ENCRYPTION_KEY = Fernet.generate_key()
+
+# Web
+
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+TRUSTED_PROXIES = parse_networks(env.str("TRUSTED_PROXIES", default=""))
+ROOT_URLCONF = "vibe.urls"
+WSGI_APPLICATION = "vibe.wsgi.application"
+STATIC_URL = "/static/"
+STATIC_ROOT = STATE_DIR / "static"
+WHITENOISE_USE_FINDERS = DEBUG
+STORAGES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "procrastinate.contrib.django",
+    "vibe.db",
+    "audit",
+    "accounts",
+    "memories",
+    "stories",
+    "vibe",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "audit.middleware.AuditMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# With DEBUG off the service stands behind TLS; SECURE_* can be loosened by name where a proxy does it.
+SECURE_SSL_REDIRECT: bool = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
+SECURE_HSTS_SECONDS: int = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+if env.bool("BEHIND_TLS_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
+
+# Database
+
+if env.str("DATABASE_URL", default=""):
+    EMBEDDED_SERVER = None
+    DATABASES: dict[str, Any] = {"default": env.db_url("DATABASE_URL", engine="vibe.db.backend")}
+else:
+    EMBEDDED_SERVER = EmbeddedServer(STATE_DIR / "postgres")
+    DATABASES = {
+        "default": {
+            "ENGINE": "vibe.db.backend",
+            "HOST": str(EMBEDDED_SERVER.sockets),
+            "NAME": DATABASE,
+            "USER": OWNER,
+        }
+    }
+DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Signing in
+
+AUTH_USER_MODEL = "accounts.User"
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # emails are unique, ignoring case: users_email_unique
+AUTHENTICATION_BACKENDS = ["accounts.backends.StaffBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = reverse_lazy("admin:login")
+
+# Stories
+
+EMBEDDING_DIMENSIONS = 512
+STORY_PROCESSOR = env.str("STORY_PROCESSOR", default="stories.processors.offline.OfflineProcessor")
+STORY_EMBEDDER = env.str("STORY_EMBEDDER", default="stories.processors.embedding.OfflineEmbedder")
+SEARCH_EXACT_UP_TO: int = env.int("SEARCH_EXACT_UP_TO", default=2000)
+
+# Import
+
+IMPORT_LINE_LIMIT: int = env.int("IMPORT_LINE_LIMIT", default=16 * 1024 * 1024)
+
+# Language and time
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+# Logs go to standard error. Statements and parameters are not logged at any level that is on by default.
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False},
+        "procrastinate": {"level": "WARNING"},
+    },
+}
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Vibe",
+    "SITE_HEADER": "Vibe",
+    "SITE_SYMBOL": "lock",
+    "SHOW_HISTORY": False,
+}

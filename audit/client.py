@@ -10,6 +10,8 @@ from audit.forwarded import Hop, forwarded_for_hops, forwarded_hops, parse_node
 
 Network = IPv4Network | IPv6Network
 
+FORWARDED_FOR = "X-Forwarded-For"
+FORWARDED = "Forwarded"
 MAX_USER_AGENT = 512  # characters
 MAX_RAW_HEADER = 512  # characters
 _MAX_PEER = 64  # characters
@@ -32,7 +34,12 @@ class ClientAddress:
 
 
 def client_address(
-    *, peer: str, forwarded_for: Sequence[str], forwarded: Sequence[str], trusted: Sequence[Network]
+    *,
+    peer: str,
+    forwarded_for: Sequence[str],
+    forwarded: Sequence[str],
+    trusted: Sequence[Network],
+    header: str | None = None,
 ) -> ClientAddress:
     """Find the client's address from the peer and the headers X-Forwarded-For and Forwarded (RFC 7239).
 
@@ -42,11 +49,16 @@ def client_address(
 
     When both headers were sent, a step is taken only where they agree. A proxy usually writes one of them and passes
     the other through, so one of the two is the client's own word, and nothing in the request tells which. Where it is
-    known which header the proxies write, hand over that one alone: a client that sends the other can then no longer
-    hide behind the proxy's address.
+    known which `header` the proxies write, the other is not believed: a client that sends it can then no longer hide
+    behind the proxy's address.
     """
     start = parse_node(peer)
-    found = _walk(start, forwarded_for, forwarded, trusted)
+    found = _walk(
+        start,
+        forwarded_for if header != FORWARDED else (),
+        forwarded if header != FORWARDED_FOR else (),
+        trusted,
+    )
     return ClientAddress(
         ip=None if found is None else str(found),
         peer=_printable(peer[:_MAX_PEER]) if start is None else str(start),
@@ -74,6 +86,18 @@ def parse_networks(text: str) -> tuple[Network, ...]:
     """
     entries = [entry for entry in re.split(r"[,\s]+", text) if entry]
     return tuple(_network(entry, position) for position, entry in enumerate(entries, start=1))
+
+
+def proxy_header(text: str) -> str | None:
+    """Read which header the trusted proxies write; an empty text is None: not said, so both are looked at.
+
+    Raises NetworkListInvalid for any other name.
+    """
+    names = {"": None, "x-forwarded-for": FORWARDED_FOR, "forwarded": FORWARDED}
+    try:
+        return names[text.strip().lower()]
+    except KeyError:
+        raise NetworkListInvalid(f"The header of trusted proxies is {FORWARDED_FOR} or {FORWARDED}.") from None
 
 
 def _walk(start: Hop, forwarded_for: Sequence[str], forwarded: Sequence[str], trusted: Sequence[Network]) -> Hop:

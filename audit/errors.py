@@ -8,13 +8,16 @@ VibeError
     ├── RowNotEncodable       (also ValueError)  a row holds what the recorder never writes
     ├── CheckpointMalformed   (also ValueError)  a text or a value is no checkpoint
     ├── ChainBroken                              a checkpoint is well formed, and wrong
-    └── BatchBroken                              a row is not what a sound checkpoint says
+    ├── BatchBroken                              a row is not what a sound checkpoint says
+    ├── RowForged                                a row that no checkpoint covers was not written by the recorder
+    ├── PruningBroken                            the rows missing from a month are not those that were pruned
+    └── MonthKept             (also InputError)  a month is not to be pruned yet
 """
 
 from enum import StrEnum
 from uuid import UUID
 
-from vibe.errors import ConfigurationError, VibeError
+from vibe.errors import ConfigurationError, InputError, VibeError
 
 
 class AuditError(VibeError):
@@ -62,6 +65,8 @@ class Fault(StrEnum):
     ROW_MISSING = "row-missing"  # the row was sealed and is gone
     ROW_ALTERED = "row-altered"  # the row, or the leaf hash kept beside it, was changed
     SEAL_MISSING = "seal-missing"  # a position of the batch is missing, repeated or out of order
+    ROW_FORGED = "row-forged"  # not sealed, and without the recorder's code
+    PRUNING = "pruning"  # rows are gone from a month, and no signed statement says so
     ROOT = "root"  # rows and leaf hashes were changed alike: the signed root does not fit them
 
 
@@ -90,3 +95,33 @@ class BatchBroken(AuditError):
         self.fault = fault
         self.position = position
         self.row_id = row_id
+
+
+class RowForged(AuditError):
+    """A row of the audit trail was not written by the recorder."""
+
+    code = "audit-row-forged"
+
+    def __init__(self, row_id: UUID) -> None:
+        super().__init__(f"Audit row {row_id} is not sealed and was not written by Vibe: {Fault.ROW_FORGED.value}.")
+        self.row_id = row_id
+        self.fault = Fault.ROW_FORGED
+
+
+class PruningBroken(AuditError):
+    """Rows are missing from the audit trail."""
+
+    code = "audit-pruning-broken"
+
+    def __init__(self, month: str) -> None:
+        """`month` is written as 2026-11."""
+        super().__init__(f"The rows missing from {month} are not those that were pruned: {Fault.PRUNING.value}.")
+        self.month = month
+        self.fault = Fault.PRUNING
+
+
+class MonthKept(AuditError, InputError):
+    """This month of the audit trail is not to be pruned yet."""
+
+    code = "audit-month-kept"
+    status = 400

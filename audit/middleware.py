@@ -2,6 +2,7 @@
 
 Every view counts as touching personal data, unless it is marked `@no_personal_data`. The request runs in one
 transaction together with its row. An answer of 400 or more undoes what the request did, and is recorded by itself.
+A streamed answer begins after the commit: what still reads rows then must enter a scope of its own.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.contrib.auth.signals import user_logged_in, user_login_failed
-from django.db import transaction
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.db import DatabaseError, transaction
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, ResolverMatch, resolve
 
 from audit.actors import Actor, Origin
-from audit.client import clean_user_agent, client_address
+from audit.client import MAX_USER_AGENT, clean_user_agent, client_address
+from audit.errors import RowNotEncodable
 from audit.services import FAILED, OK, REFUSED, record
 from vibe.db.contexts import as_support
-from vibe.errors import VibeError
+from vibe.errors import AuditUnavailable, VibeError
 
 logger = logging.getLogger(__name__)
 View = TypeVar("View", bound=Callable[..., Any])
@@ -64,18 +66,29 @@ class AuditMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        origin = request.origin = origin_of(request)  # type: ignore[attr-defined]
+        response = self._answer(request, origin)
+        response.headers["X-Request-ID"] = origin.request_id
+        return response
+
+    def process_exception(self, _: HttpRequest, problem: Exception) -> HttpResponse | None:
+        """An error of ours that a view let through becomes the answer it stands for."""
+        return told(problem) if isinstance(problem, VibeError) else None
+
+    def _answer(self, request: HttpRequest, origin: Origin) -> HttpResponseBase:
         match = matched(request)
         if match is None or getattr(match.func, "no_personal_data", False):
             return self.get_response(request)
         entry = request.audit = Entry(action=action_of(request, match))  # type: ignore[attr-defined]
-        origin = origin_of(request)
         try:
-            return self._within(request, match, entry, origin)
-        except Undo as undone:
-            return self._recorded_alone(request, entry, origin, undone.response)
-        except VibeError as problem:
-            logger.error("Request %s failed: %s", origin.request_id, problem.code)
-            return HttpResponse(str(problem), status=problem.status, content_type="text/plain; charset=utf-8")
+            try:
+                return self._within(request, match, entry, origin)
+            except Undo as undone:
+                self._record_alone(request, entry, origin, undone.response.status_code)
+                return undone.response
+        except (DatabaseError, RowNotEncodable, VibeError) as problem:
+            logger.error("Request %s failed: %s", origin.request_id, getattr(problem, "code", type(problem).__name__))
+            return told(problem if isinstance(problem, VibeError) else AuditUnavailable())
 
     def _within(self, request: HttpRequest, match: ResolverMatch, entry: Entry, origin: Origin) -> HttpResponseBase:
         scope = SCOPES.get(match.app_name, transaction.atomic)
@@ -86,15 +99,14 @@ class AuditMiddleware:
             write(request, entry, origin, OK)
         return response
 
-    def _recorded_alone(
-        self, request: HttpRequest, entry: Entry, origin: Origin, response: HttpResponseBase
-    ) -> HttpResponseBase:
-        try:
-            with transaction.atomic():
-                write(request, entry, origin, FAILED if response.status_code >= 500 else REFUSED)
-        except VibeError as problem:
-            return HttpResponse(str(problem), status=problem.status, content_type="text/plain; charset=utf-8")
-        return response
+    def _record_alone(self, request: HttpRequest, entry: Entry, origin: Origin, status: int) -> None:
+        with transaction.atomic():
+            write(request, entry, origin, FAILED if status >= 500 else REFUSED)
+
+
+def told(problem: VibeError) -> HttpResponse:
+    """An error of ours as an answer."""
+    return HttpResponse(str(problem), status=problem.status, content_type="text/plain; charset=utf-8")
 
 
 def write(request: HttpRequest, entry: Entry, origin: Origin, outcome: str) -> None:
@@ -103,7 +115,7 @@ def write(request: HttpRequest, entry: Entry, origin: Origin, outcome: str) -> N
         actor=entry.actor or actor_of(request, origin),
         action=entry.action,
         subject=entry.subject,
-        resource=entry.resource or request.path[:500],
+        resource=entry.resource or request.path,
         outcome=entry.outcome or outcome,
         reason=entry.reason,
         details=entry.details,
@@ -115,6 +127,11 @@ def actor_of(request: HttpRequest, origin: Origin) -> Actor:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return Actor.anonymous(origin)
+    return actor_for(user, origin)
+
+
+def actor_for(user: Any, origin: Origin) -> Actor:
+    """An account as an actor."""
     return Actor.staff(user.pk, origin) if user.is_staff else Actor.person(user.pk, origin)
 
 
@@ -127,10 +144,19 @@ def origin_of(request: HttpRequest) -> Origin:
             forwarded_for=present(meta.get("HTTP_X_FORWARDED_FOR")),
             forwarded=present(meta.get("HTTP_FORWARDED")),
             trusted=settings.TRUSTED_PROXIES,
+            header=settings.TRUSTED_PROXY_HEADER,
         ),
-        user_agent=clean_user_agent(meta.get("HTTP_USER_AGENT", "")),
+        user_agent=clean_user_agent(octets(meta.get("HTTP_USER_AGENT", ""))),
         request_id=uuid4().hex,
     )
+
+
+def octets(header: str) -> str | bytes:
+    """A header's bytes, which WSGI hands over one character each; a text that no WSGI server made stays as it is."""
+    try:
+        return header[: 4 * MAX_USER_AGENT].encode("latin-1")
+    except UnicodeEncodeError:
+        return header
 
 
 def present(value: str | None) -> list[str]:
@@ -157,6 +183,15 @@ def signed_in(request: HttpRequest | None = None, **_: Any) -> None:
     """Name the verb instead of the form's URL."""
     if entry := getattr(request, "audit", None):
         entry.action = "sign-in"
+
+
+@receiver(user_logged_out)
+def signed_out(request: HttpRequest | None = None, user: Any = None, **_: Any) -> None:
+    """By the time the row is written nobody is signed in any more."""
+    if entry := getattr(request, "audit", None):
+        entry.action = "sign-out"
+        if user is not None:
+            entry.actor = actor_for(user, request.origin)  # type: ignore[union-attr]
 
 
 @receiver(user_login_failed)

@@ -6,9 +6,11 @@ migrations/0001_trail.py for the triggers and privileges that see to it.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
+from uuid import UUID
 
 from django.db import models
+from django.db.models import Func, Q
 from django.utils import timezone
 
 from vibe.db.constraints import Privileges, RowSecurity
@@ -17,6 +19,29 @@ from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
 
 APPEND = {"INSERT": None}
 READ = {"SELECT": None}
+TRANSACTION = Func(
+    function="pg_current_xact_id", template="(%(function)s()::text::bigint)", output_field=models.BigIntegerField()
+)
+
+
+class TrailQuerySet(models.QuerySet["AuditLog"]):
+    """Rows of the trail. What the scope may not read is not there."""
+
+    def about(self, subject: UUID) -> Self:
+        """What was done with one person's data."""
+        return self.filter(subject=subject)
+
+    def by(self, actor: UUID | str) -> Self:
+        """What one person, member of staff, command or job did."""
+        return self.exclude(actor="").filter(actor=str(actor))
+
+    def of(self, resource: str) -> Self:
+        """What happened to one thing, by the name it bears in the trail."""
+        return self.exclude(resource="").filter(resource=resource)
+
+    def newest_first(self) -> Self:
+        """In the order of the indexes; rows of one moment by id, so that the order is whole."""
+        return self.order_by("-at", "-id")
 
 
 class AuditLog(models.Model):
@@ -46,14 +71,21 @@ class AuditLog(models.Model):
     user_agent = models.CharField(max_length=512, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
     details = models.JSONField(default=dict)
+    mac = models.BinaryField()  # 32 bytes, see audit.keys
+    xact = models.BigIntegerField(db_default=TRANSACTION)  # the transaction that wrote it, see audit.unsealed
+
+    objects = TrailQuerySet.as_manager()
 
     class Meta:
         db_table = "audit_logs"
         indexes: ClassVar = [
-            models.Index(fields=["subject", "-at"], name="audit_logs_subject"),
-            models.Index(fields=["actor", "-at"], name="audit_logs_actor"),
-            models.Index(fields=["resource", "-at"], name="audit_logs_resource"),
+            models.Index(
+                fields=["subject", "-at", "-id"], name="audit_logs_subject", condition=Q(subject__isnull=False)
+            ),
+            models.Index(fields=["actor", "-at", "-id"], name="audit_logs_actor", condition=~Q(actor="")),
+            models.Index(fields=["resource", "-at", "-id"], name="audit_logs_resource", condition=~Q(resource="")),
             models.Index(fields=["-at", "-id"], name="audit_logs_newest"),
+            models.Index(fields=["xact"], name="audit_logs_xact"),
         ]
         constraints: ClassVar = [
             RowSecurity(
@@ -115,3 +147,43 @@ class AuditCheckpoint(models.Model):
 
     def __str__(self) -> str:
         return str(self.number)
+
+
+class AuditPruning(models.Model):
+    """A month whose rows were dropped when they were past their retention: signed, or a deletion would look the same."""
+
+    month = models.DateField(primary_key=True)
+    count = models.BigIntegerField()
+    digest = models.BinaryField()
+    at = models.DateTimeField()
+    key_id = models.BinaryField()
+    signature = models.BinaryField()
+
+    class Meta:
+        db_table = "audit_prunings"
+        constraints: ClassVar = [
+            Privileges(name="audit_prunings_for_system", role=SYSTEM, verbs={**READ, **APPEND}),
+            Privileges(name="audit_prunings_for_support", role=SUPPORT, verbs=READ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
+
+
+class AuditSealer(models.Model):
+    """How far the sealer looked. Only speed depends on it: `verify_audit` looks everywhere."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    snapshot = models.TextField(blank=True)  # pg_snapshot: what was visible then is sealed
+    shift = models.BigIntegerField(default=0)  # added to transaction ids since the last restore
+    written = models.BigIntegerField(default=0)  # the newest checkpoint in the log stream
+
+    class Meta:
+        db_table = "audit_sealer"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(id=1), name="audit_sealer_is_one"),
+            Privileges(name="audit_sealer_for_system", role=SYSTEM, verbs={**READ, **APPEND, "UPDATE": None}),
+        ]
+
+    def __str__(self) -> str:
+        return "sealer"

@@ -1,4 +1,7 @@
-"""Monthly partitions of the trail: made ahead of time, so that a row always finds its month."""
+"""Monthly partitions of the trail: made ahead of time, so that a row always finds its month.
+
+A row whose month has none, such as one from a clock set far back, goes to the default partition and is as good there.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 MONTHS_AHEAD = 3
+DEFAULT = "audit_logs_default"
+# Making or dropping one needs the whole table for a moment: rather try again later than hold everybody up.
+PATIENCE = "SET LOCAL lock_timeout = '2s'"
 
 
 def partition_name(month: date) -> str:
@@ -18,19 +24,56 @@ def next_month(month: date) -> date:
     return (month.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
+def later(month: date, months: int) -> date:
+    """The first day of the month so many months on."""
+    count = month.year * 12 + month.month - 1 + months
+    return date(count // 12, count % 12 + 1, 1)
+
+
+def this_month() -> date:
+    """By UTC, like the partitions' bounds."""
+    return datetime.now(UTC).date().replace(day=1)
+
+
+def months_kept(cursor: Any) -> list[date]:
+    """The months that have a partition, the oldest first."""
+    cursor.execute(
+        "SELECT to_date(right(relname, 7), 'YYYY_MM') FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
+        "WHERE inhparent = 'audit_logs'::regclass AND relname ~ '_[0-9]{4}_[0-9]{2}$' ORDER BY relname"
+    )
+    return [month for (month,) in cursor.fetchall()]
+
+
 def ensure_partitions(cursor: Any, *, today: date | None = None, ahead: int = MONTHS_AHEAD) -> list[str]:
-    """Make the partitions of this month and of `ahead` more, as the owner of the table. Gives the names of new ones."""
-    month = (today or datetime.now(UTC).date()).replace(day=1)
+    """Make the partitions of this month and of `ahead` more, as the owner of the table. Gives the names of new ones.
+
+    A month that already has rows in the default partition is left there: rows cannot be moved.
+    """
+    first = (today or this_month()).replace(day=1)
     made = []
-    for _ in range(ahead + 1):
+    for month in (later(first, number) for number in range(ahead + 1)):
         name = partition_name(month)
         cursor.execute("SELECT to_regclass(%s)", [name])
-        if cursor.fetchone()[0] is None:
+        if cursor.fetchone()[0] is None and not in_default(cursor, month):
             bounds = f"FROM ('{month}T00:00Z') TO ('{next_month(month)}T00:00Z')"
             make_partition(cursor, name, f"FOR VALUES {bounds}")
             made.append(name)
-        month = next_month(month)
     return made
+
+
+def in_default(cursor: Any, month: date) -> bool:
+    """Whether the default partition has rows of this month. Row security is no matter: this is asked as the owner."""
+    cursor.execute("SELECT to_regclass(%s)", [DEFAULT])
+    if cursor.fetchone()[0] is None:
+        return False
+    cursor.execute(f"ALTER TABLE {DEFAULT} NO FORCE ROW LEVEL SECURITY")
+    cursor.execute(
+        f"SELECT EXISTS (SELECT FROM {DEFAULT} WHERE at >= %s AND at < %s)",  # noqa: S608
+        [f"{month}T00:00Z", f"{next_month(month)}T00:00Z"],
+    )
+    found = bool(cursor.fetchone()[0])
+    cursor.execute(f"ALTER TABLE {DEFAULT} FORCE ROW LEVEL SECURITY")
+    return found
 
 
 def make_partition(cursor: Any, name: str, values: str) -> None:

@@ -20,8 +20,8 @@ from audit.errors import RowNotEncodable
 ROW_FORMAT: Final = 1
 
 Text = str | UUID | None
-_HEADER: Final = b"vibe.audit.row\x00" + bytes([ROW_FORMAT])
-_LEAF_HEADER: Final = b"\x00" + _HEADER  # leaf prefix of RFC 6962
+ROW_HEADER: Final = b"vibe.audit.row\x00" + bytes([ROW_FORMAT])
+_LEAF_HEADER: Final = b"\x00" + ROW_HEADER  # leaf prefix of RFC 6962
 _ABSENT: Final = b"\xff\xff\xff\xff"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SIZE_OF_ID: Final = (16).to_bytes(4, "big")
@@ -52,12 +52,21 @@ class AuditRow(NamedTuple):
 
 def encode_row(row: AuditRow) -> bytes:
     """Return the row's canonical bytes. Raises RowNotEncodable, which names the row and not the value."""
-    return _HEADER + _encode(row)
+    return ROW_HEADER + _encode(row)
 
 
-def row_leaf(row: AuditRow) -> bytes:
-    """Return the row's leaf hash (32 bytes, RFC 6962). Raises RowNotEncodable."""
-    return sha256(_LEAF_HEADER + _encode(row)).digest()
+def row_leaf(row: AuditRow, stamp: bytes = b"") -> bytes:
+    """Return the row's leaf hash (32 bytes, RFC 6962). Raises RowNotEncodable.
+
+    `stamp` is what a stored row bears beside its content, see `stamp_of`: sealed with it, but not part of what the
+    recorder vouches for, since the stamp is its word.
+    """
+    return sha256(_LEAF_HEADER + _encode(row) + stamp).digest()
+
+
+def stamp_of(mac: bytes, xact: int) -> bytes:
+    """Return a row's code (see audit.keys) and transaction as the leaf takes them: sized, 8 bytes for the latter."""
+    return _sized(mac) + _sized(xact.to_bytes(8, "big", signed=True))
 
 
 def _encode(row: AuditRow) -> bytes:
@@ -136,6 +145,12 @@ def _json(value: Mapping[str, object] | str) -> bytes:
 
 def _refuse_number(_: str) -> NoReturn:
     raise ValueError("a number that is not an integer")
+
+
+@lru_cache(maxsize=4096)
+def encoded_details(text: str) -> bytes:
+    """Write the text of a JSON object as a row does. Raises ValueError, TypeError or RecursionError."""
+    return _json(text)
 
 
 _EMPTY_OBJECT: Final = _sized(b"{}")

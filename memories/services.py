@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
@@ -29,7 +30,7 @@ class OpenedMemory:
 
     id: UUID
     message_ids: tuple[str, ...]
-    occurred_at: object
+    occurred_at: datetime
     payload: Payload = field(repr=False)
 
 

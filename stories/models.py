@@ -43,6 +43,7 @@ class Story(UserOwned):
     in_graph = models.BooleanField(default=False)
     processor = models.CharField(max_length=100)
     embedder = models.CharField(max_length=100, blank=True)
+    fingerprint = models.CharField(max_length=32, blank=True)
     revision = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(db_default=Now())
     built_at = models.DateTimeField()

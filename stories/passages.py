@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
 
 from stories.processors.base import Message
+from stories.processors.offline.dates import find_dates
 from stories.words import date_words, words
 
 ASKS = "?"
-"""Stands among the words of a message that ends in a question; no text gives it, so it cannot be searched for."""
+"""Stands among the words of a message that ends in a question. No text gives this word."""
+DATES = "@"
+"""Stands among the words of a message that names a time ("last Friday"). No text gives this word."""
 
 MAX_EMBEDDED = 2_000
 """Characters of a message that are embedded: a mean over more than that says little."""
-MAX_CONTEXT = 300
+MAX_DATED = 4_000
+"""Characters of a message that are read for the times it names."""
+MAX_CONTEXT = 200
 """Characters of the message before it that are embedded with it: its end, where a question stands."""
 
 _ASKING = re.compile(r"[?\uff1f\u061f]\W*$")
 _NOTE = re.compile(r"\[[^\[\]]*\]\s*$")
-
-Dates = Callable[[str, datetime], Iterable[date]]
-"""The days that a text names, seen from when it was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +37,35 @@ class PassageText:
 
     @property
     def length(self) -> int:
-        """The number of words, for BM25; the mark of a question is none."""
-        return len(self.words) - (ASKS in self.words)
+        """The number of words, for BM25; the marks are none."""
+        return sum(word not in (ASKS, DATES) for word in self.words)
 
 
-def passages(messages: Sequence[Message], dates: Dates | None = None, language: str = "english") -> list[PassageText]:
+def passages(messages: Sequence[Message], language: str = "english") -> list[PassageText]:
     """One passage for each message of a conversation, in the order given.
 
     A reply is often meaningless without what it replies to ("Yes, twice!"), so each message is embedded together with
-    the end of the one before it. Its words are its own, its author's name and the day: `dates` adds the days it names.
+    the end of the one before it. Its words are its own, its author's name, the day, and the times it names, resolved.
     """
     made: list[PassageText] = []
     before = ""
     for position, message in enumerate(messages):
         text = message.text.strip()
-        counted = [*words(message.author, language), *words(text, language), *date_words(message.sent_at)]
-        for day in dict.fromkeys(dates(text, message.sent_at) if dates else ()):
-            counted += date_words(day)
-        if asks(text):
-            counted.append(ASKS)
         embedded = f"{_end(before)} {text[:MAX_EMBEDDED]}".strip()
-        made.append(PassageText(message.id, position, embedded, tuple(counted)))
+        made.append(PassageText(message.id, position, embedded, tuple(_counted(message, text, language))))
         before = text
     return made
+
+
+def _counted(message: Message, text: str, language: str) -> Iterator[str]:
+    yield from words(message.author, language)
+    yield from words(text, language)
+    yield from date_words(message.sent_at)
+    if times := dict.fromkeys(str(dating.span) for dating in find_dates(text[:MAX_DATED], message.sent_at)):
+        yield from words(" ".join(times))
+        yield DATES
+    if asks(text):
+        yield ASKS
 
 
 def asks(text: str) -> bool:

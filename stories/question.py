@@ -20,6 +20,12 @@ MAX_WORDS = 64
 """Different words of a question that are searched for: the first ones."""
 
 _FIRST_PERSON = re.compile(r"\b(?:I|me|my|mine|myself)\b(?!\.)", re.IGNORECASE)
+_WHEN = re.compile(
+    r"(?:^|[.,;:!?] ?|\b(?:since|until|till|by|from|and|or) )when\b"
+    r"|\b(?:what|which) (?:date|day|week|month|season|year)(?![\w-])"
+    r"|\bhow long ago\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,8 @@ class Question:
     words: Mapping[str, int] = field(repr=False)
     """To count: each word and how often it is asked."""
     speaker: str | None = field(default=None, repr=False)
+    when: bool = False
+    """It asks for a time. Known of English questions only."""
 
 
 def understand(
@@ -44,13 +52,14 @@ def understand(
     text = " ".join(unicodedata.normalize("NFC", text[:MAX_QUESTION]).split())
     counted = Counter(words(text, language))
     kept = dict(list(counted.items())[:MAX_WORDS])
+    when = bool(_WHEN.search(text))
     named = _named(text, participants)
     if len(named) == 1:
         [(speaker, pattern)] = named.items()
-        return Question(_as_first_person(text, pattern), kept, speaker)
+        return Question(_as_first_person(text, pattern), kept, speaker, when)
     if not named and asker and _FIRST_PERSON.search(text):
-        return Question(text, kept, asker)
-    return Question(text, kept)
+        return Question(text, kept, asker, when)
+    return Question(text, kept, when=when)
 
 
 def _named(text: str, participants: Iterable[str]) -> dict[str, str]:

@@ -24,7 +24,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Passages:
-    """All passages of a person, or those that came into question (then give Ranking's `collection` too).
+    """All passages of a person, or those that came into question (then give Ranker the `collection` too).
 
     Arrays over the N passages, in any order, no passage twice; T words are asked for.
     """
@@ -41,6 +41,8 @@ class Passages:
     """(N,) cosine with the question; NaN where unknown; None to search by words alone."""
     asking: Flags | None = None
     """(N,) the message ends in a question."""
+    dated: Flags | None = None
+    """(N,) the message names a time; None unless the question asks for one."""
     spoken: Flags | None = None
     """(N,) said by the one person whom the question names; None if it names nobody, or several."""
 
@@ -64,7 +66,7 @@ class StoryWords:
         """Added up from the passages; exact if all of a story's passages are among them."""
         story, of = np.unique(passages.story, return_inverse=True)
         rows = [_added(row, of, len(story)) for row in (*passages.counts, passages.lengths)]
-        return cls(story, np.reshape(rows[:-1], (-1, len(story))), rows[-1])
+        return cls(story, np.reshape(rows[:-1], (len(passages.counts), len(story))), rows[-1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,6 +151,9 @@ class Ranker:
         parts: dict[str, Floats] = {"words": scale * words, "neighbours": scale * (around - words)}
         if likeness is not None:
             parts["vector"] = knobs.vector * likeness
+        parts["substance"] = knobs.substance * np.minimum(np.log1p(passages.lengths) / np.log1p(100), 1.0)
+        if passages.dated is not None:
+            parts["dated"] = knobs.dated * passages.dated
         if passages.asking is not None:
             parts["asking"] = -knobs.asking * passages.asking
         best = float(_sum(parts, len(passages)).score.max(initial=0.0))
@@ -194,10 +199,6 @@ class _Near:
         squares = np.square(by_word)
         root: Floats = np.sqrt(squares + self._gathered(squares, tuple(share**2 for share in shares)))
         return root
-
-    def added(self, scores: Floats, shares: tuple[float, ...]) -> Floats:
-        """(N,) what the scores around each passage add to its own."""
-        return self._gathered(scores[None, :], shares)[0]
 
     def _gathered(self, scores: Floats, shares: tuple[float, ...]) -> Floats:
         ordered = scores[:, self.order]

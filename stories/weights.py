@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Round numbers, none of them delicate: a half more or less of any costs less than a point of recall."""
+    """Round numbers, none of them delicate: half of any, or half as much again, costs a point of recall at most."""
 
     saturation: float = 1.2
     """BM25's k1: how soon one more of the same word stops counting."""
@@ -22,6 +22,10 @@ class Weights:
     """What a word counts that stands one, two, ... messages away: question and answer share their words."""
     asking: float = 0.1
     """Taken off a message that asks: it seldom holds the answer."""
+    dated: float = 0.3
+    """For a message that names a time, if the question asks for one."""
+    substance: float = 0.3
+    """For a long message over a short one: it says more. As the logarithm of its words, full at a hundred."""
 
     conversation: float = 0.3
     """For a passage, how well its whole conversation fits."""

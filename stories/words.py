@@ -14,7 +14,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Protocol
 
-import snowballstemmer  # type: ignore[import-untyped]
+import snowballstemmer
 
 from stories.irregular import BASE_FORMS
 
@@ -50,7 +50,7 @@ _MONTHS = tuple(_YEAR.split())
 
 
 class _Stemmer(Protocol):
-    def stemWord(self, word: str) -> str: ...
+    def stemWord(self, word: str) -> str: ...  # noqa: N802  (the name that Snowball gives it)
 
 
 class _Stemmers(threading.local):

@@ -6,6 +6,7 @@ state folder. With DEBUG off nothing is made up: a missing or weak setting stops
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,17 @@ import environ
 from cryptography.fernet import Fernet
 from django.urls import reverse_lazy
 
-from audit.client import parse_networks
+from audit.client import parse_networks, proxy_header
+from audit.keys import TrailKeys
 from vibe.crypto.master import MasterKey, MasterRing
 from vibe.db.embedded import DATABASE, OWNER, EmbeddedServer
 from vibe.errors import ConfigurationError
 from vibe.state import made_once
 
 django_stubs_ext.monkeypatch()  # Django's generic classes take type parameters at run time too
+
+# Before numpy is imported: its own threads and those of a busy machine fight, and one embedding takes 50 times as long.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -34,7 +39,7 @@ def secret(name: str, *, how: str = "openssl rand -hex 32") -> str:
     """A secret from the environment; on a development machine, one made once into the state folder."""
     value = env.str(name, default="")
     if not value and DEBUG:
-        value = made_once(STATE_DIR, ["ENCRYPTION_KEY", "SECRET_KEY"])[name]
+        value = made_once(STATE_DIR, ["ENCRYPTION_KEY", "SECRET_KEY", "AUDIT_SIGNING_KEY"])[name]
     if not value:
         raise ConfigurationError(f"{name} is not set, and DEBUG is off. Make one with: {how}")
     return value
@@ -58,6 +63,7 @@ FIELD_ENCRYPTION_KEY = Fernet.generate_key()
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 TRUSTED_PROXIES = parse_networks(env.str("TRUSTED_PROXIES", default=""))
+TRUSTED_PROXY_HEADER = proxy_header(env.str("TRUSTED_PROXY_HEADER", default=""))
 ROOT_URLCONF = "vibe.urls"
 WSGI_APPLICATION = "vibe.wsgi.application"
 STATIC_URL = "/static/"
@@ -73,8 +79,8 @@ STORAGES: dict[str, Any] = {
 }
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "vibe.staff.apps.StaffAdminConfig",  # django.contrib.admin, with our site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -157,9 +163,19 @@ LOGIN_URL = reverse_lazy("admin:login")
 # Stories
 
 EMBEDDING_DIMENSIONS = 512
-STORY_PROCESSOR = env.str("STORY_PROCESSOR", default="stories.processors.offline.OfflineProcessor")
+STORY_PROCESSOR = env.str("STORY_PROCESSOR", default="stories.processors.offline.processor.OfflineProcessor")
 STORY_EMBEDDER = env.str("STORY_EMBEDDER", default="stories.processors.embedding.OfflineEmbedder")
 SEARCH_EXACT_UP_TO: int = env.int("SEARCH_EXACT_UP_TO", default=2000)
+
+# The audit trail
+
+AUDIT_KEYS = TrailKeys.from_hex(
+    secret("AUDIT_SIGNING_KEY"),
+    retired=env.str("AUDIT_SIGNING_KEYS_RETIRED", default=""),
+    public=env.str("AUDIT_PUBLIC_KEYS_RETIRED", default=""),
+)
+AUDIT_CHECKPOINT_FILE = env.str("AUDIT_CHECKPOINT_FILE", default=str(STATE_DIR / "audit-checkpoints.jsonl"))
+AUDIT_RETENTION_MONTHS: int = env.int("AUDIT_RETENTION_MONTHS", default=24)
 
 # Import
 
@@ -184,12 +200,32 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False},
         "procrastinate": {"level": "WARNING"},
+        "audit.checkpoints": {"level": "INFO"},
     },
 }
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Vibe",
     "SITE_HEADER": "Vibe",
+    "SITE_SUBHEADER": "Metadata only",
     "SITE_SYMBOL": "lock",
     "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "vibe.staff.home.dashboard",
+    "SIDEBAR": {"navigation": "vibe.staff.navigation.sidebar"},
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 262)",
+            "100": "oklch(94% .03 262)",
+            "200": "oklch(88% .06 262)",
+            "300": "oklch(80% .1 262)",
+            "400": "oklch(71% .15 262)",
+            "500": "oklch(62% .19 262)",
+            "600": "oklch(53% .2 262)",
+            "700": "oklch(47% .18 262)",
+            "800": "oklch(41% .15 262)",
+            "900": "oklch(36% .12 262)",
+            "950": "oklch(27% .08 262)",
+        },
+    },
 }

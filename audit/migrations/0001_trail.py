@@ -8,7 +8,7 @@ from django.db import migrations, models
 from audit.partitions import ensure_partitions, make_partition
 from vibe.db.operations import CreatePartitionedModel
 
-APPEND_ONLY = ('audit_logs', 'audit_leaves', 'audit_checkpoints')
+APPEND_ONLY = ('audit_logs', 'audit_leaves', 'audit_checkpoints', 'audit_prunings')
 
 
 def protect(_apps, schema_editor):
@@ -76,6 +76,34 @@ class Migration(migrations.Migration):
                 'constraints': [vibe.db.constraints.Privileges(name='audit_leaves_for_system', role='vibe_system', verbs=(('SELECT', None), ('INSERT', None))), vibe.db.constraints.Privileges(name='audit_leaves_for_support', role='vibe_support', verbs=(('SELECT', None),))],
             },
         ),
+        migrations.CreateModel(
+            name='AuditPruning',
+            fields=[
+                ('month', models.DateField(primary_key=True, serialize=False)),
+                ('count', models.BigIntegerField()),
+                ('digest', models.BinaryField()),
+                ('at', models.DateTimeField()),
+                ('key_id', models.BinaryField()),
+                ('signature', models.BinaryField()),
+            ],
+            options={
+                'db_table': 'audit_prunings',
+                'constraints': [vibe.db.constraints.Privileges(name='audit_prunings_for_system', role='vibe_system', verbs=(('SELECT', None), ('INSERT', None))), vibe.db.constraints.Privileges(name='audit_prunings_for_support', role='vibe_support', verbs=(('SELECT', None),))],
+            },
+        ),
+        migrations.CreateModel(
+            name='AuditSealer',
+            fields=[
+                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ('snapshot', models.TextField(blank=True)),
+                ('shift', models.BigIntegerField(default=0)),
+                ('written', models.BigIntegerField(default=0)),
+            ],
+            options={
+                'db_table': 'audit_sealer',
+                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='audit_sealer_is_one'), vibe.db.constraints.Privileges(name='audit_sealer_for_system', role='vibe_system', verbs=(('SELECT', None), ('INSERT', None), ('UPDATE', None)))],
+            },
+        ),
         CreatePartitionedModel(
             name='AuditLog',
             fields=[
@@ -92,11 +120,13 @@ class Migration(migrations.Migration):
                 ('user_agent', models.CharField(blank=True, max_length=512)),
                 ('request_id', models.CharField(blank=True, max_length=64)),
                 ('details', models.JSONField(default=dict)),
+                ('mac', models.BinaryField()),
+                ('xact', models.BigIntegerField(db_default=models.Func(function='pg_current_xact_id', output_field=models.BigIntegerField(), template='(%(function)s()::text::bigint)'))),
             ],
             partition_by='at',
             options={
                 'db_table': 'audit_logs',
-                'indexes': [models.Index(fields=['subject', '-at'], name='audit_logs_subject'), models.Index(fields=['actor', '-at'], name='audit_logs_actor'), models.Index(fields=['resource', '-at'], name='audit_logs_resource'), models.Index(fields=['-at', '-id'], name='audit_logs_newest')],
+                'indexes': [models.Index(condition=models.Q(('subject__isnull', False)), fields=['subject', '-at', '-id'], name='audit_logs_subject'), models.Index(condition=models.Q(('actor', ''), _negated=True), fields=['actor', '-at', '-id'], name='audit_logs_actor'), models.Index(condition=models.Q(('resource', ''), _negated=True), fields=['resource', '-at', '-id'], name='audit_logs_resource'), models.Index(fields=['-at', '-id'], name='audit_logs_newest'), models.Index(fields=['xact'], name='audit_logs_xact')],
                 'constraints': [vibe.db.constraints.RowSecurity(name='audit_logs_walls', others=(('vibe_support', 'true'), ('vibe_system', 'true'), ('vibe_staff', 'true'), ('vibe_sign_in', 'true')), owner='subject'), vibe.db.constraints.Privileges(name='audit_logs_for_user', role='vibe_user', verbs=(('SELECT', None), ('INSERT', None))), vibe.db.constraints.Privileges(name='audit_logs_for_support', role='vibe_support', verbs=(('SELECT', None), ('INSERT', None))), vibe.db.constraints.Privileges(name='audit_logs_for_system', role='vibe_system', verbs=(('SELECT', None), ('INSERT', None))), vibe.db.constraints.Privileges(name='audit_logs_for_staff', role='vibe_staff', verbs=(('INSERT', None),)), vibe.db.constraints.Privileges(name='audit_logs_for_sign_in', role='vibe_sign_in', verbs=(('INSERT', None),))],
             },
         ),

@@ -37,7 +37,7 @@ class Transcript:
     @property
     def participants(self) -> tuple[str, ...]:
         """The authors, each once, in the order in which they first spoke; nameless ones left out."""
-        return tuple(dict.fromkeys(name for message in self.messages if (name := message.author.strip())))
+        return tuple(dict.fromkeys(name for message in self.in_order() if (name := message.author.strip())))
 
     @property
     def began_at(self) -> datetime:

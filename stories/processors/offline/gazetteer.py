@@ -35,7 +35,7 @@ def folded(name: str) -> str:
 
 
 def is_ambiguous(name: str) -> bool:
-    return folded(name) in ORDINARY_NAMES or name.split()[0] in GIVEN_NAMES
+    return folded(name) in ORDINARY_NAMES or name.split(maxsplit=1)[0] in GIVEN_NAMES
 
 
 def entries() -> Iterator[tuple[str, Place]]:
@@ -56,7 +56,7 @@ def entries() -> Iterator[tuple[str, Place]]:
 
 @lru_cache(maxsize=1)
 def gazetteer() -> dict[str, Place]:
-    """Places by folded name; read once per process (about 0.4 s, 10 MB)."""
+    """Places by folded name; read once per process (about 0.6 s, and 65 MB of resident memory)."""
     return {folded(name.removeprefix("the ")): place for name, place in entries()}
 
 

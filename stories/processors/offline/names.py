@@ -70,17 +70,28 @@ def mentions(sentence: Sentence) -> Iterator[Mention]:
     text = sentence.text
     quotes = [found.span() for found in QUOTED.finditer(text)]
     for run in runs(text):
-        opening = starts_clause(text, run[0].start())
-        while run and (run[0][0] in ("I", "A") or run[0][0].startswith("I'") or is_common(run[0][0])):
-            run, opening = run[1:], False
-        while run and (run[-1][0] == "I" or run[-1][0].startswith("I'")):
-            run = run[:-1]
-        if not run:
+        name = trimmed(run)
+        if not name:
             continue
-        start, end = run[0].start(), run[-1].end()
+        start, end = name[0].start(), name[-1].end()
         end -= 2 if text[start:end].endswith("'s") else 0
         quoted = any(first <= start < last for first, last in quotes)
+        opening = name[0] is run[0] and starts_clause(text, start)
         yield Mention(sentence, start, end, text[start:end], opening, quoted)
+
+
+def trimmed(run: list[re.Match[str]]) -> list[re.Match[str]]:
+    words = [token[0] for token in run]
+    start, end = 0, len(run)
+    while start < end and (is_first_person(words[start]) or words[start] == "A" or is_common(words[start])):
+        start += 1
+    while end > start and is_first_person(words[end - 1]):
+        end -= 1
+    return run[start:end]
+
+
+def is_first_person(word: str) -> bool:
+    return word == "I" or word.startswith("I'")
 
 
 def starts_clause(text: str, start: int) -> bool:

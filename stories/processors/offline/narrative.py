@@ -9,6 +9,7 @@ from stories.processors.offline.dates import find_dates
 from stories.processors.offline.people import display
 from stories.processors.offline.summary import Telling
 from stories.processors.offline.voice import in_third_person
+from stories.processors.offline.words import shortened
 
 LONGEST_TEXT = 2_400  # characters
 LONGEST_SENTENCE = 280  # characters
@@ -20,8 +21,7 @@ def narrative(tellings: Sequence[Telling]) -> str:
     for author, said in groupby(tellings, key=lambda telling: telling.sentence.author):
         lines = [dated(telling) for telling in said]
         told.append(lines_of(display(author), lines))
-    text = " ".join(told)
-    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1].rsplit(" ", 1)[0] + "\u2026"
+    return shortened(" ".join(told), LONGEST_TEXT)
 
 
 def lines_of(name: str, lines: Sequence[str]) -> str:
@@ -44,6 +44,5 @@ def dated(telling: Telling) -> str:
         if not dating.absolute:
             end = dating.end + 2 if text.startswith("'s", dating.end) else dating.end
             text = f"{text[:end]} [{dating.span}]{text[end:]}"
-    if len(text) > LONGEST_SENTENCE:
-        text = text[: LONGEST_SENTENCE - 1].rsplit(" ", 1)[0].rstrip(" ,;:-") + "\u2026"
+    text = shortened(text, LONGEST_SENTENCE)
     return text if text[-1:] in ".!?\u2026\u3002\uff01\uff1f\"'" else text.rstrip(" ,;:-") + "."

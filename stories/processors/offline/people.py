@@ -36,7 +36,7 @@ def either(words: Iterable[str]) -> str:
 
 
 OWNER = r"\b(?:my|our|his|her|their|your|an?|the|\w+'s)"
-INTRODUCED = re.compile(r"\b(?:name is|name's|named|called) $", re.IGNORECASE)
+INTRODUCED = re.compile(r"\b(?:name is|name's|named) $", re.IGNORECASE)
 TOLD_BEFORE: tuple[tuple[re.Pattern[str], float], ...] = (
     (
         re.compile(
@@ -124,7 +124,7 @@ class People:
         return tuple(without_short_forms(chosen))
 
     def _is_participant(self, name: str, spoken: set[str]) -> bool:
-        """Whether a name is a participant's own, a part of it, or short for it (Mel for Melanie)."""
+        """Whether a name is a participant's own, a part of it, or short for it (Tim for Timothy)."""
         lower = name.lower()
         return all(word in spoken for word in lower.split()) or any(
             full.startswith(lower) or (lower[:3] == full[:3] and lower.endswith(("y", "ie")) and len(lower) < 7)
@@ -171,7 +171,7 @@ def evidence(mention: Mention) -> float:
     weight = -1.0 if mention.initial else 0.0
     weight += next((worth for pattern, worth in TOLD_BEFORE if pattern.search(mention.before)), 0.0)
     weight += next((worth for pattern, worth in TOLD_AFTER if pattern.match(mention.after)), 0.0)
-    if mention.initial and mention.text.endswith("ly") and mention.text not in GIVEN_NAMES:
+    if mention.initial and mention.text.endswith(("ly", "ing")) and mention.text not in GIVEN_NAMES:
         weight -= 3.0  # "Sadly, my sister ..."
     if mention.text.split()[0] in TITLES:
         weight += 2.5

@@ -82,22 +82,18 @@ class Places:
 
     def _accepts(self, place: Place, text: str, tokens: list[re.Match[str]], index: int, length: int) -> bool:
         start, end = tokens[index].start(), tokens[index + length - 1].end()
-        before, after = text[max(0, start - 40) : start], text[end : end + 24]
-        if adjoins_capital(text, tokens, index, length) and not (length > 1 and not place.is_city):
+        name, before = text[start:end].removesuffix("'s"), text[max(0, start - 40) : start]
+        is_great = length > 1 and not place.is_city
+        if not is_great and adjoins_capital(text, tokens, index, length):
             return False
-        if in_region(after):
-            return True
         surely = bool(SURELY.search(before)) and not NOT_IN.search(before)
-        name = text[start:end].removesuffix("'s")
+        if in_region(text[end : end + 24]):
+            return True
         if place.ambiguous or name.lower() in self._people.words:
             return surely and name.lower() not in self._people.words and place.size >= LARGE_CITY
-        if length == 1 and (is_common(name) or (len(name) < 3 and not name.isupper())):
-            return False
-        if not before.strip(" \"'(") or before.rstrip()[-1] in ".!?:":
-            return place.size >= GREAT_CITY and (length > 1 or not name.isupper())
-        if place.size >= LARGE_CITY:
-            return surely or bool(PERHAPS.search(before)) or not place.is_city
-        return (surely and length > 1) or (surely and place.size >= 2 * LARGE_CITY // 4)
+        if length == 1 and is_doubtful(name):
+            return surely or before.endswith(" the ") if name.isupper() else False
+        return fits(place, length, before, surely=surely)
 
     def _without_capital(self, text: str, token: re.Match[str]) -> str | None:
         """ "we flew to lisbon": only great cities and countries, only after words of going or staying."""
@@ -108,6 +104,19 @@ class Places:
         if not place or place.ambiguous or place.size < GREAT_CITY or is_common(word):
             return None
         return place.name if GOING.search(text[max(0, token.start() - 40) : token.start()]) else None
+
+
+def is_doubtful(name: str) -> bool:
+    return is_common(name) or len(name) < 3
+
+
+def fits(place: Place, length: int, before: str, *, surely: bool) -> bool:
+    """Whether what leads up to a name is enough for a place of its size. At the head of a sentence only great ones."""
+    if not before.strip(" \"'(") or before.rstrip()[-1] in ".!?:":
+        return place.size >= GREAT_CITY
+    if place.size >= LARGE_CITY:
+        return surely or not place.is_city or bool(PERHAPS.search(before))
+    return surely and (length > 1 or place.size >= LARGE_CITY // 2)
 
 
 def capital_run(text: str, tokens: list[re.Match[str]], index: int) -> list[str]:

@@ -19,7 +19,7 @@ NOUN_AHEAD = r"(?:an?|the|my|our|this|that|his|her|their|some|another|one|it|bed
 PLANNED = re.compile(
     rf"\s*{ADVERBS}(?:(?P<firm>{BE}\s+{ADVERBS}(?:going to|planning to|planning on|about to)|(?:{BE}\s+)?(?:gonna|"
     rf"planning "
-    rf"on|planning to)|plans? to|decided to)|(?P<loose>will|'ll|shall|{BE}\s+{ADVERBS}(?:hoping to|looking to|"
+    rf"on|planning to)|plans? to)|(?P<loose>will|'ll|shall|{BE}\s+{ADVERBS}(?:hoping to|looking to|"
     rf"excited to|"
     rf"supposed to)|have to|has to|need to|want to|wanna|hope to|"
     rf"can't wait to))\s+{ADVERBS}(?!{NOUN_AHEAD})(?P<verb>[a-z]+)",
@@ -28,6 +28,7 @@ PLANNED = re.compile(
 PERFECT = re.compile(rf"\s*(?:'ve|'s|have|has|had)\s+{ADVERBS}(?P<verb>[a-z]+)", re.IGNORECASE)
 UNDER_WAY = re.compile(rf"\s*(?:{BE}|will be|'ll be|was|were)?\s*{ADVERBS}(?P<verb>[a-z]{{2,}}in[g'])", re.IGNORECASE)
 SIMPLE = re.compile(rf"\s*{ADVERBS}(?P<verb>[a-z]+)", re.IGNORECASE)
+WAS = re.compile(r"\s*w(?:as|ere)\b", re.IGNORECASE)
 SOMEWHERE = re.compile(r"\s+(?:in|at|on|with|back|born|there|an?|the|my|our|part)\b", re.IGNORECASE)
 # Present forms that tell of an appointment, once a time to come is named.
 APPOINTED = listed("have has got leave leaves start starts begin begins fly flies move moves graduate graduates finish "
@@ -56,35 +57,64 @@ class Predicate:
         return self.kind in ("dated deed", "dated plan")
 
 
+# A reading that does not apply, as against one that applies and finds no event.
+NO_MATCH = Predicate("deed", "", -1)
+
+
 def predicate_of(says: str, *, has_subject: bool) -> Predicate | None:
     """What is done in the words after a subject, or in a clause without one; None for states, denials and the rest."""
     if DENIED.match(says):
         return None
-    if planned := PLANNED.match(says):
-        verb = planned["verb"].lower()
-        kind: Kind = "plan" if planned["firm"] and verb not in IDLE else "dated plan"
-        return Predicate(kind, verb, planned.start("firm" if planned["firm"] else "loose"))
-    if (perfect := PERFECT.match(says)) and is_past(perfect["verb"].lower()):
-        return done(perfect["verb"].lower(), perfect.start("verb"))
-    simple = SIMPLE.match(says)
-    verb = simple["verb"].lower() if simple else ""
-    if simple and is_past(verb) and verb not in ("was", "were"):
-        known = has_subject or verb in DOINGS or verb in ("had", "saw", "found", "spent")
-        return done(verb, simple.start("verb")) if known else None
-    if (under_way := UNDER_WAY.match(says)) and (
-        has_subject or under_way["verb"].lower() in ("going", "meeting", "having")
-    ):
-        if under_way["verb"].lower() in MUSING:
-            return None
-        start = len(says) - len(says.lstrip())
-        if under_way["verb"].lower() in ARRANGING:
-            return Predicate("plan", "under way", start)
-        return Predicate("dated deed" if re.match(r"\s*w(?:as|ere)\b", says) else "dated plan", "under way", start)
-    if simple and has_subject and verb in ("was", "were") and SOMEWHERE.match(says, simple.end()):
-        return Predicate("dated deed", verb, simple.start("verb"))
-    if simple and has_subject and verb in APPOINTED:
-        return Predicate("dated plan", verb, simple.start("verb"))
+    for reading in (planned, perfect, simple_past, under_way, appointed):
+        found = reading(says, has_subject)
+        if found is not NO_MATCH:
+            return found
     return None
+
+
+def planned(says: str, _has_subject: bool) -> Predicate | None:
+    found = PLANNED.match(says)
+    if not found:
+        return NO_MATCH
+    verb = found["verb"].lower()
+    kind: Kind = "plan" if found["firm"] and verb not in IDLE else "dated plan"
+    return Predicate(kind, verb, found.start("firm" if found["firm"] else "loose"))
+
+
+def perfect(says: str, _has_subject: bool) -> Predicate | None:
+    found = PERFECT.match(says)
+    return done(found["verb"].lower(), found.start("verb")) if found and is_past(found["verb"].lower()) else NO_MATCH
+
+
+def simple_past(says: str, has_subject: bool) -> Predicate | None:
+    """ "Went to the dentist" needs no subject; of other verbs one cannot be sure without."""
+    found = SIMPLE.match(says)
+    verb = found["verb"].lower() if found else ""
+    if not found or not is_past(verb) or verb in ("was", "were"):
+        return NO_MATCH
+    known = has_subject or verb in DOINGS or verb in ("had", "saw", "found", "spent")
+    return done(verb, found.start("verb")) if known else None
+
+
+def under_way(says: str, has_subject: bool) -> Predicate | None:
+    found = UNDER_WAY.match(says)
+    verb = found["verb"].lower() if found else ""
+    if not found or not (has_subject or verb in ("going", "meeting", "having")):
+        return NO_MATCH
+    start = len(says) - len(says.lstrip())
+    kind: Kind = "dated deed" if WAS.match(says) else "plan" if verb in ARRANGING else "dated plan"
+    return None if verb in MUSING else Predicate(kind, verb, start)
+
+
+def appointed(says: str, has_subject: bool) -> Predicate | None:
+    """ "I was at the fair" and "I have an exam": events once a time is named."""
+    found = SIMPLE.match(says)
+    verb = found["verb"].lower() if found else ""
+    if not found or not has_subject:
+        return NO_MATCH
+    if verb in ("was", "were"):
+        return Predicate("dated deed", verb, found.start("verb")) if SOMEWHERE.match(says, found.end()) else None
+    return Predicate("dated plan", verb, found.start("verb")) if verb in APPOINTED else None
 
 
 def done(verb: str, start: int) -> Predicate | None:

@@ -10,7 +10,7 @@ from stories.processors.offline.people import People
 from stories.processors.offline.places import Places
 from stories.processors.offline.sentences import sentences_of
 from stories.processors.offline.subjects import subjects_of
-from stories.processors.offline.summary import centrality_of, chosen, tellings
+from stories.processors.offline.summary import Signals, centrality_of, chosen, tellings
 from stories.processors.offline.title import title_of
 from stories.processors.offline.words import Stems
 
@@ -37,11 +37,12 @@ class OfflineProcessor:
             eventful[position] = eventful.get(position, False) or event.when is not None
         places = Places(sentences, people)
         names = frozenset(stems.of(" ".join((*people.named, *places.all))))
-        candidates = tellings(sentences, stems, centrality, eventful, names)
-        text = narrative(chosen(candidates, len(transcript.messages)))
+        candidates = tellings(sentences, stems, Signals(centrality, eventful, names))
+        picked = chosen(candidates, len(transcript.messages))
+        subjects = subjects_of(sentences, centrality, stems, people.words)
         return Draft(
-            title=title_of(transcript, subjects_of(sentences, centrality, stems, people.words), events, text, stems),
-            text=text,
+            title=title_of(transcript, subjects, events, picked[0].text if picked else "", stems),
+            text=narrative(picked),
             people=people.all,
             places=places.all,
             events=events,

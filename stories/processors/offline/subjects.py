@@ -45,10 +45,12 @@ EMPTY = listed(
     value values lesson lessons bond bonds happy-place interest interests passion passions sense sight source reminder
     motivation confidence determination opportunity community"""
 )
-VERBISH = DOINGS | STATES | WEAK | listed("make makes love loves need needs help helps see look looks feel feels think "
-                                             "want wants know like likes remind reminds bring brings give gives get "
-                                             "gets "
-                                             "take takes keep keeps meant mean means say says turn turns")  # fmt: skip
+COMMON_VERBS = listed(
+    """make makes love loves need needs help helps see look looks feel feels think want wants know like likes remind
+    reminds bring brings give gives get gets take takes keep keeps cause shows deserves motivates pays boosts starts
+    hides works finds becomes wander comes goes runs lets happens leads meant mean means say says turn turns"""
+)
+VERBISH = DOINGS | STATES | WEAK | COMMON_VERBS
 TIMES = frozenset(MONTHS + WEEKDAYS)
 
 
@@ -102,7 +104,8 @@ def phrases(text: str, names: frozenset[str]) -> Iterator[tuple[str, list[str]]]
         for word in WORD.findall(stretch):
             if not words and word.lower() in EMPTY:
                 continue
-            verbal = (word.endswith("ing") and word not in THINGS_DONE) or (bool(words) and word.endswith("ed"))
+            verbal = word.endswith("ly") or (word.endswith("ing") and word not in THINGS_DONE)
+            verbal = verbal or (bool(words) and word.endswith("ed"))
             if verbal and (words or determiner["word"].lower() in PREPOSITIONS):
                 break
             if not continues(word, names) or len(words) == LONGEST_PHRASE:

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from stories.processors.offline.clauses import SPEAKER
 from stories.processors.offline.people import is_machine
@@ -64,34 +65,34 @@ def centrality_of(stems_by_sentence: Sequence[Sequence[str]]) -> dict[str, float
     return {stem: math.log1p(count) / math.log1p(most) for stem, count in counts.items()}
 
 
-def tellings(
-    sentences: Sequence[Sentence],
-    stems: Stems,
-    centrality: Mapping[str, float],
-    eventful: Mapping[int, bool],
-    named: frozenset[str],
-) -> list[Telling]:
-    """Every sentence that may stand in a story. `eventful` maps positions of sentences with an event to: is it dated;
-    `named` are the stems of names."""
-    return [
-        Telling(sentence, text, words, score(sentence, text, words, centrality, eventful, named))
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What is known of the whole transcript when one sentence of it is weighed.
+
+    `eventful` maps the positions of sentences with an event to whether it is dated; `named` are the stems of names.
+    """
+
+    centrality: Mapping[str, float] = field(repr=False)
+    eventful: Mapping[int, bool]
+    named: frozenset[str] = field(repr=False)
+
+
+def tellings(sentences: Sequence[Sentence], stems: Stems, signals: Signals) -> list[Telling]:
+    """Every sentence that may stand in a story; where none tells anything ("Hi!"), the first few as they are."""
+    telling = [
+        Telling(sentence, text, words, score(sentence, text, words, signals))
         for sentence in sentences
         if (text := without_lead_in(sentence.text)) and (words := frozenset(stems.of(text)))
     ]
+    spoken = (sentence for sentence in sentences if WORD.search(sentence.text))
+    return telling or [Telling(sentence, sentence.text, frozenset(), 0.0) for sentence in islice(spoken, FEWEST)]
 
 
-def score(
-    sentence: Sentence,
-    text: str,
-    words: frozenset[str],
-    centrality: Mapping[str, float],
-    eventful: Mapping[int, bool],
-    named: frozenset[str],
-) -> float:
+def score(sentence: Sentence, text: str, words: frozenset[str], signals: Signals) -> float:
     """Shared words, and what the sentence is: a dated deed of the speaker is best, a greeting or praise worst."""
     length = len(WORD.findall(text)) or 1
-    value = sum(centrality.get(word, 0.0) for word in words) / math.sqrt(max(len(words), 4))
-    value += 1.6 if eventful.get(sentence.position) else 0.9 if sentence.position in eventful else 0.0
+    value = sum(signals.centrality.get(word, 0.0) for word in words) / math.sqrt(max(len(words), 4))
+    value += 1.6 if signals.eventful.get(sentence.position) else 0.9 if sentence.position in signals.eventful else 0.0
     value += 0.4 if SPEAKER.search(text) else 0.0
     value += 0.2 if any(character.isdigit() for character in text) else 0.0
     value -= 2.0 if sentence.is_question else 0.0
@@ -99,7 +100,7 @@ def score(
     value -= 0.7 if ADDRESSED.search(text) else 0.0
     value -= 0.5 if DANGLING.match(text) else 0.0
     value -= 0.6 if MUSING.match(text) else 0.0
-    value += 0.3 if named & words else 0.0
+    value += 0.3 if signals.named & words else 0.0
     value -= 0.8 if is_machine(sentence.author) else 0.0
     value -= 0.15 * max(0, 6 - length) + 0.03 * max(0, length - 30)
     return value
@@ -121,4 +122,5 @@ def chosen(candidates: Sequence[Telling], messages: int) -> list[Telling]:
 
 def likeness(telling: Telling, others: Sequence[Telling]) -> float:
     """The greatest share of words (Jaccard) with any of the others, from 0 to 1."""
-    return max((len(telling.stems & other.stems) / len(telling.stems | other.stems) for other in others), default=0.0)
+    shares = (len(telling.stems & other.stems) / (len(telling.stems | other.stems) or 1) for other in others)
+    return max(shares, default=0.0)

@@ -11,9 +11,10 @@ from stories.processors.offline.people import display
 from stories.processors.offline.sentences import LINK
 from stories.processors.offline.spans import day
 from stories.processors.offline.subjects import Subject
-from stories.processors.offline.words import Stems
+from stories.processors.offline.words import Stems, shortened
 
 LONGEST_TITLE = 90  # characters
+LIGHTEST_SECOND = 0.3  # of the weight of the first subject
 
 # What software calls a conversation before anybody names it.
 MEANINGLESS = re.compile(
@@ -25,27 +26,27 @@ MEANINGLESS = re.compile(
 
 
 def title_of(
-    transcript: Transcript, subjects: Sequence[Subject], events: Sequence[Event], text: str, stems: Stems
+    transcript: Transcript, subjects: Sequence[Subject], events: Sequence[Event], first_line: str, stems: Stems
 ) -> str:
-    """The given title if it means something, and the two weightiest subjects; else an event, the text, or the date."""
+    """The given title if it means something, and the two weightiest subjects; else an event, a line, or the date."""
     given = " ".join(LINK.sub(" ", transcript.title).split())
-    has_title = bool(given) and not MEANINGLESS.fullmatch(given[:200])
+    has_title = len(given) > 2 and not MEANINGLESS.fullmatch(given[:200])
     topics = apart(subjects, frozenset(stems.of(given)) if has_title else frozenset())
     if has_title:
         named = f"{given}: {topics[0].phrase}" if topics and len(given) < 40 else given
-        return shortened(named)
+        return shortened(named, LONGEST_TITLE)
     if topics:
-        return shortened(joined(topics))
+        return shortened(joined(topics), LONGEST_TITLE)
     if events:
-        return shortened(f"{events[0].who} {events[0].what}")
-    return shortened(text) or f"Conversation of {day(transcript.began_at.date())}"
+        return shortened(f"{events[0].who} {events[0].what}", LONGEST_TITLE)
+    return shortened(first_line, LONGEST_TITLE) or f"Conversation of {day(transcript.began_at.date())}"
 
 
 def apart(subjects: Sequence[Subject], taken: frozenset[str]) -> list[Subject]:
-    """At most two subjects with no word in common; the second only if it weighs at least half of the first."""
+    """At most two subjects with no word in common; the second only if it carries enough beside the first."""
     picked: list[Subject] = []
     for subject in subjects[:40]:
-        if subject.stems & taken or (picked and subject.weight < picked[0].weight / 2):
+        if subject.stems & taken or (picked and subject.weight < picked[0].weight * LIGHTEST_SECOND):
             continue
         picked.append(subject)
         taken |= subject.stems
@@ -65,8 +66,3 @@ def owned(author: str, phrase: str) -> str:
     if not author or author.lower() in ROLE_AUTHORS:
         return phrase[:1].upper() + phrase[1:]
     return f"{display(author)}'s {phrase}"
-
-
-def shortened(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= LONGEST_TITLE else text[: LONGEST_TITLE - 1].rsplit(" ", 1)[0] + "\u2026"

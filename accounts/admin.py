@@ -1,0 +1,237 @@
+"""People, staff and what belongs to their accounts: metadata, and the accounts of staff to be made and changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db import models
+from django.db.models import Count, Q
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from accounts.finding import people_meant
+from accounts.models import AccessGrant, User, UserKey, UserPreferences
+from accounts.owned_admin import OwnedAdmin, label_of
+from accounts.staff_forms import NewStaffForm, StaffForm, StaffPasswordForm
+from vibe.db.admin import MetadataAdmin, Related, trail_url
+from vibe.db.contexts import as_staff
+from vibe.db.links import LINK, list_url, page_link
+
+PERSON, STAFF = "Person", "Staff"
+
+
+class Kind(admin.SimpleListFilter):
+    """People and staff, told apart."""
+
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, *_: Any) -> list[tuple[str, str]]:
+        return [("person", "People"), ("staff", "Staff")]
+
+    def queryset(self, _request: Any, queryset: models.QuerySet[User]) -> models.QuerySet[User]:
+        return queryset.filter(is_staff=self.value() == "staff") if self.value() else queryset
+
+
+@admin.register(User)
+class UserAdmin(MetadataAdmin, DjangoUserAdmin):  # type: ignore[misc]
+    """Everybody. Of people nothing is changed here; staff accounts are changed by superusers only."""
+
+    owner = "pk"
+    counted: ClassVar[list[type[models.Model]]] = []  # tables of higher layers to count by person, which add themselves
+    list_display = ("account", "kind", "firebase_uid", "is_active", "email_verified", "created_at", "last_login")
+    list_filter = (Kind, "is_active", "email_verified")
+    date_hierarchy = "created_at"
+    search_fields = ("email",)
+    search_help_text = "Email (or how it begins), Firebase UID (or how it begins), or id"
+    empty_hint = "People appear with their first import or sign-in; staff are added here."
+    fields = (
+        *("id", "kind", "email", "email_verified", "firebase_uid", "is_active"),
+        *("created_at", "updated_at"),
+    )
+    staff_fields = (
+        *("id", "kind", "email", "password_link", "is_active", "is_superuser", "groups"),
+        *("last_login", "created_at", "updated_at"),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
+    form = StaffForm
+    add_form = NewStaffForm
+    change_password_form = StaffPasswordForm
+    fieldsets = None
+    filter_horizontal = ()
+
+    # Who may do what
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return bool(request.user.is_superuser and (obj is None or obj.is_staff))
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        if obj is None:
+            return self.add_fieldsets
+        return [(None, {"fields": self.staff_fields if obj.is_staff else self.fields})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        if obj is None:
+            return ()
+        changeable = {"email", "is_active", "is_superuser", "groups"}
+        if obj.pk == request.user.pk:
+            changeable -= {"is_active", "is_superuser"}  # nobody locks themself out
+        return tuple(name for name in (*self.fields, *self.staff_fields) if name not in changeable)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        obj.is_staff = True
+        with as_staff():
+            super().save_model(request, obj, form, change)
+
+    def save_related(self, *args: Any) -> None:
+        with as_staff():
+            super().save_related(*args)
+
+    # What is shown
+
+    def found(self, term: str) -> Q:
+        return people_meant(term)
+
+    def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
+        return (*self.list_display, *(count_column(model) for model in self.counted))
+
+    def complete(self, rows: list[Any]) -> None:
+        for model in self.counted:
+            of_page = model._default_manager.filter(user_id__in=[row.pk for row in rows]).order_by()
+            numbers = dict(of_page.values_list("user_id").annotate(Count("pk")))
+            for row in rows:
+                setattr(row, count_name(model), numbers.get(row.pk, 0))
+
+    def related(self, row: User) -> list[Related]:
+        about = [] if row.is_staff else [Related("Trail: whose data this is", trail_url(subject=row.pk))]
+        done = Related("Trail: done by them", trail_url(actor=row.pk))
+        return [*about, done, Related("Trail: this account", trail_url(resource=f"users/{row.pk}"))]
+
+    @display(description="Account", ordering="pk")
+    def account(self, row: User) -> str:
+        return label_of(row)
+
+    @display(description="Kind", label={PERSON: "info", STAFF: "warning"})
+    def kind(self, row: User) -> str:
+        return STAFF if row.is_staff else PERSON
+
+    @display(description="Password")
+    def password_link(self, row: User) -> SafeString:
+        return format_html(LINK, reverse("admin:auth_user_password_change", args=[row.pk]), "Set a new password")
+
+
+def count_name(model: type[models.Model]) -> str:
+    """Where the count of a table's rows is kept on a person."""
+    return f"count_of_{model._meta.model_name}"
+
+
+def count_column(model: type[models.Model]) -> Any:
+    """A column with the count of a table's rows, leading to their list."""
+
+    @admin.display(description=str(model._meta.verbose_name_plural).capitalize())
+    def column(row: User) -> SafeString | str:
+        number = getattr(row, count_name(model), 0)
+        return format_html(LINK, list_url(model, user=row.pk), f"{number:,}") if number else "0"
+
+    return column
+
+
+@admin.register(UserKey)
+class UserKeyAdmin(OwnedAdmin):
+    """Data keys: that there is one, since when, and whether it was destroyed."""
+
+    list_display = ("row_id", "person", "generation", "standing", "created_at", "destroyed_at")
+    list_filter = (("destroyed_at", admin.EmptyFieldListFilter),)
+    date_hierarchy = "created_at"
+    fields = ("id", "person", "generation", "standing", "created_at", "destroyed_at")
+    empty_hint = "A data key is made together with its person."
+
+    @display(description="State", label={"In use": "success", "Destroyed": "danger"})
+    def standing(self, row: UserKey) -> str:
+        return "Destroyed" if row.destroyed_at else "In use"
+
+
+@admin.register(UserPreferences)
+class UserPreferencesAdmin(OwnedAdmin):
+    """That a person has preferences, and when they changed; not what they are."""
+
+    list_display = ("row_id", "person", "revision", "created_at", "updated_at")
+    date_hierarchy = "created_at"
+    fields = ("id", "person", "revision", "created_at", "updated_at")
+    empty_hint = "A row appears when a person sets a preference."
+
+
+def standing_of(grant: AccessGrant, now: datetime) -> str:
+    """Where a grant stands."""
+    if grant.approved is None:
+        return "Ended" if grant.ended_at else "Waiting"
+    if not grant.approved:
+        return "Refused"
+    return "Ended" if grant.ended_at or not grant.expires_at or grant.expires_at <= now else "Open"
+
+
+class Standing(admin.SimpleListFilter):
+    """Grants by where they stand."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, *_: Any) -> list[tuple[str, str]]:
+        return [("open", "Open"), ("waiting", "Waiting"), ("refused", "Refused"), ("ended", "Ended")]
+
+    def queryset(self, _request: Any, queryset: models.QuerySet[AccessGrant]) -> models.QuerySet[AccessGrant]:
+        now = timezone.now()
+        conditions = {
+            "open": Q(approved=True, ended_at=None, expires_at__gt=now),
+            "waiting": Q(approved=None, ended_at=None),
+            "refused": Q(approved=False),
+            "ended": Q(ended_at__isnull=False) | Q(approved=True, expires_at__lte=now),
+        }
+        return queryset.filter(conditions.get(self.value() or "", Q()))
+
+
+@admin.register(AccessGrant)
+class AccessGrantAdmin(OwnedAdmin):
+    """Who was let in to see whose content, by whom, why and until when."""
+
+    list_display = ("row_id", "person", "asked_by", "ticket", "standing", "requested_at", "expires_at")
+    list_filter = (Standing,)
+    date_hierarchy = "requested_at"
+    fields = (
+        *("id", "person", "standing", "asked_by", "reason", "ticket", "requested_at", "duration"),
+        *("answered_by", "decided_at", "expires_at", "closed_by", "ended_at"),
+    )
+    empty_hint = "Nobody has asked to read anybody's content."
+
+    def complete(self, rows: list[Any]) -> None:
+        emails = dict(
+            User.objects.filter(pk__in={row.requested_by for row in rows}).order_by().values_list("pk", "email")
+        )
+        for row in rows:
+            row.asker = emails.get(row.requested_by, "")
+
+    @display(description="State", label={"Open": "success", "Waiting": "warning", "Refused": "danger", "Ended": "info"})
+    def standing(self, row: AccessGrant) -> str:
+        return standing_of(row, timezone.now())
+
+    @admin.display(description="Asked by")
+    def asked_by(self, row: Any) -> SafeString:
+        return page_link(User, row.requested_by, getattr(row, "asker", ""))
+
+    @admin.display(description="Decided by")
+    def answered_by(self, row: AccessGrant) -> SafeString | str:
+        return page_link(User, row.decided_by) if row.decided_by else "-"
+
+    @admin.display(description="Ended by")
+    def closed_by(self, row: AccessGrant) -> SafeString | str:
+        return page_link(User, row.ended_by) if row.ended_by else "-"

@@ -1,0 +1,39 @@
+"""Roles of staff, as groups that come with the migrations. What each may do in the admin, by table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth.management import create_permissions
+
+METADATA = (
+    *("accounts.user", "accounts.userkey", "accounts.userpreferences", "accounts.accessgrant"),
+    *("memories.conversation", "memories.memory", "stories.story", "stories.passage", "stories.entity"),
+)
+TRAIL = ("audit.auditlog", "audit.auditleaf", "audit.auditcheckpoint")
+ENGINE = (
+    *("stories.searchset", "procrastinate.procrastinatejob", "procrastinate.procrastinateevent"),
+    *("procrastinate.procrastinateworker",),
+)
+GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "support": (("view", METADATA), ("add", ("accounts.accessgrant",))),
+    "approver": (("view", METADATA), ("change", ("accounts.accessgrant",))),
+    "auditor": (("view", (*METADATA, *TRAIL)),),
+    "engineer": (("view", (*METADATA, *ENGINE)),),
+}
+
+
+def ensure_groups(**_: Any) -> None:
+    """Bring the groups to what GROUPS says, after each migration; groups of your own are left alone."""
+    from django.contrib.auth.models import Group, Permission  # noqa: PLC0415
+
+    for config in apps.get_app_configs():
+        create_permissions(config, verbosity=0)
+    for name, rights in GROUPS.items():
+        group, _created = Group.objects.get_or_create(name=name)
+        wanted = {
+            (label.split(".")[0], f"{verb}_{label.split('.')[1]}") for verb, labels in rights for label in labels
+        }
+        found = Permission.objects.filter(codename__in=[codename for _, codename in wanted]).select_related("content_type")
+        group.permissions.set(each for each in found if (each.content_type.app_label, each.codename) in wanted)

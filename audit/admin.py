@@ -1,0 +1,168 @@
+"""The trail, for looking at. The database lets nobody change it, and neither does this."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from audit.models import AuditCheckpoint, AuditLeaf, AuditLog, AuditPruning
+from vibe.db.admin import MetadataAdmin, Related, trail_url
+from vibe.db.filters import valid
+from vibe.db.links import list_url, page_link
+
+OUTCOMES = {"Ok": "success", "Refused": "warning", "Failed": "danger"}
+
+
+@admin.register(AuditLog)
+class AuditLogAdmin(MetadataAdmin):
+    """One row per request and verb, the newest first."""
+
+    owner = "subject"
+    ordering = ("-at", "-pk")
+    oldest_first: ClassVar[tuple[str, ...]] = ("at", "pk")
+    narrowed_by: ClassVar[tuple[str, ...]] = ("subject", "actor", "resource")
+    list_display = ("at", "result", "action", "by", "whose", "resource", "ip")
+    list_display_links = ("at",)
+    list_filter = ("outcome", "actor_kind")
+    date_hierarchy = "at"
+    search_fields = ("id",)
+    search_help_text = "Id of a person, a member of staff or a row of the trail; email of staff; or a resource, whole"
+    fields = (
+        *("id", "at", "result", "action", "by", "whose", "resource", "reason"),
+        *("ip", "user_agent", "request_id", "particulars"),
+    )
+    empty_hint = "Nothing was recorded for this."
+
+    def found(self, term: str) -> Q:
+        if valid(term):
+            return Q(pk=UUID(term)) | Q(subject=UUID(term)) | Q(actor=str(UUID(term)))
+        if "@" in term:
+            known = accounts().filter(Exact(Lower("email"), term.lower())).values_list("pk", flat=True).first()
+            return Q(subject=known) | Q(actor=str(known)) if known else Q(pk__in=())
+        return Q(resource=term)
+
+    def complete(self, rows: list[Any]) -> None:
+        ids = {row.subject for row in rows if row.subject} | {UUID(row.actor) for row in rows if valid(row.actor)}
+        emails = dict(accounts().filter(pk__in=ids).order_by().values_list("pk", "email"))
+        for row in rows:
+            row.emails = emails
+
+    def related(self, row: AuditLog) -> list[Related]:
+        """The same request, the same person, the same thing."""
+        about = [Related("Trail: the same person's data", trail_url(subject=row.subject))] if row.subject else []
+        done = [Related("Trail: the same actor", trail_url(actor=row.actor))] if row.actor else []
+        return [*about, *done, Related("Trail: the same resource", trail_url(resource=row.resource))]
+
+    @display(description="Outcome", label=OUTCOMES)
+    def result(self, row: AuditLog) -> str:
+        return str(row.get_outcome_display())
+
+    @admin.display(description="By")
+    def by(self, row: Any) -> SafeString | str:
+        if valid(row.actor):
+            return account_link(row, UUID(row.actor))
+        return row.actor or row.get_actor_kind_display()
+
+    @admin.display(description="Whose data")
+    def whose(self, row: Any) -> SafeString | str:
+        return account_link(row, row.subject) if row.subject else "-"
+
+    @admin.display(description="Details")
+    def particulars(self, row: AuditLog) -> SafeString:
+        return format_html('<pre class="whitespace-pre-wrap">{}</pre>', json.dumps(row.details, indent=2))
+
+
+def accounts() -> QuerySet[Any]:
+    """Whoever rows speak of, as far as they are still there."""
+    return get_user_model()._default_manager.all()
+
+
+def account_link(row: Any, pk: UUID) -> SafeString:
+    """An account by its email, where the page has looked it up."""
+    return page_link(get_user_model(), pk, getattr(row, "emails", {}).get(pk) or "")
+
+
+@admin.register(AuditLeaf)
+class AuditLeafAdmin(MetadataAdmin):
+    """The sealed order of the rows."""
+
+    list_display = ("position", "row", "row_at", "digest")
+    fields = ("position", "row", "row_at", "digest")
+    search_fields = ("row_id",)
+    search_help_text = "Id of a row of the trail"
+    empty_hint = "The sealer has not run yet."
+
+    def found(self, term: str) -> Q:
+        return (
+            Q(row_id=term) if valid(term) else Q(pk=int(term)) if term.isdecimal() and len(term) < 19 else Q(pk__in=())
+        )
+
+    def related(self, row: AuditLeaf) -> list[Related]:
+        return [Related("Checkpoints", list_url(AuditCheckpoint))]
+
+    @admin.display(description="Row")
+    def row(self, leaf: AuditLeaf) -> SafeString:
+        return page_link(AuditLog, leaf.row_id)
+
+    @admin.display(description="Leaf hash")
+    def digest(self, leaf: AuditLeaf) -> str:
+        return bytes(leaf.leaf).hex()
+
+
+@admin.register(AuditCheckpoint)
+class AuditCheckpointAdmin(MetadataAdmin):
+    """The signed chain."""
+
+    list_display = ("number", "first", "count", "root_hash", "at")
+    fields = ("number", "first", "count", "root_hash", "previous_hash", "at", "key", "row_format", "signed")
+    empty_hint = "The sealer has not run yet."
+
+    def related(self, row: AuditCheckpoint) -> list[Related]:
+        return [Related("Leaves", list_url(AuditLeaf))]
+
+    @admin.display(description="Root")
+    def root_hash(self, row: AuditCheckpoint) -> str:
+        return bytes(row.root).hex()
+
+    @admin.display(description="Previous")
+    def previous_hash(self, row: AuditCheckpoint) -> str:
+        return bytes(row.previous).hex()
+
+    @admin.display(description="Signing key")
+    def key(self, row: AuditCheckpoint) -> str:
+        return bytes(row.key_id).hex()
+
+    @admin.display(description="Signature")
+    def signed(self, row: AuditCheckpoint) -> str:
+        return bytes(row.signature).hex()
+
+
+@admin.register(AuditPruning)
+class AuditPruningAdmin(MetadataAdmin):
+    """Months whose rows were past their retention, each signed."""
+
+    list_display = ("month", "count", "digest_of_rows", "at")
+    fields = ("month", "count", "digest_of_rows", "at", "key", "signed")
+    empty_hint = "No month is past its retention."
+
+    @admin.display(description="Digest")
+    def digest_of_rows(self, row: AuditPruning) -> str:
+        return bytes(row.digest).hex()
+
+    @admin.display(description="Signing key")
+    def key(self, row: AuditPruning) -> str:
+        return bytes(row.key_id).hex()
+
+    @admin.display(description="Signature")
+    def signed(self, row: AuditPruning) -> str:
+        return bytes(row.signature).hex()

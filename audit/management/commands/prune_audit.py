@@ -1,0 +1,42 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from audit.actors import Actor
+from audit.errors import AuditError
+from audit.partitions import this_month
+from audit.pruning import Month, months, prune
+
+ACTOR = Actor.system("prune_audit")
+
+
+class Command(BaseCommand):
+    help = (
+        "Drop the months of the audit trail that are sealed and past AUDIT_RETENTION_MONTHS. The chain stays provable."
+    )
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument(
+            "--month", metavar="YYYY-MM", help="this month only, and say why if it is not to be dropped"
+        )
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        there = months()
+        due = self.named(options["month"], there) if options["month"] else [m for m in there if m.due <= this_month()]
+        for month in due:
+            try:
+                rows = prune(month, actor=ACTOR)
+            except AuditError as problem:
+                raise CommandError(str(problem)) from None
+            self.stdout.write(f"{month}: {rows:,} rows dropped; their seals stay.")
+        if not due:
+            oldest = there[0] if there else None
+            self.stdout.write(
+                f"Nothing to prune. {oldest} is the next, on {oldest.due}." if oldest else "There is no month."
+            )
+
+    def named(self, text: str, there: list[Month]) -> list[Month]:
+        found = [month for month in there if str(month) == text]
+        if not found:
+            raise CommandError(f"The trail has no month of this name. It has: {', '.join(map(str, there))}.")
+        return found

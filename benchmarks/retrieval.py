@@ -1,0 +1,191 @@
+"""How well search finds, on the real path: sealed, blind, cloaked, through row-level security.
+
+    python -m benchmarks.retrieval CONVERSATIONS QUESTIONS [--json] [--plain]
+
+Both files as in docs/import.md and docs/search.md. Questions of the category `adversarial` are left out. Recall@k is
+the share of a question's evidence messages (or of the stories that hold them) among the first k found. `--plain` also
+ranks the same passages over plaintext words and plain vectors, to show what sealing costs in quality: nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from benchmarks.harness import show, throw_away_database
+
+TURN_CUTS, STORY_CUTS = (5, 10, 20), (1, 3, 5)
+
+
+class Figures:
+    """Averages over questions, in all and by category."""
+
+    def __init__(self, cuts: Sequence[int]) -> None:
+        self.cuts = cuts
+        self.values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+
+    def add(self, category: str, found: Sequence[Any], evidence: set[Any]) -> None:
+        places = [place for place, each in enumerate(found, start=1) if each in evidence]
+        for group in ("", category):
+            for cut in self.cuts:
+                self.values[group][f"recall@{cut}"].append(sum(place <= cut for place in places) / len(evidence))
+            self.values[group]["mrr"].append(1 / places[0] if places else 0.0)
+
+    def summary(self) -> dict[str, Any]:
+        means = {
+            group: {name: sum(values) / len(values) for name, values in figures.items()}
+            for group, figures in self.values.items()
+        }
+        return {**means.pop("", {}), "by_category": means, "questions": len(self.values[""]["mrr"])}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("conversations")
+    parser.add_argument("questions")
+    parser.add_argument("--json", action="store_true", help="JSON alone, without progress")
+    parser.add_argument("--plain", action="store_true", help="also over plaintext, in the same run")
+    options = parser.parse_args()
+    with open(options.questions, encoding="utf-8") as lines:
+        questions = [question for line in lines if (question := json.loads(line))["category"] != "adversarial"]
+    with throw_away_database():
+        show(measure(options.conversations, questions, quiet=options.json, plain=options.plain))
+
+
+def measure(conversations: str, questions: Iterable[dict[str, Any]], *, quiet: bool, plain: bool) -> dict[str, Any]:
+    """Import, tell, ask."""
+    from audit.actors import Actor
+    from memories.importing import FileImport
+    from stories.management.commands.tell_stories import conversations as all_conversations
+    from stories.services import build_story
+
+    actor = Actor.system("benchmark")
+    with open(conversations, "rb") as source:
+        FileImport(actor=actor, strict=True).run(source)
+    for user_id, conversation_id in tqdm(all_conversations(None), unit="stories", disable=quiet):
+        build_story(user_id=user_id, conversation_id=conversation_id, actor=actor)
+    sides = {"sealed": (Figures(TURN_CUTS), Figures(STORY_CUTS))}
+    if plain:
+        sides["plain"] = (Figures(TURN_CUTS), Figures(STORY_CUTS))
+    people: dict[str, Any] = {}
+    for question in tqdm(list(questions), unit="questions", disable=quiet):
+        person = people.setdefault(question["user"], Person(question["user"], plain))
+        for side, (turns, stories) in sides.items():
+            ask(person, question, side, turns, stories)
+    turns, stories = sides["sealed"]
+    result = {"turns": turns.summary(), "stories": stories.summary()}
+    if plain:
+        turns, stories = sides["plain"]
+        result["plain"] = {"turns": turns.summary(), "stories": stories.summary()}
+    return result
+
+
+class Person:
+    """One person's names for things: which message is which memory, which story holds it."""
+
+    def __init__(self, who: str, plain: bool) -> None:
+        from accounts.services import find_person, open_vault
+        from memories.models import Memory
+        from stories.models import Story
+        from vibe.db.contexts import as_user
+
+        self.id = find_person(who)
+        self.plain = PlainSet(self.id) if plain else None
+        with as_user(self.id):
+            self.vault = open_vault()
+            rows = Memory.objects.of(self.id).values_list("message_ids", "pk", "conversation_id")
+            stories = dict(Story.objects.of(self.id).values_list("conversation_id", "pk"))
+            self.memory = {ids[0]: row_id for ids, row_id, _ in rows}
+            self.story = {ids[0]: stories[conversation] for ids, _, conversation in rows}
+
+
+def ask(person: Person, question: dict[str, Any], side: str, turns: Figures, stories: Figures) -> None:
+    """Rank for one question and note where its evidence came."""
+    from stories.search import rank
+    from vibe.db.contexts import as_user
+
+    evidence = [each for each in question["evidence"] if each in person.memory]
+    if not evidence:
+        return
+    if side == "plain":
+        found, ranking = person.plain.rank(question["question"])
+    else:
+        with as_user(person.id):
+            found, ranking, _ = rank(person.id, question["question"], person.vault)
+    by_number = dict(zip(found.passages.story.tolist(), found.stories, strict=True))
+    turns.add(
+        question["category"],
+        [found.memories[at] for at in ranking.passages.best(max(TURN_CUTS))],
+        {person.memory[each] for each in evidence},
+    )
+    stories.add(
+        question["category"],
+        [by_number[int(ranking.story[at])] for at in ranking.stories.best(max(STORY_CUTS))],
+        {person.story[each] for each in evidence},
+    )
+
+
+class PlainSet:
+    """The same passages, never sealed: words as they are, vectors as the model made them."""
+
+    def __init__(self, user_id: Any) -> None:
+        from accounts.services import open_vault
+        from memories.models import Conversation
+        from stories import entities
+        from stories.models import Story
+        from stories.passages import passages
+        from stories.providers import embedder
+        from stories.search import own_name
+        from stories.services import read
+        from vibe.db.contexts import as_user
+
+        self.passages, self.memories, self.stories, self.speakers, texts = [], [], [], [], []
+        with as_user(user_id):
+            vault = open_vault()
+            self.names, self.asker = entities.speakers(user_id, vault), own_name(user_id)
+            told = dict(Story.objects.of(user_id).values_list("conversation_id", "pk"))
+            for conversation_id in Conversation.objects.of(user_id).values_list("pk", flat=True):
+                source = read(user_id, conversation_id, vault)
+                made = passages(source.transcript().messages)
+                self.passages += made
+                texts += [passage.embedded for passage in made]
+                self.memories += [memory.id for memory in source.memories]
+                self.speakers += [memory.payload.author for memory in source.memories]
+                self.stories += [told[conversation_id]] * len(made)
+        self.counts = [Counter(passage.words) for passage in self.passages]
+        self.vectors = embedder().embed(texts)
+
+    def rank(self, text: str) -> Any:
+        import numpy as np
+
+        from stories.candidates import Found
+        from stories.passages import ASKS, DATES
+        from stories.providers import embedder
+        from stories.question import understand
+        from stories.ranking import Passages, Ranker
+
+        question = understand(text, self.names, self.asker)
+        number: dict[Any, int] = {}
+        given = Passages(
+            story=np.array([number.setdefault(story, len(number)) for story in self.stories]),
+            position=np.array([passage.position for passage in self.passages]),
+            counts=np.array(
+                [[counts[word] for counts in self.counts] for word in question.words], dtype=np.int64
+            ).reshape(len(question.words), len(self.passages)),
+            lengths=np.array([passage.length for passage in self.passages]),
+            similarity=(self.vectors @ embedder().embed([question.spoken])[0]).astype(np.float64),
+            asking=np.array([ASKS in passage.words for passage in self.passages]),
+            dated=np.array([DATES in passage.words for passage in self.passages]) if question.when else None,
+            spoken=np.array([name == question.speaker for name in self.speakers]) if question.speaker else None,
+        )
+        asked = np.array(list(question.words.values()), dtype=np.int64)
+        return Found("plain", [], self.memories, self.stories, given, None), Ranker(asked).rank(given)
+
+
+if __name__ == "__main__":
+    main()

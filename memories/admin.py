@@ -1,0 +1,71 @@
+"""Conversations and memories: how many, how big, when. Never a word of them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import Q
+from django.utils.safestring import SafeString
+
+from accounts.admin import UserAdmin
+from accounts.owned_admin import OwnedAdmin
+from accounts.services import is_uuid
+from memories.models import Conversation, Memory
+from vibe.db.links import page_link
+
+UserAdmin.counted.append(Conversation)
+
+
+@admin.register(Conversation)
+class ConversationAdmin(OwnedAdmin):
+    """Conversations by person and time. Title and description stay sealed."""
+
+    list_display = ("row_id", "person", "external_id", "memory_count", "is_archived", "active_at", "created_at")
+    list_filter = ("is_archived",)
+    date_hierarchy = "created_at"
+    fields = (
+        *("id", "person", "external_id", "is_archived", "memory_count"),
+        *("started_at", "active_at", "revision", "created_at", "updated_at"),
+    )
+    empty_hint = "Conversations come in by `manage.py import_conversations`."
+
+
+@admin.register(Memory)
+class MemoryAdmin(OwnedAdmin):
+    """Memories by conversation, person and message id. The payload stays sealed."""
+
+    narrowed_by: ClassVar[tuple[str, ...]] = ("user", "conversation")
+    list_display = ("row_id", "person", "in_conversation", "messages", "occurred_at", "created_at")
+    date_hierarchy = "created_at"
+    search_help_text = "Email (or how it begins), Firebase UID, id of person, conversation or memory, or a message id"
+    fields = (
+        *("id", "person", "in_conversation", "messages", "occurred_at"),
+        *("revision", "created_at", "updated_at"),
+    )
+    empty_hint = "Memories come in with conversations."
+
+    def found(self, term: str) -> Q:
+        if not is_uuid(term):
+            return super().found(term) | Q(message_ids__contains=[term])
+        return super().found(term) | of_conversation(UUID(term))
+
+    @admin.display(description="Conversation")
+    def in_conversation(self, row: Memory) -> SafeString:
+        return page_link(Conversation, row.conversation_id)
+
+    @admin.display(description="Message ids")
+    def messages(self, row: Memory) -> str:
+        return ", ".join(row.message_ids)
+
+
+def of_conversation(conversation_id: UUID) -> Q:
+    """Rows of a conversation, with its owner, whom their index begins with."""
+    owner = Conversation.objects.filter(pk=conversation_id).values_list("user_id", flat=True).first()
+    return Q(user_id=owner, conversation_id=conversation_id) if owner else Q(pk__in=())
+
+
+def linked(model: Any, ids: list[UUID], *, at_most: int = 20) -> list[SafeString]:
+    """Links to rows by id, as many as one can look at."""
+    return [page_link(model, pk) for pk in ids[:at_most]]

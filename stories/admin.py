@@ -1,0 +1,97 @@
+"""Stories, passages, entities and search sets: what was built from what, when and how. Never a word of them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import Q
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from accounts.admin import UserAdmin
+from accounts.owned_admin import OwnedAdmin
+from accounts.services import is_uuid
+from memories.admin import linked, of_conversation
+from memories.models import Conversation, Memory
+from stories.models import Entity, Passage, SearchSet, Story
+from vibe.db.links import page_link
+
+UserAdmin.counted.append(Story)
+
+
+@admin.register(Story)
+class StoryAdmin(OwnedAdmin):
+    """Stories by person, conversation and time."""
+
+    narrowed_by: ClassVar[tuple[str, ...]] = ("user", "conversation")
+    list_display = ("row_id", "person", "of_conversation", "memories", "occurred_from", "occurred_to", "built_at")
+    list_filter = ("in_graph",)
+    date_hierarchy = "created_at"
+    search_help_text = "Email (or how it begins), Firebase UID, id of person, conversation or story"
+    fields = (
+        *("id", "person", "of_conversation", "occurred_from", "occurred_to", "from_memories", "processor", "embedder"),
+        *("in_graph", "revision", "created_at", "built_at"),
+    )
+    empty_hint = "A story is built by a job soon after its conversation came in."
+
+    def found(self, term: str) -> Q:
+        return super().found(term) | of_conversation(UUID(term)) if is_uuid(term) else super().found(term)
+
+    @admin.display(description="Conversation")
+    def of_conversation(self, row: Story) -> SafeString:
+        return page_link(Conversation, row.conversation_id)
+
+    @admin.display(description="Memories")
+    def memories(self, row: Story) -> int:
+        return len(row.memory_ids)
+
+    @admin.display(description="From memories")
+    def from_memories(self, row: Story) -> SafeString | str:
+        more = len(row.memory_ids) - 20
+        shown = format_html_join(", ", "{}", ((link,) for link in linked(Memory, row.memory_ids)))
+        return shown + (f" and {more} more" if more > 0 else "")
+
+
+@admin.register(Passage)
+class PassageAdmin(OwnedAdmin):
+    """What search runs on, by story."""
+
+    narrowed_by: ClassVar[tuple[str, ...]] = ("user", "story", "memory")
+    list_display = ("row_id", "person", "of_story", "of_memory", "position", "length", "in_graph", "occurred_at")
+    list_filter = ("in_graph",)
+    fields = ("id", "person", "of_story", "of_memory", "position", "length", "in_graph", "occurred_at")
+    empty_hint = "Passages are made together with their story."
+
+    @admin.display(description="Story")
+    def of_story(self, row: Passage) -> SafeString:
+        return page_link(Story, row.story_id)
+
+    @admin.display(description="Memory")
+    def of_memory(self, row: Passage) -> SafeString:
+        return page_link(Memory, row.memory_id)
+
+
+@admin.register(Entity)
+class EntityAdmin(OwnedAdmin):
+    """How many speakers, people, places and events each person's stories have. Names and tokens are not shown."""
+
+    list_display = ("row_id", "person", "kind")
+    list_filter = ("kind",)
+    fields = ("id", "person", "kind")
+    empty_hint = "Entities are found while stories are built."
+
+
+@admin.register(SearchSet)
+class SearchSetAdmin(OwnedAdmin):
+    """How much each person has to search, and how it is searched."""
+
+    list_display = ("row_id", "person", "passages", "words", "strategy", "embedder")
+    list_filter = ("in_graph",)
+    fields = ("id", "person", "passages", "words", "strategy", "embedder")
+    empty_hint = "A search set appears with a person's first story."
+
+    @admin.display(description="Search")
+    def strategy(self, row: Any) -> str:
+        return "HNSW" if row.in_graph else "exact"

@@ -1,0 +1,90 @@
+"""A question is turned to the one person it is about, and to nobody if it is about two."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stories.question import MAX_WORDS, understand
+from stories.words import words
+
+PEOPLE = ("Ada Lovelace", "Grace", "Agnes")
+
+
+@pytest.mark.parametrize(
+    ("asked", "spoken", "speaker"),
+    [
+        ("Where does Grace live?", "Where does I live?", "Grace"),
+        ("What is grace's dog called?", "What is my dog called?", "Grace"),
+        ("What is Agnes' dog called?", "What is my dog called?", "Agnes"),
+        ("What is Agnes\u2019s dog called?", "What is my dog called?", "Agnes"),
+        ("Has Ada been to Rome?", "Has I been to Rome?", "Ada Lovelace"),
+        ("Has Ada Lovelace been to Rome?", "Has I been to Rome?", "Ada Lovelace"),
+        ("What did Grace and Ada cook?", "What did Grace and Ada cook?", None),
+        ("Who graced the stage?", "Who graced the stage?", None),
+        ("Who was there?", "Who was there?", None),
+    ],
+)
+def test_the_one_named_becomes_i(asked: str, spoken: str, speaker: str | None) -> None:
+    question = understand(asked, PEOPLE)
+    assert (question.spoken, question.speaker) == (spoken, speaker)
+
+
+def test_a_first_name_that_two_bear_names_neither() -> None:
+    question = understand("Where does Ada live?", ("Ada Lovelace", "Ada Byron"))
+    assert (question.spoken, question.speaker) == ("Where does Ada live?", None)
+    assert understand("Where does Ada Byron live?", ("Ada Lovelace", "Ada Byron")).speaker == "Ada Byron"
+
+
+@pytest.mark.parametrize("asked", ["Where did I park?", "What is my address?", "who called me"])
+def test_in_the_first_person_it_is_about_who_asks(asked: str) -> None:
+    assert understand(asked, PEOPLE, asker="Grace").speaker == "Grace"
+    assert understand(asked, PEOPLE).speaker is None
+
+
+def test_a_name_goes_before_who_asks() -> None:
+    assert understand("What did Ada tell me?", PEOPLE, asker="Grace").speaker == "Ada Lovelace"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["When did Grace move?", "Since when is she here?", "In which month was it?", "What day is it", "How long ago?"],
+)
+def test_asking_for_a_time(asked: str) -> None:
+    assert understand(asked, PEOPLE).when
+
+
+@pytest.mark.parametrize(
+    "asked", ["What did Grace say when she moved?", "Who goes there?", "Whenever?", "What month-long trip?"]
+)
+def test_not_asking_for_a_time(asked: str) -> None:
+    assert not understand(asked, PEOPLE).when
+
+
+def test_the_words_are_those_of_the_text_and_keep_the_name() -> None:
+    question = understand("Which gardens, oh which gardens did Grace visit?", PEOPLE)
+    assert dict(question.words) == {"garden": 2, "oh": 1, "grace": 1, "visit": 1}
+
+
+def test_only_so_many_words_are_searched_for() -> None:
+    assert len(understand(" ".join(f"w{number}" for number in range(500))).words) == MAX_WORDS
+
+
+@pytest.mark.parametrize("asked", ["", " ", "?", "the of and", "x" * 100_000])
+def test_odd_questions_are_no_error(asked: str) -> None:
+    assert understand(asked, PEOPLE).speaker is None
+
+
+def test_a_question_does_not_print_what_was_asked() -> None:
+    assert "Rome" not in repr(understand("Has Grace been to Rome?", PEOPLE))
+    assert "Grace" not in repr(understand("Has Grace been to Rome?", PEOPLE))
+
+
+@given(st.text(max_size=80), st.lists(st.text(max_size=12), max_size=4))
+def test_any_text_and_any_names(asked: str, names: list[str]) -> None:
+    question = understand(asked, names, asker="Me")
+    assert (
+        question.speaker is None or question.speaker == "Me" or question.speaker in {" ".join(n.split()) for n in names}
+    )
+    assert set(question.words) <= set(words(asked))

@@ -1,0 +1,104 @@
+"""What is not of our own apps: groups, and the jobs of procrastinate."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
+from unfold.decorators import display
+
+from vibe.db.admin import MetadataAdmin, Related
+
+STATES = {
+    "Todo": "info",
+    "Doing": "primary",
+    "Succeeded": "success",
+    "Failed": "danger",
+    "Cancelled": "warning",
+    "Aborted": "warning",
+}
+
+
+class PlainAdmin(MetadataAdmin):
+    """A table that holds nothing of people, and that support may read whole."""
+
+    whole = True
+
+    def related(self, row: Any) -> list[Related]:
+        return []
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(PlainAdmin):
+    """Roles of staff. They come by migration; here one sees what they may do."""
+
+    list_display = ("name", "members")
+    fields = ("name", "rights")
+    ordering = ("name",)
+    search_fields = ("name",)
+    empty_hint = "Roles come with the migrations."
+
+    def found(self, term: str) -> Q:
+        return Q(name__istartswith=term)
+
+    def complete(self, rows: list[Any]) -> None:
+        for row in rows:
+            row.count_of_members = row.user_set.count()
+
+    @admin.display(description="Members")
+    def members(self, row: Any) -> int:
+        return int(row.count_of_members)
+
+    @admin.display(description="May")
+    def rights(self, row: Group) -> SafeString:
+        of_group = Permission.objects.filter(group=row).order_by("content_type_id", "codename")
+        return format_html_join("", "{}<br>", ((name,) for name in of_group.values_list("name", flat=True)))
+
+
+for model in [one for one in admin.site._registry if one._meta.app_label == "procrastinate"]:
+    admin.site.unregister(model)
+
+
+@admin.register(ProcrastinateJob)
+class JobAdmin(PlainAdmin):
+    """The queue. Arguments are ids only, by rule."""
+
+    list_display = ("id", "task", "state", "arguments", "attempts", "scheduled_at", "queue_name")
+    list_filter = ("status",)
+    search_fields = ("id",)
+    search_help_text = "Number of the job, or the name of its task in full"
+    fields = (
+        *("id", "task_name", "state", "arguments", "attempts", "queue_name", "priority"),
+        *("lock", "queueing_lock", "scheduled_at", "events"),
+    )
+    empty_hint = "No jobs. The worker deletes what is done."
+
+    def found(self, term: str) -> Q:
+        return Q(pk=int(term)) if term.isdecimal() and len(term) < 19 else Q(task_name=term)
+
+    @admin.display(description="Task", ordering="task_name")
+    def task(self, row: ProcrastinateJob) -> SafeString:
+        return format_html('<span title="{}">{}</span>', row.task_name, row.task_name.rpartition(".")[2])
+
+    @display(description="State", label=STATES)
+    def state(self, row: ProcrastinateJob) -> str:
+        return row.status.capitalize()
+
+    @admin.display(description="Arguments")
+    def arguments(self, row: ProcrastinateJob) -> SafeString:
+        return format_html('<code class="text-xs">{}</code>', json.dumps(row.args)[:500])
+
+    @admin.display(description="Events")
+    def events(self, row: ProcrastinateJob) -> SafeString:
+        happened = ProcrastinateEvent.objects.filter(job_id=row.pk).order_by("at", "id")[:100]
+        lines = ((event.at.isoformat(" ", "seconds") if event.at else "", event.type) for event in happened)
+        return format_html_join("", "{} {}<br>", lines)

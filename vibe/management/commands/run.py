@@ -1,0 +1,102 @@
+import secrets
+import socket
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.models import User
+from audit.actors import Actor
+from memories.importing import FileImport
+from vibe.db.contexts import as_staff, as_system
+from vibe.supervisor import Child, Supervisor
+
+SAMPLE = settings.BASE_DIR / "memories" / "sample" / "conversations.jsonl"
+STAFF = {"admin@example.com": True, "support@example.com": False}
+EXAMPLE = ("sample-ada", "What was my marathon time, and who was waiting?")
+
+
+class Command(BaseCommand):
+    help = "Run everything on this machine: database, migrations, sample, web server, worker. For development and trials."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--bind", default="127.0.0.1:8000", help="address and port (default: 127.0.0.1:8000)")
+        parser.add_argument("--no-sample", action="store_true", help="start empty, without the sample people")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        if not settings.DEBUG:
+            raise CommandError("`run` is for development, and DEBUG is off. docs/operations.md says how to serve.")
+        refuse_taken(options["bind"])
+        self.stdout.write("Migrating …", ending="\n")
+        call_command("migrate", verbosity=0)
+        if not options["no_sample"] and is_empty():
+            self.load_sample()
+        passwords = make_staff()
+        self.greet(options["bind"], passwords)
+        sys.exit(Supervisor(children(options["bind"])).run())
+
+    def load_sample(self) -> None:
+        self.stdout.write("Importing the sample and telling its stories …")
+        with SAMPLE.open("rb") as source:
+            FileImport(actor=Actor.system("run"), strict=True).run(source)
+        call_command("tell_stories", stdout=self.stdout)
+
+    def greet(self, bind: str, passwords: dict[str, str]) -> None:
+        lines = [
+            "",
+            self.style.SUCCESS("Vibe is running.") + " Ctrl-C ends it, the database too.",
+            "",
+            f"  http://{bind}/         what is where",
+            f"  http://{bind}/admin/   the admin",
+        ]
+        if passwords:
+            lines += ["", "  Staff sign-ins, shown this once:"]
+            lines += [f"    {email:<22} {password}" for email, password in passwords.items()]
+        who, question = EXAMPLE
+        lines += ["", "  Ask for a story, in a second terminal:"]
+        lines += [f'    .venv/bin/python manage.py search_stories --user {who} "{question}"', ""]
+        self.stdout.write("\n".join(lines))
+        self.stdout.flush()
+
+
+def refuse_taken(bind: str) -> None:
+    """Raise CommandError when the address cannot be served."""
+    host, _, port = bind.rpartition(":")
+    if not host or not port.isdecimal():
+        raise CommandError("--bind takes an address and a port, such as 127.0.0.1:8000.")
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), int(port)))
+        except (OSError, OverflowError):
+            raise CommandError(f"{bind} cannot be used: something serves there already. Try: --bind 127.0.0.1:8001") from None
+
+
+def is_empty() -> bool:
+    """Whether nobody is there yet."""
+    with as_system():
+        return not User.objects.filter(is_staff=False).exists()
+
+
+def make_staff() -> dict[str, str]:
+    """Sign-ins with random passwords, where there is no staff yet; the only time the passwords are known."""
+    with as_staff():
+        if User.objects.filter(is_staff=True).exists():
+            return {}
+    made = {}
+    for email, is_superuser in STAFF.items():
+        made[email] = secrets.token_urlsafe(12)
+        User.objects.create_user(email, made[email], is_superuser=is_superuser)
+    return made
+
+
+def children(bind: str) -> list[Child]:
+    """The web server and the worker."""
+    manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+    web = ["-m", "gunicorn", "vibe.wsgi", "--bind", bind, "--worker-class", "gthread", "--threads", "8"]
+    return [
+        Child("web server", [sys.executable, *web, "--log-level", "warning"], environment={"DEBUG": "on"}),
+        Child("worker", [*manage, "procrastinate", "worker"], vital=False),
+    ]

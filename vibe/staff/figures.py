@@ -1,0 +1,127 @@
+"""The figures of the home page. Each is cheap at any size, and within what support may read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from django.db import connection, models
+from django.http import HttpRequest
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from accounts.models import AccessGrant, User
+from audit.models import AuditLog
+from memories.models import Conversation, Memory
+from stories.models import Story
+from vibe.db.dates import first_uuid7_at
+from vibe.db.links import list_url
+from vibe.db.paging import WINDOW, counts, estimates
+
+DAYS = 30
+WAITING, FAILED = "todo", "failed"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number, what it counts, and where those rows are listed."""
+
+    title: str
+    icon: str
+    value: str
+    url: str
+    worrying: bool = False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One figure to be."""
+
+    title: str
+    icon: str
+    model: type[models.Model]
+    rows: Callable[[], models.QuerySet[Any]]
+    matching: dict[str, str]
+    whole: bool = False  # all rows of the table, or nearly
+    worries: bool = False
+
+
+def refused_sign_ins() -> models.QuerySet[AuditLog]:
+    """Of the last 24 hours."""
+    return AuditLog.objects.filter(at__gte=timezone.now() - timedelta(days=1), action="sign-in", outcome="refused")
+
+
+def open_grants() -> models.QuerySet[Any]:
+    """Approved, and neither run out nor ended."""
+    return AccessGrant.objects.filter(approved=True, ended_at=None, expires_at__gt=timezone.now())
+
+
+def jobs(status: str) -> models.QuerySet[ProcrastinateJob]:
+    """Jobs of a status."""
+    return ProcrastinateJob.objects.filter(status=status)
+
+
+KINDS = (
+    Kind("People", "group", User, lambda: User.objects.filter(is_staff=False), {"kind": "person"}, whole=True),
+    Kind("Conversations", "forum", Conversation, Conversation.objects.all, {}, whole=True),
+    Kind("Memories", "lock", Memory, Memory.objects.all, {}, whole=True),
+    Kind("Stories", "auto_stories", Story, Story.objects.all, {}, whole=True),
+    Kind("Jobs waiting", "hourglass_top", ProcrastinateJob, lambda: jobs(WAITING), {"status__exact": WAITING}),
+    Kind("Jobs failed", "error", ProcrastinateJob, lambda: jobs(FAILED), {"status__exact": FAILED}, worries=True),
+    Kind(
+        *("Sign-ins refused, 24 h", "gpp_bad", AuditLog, refused_sign_ins),
+        {"action__exact": "sign-in", "outcome__exact": "refused"},
+        worries=True,
+    ),
+    Kind("Grants open", "key_visualizer", AccessGrant, open_grants, {"state": "open"}),
+)
+
+
+def figures(request: HttpRequest) -> list[Figure]:
+    """The figures of the tables that the viewer may see: exact as far as that is cheap, else the planner's belief."""
+    kinds = [kind for kind in KINDS if may_view(request, kind.model)]
+    numbers = counts([kind.rows() for kind in kinds])
+    large = [kind.model._meta.db_table for kind, number in zip(kinds, numbers, strict=True) if number >= WINDOW]
+    believed = estimates(large) if large else {}
+    return [figure(kind, number, believed) for kind, number in zip(kinds, numbers, strict=True)]
+
+
+def figure(kind: Kind, counted: int, believed: dict[str, int]) -> Figure:
+    """One number as it is shown."""
+    if counted < WINDOW:
+        value = f"{counted:,}"
+    else:
+        value = f"~{max(WINDOW, believed[kind.model._meta.db_table]):,}" if kind.whole else f"{WINDOW:,}+"
+    return Figure(kind.title, kind.icon, value, list_url(kind.model, **kind.matching), kind.worries and counted > 0)
+
+
+def may_view(request: HttpRequest, model: type[models.Model]) -> bool:
+    """Whether the viewer may see a table."""
+    return bool(request.user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}"))
+
+
+def last_days() -> list[datetime]:
+    """The beginnings of the last thirty days, and of tomorrow."""
+    today = datetime.combine(timezone.now().date(), time.min, tzinfo=UTC)
+    return [today - timedelta(days=DAYS - 1 - number) for number in range(DAYS + 1)]
+
+
+def made_by_day(tables: list[type[models.Model]], days: list[datetime]) -> list[list[int]]:
+    """How many rows of each table were made on each day: UUIDv7 holds the time, so the primary key answers."""
+    quote = connection.ops.quote_name
+    selects = ", ".join(
+        f"(SELECT count(*) FROM {quote(model._meta.db_table)} WHERE id >= lower AND id < upper)"  # noqa: S608
+        for model in tables
+    )
+    if not tables:
+        return []
+    bounds = [first_uuid7_at(day) for day in days]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {selects} FROM unnest(%s::uuid[], %s::uuid[]) WITH ORDINALITY AS day(lower, upper, number) "  # noqa: S608
+            "ORDER BY number",
+            [bounds[:-1], bounds[1:]],
+        )
+        return [list(column) for column in zip(*cursor.fetchall(), strict=True)]

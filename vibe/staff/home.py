@@ -1,0 +1,61 @@
+"""The home page of the admin: the figures, the last thirty days, and what happened last."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db import models
+from django.http import HttpRequest
+
+from accounts.models import User
+from audit.models import AuditLog
+from memories.models import Conversation, Memory
+from stories.models import Story
+from vibe.staff.figures import figures, last_days, made_by_day, may_view
+
+Line = tuple[type[models.Model], str]
+CHARTS: tuple[tuple[str, tuple[Line, ...]], ...] = (
+    (
+        "Content added, last 30 days",
+        (
+            (Memory, "var(--color-primary-500)"),
+            (Conversation, "var(--color-primary-300)"),
+            (Story, "var(--color-base-400)"),
+        ),
+    ),
+    ("New accounts, last 30 days", ((User, "var(--color-primary-500)"),)),
+)
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What the template draws."""
+    if entry := getattr(request, "audit", None):
+        entry.resource = "figures"
+    return {**context, "figures": figures(request), "charts": charts(request), "latest": latest(request)}
+
+
+def charts(request: HttpRequest) -> list[dict[str, Any]]:
+    """The charts of what the viewer may see, as unfold's bar chart takes them. One statement."""
+    days = last_days()
+    seen = [model for _, lines in CHARTS for model, _ in lines if may_view(request, model)]
+    made = dict(zip(seen, made_by_day(seen, days), strict=True))
+    labels = [f"{day:%-d %b}" for day in days[:-1]]
+    drawn = []
+    for title, lines in CHARTS:
+        sets = [dataset(model, color, made[model]) for model, color in lines if model in made]
+        if sets:
+            data = json.dumps({"labels": labels, "datasets": sets})
+            drawn.append({"title": title, "data": data, "empty": not any(any(one["data"]) for one in sets)})
+    return drawn
+
+
+def dataset(model: type[models.Model], color: str, numbers: list[int]) -> dict[str, Any]:
+    """One table's bars."""
+    label = str(model._meta.verbose_name_plural).capitalize()
+    return {"label": label, "data": numbers, "backgroundColor": color, "maxTicksXLimit": 10, "displayYAxis": True}
+
+
+def latest(request: HttpRequest) -> list[AuditLog] | None:
+    """The newest rows of the trail; None for who may not see it."""
+    return list(AuditLog.objects.order_by("-at", "-pk")[:8]) if may_view(request, AuditLog) else None

@@ -1,0 +1,82 @@
+"""The sidebar: every table, in the order in which staff look for things."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+Item = tuple[str, str, str, str]  # title, icon, app_model, query
+
+GROUPS: list[tuple[str, list[Item]]] = [
+    (
+        "People",
+        [
+            ("People", "group", "accounts_user", "kind=person"),
+            ("Staff", "badge", "accounts_user", "kind=staff"),
+            ("Access grants", "key_visualizer", "accounts_accessgrant", ""),
+            ("Data keys", "vpn_key", "accounts_userkey", ""),
+            ("Preferences", "tune", "accounts_userpreferences", ""),
+            ("Roles", "shield_person", "auth_group", ""),
+        ],
+    ),
+    (
+        "Content metadata",
+        [
+            ("Conversations", "forum", "memories_conversation", ""),
+            ("Memories", "lock", "memories_memory", ""),
+            ("Stories", "auto_stories", "stories_story", ""),
+        ],
+    ),
+    (
+        "Search",
+        [
+            ("Passages", "segment", "stories_passage", ""),
+            ("Entities", "category", "stories_entity", ""),
+            ("Search sets", "hub", "stories_searchset", ""),
+        ],
+    ),
+    (
+        "Trail",
+        [
+            ("Audit log", "receipt_long", "audit_auditlog", ""),
+            ("Leaves", "account_tree", "audit_auditleaf", ""),
+            ("Checkpoints", "verified", "audit_auditcheckpoint", ""),
+            ("Prunings", "event_busy", "audit_auditpruning", ""),
+        ],
+    ),
+    ("Jobs", [("Jobs", "manufacturing", "procrastinate_procrastinatejob", "")]),
+]
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """What unfold draws. An item shows for who may view its table."""
+    home = {"title": "Home", "icon": "home", "link": reverse("admin:index")}
+    groups = [{"title": title, "items": [entry(*item) for item in items]} for title, items in GROUPS]
+    return [{"items": [home]}, *groups]
+
+
+def entry(title: str, icon: str, model: str, query: str) -> dict[str, Any]:
+    """One line of the sidebar."""
+    path = reverse(f"admin:{model}_changelist")
+    app, _, name = model.partition("_")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": f"{path}?{query}" if query else path,
+        "active": is_here(path, query),
+        "permission": may_view(f"{app}.view_{name}"),
+    }
+
+
+def is_here(path: str, query: str) -> Callable[[HttpRequest], bool]:
+    """Whether the request is on this list or below it; two lists of one table differ by their query."""
+    name, _, value = query.partition("=")
+    return lambda request: request.path.startswith(path) and (not query or request.GET.get(name) == value)
+
+
+def may_view(permission: str) -> Callable[[HttpRequest], bool]:
+    """Whether the viewer may see the table."""
+    return lambda request: request.user.has_perm(permission)

@@ -1,0 +1,42 @@
+"""The admin site of staff."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.views import PasswordChangeView
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
+from unfold.sites import UnfoldAdminSite
+
+from accounts.staff_forms import OwnPasswordForm
+from audit.middleware import no_personal_data
+
+
+class StaffSite(UnfoldAdminSite):
+    """Unfold's site with our home page, and passwords saved in the scope of staff accounts."""
+
+    index_title = "Home"
+    index_template = "vibe/admin/home.html"
+    enable_nav_sidebar = True
+
+    @no_personal_data
+    def i18n_javascript(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
+        """Translations for scripts; every page loads them, and they are nobody's."""
+        return super().i18n_javascript(request, extra_context)
+
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
+        """One's own password."""
+        request.current_app = self.name  # type: ignore[attr-defined]
+        view = PasswordChangeView.as_view(
+            form_class=OwnPasswordForm,
+            success_url=reverse(f"{self.name}:password_change_done", current_app=self.name),
+            extra_context={**self.each_context(request), **(extra_context or {})},
+            template_name=self.password_change_template or "registration/password_change_form.html",
+        )
+        return view(request)
+
+    def search(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Names of pages only; unfold would cache more than that."""
+        answer: HttpResponse = super().search(request, extra_context)
+        return answer

@@ -1,0 +1,89 @@
+"""Programs that live and die together: started as children, watched, and ended on Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+
+PATIENCE_SECONDS = 15
+LOOK_EVERY_SECONDS = 0.2
+SHORT_LIFE_SECONDS = 5
+
+
+@dataclass
+class Child:
+    """One program. One that is not `vital` is started again when it ends; a vital one's end is the end of all."""
+
+    name: str
+    arguments: Sequence[str]
+    vital: bool = True
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+
+    def start(self) -> None:
+        """In a session of its own, so that the terminal's Ctrl-C reaches it only through us."""
+        self.started_at = time.monotonic()
+        self.process = subprocess.Popen(
+            self.arguments, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+
+    def has_ended(self) -> bool:
+        """Whether it ran and does not any more."""
+        return self.process is not None and self.process.poll() is not None
+
+
+class Supervisor:
+    """Keeps children running until it is told to stop. `exit_code` is then 0, or 1 if a vital child failed."""
+
+    def __init__(self, children: Sequence[Child]) -> None:
+        self.children = children
+        self.exit_code = 0
+        self._stopping = False
+
+    def run(self) -> int:
+        """Start all, wait, end all."""
+        handlers = {each: signal.signal(each, self._stop) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            for child in self.children:
+                child.start()
+            while not self._stopping:
+                time.sleep(LOOK_EVERY_SECONDS)
+                self._look_after()
+        finally:
+            self._end_all()
+            for each, handler in handlers.items():
+                signal.signal(each, handler)
+        return self.exit_code
+
+    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _look_after(self) -> None:
+        for child in self.children:
+            if not child.has_ended() or self._stopping:
+                continue
+            if child.vital:
+                print(f"The {child.name} ended by itself; see its message above.", file=sys.stderr)
+                self.exit_code, self._stopping = 1, True
+            elif time.monotonic() - child.started_at > SHORT_LIFE_SECONDS:
+                print(f"The {child.name} ended by itself and is started again.", file=sys.stderr)
+                child.start()
+
+    def _end_all(self) -> None:
+        running = [child.process for child in self.children if child.process and not child.has_ended()]
+        for process in running:
+            process.terminate()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        for process in running:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()

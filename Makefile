@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MANAGE := $(BIN)/python manage.py
+RANDOM := $(BIN)/python -c 'import secrets; print(secrets.token_hex(32))'
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
@@ -32,8 +33,8 @@ test: install ## run the test suite
 
 check: install lint types layers ## everything CI checks
 	$(MANAGE) makemigrations --check --dry-run
-	DEBUG=off ALLOWED_HOSTS=vibe.example SECRET_KEY=$$(openssl rand -hex 32) ENCRYPTION_KEY=$$(openssl rand -hex 32) \
-		AUDIT_SIGNING_KEY=$$(openssl rand -hex 32) $(MANAGE) check --deploy --fail-level WARNING
+	DEBUG=off ALLOWED_HOSTS=vibe.example SECRET_KEY=$$($(RANDOM)) ENCRYPTION_KEY=$$($(RANDOM)) \
+		AUDIT_SIGNING_KEY=$$($(RANDOM)) $(MANAGE) check --deploy --fail-level WARNING
 	$(MAKE) test
 
 lint: install
@@ -48,6 +49,9 @@ layers: install
 
 bench: install ## the measurements; each prints JSON with its ratios
 	$(BIN)/python -m benchmarks
+
+attack: install ## the whole corpus of attacks, one line each
+	VIBE_ATTACK=full $(BIN)/python -m pytest tests/attacks -n $(JOBS) -v --no-header
 
 lock: ## resolve pyproject.toml anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv

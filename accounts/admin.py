@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import product
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, Q, Value
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 
 from accounts.finding import people_meant
 from accounts.models import AccessGrant, User, UserKey, UserPreferences
 from accounts.owned_admin import OwnedAdmin, label_of
 from accounts.staff_forms import NewStaffForm, StaffForm, StaffPasswordForm
-from vibe.db.admin import MetadataAdmin, Related, trail_url
+from vibe.db.admin import MetadataAdmin, Related, note, trail_url
 from vibe.db.contexts import as_staff
+from vibe.db.labels import labelled
 from vibe.db.links import LINK, list_url, page_link
 
 PERSON, STAFF = "Person", "Staff"
@@ -41,12 +42,15 @@ class Kind(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class UserAdmin(MetadataAdmin, DjangoUserAdmin):  # type: ignore[misc]
+class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     """Everybody. Of people nothing is changed here; staff accounts are changed by superusers only."""
 
     owner = "pk"
     counted: ClassVar[list[type[models.Model]]] = []  # tables of higher layers to count by person, which add themselves
-    list_display = ("account", "kind", "firebase_uid", "is_active", "email_verified", "created_at", "last_login")
+    list_display = (  # type: ignore[misc]
+        *("account", "kind", "firebase_uid", "is_active", "email_verified"),
+        *("created_at", "last_login"),
+    )
     list_filter = (Kind, "is_active", "email_verified")
     date_hierarchy = "created_at"
     search_fields = ("email",)
@@ -92,6 +96,7 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin):  # type: ignore[misc]
         obj.is_staff = True
         with as_staff():
             super().save_model(request, obj, form, change)
+        note(request, f"users/{obj.pk}", obj.pk)
 
     def save_related(self, *args: Any) -> None:
         with as_staff():
@@ -106,26 +111,33 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin):  # type: ignore[misc]
         return (*self.list_display, *(count_column(model) for model in self.counted))
 
     def complete(self, rows: list[Any]) -> None:
-        for model in self.counted:
-            of_page = model._default_manager.filter(user_id__in=[row.pk for row in rows]).order_by()
-            numbers = dict(of_page.values_list("user_id").annotate(Count("pk")))
-            for row in rows:
-                setattr(row, count_name(model), numbers.get(row.pk, 0))
+        ids = [row.pk for row in rows]
+        first, *others = (
+            model._default_manager.filter(user_id__in=ids)
+            .order_by()
+            .values("user_id")
+            .annotate(name=Value(count_name(model)), number=Count("pk"))
+            .values_list("user_id", "name", "number")
+            for model in self.counted
+        )
+        numbers = {(pk, name): number for pk, name, number in first.union(*others, all=True)}
+        for row, model in product(rows, self.counted):
+            setattr(row, count_name(model), numbers.get((row.pk, count_name(model)), 0))
 
     def related(self, row: User) -> list[Related]:
         about = [] if row.is_staff else [Related("Trail: whose data this is", trail_url(subject=row.pk))]
         done = Related("Trail: done by them", trail_url(actor=row.pk))
         return [*about, done, Related("Trail: this account", trail_url(resource=f"users/{row.pk}"))]
 
-    @display(description="Account", ordering="pk")
+    @admin.display(description="Account", ordering="pk")
     def account(self, row: User) -> str:
         return label_of(row)
 
-    @display(description="Kind", label={PERSON: "info", STAFF: "warning"})
+    @labelled("Kind", {PERSON: "info", STAFF: "warning"})
     def kind(self, row: User) -> str:
         return STAFF if row.is_staff else PERSON
 
-    @display(description="Password")
+    @admin.display(description="Password")
     def password_link(self, row: User) -> SafeString:
         return format_html(LINK, reverse("admin:auth_user_password_change", args=[row.pk]), "Set a new password")
 
@@ -156,7 +168,7 @@ class UserKeyAdmin(OwnedAdmin):
     fields = ("id", "person", "generation", "standing", "created_at", "destroyed_at")
     empty_hint = "A data key is made together with its person."
 
-    @display(description="State", label={"In use": "success", "Destroyed": "danger"})
+    @labelled("State", {"In use": "success", "Destroyed": "danger"})
     def standing(self, row: UserKey) -> str:
         return "Destroyed" if row.destroyed_at else "In use"
 
@@ -220,7 +232,7 @@ class AccessGrantAdmin(OwnedAdmin):
         for row in rows:
             row.asker = emails.get(row.requested_by, "")
 
-    @display(description="State", label={"Open": "success", "Waiting": "warning", "Refused": "danger", "Ended": "info"})
+    @labelled("State", {"Open": "success", "Waiting": "warning", "Refused": "danger", "Ended": "info"})
     def standing(self, row: AccessGrant) -> str:
         return standing_of(row, timezone.now())
 

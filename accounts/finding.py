@@ -19,7 +19,13 @@ def people_meant(term: str) -> Q:
         return Q(pk=UUID(term)) | Q(firebase_uid=term)
     email = term.lower()
     whole = Q(Exact(Lower("email"), email)) | Q(firebase_uid__startswith=term)
-    return whole if "@" in email.rstrip("@")[1:] and "." in email.rpartition("@")[2] else whole | Q(StartsWith(Lower("email"), email))
+    return whole if is_address(email) else whole | Q(StartsWith(Lower("email"), email))
+
+
+def is_address(text: str) -> bool:
+    """Whether this is an email address already, and not the beginning of one."""
+    name, _, host = text.rpartition("@")
+    return bool(name) and "." in host.rstrip(".")
 
 
 def ids_meant(term: str) -> QuerySet[Any]:

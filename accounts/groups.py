@@ -11,9 +11,9 @@ METADATA = (
     *("accounts.user", "accounts.userkey", "accounts.userpreferences", "accounts.accessgrant"),
     *("memories.conversation", "memories.memory", "stories.story", "stories.passage", "stories.entity"),
 )
-TRAIL = ("audit.auditlog", "audit.auditleaf", "audit.auditcheckpoint")
+TRAIL = ("audit.auditlog", "audit.auditleaf", "audit.auditcheckpoint", "audit.auditpruning")
 ENGINE = (
-    *("stories.searchset", "procrastinate.procrastinatejob", "procrastinate.procrastinateevent"),
+    *("auth.group", "stories.searchset", "procrastinate.procrastinatejob", "procrastinate.procrastinateevent"),
     *("procrastinate.procrastinateworker",),
 )
 GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
@@ -32,8 +32,8 @@ def ensure_groups(**_: Any) -> None:
         create_permissions(config, verbosity=0)
     for name, rights in GROUPS.items():
         group, _created = Group.objects.get_or_create(name=name)
-        wanted = {
-            (label.split(".")[0], f"{verb}_{label.split('.')[1]}") for verb, labels in rights for label in labels
-        }
-        found = Permission.objects.filter(codename__in=[codename for _, codename in wanted]).select_related("content_type")
+        wanted = {(label.split(".")[0], f"{verb}_{label.split('.')[1]}") for verb, labels in rights for label in labels}
+        found = Permission.objects.filter(codename__in=[codename for _, codename in wanted]).select_related(
+            "content_type"
+        )
         group.permissions.set(each for each in found if (each.content_type.app_label, each.codename) in wanted)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
-from django.db import models
+from django.contrib.postgres.indexes import OpClass
+from django.db import IntegrityError, models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact, LessThanOrEqual
 
+from audit.actors import Actor
+from audit.services import record
 from vibe.crypto.fields import WrappedField
 from vibe.db.constraints import CompositeReference, Privileges, RowSecurity
 from vibe.db.contexts import as_staff
 from vibe.db.owned import UserOwned, uuid7
 from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
+from vibe.errors import InputError
 
 PREFERENCES_BYTES = 65_536
 PROFILE = ("id", "firebase_uid", "email", "email_verified", "is_active", "is_staff", "created_at", "updated_at")
@@ -26,11 +30,15 @@ class UserManager(BaseUserManager["User"]):
     """Accounts. What it makes are members of staff; people come in by `accounts.services`."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """A member of staff who signs in with email and password."""
+        """A member of staff who signs in with email and password. Raises InputError when the email is taken."""
         user = self.model(email=self.normalize_email(email), is_staff=True, **fields)
         user.set_password(password)
-        with as_staff():
-            user.save(force_insert=True)
+        try:
+            with as_staff():
+                user.save(force_insert=True)
+                record(actor=Actor.system("accounts.create_user"), action="staff.create", resource=f"users/{user.pk}")
+        except IntegrityError:
+            raise InputError("There is an account with that email address already.") from None
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
@@ -38,9 +46,12 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
-        """A member of staff by email, ignoring case."""
+        """A member of staff by email, ignoring case. Raises DoesNotExist, with the caller's transaction unharmed."""
         with as_staff():
-            return self.get(email__iexact=username)
+            found = self.filter(Exact(Lower("email"), (username or "").lower())).first()
+        if found is None:
+            raise self.model.DoesNotExist
+        return found
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -63,7 +74,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         db_table = "users"
-        indexes: ClassVar = [models.Index(fields=["-created_at"], name="users_newest")]
+        indexes: ClassVar = [
+            models.Index(fields=["-created_at"], name="users_newest"),
+            models.Index(OpClass(Lower("email"), "text_pattern_ops"), name="users_email_beginning"),
+            models.Index(fields=["id"], name="users_staff", condition=Q(is_staff=True)),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(Lower("email"), name="users_email_unique"),
             models.CheckConstraint(
@@ -82,7 +97,9 @@ class User(AbstractBaseUser, PermissionsMixin):
                 verbs={"SELECT": (*PROFILE, "name"), "UPDATE": ("email", "email_verified", "name", "updated_at")},
             ),
             Privileges(
-                name="users_for_sign_in", role=SIGN_IN, verbs={"SELECT": PROFILE, "INSERT": None, "UPDATE": ("last_login",)}
+                name="users_for_sign_in",
+                role=SIGN_IN,
+                verbs={"SELECT": PROFILE, "INSERT": None, "UPDATE": ("last_login",)},
             ),
             Privileges(
                 name="users_for_support",
@@ -90,9 +107,13 @@ class User(AbstractBaseUser, PermissionsMixin):
                 verbs={"SELECT": STANDING, "UPDATE": ("is_active", "last_login", "updated_at")},
             ),
             Privileges(
-                name="users_for_staff", role=STAFF, verbs={"SELECT": None, "INSERT": None, "UPDATE": None, "DELETE": None}
+                name="users_for_staff",
+                role=STAFF,
+                verbs={"SELECT": None, "INSERT": None, "UPDATE": None, "DELETE": None},
             ),
-            Privileges(name="users_for_system", role=SYSTEM, verbs={"SELECT": (*STANDING, "name"), "UPDATE": ("name",)}),
+            Privileges(
+                name="users_for_system", role=SYSTEM, verbs={"SELECT": (*STANDING, "name"), "UPDATE": ("name",)}
+            ),
         ]
 
     def __str__(self) -> str:
@@ -112,7 +133,8 @@ class UserKey(UserOwned):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "generation"], name="user_keys_generation"),
             models.CheckConstraint(
-                condition=Q(wrapped__isnull=False, destroyed_at=None) | Q(wrapped__isnull=True, destroyed_at__isnull=False),
+                condition=Q(wrapped__isnull=False, destroyed_at=None)
+                | Q(wrapped__isnull=True, destroyed_at__isnull=False),
                 name="user_keys_kept_or_destroyed",
             ),
             CompositeReference(name="user_keys_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
@@ -143,7 +165,9 @@ class UserPreferences(UserOwned):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user"], name="user_preferences_one_each"),
             models.CheckConstraint(
-                condition=Exact(Func(F("data"), function="jsonb_typeof", output_field=models.TextField()), Value("object")),
+                condition=Exact(
+                    Func(F("data"), function="jsonb_typeof", output_field=models.TextField()), Value("object")
+                ),
                 name="user_preferences_object",
             ),
             models.CheckConstraint(
@@ -153,7 +177,9 @@ class UserPreferences(UserOwned):
                 ),
                 name="user_preferences_size",
             ),
-            CompositeReference(name="user_preferences_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
+            CompositeReference(
+                name="user_preferences_user", columns=["user_id"], to="accounts.User", to_columns=["id"]
+            ),
             RowSecurity(name="user_preferences_walls"),
             Privileges(
                 name="user_preferences_for_user",
@@ -170,7 +196,7 @@ class UserPreferences(UserOwned):
 
 
 class AccessGrant(UserOwned):
-    """Leave for one member of staff to read one person's content: asked for, decided by another, ended by time or hand."""
+    """Leave for one member of staff to read one person's content: asked, decided by another, ended by time or hand."""
 
     requested_by = models.UUIDField()
     reason = models.TextField()
@@ -189,6 +215,7 @@ class AccessGrant(UserOwned):
         indexes: ClassVar = [
             models.Index(fields=["user", "-requested_at"], name="access_grants_of_person"),
             models.Index(fields=["requested_by", "-requested_at"], name="access_grants_of_staff"),
+            models.Index(fields=["-requested_at"], name="access_grants_newest"),
             models.Index(fields=["expires_at"], name="access_grants_open", condition=Q(approved=True, ended_at=None)),
         ]
         constraints: ClassVar = [
@@ -213,5 +240,7 @@ class AccessGrant(UserOwned):
                     "UPDATE": ("decided_by", "decided_at", "approved", "expires_at", "ended_at", "ended_by"),
                 },
             ),
-            Privileges(name="access_grants_for_system", role=SYSTEM, verbs={"SELECT": None, "UPDATE": ("ended_at", "ended_by")}),
+            Privileges(
+                name="access_grants_for_system", role=SYSTEM, verbs={"SELECT": None, "UPDATE": ("ended_at", "ended_by")}
+            ),
         ]

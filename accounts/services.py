@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q
+from django.db.models.functions import Lower, Now
+from django.db.models.lookups import Exact
 
 from accounts.models import User, UserKey
 from audit.actors import Actor
@@ -18,6 +19,7 @@ from vibe.crypto.address import Address
 from vibe.crypto.derive import KEY_BYTES
 from vibe.crypto.fields import address_of
 from vibe.crypto.master import MasterRing
+from vibe.crypto.seal import HIGHEST_GENERATION
 from vibe.crypto.vault import Vault
 from vibe.db.contexts import as_sign_in, as_system, as_user, require_user
 from vibe.db.owned import uuid7
@@ -62,7 +64,7 @@ def insert_person(user_id: UUID, profile: Profile) -> bool:
     """Insert unless the UID is there by now, waiting for whoever is just inserting it. Whether it was inserted."""
     name = None
     if profile.name:
-        name = ring().wrap(profile.name.encode(), Address("users", "name", user_id, user_id)).ciphertext
+        name = ring().wrap_text(profile.name, address_of(User(pk=user_id), "name")).ciphertext
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
@@ -81,6 +83,38 @@ def make_data_key(user_id: UUID, *, generation: int) -> None:
     row = UserKey(user_id=user_id, generation=generation)
     row.wrapped = ring().wrap(os.urandom(KEY_BYTES), key_address(row))
     row.save(force_insert=True)
+
+
+def renew_data_key(*, user_id: UUID, actor: Actor) -> int:
+    """Give a person a further data key, which seals from now on. The new generation.
+
+    What is sealed already stays as it is and opens; blind index and cloak stay those of the first. Two renewals at
+    once wait for each other. Raises DataKeyMissing when the person's keys were destroyed or never made.
+    """
+    with as_user(user_id), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"user_keys/{user_id}"])
+        generation = open_vault().generation + 1
+        if generation > HIGHEST_GENERATION:
+            raise InputError(f"Person {user_id} has had {HIGHEST_GENERATION} data keys, which is all there can be.")
+        make_data_key(user_id, generation=generation)
+        record(
+            actor=actor, action="keys.renew", subject=user_id, resource="user_keys", details={"generation": generation}
+        )
+    return generation
+
+
+def destroy_data_keys(*, user_id: UUID, actor: Actor) -> int:
+    """Destroy a person's data keys, and the name that the master key protects. How many keys; 0 when all were gone.
+
+    From then on nothing of theirs opens, here or in any copy without the keys. The rows stay, and cannot be undone.
+    """
+    with as_system():
+        destroyed = UserKey.objects.of(user_id).filter(destroyed_at=None).update(wrapped=None, destroyed_at=Now())
+        User.objects.filter(pk=user_id, name__isnull=False).update(name=None)
+        record(
+            actor=actor, action="keys.destroy", subject=user_id, resource="user_keys", details={"destroyed": destroyed}
+        )
+    return destroyed
 
 
 def key_address(row: UserKey) -> Address:
@@ -102,7 +136,7 @@ def open_name(user: User) -> str:
 
 def find_person(who: str) -> UUID:
     """The id of a person by Firebase UID, email or id. Raises NotFound."""
-    names = Q(firebase_uid=who) | Q(email__iexact=who)
+    names = Q(firebase_uid=who) | Q(Exact(Lower("email"), who.lower()))
     if is_uuid(who):
         names |= Q(pk=who)
     with as_system():
@@ -119,38 +153,3 @@ def is_uuid(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def keys_to_rewrap() -> int:
-    """How many wrapped values are not under the current master key yet."""
-    with as_system():
-        return stale(UserKey, "wrapped").count() + stale(User, "name").count()
-
-
-def rewrap_batch(*, actor: Actor, size: int = 500) -> int:
-    """Bring up to `size` wrapped values under the current master key. How many were; 0 when all are.
-
-    Rows that somebody else is changing are left for the next batch, so this runs beside everything.
-    """
-    with as_system():
-        keys = list(stale(UserKey, "wrapped")[:size].select_for_update(skip_locked=True))
-        for row in keys:
-            row.wrapped = ring().wrap(ring().unwrap(row.wrapped, key_address(row)), key_address(row))
-            row.save(update_fields=["wrapped"])
-        people = list(stale(User, "name").only("pk", "name")[: size - len(keys)].select_for_update(skip_locked=True))
-        for person in people:
-            address = address_of(person, "name")
-            User.objects.filter(pk=person.pk).update(name=ring().wrap(ring().unwrap(person.name, address), address))
-        if keys or people:
-            record(
-                actor=actor, action="keys.rotate", resource="user_keys", details={"keys": len(keys), "names": len(people)}
-            )
-        return len(keys) + len(people)
-
-
-def stale(model: type[Model], column: str) -> QuerySet[Any]:
-    """Rows whose wrapped column names another master key than the current one in its header."""
-    current = ring().current.id
-    return model._default_manager.extra(
-        where=[f"{column} IS NOT NULL AND substring({column} from 2 for 8) <> %s"], params=[current]
-    ).order_by("pk")

@@ -11,14 +11,15 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
+from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 
 from audit.models import AuditCheckpoint, AuditLeaf, AuditLog, AuditPruning
 from vibe.db.admin import MetadataAdmin, Related, trail_url
 from vibe.db.filters import valid
-from vibe.db.links import list_url, page_link
+from vibe.db.labels import labelled
+from vibe.db.links import list_url, page_link, short
 
 OUTCOMES = {"Ok": "success", "Refused": "warning", "Failed": "danger"}
 
@@ -31,8 +32,7 @@ class AuditLogAdmin(MetadataAdmin):
     ordering = ("-at", "-pk")
     oldest_first: ClassVar[tuple[str, ...]] = ("at", "pk")
     narrowed_by: ClassVar[tuple[str, ...]] = ("subject", "actor", "resource")
-    list_display = ("at", "result", "action", "by", "whose", "resource", "ip")
-    list_display_links = ("at",)
+    list_display = ("when", "result", "action", "by", "whose", "what", "ip")
     list_filter = ("outcome", "actor_kind")
     date_hierarchy = "at"
     search_fields = ("id",)
@@ -63,7 +63,16 @@ class AuditLogAdmin(MetadataAdmin):
         done = [Related("Trail: the same actor", trail_url(actor=row.actor))] if row.actor else []
         return [*about, *done, Related("Trail: the same resource", trail_url(resource=row.resource))]
 
-    @display(description="Outcome", label=OUTCOMES)
+    @admin.display(description="When", ordering="at")
+    def when(self, row: AuditLog) -> SafeString:
+        return format_html('<span class="whitespace-nowrap">{}</span>', localize(row.at))
+
+    @admin.display(description="Resource")
+    def what(self, row: AuditLog) -> str:
+        kind, _, pk = row.resource.rpartition("/")
+        return f"{kind}/{short(UUID(pk))}" if valid(pk) else row.resource
+
+    @labelled("Outcome", OUTCOMES)
     def result(self, row: AuditLog) -> str:
         return str(row.get_outcome_display())
 

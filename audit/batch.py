@@ -6,7 +6,7 @@ from uuid import UUID
 
 from audit.checkpoint import Checkpoint
 from audit.errors import BatchBroken, Fault, RowNotEncodable
-from audit.merkle import HASH_SIZE, Frontier
+from audit.merkle import HASH_SIZE, root
 from audit.row_digest import ROW_FORMAT
 
 
@@ -14,7 +14,7 @@ class SealedRow(NamedTuple):
     """What the database holds for one position: the seal, and the hash of the row it points to if that is there."""
 
     position: int
-    row_id: UUID
+    key: bytes  # the row's id, 16 bytes
     leaf: bytes  # 32 bytes, as stored when the row was sealed
     found: bytes | None  # 32 bytes, made from the row as it is; empty if it holds what has no hash
 
@@ -28,21 +28,16 @@ def verify_batch(checkpoint: Checkpoint, sealed: Iterable[SealedRow]) -> None:
     """
     if checkpoint.row_format != ROW_FORMAT:
         raise RowNotEncodable(f"Checkpoint {checkpoint.number} covers rows of an unknown format: update the program.")
-    frontier = Frontier()
+    leaves: list[bytes] = []
     for entry in sealed:
-        expected = checkpoint.first + frontier.size
+        expected = checkpoint.first + len(leaves)
         if entry.position != expected or expected > checkpoint.last:
             raise BatchBroken(checkpoint.number, Fault.SEAL_MISSING, position=min(expected, entry.position))
-        frontier.add(_proved_leaf(checkpoint.number, entry))
-    if frontier.size != checkpoint.count:
-        raise BatchBroken(checkpoint.number, Fault.SEAL_MISSING, position=checkpoint.first + frontier.size)
-    if frontier.root() != checkpoint.root:
+        if entry.found != entry.leaf or len(entry.leaf) != HASH_SIZE:
+            fault = Fault.ROW_MISSING if entry.found is None else Fault.ROW_ALTERED
+            raise BatchBroken(checkpoint.number, fault, position=entry.position, row_id=UUID(bytes=entry.key))
+        leaves.append(entry.leaf)
+    if len(leaves) != checkpoint.count:
+        raise BatchBroken(checkpoint.number, Fault.SEAL_MISSING, position=checkpoint.first + len(leaves))
+    if root(leaves) != checkpoint.root:
         raise BatchBroken(checkpoint.number, Fault.ROOT, position=checkpoint.first)
-
-
-def _proved_leaf(number: int, entry: SealedRow) -> bytes:
-    if entry.found is None:
-        raise BatchBroken(number, Fault.ROW_MISSING, position=entry.position, row_id=entry.row_id)
-    if entry.found != entry.leaf or len(entry.leaf) != HASH_SIZE:
-        raise BatchBroken(number, Fault.ROW_ALTERED, position=entry.position, row_id=entry.row_id)
-    return entry.leaf

@@ -78,8 +78,9 @@ def write_csv(stream: IO[str], rows: Iterator[dict[str, Any]]) -> int:
     writer = csv.writer(stream)
     writer.writerow(COLUMNS)
     count = 0
-    for count, row in enumerate(rows, start=1):
+    for row in rows:
         writer.writerow([cell(row[name]) for name in COLUMNS])
+        count += 1
     return count
 
 
@@ -94,9 +95,10 @@ def write_json(stream: IO[str], rows: Iterator[dict[str, Any]]) -> int:
     """An array, one object a line."""
     count = 0
     stream.write("[")
-    for count, row in enumerate(rows, start=1):
+    for row in rows:
         line = json.dumps({name: plain(value) for name, value in row.items()}, ensure_ascii=False)
-        stream.write(("\n" if count == 1 else ",\n") + line)
+        stream.write((",\n" if count else "\n") + line)
+        count += 1
     stream.write("\n]\n")
     return count
 

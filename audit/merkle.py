@@ -54,11 +54,18 @@ class Frontier:
 
 
 def root(leaves: Iterable[bytes]) -> bytes:
-    """Return the root of a tree of these leaf hashes."""
-    frontier = Frontier()
-    for leaf in leaves:
-        frontier.add(leaf)
-    return frontier.root()
+    """Return the root of a tree of these leaf hashes.
+
+    Level by level: neighbours are paired, and one without a neighbour goes up as it is. That is the same tree.
+    """
+    level = list(leaves)
+    if not level:
+        return EMPTY_ROOT
+    while len(level) > 1:
+        alone = level[-1:] if len(level) & 1 else []
+        left = iter(level)
+        level = [sha256(b"\x01" + one + other).digest() for one, other in zip(left, left, strict=False)] + alone
+    return level[0]
 
 
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:

@@ -150,7 +150,7 @@ class AuditCheckpoint(models.Model):
 
 
 class AuditPruning(models.Model):
-    """A month whose rows were dropped when they were past their retention: signed, or a deletion would look the same."""
+    """A month whose rows were dropped past their retention: signed, or a deletion would look the same."""
 
     month = models.DateField(primary_key=True)
     count = models.BigIntegerField()

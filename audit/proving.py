@@ -6,11 +6,11 @@ enough to be left to the next time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
-from uuid import UUID
 
 from django.db import connection
 
@@ -23,7 +23,7 @@ from audit.keys import TrailKeys
 from audit.models import AuditCheckpoint, AuditPruning
 from audit.pruned import Missing, Pruned
 from audit.unsealed import all_unsealed_rows
-from audit.wire import COLUMNS, copy, field, moment, read_row
+from audit.wire import COLUMNS, FIELDS, copy, field, moment, read_row
 from vibe.db.contexts import as_system
 
 WINDOW: Final = 50_000  # rows in one query
@@ -31,7 +31,10 @@ SEALED: Final = (
     f"SELECT l.position, l.row_id, l.row_at, l.leaf, {COLUMNS} "  # noqa: S608
     "FROM audit_leaves l LEFT JOIN audit_logs r ON r.id = l.row_id AND r.at = l.row_at"
 )
-_PREFIX: Final = 12 + 20 + 12  # bytes: position, row id, time
+_POSITION: Final = slice(FIELDS + 4, FIELDS + 12)
+_ROW_ID: Final = slice(FIELDS + 16, FIELDS + 32)
+_ROW_AT: Final = slice(FIELDS + 36, FIELDS + 44)
+_LEAF: Final = FIELDS + 44
 
 
 @dataclass(slots=True)
@@ -68,14 +71,20 @@ def prove(
         verifier.finish()
         refuse_stray_seals()
         proof.pruned = pruned.settle()
-        for row in all_unsealed_rows():
+        prove_unsealed(keys, proof, progress)
+    return proof
+
+
+def prove_unsealed(keys: TrailKeys, proof: Proof, progress: Callable[[int], Any]) -> None:
+    """The rows without a seal. Raises RowForged at the first that the recorder did not write."""
+    with closing(all_unsealed_rows()) as rows:
+        for row in rows:
             if not row.content or not keys.has_made(row.mac(), row.content):
                 raise RowForged(row.id)
             proof.unsealed += 1
             at = moment(row.at)
             proof.oldest_unsealed = min(proof.oldest_unsealed or at, at)
             progress(1)
-    return proof
 
 
 def windows(checkpoints: Sequence[Checkpoint]) -> Iterator[list[Checkpoint]]:
@@ -92,39 +101,38 @@ def windows(checkpoints: Sequence[Checkpoint]) -> Iterator[list[Checkpoint]]:
 
 def prove_window(window: Sequence[Checkpoint], pruned: Prunings) -> None:
     """The rows of neighbouring checkpoints. Raises BatchBroken at the first that fails."""
-    rows = sealed_rows(window[0].first, window[-1].last, pruned)
-    ahead: SealedRow | None = None
-    for checkpoint in window:
-        taken: list[SealedRow] = [] if ahead is None else [ahead]
-        ahead = None
-        for row in rows:
-            if row.position > checkpoint.last:
-                ahead = row
-                break
-            taken.append(row)
-        verify_batch(checkpoint, taken)
-    if ahead or next(rows, None):
-        raise BatchBroken(window[-1].number, Fault.SEAL_MISSING, position=window[-1].last)
+    with closing(sealed_rows(window[0].first, window[-1].last, pruned)) as rows:
+        ahead: SealedRow | None = None
+        for checkpoint in window:
+            taken: list[SealedRow] = [] if ahead is None else [ahead]
+            ahead = None
+            for row in rows:
+                if row.position > checkpoint.last:
+                    ahead = row
+                    break
+                taken.append(row)
+            verify_batch(checkpoint, taken)
 
 
-def sealed_rows(first: int, last: int, pruned: Prunings) -> Iterator[SealedRow]:
+def sealed_rows(first: int, last: int, pruned: Prunings) -> Generator[SealedRow, None, None]:
     """The seals of these positions, each with the hash of its row."""
     with connection.cursor() as cursor:  # else the planner would read the whole trail for every window
         cursor.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
     return read_sealed(f"{SEALED} WHERE l.position BETWEEN %s AND %s ORDER BY l.position", [first, last], pruned)
 
 
-def read_sealed(query: str, parameters: Sequence[Any], pruned: Prunings | None = None) -> Iterator[SealedRow]:
-    """What a query that begins with SEALED gives."""
-    for line in copy(query, parameters):
-        position = int.from_bytes(line[4:12], "big", signed=True)
-        stored, start = field(line, _PREFIX)
-        leaf = stored or b""
-        if row := read_row(line, start):
-            found = row.leaf()
-        else:
-            found = pruned.excused(line[36:44], position, leaf) if pruned else None  # type: ignore[assignment]
-        yield SealedRow(position, UUID(bytes=line[16:32]), leaf, found)
+def read_sealed(query: str, parameters: Sequence[Any], pruned: Prunings | None = None) -> Generator[SealedRow, None, None]:
+    """What a query that begins with SEALED gives. To be read to its end or closed, see audit.wire.copy."""
+    with closing(copy(query, parameters)) as lines:
+        for line in lines:
+            position = int.from_bytes(line[_POSITION], "big", signed=True)
+            stored, start = field(line, _LEAF)
+            leaf = stored or b""
+            if row := read_row(line, start):
+                found = row.leaf()
+            else:
+                found = pruned.excused(line[_ROW_AT], position, leaf) if pruned else None  # type: ignore[assignment]
+            yield SealedRow(position, line[_ROW_ID], leaf, found)
 
 
 class Prunings:

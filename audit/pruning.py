@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -85,11 +87,12 @@ def state_of(month: Month) -> Pruned:
     """Sign for the rows that are about to go, and keep the statement. Raises BatchBroken if one is not as sealed."""
     keys: TrailKeys = settings.AUDIT_KEYS
     missing = Missing()
-    for entry in sealed_rows_of(month):
-        if entry.found != entry.leaf:
-            fault = Fault.ROW_MISSING if entry.found is None else Fault.ROW_ALTERED
-            raise BatchBroken(0, fault, position=entry.position, row_id=entry.row_id)
-        missing.add(entry.position, entry.leaf)
+    with closing(sealed_rows_of(month)) as rows:
+        for entry in rows:
+            if entry.found != entry.leaf:
+                fault = Fault.ROW_MISSING if entry.found is None else Fault.ROW_ALTERED
+                raise BatchBroken(0, fault, position=entry.position, row_id=UUID(bytes=entry.key))
+            missing.add(entry.position, entry.leaf)
     stated = Pruned(month.first, missing.count, missing.digest(), keys.signing.id)
     AuditPruning.objects.create(
         month=stated.month,
@@ -102,7 +105,7 @@ def state_of(month: Month) -> Pruned:
     return stated
 
 
-def sealed_rows_of(month: Month) -> Iterator[SealedRow]:
+def sealed_rows_of(month: Month) -> Generator[SealedRow, None, None]:
     """The seals of a month in the order of position, each with the hash of its row."""
     return read_sealed(f"{SEALED} WHERE l.row_at >= %s AND l.row_at < %s ORDER BY l.position", bounds(month))
 

@@ -10,14 +10,15 @@ rows to come, and the sealer looks at every row once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import connection, transaction
 
 from audit.models import AuditLog, AuditSealer
-from audit.wire import COLUMNS, WireRow, copy, read_row
+from audit.wire import COLUMNS, FIELDS, WireRow, copy, read_row
 from vibe.db.contexts import as_system
 
 UNSEALED: Final = "NOT EXISTS (SELECT FROM audit_leaves l WHERE l.row_id = r.id AND l.row_at = r.at)"
@@ -90,14 +91,17 @@ def unsealed_rows(stretch: Stretch, after: tuple[int, Any] | None, limit: int) -
     )
 
 
-def all_unsealed_rows() -> Iterator[WireRow]:
+def all_unsealed_rows() -> Generator[WireRow, None, None]:
     """Every row without a leaf, wherever it is."""
     return found_rows(f"SELECT {COLUMNS} FROM audit_logs r WHERE {UNSEALED} ORDER BY r.xact, r.id")  # noqa: S608
 
 
-def found_rows(query: str, parameters: Sequence[Any] = ()) -> Iterator[WireRow]:
+def found_rows(query: str, parameters: Sequence[Any] = ()) -> Generator[WireRow, None, None]:
     """Rows of a query that selects COLUMNS."""
-    return (row for line in copy(query, parameters) if (row := read_row(line)))
+    with closing(copy(query, parameters)) as lines:
+        for line in lines:
+            if row := read_row(line, FIELDS):
+                yield row
 
 
 def heed_a_restore() -> None:

@@ -7,7 +7,7 @@ which PostgreSQL counts from the year 2000, and JSON, which has many spellings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -15,22 +15,23 @@ from uuid import UUID
 
 from django.db import connection
 
+from audit.keys import MAC_SIZE
 from audit.row_digest import ROW_HEADER, encoded_details
 
-# In the order of AuditRow, then the stamp. The address is sent as its bytes and the length of its mask.
+# Details first, so that nothing has to be walked over to find them; then the order of AuditRow; then the stamp. The
+# address is sent as its bytes and the length of its mask.
 COLUMNS: Final = (
-    "r.id, r.at, r.actor_kind, r.actor, r.subject::text, r.action, r.resource, r.outcome, r.reason, "
+    "r.details::text, r.id, r.at, r.actor_kind, r.actor, r.subject::text, r.action, r.resource, r.outcome, r.reason, "
     "substring(inet_send(r.ip) from 5) || substring(inet_send(r.ip) from 2 for 1), "
-    "r.user_agent, r.request_id, r.details::text, r.mac, r.xact"
+    "r.user_agent, r.request_id, r.mac, r.xact"
 )
 
-_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\x00"
-_FILE_HEADER: Final = len(_SIGNATURE) + 8
-_TRAILER: Final = b"\xff\xff"
+_FILE_HEADER: Final = 11 + 8  # bytes, in front of the first row
 _ABSENT: Final = b"\xff\xff\xff\xff"
-_ID, _TIME, _TEXTS = 20, 12, 10  # bytes, bytes, fields between the time and the details
-_STAMP: Final = 4 + 32 + 4 + 8
-_MAC_SIZE: Final = (32).to_bytes(4, "big")
+FIELDS: Final = 2  # bytes before the first field: their number
+_ID, _TIME = 4 + 16, 4 + 8
+_STAMP: Final = 4 + MAC_SIZE + 4 + 8
+_MAC_HEADER: Final = MAC_SIZE.to_bytes(4, "big")
 _NO_DETAILS: Final = b"\x00\x00\x00\x02{}"
 _SINCE_1970: Final = 946_684_800_000_000  # microseconds to the start of 2000
 _START_OF_2000: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -39,10 +40,15 @@ _START_OF_2000: Final = datetime(2000, 1, 1, tzinfo=UTC)
 class WireRow(NamedTuple):
     """One stored row."""
 
-    id: UUID
+    key: bytes  # the id, 16 bytes
     at: bytes  # 8 bytes as PostgreSQL sends them
     content: bytes  # what encode_row gives; empty if the row holds what the recorder never writes
     stamp: bytes  # what stamp_of gives
+
+    @property
+    def id(self) -> UUID:
+        """The row's id."""
+        return UUID(bytes=self.key)
 
     def leaf(self) -> bytes:
         """The leaf hash, 32 bytes (RFC 6962); empty for a row without content."""
@@ -50,8 +56,7 @@ class WireRow(NamedTuple):
 
     def mac(self) -> bytes:
         """The code that the row bears."""
-        size = int.from_bytes(self.stamp[:4], "big", signed=True)
-        return self.stamp[4 : 4 + max(size, 0)]
+        return self.stamp[4 : 4 + MAC_SIZE]
 
     def xact(self) -> int:
         """The transaction that the row says it is from."""
@@ -63,15 +68,19 @@ def moment(at: bytes) -> datetime:
     return _START_OF_2000 + timedelta(microseconds=int.from_bytes(at, "big", signed=True))
 
 
-def copy(query: str, parameters: Sequence[Any] = ()) -> Iterator[bytes]:
-    """Yield the result of a query row by row, each as its fields with their lengths. Nothing is buffered."""
+def copy(query: str, parameters: Sequence[Any] = ()) -> Generator[bytes, None, None]:
+    """Yield the result of a query row by row: the number of fields, and each with its length. Nothing is buffered.
+
+    Until it is read to its end or closed, every other statement on the connection waits: close it on the way out of
+    an error, before the transaction ends.
+    """
     with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)", parameters) as stream:
-        for part in stream:
+        parts = iter(stream)
+        row = bytes(next(parts))[_FILE_HEADER:]
+        for part in parts:  # one behind, for the last part is the trailer
+            if row:
+                yield row
             row = bytes(part)
-            if row.startswith(_SIGNATURE):
-                row = row[_FILE_HEADER:]
-            if row and row != _TRAILER:
-                yield row[2:]  # without the number of fields
 
 
 def field(row: bytes, start: int) -> tuple[bytes | None, int]:
@@ -80,26 +89,26 @@ def field(row: bytes, start: int) -> tuple[bytes | None, int]:
     return (None, start + 4) if size < 0 else (row[start + 4 : start + 4 + size], start + 4 + size)
 
 
-def read_row(row: bytes, start: int = 0) -> WireRow | None:
-    """Read COLUMNS from `start` to the end. None where an outer join found no row."""
-    if row[start : start + 4] == _ABSENT:
-        return None
-    texts, stamp = start + _ID + _TIME, len(row) - _STAMP
-    details = stamp - len(_NO_DETAILS)
-    try:
-        # NUL is in no text of PostgreSQL, so these bytes can only be a whole field; whatever else a forger made of the
-        # row, the digest is over all of it.
-        if row[details:stamp] == _NO_DETAILS and row[stamp : stamp + 4] == _MAC_SIZE:
-            middle = row[texts:stamp]
-        else:
-            details = texts
-            for _ in range(_TEXTS):
-                _, details = field(row, details)
-            text, stamp = field(row, details)
-            middle = row[texts:details] + encoded_details((text or b"").decode())
-        at = row[start + _ID + 4 : texts]
-        since = int.from_bytes(at, "big", signed=True) + _SINCE_1970
-        content = ROW_HEADER + row[start : start + _ID + 4] + since.to_bytes(8, "big", signed=True) + middle
-    except (OverflowError, RecursionError, TypeError, ValueError):
-        content = b""
-    return WireRow(UUID(bytes=row[start + 4 : start + _ID]), row[start + _ID + 4 : texts], content, row[stamp:])
+def read_row(row: bytes, start: int) -> WireRow | None:
+    """Read COLUMNS from `start` to the end. None where an outer join found no row.
+
+    A code of another size is read as a row without content: the recorder never wrote it.
+    """
+    if row[start : start + len(_NO_DETAILS)] == _NO_DETAILS:
+        details, begin = _NO_DETAILS, start + len(_NO_DETAILS)
+    else:
+        text, begin = field(row, start)
+        if text is None and row[begin : begin + 4] == _ABSENT:
+            return None
+        try:
+            details = encoded_details((text or b"").decode())
+        except (RecursionError, TypeError, ValueError):
+            details = b""
+    texts, stamp = begin + _ID + _TIME, len(row) - _STAMP
+    at = row[texts - 8 : texts]
+    since = int.from_bytes(at, "big", signed=True) + _SINCE_1970
+    content = b""
+    if details and since < 1 << 63 and row[stamp : stamp + 4] == _MAC_HEADER:
+        time = since.to_bytes(8, "big", signed=True)
+        content = ROW_HEADER + row[begin : texts - 8] + time + row[texts:stamp] + details
+    return WireRow(row[begin + 4 : begin + _ID], at, content, row[stamp:])

@@ -18,7 +18,9 @@ def throw_away_database() -> Iterator[Path]:
     """Set Django up on a fresh embedded server, migrated. Call before anything of the project is imported."""
     folder = Path(tempfile.mkdtemp(prefix="vibe-bench-"))
     os.environ.pop("DATABASE_URL", None)
-    os.environ.update(VIBE_STATE_DIR=str(folder), DJANGO_SETTINGS_MODULE="vibe.settings", DEBUG="on", LOG_LEVEL="WARNING")
+    os.environ.update(
+        VIBE_STATE_DIR=str(folder), DJANGO_SETTINGS_MODULE="vibe.settings", DEBUG="on", LOG_LEVEL="WARNING"
+    )
     import django
 
     django.setup()

@@ -141,7 +141,7 @@ class PlainSet:
         from stories.passages import passages
         from stories.providers import embedder
         from stories.search import own_name
-        from stories.services import read
+        from stories.sources import read
         from vibe.db.contexts import as_user
 
         self.passages, self.memories, self.stories, self.speakers, texts = [], [], [], [], []
@@ -184,7 +184,7 @@ class PlainSet:
             spoken=np.array([name == question.speaker for name in self.speakers]) if question.speaker else None,
         )
         asked = np.array(list(question.words.values()), dtype=np.int64)
-        return Found("plain", [], self.memories, self.stories, given, None), Ranker(asked).rank(given)
+        return Found("plain", self.memories, self.stories, given), Ranker(asked).rank(given)
 
 
 if __name__ == "__main__":

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import groupby
 from typing import IO
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.services import ensure_person
 from audit.actors import Actor
+from audit.services import OK, REFUSED, record
 from memories.lines import BadLine, ConversationLine, parse, read_lines
 from memories.services import Counts, import_conversations
-from vibe.errors import InputError
+from vibe.errors import DataKeyMissing, InputError
 
-BATCH_MESSAGES = 1000
+BATCH_MESSAGES = 2000
+BATCH_BYTES = 4_000_000
+PEOPLE_KEPT = 100_000
+
+# An advisory lock. A strict import keeps every person of its file locked, so two of them could lock each other out.
+STRICT_LOCK = 0x76696D70
+
+Batch = list[ConversationLine]
 
 
 class FileImport:
@@ -38,56 +45,82 @@ class FileImport:
         self._people: dict[str, UUID] = {}
 
     def run(self, source: IO[bytes]) -> Counts:
-        """Everything that can be taken. With `strict` the first bad line raises, and nothing of the file stays."""
-        if self.strict:
-            with transaction.atomic():
+        """Everything that can be taken. With `strict` the first bad line raises BadLine, and nothing of the file stays.
+
+        On return it is on disk: see `_take`.
+        """
+        try:
+            if self.strict:
+                self._run_whole(source)
+            else:
                 self._run(source)
-        else:
-            self._run(source)
+        except BadLine as problem:
+            self._record(REFUSED, str(problem))
+            raise
+        self._record(REFUSED if self.counts.refused else OK, f"{self.counts.refused} lines left out")
         return self.counts
 
-    def _run(self, source: IO[bytes]) -> None:
-        for batch, size in self._batches(source):
-            for _, lines in groupby(batch, key=lambda line: line.profile.firebase_uid):
-                self._take(list(lines))
-            self._on_progress(size)
+    def _run_whole(self, source: IO[bytes]) -> None:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [STRICT_LOCK])
+            self._run(source)
 
-    def _batches(self, source: IO[bytes]) -> Iterator[tuple[list[ConversationLine], int]]:
-        batch: list[ConversationLine] = []
-        messages = size = 0
-        for number, line in read_lines(source, settings.IMPORT_LINE_LIMIT):
+    def _run(self, source: IO[bytes]) -> None:
+        counted = Counted(source)
+        done = 0
+        for batch in self._batches(counted):
+            for lines in by_person(batch):
+                self._take(lines)
+            self._on_progress(counted.bytes - done)
+            done = counted.bytes
+
+    def _batches(self, source: Counted) -> Iterator[Batch]:
+        batch: Batch = []
+        messages = start = 0
+        for number, line in read_lines(source, settings.IMPORT_LINE_LIMIT):  # type: ignore[arg-type]
             try:
                 if isinstance(line, BadLine):
                     raise line
-                size += len(line)
                 batch.append(parse(number, line))
                 messages += len(batch[-1].messages)
             except BadLine as problem:
                 self._refuse(problem)
-            if messages >= BATCH_MESSAGES:
-                yield batch, size
-                batch, messages, size = [], 0, 0
-        yield batch, size
+            if messages >= BATCH_MESSAGES or source.bytes - start >= BATCH_BYTES:
+                yield batch
+                batch, messages, start = [], 0, source.bytes
+        yield batch
 
-    def _take(self, lines: list[ConversationLine]) -> None:
-        """One person's lines together; if that fails, one by one, so that a bad one stays out alone."""
+    def _take(self, lines: Batch) -> None:
+        """One person's lines together; if that fails, one by one, so that a bad one stays out alone.
+
+        These commits do not wait for the disk. The file's own row in the trail does, and with it all before it.
+        """
         try:
-            self._add(self._import(lines))
-        except InputError as problem:
-            if len(lines) == 1:
+            with transaction.atomic():
+                if not self.strict:
+                    without_waiting()
+                user_id, done = self._import(lines)
+        except (InputError, DataKeyMissing) as problem:
+            if len(lines) > 1:
+                for line in lines:
+                    self._take([line])
+            else:
                 self._refuse(problem if isinstance(problem, BadLine) else BadLine(lines[0].number, str(problem)))
-                return
-            for line in lines:
-                self._take([line])
+        else:
+            self._remember(lines[0].profile.firebase_uid, user_id)
+            self._add(done)
 
-    def _import(self, lines: list[ConversationLine]) -> Counts:
-        return import_conversations(user_id=self._person(lines[0]), lines=lines, actor=self.actor)
+    def _import(self, lines: Batch) -> tuple[UUID, Counts]:
+        """The person, made with the first of their lines that goes in, and what was done."""
+        profile = lines[0].profile
+        user_id = self._people.get(profile.firebase_uid) or ensure_person(profile=profile, actor=self.actor)
+        return user_id, import_conversations(user_id=user_id, lines=lines, actor=self.actor)
 
-    def _person(self, line: ConversationLine) -> UUID:
-        uid = line.profile.firebase_uid
-        if uid not in self._people:
-            self._people[uid] = ensure_person(profile=line.profile, actor=self.actor)
-        return self._people[uid]
+    def _remember(self, uid: str, user_id: UUID) -> None:
+        if len(self._people) >= PEOPLE_KEPT:
+            self._people.clear()
+        self._people[uid] = user_id
 
     def _add(self, done: Counts) -> None:
         self.counts.conversations += done.conversations
@@ -99,3 +132,45 @@ class FileImport:
             raise problem
         self.counts.refused += 1
         self._on_refused(problem)
+
+    def _record(self, outcome: str, reason: str) -> None:
+        counts = self.counts
+        record(
+            actor=self.actor,
+            action="conversations.import_file",
+            outcome=outcome,
+            reason=reason if outcome == REFUSED else "",
+            details={
+                "conversations": counts.conversations,
+                "memories": counts.memories,
+                "unchanged": counts.unchanged,
+                "lines_left_out": counts.refused,
+            },
+        )
+
+
+def without_waiting() -> None:
+    """Let this transaction's commit return before it is on disk."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
+
+
+class Counted:
+    """A stream that knows how many bytes were read from it."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self.source = source
+        self.bytes = 0
+
+    def readline(self, limit: int) -> bytes:
+        line = self.source.readline(limit)
+        self.bytes += len(line)
+        return line
+
+
+def by_person(batch: Batch) -> list[Batch]:
+    """The lines of a batch, person by person; each person's in the order of the file."""
+    people: dict[str, Batch] = {}
+    for line in batch:
+        people.setdefault(line.profile.firebase_uid, []).append(line)
+    return list(people.values())

@@ -8,14 +8,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import IO, Any, NoReturn
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
 from accounts.services import Profile
 from memories.payload import Payload
 from vibe.errors import InputError
 
 LONGEST_ID = 200
 LONGEST_UID = 128
+LONGEST_EMAIL = 254
+LONGEST_NAME = 500
+LONGEST_TITLE = 1000
+LONGEST_DESCRIPTION = 10_000
 LONGEST_TEXT = 1_000_000
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+KINDS: dict[type, str] = {dict: "an object", list: "a list"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +60,12 @@ class BadLine(InputError):
 
 
 def read_lines(source: IO[bytes], limit: int) -> Iterator[tuple[int, bytes | BadLine]]:
-    """The lines of `source` with their numbers and sizes bounded: one over `limit` bytes is skipped, never held."""
+    """The lines of `source` that are not blank, with their numbers. One over `limit` bytes is skipped, never held."""
     number = 0
     while line := source.readline(limit + 1):
         number += 1
+        if number == 1:
+            line = line.removeprefix(BYTE_ORDER_MARK)
         if len(line) > limit and not line.endswith(b"\n"):
             while line and not line.endswith(b"\n"):
                 line = source.readline(limit)
@@ -69,7 +80,7 @@ def parse(number: int, line: bytes) -> ConversationLine:
 
 
 class LineParser:
-    """Reads one line; every complaint names the line and the field."""
+    """Reads one line; every complaint names the line and the field, `where` being what the field is in."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -84,13 +95,13 @@ class LineParser:
         return ConversationLine(
             number=self.number,
             profile=Profile(
-                firebase_uid=self.text(user, "user.firebase_uid", longest=LONGEST_UID),
-                email=self.optional(user, "user.email", longest=254),
-                name=self.optional(user, "user.name", longest=500),
+                firebase_uid=self.text(user, "user", "firebase_uid", LONGEST_UID),
+                email=self.email(user),
+                name=self.optional(user, "user", "name", LONGEST_NAME),
             ),
-            external_id=self.text(conversation, "conversation.id", longest=LONGEST_ID),
-            title=self.optional(conversation, "conversation.title", longest=1000),
-            description=self.optional(conversation, "conversation.description", longest=10_000),
+            external_id=self.text(conversation, "conversation", "id", LONGEST_ID),
+            title=self.optional(conversation, "conversation", "title", LONGEST_TITLE),
+            description=self.optional(conversation, "conversation", "description", LONGEST_DESCRIPTION),
             started_at=self.started_at(conversation, messages),
             messages=messages,
         )
@@ -108,12 +119,12 @@ class LineParser:
 
     def member(self, parent: dict[str, Any], name: str, kind: type) -> Any:
         value = parent.get(name)
-        return value if isinstance(value, kind) else self.fail(f"{name} is missing or not of the right type")
+        return value if isinstance(value, kind) else self.fail(f"{name} is missing or not {KINDS[kind]}")
 
     def messages(self, given: list[Any]) -> tuple[Message, ...]:
         if not given:
             self.fail("messages is empty")
-        read = tuple(self.message(position, message) for position, message in enumerate(given))
+        read = tuple(self.message(f"messages[{position}]", message) for position, message in enumerate(given))
         seen: set[str] = set()
         for position, message in enumerate(read):
             if message.id in seen:
@@ -121,50 +132,66 @@ class LineParser:
             seen.add(message.id)
         return read
 
-    def message(self, position: int, given: Any) -> Message:
-        where = f"messages[{position}]"
+    def message(self, where: str, given: Any) -> Message:
         if not isinstance(given, dict):
             self.fail(f"{where} is not an object")
         return Message(
-            id=self.text(given, f"{where}.id", longest=LONGEST_ID),
-            payload=Payload(
-                author=self.text(given, f"{where}.author", longest=LONGEST_ID),
-                text=self.text(given, f"{where}.text", longest=LONGEST_TEXT),
-            ),
-            sent_at=self.time(given, f"{where}.sent_at"),
+            self.text(given, where, "id", LONGEST_ID),
+            Payload(self.text(given, where, "author", LONGEST_ID), self.text(given, where, "text", LONGEST_TEXT)),
+            self.time(given, where, "sent_at"),
         )
 
     def started_at(self, conversation: dict[str, Any], messages: tuple[Message, ...]) -> datetime:
         if conversation.get("started_at") is None:
             return min(message.sent_at for message in messages)
-        return self.time(conversation, "conversation.started_at")
+        return self.time(conversation, "conversation", "started_at")
 
-    def optional(self, parent: dict[str, Any], path: str, *, longest: int) -> str | None:
-        name = path.rpartition(".")[2]
-        return None if parent.get(name) in (None, "") else self.text(parent, path, longest=longest)
+    def email(self, user: dict[str, Any]) -> str | None:
+        email = self.optional(user, "user", "email", LONGEST_EMAIL)
+        try:
+            if email:
+                validate_email(email)
+        except ValidationError:
+            self.fail("user.email is not an email address")
+        return email
 
-    def text(self, parent: dict[str, Any], path: str, *, longest: int) -> str:
-        value = parent.get(path.rpartition(".")[2])
+    def optional(self, parent: dict[str, Any], where: str, name: str, longest: int) -> str | None:
+        return None if parent.get(name) in (None, "") else self.text(parent, where, name, longest)
+
+    def text(self, parent: dict[str, Any], where: str, name: str, longest: int) -> str:
+        value = parent.get(name)
         if not isinstance(value, str) or not value:
-            self.fail(f"{path} is missing, empty or not a text")
+            self.fail(f"{where}.{name} is missing, empty or not a text")
         if len(value) > longest:
-            self.fail(f"{path} is longer than {longest:,} characters")
+            self.fail(f"{where}.{name} is longer than {longest:,} characters")
         if "\0" in value:
-            self.fail(f"{path} contains a NUL character")
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            self.fail(f"{path} contains a lone surrogate")
+            self.fail(f"{where}.{name} contains a NUL character")
+        if not value.isascii() and not encodable(value):
+            self.fail(f"{where}.{name} contains a lone surrogate")
         return value
 
-    def time(self, parent: dict[str, Any], path: str) -> datetime:
-        value = parent.get(path.rpartition(".")[2])
+    def time(self, parent: dict[str, Any], where: str, name: str) -> datetime:
         try:
-            time = datetime.fromisoformat(value)  # type: ignore[arg-type]
+            time = datetime.fromisoformat(parent.get(name))  # type: ignore[arg-type]
         except (TypeError, ValueError):
-            self.fail(f"{path} is not an ISO 8601 time")
+            self.fail(f"{where}.{name} is not an ISO 8601 time")
+        if time.tzinfo is not UTC:
+            time = self.in_utc(time, where, name)
+        return time if EARLIEST <= time < LATEST else self.fail(f"{where}.{name} is not between 1900 and 2200")
+
+    def in_utc(self, time: datetime, where: str, name: str) -> datetime:
         if time.tzinfo is None:
-            self.fail(f"{path} has no time zone")
+            self.fail(f"{where}.{name} has no time zone")
         try:
-            time = time.astimezone(UTC)
+            return time.astimezone(UTC)
         except OverflowError:
-            self.fail(f"{path} is out of range")
-        return time if EARLIEST <= time < LATEST else self.fail(f"{path} is not between 1900 and 2200")
+            self.fail(f"{where}.{name} is not between 1900 and 2200")
+
+
+def encodable(value: str) -> bool:
+    """Whether a text can be written as UTF-8: JSON lets half of a surrogate pair through."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -42,13 +42,17 @@ class Conversation(UserOwned):
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = ConversationQuerySet.as_manager()
+    objects: ClassVar = ConversationQuerySet.as_manager()
 
     class Meta:
         db_table = "conversations"
         indexes: ClassVar = [
-            models.Index(fields=["user", "-active_at", "-id"], name="conversations_active", condition=Q(is_archived=False)),
-            models.Index(fields=["user", "-active_at", "-id"], name="conversations_archived", condition=Q(is_archived=True)),
+            models.Index(
+                fields=["user", "-active_at", "-id"], name="conversations_active", condition=Q(is_archived=False)
+            ),
+            models.Index(
+                fields=["user", "-active_at", "-id"], name="conversations_archived", condition=Q(is_archived=True)
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "id"], name="conversations_owner"),

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
+from django.utils import timezone
 
 from accounts.services import open_vault
 from audit.actors import Actor
@@ -22,6 +23,7 @@ from vibe.db.contexts import as_user
 from vibe.db.owned import uuid7
 
 CONVERSATIONS, MEMORIES = Conversation._meta.db_table, Memory._meta.db_table
+Messages = dict[str, Message]  # by message id, within one conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +62,19 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
     All lines go in or, with BadLine, none: a message that is there already with other content is such a line.
     Importing again changes nothing; two imports at once wait for each other, person by person.
     """
-    counts = Counts()
     with as_user(user_id):
         alone_with(user_id)
         vault = open_vault()
-        ids = ensure_conversations(user_id, lines, vault)
-        known = known_messages(user_id, set(ids.values()), vault)
-        fresh: dict[UUID, dict[str, Message]] = {}
-        for line in lines:
-            conversation = ids[line.external_id]
-            there = known.get(conversation, {})
-            for message in line.messages:
-                if message.id not in there:
-                    fresh.setdefault(conversation, {})[message.id] = message
-                    known.setdefault(conversation, {})[message.id] = message
-                elif (there[message.id].payload, there[message.id].sent_at) != (message.payload, message.sent_at):
-                    raise BadLine(line.number, "holds a message id that is there already with other content")
-                else:
-                    counts.unchanged += 1
+        there = conversations_there(user_id, lines)
+        fresh, unchanged = sort_out(lines, messages_there(user_id, there, lines, vault))
+        ids = there | insert_conversations(
+            user_id, [line for line in lines if line.external_id not in there], fresh, vault
+        )
         if fresh:
-            insert_memories(user_id, fresh, vault)
-            count_memories(user_id, fresh)
-            conversations_changed.send(Conversation, user_id=user_id, conversation_ids=list(fresh))
-        counts.conversations, counts.memories = len(fresh), sum(map(len, fresh.values()))
+            insert_memories(user_id, ids, fresh, vault)
+            count_memories(user_id, {ids[each]: new for each, new in fresh.items() if each in there})
+            conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[ids[each] for each in fresh])
+        counts = Counts(conversations=len(fresh), memories=sum(map(len, fresh.values())), unchanged=unchanged)
         record(
             actor=actor,
             action="conversations.import",
@@ -99,83 +91,115 @@ def alone_with(user_id: UUID) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(user_id.bytes[-8:], "big", signed=True)])
 
 
-def ensure_conversations(user_id: UUID, lines: Sequence[ConversationLine], vault: Vault) -> dict[str, UUID]:
-    """The id of each line's conversation, made if it is not there."""
-    wanted = {line.external_id: line for line in lines}
-    there = dict(
-        Conversation.objects.of(user_id).filter(external_id__in=wanted).values_list("external_id", "id"),
-    )
-    new = {external_id: uuid7() for external_id in wanted if external_id not in there}
-    if new:
-        made = [(made_id, wanted[external_id]) for external_id, made_id in new.items()]
-        sealed = {
-            column: dict(zip((made_id for made_id, line in made if getattr(line, column)),
-                             vault.seal_all(CONVERSATIONS, column, ((made_id, 1, getattr(line, column)) for made_id, line in made
-                                                                    if getattr(line, column))), strict=True))
-            for column in ("title", "description")
-        }  # fmt: skip
-        ids = list(new.values())
-        times = [line.started_at for _, line in made]
-        bulk.insert(
-            CONVERSATIONS,
-            {
-                "id": ("uuid", ids),
-                "user_id": ("uuid", [user_id] * len(ids)),
-                "external_id": ("text", list(new)),
-                **{
-                    column: ("bytea", [value.ciphertext if (value := sealed[column].get(made_id)) else None for made_id in ids])
-                    for column in sealed
-                },
-                "is_archived": ("bool", [False] * len(ids)),
-                "memory_count": ("int4", [0] * len(ids)),
-                "started_at": ("timestamptz", times),
-                "active_at": ("timestamptz", times),
-                "revision": ("int4", [1] * len(ids)),
-                "updated_at": ("timestamptz", times),
-            },
-        )
-    return {**there, **new}
+def conversations_there(user_id: UUID, lines: Iterable[ConversationLine]) -> dict[str, UUID]:
+    """The ids of those conversations of the lines that are there already."""
+    wanted = {line.external_id for line in lines}
+    return dict(Conversation.objects.of(user_id).filter(external_id__in=wanted).values_list("external_id", "id"))
 
 
-def known_messages(user_id: UUID, conversations: set[UUID], vault: Vault) -> dict[UUID, dict[str, Message]]:
-    """The messages that are there already, by conversation and message id."""
-    rows = list(Memory.objects.of(user_id).filter(conversation_id__in=conversations))
-    known: dict[UUID, dict[str, Message]] = {}
+def messages_there(
+    user_id: UUID, there: Mapping[str, UUID], lines: Iterable[ConversationLine], vault: Vault
+) -> dict[str, Messages]:
+    """The messages of the lines that are there already, opened, by conversation."""
+    if not there:
+        return {}
+    names = {conversation_id: external_id for external_id, conversation_id in there.items()}
+    wanted = {message.id for line in lines if line.external_id in there for message in line.messages}
+    rows = list(Memory.objects.of(user_id).filter(conversation_id__in=names, message_ids__overlap=list(wanted)))
+    found: dict[str, Messages] = {}
     for row, opened in zip(rows, open_memories(rows, vault), strict=True):
-        for message_id in row.message_ids:
-            known.setdefault(row.conversation_id, {})[message_id] = Message(message_id, opened.payload, row.occurred_at)
-    return known
+        known = found.setdefault(names[row.conversation_id], {})
+        known.update({each: Message(each, opened.payload, row.occurred_at) for each in row.message_ids})
+    return found
 
 
-def insert_memories(user_id: UUID, fresh: Mapping[UUID, Mapping[str, Message]], vault: Vault) -> None:
+def sort_out(lines: Iterable[ConversationLine], known: Mapping[str, Messages]) -> tuple[dict[str, Messages], int]:
+    """What is new, by conversation, and how many messages were there. Raises BadLine for one that was, but differs."""
+    fresh: dict[str, Messages] = {}
+    unchanged = 0
+    for line in lines:
+        old, new = known.get(line.external_id, {}), fresh.get(line.external_id, {})
+        for message in line.messages:
+            same = old.get(message.id) or new.get(message.id)
+            if not same:
+                new[message.id] = message
+            elif (same.payload, same.sent_at) == (message.payload, message.sent_at):
+                unchanged += 1
+            else:
+                raise BadLine(line.number, "holds a message id that is there already with other content")
+        if new:
+            fresh[line.external_id] = new
+    return fresh, unchanged
+
+
+def insert_conversations(
+    user_id: UUID, lines: Iterable[ConversationLine], fresh: Mapping[str, Messages], vault: Vault
+) -> dict[str, UUID]:
+    """Make each line's conversation, in one statement; the first line of a conversation has its title."""
+    first = {line.external_id: line for line in reversed(list(lines))}
+    if not first:
+        return {}
+    made = {external_id: uuid7() for external_id in first}
+    bulk.insert(
+        CONVERSATIONS,
+        {
+            "id": ("uuid", list(made.values())),
+            "external_id": ("text", list(made)),
+            "title": ("bytea", seal_some(vault, "title", [(made[each], line.title) for each, line in first.items()])),
+            "description": (
+                "bytea",
+                seal_some(vault, "description", [(made[each], line.description) for each, line in first.items()]),
+            ),
+            "memory_count": ("int4", [len(fresh[each]) for each in first]),
+            "started_at": ("timestamptz", [line.started_at for line in first.values()]),
+            "active_at": ("timestamptz", [max(line.started_at, latest(fresh[each])) for each, line in first.items()]),
+        },
+        same={
+            "user_id": ("uuid", user_id),
+            "is_archived": ("bool", False),
+            "revision": ("int4", 1),
+            "updated_at": ("timestamptz", timezone.now()),
+        },
+    )
+    return made
+
+
+def seal_some(vault: Vault, column: str, values: Sequence[tuple[UUID, str | None]]) -> list[bytes | None]:
+    """Seal one column of new conversations, of which some have nothing there."""
+    sealed = iter(vault.seal_all(CONVERSATIONS, column, ((row_id, 1, text) for row_id, text in values if text)))
+    return [next(sealed).ciphertext if text else None for _, text in values]
+
+
+def insert_memories(user_id: UUID, ids: Mapping[str, UUID], fresh: Mapping[str, Messages], vault: Vault) -> None:
     """Seal and insert, in one statement."""
-    rows = [(uuid7(), conversation, message) for conversation, new in fresh.items() for message in new.values()]
+    rows = [(uuid7(), ids[each], message) for each, new in fresh.items() for message in new.values()]
     sealed = vault.seal_all(MEMORIES, "payload", ((row_id, 1, message.payload.encode()) for row_id, _, message in rows))
     bulk.insert(
         MEMORIES,
         {
             "id": ("uuid", [row_id for row_id, _, _ in rows]),
-            "user_id": ("uuid", [user_id] * len(rows)),
             "conversation_id": ("uuid", [conversation for _, conversation, _ in rows]),
             "message_ids": ("text[]", [message.id for _, _, message in rows]),
             "payload": ("bytea", [value.ciphertext for value in sealed]),
             "occurred_at": ("timestamptz", [message.sent_at for _, _, message in rows]),
-            "revision": ("int4", [1] * len(rows)),
         },
+        same={"user_id": ("uuid", user_id), "revision": ("int4", 1)},
     )
 
 
-def count_memories(user_id: UUID, fresh: Mapping[UUID, Mapping[str, Message]]) -> None:
-    """Keep each conversation's count and time of last activity."""
+def count_memories(user_id: UUID, fresh: Mapping[UUID, Messages]) -> None:
+    """Keep the count and the time of last activity of conversations that were there before."""
+    if not fresh:
+        return
     bulk.run(
         "UPDATE conversations SET memory_count = memory_count + added.count, updated_at = now(), "
         "active_at = greatest(active_at, added.latest) "
         "FROM unnest(%b::uuid[], %b::int4[], %b::timestamptz[]) AS added(id, count, latest) "
         "WHERE conversations.user_id = %b AND conversations.id = added.id",
-        [
-            list(fresh),
-            [len(new) for new in fresh.values()],
-            [max(message.sent_at for message in new.values()) for new in fresh.values()],
-            user_id,
-        ],
+        [list(fresh), [len(new) for new in fresh.values()], [latest(new) for new in fresh.values()], user_id],
     )
+
+
+def latest(messages: Messages) -> datetime:
+    """When the last of them was said."""
+    return max(message.sent_at for message in messages.values())

@@ -31,7 +31,8 @@ def blind_words(vault: Vault, passages: list[PassageText]) -> list[dict[int, int
     """For each passage its tokens and how often each stands there. Every different word is blinded once."""
     known = {word: vault.index.token(WORD, word) for passage in passages for word in set(passage.words)}
     return [
-        {known[word]: min(count, MOST) for word, count in sorted(Counter(passage.words).items())} for passage in passages
+        {known[word]: min(count, MOST) for word, count in sorted(Counter(passage.words).items())}
+        for passage in passages
     ]
 
 
@@ -44,18 +45,18 @@ def blind_phrases(vault: Vault, kind: str, phrases: Iterable[str]) -> list[int]:
     return list(tokens)
 
 
-def cloaked(vault: Vault, vectors: Vectors) -> list[str | None]:
-    """Vectors under the person's rotation, as PostgreSQL reads them. Shape (n, d) to n texts.
+def cloaked(vault: Vault, vectors: Vectors) -> list[list[float] | None]:
+    """Vectors under the person's rotation. Shape (n, d) to n lists.
 
     A vector of zeros (a text without a word) has no direction and gives None.
     """
     rotated = vault.cloak(settings.EMBEDDING_DIMENSIONS).apply(vectors)
-    return [vector_text(row.tolist()) if row.any() else None for row in rotated]
+    return [row.tolist() if row.any() else None for row in rotated]
 
 
-def vector_text(numbers: Iterable[float]) -> str:
-    """A vector as text, with the precision of a half-precision float."""
-    return f"[{','.join(f'{number:.5g}' for number in numbers)}]"
+def vector_text(numbers: Iterable[float] | None) -> str | None:
+    """A vector as PostgreSQL reads it, with the precision of a half-precision float."""
+    return None if numbers is None else f"[{','.join(f'{number:.5g}' for number in numbers)}]"
 
 
 def array_text(numbers: Iterable[int]) -> str:

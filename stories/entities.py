@@ -2,32 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
-
-from stories.models import Entity
+from accounts.services import open_vault
+from audit.actors import Actor
+from audit.services import record
+from stories.models import Entity, Story
+from vibe.crypto.sealed import Sealed
 from vibe.crypto.vault import Vault
 from vibe.db import bulk
+from vibe.db.contexts import as_user
 from vibe.db.owned import uuid7
 
 TABLE = Entity._meta.db_table
 KIND = Entity.Kind
+INDEXES = {KIND.PERSON: "people_index", KIND.PLACE: "places_index", KIND.EVENT: "events_index"}
 SPEAKERS_READ = 200
-WHERE_USED = {
-    KIND.SPEAKER: "SELECT FROM passages WHERE user_id = entities.user_id AND speaker = entities.token",
-    KIND.PERSON: "SELECT FROM stories WHERE user_id = entities.user_id AND people_index @> ARRAY[entities.token]",
-    KIND.PLACE: "SELECT FROM stories WHERE user_id = entities.user_id AND places_index @> ARRAY[entities.token]",
-    KIND.EVENT: "SELECT FROM stories WHERE user_id = entities.user_id AND events_index @> ARRAY[entities.token]",
+MOST_LISTED = 10_000
+
+# What bears the names of each kind: a token and the story's first and last moment.
+BORNE: dict[str, str] = {
+    kind: f"SELECT unnest({column}) AS token, id AS story, occurred_from, occurred_to FROM stories WHERE user_id = %b"  # noqa: S608
+    for kind, column in INDEXES.items()
 }
+BORNE[KIND.SPEAKER] = (
+    "SELECT speaker AS token, story_id AS story, min(occurred_at) AS occurred_from, max(occurred_at) AS occurred_to "
+    "FROM passages WHERE user_id = %b GROUP BY speaker, story_id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A name, in how many stories it is borne, and from when to when these tell."""
+
+    id: UUID
+    kind: str
+    stories: int
+    first: datetime
+    last: datetime
+    name: str = field(repr=False)
+
+
+def list_entities(*, user_id: UUID, kind: str, actor: Actor, limit: int = 100) -> list[Listed]:
+    """The names of one kind, those of most stories first; no story is opened for it.
+
+    `kind` is speaker, person, place or event; `limit` at most 10,000.
+    """
+    kind, limit = KIND(kind), max(0, min(limit, MOST_LISTED))
+    with as_user(user_id):
+        vault = open_vault()
+        rows = bulk.run(
+            f"SELECT e.id, e.name, count(*), min(borne.occurred_from), max(borne.occurred_to) "  # noqa: S608
+            f"FROM entities e JOIN ({BORNE[kind]}) AS borne ON borne.token = e.token "
+            "WHERE e.user_id = %b AND e.kind = %b GROUP BY e.id, e.name ORDER BY count(*) DESC, e.id LIMIT %b",
+            [user_id, user_id, kind.value, limit],
+        )
+        names = vault.open_all(TABLE, "name", ((row[0], 1, Sealed(row[1])) for row in rows))
+        record(
+            actor=actor,
+            action="entities.list",
+            subject=user_id,
+            resource="entities",
+            details={"kind": kind.value, "count": len(rows)},
+        )
+    return [
+        Listed(row_id, kind.value, stories, first, last, name)
+        for (row_id, _, stories, first, last), name in zip(rows, names, strict=True)
+    ]
 
 
 def remember(user_id: UUID, vault: Vault, names: Mapping[str, Iterable[str]]) -> None:
     """Keep each name of each kind, unless it is kept already."""
-    named = {
-        (kind, vault.index.token(kind, name)): (uuid7(), name) for kind, given in names.items() for name in given
-    }
+    named = {(kind, vault.index.token(kind, name)): (uuid7(), name) for kind, given in names.items() for name in given}
     if not named:
         return
     sealed = vault.seal_all(TABLE, "name", ((row_id, 1, name) for row_id, name in named.values()))
@@ -44,14 +93,32 @@ def remember(user_id: UUID, vault: Vault, names: Mapping[str, Iterable[str]]) ->
     )
 
 
-def forget_unused(user_id: UUID) -> None:
-    """Drop the names that no story and no passage bears any more."""
-    with connection.cursor() as cursor:
-        for kind, used in WHERE_USED.items():
-            cursor.execute(
-                f"DELETE FROM entities WHERE user_id = %s AND kind = %s AND NOT EXISTS ({used})",  # noqa: S608
-                [user_id, kind.value],
+def borne_by(story: Story) -> dict[str, Iterable[int]]:
+    """The tokens of the names that a story bears, by kind, without its speakers."""
+    return {kind: getattr(story, column) for kind, column in INDEXES.items()}
+
+
+def difference(
+    before: Mapping[str, Iterable[int]], now: Mapping[str, Iterable[int]], speakers: Set[int]
+) -> dict[str, list[int]]:
+    """The tokens by kind that were borne and are not any more."""
+    kept = {**now, KIND.SPEAKER: speakers}
+    return {kind: sorted(set(tokens) - set(kept[kind])) for kind, tokens in before.items()}
+
+
+def forget_unused(user_id: UUID, among: Mapping[str, list[int]] | None = None) -> int:
+    """Drop the names that no story and no passage bears any more: among these tokens, or of all. How many."""
+    return sum(
+        len(
+            bulk.run(
+                "DELETE FROM entities WHERE user_id = %b AND kind = %b AND (%b::int8[] IS NULL OR token = ANY(%b)) "  # noqa: S608
+                f"AND token NOT IN (SELECT token FROM ({BORNE[kind]}) AS borne) RETURNING id",
+                [user_id, kind.value, tokens, tokens, user_id],
             )
+        )
+        for kind in KIND
+        if (tokens := None if among is None else among.get(kind, [])) is None or tokens
+    )
 
 
 def speakers(user_id: UUID, vault: Vault) -> list[str]:

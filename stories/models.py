@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -14,12 +14,18 @@ from pgvector.django import HalfVectorField, HnswIndex
 
 from memories.models import EVERYTHING, Conversation, Memory
 from vibe.crypto.fields import SealedField
-from vibe.db.constraints import CompositeReference, Privileges, RowSecurity
+from vibe.db.constraints import OWN, CompositeReference, Privileges, RowSecurity
 from vibe.db.owned import OwnedForeignKey, UserOwned
-from vibe.db.roles import SUPPORT, SYSTEM, USER
+from vibe.db.roles import SUPPORT, SYSTEM, USER, WORDS
+
+# Under row-level security PostgreSQL uses no index for a condition whose operator could tell of rows it may not show,
+# and those of arrays are such. A condition of the policy may use it, so words are looked up as a role of their own.
+WORDS_ASKED_FOR = OWN.format(column="user_id", setting="user_id") + (
+    " AND words && nullif(current_setting('vibe.words', true), '')::bigint[]"
+)
 
 
-def blind_index() -> ArrayField:
+def blind_index() -> ArrayField[Any, Any]:
     """A column of blind tokens; see vibe.crypto.blind."""
     return ArrayField(models.BigIntegerField(), default=list)
 
@@ -39,6 +45,8 @@ class Story(UserOwned):
     occurred_from = models.DateTimeField()
     occurred_to = models.DateTimeField()
     memory_ids = ArrayField(models.UUIDField(), default=list)
+    passage_count = models.PositiveIntegerField(default=0)
+    word_count = models.PositiveIntegerField(default=0)
     embedding = HalfVectorField(dimensions=settings.EMBEDDING_DIMENSIONS, null=True)
     in_graph = models.BooleanField(default=False)
     processor = models.CharField(max_length=100)
@@ -67,7 +75,9 @@ class Story(UserOwned):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "id"], name="stories_owner"),
             models.UniqueConstraint(fields=["user", "conversation"], name="stories_one_per_conversation"),
-            CompositeReference(name="stories_conversation", columns=["user_id", "conversation_id"], to="memories.Conversation"),
+            CompositeReference(
+                name="stories_conversation", columns=["user_id", "conversation_id"], to="memories.Conversation"
+            ),
             RowSecurity(name="stories_walls"),
             Privileges(name="stories_for_user", role=USER, verbs=EVERYTHING),
             Privileges(
@@ -89,6 +99,7 @@ class Passage(UserOwned):
 
     story = OwnedForeignKey(Story, related_name="passages")
     memory = OwnedForeignKey(Memory, related_name="passages")
+    memory_revision = models.PositiveIntegerField(default=1)
     position = models.PositiveIntegerField()
     speaker = models.BigIntegerField()
     words = blind_index()
@@ -114,14 +125,28 @@ class Passage(UserOwned):
             models.UniqueConstraint(fields=["user", "memory"], name="passages_one_per_memory"),
             CompositeReference(name="passages_story", columns=["user_id", "story_id"], to="stories.Story"),
             CompositeReference(name="passages_memory", columns=["user_id", "memory_id"], to="memories.Memory"),
-            RowSecurity(name="passages_walls"),
+            RowSecurity(name="passages_walls", others=((SUPPORT, "true"), (SYSTEM, "true"), (WORDS, WORDS_ASKED_FOR))),
             Privileges(name="passages_for_user", role=USER, verbs=EVERYTHING),
             Privileges(
                 name="passages_for_support",
                 role=SUPPORT,
                 verbs={
-                    "SELECT": ("id", "user_id", "story_id", "memory_id", "position", "length", "occurred_at", "in_graph")
+                    "SELECT": (
+                        "id",
+                        "user_id",
+                        "story_id",
+                        "memory_id",
+                        "position",
+                        "length",
+                        "occurred_at",
+                        "in_graph",
+                    )
                 },
+            ),
+            Privileges(
+                name="passages_for_words",
+                role=WORDS,
+                verbs={"SELECT": ("id", "user_id", "story_id", "position", "words", "counts", "length")},
             ),
             Privileges(name="passages_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id", "in_graph")}),
         ]
@@ -154,7 +179,7 @@ class Entity(UserOwned):
 
 
 class SearchSet(UserOwned):
-    """How much of a person there is to search, and how it is searched. Kept by stories.services, never guessed."""
+    """How much of a person there is to search, and how it is searched. Kept by stories.sets, never guessed."""
 
     passages = models.PositiveIntegerField(default=0)
     words = models.PositiveBigIntegerField(default=0)

@@ -1,14 +1,24 @@
-"""The configured processor and embedder, made once per process."""
+"""The configured processor and embedder, made once per process, and what is asked of any embedder's answer."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
+import numpy as np
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from stories.processors.base import Processor
-from stories.processors.embedding import Embedder
+from stories.processors.embedding import Embedder, Vectors
+from vibe.errors import VibeError
+
+
+class EmbedderFailed(VibeError):  # noqa: N818
+    """The embedder gave no usable vectors. Check STORY_EMBEDDER and the service behind it."""
+
+    code = "embedder-failed"
+    status = 503
 
 
 @cache
@@ -23,6 +33,31 @@ def embedder() -> Embedder:
     """What makes vectors, by the setting STORY_EMBEDDER."""
     made: Embedder = import_string(settings.STORY_EMBEDDER)()
     return made
+
+
+def embed(texts: Sequence[str]) -> Vectors:
+    """The vectors of the texts, float32 (texts, dimensions). Raises EmbedderFailed for any other answer than that.
+
+    What a provider raised is named by its type alone: its text may hold what people said.
+    """
+    model = embedder()
+    try:
+        vectors = np.asarray(model.embed(texts), dtype=np.float32)
+    except Exception as problem:
+        raise EmbedderFailed(f"The embedder {model.name} failed: {type(problem).__name__}.") from None
+    if vectors.shape != (len(texts), model.dimensions):
+        raise EmbedderFailed(
+            f"The embedder {model.name} gave vectors of shape {vectors.shape} for {len(texts)} texts of "
+            f"{model.dimensions} dimensions. Correct the dimensions of STORY_EMBEDDER, or the service behind it."
+        )
+    if model.dimensions > settings.EMBEDDING_DIMENSIONS:
+        raise EmbedderFailed(
+            f"The embedder {model.name} makes {model.dimensions} dimensions; the columns hold "
+            f"{settings.EMBEDDING_DIMENSIONS}. Ask it for shorter vectors."
+        )
+    if not np.isfinite(vectors).all():
+        raise EmbedderFailed(f"The embedder {model.name} gave numbers that are not finite.")
+    return vectors
 
 
 def processor_id() -> str:

@@ -1,4 +1,4 @@
-"""A changed conversation is told anew: the job is enqueued in the transaction of the change."""
+"""A changed conversation loses what no longer holds at once, and is told anew: the job goes with the change itself."""
 
 from __future__ import annotations
 
@@ -10,12 +10,25 @@ from django.dispatch import receiver
 
 from memories.signals import conversations_changed
 from stories.tasks import tell
+from vibe.db import bulk
 from vibe.db.contexts import as_system
 
 
 @receiver(conversations_changed)
-def enqueue(user_id: UUID, conversation_ids: Iterable[UUID], **_: Any) -> None:
+def follow(user_id: UUID, conversation_ids: Iterable[UUID], **_: Any) -> None:
     """One job a conversation, all in one statement. A job that finds nothing to do ends at once."""
+    changed = list(conversation_ids)
+    drop_outdated(user_id, changed)
     with as_system():
-        jobs: list[dict[str, Any]] = [{"user_id": str(user_id), "conversation_id": str(each)} for each in conversation_ids]
+        jobs: list[dict[str, Any]] = [{"user_id": str(user_id), "conversation_id": str(each)} for each in changed]
         tell.batch_defer(*jobs)
+
+
+def drop_outdated(user_id: UUID, conversation_ids: list[UUID]) -> None:
+    """Search must not find a memory by what it said before. (Those of deleted memories went with them.)"""
+    bulk.run(
+        "DELETE FROM passages USING encrypted_memories AS memory WHERE passages.user_id = %b AND memory.user_id = %b "
+        "AND memory.id = passages.memory_id AND memory.conversation_id = ANY(%b) "
+        "AND memory.revision <> passages.memory_revision",
+        [user_id, user_id, conversation_ids],
+    )

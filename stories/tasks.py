@@ -8,7 +8,8 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from audit.actors import Actor
-from stories.services import build_story, settle_graph
+from stories.services import build_story
+from stories.sets import settle_graph
 from vibe.errors import VibeError
 
 QUEUE = "stories"
@@ -16,7 +17,7 @@ RETRY = RetryStrategy(max_attempts=5, exponential_wait=4)
 STALLED_AFTER_SECONDS = 60
 
 
-class JobFailed(VibeError):
+class JobFailed(VibeError):  # noqa: N818
     """A job failed; the type of the error is named, its text may hold what people said."""
 
     code = "job-failed"

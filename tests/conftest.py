@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -64,6 +65,20 @@ def tell() -> Callable[..., None]:
     return tell
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any
+) -> Iterator[None]:
+    """A test database for each worker, always: also when no test that runs asks for one in pytest-django's own way."""
+    from django.test.utils import setup_databases, teardown_databases
+
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False)
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
+
+
 @pytest.fixture
 def committed(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
     """Real commits, for what happens between transactions. Everything is emptied afterwards."""
@@ -76,6 +91,7 @@ def committed(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -
 
 def empty_the_database() -> None:
     """As the owner, with the trail's protection off: no role of the application could do this."""
+    assert connection.settings_dict["NAME"].startswith("test_"), "this would empty a database that is not the tests'"
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' "

@@ -1,4 +1,4 @@
-"""The environment of the tests, set before the settings are read: a state folder of their own, nothing of the outside."""
+"""The environment of the tests, set before the settings are read: a state folder of their own."""
 
 import os
 from pathlib import Path

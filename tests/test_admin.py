@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import ClassVar
 from uuid import UUID
 
 import pytest
@@ -127,7 +128,9 @@ def sealed_in_database() -> list[bytes]:
             if isinstance(field, SealedColumn):
                 with connection.cursor() as cursor:
                     cursor.execute(f"ALTER TABLE {model._meta.db_table} NO FORCE ROW LEVEL SECURITY")
-                    cursor.execute(f"SELECT {field.column} FROM {model._meta.db_table} WHERE {field.column} IS NOT NULL")
+                    cursor.execute(
+                        f"SELECT {field.column} FROM {model._meta.db_table} WHERE {field.column} IS NOT NULL"
+                    )
                     found += [bytes(value) for (value,) in cursor.fetchall()]
                     cursor.execute(f"ALTER TABLE {model._meta.db_table} FORCE ROW LEVEL SECURITY")
     return found
@@ -140,9 +143,7 @@ def forbidden_columns(model: type[models.Model]) -> set[str]:
 
 def reads_forbidden_column(statement: str) -> bool:
     return any(
-        f'"{model._meta.db_table}"."{column}"' in statement
-        for model in OWN
-        for column in forbidden_columns(model)
+        f'"{model._meta.db_table}"."{column}"' in statement for model in OWN for column in forbidden_columns(model)
     )
 
 
@@ -172,7 +173,11 @@ def test_every_page_opens_and_shows_no_content(request, content, who):
 def test_every_table_of_the_product_is_registered():
     from django.apps import apps
 
-    ours = {model for label in ("accounts", "memories", "stories", "audit") for model in apps.get_app_config(label).get_models()}
+    ours = {
+        model
+        for label in ("accounts", "memories", "stories", "audit")
+        for model in apps.get_app_config(label).get_models()
+    }
     unreadable = {model for model in ours if model.__name__ == "AuditSealer"}  # a bookmark of the sealer's own
     assert ours - unreadable <= set(OWN)
 
@@ -364,7 +369,10 @@ def test_a_page_that_is_not_there_is_recorded_too(boss):
 def test_the_history_of_a_row_is_the_trail(content, boss):
     conversation = first_of(Conversation)
     answer = boss.get(reverse("admin:memories_conversation_history", args=[conversation.pk]))
-    assert answer["Location"] == reverse("admin:audit_auditlog_changelist") + f"?resource=conversations%2F{conversation.pk}"
+    assert (
+        answer["Location"]
+        == reverse("admin:audit_auditlog_changelist") + f"?resource=conversations%2F{conversation.pk}"
+    )
 
 
 def test_a_superuser_makes_and_changes_staff(boss, superuser):
@@ -486,7 +494,9 @@ def test_what_is_loaded_comes_from_privileges():
 
         class Meta:
             app_label = "tests"
-            constraints = [Privileges(name="walled", role=SUPPORT, verbs={"SELECT": ("id", "seen"), "UPDATE": ("unseen",)})]
+            constraints: ClassVar = [
+                Privileges(name="walled", role=SUPPORT, verbs={"SELECT": ("id", "seen"), "UPDATE": ("unseen",)})
+            ]
 
     assert readable_fields(Walled) == ("id", "seen")
     with pytest.raises(ImproperlyConfigured):

@@ -7,13 +7,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
-from unfold.decorators import display
 
 from vibe.db.admin import MetadataAdmin, Related
+from vibe.db.labels import labelled
 
 STATES = {
     "Todo": "info",
@@ -51,17 +51,22 @@ class GroupAdmin(PlainAdmin):
         return Q(name__istartswith=term)
 
     def complete(self, rows: list[Any]) -> None:
+        groups = Group.objects.filter(pk__in=[row.pk for row in rows])
+        numbers = dict(groups.order_by().values_list("pk").annotate(Count("user")))
         for row in rows:
-            row.count_of_members = row.user_set.count()
+            row.count_of_members = numbers[row.pk]
 
     @admin.display(description="Members")
     def members(self, row: Any) -> int:
         return int(row.count_of_members)
 
-    @admin.display(description="May")
-    def rights(self, row: Group) -> SafeString:
+    def complete_page(self, row: Any) -> None:
         of_group = Permission.objects.filter(group=row).order_by("content_type_id", "codename")
-        return format_html_join("", "{}<br>", ((name,) for name in of_group.values_list("name", flat=True)))
+        row.names_of_rights = list(of_group.values_list("name", flat=True))
+
+    @admin.display(description="May")
+    def rights(self, row: Any) -> SafeString | str:
+        return format_html_join("", "{}<br>", ((name,) for name in row.names_of_rights)) or "Nothing yet"
 
 
 for model in [one for one in admin.site._registry if one._meta.app_label == "procrastinate"]:
@@ -89,7 +94,7 @@ class JobAdmin(PlainAdmin):
     def task(self, row: ProcrastinateJob) -> SafeString:
         return format_html('<span title="{}">{}</span>', row.task_name, row.task_name.rpartition(".")[2])
 
-    @display(description="State", label=STATES)
+    @labelled("State", STATES)
     def state(self, row: ProcrastinateJob) -> str:
         return row.status.capitalize()
 
@@ -97,8 +102,10 @@ class JobAdmin(PlainAdmin):
     def arguments(self, row: ProcrastinateJob) -> SafeString:
         return format_html('<code class="text-xs">{}</code>', json.dumps(row.args)[:500])
 
+    def complete_page(self, row: Any) -> None:
+        row.happened = list(ProcrastinateEvent.objects.filter(job_id=row.pk).order_by("at", "id")[:100])
+
     @admin.display(description="Events")
-    def events(self, row: ProcrastinateJob) -> SafeString:
-        happened = ProcrastinateEvent.objects.filter(job_id=row.pk).order_by("at", "id")[:100]
-        lines = ((event.at.isoformat(" ", "seconds") if event.at else "", event.type) for event in happened)
+    def events(self, row: Any) -> SafeString:
+        lines = ((event.at.isoformat(" ", "seconds") if event.at else "", event.type) for event in row.happened)
         return format_html_join("", "{} {}<br>", lines)

@@ -18,7 +18,8 @@ from django.urls import reverse_lazy
 
 from audit.client import parse_networks, proxy_header
 from audit.keys import TrailKeys
-from vibe.crypto.master import MasterKey, MasterRing
+from vibe.crypto.master import MasterRing
+from vibe.crypto.strength import strong_text
 from vibe.db.embedded import DATABASE, OWNER, EmbeddedServer
 from vibe.errors import ConfigurationError
 from vibe.state import made_once
@@ -37,7 +38,7 @@ STATE_DIR = Path(env.str("VIBE_STATE_DIR", default=str(BASE_DIR / ".vibe"))).exp
 
 def secret(name: str, *, how: str = "openssl rand -hex 32") -> str:
     """A secret from the environment; on a development machine, one made once into the state folder."""
-    value = env.str(name, default="")
+    value = os.environ.get(name, "").strip()  # not by env.str(), which takes a value with a $ in front for a name
     if not value and DEBUG:
         value = made_once(STATE_DIR, ["ENCRYPTION_KEY", "SECRET_KEY", "AUDIT_SIGNING_KEY"])[name]
     if not value:
@@ -47,14 +48,8 @@ def secret(name: str, *, how: str = "openssl rand -hex 32") -> str:
 
 # Secrets
 
-SECRET_KEY = secret("SECRET_KEY")
-MASTER_RING = MasterRing(
-    MasterKey.from_hex(secret("ENCRYPTION_KEY"), setting="ENCRYPTION_KEY"),
-    [
-        MasterKey.from_hex(key, setting="ENCRYPTION_KEYS_RETIRED")
-        for key in env.list("ENCRYPTION_KEYS_RETIRED", default=[])
-    ],
-)
+SECRET_KEY = secret("SECRET_KEY") if DEBUG else strong_text("SECRET_KEY", secret("SECRET_KEY"))
+MASTER_RING = MasterRing.from_hex(secret("ENCRYPTION_KEY"), retired=env.str("ENCRYPTION_KEYS_RETIRED", default=""))
 # django-encrypted-model-fields parses a key when it is imported. Ours come from MASTER_RING; this one is never used.
 FIELD_ENCRYPTION_KEY = Fernet.generate_key()
 
@@ -67,7 +62,7 @@ TRUSTED_PROXY_HEADER = proxy_header(env.str("TRUSTED_PROXY_HEADER", default=""))
 ROOT_URLCONF = "vibe.urls"
 WSGI_APPLICATION = "vibe.wsgi.application"
 STATIC_URL = "/static/"
-STATIC_ROOT = STATE_DIR / "static"
+STATIC_ROOT = None if DEBUG else STATE_DIR / "static"  # in development they are served from where they lie
 WHITENOISE_USE_FINDERS = DEBUG
 STORAGES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -187,6 +182,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
+FORMAT_MODULE_PATH = "vibe.formats"
 
 # Logs go to standard error. Statements and parameters are not logged at any level that is on by default.
 
@@ -209,6 +205,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Vibe",
     "SITE_SUBHEADER": "Metadata only",
     "SITE_SYMBOL": "lock",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "vibe.staff.navigation.favicon"}],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "vibe.staff.home.dashboard",

@@ -38,6 +38,8 @@ class Migration(migrations.Migration):
                 ('occurred_from', models.DateTimeField()),
                 ('occurred_to', models.DateTimeField()),
                 ('memory_ids', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
+                ('passage_count', models.PositiveIntegerField(default=0)),
+                ('word_count', models.PositiveIntegerField(default=0)),
                 ('embedding', pgvector.django.halfvec.HalfVectorField(dimensions=512, null=True)),
                 ('in_graph', models.BooleanField(default=False)),
                 ('processor', models.CharField(max_length=100)),
@@ -58,6 +60,7 @@ class Migration(migrations.Migration):
             name='Passage',
             fields=[
                 ('id', models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('memory_revision', models.PositiveIntegerField(default=1)),
                 ('position', models.PositiveIntegerField()),
                 ('speaker', models.BigIntegerField()),
                 ('words', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
@@ -182,7 +185,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='passage',
-            constraint=vibe.db.constraints.RowSecurity(name='passages_walls', others=(('vibe_support', 'true'), ('vibe_system', 'true')), owner='user_id'),
+            constraint=vibe.db.constraints.RowSecurity(name='passages_walls', others=(('vibe_support', 'true'), ('vibe_system', 'true'), ('vibe_words', "user_id = nullif(current_setting('vibe.user_id', true), '')::uuid AND words && nullif(current_setting('vibe.words', true), '')::bigint[]")), owner='user_id'),
         ),
         migrations.AddConstraint(
             model_name='passage',
@@ -191,6 +194,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='passage',
             constraint=vibe.db.constraints.Privileges(name='passages_for_support', role='vibe_support', verbs=(('SELECT', ('id', 'user_id', 'story_id', 'memory_id', 'position', 'length', 'occurred_at', 'in_graph')),)),
+        ),
+        migrations.AddConstraint(
+            model_name='passage',
+            constraint=vibe.db.constraints.Privileges(name='passages_for_words', role='vibe_words', verbs=(('SELECT', ('id', 'user_id', 'story_id', 'position', 'words', 'counts', 'length')),)),
         ),
         migrations.AddConstraint(
             model_name='passage',

@@ -68,7 +68,15 @@ class Trail:
         assert len(self.rows) == len(self.seals), "rows that no seal points to"
 
     def entries(self) -> list[SealedRow]:
-        return [SealedRow(at, seal[0], seal[1], self.rows.get(seal[0])) for at, seal in sorted(self.seals.items())]
+        return [SealedRow(at, seal[0].bytes, seal[1], self.hash_of(seal[0])) for at, seal in sorted(self.seals.items())]
+
+    def hash_of(self, row_id: UUID) -> bytes | None:
+        try:
+            return row_leaf(self.rows[row_id])
+        except KeyError:
+            return None
+        except RowNotEncodable:
+            return b""
 
 
 def fresh_trail() -> Trail:

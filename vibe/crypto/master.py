@@ -1,42 +1,48 @@
 """The master keys: they wrap each person's data key and the few small values that must open before it.
 
-Stored form, version 1:  0x11 | key id, 8 bytes | Fernet token, decoded
-The token's plaintext starts with the address it was wrapped for, since Fernet itself authenticates no context.
+Stored form, version 1:  0x11 | id of the master key, 8 bytes | Fernet token, as bytes
+Inside the token:        length of the address, 2 bytes | the address | the value
+
+The address goes inside because Fernet (github.com/fernet/spec) authenticates no context of its own. A token shows when
+it was made, to the second.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Sequence
+from typing import Final, Self
 
 from cryptography.fernet import Fernet, InvalidToken
 
 from vibe.crypto.address import Address
 from vibe.crypto.derive import KEY_BYTES, derive
 from vibe.crypto.sealed import Sealed
-from vibe.errors import ConfigurationError, FormatUnknown, MasterKeyMissing, SealBroken
+from vibe.crypto.strength import is_well_known
+from vibe.errors import ConfigurationError, FormatUnknown, InputError, MasterKeyMissing, SealBroken
 
-VERSION = b"\x11"
-ID_BYTES = 8
-HEADER_BYTES = 1 + ID_BYTES
-MINIMUM_DISTINCT_BYTES = 12
+VERSION: Final = b"\x11"
+ID_BYTES: Final = 8
+HEADER_BYTES: Final = 1 + ID_BYTES
+SHORTEST_TOKEN_BYTES: Final = 1 + 8 + 16 + 16 + 32  # version, time, IV, one block, HMAC
 
 
 class MasterKey:
     """One master key. `id` names it without telling anything of it: the first 8 bytes of a derived digest."""
 
+    __slots__ = ("fernet", "id")
+
     def __init__(self, secret: bytes) -> None:
-        self.id = hashlib.sha256(derive(secret, "master-id")).digest()[:ID_BYTES]
-        self.fernet = Fernet(base64.urlsafe_b64encode(derive(secret, "wrap")))
+        self.id: Final = hashlib.sha256(derive(secret, "master-id")).digest()[:ID_BYTES]
+        self.fernet: Final = Fernet(base64.urlsafe_b64encode(derive(secret, "wrap")))
 
     def __repr__(self) -> str:
         return f"<master key {self.id.hex()}>"
 
     @classmethod
-    def from_hex(cls, text: str, *, setting: str) -> MasterKey:
+    def from_hex(cls, text: str, *, setting: str) -> Self:
         """Read 64 hex digits. Raises ConfigurationError, naming the setting and never the value."""
         if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
             raise ConfigurationError(
@@ -50,59 +56,67 @@ class MasterKey:
         return cls(secret)
 
 
-def is_well_known(secret: bytes) -> bool:
-    """Whether a key is one that people type: repeated bytes, a counting sequence, or a short period.
-
-    32 random bytes hold fewer than 12 different values about once in 10**19 draws.
-    """
-    counting = all((b - a) % 256 == (secret[1] - secret[0]) % 256 for a, b in zip(secret, secret[1:], strict=False))
-    return counting or len(set(secret)) < MINIMUM_DISTINCT_BYTES or secret[:16] == secret[16:]
-
-
 class MasterRing:
     """The current master key, which wraps, and the retired ones, which only unwrap until rotation is done."""
+
+    __slots__ = ("_by_id", "current")
 
     def __init__(self, current: MasterKey, retired: Sequence[MasterKey] = ()) -> None:
         self.current = current
         self._by_id = {key.id: key for key in (current, *retired)}
+
+    def __repr__(self) -> str:
+        return f"<master ring, current {self.current.id.hex()}, {len(self._by_id) - 1} retired>"
+
+    def __contains__(self, key_id: bytes) -> bool:
+        return key_id in self._by_id
+
+    @classmethod
+    def from_hex(cls, current: str, *, retired: str = "") -> Self:
+        """The ring of the settings. `retired` is a list, parted by commas or white space. Raises ConfigurationError."""
+        return cls(
+            MasterKey.from_hex(current.strip(), setting="ENCRYPTION_KEY"),
+            [MasterKey.from_hex(key, setting="ENCRYPTION_KEYS_RETIRED") for key in retired.replace(",", " ").split()],
+        )
 
     def wrap(self, value: bytes, address: Address) -> Sealed:
         """Wrap a small value for one address under the current key."""
         token = self.current.fernet.encrypt(bind(value, address))
         return Sealed(VERSION + self.current.id + base64.urlsafe_b64decode(token))
 
+    def wrap_text(self, text: str, address: Address) -> Sealed:
+        """Wrap a small text. Raises InputError for a lone surrogate."""
+        try:
+            value = text.encode()
+        except UnicodeEncodeError:
+            value = None  # and raise outside: what was caught holds the text
+        if value is None:
+            raise InputError(f"{address} takes valid Unicode only, without lone surrogates.")
+        return self.wrap(value, address)
+
     def unwrap(self, sealed: Sealed, address: Address) -> bytes:
         """The value again. Raises FormatUnknown, MasterKeyMissing or SealBroken, each naming the address."""
-        stored = sealed.ciphertext
-        if stored[:1] != VERSION:
+        stored = sealed.ciphertext if isinstance(sealed, Sealed) else b""
+        if stored[:1] != VERSION or len(stored) < HEADER_BYTES + SHORTEST_TOKEN_BYTES:
             raise FormatUnknown(f"{address} is not in a known wrapped format.")
-        key = self._by_id.get(master_id(sealed))
+        key = self._by_id.get(stored[1:HEADER_BYTES])
         if key is None:
             raise MasterKeyMissing(
-                f"{address} was wrapped under master key {master_id(sealed).hex()}, which is not configured: "
+                f"{address} was wrapped under master key {stored[1:HEADER_BYTES].hex()}, which is not configured: "
                 "add that key to ENCRYPTION_KEYS_RETIRED."
             )
         return self._open(key, stored[HEADER_BYTES:], address)
-
-    def is_current(self, sealed: Sealed) -> bool:
-        """Whether a wrapped value is under the current key already."""
-        return master_id(sealed) == self.current.id
 
     @staticmethod
     def _open(key: MasterKey, token: bytes, address: Address) -> bytes:
         try:
             bound = key.fernet.decrypt(base64.urlsafe_b64encode(token))
-        except (InvalidToken, binascii.Error):
+        except InvalidToken:
             raise SealBroken(f"{address} does not open under master key {key.id.hex()}.") from None
         prefix = bind(b"", address)
         if not bound.startswith(prefix):
             raise SealBroken(f"{address} holds a value that was wrapped for another place.")
         return bound[len(prefix) :]
-
-
-def master_id(sealed: Sealed) -> bytes:
-    """Which master key a wrapped value is under."""
-    return sealed.ciphertext[1:HEADER_BYTES]
 
 
 def bind(value: bytes, address: Address) -> bytes:

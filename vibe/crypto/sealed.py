@@ -6,7 +6,11 @@ from typing import NoReturn
 
 
 class Sealed:
-    """Ciphertext of one column. It does not print, compare or hash as text: opening it is an act of its own."""
+    """Ciphertext of one column. It does not print, compare or hash as text: opening it is an act of its own.
+
+    Two are equal when their bytes are, so a copied row equals its original; two sealings of one text never are.
+    Copying and pickling carry the ciphertext and nothing else. It has no length, no truth of its own and no order.
+    """
 
     __slots__ = ("ciphertext",)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
+from typing import Final
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -12,27 +14,32 @@ from vibe.crypto.address import Address, place
 from vibe.crypto.blind import BlindIndex
 from vibe.crypto.cloak import Cloak
 from vibe.crypto.derive import derive
-from vibe.crypto.seal import Seal, generation_of
+from vibe.crypto.seal import BODY_START, HEADER_BYTES, NONCE_BYTES, Seal, generation_of
 from vibe.crypto.sealed import Sealed
-from vibe.errors import DataKeyMissing, FormatUnknown, SealBroken, SealError
+from vibe.errors import DataKeyMissing, FormatUnknown, InputError, SealBroken, SealError
 
-CLOAKS_KEPT = 128
+ROOT_GENERATION: Final = 1
+CLOAKS_KEPT: Final = 128
+UNSEALABLE = (UnicodeEncodeError, AttributeError, OverflowError)  # lone surrogates, not a text, no such revision
+UNOPENABLE = (KeyError, InvalidTag, ValueError, AttributeError, OverflowError)
 
 
 class Vault:
-    """The opened keys of one person.
+    """The opened keys of one person. Several threads may use one vault.
 
     `data_keys` maps generation to 32 bytes. The newest generation seals; every one opens. Index and cloak come from
-    the oldest, since blind values and vectors must stay comparable when the sealing key is renewed.
+    the first for good, since blind values and vectors must stay comparable when the sealing key is renewed: without
+    that one there is no vault.
     """
 
     def __init__(self, user_id: UUID, data_keys: Mapping[int, bytes]) -> None:
-        if not data_keys:
-            raise DataKeyMissing(f"Person {user_id} has no data key: it was destroyed or never made.")
+        if ROOT_GENERATION not in data_keys:
+            raise DataKeyMissing(f"user_keys has no data key of person {user_id}: it was destroyed or never made.")
         self.user_id = user_id
-        self._root = data_keys[min(data_keys)]
-        self._seals: dict[int | None, Seal] = {number: Seal(derive(key, "seal"), number) for number, key in data_keys.items()}
-        self._newest = self._seals[max(data_keys)]
+        self._root = data_keys[ROOT_GENERATION]
+        self._seals = {number: Seal(derive(key, "seal"), number) for number, key in data_keys.items()}
+        self.generation = max(data_keys)
+        self._newest = self._seals[self.generation]
 
     def __repr__(self) -> str:
         return f"<vault of {self.user_id}>"
@@ -48,18 +55,45 @@ class Vault:
         return self.open_all(address.table, address.column, [(address.row_id, address.revision, sealed)])[0]
 
     def seal_all(self, table: str, column: str, rows: Iterable[tuple[UUID, int, str]]) -> list[Sealed]:
-        """Seal one column of many rows, given as (row id, revision, text)."""
-        return [Sealed(stored) for stored in self._newest.seal_all(place(table, column, self.user_id), rows)]
+        """Seal one column of many rows, given as (row id, revision, text); each takes 31 bytes more than its text.
+
+        Raises InputError, naming the row, for what is no text or holds a lone surrogate.
+        """
+        rows = list(rows)
+        nonces, at = os.urandom(NONCE_BYTES * len(rows)), 0
+        header, encrypt = self._newest.header, self._newest.encrypt
+        start, sealed = header + place(table, column, self.user_id), []
+        for row_id, revision, text in rows:
+            nonce = nonces[at : (at := at + NONCE_BYTES)]
+            try:
+                end = row_id.int.to_bytes(16, "big") + revision.to_bytes(8, "big")  # address.row(), without the call
+                sealed.append(Sealed(header + nonce + encrypt(nonce, text.encode(), start + end)))
+            except UNSEALABLE:
+                break  # and raise outside: what was caught holds the text
+        else:
+            return sealed
+        raise unsealable(text, Address(table, column, self.user_id, row_id, revision))
 
     def open_all(self, table: str, column: str, rows: Iterable[tuple[UUID, int, Sealed]]) -> list[str]:
-        """Open one column of many rows, given as (row id, revision, sealed). Raises at the first that does not."""
-        start, seals, texts = place(table, column, self.user_id), self._seals, []
+        """Open one column of many rows, given as (row id, revision, sealed).
+
+        Raises a SealError for the first that does not open, naming the row.
+        """
+        here = place(table, column, self.user_id)
+        known = {seal.header: (seal.decrypt, seal.header + here) for seal in self._seals.values()}
+        texts: list[str] = []
         for row_id, revision, sealed in rows:
             try:
-                texts.append(seals[generation_of(sealed.ciphertext)].open(sealed.ciphertext, start, row_id, revision))
-            except (KeyError, InvalidTag, ValueError, AttributeError):
-                raise self._complaint(sealed, Address(table, column, self.user_id, row_id, revision)) from None
-        return texts
+                stored = sealed.ciphertext
+                decrypt, start = known[stored[:HEADER_BYTES]]
+                end = row_id.int.to_bytes(16, "big") + revision.to_bytes(8, "big")
+                text = decrypt(stored[HEADER_BYTES:BODY_START], stored[BODY_START:], start + end)
+                texts.append(text.decode())
+            except UNOPENABLE:
+                break  # and raise outside, as above
+        else:
+            return texts
+        raise self._complaint(sealed, Address(table, column, self.user_id, row_id, revision))
 
     def _complaint(self, sealed: object, address: Address) -> SealError:
         """Why a value did not open, naming its place and nothing of its content."""
@@ -84,7 +118,14 @@ class Vault:
             raise SealBroken(f"{address} belongs to another person than this vault.")
 
 
+def unsealable(text: object, address: Address) -> InputError:
+    """Why a value could not be sealed."""
+    if isinstance(text, str):
+        return InputError(f"{address} takes valid Unicode only, without lone surrogates, at a revision of 0 or more.")
+    return InputError(f"{address} takes a text, not {type(text).__name__}.")
+
+
 @lru_cache(maxsize=CLOAKS_KEPT)
 def _cloak(key: bytes, dimensions: int) -> Cloak:
-    """Drawing a rotation takes milliseconds and half a megabyte at 512 dimensions, so the last ones are kept."""
+    """Drawing a rotation takes milliseconds, keeping it half a megabyte at 512 dimensions: the last ones are kept."""
     return Cloak(key, dimensions)

@@ -59,6 +59,8 @@ def unreadable(admin_obj: MetadataAdmin) -> Iterator[CheckMessage]:
 class MetadataChangeList(ChangeList):
     """A list that narrows by UUIDv7 where it is drilled down by date, and completes its rows a page at a time."""
 
+    result_list: Any
+
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> models.QuerySet[Any]:
         rows: models.QuerySet[Any] = super().get_queryset(request, exclude_parameters)
         span = self.drill.ids()
@@ -68,8 +70,10 @@ class MetadataChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        self.result_list = list(self.result_list)
-        self.model_admin.complete(self.result_list)
+        rows = list(self.result_list)
+        self.model_admin.complete(rows)
+        self.result_list = rows
+        self.full_result_count = self.result_count  # the header would repeat what the foot of the list says
 
     @property
     def drill(self) -> Drill:
@@ -79,7 +83,7 @@ class MetadataChangeList(ChangeList):
     @property
     def dates(self) -> dict[str, Any]:
         """The steps down the calendar, and back."""
-        name = self.date_hierarchy
+        name = None if self.query else self.date_hierarchy
         rows = self.root_queryset.order_by(*self.model_admin.oldest_first)
         oldest = rows.values_list(name, flat=True).first() if name else None
         if not name or not oldest:
@@ -166,6 +170,9 @@ class MetadataAdmin(ModelAdmin):
     def complete(self, rows: list[Any]) -> None:
         """Put beside the rows of one page what takes a query for all of them together."""
 
+    def complete_page(self, row: Any) -> None:
+        """Put beside the row of a page what takes a query. A column asked while drawing is asked several times."""
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[MetadataChangeList]:
         return MetadataChangeList
 
@@ -194,6 +201,7 @@ class MetadataAdmin(ModelAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         if row := context.get("original"):
             self.complete([row])
+            self.complete_page(row)
             context["related"] = [*related_rows(self.admin_site, request, row), *self.related(row)]
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -15,22 +15,33 @@ from psycopg import sql
 Column = tuple[str, Sequence[Any]]
 
 
-def insert(table: str, columns: Mapping[str, Column], *, tail: str = "") -> list[tuple[Any, ...]]:
+def insert(
+    table: str, columns: Mapping[str, Column], *, same: Mapping[str, tuple[str, Any]] | None = None, tail: str = ""
+) -> list[tuple[Any, ...]]:
     """Insert rows given as columns: name -> (type, the values). All have one length.
 
-    The type is that of one value. `text[]` makes each text an array of one; `text::bigint[]` sends texts and casts each,
-    for what cannot be an element of an array itself. `tail` is SQL of ours, such as ON CONFLICT or RETURNING; what that
-    gives back is returned.
+    The type is that of one value. `text[]` makes each text an array of one; `text::bigint[]` sends texts and casts
+    each, for what cannot be an element of an array itself. `same` gives columns that hold one value in every row:
+    name -> (type, the value). `tail` is SQL of ours, such as ON CONFLICT or RETURNING; what that gives back is
+    returned.
     """
+    constant = same or {}
     statement = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM unnest({}) AS given({}) {}").format(
         sql.Identifier(table),
-        names := sql.SQL(", ").join(map(sql.Identifier, columns)),
-        sql.SQL(", ").join(selected(name, kind) for name, (kind, _) in columns.items()),
+        sql.SQL(", ").join(map(sql.Identifier, (*constant, *columns))),
+        sql.SQL(", ").join(
+            (
+                *(sql.SQL("%b::" + kind) for kind, _ in constant.values()),  # type: ignore[arg-type]
+                *(selected(name, kind) for name, (kind, _) in columns.items()),
+            )
+        ),
         sql.SQL(", ").join(sql.SQL("%b::" + sent(kind) + "[]") for kind, _ in columns.values()),  # type: ignore[arg-type]
-        names,
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
         sql.SQL(tail),  # type: ignore[arg-type]
     )
-    return run(statement, [list(values) for _, values in columns.values()])
+    return run(
+        statement, [*(value for _, value in constant.values()), *(list(values) for _, values in columns.values())]
+    )
 
 
 def sent(kind: str) -> str:
@@ -46,8 +57,12 @@ def selected(name: str, kind: str) -> sql.Composed:
 
 
 def run(statement: Any, parameters: Any) -> list[tuple[Any, ...]]:
-    """Run one statement with parameters bound by the server, which Django's own cursors do not do here."""
+    """Run one statement with parameters bound by the server, which Django's own cursors do not do here.
+
+    Like them it refuses a transaction that is to be given up: the role there may be an inner scope's still.
+    """
     connection.ensure_connection()
+    connection.validate_no_broken_transaction()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall() if cursor.description else []

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
-from django.core.checks import CheckMessage, Error, register
-from django.db import models
+from django.contrib.auth import get_user_model
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connections, models
 
 from vibe.crypto.fields import SealedColumn
 from vibe.db.constraints import CompositeReference, Privileges, RowSecurity
@@ -26,9 +27,29 @@ def user_owned_models_are_walled(app_configs: Any = None, **_: Any) -> list[Chec
     ]
 
 
+@register(Tags.database)
+def login_role_is_bound(databases: Any = None, **_: Any) -> list[CheckMessage]:
+    """Scopes drop privileges, whoever logs in. Outside them a superuser would be held by nothing."""
+    return [message for alias in databases or () for message in unbound(connections[alias])]
+
+
+def unbound(connection: Any) -> Iterator[CheckMessage]:
+    """A warning for a login role that passes row-level security by."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper OR rolbypassrls, current_user FROM pg_roles WHERE rolname = current_user")
+        passes, user = cursor.fetchone()
+    if passes:
+        yield Warning(
+            f"The database user '{user}' passes row-level security by, outside of scopes.",
+            hint="Give Vibe a user of its own: CREATE ROLE vibe LOGIN CREATEROLE PASSWORD '...'; and make it the owner of "
+            "the database and its tables.",
+            id="vibe.W001",
+        )
+
+
 def problems_of(model: type[models.Model]) -> Iterator[CheckMessage]:
     """What one model lacks."""
-    walls = model._meta.constraints
+    walls = list(model._meta.constraints)
     if issubclass(model, UserOwned):
         if not any(isinstance(wall, RowSecurity) for wall in walls):
             yield Error(
@@ -38,13 +59,33 @@ def problems_of(model: type[models.Model]) -> Iterator[CheckMessage]:
                 id="vibe.E001",
             )
         yield from unwalled_references(model, walls)
+    elif is_ours(model):
+        yield from owners_without_walls(model)
     yield from readable_sealed_columns(model, walls)
+
+
+def is_ours(model: type[models.Model]) -> bool:
+    """Whether the model is of this project, and not a framework's or a many-to-many table that Django made."""
+    return not model._meta.auto_created and model.__module__.partition(".")[0] not in {"django", "procrastinate"}
+
+
+def owners_without_walls(model: type[models.Model]) -> Iterator[CheckMessage]:
+    """References to a person, or into a person's rows, from a model that is not walled."""
+    for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
+        target = field.related_model
+        if isinstance(target, type) and (target is get_user_model() or issubclass(target, UserOwned)):
+            yield Error(
+                f"{model._meta.label}.{field.name} refers to a person, but {model._meta.object_name} is not UserOwned.",
+                hint="Derive the model from UserOwned and give it RowSecurity and a CompositeReference.",
+                obj=model,
+                id="vibe.E004",
+            )
 
 
 def unwalled_references(model: type[models.Model], walls: list[Any]) -> Iterator[CheckMessage]:
     """References inside people's rows that could point at another person's."""
     carried = {wall.columns for wall in walls if isinstance(wall, CompositeReference)}
-    for field in model._meta.local_fields:
+    for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
         if isinstance(field, OwnedForeignKey) and ("user_id", field.column) in carried:
             continue
         if field.is_relation and field.name == "user":
@@ -61,7 +102,7 @@ def unwalled_references(model: type[models.Model], walls: list[Any]) -> Iterator
 
 
 def readable_sealed_columns(model: type[models.Model], walls: list[Any]) -> Iterator[CheckMessage]:
-    """Sealed columns that support could read, or columns support can neither read nor is kept from on purpose."""
+    """Sealed columns that support's privileges would let it read or write."""
     sealed = {field.column for field in model._meta.local_fields if isinstance(field, SealedColumn)}
     for wall in walls:
         if not (isinstance(wall, Privileges) and wall.role == SUPPORT):

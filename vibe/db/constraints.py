@@ -34,7 +34,7 @@ class Wall(BaseConstraint):
         """The statements that take it down."""
         raise NotImplementedError
 
-    def constraint_sql(self, model: Any, schema_editor: Any) -> None:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> None:  # type: ignore[override]
         schema_editor.deferred_sql.extend(self.raising(model._meta.db_table, schema_editor.quote_name))
 
     def create_sql(self, model: Any, schema_editor: Any) -> str:
@@ -48,7 +48,7 @@ class Wall(BaseConstraint):
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         path, args, kwargs = super().deconstruct()
-        return path, args, {**kwargs, **{part: getattr(self, part) for part in self.parts}}
+        return path, tuple(args), {**kwargs, **{part: getattr(self, part) for part in self.parts}}
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.deconstruct() == other.deconstruct()  # type: ignore[attr-defined]
@@ -60,14 +60,18 @@ class Wall(BaseConstraint):
 class RowSecurity(Wall):
     """Forced row-level security: `vibe_user` sees the rows whose `owner` column is the person of its scope.
 
-    `vibe_support` may see every row that its column privileges let it read, `vibe_system` likewise. `readers` are
-    further (role, condition) pairs; a policy is written for each role alone, never as an OR inside one.
+    `others` are the further roles, as (role, condition) pairs: by default `vibe_support` and `vibe_system`, which pass
+    every row and are held by their column privileges. Each role has a policy alone, never an OR inside one.
     """
 
     parts = ("owner", "others")
 
     def __init__(
-        self, *, name: str, owner: str = "user_id", others: Sequence[tuple[str, str]] = ((SUPPORT, "true"), (SYSTEM, "true"))
+        self,
+        *,
+        name: str,
+        owner: str = "user_id",
+        others: Sequence[tuple[str, str]] = ((SUPPORT, "true"), (SYSTEM, "true")),
     ) -> None:
         super().__init__(name=name)
         self.owner = owner
@@ -100,7 +104,7 @@ class RowSecurity(Wall):
 
 
 class Privileges(Wall):
-    """What one role may do with a table. `columns` maps a verb to column names, or to None for the whole row."""
+    """What one role may do with a table. `verbs` maps a verb to column names, or to None for the whole row."""
 
     parts = ("role", "verbs")
 
@@ -110,7 +114,9 @@ class Privileges(Wall):
         self.verbs = tuple((verb, None if columns is None else tuple(columns)) for verb, columns in pairs(verbs))
 
     def raising(self, table: str, quote: Any) -> list[str]:
-        return [f"GRANT {self._verb(verb, columns, quote)} ON {quote(table)} TO {self.role}" for verb, columns in self.verbs]
+        return [
+            f"GRANT {self._verb(verb, columns, quote)} ON {quote(table)} TO {self.role}" for verb, columns in self.verbs
+        ]
 
     def lowering(self, table: str, quote: Any) -> list[str]:
         return [f"REVOKE ALL ON {quote(table)} FROM {self.role}"]

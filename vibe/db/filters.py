@@ -34,7 +34,7 @@ class ValueFilter(SimpleListFilter):
 
 def value_filter(model: type[models.Model], name: str) -> type[ValueFilter]:
     """A filter `?name=value` on a column of a model."""
-    field = model._meta.get_field(name)
+    field: Any = model._meta.get_field(name)
     is_id = isinstance(field, models.UUIDField) or bool(field.is_relation)
     return type(
         f"{name.title()}Filter",

@@ -6,7 +6,7 @@ and, on a distributed database, shards are found by.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 import uuid_utils.compat
@@ -54,7 +54,7 @@ class UserOwned(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
 
-    objects = OwnedQuerySet.as_manager()
+    objects: ClassVar = OwnedQuerySet.as_manager()
 
     class Meta:
         abstract = True
@@ -62,8 +62,8 @@ class UserOwned(models.Model):
     def __str__(self) -> str:
         return str(self.pk)
 
-    def _do_update(self, base_qs: Any, *args: Any, **kwargs: Any) -> bool:
-        return super()._do_update(base_qs.filter(user_id=self.user_id), *args, **kwargs)  # type: ignore[misc]
+    def _do_update(self, base_qs: Any, *args: Any, **kwargs: Any) -> Any:
+        return super()._do_update(base_qs.filter(user_id=self.user_id), *args, **kwargs)
 
     def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         count = type(self).objects.using(using).filter(user_id=self.user_id, pk=self.pk)._raw_delete(using or "default")

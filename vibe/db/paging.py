@@ -11,8 +11,9 @@ from django.utils.functional import cached_property
 WINDOW = 10_000
 ESTIMATE = """
     SELECT root, (
-        SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_class
-        WHERE relkind = 'r' AND oid IN (SELECT root::regclass UNION ALL SELECT inhrelid FROM pg_inherits WHERE inhparent = root::regclass)
+        SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_class WHERE relkind = 'r' AND oid IN (
+            SELECT root::regclass UNION ALL SELECT inhrelid FROM pg_inherits WHERE inhparent = root::regclass
+        )
     ) FROM unnest(%s::text[]) AS root
 """
 

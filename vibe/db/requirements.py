@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import ProgrammingError, transaction
 
+from vibe.db.roles import ALL
 from vibe.errors import DatabaseNotReady
 
 OLDEST_SERVER = 14
@@ -13,18 +14,36 @@ OLDEST_VECTOR = (0, 8)
 
 
 def require(_apps: Any, schema_editor: Any) -> None:
-    """Raise DatabaseNotReady for a server too old, pgvector absent or too old, or no right to create roles."""
-    connection = schema_editor.connection
-    require_server(connection.pg_version)
-    with connection.cursor() as cursor:
+    """Raise DatabaseNotReady for pgvector absent or too old, or no right to create roles."""
+    with schema_editor.connection.cursor() as cursor:
         require_vector(cursor)
         require_role_creation(cursor)
 
 
 def require_server(version: int) -> None:
-    """PostgreSQL 14 or newer."""
+    """PostgreSQL 14 or newer; `version` as the server gives it, such as 180003."""
     if version // 10000 < OLDEST_SERVER:
-        raise DatabaseNotReady(f"PostgreSQL {version // 10000} is too old: Vibe needs {OLDEST_SERVER} or newer.")
+        raise DatabaseNotReady(
+            f"PostgreSQL {version // 10000} is too old: Vibe needs {OLDEST_SERVER} or newer. Upgrade the server, or point "
+            "DATABASE_URL at another one."
+        )
+
+
+def require_schema(cursor: Any) -> None:
+    """The right to make tables, which on PostgreSQL 15 and newer is the database's owner's alone."""
+    cursor.execute(
+        "SELECT has_schema_privilege(current_user, 'public', 'CREATE'), current_database(), current_user "
+        "FROM pg_namespace WHERE nspname = 'public'"
+    )
+    found = cursor.fetchone()
+    if not found:
+        raise DatabaseNotReady("The database has no schema 'public'. In this database: CREATE SCHEMA public;")
+    allowed, database, user = found
+    if not allowed:
+        raise DatabaseNotReady(
+            f"User '{user}' may not make tables in database '{database}'. As superuser: "
+            f'ALTER DATABASE "{database}" OWNER TO "{user}";'
+        )
 
 
 def require_vector(cursor: Any) -> None:
@@ -47,8 +66,8 @@ def create_vector(cursor: Any) -> None:
     cursor.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'")
     if not cursor.fetchone():
         raise DatabaseNotReady(
-            "The extension pgvector is not installed on the database server. Install it (Debian: postgresql-NN-pgvector), "
-            "then as superuser in this database: CREATE EXTENSION vector;"
+            "The extension pgvector is not installed on the database server. Install it (Debian: postgresql-NN-pgvector, "
+            "from apt.postgresql.org), then as superuser in this database: CREATE EXTENSION vector;"
         )
     try:
         with transaction.atomic():
@@ -60,17 +79,14 @@ def create_vector(cursor: Any) -> None:
 
 
 def require_role_creation(cursor: Any) -> None:
-    """The right to create roles, unless all of ours are there and we belong to them already."""
-    from vibe.db.roles import ALL  # noqa: PLC0415
-
-    cursor.execute("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
-    if cursor.fetchone()[0]:
+    """The right to create roles, unless all of ours are there already."""
+    cursor.execute("SELECT rolsuper OR rolcreaterole, current_user FROM pg_roles WHERE rolname = current_user")
+    allowed, user = cursor.fetchone()
+    if allowed:
         return
-    cursor.execute(
-        "SELECT count(*) FROM pg_roles WHERE rolname = ANY(%s) AND pg_has_role(current_user, oid, 'MEMBER')", [list(ALL)]
-    )
+    cursor.execute("SELECT count(*) FROM pg_roles WHERE rolname = ANY(%s)", [list(ALL)])
     if cursor.fetchone()[0] < len(ALL):
         raise DatabaseNotReady(
-            "This database user may not create the roles Vibe works with. As superuser: ALTER ROLE <user> CREATEROLE; "
-            f"(or create {', '.join(ALL)} and grant them to it)."
+            f"User '{user}' may not create the roles Vibe works with. As superuser: ALTER ROLE \"{user}\" CREATEROLE; "
+            f"(or create {', '.join(ALL)} yourself, each with NOLOGIN)."
         )

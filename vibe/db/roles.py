@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import ProgrammingError, transaction
+
+from vibe.errors import DatabaseNotReady
+
 USER = "vibe_user"
 SUPPORT = "vibe_support"
 STAFF = "vibe_staff"
 SIGN_IN = "vibe_sign_in"
 SYSTEM = "vibe_system"
-ALL = (USER, SUPPORT, STAFF, SIGN_IN, SYSTEM)
+WORDS = "vibe_words"  # one person's passages that hold given words: see stories.word_index
+ALL = (USER, SUPPORT, STAFF, SIGN_IN, SYSTEM, WORDS)
 
 # An advisory lock for what several databases of one server must not do at once.
 ROLES_LOCK = 0x76696265
+PER_GRANT = 160000  # from this server version on, each grant of a role says whether it is inherited
 
 CREATE = """
 DO $$
@@ -26,43 +32,89 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN
 END $$;
 """
 
-# Membership lets the application take the role, never inherit it: policies of an inherited role would apply to the
-# owner. PostgreSQL 16 says so per grant; before it, the login role itself must not inherit.
-JOIN_16 = "GRANT {role} TO CURRENT_USER WITH INHERIT FALSE, SET TRUE"
-JOIN_14 = "GRANT {role} TO CURRENT_USER"
-NOINHERIT_14 = "ALTER ROLE CURRENT_USER NOINHERIT"
+# Whether the login role may take a role already, and whether it has that role's privileges without taking it.
+# Policies of an inherited role would apply to the owner, so it must not.
+MAY_TAKE = "SELECT pg_has_role(current_user, %s, '{privilege}')"
+INHERITS = "SELECT pg_has_role(current_user, %s, 'USAGE')"
+
+# Everything a role holds in this database is on our own tables and sequences, or on the schema.
+REVOKE = """
+DO $$
+DECLARE held regclass;
+BEGIN
+    FOR held IN
+        SELECT DISTINCT objid::regclass FROM pg_shdepend JOIN pg_database ON pg_database.oid = dbid
+        WHERE datname = current_database() AND classid = 'pg_class'::regclass AND refobjid = '{role}'::regrole
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM {role}', held);
+    END LOOP;
+    REVOKE USAGE ON SCHEMA public FROM {role};
+END $$;
+"""
 
 DROP = """
 DO $$
 BEGIN
     PERFORM pg_advisory_xact_lock({lock});
-    EXECUTE 'DROP OWNED BY {role}';
     DROP ROLE {role};
-EXCEPTION WHEN dependent_objects_still_exist OR undefined_object OR insufficient_privilege THEN
-    NULL;  -- another database of this server still uses it
+EXCEPTION WHEN dependent_objects_still_exist OR insufficient_privilege THEN
+    NULL;  -- another database of this server still uses it, or somebody else made it
 END $$;
 """
 
 
 def create(_apps: Any, schema_editor: Any) -> None:
-    """Make the roles that are missing, and let the login role take them."""
+    """Make the roles that are missing, and let the login role take them without inheriting them."""
     connection = schema_editor.connection
-    modern = connection.pg_version >= 160000
     with connection.cursor() as cursor:
         for role in ALL:
             cursor.execute(CREATE.format(role=role, lock=ROLES_LOCK))
-            cursor.execute("SELECT pg_has_role(current_user, %s, 'MEMBER') AND NOT rolsuper FROM pg_roles "
-                           "WHERE rolname = current_user", [role])  # fmt: skip
-            if modern or not cursor.fetchone()[0]:
-                cursor.execute((JOIN_16 if modern else JOIN_14).format(role=role))
+        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        if not cursor.fetchone()[0]:  # a superuser may take every role, and nothing is to be changed for it
+            join(cursor, connection.pg_version)
+        for role in ALL:
             cursor.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
-        if not modern:
-            cursor.execute(NOINHERIT_14)
+
+
+def join(cursor: Any, version: int) -> None:
+    """Membership in each role. Raises DatabaseNotReady, with what to type, when we may not give it to ourselves."""
+    grants = statements(version)
+    for role in ALL:
+        if not joined(cursor, role, version):
+            attempt(cursor, [statement.format(role=role, login="CURRENT_USER") for statement in grants], grants)
+
+
+def joined(cursor: Any, role: str, version: int) -> bool:
+    """Whether the login role can take a role and does not inherit it."""
+    cursor.execute(MAY_TAKE.format(privilege="SET" if version >= PER_GRANT else "MEMBER"), [role])
+    may_take = cursor.fetchone()[0]
+    cursor.execute(INHERITS, [role])
+    return bool(may_take and not cursor.fetchone()[0])
+
+
+def statements(version: int) -> tuple[str, ...]:
+    """What makes a login role a member that does not inherit. Before PostgreSQL 16 that is the login role's own trait."""
+    if version >= PER_GRANT:
+        return ("GRANT {role} TO {login} WITH INHERIT FALSE, SET TRUE",)
+    return ("GRANT {role} TO {login}", "ALTER ROLE {login} NOINHERIT")
+
+
+def attempt(cursor: Any, run: list[str], grants: tuple[str, ...]) -> None:
+    """Run them, or say what a superuser must."""
+    try:
+        with transaction.atomic():
+            for statement in run:
+                cursor.execute(statement)
+    except ProgrammingError:
+        typed = "; ".join(grant.format(role=", ".join(ALL), login="<user>") for grant in grants)
+        raise DatabaseNotReady(
+            f"This database user may not take the roles Vibe works with, which are there already. As superuser: {typed};"
+        ) from None
 
 
 def drop(_apps: Any, schema_editor: Any) -> None:
     """Take the privileges back, and the roles too unless another database of this server needs them."""
     with schema_editor.connection.cursor() as cursor:
         for role in ALL:
-            cursor.execute(f"REVOKE USAGE ON SCHEMA public FROM {role}")
+            cursor.execute(REVOKE.format(role=role))
             cursor.execute(DROP.format(role=role, lock=ROLES_LOCK))

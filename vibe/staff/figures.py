@@ -75,7 +75,7 @@ KINDS = (
         {"action__exact": "sign-in", "outcome__exact": "refused"},
         worries=True,
     ),
-    Kind("Grants open", "key_visualizer", AccessGrant, open_grants, {"state": "open"}),
+    Kind("Grants open", "lock_open", AccessGrant, open_grants, {"state": "open"}),
 )
 
 

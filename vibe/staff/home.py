@@ -27,6 +27,25 @@ CHARTS: tuple[tuple[str, tuple[Line, ...]], ...] = (
     ("New accounts, last 30 days", ((User, "var(--color-primary-500)"),)),
 )
 
+GREY = "#9ca3af"
+GRID = {"grid": {"display": True, "lineWidth": 0, "tickWidth": 0}, "border": {"width": 0}, "stacked": True}
+OPTIONS = {
+    "responsive": True,
+    "maintainAspectRatio": False,
+    "animation": False,
+    "plugins": {
+        "legend": {
+            "display": True,
+            "align": "end",
+            "labels": {"boxHeight": 6, "boxWidth": 6, "usePointStyle": True, "color": GREY},
+        }
+    },
+    "scales": {
+        "x": {**GRID, "ticks": {"color": GREY, "maxTicksLimit": 7, "maxRotation": 0}},
+        "y": {**GRID, "ticks": {"color": GREY, "precision": 0, "maxTicksLimit": 6}, "beginAtZero": True},
+    },
+}
+
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the template draws."""
@@ -46,14 +65,15 @@ def charts(request: HttpRequest) -> list[dict[str, Any]]:
         sets = [dataset(model, color, made[model]) for model, color in lines if model in made]
         if sets:
             data = json.dumps({"labels": labels, "datasets": sets})
-            drawn.append({"title": title, "data": data, "empty": not any(any(one["data"]) for one in sets)})
+            empty = not any(any(one["data"]) for one in sets)
+            drawn.append({"title": title, "data": data, "options": json.dumps(OPTIONS), "empty": empty})
     return drawn
 
 
 def dataset(model: type[models.Model], color: str, numbers: list[int]) -> dict[str, Any]:
     """One table's bars."""
     label = str(model._meta.verbose_name_plural).capitalize()
-    return {"label": label, "data": numbers, "backgroundColor": color, "maxTicksXLimit": 10, "displayYAxis": True}
+    return {"label": label, "data": numbers, "backgroundColor": color, "maxBarThickness": 18, "borderRadius": 2}
 
 
 def latest(request: HttpRequest) -> list[AuditLog] | None:

@@ -8,6 +8,10 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' "
+    "rx='4' fill='%232f5fd0'/%3E%3Ccircle cx='8' cy='8' r='3' fill='white'/%3E%3C/svg%3E"
+)
 Item = tuple[str, str, str, str]  # title, icon, app_model, query
 
 GROUPS: list[tuple[str, list[Item]]] = [
@@ -16,7 +20,7 @@ GROUPS: list[tuple[str, list[Item]]] = [
         [
             ("People", "group", "accounts_user", "kind=person"),
             ("Staff", "badge", "accounts_user", "kind=staff"),
-            ("Access grants", "key_visualizer", "accounts_accessgrant", ""),
+            ("Access grants", "lock_open", "accounts_accessgrant", ""),
             ("Data keys", "vpn_key", "accounts_userkey", ""),
             ("Preferences", "tune", "accounts_userpreferences", ""),
             ("Roles", "shield_person", "auth_group", ""),
@@ -51,7 +55,12 @@ GROUPS: list[tuple[str, list[Item]]] = [
 ]
 
 
-def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+def favicon(_request: HttpRequest) -> str:
+    """The tab's icon, without a request for it."""
+    return ICON
+
+
+def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
     """What unfold draws. An item shows for who may view its table."""
     home = {"title": "Home", "icon": "home", "link": reverse("admin:index")}
     groups = [{"title": title, "items": [entry(*item) for item in items]} for title, items in GROUPS]

@@ -1,24 +1,62 @@
+from __future__ import annotations
+
+import time
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from accounts.services import keys_to_rewrap, rewrap_batch
+from accounts.rotation import require_masters, values_to_rewrap, walk
 from audit.actors import Actor
+
+PAUSE = 0.5  # seconds until rows that somebody else was changing are tried again
+PATIENCE = 60  # walks in a row that met only such rows
+SHOWN = 20  # values that do not open, by name
 
 
 class Command(BaseCommand):
     help = (
-        "Bring every wrapped data key under the current ENCRYPTION_KEY. The keys it replaces must be in "
+        "Bring every wrapped data key and name under the current ENCRYPTION_KEY. The keys it replaces must be in "
         "ENCRYPTION_KEYS_RETIRED. Payloads are not touched; the server may run; an interrupted run is taken up again."
     )
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--batch", type=int, default=500, help="values in one transaction (default: 500)")
+        parser.add_argument("--batch", type=int, default=1000, help="values in one transaction (default: 1000)")
+        parser.add_argument("--dry-run", action="store_true", help="say how many values are left, and change nothing")
+        parser.add_argument("--skip-missing", action="store_true", help="go on without a master key that is gone")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        actor = Actor.system("rotate_keys")
-        with tqdm(total=keys_to_rewrap(), unit="keys", disable=None) as bar:
-            while (done := rewrap_batch(actor=actor, size=options["batch"])) or keys_to_rewrap():
-                bar.update(done)
-        self.stdout.write("Every data key is under the current ENCRYPTION_KEY. Retired keys can be removed.")
+        if options["batch"] < 1:
+            raise CommandError("--batch must be 1 or more.")
+        if not options["skip_missing"]:
+            require_masters()
+        left = values_to_rewrap()
+        if options["dry_run"]:
+            self.stdout.write(f"{left} wrapped values are not under the current ENCRYPTION_KEY.")
+            return
+        broken, held = self.rotate(left, options["batch"])
+        for problem in broken[:SHOWN]:
+            self.stderr.write(problem)
+        if broken or held:
+            raise CommandError(
+                f"{len(broken)} values do not open and {held} were held by others all the time. "
+                "Keep the retired keys, and run this again once that is mended."
+            )
+        self.stdout.write("Every data key and name is under the current ENCRYPTION_KEY. Retired keys can be removed.")
+
+    def rotate(self, left: int, size: int) -> tuple[list[str], int]:
+        """Walk until nothing is left but what does not open. Why that does not, and how many others were held."""
+        actor, patience = Actor.system("rotate_keys"), PATIENCE
+        with tqdm(total=left, unit="values", disable=None) as bar:
+            while True:
+                done = 0
+                broken: list[str] = []
+                for batch in walk(actor=actor, size=size):
+                    bar.update(batch.done)
+                    done += batch.done
+                    broken += map(str, batch.broken)
+                held = max(values_to_rewrap() - len(broken), 0)
+                patience = PATIENCE if done else patience - 1
+                if not held or not patience:
+                    return broken, held
+                time.sleep(PAUSE)

@@ -1,7 +1,7 @@
+import os
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
@@ -17,6 +17,12 @@ def moment(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
+def new_file(path: str) -> IO[str]:
+    """Never one that is there, and for its owner only. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    return os.fdopen(descriptor, "w", newline="", encoding="utf-8")
+
+
 class Command(BaseCommand):
     help = "Write rows of the audit trail as CSV or JSON, the oldest first. The export itself is recorded."
 
@@ -25,7 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--output", metavar="FILE", help="a new file (default: standard output)")
         parser.add_argument("--subject", type=UUID, metavar="ID", help="only what was done with this person's data")
         parser.add_argument(
-            "--actor", default="", metavar="ID", help="only what this person, staff member or command did"
+            "--actor", default="", metavar="ID", help="only what this person or command did"
         )
         parser.add_argument("--since", type=moment, metavar="TIME", help="from this time on, such as 2026-11-22T09:30Z")
         parser.add_argument("--until", type=moment, metavar="TIME", help="until before this time")
@@ -33,7 +39,7 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         selection = Selection(**{name: options[name] for name in ("subject", "actor", "since", "until")})
         try:
-            target = Path(options["output"]).open("x", newline="", encoding="utf-8") if options["output"] else None
+            target = new_file(options["output"]) if options["output"] else None
         except OSError as problem:
             raise CommandError(f"{options['output']}: {problem.strerror}.") from None
         self.stdout.ending = ""

@@ -12,12 +12,12 @@ ACTOR = Actor.system("prune_audit")
 
 class Command(BaseCommand):
     help = (
-        "Drop the months of the audit trail that are sealed and past AUDIT_RETENTION_MONTHS. The chain stays provable."
+        "Drop the months of the audit trail that are sealed and past their retention. The chain stays provable."
     )
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument(
-            "--month", metavar="YYYY-MM", help="this month only, and say why if it is not to be dropped"
+            "--month", metavar="YYYY-MM", help="this month only; say why if it is kept"
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -31,9 +31,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{month}: {rows:,} rows dropped; their seals stay.")
         if not due:
             oldest = there[0] if there else None
-            self.stdout.write(
-                f"Nothing to prune. {oldest} is the next, on {oldest.due}." if oldest else "There is no month."
-            )
+            following = f"{oldest} is the next, on {oldest.due}." if oldest else "There is no month."
+            self.stdout.write(f"Nothing to prune. {following}")
 
     def named(self, text: str, there: list[Month]) -> list[Month]:
         found = [month for month in there if str(month) == text]

@@ -7,7 +7,10 @@ from tqdm import tqdm
 
 from audit.actors import Actor
 from memories.importing import FileImport
-from vibe.errors import InputError
+from memories.lines import BadLine
+from memories.services import Counts
+
+SOME_LEFT_OUT = 3
 
 
 class Command(BaseCommand):
@@ -19,30 +22,38 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         if options["file"] == "-":
-            self.load(sys.stdin.buffer, None, options["strict"])
-            return
-        path = Path(options["file"])
-        try:
-            with path.open("rb") as source:
-                self.load(source, path.stat().st_size, options["strict"])
-        except (FileNotFoundError, IsADirectoryError, PermissionError) as problem:
-            raise CommandError(f"{path}: {problem.strerror}.") from None
-
-    def load(self, source: IO[bytes], size: int | None, strict: bool) -> None:
-        with tqdm(total=size, unit="B", unit_scale=True, disable=None) as bar:
-            work = FileImport(
-                actor=Actor.system("import_conversations"),
-                strict=strict,
-                on_progress=bar.update,
-                on_refused=lambda problem: bar.write(str(problem), file=sys.stderr),
-            )
-            try:
-                done = work.run(source)
-            except InputError as problem:
-                raise CommandError(f"{problem}. Nothing was written (--strict).") from None
+            done = self.load(sys.stdin.buffer, None, options["strict"])
+        else:
+            done = self.load_file(Path(options["file"]), options["strict"])
         self.stdout.write(
             f"{done.conversations:,} conversations and {done.memories:,} memories added; "
             f"{done.unchanged:,} memories were there already."
         )
         if done.refused:
-            raise CommandError(f"{done.refused:,} lines were left out, each named above.")
+            raise CommandError(f"{done.refused:,} lines were left out, each named above.", returncode=SOME_LEFT_OUT)
+
+    def load_file(self, path: Path, strict: bool) -> Counts:
+        try:
+            with path.open("rb") as source:
+                return self.load(source, path.stat().st_size, strict)
+        except OSError as problem:
+            raise CommandError(f"{path}: {problem.strerror}.") from None
+
+    def load(self, source: IO[bytes], size: int | None, strict: bool) -> Counts:
+        with tqdm(total=size, unit="B", unit_scale=True, disable=None) as bar:
+            work = FileImport(
+                actor=Actor.system("import_conversations"),
+                strict=strict,
+                on_progress=bar.update,
+                on_refused=lambda problem: self.name_line(problem, bar),
+            )
+            try:
+                return work.run(source)
+            except BadLine as problem:
+                raise CommandError(f"{str(problem).rstrip('.')}. Nothing was written (--strict).") from None
+
+    def name_line(self, problem: BadLine, bar: Any) -> None:
+        """Above the bar, which is drawn again beneath."""
+        bar.clear()
+        self.stderr.write(str(problem))
+        bar.refresh()

@@ -5,7 +5,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.services import find_person
 from audit.actors import Actor
-from stories.search import Answer, FoundStory, search_stories
+from stories.answers import Answer, FoundStory
+from stories.search import search_stories
 from vibe.errors import InputError, NotFound
 
 

@@ -8,7 +8,8 @@ from accounts.models import User
 from accounts.services import find_person
 from audit.actors import Actor
 from memories.models import Conversation
-from stories.services import build_story, settle_graph
+from stories.services import build_story
+from stories.sets import settle_graph
 from vibe.db.contexts import as_system, as_user
 
 

@@ -7,11 +7,20 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
+from django.db import OperationalError
 from django.db.backends.postgresql import base
-from psycopg import errors
 
-from vibe.db.embedded import EmbeddedServer
+from vibe.db.embedded import PORT, EmbeddedServer
+from vibe.db.requirements import require_schema, require_server
 from vibe.errors import DatabaseNotReady
+
+# libpq tells these apart by words alone. A server that speaks another language gets the last resort, which quotes it.
+REFUSED = ("password", "authentication", "pg_hba", "role ", "permission denied for database")
+FULL = ("too many", "remaining connection slots")
+
+
+class Unreachable(DatabaseNotReady, OperationalError):
+    """There is no connection to the database."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -19,15 +28,27 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_connection_params(self) -> dict[str, Any]:
         # Here and not in get_new_connection: the worker's own connector asks for the parameters alone.
-        if embedded := embedded_server():
+        embedded = embedded_server()
+        if embedded:
             embedded.start()
-        return super().get_connection_params()
+        parameters = super().get_connection_params()
+        return {**parameters, "port": PORT} if embedded else parameters  # libpq would else take PGPORT's
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         try:
             return super().get_new_connection(conn_params)
         except psycopg.OperationalError as problem:
-            raise DatabaseNotReady(explain(problem, self.settings_dict)) from problem
+            raise Unreachable(explain(str(problem), self.settings_dict)) from problem
+
+    def check_database_version_supported(self) -> None:
+        require_server(self.pg_version)
+        super().check_database_version_supported()
+
+    def prepare_database(self) -> None:
+        # What Django calls before it migrates, and so before it makes a table of its own.
+        super().prepare_database()
+        with self.cursor() as cursor:
+            require_schema(cursor)
 
 
 def embedded_server() -> EmbeddedServer | None:
@@ -35,14 +56,28 @@ def embedded_server() -> EmbeddedServer | None:
     return getattr(settings, "EMBEDDED_SERVER", None)
 
 
-def explain(problem: psycopg.OperationalError, database: dict[str, Any]) -> str:
-    """What to do about a connection that failed. Names host, port, database and user, never the password."""
+def explain(text: str, database: dict[str, Any]) -> str:
+    """What to do about a connection that failed, by libpq's words. Names host, port, database and user, never the
+    password."""
     where = f"{database['HOST'] or 'the local socket'}:{database['PORT'] or 5432}"
-    text = str(problem)
-    if isinstance(problem, errors.InvalidCatalogName) or ("database" in text and "does not exist" in text):
+    if "database" in text and "does not exist" in text:
         return f"Database '{database['NAME']}' does not exist at {where}. Create it: createdb {database['NAME']}"
-    if "password" in text or "authentication" in text or "role" in text:
-        return f"PostgreSQL at {where} refused user '{database['USER']}'. Check user and password in DATABASE_URL."
-    if "too many" in text or "remaining connection slots" in text:
+    if any(word in text for word in FULL):
         return f"PostgreSQL at {where} has no free connection. Raise max_connections, or put a pooler in front."
-    return f"No PostgreSQL answers at {where}. Start it, or correct host and port in DATABASE_URL."
+    if "FATAL:" in text and any(word in text for word in REFUSED):
+        return (
+            f"PostgreSQL at {where} refused user '{database['USER']}' ({last_words(text)}). "
+            "Check user and password in DATABASE_URL."
+        )
+    if "FATAL:" in text:
+        return f"PostgreSQL at {where} refused the connection: {last_words(text)}."
+    return f"No PostgreSQL answers at {where} ({last_words(text)}). Start it, or correct host and port in DATABASE_URL."
+
+
+def last_words(text: str) -> str:
+    """The end of libpq's message: what the server said, or why there was none to say it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = [line for line in lines if "FATAL:" in line] or [line for line in lines if "failed:" in line] or lines[:1]
+    return (
+        said[-1].rpartition("FATAL:")[2].rpartition(" failed: ")[2].strip().rstrip(".") if said else "no reason given"
+    )

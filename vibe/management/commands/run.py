@@ -19,7 +19,9 @@ EXAMPLE = ("sample-ada", "What was my marathon time, and who was waiting?")
 
 
 class Command(BaseCommand):
-    help = "Run everything on this machine: database, migrations, sample, web server, worker. For development and trials."
+    help = (
+        "Run everything on this machine: database, migrations, sample, web server, worker. For development and trials."
+    )
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--bind", default="127.0.0.1:8000", help="address and port (default: 127.0.0.1:8000)")
@@ -71,7 +73,9 @@ def refuse_taken(bind: str) -> None:
         try:
             probe.bind((host.strip("[]"), int(port)))
         except (OSError, OverflowError):
-            raise CommandError(f"{bind} cannot be used: something serves there already. Try: --bind 127.0.0.1:8001") from None
+            raise CommandError(
+                f"{bind} cannot be used: something serves there already. Try: --bind 127.0.0.1:8001"
+            ) from None
 
 
 def is_empty() -> bool:

@@ -1,0 +1,134 @@
+"""Rotation: every wrapped value brought under the current master key, a batch at a time, beside everything else.
+
+A walk by id over each column, once, so that a million people cost one scan. Rows that somebody else is changing are
+passed over and met on the next walk; a killed run is simply started again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import BinaryField, Count, F, Func, Model, QuerySet
+
+from accounts.models import User, UserKey
+from accounts.services import key_address, ring
+from audit.actors import Actor
+from audit.services import record
+from vibe.crypto.address import Address
+from vibe.crypto.fields import address_of
+from vibe.crypto.master import VERSION
+from vibe.crypto.sealed import Sealed
+from vibe.db import bulk
+from vibe.db.contexts import as_system
+from vibe.errors import MasterKeyMissing, SealError
+
+START = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedColumn:
+    """One column under the master key: which rows are whose, where each value belongs, what an address needs."""
+
+    model: type[Model]
+    column: str
+    owner: str
+    address: Callable[[Any], Address]
+    needs: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.model._meta.db_table}.{self.column}"
+
+    def stale(self) -> QuerySet[Any]:
+        """Rows whose value names another master key than the current one in its header."""
+        rows: QuerySet[Any] = self.model._default_manager.filter(**{f"{self.column}__isnull": False})
+        return rows.annotate(master=self.cut(2, 8)).exclude(master=ring().current.id)  # type: ignore[no-any-return]
+
+    def cut(self, start: int, length: int) -> Func:
+        """Some bytes of the stored value, counted from 1."""
+        template = f"substring(%(expressions)s from {start} for {length})"
+        return Func(F(self.column), template=template, output_field=BinaryField())
+
+    def batch(self, last: UUID, size: int) -> list[Any]:
+        """The next stale rows beyond an id, locked as an UPDATE does: others may read, and refer to these rows."""
+        rows = self.stale().filter(pk__gt=last).order_by("pk").only("pk", self.owner, self.column, *self.needs)
+        return list(rows[:size].select_for_update(skip_locked=True, no_key=True))
+
+    def replace(self, addresses: Sequence[Address], values: Sequence[Sealed]) -> None:
+        """Put new values into rows, in one statement."""
+        table = self.model._meta.db_table
+        bulk.run(
+            f"UPDATE {table} SET {self.column} = given.value "  # noqa: S608
+            f"FROM unnest(%b::uuid[], %b::uuid[], %b::bytea[]) AS given(owner, id, value) "
+            f"WHERE {table}.{self.owner} = given.owner AND {table}.id = given.id",
+            [
+                [address.user_id for address in addresses],
+                [address.row_id for address in addresses],
+                [value.ciphertext for value in values],
+            ],
+        )
+
+
+COLUMNS = (
+    WrappedColumn(UserKey, "wrapped", "user_id", key_address, needs=("generation",)),
+    WrappedColumn(User, "name", "id", lambda row: address_of(row, "name")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction did: how many values it rewrapped, and why others do not open."""
+
+    done: int
+    broken: tuple[SealError, ...]
+
+
+def values_to_rewrap() -> int:
+    """How many wrapped values are not under the current master key yet."""
+    with as_system():
+        return sum(column.stale().count() for column in COLUMNS)
+
+
+def require_masters() -> None:
+    """Raises MasterKeyMissing, naming each master key that values are under and that is not configured."""
+    missing = []
+    with as_system():
+        for column in COLUMNS:
+            ours = column.stale().annotate(version=column.cut(1, 1)).filter(version=VERSION)
+            for master, count in ours.values_list("master").annotate(count=Count("pk")).order_by("master"):
+                if bytes(master) not in ring():
+                    missing.append(f"{count} in {column} under master key {bytes(master).hex()}")
+    if missing:
+        raise MasterKeyMissing(
+            f"Values are under master keys that are not configured: {', '.join(missing)}. "
+            "Add these keys to ENCRYPTION_KEYS_RETIRED."
+        )
+
+
+def walk(*, actor: Actor, size: int = 1000) -> Iterator[Batch]:
+    """Rewrap everything that is stale and free, up to `size` values in one transaction."""
+    for column in COLUMNS:
+        last: UUID | None = START
+        while last:
+            batch, last = rewrap_after(column, last, actor=actor, size=size)
+            yield batch
+
+
+def rewrap_after(column: WrappedColumn, last: UUID, *, actor: Actor, size: int) -> tuple[Batch, UUID | None]:
+    """One transaction: up to `size` values of rows beyond `last`. What was done, and the last row; None at the end."""
+    addresses, values, broken = [], [], []
+    with as_system():
+        rows = column.batch(last, size)
+        for row in rows:
+            address = column.address(row)
+            try:
+                values.append(ring().wrap(ring().unwrap(getattr(row, column.column), address), address))
+                addresses.append(address)
+            except SealError as problem:
+                broken.append(problem)
+        if values:
+            column.replace(addresses, values)
+            record(actor=actor, action="keys.rotate", resource=str(column), details={"rewrapped": len(values)})
+    return Batch(len(values), tuple(broken)), rows[-1].pk if rows else None

@@ -1,0 +1,29 @@
+"""Every measurement, one after the other, each in a process of its own: `make bench`."""
+
+from __future__ import annotations
+
+import pkgutil
+import subprocess
+import sys
+
+import benchmarks
+
+NOT_MEASUREMENTS = {"__main__", "harness", "retrieval"}  # retrieval needs data that is not part of the project
+
+
+def main() -> int:
+    """Run all; the exit code says whether all ran, not how they came out."""
+    failed = []
+    for module in sorted(each.name for each in pkgutil.iter_modules(benchmarks.__path__)):
+        if module in NOT_MEASUREMENTS:
+            continue
+        print(f"# {module}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{module}"], check=False).returncode:
+            failed.append(module)
+    if failed:
+        print(f"Did not run: {', '.join(failed)}", file=sys.stderr)
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,379 @@
+"""What the trail costs and how fast it proves.
+
+    python -m benchmarks.audit [--rows 1000000] [--seconds 5]
+
+Requests with and without their row, alternating in one run; 32 writers with and without a sealer beside them; sealing,
+proving and reading a trail of `--rows` rows. Everything on a throw-away server, in a folder that is gone afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import random
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from benchmarks.harness import show, throw_away_database
+
+WRITERS, PROCESSES, EVERY = 32, 4, 5  # connections, processes they are in, seconds between seals
+PEOPLE, STAFF, DAYS = 20_000, 40, 60
+urlpatterns: list[Any] = []  # of the one view that requests are measured on
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--seconds", type=float, default=5, help="of each phase of writing (four phases)")
+    options = parser.parse_args()
+    with throw_away_database() as folder:
+        show(
+            {
+                "request": requests(),
+                "writers": writers(options.seconds),
+                "trail": trail_of(options.rows, folder),
+            }
+        )
+
+
+# Requests
+
+
+def requests(count: int = 400) -> dict[str, Any]:
+    """The same request with its row and without, in turns. Milliseconds.
+
+    `reading` opens 50 memories of a person, and its row is all it has to commit; `changing` commits something anyway.
+    """
+    from django.conf import settings
+    from django.urls import path
+
+    from accounts.services import Profile, ensure_person
+    from audit import middleware
+    from audit.actors import Actor
+    from memories.lines import ConversationLine, Message
+    from memories.payload import Payload
+    from memories.services import import_conversations
+
+    settings.ROOT_URLCONF, settings.ALLOWED_HOSTS = "benchmarks.audit", ["testserver"]
+    me, now = Actor.system("bench"), datetime.now(UTC)
+    ada = ensure_person(profile=Profile(firebase_uid="ada"), actor=me)
+    said = tuple(Message(f"m{n}", Payload("Ada", "I moved to Lisbon. " * 9), now) for n in range(50))
+    line = ConversationLine(1, Profile(firebase_uid="-"), "first", "A title", None, now, said)
+    import_conversations(user_id=ada, lines=[line], actor=me)
+    urlpatterns[:] = [path("memories", reading_view(ada)), path("preferences", changing_view(ada))]
+    middleware_write = middleware.write
+    try:
+        return {
+            "reading": compared("/memories", count),
+            "changing": compared("/preferences", count),
+            "commit_to_disk_ms": commit_time(),
+        }
+    finally:
+        middleware.write = middleware_write
+
+
+def compared(address: str, count: int) -> dict[str, Any]:
+    """One address with the row and without."""
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    from audit import middleware
+
+    client, recorded = Client(), middleware.write
+    kinds: dict[str, Callable[..., None]] = {"with": recorded, "without": lambda *_: None}
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    statements = {}
+    for kind, write in kinds.items():
+        middleware.write = write
+        with CaptureQueriesContext(connection) as seen:
+            client.get(address)
+        statements[kind] = len(seen)
+    for number in range(count * 2):
+        kind = ("with", "without")[number % 2]
+        middleware.write = kinds[kind]
+        start = time.perf_counter()
+        assert client.get(address, headers={"user-agent": "bench"}).status_code == 200
+        times[kind].append((time.perf_counter() - start) * 1000)
+    middleware.write = recorded
+    p50 = {kind: statistics.median(values) for kind, values in times.items()}
+    return {
+        "p50_ms": p50,
+        "p95_ms": {kind: statistics.quantiles(values, n=20)[-1] for kind, values in times.items()},
+        "ratio_p50": p50["with"] / p50["without"],
+        "extra_statements": statements["with"] - statements["without"],
+    }
+
+
+def commit_time() -> float:
+    """What one commit that wrote anything waits for, by itself."""
+    from django.db import connection, transaction
+
+    times = []
+    for _ in range(100):
+        start = time.perf_counter()
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_current_xact_id(), pg_logical_emit_message(true, 'bench', 'x')")
+        times.append((time.perf_counter() - start) * 1000)
+    return statistics.median(times)
+
+
+def changing_view(ada: Any) -> Callable[..., Any]:
+    from django.http import JsonResponse
+
+    from accounts.models import UserPreferences
+    from vibe.db.contexts import as_user
+
+    def view(request: Any) -> Any:
+        with as_user(ada):
+            stored, _ = UserPreferences.objects.of(ada).get_or_create(defaults={"user_id": ada})
+            stored.revision += 1
+            stored.save(update_fields=["revision", "updated_at"])
+            return JsonResponse({"revision": stored.revision})
+
+    return view
+
+
+def reading_view(ada: Any) -> Callable[..., Any]:
+    from django.http import JsonResponse
+
+    from accounts.services import open_vault
+    from memories.models import Memory
+    from memories.services import open_memories
+    from vibe.db.contexts import as_user
+
+    def view(request: Any) -> Any:
+        with as_user(ada):
+            opened = open_memories(Memory.objects.of(ada).order_by("occurred_at"), open_vault())
+            return JsonResponse({"memories": [each.payload.text for each in opened]})
+
+    return view
+
+
+# Writers
+
+
+def writers(seconds: float) -> dict[str, Any]:
+    """Rows a second of 32 connections, each row a transaction, without a sealer and with one, in turns."""
+    rates: dict[str, list[float]] = {"off": [], "on": []}
+    deadlocks = 0
+    for kind in ("off", "on", "off", "on"):
+        sealer = start_sealer() if kind == "on" else None
+        written, failed = write_for(seconds)
+        rates[kind].append(written / seconds)
+        deadlocks += failed
+        if sealer:
+            time.sleep(EVERY + 1)
+            sealer.terminate()
+            sealer.wait()
+    best = {kind: max(values) for kind, values in rates.items()}
+    return {
+        "rows_per_second": rates,
+        "ratio": sum(rates["on"]) / sum(rates["off"]),
+        "ratio_of_best": best["on"] / best["off"],
+        "errors": deadlocks,
+        "deadlocks": ask("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"),
+        "seal_every_seconds": EVERY,
+        "longest_unsealed_seconds": ask(
+            "SELECT extract(epoch FROM max(c.at - l.row_at))::float FROM audit_leaves l JOIN audit_checkpoints c "
+            "ON l.position BETWEEN c.first AND c.first + c.count - 1 WHERE l.row_at > "
+            "(SELECT min(at) + interval '1 second' FROM audit_checkpoints WHERE number > 1) AND c.number > 2"
+        ),
+    }
+
+
+def start_sealer() -> subprocess.Popen[bytes]:
+    """As it runs beside the web processes. What was left unsealed is sealed before the clock starts."""
+    from audit.sealing import seal
+
+    seal()
+    command = [sys.executable, "manage.py", "seal_audit", "--every", str(EVERY)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+
+def write_for(seconds: float) -> tuple[int, int]:
+    """Rows written and errors met by all writers together."""
+    context = multiprocessing.get_context("spawn")
+    results, ready = context.Queue(), context.Barrier(PROCESSES)
+    workers = [context.Process(target=write_process, args=(seconds, ready, results)) for _ in range(PROCESSES)]
+    for worker in workers:
+        worker.start()
+    counts = [results.get() for _ in workers]
+    for worker in workers:
+        worker.join()
+    return sum(count for count, _ in counts), sum(failed for _, failed in counts)
+
+
+def write_process(seconds: float, ready: Any, results: Any) -> None:
+    """A process with its share of the writers. It has the environment of the measurement."""
+    import django
+
+    django.setup()
+    counts: list[int] = []
+    failures: list[int] = []
+    ready.wait()
+    threads = [
+        threading.Thread(target=write_thread, args=(time.monotonic() + seconds, counts, failures))
+        for _ in range(WRITERS // PROCESSES)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    results.put((sum(counts), len(failures)))
+
+
+def write_thread(end: float, counts: list[int], failures: list[int]) -> None:
+    from audit.actors import Actor
+    from audit.services import record
+    from vibe.db.owned import uuid7
+    from vibe.errors import AuditUnavailable
+
+    me, count = Actor.system("bench"), 0
+    while time.monotonic() < end:
+        try:
+            record(actor=me, action="story.read", subject=uuid7(), resource="stories", details={"ids": [count]})
+            count += 1
+        except AuditUnavailable:
+            failures.append(1)
+    counts.append(count)
+
+
+# A long trail
+
+
+def trail_of(rows: int, folder: Any) -> dict[str, Any]:
+    """Seal, prove and read."""
+    from django.conf import settings
+
+    from audit import witness
+    from audit.proving import prove
+    from audit.sealing import seal
+
+    fill(rows)
+    start = time.perf_counter()
+    sealed = seal()
+    seal_seconds = time.perf_counter() - start
+    with settings.EMBEDDED_SERVER.connect() as server:
+        server.execute("VACUUM ANALYZE")
+    start = time.perf_counter()
+    proof = prove(settings.AUDIT_KEYS, witness.read_witnesses(folder / "audit-checkpoints.jsonl"))
+    prove_seconds = time.perf_counter() - start
+    return {
+        "rows": proof.rows,
+        "checkpoints": proof.checkpoints,
+        "seal_rows_per_second": sealed.rows / seal_seconds,
+        "verify_rows_per_second": proof.rows / prove_seconds,
+        "verify_seconds": prove_seconds,
+        "reading": reading(),
+    }
+
+
+def fill(rows: int) -> None:
+    """Rows as the recorder writes them, spread over two months, copied in by the server's superuser."""
+    from django.conf import settings
+    from django.db import connection
+
+    from audit.partitions import ensure_partitions
+
+    with connection.cursor() as cursor:
+        ensure_partitions(cursor, today=datetime.now(UTC).date() - timedelta(days=DAYS + 1))
+    with settings.EMBEDDED_SERVER.connect() as server, server.cursor() as cursor:
+        copying = "COPY audit_logs (id, at, actor_kind, actor, subject, action, resource, outcome, reason, ip, user_agent, "
+        with cursor.copy(copying + "request_id, details, mac) FROM STDIN (FORMAT BINARY)") as copy:
+            kinds = "uuid timestamptz text text uuid text text text text inet text text jsonb bytea"
+            copy.set_types(kinds.split())
+            for row in made_up(rows):
+                copy.write_row(row)
+
+
+def made_up(rows: int) -> Iterator[tuple[Any, ...]]:
+    from ipaddress import ip_address
+    from uuid import UUID
+
+    from django.conf import settings
+    from psycopg.types.json import Jsonb
+
+    from audit.row_digest import AuditRow, encode_row
+
+    pick, keys = random.Random(4), settings.AUDIT_KEYS
+    start = datetime.now(UTC) - timedelta(days=DAYS)
+    for number in range(rows):
+        at = start + timedelta(days=DAYS) * (number / rows)
+        stamp = int(at.timestamp() * 1000)
+        subject = UUID(int=int(PEOPLE * pick.random() ** 3))
+        row = AuditRow(
+            id=UUID(int=(stamp << 80) | (7 << 76) | (2 << 62) | pick.getrandbits(60)),
+            at=at,
+            actor_kind="staff",
+            actor=str(UUID(int=int(STAFF * pick.random()))),
+            subject=str(subject),
+            action="story.read",
+            resource=f"stories/{int(50_000 * pick.random() ** 2)}",
+            outcome="ok",
+            reason="",
+            ip=f"198.51.{number % 200}.{number % 250}",
+            user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            request_id=f"{pick.getrandbits(128):032x}",
+            details="{}" if number % 4 else '{"ids": [%d]}' % number,
+        )
+        details = Jsonb({"ids": [number]} if number % 4 == 0 else {})
+        yield (
+            *(row.id, row.at, row.actor_kind, row.actor, subject, row.action, row.resource, row.outcome, row.reason),
+            *(ip_address(str(row.ip)), row.user_agent, row.request_id, details, keys.mac(encode_row(row))),
+        )
+
+
+def reading(count: int = 150) -> dict[str, Any]:
+    """Pages of 50: the first, and one from somewhere in the middle. Milliseconds; and the plans."""
+    from uuid import UUID
+
+    from audit.models import AuditLog
+    from audit.reading import Place, page
+    from vibe.db.contexts import as_support
+
+    pick, now = random.Random(5), datetime.now(UTC)
+    trail = AuditLog.objects
+    questions: dict[str, Callable[[], Any]] = {
+        "newest": lambda: trail.all(),
+        "person": lambda: trail.about(UUID(int=int(PEOPLE * pick.random() ** 3))),
+        "staff": lambda: trail.by(UUID(int=int(STAFF * pick.random()))),
+        "resource": lambda: trail.of(f"stories/{int(50_000 * pick.random() ** 2)}"),
+    }
+    found: dict[str, Any] = {}
+    with as_support():
+        for name, question in questions.items():
+            times = []
+            for number in range(count):
+                deep = Place(now - timedelta(days=DAYS * pick.random()), UUID(int=pick.getrandbits(128)))
+                rows = question()
+                start = time.perf_counter()
+                page(rows, after=deep if number % 2 else None)
+                times.append((time.perf_counter() - start) * 1000)
+            plan = question().order_by("-at", "-id")[:51].explain(analyze=True)
+            found[name] = {
+                "p50_ms": statistics.median(times),
+                "p95_ms": statistics.quantiles(times, n=20)[-1],
+                "plan": [line for line in plan.splitlines() if "never executed" not in line][:14],
+            }
+    return found
+
+
+def ask(query: str) -> Any:
+    """One value, as the server's superuser."""
+    from django.conf import settings
+
+    with settings.EMBEDDED_SERVER.connect() as server:
+        return server.execute(query).fetchone()[0]
+
+
+if __name__ == "__main__":
+    # Imported by its name too, for its urlpatterns and by the processes of the writers: be one module.
+    sys.modules["benchmarks.audit"] = sys.modules["__main__"]
+    main()

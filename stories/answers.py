@@ -1,0 +1,103 @@
+"""What a search found, opened: only what is shown, only the person's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from memories.models import Memory
+from memories.services import OpenedMemory, open_memories
+from stories.candidates import Found
+from stories.models import Story
+from stories.ranking import Ranking
+from vibe.crypto.fields import address_of
+from vibe.crypto.vault import Vault
+
+PASSAGES_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPassage:
+    """A passage that speaks for its story, opened, with what made up its score."""
+
+    memory: UUID
+    message_ids: tuple[str, ...]
+    score: float
+    why: dict[str, float]
+    author: str = field(repr=False)
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundStory:
+    """A story that was found, opened, with what made up its score and its best passages."""
+
+    id: UUID
+    conversation_id: UUID
+    score: float
+    why: dict[str, float]
+    occurred_at: datetime
+    passages: tuple[FoundPassage, ...]
+    title: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a search found. `degraded` says why it is less than it could be, such as words alone."""
+
+    strategy: str
+    stories: tuple[FoundStory, ...]
+    degraded: str = ""
+
+
+def open_stories(user_id: UUID, vault: Vault, found: Found, ranking: Ranking, limit: int) -> list[FoundStory]:
+    """Open the best stories: their titles, and the texts of their best passages."""
+    best = ranking.stories.best(limit).tolist()
+    id_of = dict(zip(found.passages.story.tolist(), found.stories, strict=True))
+    ids = [id_of[int(ranking.story[at])] for at in best]
+    passages = best_passages(found, ranking, set(ids))
+    rows = Story.objects.of(user_id).filter(pk__in=ids)
+    stories = {
+        row.pk: row for row in rows.only("pk", "user_id", "conversation_id", "title", "occurred_from", "revision")
+    }
+    memories = opened(user_id, vault, [found.memories[at] for places in passages.values() for at in places])
+    return [
+        FoundStory(
+            id=story_id,
+            conversation_id=stories[story_id].conversation_id,
+            score=round(float(ranking.stories.score[at]), 4),
+            why=ranking.stories.why(at),
+            occurred_at=stories[story_id].occurred_from,
+            passages=tuple(shown(memories[found.memories[place]], ranking, place) for place in passages[story_id]),
+            title=vault.open(stories[story_id].title, address_of(stories[story_id], "title")),
+        )
+        for at, story_id in zip(best, ids, strict=True)
+    ]
+
+
+def best_passages(found: Found, ranking: Ranking, stories: set[UUID]) -> dict[UUID, list[int]]:
+    """Of each story the places of its best passages, best first."""
+    best: dict[UUID, list[int]] = {}
+    for at in ranking.passages.best().tolist():
+        story = found.stories[at]
+        if story in stories and len(places := best.setdefault(story, [])) < PASSAGES_SHOWN:
+            places.append(at)
+    return best
+
+
+def opened(user_id: UUID, vault: Vault, ids: list[UUID]) -> dict[UUID, OpenedMemory]:
+    """Memories by id."""
+    return {memory.id: memory for memory in open_memories(Memory.objects.of(user_id).filter(pk__in=ids), vault)}
+
+
+def shown(memory: OpenedMemory, ranking: Ranking, at: int) -> FoundPassage:
+    """One passage of the answer."""
+    return FoundPassage(
+        memory=memory.id,
+        message_ids=memory.message_ids,
+        score=round(float(ranking.passages.score[at]), 4),
+        why=ranking.passages.why(at),
+        author=memory.payload.author,
+        text=memory.payload.text,
+    )

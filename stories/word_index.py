@@ -1,0 +1,123 @@
+"""Looks blind words up in the GIN index, for a set too large to be read whole.
+
+Under row-level security PostgreSQL keeps an operator away from an index unless it is sure not to tell of rows that may
+not be shown, and it is sure of none for arrays. The condition of a policy may use the index, so words are looked up as
+the role `vibe_words`, whose policy reads: the person's own rows that hold one of the words in the setting `vibe.words`.
+
+Each look-up reads a bounded number of rows, whatever the words: of a word that stands in more, how often it stands is
+estimated from a sample, and it brings no candidates, which it would hardly tell apart anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.db import connection
+from psycopg import sql
+
+from stories.bm25 import Collection
+from stories.weights import Weights
+from vibe.db.roles import USER, WORDS
+
+MOST_ROWS = 3_000
+"""Rows that are read for one word, and for all candidates together."""
+
+# Only bitmap scans: of the words' index, or of the person's rows where that is less.
+BITMAPS_ALONE = "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off"
+ANY_SCAN = BITMAPS_ALONE.replace("off", "on")
+
+Place = tuple[UUID, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """In how many passages and stories a word stands; `common` if it was not counted to the end."""
+
+    passages: int
+    stories: int
+
+    @property
+    def common(self) -> bool:
+        return self.passages >= MOST_ROWS
+
+
+def stands(user_id: UUID, tokens: Sequence[int]) -> list[Stands]:
+    """Of each token how often it stands among the person's passages, counted up to MOST_ROWS."""
+    if not tokens:
+        return []
+    look_up = sql.SQL(
+        "SET LOCAL vibe.words = {words}; SELECT count(*), count(DISTINCT story_id) FROM "
+        "(SELECT story_id FROM passages WHERE user_id = {user} LIMIT {most}) AS there"
+    )
+    user, most = sql.Literal(user_id), sql.Literal(MOST_ROWS)
+    counted = as_words([look_up.format(words=setting([token]), user=user, most=most) for token in tokens])
+    return [Stands(*row) for [row] in counted]
+
+
+def best_by_words(
+    user_id: UUID,
+    weighed: Sequence[tuple[int, float]],
+    stories: Sequence[UUID] | None,
+    collection: Collection,
+    limit: int,
+) -> list[Place]:
+    """The passages, as (story, position), with the best BM25 of the tokens, given with the weight of each.
+
+    Of `stories` alone, if given.
+    """
+    if not weighed:
+        return []
+    knobs, mean = Weights(), sql.Literal(max(collection.mean_length, 1.0))
+    score = sql.SQL(" + ").join(
+        sql.SQL(
+            "{weight}::float8 * coalesce((counts[array_position(words, {token}::int8)])::float8 / "
+            "(counts[array_position(words, {token}::int8)] + {k1} * (1 - {b} + {b} * length / {mean})), 0)"
+        ).format(weight=weight, token=token, k1=knobs.saturation, b=knobs.length, mean=mean)
+        for token, weight in weighed
+    )
+    statement = sql.SQL(
+        "SET LOCAL vibe.words = {words}; SELECT story_id, position FROM "
+        "(SELECT id, story_id, position, words, counts, length FROM passages WHERE user_id = {user} {of} LIMIT {most}) "
+        "AS p ORDER BY {score} DESC, id LIMIT {limit}"
+    ).format(
+        words=setting([token for token, _ in weighed]),
+        user=sql.Literal(user_id),
+        of=sql.SQL("") if stories is None else sql.SQL("AND story_id = ANY({})").format(sql.Literal(list(stories))),
+        most=sql.Literal(MOST_ROWS),
+        score=score,
+        limit=sql.Literal(limit),
+    )
+    [rows] = as_words([statement])
+    return [(story, position) for story, position in rows]
+
+
+def setting(tokens: Sequence[int]) -> sql.Composable:
+    """Tokens as the policy reads them."""
+    return sql.Literal("{" + ",".join(map(str, tokens)) + "}")
+
+
+def as_words(statements: Sequence[sql.Composable]) -> list[list[tuple[Any, ...]]]:
+    """Run statements as `vibe_words`, in one round trip, and come back to the person's own role."""
+    before = sql.SQL("SET LOCAL ROLE {}; " + BITMAPS_ALONE).format(sql.Identifier(WORDS))
+    after = sql.SQL("SET LOCAL vibe.words = ''; " + ANY_SCAN + "; SET LOCAL ROLE {}").format(sql.Identifier(USER))
+    return in_one_trip(sql.SQL("; ").join([before, *statements, after]))
+
+
+def in_one_trip(statements: sql.Composed) -> list[list[tuple[Any, ...]]]:
+    """Run several statements, values and all written out, and give the rows of each that gives rows.
+
+    Nothing sent this way is ever a prepared statement, so each is planned for the values it has.
+    """
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors, psycopg.ClientCursor(connection.connection) as cursor:
+        cursor.execute(statements)
+        found = []
+        while True:
+            if cursor.description:
+                found.append(cursor.fetchall())
+            if not cursor.nextset():
+                return found

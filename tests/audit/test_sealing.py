@@ -1,0 +1,230 @@
+"""Every committed row is sealed once, whatever happens to the sealer, the clock, the transactions or the server."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from audit import sealing, witness
+from audit.actors import Actor
+from audit.errors import ChainBroken, Fault
+from audit.keys import TrailKeys
+from audit.models import AuditCheckpoint, AuditLeaf, AuditLog
+from audit.proving import prove
+from audit.sealing import seal, write_out
+from audit.services import record
+from audit.unsealed import Snapshot, heed_a_restore, state
+from vibe.db.contexts import as_system
+
+ME = Actor.system("tests")
+
+
+@pytest.fixture(autouse=True)
+def file(settings: Any, tmp_path: Path) -> Path:
+    settings.AUDIT_CHECKPOINT_FILE = str(tmp_path / "checkpoints.jsonl")
+    return tmp_path / "checkpoints.jsonl"
+
+
+def note(count: int = 1) -> None:
+    for number in range(count):
+        record(actor=ME, action="story.read", details={"ids": [number]})
+
+
+def lines(file: Path) -> list[int]:
+    return [each.checkpoint.number for each in witness.read_witnesses(file)]
+
+
+def elsewhere(work: Any) -> threading.Thread:
+    """Another connection."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def test_rows_are_sealed_once_and_the_file_has_every_checkpoint(db: None, file: Path, settings: Any) -> None:
+    note(25)
+    assert (seal(batch=10).checkpoints, seal().checkpoints) == (3, 0)
+    note()
+    assert (seal(batch=10).rows, lines(file)) == (1, [1, 2, 3, 4])
+    assert prove(settings.AUDIT_KEYS, witness.read_witnesses(file)).rows == 26
+
+
+def test_a_row_that_commits_late_is_sealed_later(committed: None, settings: Any) -> None:
+    written, may_commit = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        with transaction.atomic():
+            note()
+            written.set()
+            may_commit.wait(20)
+
+    thread = elsewhere(slow)
+    written.wait(20)
+    note(3)
+    assert seal().rows == 3
+    note(2)
+    assert seal().rows == 2
+    may_commit.set()
+    thread.join()
+    assert seal().rows == 1
+    assert (seal().rows, prove(settings.AUDIT_KEYS).unsealed) == (0, 0)
+
+
+def test_of_two_sealers_at_once_one_works(committed: None) -> None:
+    note(3)
+    held, may_end = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with as_system():
+            sealing.alone()
+            held.set()
+            may_end.wait(20)
+
+    thread = elsewhere(other)
+    held.wait(20)
+    first = seal()
+    may_end.set()
+    thread.join()
+    assert (first.busy, first.rows, seal().rows) == (True, 0, 3)
+
+
+def test_many_sealers_at_once_seal_every_row_once(committed: None, settings: Any) -> None:
+    note(40)
+    done: list[int] = []
+    threads = [elsewhere(lambda: done.append(seal(batch=7).rows)) for _ in range(4)]
+    for thread in threads:
+        thread.join()
+    done.append(seal().rows)
+    assert sum(done) == prove(settings.AUDIT_KEYS).rows == 40
+
+
+@pytest.mark.parametrize("place", ["audit.sealing.trail.stored_of", "audit.sealing.remember"])
+def test_a_sealer_killed_in_a_batch_leaves_whole_batches(
+    committed: None, settings: Any, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    note(5)
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(place, killed)
+        seal(batch=10)
+    with as_system():
+        assert (AuditLeaf.objects.count(), AuditCheckpoint.objects.count()) == (0, 0)
+    assert (seal().rows, prove(settings.AUDIT_KEYS).rows) == (5, 5)
+
+
+def test_a_sealer_killed_before_it_wrote_outside_is_made_up_for(
+    committed: None, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("audit.sealing.write_out", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        seal()
+    assert not file.exists()
+    note()
+    assert (seal().written, lines(file)) == (2, [1, 2])
+
+
+def test_half_a_line_at_the_end_of_the_file_is_written_anew(db: None, file: Path) -> None:
+    for _ in range(2):
+        note()
+        seal()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-40])
+    assert lines(file) == [1]
+    assert (write_out(), file.read_bytes()) == (1, whole)
+
+
+def test_the_log_stream_gets_each_checkpoint_once(db: None, settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    settings.AUDIT_CHECKPOINT_FILE = "-"
+    with caplog.at_level("INFO", "audit.checkpoints"):
+        for _ in range(2):
+            note()
+            seal()
+        seal()
+    text = "".join(f"2026-11-22 INFO audit.checkpoints: {each.getMessage()}\n" for each in caplog.records)
+    assert [line.count('"number":') for line in witness.checkpoint_lines(text.splitlines(keepends=True))] == [1, 1]
+
+
+def test_nothing_is_sealed_on_a_cut_or_forged_end(db: None, file: Path, settings: Any) -> None:
+    for _ in range(3):
+        note()
+        seal()
+    kept = file.read_bytes()
+    faults = []
+    for wrong in (kept.replace(b'"number":3', b'"number":4'), kept.replace(b'"count":1', b'"count":2')):
+        file.write_bytes(wrong)
+        note()
+        with pytest.raises(ChainBroken) as caught, transaction.atomic():
+            seal()
+        faults.append(caught.value.fault)
+    assert faults == [Fault.CUT, Fault.FORK]
+    file.write_bytes(kept)
+    settings.AUDIT_KEYS = TrailKeys.from_hex("7" * 64)
+    record(actor=ME, action="x")
+    with pytest.raises(ChainBroken) as caught:
+        seal()
+    assert caught.value.fault is Fault.SIGNATURE
+
+
+def test_the_signing_key_rotates(db: None, settings: Any) -> None:
+    old, new = "5" * 64, "6" * 64
+    settings.AUDIT_KEYS = TrailKeys.from_hex(old)
+    note(2)
+    seal()
+    note()
+    public = TrailKeys.from_hex(old).signing.public.hex()
+    settings.AUDIT_KEYS = TrailKeys.from_hex(new, retired=old)
+    note()
+    assert (seal().rows, prove(settings.AUDIT_KEYS).rows) == (2, 4)
+    settings.AUDIT_KEYS = TrailKeys.from_hex(new, public=public)
+    assert prove(settings.AUDIT_KEYS).rows == 4
+    settings.AUDIT_KEYS = TrailKeys.from_hex(new)
+    with pytest.raises(ChainBroken):
+        prove(settings.AUDIT_KEYS)
+
+
+def test_after_a_restore_into_a_younger_server_rows_are_still_found(committed: None, settings: Any) -> None:
+    try:
+        with connection.cursor() as cursor:  # rows that an older server wrote, and a sealer that remembers it
+            cursor.execute("ALTER TABLE audit_logs ALTER COLUMN xact SET DEFAULT 9000000000")
+        note(3)
+        with as_system():
+            sealer = state()
+            sealer.snapshot = "9000000005:9000000005:"
+            sealer.save()
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE audit_logs ALTER COLUMN xact SET DEFAULT (pg_current_xact_id()::text::bigint)")
+        note()
+        assert seal().rows == 4
+        note(2)
+        assert (seal().rows, prove(settings.AUDIT_KEYS).unsealed) == (2, 0)
+        with as_system():
+            assert AuditLog.objects.order_by("-xact").first().xact > 9_000_000_001  # type: ignore[union-attr]
+        heed_a_restore()
+        with as_system():
+            assert state().shift == 9_000_000_001
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE audit_logs ALTER COLUMN xact SET DEFAULT (pg_current_xact_id()::text::bigint)")
+
+
+def test_the_news_of_a_snapshot_is_what_was_not_visible_in_it() -> None:
+    news = Snapshot.read("10:14:10,12").news(100)
+    assert [(each.condition, each.parameters) for each in news] == [
+        ("r.xact = ANY(%s)", ([110, 112],)),
+        ("r.xact >= %s", (114,)),
+    ]

@@ -1,0 +1,118 @@
+"""What tests of stories share: two people with something to find, and doubles of the processor and the embedder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from memories.models import Conversation, Memory
+from stories.models import Passage, SearchSet, Story
+from stories.processors.embedding import Vectors
+from stories.services import build_story
+from stories.words import words
+from tests.conftest import TESTER
+from vibe.db.contexts import as_user
+
+LISBON = [
+    ("Ada", "I moved to Lisbon last Friday. The flat has a blue door."),
+    ("Mia", "Congratulations! Who helped you carry the piano?"),
+    ("Ada", "My brother Tomas did, and he dropped it on his foot."),
+]
+MARATHON = [
+    ("Ada", "I ran the Porto marathon in four hours and thirty-seven minutes."),
+    ("Mia", "What did you eat before it?"),
+    ("Ada", "Custard tarts, nine of them."),
+]
+BOAT = [
+    ("Jonas", "We sold our father's boat to pay his debts."),
+    ("Mia", "Where is the compass now?"),
+    ("Jonas", "In my kitchen in Bergen. I ran a marathon once, in Bergen too."),
+]
+
+
+def build_all(user_id: UUID) -> int:
+    """Tell every conversation of a person. How many stories were built."""
+    with as_user(user_id):
+        ids = list(Conversation.objects.of(user_id).order_by("id").values_list("pk", flat=True))
+    return sum(build_story(user_id=user_id, conversation_id=each, actor=TESTER) for each in ids)
+
+
+def conversation_of(user_id: UUID, external_id: str) -> UUID:
+    """The id of a conversation."""
+    with as_user(user_id):
+        return Conversation.objects.of(user_id).values_list("pk", flat=True).get(external_id=external_id)
+
+
+def state_of(user_id: UUID) -> dict[str, object]:
+    """Everything about a person's stories that a rebuilding must not change."""
+    with as_user(user_id):
+        search_set = SearchSet.objects.of(user_id).first()
+        return {
+            "stories": sorted(Story.objects.of(user_id).values_list("pk", "revision", "passage_count", "word_count")),
+            "memories": sorted(Passage.objects.of(user_id).values_list("memory_id", "position", "in_graph")),
+            "set": search_set and (search_set.passages, search_set.words, search_set.in_graph),
+        }
+
+
+def memory_saying(user_id: UUID, number: int, external_id: str = "lisbon") -> Memory:
+    """The memory of a conversation's n-th message, counted from 0."""
+    with as_user(user_id):
+        of = Memory.objects.of(user_id).filter(conversation_id=conversation_of(user_id, external_id))
+        return of.order_by("occurred_at", "id")[number]
+
+
+@pytest.fixture
+def ada_told(ada: UUID, tell: Callable[..., None]) -> UUID:
+    """Ada, with two conversations told."""
+    tell(ada, "lisbon", LISBON)
+    tell(ada, "marathon", MARATHON)
+    build_all(ada)
+    return ada
+
+
+@pytest.fixture
+def jonas_told(jonas: UUID, tell: Callable[..., None]) -> UUID:
+    """Jonas, with one conversation told."""
+    tell(jonas, "boat", BOAT)
+    build_all(jonas)
+    return jonas
+
+
+class HashedEmbedder:
+    """Vectors from words alone, in no time: like texts share words."""
+
+    name = "hashed"
+    dimensions = 64
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            for word in words(text):
+                row += np.random.default_rng(sum(map(ord, word))).standard_normal(self.dimensions)
+            row /= np.linalg.norm(row) or 1.0
+        return vectors
+
+
+class BrokenEmbedder(HashedEmbedder):
+    """Fails, or lies, as told: `answer` is raised if it is an exception, and given otherwise."""
+
+    answer: object = ConnectionError("a text that somebody said")
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer  # type: ignore[return-value]
+
+
+@pytest.fixture
+def use_embedder(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
+    """Put another embedder in place of the configured one, wherever it is asked for."""
+
+    def use(embedder: object) -> None:
+        for module in ("providers", "sources", "sets", "storing", "search"):
+            monkeypatch.setattr(f"stories.{module}.embedder", lambda: embedder)
+
+    return use

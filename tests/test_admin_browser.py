@@ -1,0 +1,141 @@
+"""The admin in a real browser: sign in, see the figures, find a person, open what belongs to them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from playwright.sync_api import Page, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from accounts.models import User
+from accounts.services import Profile, ensure_person
+from tests.conftest import TESTER
+
+CHROMIUM = Path(os.environ.get("VIBE_CHROMIUM", "/usr/bin/chromium"))
+PASSWORD = "correct horse battery"
+CANARY = "xylocanary"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}: apt-get install chromium"),
+    pytest.mark.filterwarnings("ignore:No directory at:UserWarning"),
+]
+
+
+def test_a_database_is_made_for_these_tests(db):
+    """pytest-django makes one only where some test asks for `db`; `committed` alone does not count as asking."""
+
+
+@pytest.fixture
+def test_database(django_db_setup: None) -> None:
+    """Never the real one: what commits here is emptied afterwards."""
+    assert str(connection.settings_dict["NAME"]).startswith("test_"), "run this file whole, not one test of it"
+
+
+@pytest.fixture
+def site(test_database: None, committed: None, tell) -> Iterator[str]:
+    """A server with Ada, her conversation, and a superuser; real commits, since it has connections of its own."""
+    ada = ensure_person(profile=Profile(firebase_uid="ada", email="ada@example.com", name="Ada"), actor=TESTER)
+    ensure_person(profile=Profile(firebase_uid="jonas", email="jonas@example.com", name="Jonas"), actor=TESTER)
+    tell(ada, "first", [("Ada", f"I met {CANARY}."), ("Vibe", f"Who is {CANARY}?")])
+    User.objects.create_superuser("boss@example.com", PASSWORD)
+    server = LiveServer("127.0.0.1")
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def page(site: str) -> Iterator[Page]:
+    """A browser page that may load from the server and from nowhere else."""
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
+        page = browser.new_page(base_url=site, viewport={"width": 1280, "height": 800})
+        page.set_default_timeout(15_000)
+        strangers: list[str] = []
+        page.on("request", lambda request: strangers.append(request.url) if not from_site(request.url, site) else None)
+        problems: list[str] = []
+        page.on("pageerror", lambda problem: problems.append(str(problem)))
+        yield page
+        browser.close()
+    assert strangers == [], "everything comes from our own server"
+    assert problems == []
+
+
+def from_site(url: str, site: str) -> bool:
+    return url.startswith((site, "data:", "blob:"))
+
+
+def shoot(page: Page, name: str) -> None:
+    """A picture for whoever wants to look, in the state folder."""
+    folder = settings.STATE_DIR / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(600)  # charts draw themselves in
+    page.screenshot(path=folder / f"{name}.png")
+
+
+def sign_in(page: Page) -> None:
+    page.goto("/admin/")
+    page.get_by_label(re.compile("email", re.I)).fill("boss@example.com")
+    page.get_by_label(re.compile("password", re.I)).fill(PASSWORD)
+    page.get_by_role("button", name=re.compile("log in", re.I)).click()
+    expect(page.get_by_text("Content added, last 30 days")).to_be_visible()
+
+
+def test_from_signing_in_to_a_conversation(page):
+    page.goto("/")
+    expect(page.get_by_role("heading", name="Vibe")).to_be_visible()
+    shoot(page, "landing")
+    page.get_by_role("link", name="Admin").click()
+    shoot(page, "sign-in")
+    sign_in(page)
+    shoot(page, "home")
+    page.locator("#nav-sidebar-apps a[href='/admin/accounts/user/?kind=person']").click()
+    shoot(page, "people")
+    page.locator("#searchbar").fill("ada@example.com")
+    page.keyboard.press("Enter")
+    expect(page.locator("#result_list tbody")).to_have_count(1)
+    page.locator("#result_list").get_by_role("link", name="ada@example.com").click()
+    expect(page.get_by_role("heading", name="Belongs to it")).to_be_visible()
+    shoot(page, "person")
+    page.get_by_role("link", name=re.compile("^Conversations")).last.click()
+    expect(page.locator("#result_list tbody")).to_have_count(1)
+    shoot(page, "conversations")
+    page.locator("#result_list tbody a").first.click()
+    expect(page.get_by_text("External id")).to_be_visible()
+    assert CANARY not in page.content()
+    shoot(page, "conversation")
+    page.get_by_role("link", name="Trail arrow_forward").click()
+    expect(page.get_by_text("admin:memories_conversation_change").first).to_be_visible()
+    shoot(page, "trail")
+    page.goto("/admin/accounts/accessgrant/")
+    expect(page.get_by_text("Nobody has asked to read anybody's content.")).to_be_visible()
+    shoot(page, "empty")
+
+
+@pytest.mark.parametrize("name", ["dark", "narrow"])
+def test_other_eyes_and_other_screens(page, name):
+    if name == "dark":
+        page.emulate_media(color_scheme="dark")
+    else:
+        page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/")
+    shoot(page, f"landing-{name}")
+    sign_in(page)
+    shoot(page, f"home-{name}")
+    for path, picture in (("accounts/user/?kind=person", "people"), ("audit/auditlog/", "trail")):
+        page.goto(f"/admin/{path}")
+        shoot(page, f"{picture}-{name}")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= page.viewport_size["width"], "no page scrolls sideways"
+    page.locator("#result_list tbody a").first.click()
+    shoot(page, f"trail-row-{name}")

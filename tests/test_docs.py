@@ -1,0 +1,49 @@
+"""The docs are true: every setting and command is described, every link leads somewhere, no command is invented."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+SETTINGS = (ROOT / "vibe" / "settings.py").read_text(encoding="utf-8")
+READ = set(re.findall(r"""(?:env\.\w+|secret)\(\s*"([A-Z_]+)\"""", SETTINGS))
+COMMANDS = {path.stem for path in ROOT.glob("*/management/commands/*.py") if path.stem != "__init__"}
+DJANGO = {"migrate", "makemigrations", "createsuperuser", "shell", "check", "help", "procrastinate", "test", "dumpdata"}
+
+
+def described_settings() -> set[str]:
+    return set(re.findall(r"^\| `([A-Z_]+)`", (ROOT / "docs" / "configuration.md").read_text(), re.MULTILINE))
+
+
+def test_the_settings_are_found():
+    assert {"DATABASE_URL", "ENCRYPTION_KEY", "SECRET_KEY", "DEBUG", "VIBE_STATE_DIR"} <= READ
+
+
+def test_every_setting_is_described_and_none_is_invented():
+    assert described_settings() == READ
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_is_described(command):
+    assert re.search(rf"\b{command}\b", TEXT)
+
+
+def test_no_command_is_invented():
+    named = set(re.findall(r"manage\.py ([a-z][a-z_]+)", TEXT))
+    assert named <= COMMANDS | DJANGO
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing
+
+
+def test_make_targets_named_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:^ {4}|`)make ([a-z]+)", TEXT, re.MULTILINE))
+    assert {"run", "test"} <= named <= targets

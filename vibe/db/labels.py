@@ -1,0 +1,20 @@
+"""Columns drawn as coloured labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.contrib import admin
+
+Column = TypeVar("Column", bound=Callable[..., Any])
+
+
+def labelled(description: str, colors: dict[str, str]) -> Callable[[Column], Column]:
+    """A column whose values each have a colour of unfold's: info, success, warning, danger."""
+
+    def mark(column: Column) -> Column:
+        column.label = colors  # type: ignore[attr-defined]
+        return admin.display(description=description)(column)
+
+    return mark

@@ -1,0 +1,6 @@
+"""Dates as everybody reads them alike: the month by name, 24 hours. Times are UTC."""
+
+DATE_FORMAT = "j M Y"
+TIME_FORMAT = "H:i"
+DATETIME_FORMAT = "j M Y, H:i"
+SHORT_DATETIME_FORMAT = "j M, H:i"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from itertools import product
 from typing import Any, ClassVar
 
@@ -12,18 +11,19 @@ from django.db import models
 from django.db.models import Count, Q, Value
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts import grant_admin, standing
 from accounts.finding import people_meant
-from accounts.models import AccessGrant, User, UserKey, UserPreferences
+from accounts.models import User, UserKey, UserPreferences
 from accounts.owned_admin import OwnedAdmin, label_of
 from accounts.staff_forms import NewStaffForm, StaffForm, StaffPasswordForm
 from vibe.db.admin import MetadataAdmin, Related, note, trail_url
 from vibe.db.contexts import as_staff
+from vibe.db.deeds import Button, Deed, has
 from vibe.db.labels import labelled
-from vibe.db.links import LINK, list_url, page_link
+from vibe.db.links import LINK, list_url
 
 PERSON, STAFF = "Person", "Staff"
 
@@ -39,6 +39,18 @@ class Kind(admin.SimpleListFilter):
 
     def queryset(self, _request: Any, queryset: models.QuerySet[User]) -> models.QuerySet[User]:
         return queryset.filter(is_staff=self.value() == "staff") if self.value() else queryset
+
+
+def deactivate(request: HttpRequest, row: User) -> str:
+    """Shut a person out."""
+    standing.set_active(user_id=row.pk, active=False, actor=grant_admin.acting(request))
+    return "Deactivated."
+
+
+def reactivate(request: HttpRequest, row: User) -> str:
+    """Let a person in again."""
+    standing.set_active(user_id=row.pk, active=True, actor=grant_admin.acting(request))
+    return "Reactivated."
 
 
 @admin.register(User)
@@ -101,6 +113,30 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     def save_related(self, *args: Any) -> None:
         with as_staff():
             super().save_related(*args)
+
+    # What can be done
+
+    deeds = (
+        Deed(
+            "deactivate",
+            "Deactivate",
+            "The person cannot sign in any more. Nothing of theirs is changed or removed.",
+            *(deactivate, has("accounts.change_user"), lambda _, row: not row.is_staff and row.is_active),
+            grave=True,
+        ),
+        Deed(
+            "reactivate",
+            "Reactivate",
+            "The person can sign in again.",
+            *(reactivate, has("accounts.change_user"), lambda _, row: not row.is_staff and not row.is_active),
+        ),
+    )
+
+    def buttons(self, request: HttpRequest, row: User) -> list[Button]:
+        return [*grant_admin.content_button(request, row), *super().buttons(request, row)]
+
+    def facts(self, row: User) -> list[tuple[str, Any]]:
+        return [("Person", label_of(row))]
 
     # What is shown
 
@@ -181,69 +217,3 @@ class UserPreferencesAdmin(OwnedAdmin):
     date_hierarchy = "created_at"
     fields = ("id", "person", "revision", "created_at", "updated_at")
     empty_hint = "A row appears when a person sets a preference."
-
-
-def standing_of(grant: AccessGrant, now: datetime) -> str:
-    """Where a grant stands."""
-    if grant.approved is None:
-        return "Ended" if grant.ended_at else "Waiting"
-    if not grant.approved:
-        return "Refused"
-    return "Ended" if grant.ended_at or not grant.expires_at or grant.expires_at <= now else "Open"
-
-
-class Standing(admin.SimpleListFilter):
-    """Grants by where they stand."""
-
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, *_: Any) -> list[tuple[str, str]]:
-        return [("open", "Open"), ("waiting", "Waiting"), ("refused", "Refused"), ("ended", "Ended")]
-
-    def queryset(self, _request: Any, queryset: models.QuerySet[AccessGrant]) -> models.QuerySet[AccessGrant]:
-        now = timezone.now()
-        conditions = {
-            "open": Q(approved=True, ended_at=None, expires_at__gt=now),
-            "waiting": Q(approved=None, ended_at=None),
-            "refused": Q(approved=False),
-            "ended": Q(ended_at__isnull=False) | Q(approved=True, expires_at__lte=now),
-        }
-        return queryset.filter(conditions.get(self.value() or "", Q()))
-
-
-@admin.register(AccessGrant)
-class AccessGrantAdmin(OwnedAdmin):
-    """Who was let in to see whose content, by whom, why and until when."""
-
-    list_display = ("row_id", "person", "asked_by", "ticket", "standing", "requested_at", "expires_at")
-    list_filter = (Standing,)
-    date_hierarchy = "requested_at"
-    fields = (
-        *("id", "person", "standing", "asked_by", "reason", "ticket", "requested_at", "duration"),
-        *("answered_by", "decided_at", "expires_at", "closed_by", "ended_at"),
-    )
-    empty_hint = "Nobody has asked to read anybody's content."
-
-    def complete(self, rows: list[Any]) -> None:
-        emails = dict(
-            User.objects.filter(pk__in={row.requested_by for row in rows}).order_by().values_list("pk", "email")
-        )
-        for row in rows:
-            row.asker = emails.get(row.requested_by, "")
-
-    @labelled("State", {"Open": "success", "Waiting": "warning", "Refused": "danger", "Ended": "info"})
-    def standing(self, row: AccessGrant) -> str:
-        return standing_of(row, timezone.now())
-
-    @admin.display(description="Asked by")
-    def asked_by(self, row: Any) -> SafeString:
-        return page_link(User, row.requested_by, getattr(row, "asker", ""))
-
-    @admin.display(description="Decided by")
-    def answered_by(self, row: AccessGrant) -> SafeString | str:
-        return page_link(User, row.decided_by) if row.decided_by else "-"
-
-    @admin.display(description="Ended by")
-    def closed_by(self, row: AccessGrant) -> SafeString | str:
-        return page_link(User, row.ended_by) if row.ended_by else "-"

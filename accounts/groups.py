@@ -17,10 +17,17 @@ ENGINE = (
     *("procrastinate.procrastinateworker",),
 )
 GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
-    "support": (("view", METADATA), ("add", ("accounts.accessgrant",))),
+    "support": (
+        ("view", METADATA),
+        ("add", ("accounts.accessgrant",)),
+        ("change", ("accounts.user", "memories.conversation", "stories.story")),
+    ),
     "approver": (("view", METADATA), ("change", ("accounts.accessgrant",))),
     "auditor": (("view", (*METADATA, *TRAIL)),),
-    "engineer": (("view", (*METADATA, *ENGINE)),),
+    "engineer": (
+        ("view", (*METADATA, *ENGINE)),
+        ("change", ("stories.story", "procrastinate.procrastinatejob")),
+    ),
 }
 
 

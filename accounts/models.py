@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -21,6 +22,7 @@ from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
 from vibe.errors import InputError
 
 PREFERENCES_BYTES = 65_536
+LONGEST = timedelta(days=7)  # that a grant can last at all; the setting GRANT_LONGEST_HOURS is for less
 PROFILE = ("id", "firebase_uid", "email", "email_verified", "is_active", "is_staff", "created_at", "updated_at")
 STANDING = (*PROFILE, "is_superuser", "last_login")
 SIGNING_IN = "firebase_uid = nullif(current_setting('vibe.firebase_uid', true), '')"
@@ -196,7 +198,10 @@ class UserPreferences(UserOwned):
 
 
 class AccessGrant(UserOwned):
-    """Leave for one member of staff to read one person's content: asked, decided by another, ended by time or hand."""
+    """Leave for one member of staff to read one person's content: asked, decided by another, ended by time or hand.
+
+    That it moves forward only, whatever the statement, is kept by a trigger: see migrations/0003.
+    """
 
     requested_by = models.UUIDField()
     reason = models.TextField()
@@ -206,6 +211,7 @@ class AccessGrant(UserOwned):
     decided_by = models.UUIDField(null=True)
     decided_at = models.DateTimeField(null=True)
     approved = models.BooleanField(null=True)
+    sole = models.BooleanField(default=False)  # decided by who asked, in a team of one
     expires_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     ended_by = models.UUIDField(null=True)
@@ -228,6 +234,24 @@ class AccessGrant(UserOwned):
                 condition=Q(approved=True, expires_at__isnull=False) | ~Q(approved=True) | Q(approved=None),
                 name="access_grants_expire",
             ),
+            models.CheckConstraint(
+                condition=Q(decided_by=None, sole=False)
+                | (Q(sole=False) & ~Q(decided_by=F("requested_by")))
+                | Q(sole=True, decided_by=F("requested_by")),
+                name="access_grants_four_eyes",
+            ),
+            models.CheckConstraint(
+                condition=Q(duration__gt=timedelta(0), duration__lte=LONGEST), name="access_grants_bounded"
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at=None) | Q(expires_at__lte=F("decided_at") + F("duration")),
+                name="access_grants_no_longer_than_asked",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None, ended_by=None) | Q(ended_at__isnull=False, ended_by__isnull=False),
+                name="access_grants_ended_whole",
+            ),
+            models.CheckConstraint(condition=~Q(reason="") & ~Q(ticket=""), name="access_grants_say_why"),
             CompositeReference(name="access_grants_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
             RowSecurity(name="access_grants_walls"),
             Privileges(name="access_grants_for_user", role=USER, verbs={"SELECT": None}),
@@ -237,7 +261,7 @@ class AccessGrant(UserOwned):
                 verbs={
                     "SELECT": None,
                     "INSERT": None,
-                    "UPDATE": ("decided_by", "decided_at", "approved", "expires_at", "ended_at", "ended_by"),
+                    "UPDATE": ("decided_by", "decided_at", "approved", "sole", "expires_at", "ended_at", "ended_by"),
                 },
             ),
             Privileges(

@@ -121,17 +121,20 @@ def sealed_rows(first: int, last: int, pruned: Prunings) -> Generator[SealedRow,
     return read_sealed(f"{SEALED} WHERE l.position BETWEEN %s AND %s ORDER BY l.position", [first, last], pruned)
 
 
-def read_sealed(query: str, parameters: Sequence[Any], pruned: Prunings | None = None) -> Generator[SealedRow, None, None]:
+def read_sealed(
+    query: str, parameters: Sequence[Any], pruned: Prunings | None = None
+) -> Generator[SealedRow, None, None]:
     """What a query that begins with SEALED gives. To be read to its end or closed, see audit.wire.copy."""
     with closing(copy(query, parameters)) as lines:
         for line in lines:
             position = int.from_bytes(line[_POSITION], "big", signed=True)
             stored, start = field(line, _LEAF)
             leaf = stored or b""
+            found: bytes | None
             if row := read_row(line, start):
                 found = row.leaf()
             else:
-                found = pruned.excused(line[_ROW_AT], position, leaf) if pruned else None  # type: ignore[assignment]
+                found = pruned.excused(line[_ROW_AT], position, leaf) if pruned else None
             yield SealedRow(position, line[_ROW_ID], leaf, found)
 
 

@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+import psycopg
 from django.db import connection
 
 from audit.keys import MAC_SIZE
@@ -74,7 +75,12 @@ def copy(query: str, parameters: Sequence[Any] = ()) -> Generator[bytes, None, N
     Until it is read to its end or closed, every other statement on the connection waits: close it on the way out of
     an error, before the transaction ends.
     """
-    with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)", parameters) as stream:
+    connection.ensure_connection()  # not Django's cursor: with DEBUG on, its copy() takes no parameters
+    with (
+        connection.wrap_database_errors,
+        psycopg.ClientCursor(connection.connection) as cursor,
+        cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)", parameters) as stream,
+    ):
         parts = iter(stream)
         row = bytes(next(parts))[_FILE_HEADER:]
         for part in parts:  # one behind, for the last part is the trailer

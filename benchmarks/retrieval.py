@@ -13,6 +13,7 @@ import argparse
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -51,7 +52,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="JSON alone, without progress")
     parser.add_argument("--plain", action="store_true", help="also over plaintext, in the same run")
     options = parser.parse_args()
-    with open(options.questions, encoding="utf-8") as lines:
+    with Path(options.questions).open(encoding="utf-8") as lines:
         questions = [question for line in lines if (question := json.loads(line))["category"] != "adversarial"]
     with throw_away_database():
         show(measure(options.conversations, questions, quiet=options.json, plain=options.plain))
@@ -65,7 +66,7 @@ def measure(conversations: str, questions: Iterable[dict[str, Any]], *, quiet: b
     from stories.services import build_story
 
     actor = Actor.system("benchmark")
-    with open(conversations, "rb") as source:
+    with Path(conversations).open("rb") as source:
         FileImport(actor=actor, strict=True).run(source)
     for user_id, conversation_id in tqdm(all_conversations(None), unit="stories", disable=quiet):
         build_story(user_id=user_id, conversation_id=conversation_id, actor=actor)
@@ -140,14 +141,15 @@ class PlainSet:
         from stories.models import Story
         from stories.passages import passages
         from stories.providers import embedder
-        from stories.search import own_name
+        from stories.search import asker_among, own_name
         from stories.sources import read
         from vibe.db.contexts import as_user
 
         self.passages, self.memories, self.stories, self.speakers, texts = [], [], [], [], []
         with as_user(user_id):
             vault = open_vault()
-            self.names, self.asker = entities.speakers(user_id, vault), own_name(user_id)
+            self.names = entities.speakers(user_id, vault)
+            self.asker = asker_among(self.names, own_name(user_id))
             told = dict(Story.objects.of(user_id).values_list("conversation_id", "pk"))
             for conversation_id in Conversation.objects.of(user_id).values_list("pk", flat=True):
                 source = read(user_id, conversation_id, vault)

@@ -7,15 +7,31 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Q
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.admin import UserAdmin
+from accounts.grant_admin import acting
 from accounts.owned_admin import OwnedAdmin
 from accounts.services import is_uuid
+from memories.archiving import set_archived
 from memories.models import Conversation, Memory
+from vibe.db.deeds import Deed, has
 from vibe.db.links import page_link
 
 UserAdmin.counted.append(Conversation)
+
+
+def archive(request: HttpRequest, row: Conversation) -> str:
+    """Put a conversation away."""
+    set_archived(user_id=row.user_id, conversation_id=row.pk, archived=True, actor=acting(request))
+    return "Archived."
+
+
+def unarchive(request: HttpRequest, row: Conversation) -> str:
+    """Take it out again."""
+    set_archived(user_id=row.user_id, conversation_id=row.pk, archived=False, actor=acting(request))
+    return "Unarchived."
 
 
 @admin.register(Conversation)
@@ -30,6 +46,20 @@ class ConversationAdmin(OwnedAdmin):
         *("started_at", "active_at", "revision", "created_at", "updated_at"),
     )
     empty_hint = "Conversations come in by `manage.py import_conversations`."
+    deeds = (
+        Deed(
+            "archive",
+            "Archive",
+            "The conversation leaves the person's active ones. Nothing is removed.",
+            *(archive, has("memories.change_conversation"), lambda _, row: not row.is_archived),
+        ),
+        Deed(
+            "unarchive",
+            "Unarchive",
+            "The conversation is among the person's active ones again.",
+            *(unarchive, has("memories.change_conversation"), lambda _, row: row.is_archived),
+        ),
+    )
 
 
 @admin.register(Memory)

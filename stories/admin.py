@@ -7,18 +7,28 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Q
+from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.admin import UserAdmin
+from accounts.grant_admin import acting
 from accounts.owned_admin import OwnedAdmin
 from accounts.services import is_uuid
 from memories.admin import linked, of_conversation
 from memories.models import Conversation, Memory
 from stories.models import Entity, Passage, SearchSet, Story
+from stories.rebuilding import rebuild_story
+from vibe.db.deeds import Deed, has
 from vibe.db.links import page_link
 
 UserAdmin.counted.append(Story)
+
+
+def rebuild(request: HttpRequest, row: Story) -> str:
+    """Tell a conversation anew."""
+    rebuild_story(user_id=row.user_id, conversation_id=row.conversation_id, actor=acting(request))
+    return "A job was started. It takes some seconds."
 
 
 @admin.register(Story)
@@ -35,6 +45,14 @@ class StoryAdmin(OwnedAdmin):
         *("in_graph", "revision", "created_at", "built_at"),
     )
     empty_hint = "A story is built by a job soon after its conversation came in."
+    deeds = (
+        Deed(
+            "rebuild",
+            "Rebuild",
+            "A job tells the conversation again, whether or not it has changed.",
+            *(rebuild, has("stories.change_story"), lambda _request, _row: True),
+        ),
+    )
 
     def found(self, term: str) -> Q:
         return super().found(term) | of_conversation(UUID(term)) if is_uuid(term) else super().found(term)

@@ -6,6 +6,7 @@ understand the question → blind its words, cloak its vector → fetch candidat
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from uuid import UUID
 
 import numpy as np
@@ -33,6 +34,7 @@ from vibe.errors import InputError
 logger = logging.getLogger(__name__)
 LONGEST_QUESTION = 100_000
 MOST_STORIES = 100
+ROLES_OF_ASKERS = frozenset({"user", "human", "me"})
 
 NO_EMBEDDER = "The embedder gave no answer: found by words alone."
 OTHER_EMBEDDER = "The stories' vectors are another model's until all are built anew: found by words alone."
@@ -85,7 +87,8 @@ def rank(
     user_id: UUID, question: str, vault: Vault, filters: Filters | None = None, limit: int = 10
 ) -> tuple[Found, Ranking, str]:
     """Candidates and their ranks, inside the person's scope, with nothing opened yet but names."""
-    understood = understand(question, speakers(user_id, vault), own_name(user_id))
+    names = speakers(user_id, vault)
+    understood = understand(question, names, asker_among(names, own_name(user_id)))
     search_set = SearchSet.objects.of(user_id).first()
     vector, degraded = question_vector(understood, vault, search_set)
     asks_mark, dates_mark = word_tokens(vault, [ASKS, DATES])
@@ -113,9 +116,20 @@ def ranker_for(found: Found, asked: list[int]) -> Ranker:
     return Ranker(words, behind.collection, behind.story_words, behind.story_collection, behind.floor)
 
 
-def own_name(user_id: UUID) -> str | None:
-    """The name of the person who asks."""
-    return open_name(User.objects.only("pk", "name").get(pk=user_id)) or None
+def own_name(user_id: UUID) -> str:
+    """The name of the person who asks; empty if none is known."""
+    return open_name(User.objects.only("pk", "name").get(pk=user_id))
+
+
+def asker_among(names: Sequence[str], own: str) -> str | None:
+    """Under which of the names the person who asks spoke: their own or a part of it ("Ada" of "Ada Tavares"), or "user".
+
+    None if no name fits, or several.
+    """
+    parts = set(own.casefold().split())
+    fitting = [name for name in names if (words := name.casefold().split()) and parts.issuperset(words)]
+    fitting = fitting or [name for name in names if name.casefold() in ROLES_OF_ASKERS]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def question_vector(question: Question, vault: Vault, search_set: SearchSet | None) -> tuple[str | None, str]:

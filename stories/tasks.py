@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db import close_old_connections
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
@@ -27,6 +28,7 @@ class JobFailed(VibeError):  # noqa: N818
 def tell(user_id: str, conversation_id: str) -> None:
     """Build the story of a conversation, and bring the person's set to where it is searched from."""
     actor = Actor.system("stories.tell")
+    close_old_connections()  # the worker's threads live on between jobs, and no request ends there to do this
     try:
         build_story(user_id=UUID(user_id), conversation_id=UUID(conversation_id), actor=actor)
         settle_graph(user_id=UUID(user_id), actor=actor)
@@ -34,6 +36,8 @@ def tell(user_id: str, conversation_id: str) -> None:
         raise
     except Exception as problem:
         raise JobFailed(f"Telling conversation {conversation_id} failed: {type(problem).__name__}.") from None
+    finally:
+        close_old_connections()
 
 
 @app.periodic(cron="* * * * *")

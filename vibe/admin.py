@@ -8,11 +8,15 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Count, Q
+from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
 
+from accounts.grant_admin import acting
+from stories.rebuilding import retry_job
 from vibe.db.admin import MetadataAdmin, Related
+from vibe.db.deeds import Deed, has
 from vibe.db.labels import labelled
 
 STATES = {
@@ -73,6 +77,12 @@ for model in [one for one in admin.site._registry if one._meta.app_label == "pro
     admin.site.unregister(model)
 
 
+def retry(request: HttpRequest, row: ProcrastinateJob) -> str:
+    """Run a failed job again."""
+    retry_job(job_id=row.pk, actor=acting(request))
+    return "The job waits for a worker."
+
+
 @admin.register(ProcrastinateJob)
 class JobAdmin(PlainAdmin):
     """The queue. Arguments are ids only, by rule."""
@@ -86,6 +96,14 @@ class JobAdmin(PlainAdmin):
         *("lock", "queueing_lock", "scheduled_at", "events"),
     )
     empty_hint = "No jobs. The worker deletes what is done."
+    deeds = (
+        Deed(
+            "retry",
+            "Try again",
+            "The job runs again as soon as a worker is free.",
+            *(retry, has("procrastinate.change_procrastinatejob"), lambda _, row: row.status == "failed"),
+        ),
+    )
 
     def found(self, term: str) -> Q:
         return Q(pk=int(term)) if term.isdecimal() and len(term) < 19 else Q(task_name=term)

@@ -18,6 +18,8 @@ from django.urls import reverse_lazy
 
 from audit.client import parse_networks, proxy_header
 from audit.keys import TrailKeys
+from stories.processors.named import class_path
+from stories.processors.openai_compatible.service import Service
 from vibe.crypto.master import MasterRing
 from vibe.crypto.strength import strong_text
 from vibe.db.embedded import DATABASE, OWNER, EmbeddedServer
@@ -155,11 +157,37 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = reverse_lazy("admin:login")
 
+# Access grants: see docs/grants.md
+
+GRANT_LONGEST_HOURS: int = env.int("GRANT_LONGEST_HOURS", default=24)
+GRANTS_ALLOW_SELF_APPROVAL: bool = env.bool("GRANTS_ALLOW_SELF_APPROVAL", default=False)
+
 # Stories
 
 EMBEDDING_DIMENSIONS = 512
-STORY_PROCESSOR = env.str("STORY_PROCESSOR", default="stories.processors.offline.processor.OfflineProcessor")
-STORY_EMBEDDER = env.str("STORY_EMBEDDER", default="stories.processors.embedding.OfflineEmbedder")
+STORY_PROCESSOR = class_path("STORY_PROCESSOR", env.str("STORY_PROCESSOR", default="offline"))
+STORY_EMBEDDER = class_path("STORY_EMBEDDER", env.str("STORY_EMBEDDER", default="offline"))
+OPENAI = Service(
+    base_url=env.str("OPENAI_BASE_URL", default="https://api.openai.com/v1"),
+    api_key=env.str("OPENAI_API_KEY", default=""),
+    text_model=env.str("OPENAI_TEXT_MODEL", default=""),
+    embedding_model=env.str("OPENAI_EMBEDDING_MODEL", default=""),
+    embedding_dimensions=env.int("OPENAI_EMBEDDING_DIMENSIONS", default=EMBEDDING_DIMENSIONS),
+    send_dimensions=env.bool("OPENAI_SEND_DIMENSIONS", default=True),
+    answer_format=env.str("OPENAI_ANSWER_FORMAT", default="json_schema"),
+    timeout=env.float("OPENAI_TIMEOUT", default=60.0),
+    deadline=env.float("OPENAI_DEADLINE", default=180.0),
+    question_timeout=env.float("OPENAI_QUESTION_TIMEOUT", default=5.0),
+    batch=env.int("OPENAI_BATCH", default=64),
+    concurrency=env.int("OPENAI_CONCURRENCY", default=4),
+    daily_tokens=env.int("OPENAI_DAILY_TOKENS", default=500_000),
+    context_characters=env.int("OPENAI_CONTEXT_CHARACTERS", default=48_000),
+)
+OPENAI.check(
+    text="openai_compatible" in STORY_PROCESSOR,
+    vectors="openai_compatible" in STORY_EMBEDDER,
+    columns=EMBEDDING_DIMENSIONS,
+)
 SEARCH_EXACT_UP_TO: int = env.int("SEARCH_EXACT_UP_TO", default=2000)
 
 # The audit trail
@@ -196,6 +224,7 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False},
         "procrastinate": {"level": "WARNING"},
+        "openai": {"level": "WARNING"},  # at DEBUG it logs what is sent
         "audit.checkpoints": {"level": "INFO"},
     },
 }

@@ -22,8 +22,8 @@ from audit.errors import AuditError
 from audit.keys import TrailKeys
 from audit.merkle import root
 from audit.models import AuditCheckpoint, AuditLeaf, AuditLog
-from audit.proving import prove, read_sealed
 from audit.proving import SEALED as SEALED_QUERY
+from audit.proving import prove, read_sealed
 from audit.sealing import seal
 from audit.services import record
 from vibe.db.contexts import as_system
@@ -84,9 +84,7 @@ def edit_row(random: Random) -> None:
 
 def edit_leaf(random: Random) -> None:
     position = some("audit_leaves", random, "position")
-    change_column(
-        "audit_leaves", "position", position, random.choice([each.column for each in AuditLeaf._meta.fields])
-    )
+    change_column("audit_leaves", "position", position, random.choice([each.column for each in AuditLeaf._meta.fields]))
 
 
 def edit_checkpoint(random: Random) -> None:
@@ -94,13 +92,15 @@ def edit_checkpoint(random: Random) -> None:
 
 
 def change_column(table: str, key: str, value: Any, name: str) -> None:
-    kind = run("SELECT data_type FROM information_schema.columns WHERE table_name = %s AND column_name = %s", [table, name])
+    kind = run(
+        "SELECT data_type FROM information_schema.columns WHERE table_name = %s AND column_name = %s", [table, name]
+    )
     changed = {
         "uuid": "gen_random_uuid()",
         "timestamp with time zone": f"{name} + interval '1 microsecond'",
         "character varying": f"left({name} || 'x', 9)" if name in ("actor_kind", "outcome") else f"{name} || 'x'",
         "inet": "'203.0.113.9'",
-        "jsonb": '\'{"ids": [0]}\'' if value else "'{}'",
+        "jsonb": "'{\"ids\": [0]}'" if value else "'{}'",
         "bytea": f"set_byte({name}, 0, get_byte({name}, 0) # 1)",
         "bigint": f"{name} + 1000",
         "smallint": f"{name} + 1",
@@ -245,7 +245,8 @@ def forge_with_another_key(random: Random) -> None:
 
 def edit_row_and_leaf(random: Random) -> None:
     position = random.randint(1, ROWS)
-    run("UPDATE audit_logs SET reason = 'x' WHERE id = (SELECT row_id FROM audit_leaves WHERE position = %s)", [position])
+    sealed_at = "(SELECT row_id FROM audit_leaves WHERE position = %s)"
+    run(f"UPDATE audit_logs SET reason = 'x' WHERE id = {sealed_at}", [position])
     with as_system():
         row = next(iter(read_sealed(f"{SEALED_QUERY} WHERE l.position = %s", [position])))
     run("UPDATE audit_leaves SET leaf = %s WHERE position = %s", [row.found, position])
@@ -255,8 +256,8 @@ def excuse_as_pruned(random: Random) -> None:
     """Delete a row, and claim that its month was pruned."""
     delete_row(random)
     run(
-        "INSERT INTO audit_prunings SELECT date_trunc('month', now() AT TIME ZONE 'UTC'), 1, %s, now(), key_id, signature "
-        "FROM audit_checkpoints LIMIT 1",
+        "INSERT INTO audit_prunings SELECT date_trunc('month', now() AT TIME ZONE 'UTC'), 1, %s, now(), key_id, "
+        "signature FROM audit_checkpoints LIMIT 1",
         [random.randbytes(32)],
     )
 
@@ -336,9 +337,7 @@ def test_a_row_edited_before_it_is_sealed_is_found(db: None, settings: Any, tmp_
     assert seal().rows == 1
 
 
-def test_the_clock_set_back_breaks_nothing(
-    sealed: list[Any], settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_clock_set_back_breaks_nothing(sealed: list[Any], settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from django.utils import timezone
 
     before = timezone.now() - timedelta(days=400)

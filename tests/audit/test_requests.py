@@ -69,8 +69,8 @@ def rows() -> list[AuditLog]:
 
 
 @pytest.fixture
-def web(db: None, settings: Any) -> Client:
-    settings.ROOT_URLCONF = "tests.audit.test_requests"
+def web(db: None, settings: Any, tmp_path: Any) -> Client:
+    settings.ROOT_URLCONF, settings.STATIC_ROOT = "tests.audit.test_requests", tmp_path
     return Client(raise_request_exception=False)
 
 
@@ -128,9 +128,7 @@ def test_control_with_the_right_to_write_there_is_an_answer(web: Client) -> None
 
 def test_when_the_commit_fails_there_is_no_answer(web: Client) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION $$x$$; END'"
-        )
+        cursor.execute("CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION $$x$$; END'")
         cursor.execute("CREATE TRIGGER fail BEFORE INSERT ON audit_logs FOR EACH ROW EXECUTE FUNCTION fail()")
     answer = web.get("/read")
     assert (answer.status_code, SECRET in answer.content.decode()) == (503, False)
@@ -179,7 +177,9 @@ def test_the_header_that_proxies_write_can_be_named(web: Client, settings: Any) 
     assert [row.ip for row in rows()] == ["127.0.0.1", "198.51.100.9", "203.0.113.4"]
 
 
-@pytest.mark.parametrize("statement", ["UPDATE audit_logs SET reason = ''", "DELETE FROM audit_logs", "TRUNCATE audit_logs"])
+@pytest.mark.parametrize(
+    "statement", ["UPDATE audit_logs SET reason = ''", "DELETE FROM audit_logs", "TRUNCATE audit_logs"]
+)
 def test_nobody_changes_the_trail(db: None, statement: str) -> None:
     from django.db import DatabaseError
 
@@ -189,6 +189,6 @@ def test_nobody_changes_the_trail(db: None, statement: str) -> None:
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
             cursor.execute(statement)
     for role in ("vibe_user", "vibe_support", "vibe_staff", "vibe_sign_in", "vibe_system"):
-        with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL ROLE {role}; {statement}")
+        denied = pytest.raises(DatabaseError, match="permission denied")
+        with denied, transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL ROLE {role}; {statement}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from audit import sealing, witness
 from audit.actors import Actor
@@ -58,6 +59,12 @@ def test_rows_are_sealed_once_and_the_file_has_every_checkpoint(db: None, file: 
     note()
     assert (seal(batch=10).rows, lines(file)) == (1, [1, 2, 3, 4])
     assert prove(settings.AUDIT_KEYS, witness.read_witnesses(file)).rows == 26
+
+
+def test_it_works_where_statements_are_logged(db: None, settings: Any) -> None:
+    note(2)
+    with CaptureQueriesContext(connection):
+        assert (seal().rows, prove(settings.AUDIT_KEYS).rows) == (2, 2)
 
 
 def test_a_row_that_commits_late_is_sealed_later(committed: None, settings: Any) -> None:

@@ -6,10 +6,10 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from django.db import connection, transaction
 from audit.row_digest import AuditRow, encode_row, row_leaf, stamp_of
 from audit.services import INSERT
 from audit.unsealed import found_rows

@@ -62,7 +62,7 @@ def test_one_text_is_never_sealed_alike():
         replace(HERE, revision=8),
         replace(HERE, table="encrypted_memoriesp", column="ayload"),
     ],
-    ids=str,
+    ids=["table", "column", "row", "older", "newer", "names run together"],
 )
 def test_moved_it_does_not_open(elsewhere):
     with pytest.raises(SealBroken, match=f"{elsewhere.table}.{elsewhere.column} of row {elsewhere.row_id}") as caught:

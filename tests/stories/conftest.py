@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from memories.models import Conversation, Memory
+from stories.answers import Answer
 from stories.models import Passage, SearchSet, Story
 from stories.processors.embedding import Vectors
 from stories.services import build_story
@@ -44,6 +45,13 @@ def conversation_of(user_id: UUID, external_id: str) -> UUID:
     """The id of a conversation."""
     with as_user(user_id):
         return Conversation.objects.of(user_id).values_list("pk", flat=True).get(external_id=external_id)
+
+
+def external_ids(user_id: UUID, answer: Answer) -> list[str]:
+    """Which conversations an answer found, by the names that the tests gave them."""
+    with as_user(user_id):
+        named = dict(Conversation.objects.of(user_id).values_list("pk", "external_id"))
+    return [named[story.conversation_id] for story in answer.stories]
 
 
 def state_of(user_id: UUID) -> dict[str, object]:
@@ -89,10 +97,10 @@ class HashedEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
-        for row, text in zip(vectors, texts, strict=True):
+        for at, text in enumerate(texts):
             for word in words(text):
-                row += np.random.default_rng(sum(map(ord, word))).standard_normal(self.dimensions)
-            row /= np.linalg.norm(row) or 1.0
+                vectors[at] += np.random.default_rng(sum(map(ord, word))).standard_normal(self.dimensions)
+            vectors[at] /= np.linalg.norm(vectors[at]) or 1.0
         return vectors
 
 

@@ -11,11 +11,13 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.utils import unquote
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db import models
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from unfold.admin import ModelAdmin
@@ -23,10 +25,13 @@ from unfold.checks import UnfoldModelAdminChecks
 from unfold.views import ChangeList
 
 from vibe.db.dates import Choice, Drill
+from vibe.db.deeds import Button, Deed, NoLonger, refused
 from vibe.db.filters import ValueFilter, valid, value_filter
+from vibe.db.links import page_url
 from vibe.db.paging import WindowPaginator
 from vibe.db.readable import readable_fields, readable_rows
 from vibe.db.related import Related, related_rows
+from vibe.errors import VibeError
 
 # What a filter in the address may ask of a column. No patterns: they would let values be guessed letter by letter.
 LOOKUPS = frozenset({"exact", "isnull", "gte", "lt", "year", "month", "day"})
@@ -106,6 +111,7 @@ class MetadataAdmin(ModelAdmin):
     owner: ClassVar[str] = ""  # the attribute that says whose row it is
     whole: ClassVar[bool] = False  # a table of Django or procrastinate, which support may read whole
     empty_hint: ClassVar[str] = ""
+    deeds: ClassVar[tuple[Deed, ...]] = ()
     paginator = WindowPaginator
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
@@ -202,8 +208,63 @@ class MetadataAdmin(ModelAdmin):
         if row := context.get("original"):
             self.complete([row])
             self.complete_page(row)
+            context["buttons"] = self.buttons(request, row)
             context["related"] = [*related_rows(self.admin_site, request, row), *self.related(row)]
         return super().render_change_form(request, context, *args, **kwargs)
+
+    # What can be done: see vibe.db.deeds.
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.deed_view)
+        name = f"{self.opts.app_label}_{self.opts.model_name}_do"
+        return [path("<path:object_id>/do/<slug:name>/", view, name=name), *super().get_urls()]
+
+    def buttons(self, request: HttpRequest, row: Any) -> list[Button]:
+        """What this member of staff can do with a row as it is now."""
+        return [
+            Button(deed.title, self.deed_url(row, deed), deed.grave)
+            for deed in self.deeds
+            if deed.offered(request, row)
+        ]
+
+    def deed_url(self, row: Any, deed: Deed) -> str:
+        """Where a deed is confirmed."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_do", args=[row.pk, deed.name])
+
+    def deed_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        """GET asks whether it is meant; POST does it."""
+        if request.method not in ("GET", "HEAD", "POST"):
+            return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+        deed = next((each for each in self.deeds if each.name == name), None)
+        row = self.get_object(request, unquote(object_id)) if deed else None
+        if deed is None or row is None:
+            raise Http404("There is nothing to do here.")
+        if not self.has_view_permission(request, row) or not deed.allowed(request, row):
+            raise PermissionDenied
+        back = page_url(self.model, row.pk)
+        if not deed.possible(request, row):
+            return refused(NoLonger(), back)
+        if request.method != "POST":
+            context = {
+                **self.admin_site.each_context(request),
+                "title": deed.title,
+                "button": deed.title,
+                "question": deed.question,
+                "grave": deed.grave,
+                "back": back,
+                "facts": self.facts(row),
+            }
+            return TemplateResponse(request, "vibe/admin/confirm.html", context)
+        try:
+            message = deed.run(request, row)
+        except VibeError as problem:
+            return refused(problem, back)
+        self.message_user(request, message)
+        return HttpResponseRedirect(back)
+
+    def facts(self, row: Any) -> list[tuple[str, Any]]:
+        """What one should see of a row before doing something with it."""
+        return [(str(self.opts.verbose_name).capitalize(), row.pk)]
 
     def related(self, row: Any) -> list[Related]:
         """Further pages that belong to a row."""

@@ -70,7 +70,7 @@ def create_vector(cursor: Any) -> None:
             "from apt.postgresql.org), then as superuser in this database: CREATE EXTENSION vector;"
         )
     try:
-        with transaction.atomic():
+        with transaction.atomic(using=cursor.db.alias):
             cursor.execute("CREATE EXTENSION vector")
     except ProgrammingError:
         raise DatabaseNotReady(

@@ -102,7 +102,7 @@ def statements(version: int) -> tuple[str, ...]:
 def attempt(cursor: Any, run: list[str], grants: tuple[str, ...]) -> None:
     """Run them, or say what a superuser must."""
     try:
-        with transaction.atomic():
+        with transaction.atomic(using=cursor.db.alias):
             for statement in run:
                 cursor.execute(statement)
     except ProgrammingError:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.urls import reverse
+from django.urls import path, reverse
 from unfold.sites import UnfoldAdminSite
 
 from accounts.staff_forms import OwnPasswordForm
@@ -19,6 +19,22 @@ class StaffSite(UnfoldAdminSite):
     index_title = "Home"
     index_template = "vibe/admin/home.html"
     enable_nav_sidebar = True
+
+    def get_urls(self) -> list[Any]:
+        from vibe.staff import content_pages  # noqa: PLC0415  # the models must be there
+
+        page = self.admin_view
+        here = {"site": self}
+        return [
+            path("content/<uuid:user_id>/", page(content_pages.overview), here, name="person_content"),
+            path(
+                "content/<uuid:user_id>/<uuid:conversation_id>/",
+                page(content_pages.reading),
+                here,
+                name="conversation_content",
+            ),
+            *super().get_urls(),
+        ]
 
     @no_personal_data
     def i18n_javascript(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:

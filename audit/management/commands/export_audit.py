@@ -30,9 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--format", choices=sorted(WRITERS), required=True)
         parser.add_argument("--output", metavar="FILE", help="a new file (default: standard output)")
         parser.add_argument("--subject", type=UUID, metavar="ID", help="only what was done with this person's data")
-        parser.add_argument(
-            "--actor", default="", metavar="ID", help="only what this person or command did"
-        )
+        parser.add_argument("--actor", default="", metavar="ID", help="only what this person or command did")
         parser.add_argument("--since", type=moment, metavar="TIME", help="from this time on, such as 2026-11-22T09:30Z")
         parser.add_argument("--until", type=moment, metavar="TIME", help="until before this time")
 

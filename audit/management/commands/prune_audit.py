@@ -11,14 +11,10 @@ ACTOR = Actor.system("prune_audit")
 
 
 class Command(BaseCommand):
-    help = (
-        "Drop the months of the audit trail that are sealed and past their retention. The chain stays provable."
-    )
+    help = "Drop the months of the audit trail that are sealed and past their retention. The chain stays provable."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument(
-            "--month", metavar="YYYY-MM", help="this month only; say why if it is kept"
-        )
+        parser.add_argument("--month", metavar="YYYY-MM", help="this month only; say why if it is kept")
 
     def handle(self, *_: Any, **options: Any) -> None:
         there = months()

@@ -86,6 +86,7 @@ def numbers(proof: Proof, seconds: float) -> dict[str, Any]:
         "unsealed": proof.unsealed,
         "oldest_unsealed": proof.oldest_unsealed and proof.oldest_unsealed.isoformat(),
         "head": proof.head and proof.head.to_line(),
+        "public_key": settings.AUDIT_KEYS.signing.public.hex(),
         "seconds": round(seconds, 3),
         "rows_per_second": round((proof.rows + proof.unsealed) / seconds),
     }

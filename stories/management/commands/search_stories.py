@@ -1,11 +1,14 @@
 import json
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.services import find_person
 from audit.actors import Actor
 from stories.answers import Answer, FoundStory
+from stories.filters import Filters
 from stories.search import search_stories
 from vibe.errors import InputError, NotFound
 
@@ -18,6 +21,12 @@ class Command(BaseCommand):
         parser.add_argument("--user", required=True, help="whose stories: a Firebase UID, an email address or an id")
         parser.add_argument("--limit", type=int, default=5, help="stories at most (default: 5)")
         parser.add_argument("--json", action="store_true", help="print JSON")
+        for kind in ("person", "place", "event"):
+            parser.add_argument(f"--{kind}", action="append", default=[], help=f"only stories with this {kind}; repeatable")
+        parser.add_argument("--since", type=moment, help="only what happened at or after this day or moment (ISO 8601)")
+        parser.add_argument("--until", type=moment, help="only what happened at or before it")
+        parser.add_argument("--conversation", type=UUID, help="only the story of this conversation, by id")
+        parser.add_argument("--archived", choices=["yes", "no"], help="only archived conversations, or only others")
 
     def handle(self, *_: Any, **options: Any) -> None:
         try:
@@ -25,11 +34,31 @@ class Command(BaseCommand):
                 user_id=find_person(options["user"]),
                 question=options["question"],
                 limit=options["limit"],
+                filters=filters(options),
                 actor=Actor.system("search_stories"),
             )
         except (InputError, NotFound) as problem:
             raise CommandError(str(problem)) from None
         self.stdout.write(as_json(answer) if options["json"] else as_text(answer))
+
+
+def moment(text: str) -> datetime:
+    """A day or moment; in UTC where it names no zone."""
+    given = datetime.fromisoformat(text)
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+def filters(options: dict[str, Any]) -> Filters:
+    """What the options narrow the search to."""
+    return Filters(
+        people=options["person"],
+        places=options["place"],
+        events=options["event"],
+        since=options["since"],
+        until=options["until"],
+        conversation_id=options["conversation"],
+        archived={"yes": True, "no": False}.get(options["archived"]),
+    )
 
 
 def as_json(answer: Answer) -> str:
@@ -67,7 +96,7 @@ def as_json(answer: Answer) -> str:
 def as_text(answer: Answer) -> str:
     """The answer for people."""
     if not answer.stories:
-        return "No stories yet. They are told by the worker: run `make run`, or `manage.py tell_stories`."
+        return "No stories found. They are told by the worker: run `make run`, or `manage.py tell_stories`."
     lines = [block(number, story) for number, story in enumerate(answer.stories, start=1)]
     return "\n\n".join([*([answer.degraded] if answer.degraded else []), *lines])
 

@@ -1,0 +1,26 @@
+"""Letting a person sign in, or not. Their data stays as it is."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.utils import timezone
+
+from accounts.models import User
+from audit.actors import Actor
+from audit.services import record
+from vibe.db.contexts import as_support
+from vibe.errors import NotFound
+
+
+def set_active(*, user_id: UUID, active: bool, actor: Actor) -> bool:
+    """Deactivate or reactivate a person. Whether that changed anything. Raises NotFound for nobody and for staff."""
+    with as_support():
+        person = User.objects.filter(pk=user_id, is_staff=False)
+        if not person.exists():
+            raise NotFound("There is no such person.")
+        changed = person.exclude(is_active=active).update(is_active=active, updated_at=timezone.now())
+        if changed:
+            action = "person.reactivate" if active else "person.deactivate"
+            record(actor=actor, action=action, subject=user_id, resource=f"users/{user_id}")
+    return bool(changed)

@@ -1,0 +1,176 @@
+"""A crowd to search among: people of Zipf sizes whose stories, passages and memories are made up, sealed and cloaked.
+
+Vectors have the structure measured on real conversations: cosines of 0.34 within a conversation, 0.22 across, about 70
+effective dimensions. Words follow Zipf too. Rows are COPYed past the checks by the server's superuser, which only a
+throw-away database allows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from tqdm import tqdm
+
+DIMENSIONS, EFFECTIVE = 512, 70
+ACROSS, WITHIN = 0.22, 0.34
+STORY, VOCABULARY, WORDS = 25, 6_000, 20
+ZIPF = 1.15
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Space:
+    """Draws vectors (n, 512) of length 1."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        spectrum = np.exp(-2 * np.arange(DIMENSIONS) / EFFECTIVE)  # (sum s)^2 / sum s^2 = EFFECTIVE
+        self.scales = np.sqrt(spectrum / spectrum.sum()).astype(np.float32)
+        self.basis = np.linalg.qr(self.rng.standard_normal((DIMENSIONS, DIMENSIONS)))[0].astype(np.float32)
+        self.mean = self.noise(1)[0]
+
+    def noise(self, count: int) -> Any:
+        drawn = self.rng.standard_normal((count, DIMENSIONS), dtype=np.float32) * self.scales
+        drawn @= self.basis.T
+        return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+    def messages(self, count: int) -> Any:
+        """`count` vectors in conversations of STORY each."""
+        own = self.noise(-(-count // STORY)).repeat(STORY, axis=0)[:count]
+        vectors = np.sqrt(ACROSS) * self.mean + np.sqrt(WITHIN - ACROSS) * own + np.sqrt(1 - WITHIN) * self.noise(count)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def like(self, vector: Any, share: float = 0.75) -> Any:
+        """A question about it."""
+        asked = share * vector + np.sqrt(1 - share**2) * self.noise(1)[0]
+        return (asked / np.linalg.norm(asked)).astype(np.float32)
+
+
+@dataclass
+class Person:
+    """One of the crowd, with a few questions kept: text and vector."""
+
+    id: UUID
+    size: int
+    in_graph: bool
+    questions: list[tuple[str, Any]] = field(default_factory=list)
+
+
+def sizes(people: int, passages: int) -> list[int]:
+    """How many passages each has, most first."""
+    shares = np.arange(1, people + 1) ** -ZIPF
+    return [max(int(each), 3) for each in passages * shares / shares.sum()]
+
+
+def make_crowd(people: int, passages: int, *, questions: int, exact_up_to: int, quiet: bool) -> list[Person]:
+    """Fill the database. The graph's indexes are built last, in one go."""
+    from django.conf import settings
+    from pgvector.psycopg import register_vector
+
+    from accounts.services import Profile, ensure_person
+    from audit.actors import Actor
+
+    space, crowd = Space(1), []
+    rng = np.random.default_rng(2)
+    with settings.EMBEDDED_SERVER.connect() as server:
+        register_vector(server)
+        server.execute("SET session_replication_role = replica; SET synchronous_commit = off")
+        server.execute("DROP INDEX passages_embedding; DROP INDEX stories_embedding; DROP INDEX passages_words")
+        server.execute("CREATE TABLE plain_passages (id uuid, user_id uuid, embedding halfvec(512))")
+        for number, size in enumerate(tqdm(sizes(people, passages), unit="people", disable=quiet)):
+            user_id = ensure_person(profile=Profile(firebase_uid=f"crowd-{number}"), actor=Actor.system("benchmark"))
+            person = Person(user_id, size, size > exact_up_to)
+            vectors, worded = space.messages(size), draw_words(rng, size)
+            fill(server, person, vectors, worded)
+            for at in rng.integers(0, size, questions):
+                told = [f"w{word}" for word in rng.choice(worded[at], 4)]
+                person.questions.append((" ".join(["remember", *told]), space.like(vectors[at])))
+            crowd.append(person)
+        server.execute("SET maintenance_work_mem = '1GB'; SET max_parallel_maintenance_workers = 2")
+        # As the models declare them.
+        server.execute(
+            "CREATE INDEX passages_embedding ON passages USING hnsw (embedding halfvec_cosine_ops) WHERE in_graph"
+        )
+        server.execute(
+            "CREATE INDEX stories_embedding ON stories USING hnsw (embedding halfvec_cosine_ops) WHERE in_graph"
+        )
+        server.execute("CREATE INDEX passages_words ON passages USING gin (words)")
+        server.execute("CREATE INDEX ON plain_passages USING hnsw (embedding halfvec_cosine_ops)")
+        server.execute("CREATE INDEX ON plain_passages (user_id)")
+        server.execute("GRANT SELECT ON plain_passages TO vibe_user")
+        server.execute("VACUUM ANALYZE")
+    return crowd
+
+
+def draw_words(rng: Any, size: int) -> Any:
+    """(size, WORDS) word numbers by Zipf."""
+    weights = 1 / np.arange(1, VOCABULARY + 1)
+    return rng.choice(VOCABULARY, (size, WORDS), p=weights / weights.sum())
+
+
+def fill(server: Any, person: Person, vectors: Any, worded: Any) -> None:
+    """One person's conversations, memories, stories, passages and search set."""
+    from pgvector import HalfVector
+
+    from accounts.services import open_vault
+    from memories.payload import Payload
+    from stories.blinding import speaker_token
+    from stories.providers import embedder
+    from vibe.db.contexts import as_user
+    from vibe.db.owned import uuid7
+
+    with as_user(person.id):
+        vault = open_vault()
+    user, size, graph = person.id, person.size, person.in_graph
+    token = {int(word): vault.index.token("word", f"w{word}") for word in np.unique(worded)}
+    rotated = vault.cloak(DIMENSIONS).apply(vectors)
+    count = -(-size // STORY)
+    conversations, stories, memories = ([uuid7() for _ in range(each)] for each in (count, count, size))
+    payload = Payload("Ada", "It was a long day and I am glad that it is over now. " * 2).encode()
+    payloads = vault.seal_all("encrypted_memories", "payload", ((each, 1, payload) for each in memories))
+    names = {
+        column: vault.seal_all("stories", column, ((each, 1, "[]") for each in stories))
+        for column in ("title", "text", "people", "places", "events")
+    }
+    moments = [START + timedelta(hours=each) for each in range(size)]
+    of = [at // STORY for at in range(size)]
+    lengths = [min(STORY, size - first * STORY) for first in range(count)]
+    copy(server, "conversations", "id uuid, user_id uuid, is_archived bool, memory_count int4, started_at timestamptz, "
+         "active_at timestamptz, revision int4, updated_at timestamptz",
+         ((each, user, False, 0, START, START, 1, START) for each in conversations))  # fmt: skip
+    copy(server, "encrypted_memories", "id uuid, user_id uuid, conversation_id uuid, message_ids varchar[], payload bytea, "
+         "occurred_at timestamptz, revision int4",
+         ((row, user, conversations[of[at]], [f"m{at}"], payloads[at].ciphertext, moments[at], 1)
+          for at, row in enumerate(memories)))  # fmt: skip
+    sealed = ("title", "text", "people", "places", "events")
+    copy(server, "stories", "id uuid, user_id uuid, conversation_id uuid, title bytea, text bytea, people bytea, "
+         "places bytea, events bytea, people_index int8[], places_index int8[], events_index int8[], "
+         "occurred_from timestamptz, occurred_to timestamptz, memory_ids uuid[], passage_count int4, word_count int4, "
+         "in_graph bool, processor text, embedder text, fingerprint text, revision int4, built_at timestamptz",
+         ((row, user, conversations[at], *(names[column][at].ciphertext for column in sealed), [], [], [],
+           START, START, [], lengths[at], lengths[at] * WORDS, graph, "made-up", embedder().name, "", 1, START)
+          for at, row in enumerate(stories)))  # fmt: skip
+    speaker = speaker_token(vault, "Ada")
+    counted = [Counter(token[int(word)] for word in row) for row in worded]
+    copy(server, "passages", "id uuid, user_id uuid, story_id uuid, memory_id uuid, memory_revision int4, position int4, "
+         "speaker int8, words int8[], counts int2[], length int4, occurred_at timestamptz, embedding halfvec, in_graph bool",
+         ((uuid7(), user, stories[of[at]], row, 1, at % STORY, speaker, list(counted[at]), list(counted[at].values()),
+           WORDS, moments[at], HalfVector(rotated[at]), graph) for at, row in enumerate(memories)))  # fmt: skip
+    copy(server, "plain_passages", "id uuid, user_id uuid, embedding halfvec",
+         ((row, user, HalfVector(vectors[at])) for at, row in enumerate(memories)))  # fmt: skip
+    copy(server, "search_sets", "id uuid, user_id uuid, passages int4, words int8, in_graph bool, embedder text",
+         [(uuid7(), user, size, size * WORDS, graph, embedder().name)])  # fmt: skip
+
+
+def copy(server: Any, table: str, columns: str, rows: Any) -> None:
+    """COPY in binary; `columns` as "name type, name type"."""
+    named = [each.split() for each in columns.split(", ")]
+    statement = f"COPY {table} ({', '.join(name for name, _ in named)}) FROM STDIN (FORMAT BINARY)"
+    with server.cursor().copy(statement) as target:
+        target.set_types([kind for _, kind in named])
+        for row in rows:
+            target.write_row(row)

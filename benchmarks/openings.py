@@ -1,0 +1,33 @@
+"""Counting what is opened: every decryption goes through one of two doors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+
+@contextmanager
+def openings() -> Iterator[Counter[str]]:
+    """Counts, while it lasts, of values opened under a data key ("seal") and under a master key ("wrap")."""
+    counted: Counter[str] = Counter()
+
+    class Counting:
+        def __init__(self, key: bytes) -> None:
+            self.real = AESGCM(key)
+            self.encrypt = self.real.encrypt
+
+        def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None) -> bytes:
+            counted["seal"] += 1
+            return self.real.decrypt(nonce, data, associated_data)
+
+    def decrypt(self: Fernet, token: bytes, real: object = Fernet.decrypt) -> bytes:
+        counted["wrap"] += 1
+        return real(self, token)  # type: ignore[operator, no-any-return]
+
+    with mock.patch("vibe.crypto.seal.AESGCM", Counting), mock.patch.object(Fernet, "decrypt", decrypt):
+        yield counted

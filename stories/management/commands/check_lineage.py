@@ -1,0 +1,42 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from accounts.models import User
+from accounts.services import find_person
+from audit.actors import Actor
+from stories.lineage import check_lineage
+from vibe.db.contexts import as_system
+from vibe.errors import NotFound
+
+
+class Command(BaseCommand):
+    help = "Prove that nothing made of a deleted or changed memory is left. Exit code 1 if something is."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--user", help="only this person's: a Firebase UID, an email address or an id")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        actor = Actor.system("check_lineage")
+        stories = waiting = faults = 0
+        for user_id in tqdm(people(options["user"]), unit="people", disable=None):
+            report = check_lineage(user_id=user_id, actor=actor)
+            stories, waiting = stories + report.stories, waiting + len(report.waiting)
+            for fault in report.faults:
+                self.stderr.write(f"{user_id}: {fault.what}: {fault.row}")
+            faults += len(report.faults)
+        self.stdout.write(f"{stories:,} stories checked; {waiting:,} wait to be told anew.")
+        if faults:
+            raise CommandError(f"{faults:,} faults, each named above. `manage.py tell_stories` builds stories anew.")
+
+
+def people(who: str | None) -> list[Any]:
+    """One person, or everybody."""
+    if who:
+        try:
+            return [find_person(who)]
+        except NotFound as problem:
+            raise CommandError(str(problem)) from None
+    with as_system():
+        return list(User.objects.filter(is_staff=False).order_by("pk").values_list("pk", flat=True))

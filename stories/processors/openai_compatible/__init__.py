@@ -1,0 +1,1 @@
+"""Stories and vectors from a service that speaks OpenAI's protocol. What is sent there: docs/providers.md."""

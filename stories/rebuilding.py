@@ -1,0 +1,50 @@
+"""What staff do about stories and jobs: have a story told again, have a failed job tried again."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.utils import timezone
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from accounts.services import is_uuid
+from audit.actors import Actor
+from audit.services import record
+from stories.models import Story
+from stories.tasks import tell
+from vibe.db.contexts import as_system, as_user
+from vibe.errors import NotFound, VibeError
+
+FAILED = "failed"
+
+
+class JobNotFailed(VibeError):
+    """Only a failed job is tried again."""
+
+    code = "job-not-failed"
+    status = 409
+
+
+def rebuild_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> None:
+    """Start a job that tells a conversation anew, also where nothing in it has changed. Raises NotFound."""
+    with as_user(user_id):
+        if not Story.objects.of(user_id).filter(conversation_id=conversation_id).update(fingerprint=""):
+            raise NotFound("There is no such story.")
+        record(actor=actor, action="story.rebuild", subject=user_id, resource=f"conversations/{conversation_id}")
+        with as_system():
+            tell.defer(user_id=str(user_id), conversation_id=str(conversation_id))
+
+
+def retry_job(*, job_id: int, actor: Actor) -> None:
+    """Put a failed job back into the queue. Raises NotFound, or JobNotFailed for one that is not."""
+    with as_system():
+        job = ProcrastinateJob.objects.filter(pk=job_id).first()
+        if job is None:
+            raise NotFound("There is no such job.")
+        if job.status != FAILED:
+            raise JobNotFailed()
+        app.job_manager.retry_job_by_id(job_id, timezone.now())
+        whose = job.args.get("user_id", "") if isinstance(job.args, dict) else ""
+        subject = UUID(whose) if is_uuid(whose) else None
+        record(actor=actor, action="job.retry", subject=subject, resource=f"procrastinate_jobs/{job_id}")

@@ -1,0 +1,46 @@
+"""Commands in processes of their own, on the database of the running test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from django.db import connection
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def url(**changes: Any) -> str:
+    """DATABASE_URL of the database of this test, with parts of it changed."""
+    parts = {
+        "user": "vibe",
+        "name": connection.settings_dict["NAME"],
+        "host": connection.settings_dict["HOST"],
+        **changes,
+    }
+    return f"postgres://{parts['user']}@/{parts['name']}?host={quote(str(parts['host']), safe='')}"
+
+
+def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """Start `manage.py` with some environment variables changed; an empty one is taken away."""
+    changed = {**os.environ, "LOG_LEVEL": "WARNING", **environment}
+    return subprocess.Popen(
+        [sys.executable, str(PROJECT / "manage.py"), *arguments],
+        env={name: value for name, value in changed.items() if value},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=PROJECT,
+    )
+
+
+def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run it to its end."""
+    process = start(*arguments, **environment)
+    output, errors = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)

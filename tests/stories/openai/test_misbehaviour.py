@@ -1,0 +1,217 @@
+"""A service that refuses, delays, drips, breaks off or points elsewhere. Nothing is waited for beyond the deadline."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import time
+from datetime import timedelta
+from email.utils import format_datetime
+from types import SimpleNamespace
+
+import httpx2
+import pytest
+from django.utils import timezone
+
+from stories.processors.openai_compatible import client, transport
+from stories.processors.openai_compatible.client import seconds_of
+from stories.processors.openai_compatible.errors import (
+    BadAnswer,
+    ProviderBusy,
+    ProviderRefused,
+    ProviderSlow,
+    ProviderUnreachable,
+)
+from tests.stories.openai.fake_service import SAID, STORY, FakeService, Reply, story_answer
+
+ERROR = {"error": {"message": "no", "type": "t", "code": None}}
+
+
+def timed(verb) -> tuple[object, float]:
+    began = time.monotonic()
+    return verb(), time.monotonic() - began
+
+
+def failing(processor, error, **values) -> tuple[Exception, float]:
+    """What composing raises, and after how many seconds."""
+    teller = processor(**values)
+    began = time.monotonic()
+    with pytest.raises(error) as failed:
+        teller.compose(SAID)
+    return failed.value, time.monotonic() - began
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
+def test_a_busy_service_is_asked_again(processor, service, status):
+    service.script = [Reply(ERROR, status), Reply(b"<html>", status)]
+    assert processor().compose(SAID).title == STORY["title"]
+    assert len(service.requests) == 3
+
+
+def test_retry_after_is_kept_to(processor, service):
+    service.script = [Reply(ERROR, 429, {"Retry-After": "0.5"})]
+    _, seconds = timed(lambda: processor().compose(SAID))
+    assert 0.5 <= seconds < 2
+
+
+def test_a_retry_after_beyond_the_deadline_fails_at_once(processor, service):
+    service.always = Reply(ERROR, 429, {"Retry-After": "3600"})
+    problem, seconds = failing(processor, ProviderBusy)
+    assert "429" in str(problem)
+    assert seconds < 1
+    assert len(service.requests) == 1
+
+
+def test_a_service_that_stays_busy_is_given_up_at_the_deadline(processor, service):
+    service.always = Reply(ERROR, 503)
+    _, seconds = failing(processor, ProviderBusy, deadline=0.6)
+    assert seconds < 1.2
+    assert 3 <= len(service.requests) <= 12
+
+
+def test_waits_grow_and_differ(processor, service, monkeypatch):
+    waits: list[float] = []
+    clock = SimpleNamespace(sleep=waits.append, monotonic=time.monotonic)
+    monkeypatch.setattr(client, "time", clock)
+    monkeypatch.setattr(client, "FIRST_WAIT_SECONDS", 0.5)
+    service.script = [Reply(ERROR, 500) for _ in range(5)]
+    processor(deadline=60.0).compose(SAID)
+    assert all(0.25 * 2**n <= wait <= 0.5 * 2**n for n, wait in enumerate(waits))
+    assert len({wait / 2**n for n, wait in enumerate(waits)}) == 5
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("7", 7), ("1.5", 1.5), ("-3", 0), ("soon", 0), ("", 0), ("nan", 0), ("inf", 0), ("9" * 400, 0)],
+)
+def test_retry_after_in_seconds(value, seconds):
+    assert seconds_of(value) == seconds
+
+
+def test_retry_after_as_a_date():
+    assert 28 < seconds_of(format_datetime(timezone.now() + timedelta(seconds=30), usegmt=True)) <= 30
+    assert seconds_of("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413, 422])
+def test_a_refusal_is_not_asked_again(processor, service, status):
+    service.always = Reply(ERROR, status)
+    problem, _ = failing(processor, ProviderRefused)
+    assert f"answers {status}. " in str(problem)
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_what_people_said_does_not_follow_a_redirect(processor, service, status):
+    elsewhere = FakeService()
+    try:
+        service.always = Reply(ERROR, status, {"Location": f"{elsewhere.url}/chat/completions"})
+        failing(processor, ProviderRefused)
+        assert not elsewhere.requests
+    finally:
+        elsewhere.close()
+
+
+def test_the_redirect_would_have_been_followed(processor, service):
+    """The control: with redirects allowed, the other one gets it all."""
+    elsewhere = FakeService()
+    try:
+        service.always = Reply(ERROR, 307, {"Location": f"{elsewhere.url}/chat/completions"})
+        teller = processor()
+        teller.client.openai._client.follow_redirects = True
+        teller.compose(SAID)
+        assert elsewhere.requests
+    finally:
+        elsewhere.close()
+
+
+def test_a_silent_service_is_too_slow(processor, service):
+    service.always = Reply(hang=5)
+    _, seconds = failing(processor, ProviderSlow, timeout=0.2, deadline=0.5)
+    assert seconds < 1.5
+
+
+def test_a_dripping_service_is_too_slow(processor, service):
+    service.always = Reply(drip=0.05)
+    _, seconds = failing(processor, ProviderSlow, timeout=0.3, deadline=0.4)
+    assert seconds < 1.5
+
+
+def test_a_dripping_error_is_too_slow(processor, service):
+    service.always = Reply(ERROR, 400, drip=0.05)
+    failing(processor, ProviderSlow, timeout=0.3, deadline=0.4)
+
+
+def test_dripping_would_have_gone_on(processor, service, monkeypatch):
+    """The control: each byte comes in time, so the client's own timeout is never reached."""
+    monkeypatch.setattr(
+        transport.BoundedTransport, "handle_request", lambda self, asked: self.inner.handle_request(asked)
+    )
+    service.always = Reply(drip=0.001)
+    _, seconds = timed(lambda: processor(timeout=0.3, deadline=0.4).compose(SAID))
+    assert seconds > 0.5
+
+
+def test_a_slow_answer_is_asked_for_anew(processor, service):
+    service.script = [Reply(hang=1)]
+    assert processor(timeout=0.3).compose(SAID).title == STORY["title"]
+
+
+def test_a_connection_that_breaks_is_tried_again(processor, service):
+    service.script = [Reply(cut=True)]
+    assert processor().compose(SAID).title == STORY["title"]
+    service.always = Reply(cut=True)
+    failing(processor, ProviderUnreachable, deadline=0.3)
+
+
+def test_a_service_that_is_not_there(processor):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, and not listening: connections are refused
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
+        problem, seconds = failing(processor, ProviderUnreachable, base_url=url, deadline=0.3)
+    assert "OPENAI_BASE_URL" in str(problem)
+    assert seconds < 1
+
+
+def test_an_answer_without_end_is_not_read(processor, service, monkeypatch):
+    monkeypatch.setattr(transport, "MOST_BYTES", 10_000)
+    service.always = Reply(story_answer("x" * 20_000))
+    problem, _ = failing(processor, BadAnswer)
+    assert "too long" in str(problem)
+
+
+def test_a_packed_answer_is_not_unpacked(processor, service):
+    packed = gzip.compress(json.dumps(story_answer(STORY)).encode())
+    service.always = Reply(packed, headers={"Content-Encoding": "gzip"})
+    failing(processor, BadAnswer)
+    assert service.headers[0]["accept-encoding"] == "identity"
+
+
+def test_a_packed_answer_would_have_been_unpacked(processor, service, monkeypatch):
+    """The control: the client unpacks what it is given."""
+    monkeypatch.setattr(
+        transport.BoundedTransport, "handle_request", lambda self, asked: self.inner.handle_request(asked)
+    )
+    packed = gzip.compress(json.dumps(story_answer(STORY)).encode())
+    service.always = Reply(packed, headers={"Content-Encoding": "gzip"})
+    assert processor().compose(SAID).title == STORY["title"]
+
+
+def test_proxies_of_the_environment_are_not_used(processor, service, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    client.client_of.cache_clear()
+    processor().compose(SAID)
+    assert service.requests
+
+
+def test_an_error_that_is_not_in_the_protocol(processor, monkeypatch):
+    teller = processor()
+
+    def broken(*_: object, **__: object) -> None:
+        raise httpx2.StreamError("a body")
+
+    monkeypatch.setattr(teller.client.openai, "post", broken)
+    with pytest.raises((BadAnswer, ProviderUnreachable)):
+        teller.compose(SAID)

@@ -1,0 +1,155 @@
+"""Vectors from a service: in order, of length 1, in batches; and everything a service can get wrong about them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from stories import providers
+from stories.processors.embedding import Embedder
+from stories.processors.openai_compatible.errors import BadAnswer, ProviderFailed, ProviderRefused, WrongDimensions
+from tests.stories.openai.fake_service import FakeService, Reply, vector_of, vectors_answer
+
+TEXTS = ["one", "two three", "four five six"]
+
+
+def unit(text: str, dimensions: int) -> np.ndarray:
+    vector = np.array(vector_of(text, dimensions))
+    return vector / np.linalg.norm(vector)
+
+
+def test_vectors_come_in_the_order_of_their_texts(embedder, service):
+    made: Embedder = embedder()
+    vectors = made.embed(TEXTS)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, [unit(text, 8) for text in TEXTS], rtol=1e-6)
+    assert (made.name, made.dimensions) == ("openai:vectors:8", 8)
+    assert service.requests == [
+        {"model": "vectors", "input": TEXTS, "encoding_format": "float", "dimensions": 8},
+    ]
+
+
+def test_a_model_of_one_length_is_not_asked_for_another(embedder, service):
+    embedder(send_dimensions=False).embed(TEXTS)
+    assert "dimensions" not in service.requests[0]
+
+
+def test_texts_without_a_word_are_not_sent(embedder, service):
+    vectors = embedder().embed(["", "one", " \n\t"])
+    assert service.requests[0]["input"] == ["one"]
+    assert not vectors[[0, 2]].any()
+    assert vectors[1].any()
+    assert embedder().embed([]).shape == (0, 8)
+    assert len(service.requests) == 1
+
+
+def test_a_huge_text_is_cut(embedder, service):
+    embedder().embed(["word " * 100_000])
+    assert len(service.requests[0]["input"][0]) <= 4_000
+
+
+def test_batches_run_beside_each_other_and_no_more_than_allowed(embedder, service):
+    service.script = [Reply(hang=0.15) for _ in range(5)]
+    texts = [f"{'x' * n} word" for n in range(10)]
+    vectors = embedder(batch=2, concurrency=2).embed(texts)
+    np.testing.assert_allclose(vectors, [unit(text, 8) for text in texts], rtol=1e-6)
+    assert sorted(len(request["input"]) for request in service.requests) == [2] * 5
+    assert service.most_running == 2
+
+
+def test_the_bound_holds_over_all_threads_of_a_process(embedder, service):
+    service.script = [Reply(hang=0.1) for _ in range(4)]
+    made = embedder(concurrency=1)
+    threads = [threading.Thread(target=made.embed, args=([f"text {n}", "more"],)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(service.requests) == 4
+    assert service.most_running == 1
+
+
+def test_after_a_refusal_no_further_batch_is_sent(embedder, service):
+    service.always = Reply({}, 401)
+    with pytest.raises(ProviderRefused):
+        embedder(batch=1, concurrency=1).embed([f"text {n}" for n in range(50)])
+    assert len(service.requests) < 5
+
+
+def test_a_question_is_not_waited_for_as_long_as_a_story(embedder, service):
+    service.always = Reply(hang=1)
+    with pytest.raises(ProviderFailed):
+        embedder(question_timeout=0.2, deadline=5.0, timeout=5.0).embed(["where?"])
+    service.always = Reply(hang=0.4)
+    assert embedder(question_timeout=0.2, deadline=5.0, timeout=5.0).embed(TEXTS).any()
+
+
+def answer(vectors: list[list[float]], **changes: object) -> dict[str, object]:
+    body = vectors_answer(vectors)
+    body["data"] = [{**item, **changes} for item in body["data"]]
+    return body
+
+
+GOOD = [vector_of(text, 8) for text in TEXTS]
+BAD = {
+    "one vector too few": vectors_answer(GOOD[:2]),
+    "one vector too many": vectors_answer([*GOOD, GOOD[0]]),
+    "no data": {"object": "list"},
+    "data that is no list": {"data": "three"},
+    "an item that is a list": {"data": GOOD},
+    "the same index twice": answer(GOOD, index=1),
+    "an index beyond the end": {"data": [{"index": n, "embedding": vector} for n, vector in enumerate(GOOD, start=1)]},
+    "an index below 0": answer(GOOD, index=-1),
+    "an index that is true": answer(GOOD, index=True),
+    "no index": answer(GOOD, index=None),
+    "no vector": answer(GOOD, embedding=None),
+    "a vector in base 64": answer(GOOD, embedding="AACAPw=="),
+    "NaN": json.dumps(answer(GOOD, embedding=[float("nan")] * 8)).encode(),
+    "infinity": json.dumps(answer(GOOD, embedding=[float("inf")] * 8)).encode(),
+    "a number too large to be one": json.dumps(answer(GOOD)).replace("1.0", "1e999").encode(),
+    "a number too large to square": answer(GOOD, embedding=[1e300] * 8),
+    "a text among the numbers": answer(GOOD, embedding=["1.0"] + [1.0] * 7),
+    "null among the numbers": answer(GOOD, embedding=[None] + [1.0] * 7),
+    "true among the numbers": answer(GOOD, embedding=[True] + [1.0] * 7),
+    "zeros": answer(GOOD, embedding=[0.0] * 8),
+    "cut short": json.dumps(vectors_answer(GOOD))[:-40].encode(),
+    "a list": [GOOD],
+}
+
+
+@pytest.mark.parametrize("body", BAD.values(), ids=BAD.keys())
+def test_bad_vectors_are_asked_for_anew_and_then_refused(embedder, service, body):
+    service.script = [Reply(body), Reply(body)]
+    assert embedder().embed(TEXTS).shape == (3, 8)
+    service.always = Reply(body)
+    with pytest.raises(BadAnswer) as failed:
+        embedder().embed(TEXTS)
+    assert not isinstance(failed.value, WrongDimensions)
+    assert len(service.requests) == 6
+
+
+@pytest.mark.parametrize("dimensions", [0, 7, 9, 768])
+def test_vectors_of_another_length_are_refused_by_name(embedder, service, dimensions):
+    service.always = Reply(vectors_answer([[1.0] * dimensions for _ in TEXTS]))
+    with pytest.raises(WrongDimensions, match=rf"\b{dimensions} dimensions, and 8 were asked for"):
+        embedder().embed(TEXTS)
+    assert len(service.requests) == 1
+
+
+def test_the_product_takes_it_as_its_embedder(
+    configure: Callable[..., None], settings, service: FakeService, monkeypatch: pytest.MonkeyPatch
+):
+    settings.STORY_EMBEDDER = "stories.processors.openai_compatible.embedder.OpenAIEmbedder"
+    providers.embedder.cache_clear()
+    try:
+        assert providers.embed(TEXTS).shape == (3, 8)
+        service.always = Reply({}, 401)
+        with pytest.raises(providers.EmbedderFailed):
+            providers.embed(TEXTS)
+    finally:
+        providers.embedder().client.openai.close()
+        providers.embedder.cache_clear()

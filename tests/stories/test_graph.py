@@ -1,0 +1,260 @@
+"""A set is searched in the graph or outside it, as its size says: no fewer results, no others, no moment without."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from uuid import UUID
+
+import numpy as np
+import pytest
+from django.db import connection
+from psycopg import sql
+
+from accounts.services import open_vault
+from memories.models import Conversation
+from stories import graph, search, word_index
+from stories.candidates import Wanted, column_values, columns
+from stories.filters import Filters
+from stories.models import Passage, SearchSet, Story
+from stories.search import search_stories
+from stories.services import build_story
+from stories.sets import settle_graph
+from stories.strategy import strategy_for
+from tests.conftest import TESTER
+from tests.stories.conftest import HashedEmbedder, build_all, external_ids
+from vibe.db import bulk
+from vibe.db.contexts import as_user
+
+NOUNS = ["boat", "piano", "compass", "marathon", "bakery", "harbour", "violin", "garden", "letter", "kitchen"]
+VERBS = ["sold", "carried", "found", "painted", "lost", "repaired"]
+
+
+@pytest.fixture(autouse=True)
+def fast(use_embedder: Callable[[object], None]) -> None:
+    use_embedder(HashedEmbedder())
+
+
+CONVERSATIONS = 12
+
+
+@pytest.fixture
+def many(ada: UUID, tell: Callable[..., None]) -> UUID:
+    """Ada with 12 conversations of 5 messages, of different things."""
+    fill(ada, tell, CONVERSATIONS)
+    return ada
+
+
+def fill(user_id: UUID, tell: Callable[..., None], conversations: int, at: int = 0) -> None:
+    rng = np.random.default_rng(at)
+    for number in range(at, at + conversations):
+        said = [
+            (
+                "Ada" if turn % 2 else "Mia",
+                f"I {rng.choice(VERBS)} the {rng.choice(NOUNS)} of {rng.choice(NOUNS)} {number}",
+            )
+            for turn in range(5)
+        ]
+        tell(user_id, f"c{number}", said)
+    build_all(user_id)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounds small enough to matter to a small set."""
+    monkeypatch.setattr(graph, "LIKEST", 6)
+    monkeypatch.setattr(word_index, "MOST_ROWS", 40)
+    monkeypatch.setattr(graph, "MOST_ROWS", 40)
+
+
+def best(user_id: UUID, question: str, limit: int = 10) -> tuple[str, list[str]]:
+    answer = search_stories(user_id=user_id, question=question, actor=TESTER, limit=limit)
+    return answer.strategy, external_ids(user_id, answer)
+
+
+QUESTIONS = [
+    "Who sold the boat?",
+    "the violin in the garden",
+    "What happened to the compass and the letter?",
+    "17",
+    "Mia",
+]
+
+
+def test_both_strategies_find_the_same(many: UUID, settings: object) -> None:
+    exact = [best(many, question) for question in QUESTIONS]
+    settings.SEARCH_EXACT_UP_TO = 10  # type: ignore[attr-defined]
+    assert settle_graph(user_id=many, actor=TESTER)
+    by_graph = [best(many, question) for question in QUESTIONS]
+    assert {strategy for strategy, _ in exact} == {"exact"}
+    assert {strategy for strategy, _ in by_graph} == {"hnsw"}
+    for (_, one), (_, other) in zip(exact, by_graph, strict=True):
+        assert one[0] == other[0]
+        assert len(set(one[:5]) & set(other[:5])) >= 4
+
+
+def test_never_fewer_than_there_are(many: UUID, settings: object, small: None) -> None:
+    settings.SEARCH_EXACT_UP_TO = 10  # type: ignore[attr-defined]
+    settle_graph(user_id=many, actor=TESTER)
+    for question in ("boat", "zzz", "?"):
+        for limit in (1, 10, CONVERSATIONS, 100):
+            strategy, found = best(many, question, limit)
+            assert (strategy, len(found)) == ("hnsw", min(limit, CONVERSATIONS))
+            assert len(set(found)) == len(found)
+
+
+def test_a_filter_that_leaves_little_is_searched_exactly(many: UUID, settings: object) -> None:
+    settings.SEARCH_EXACT_UP_TO = 10  # type: ignore[attr-defined]
+    settle_graph(user_id=many, actor=TESTER)
+    with as_user(many):
+        ids = list(Conversation.objects.of(many).order_by("id").values_list("pk", flat=True))
+    one = search_stories(user_id=many, question="boat", actor=TESTER, filters=Filters(conversation_id=ids[3]))
+    assert (one.strategy, [story.conversation_id for story in one.stories]) == ("exact", [ids[3]])
+    some = search_stories(user_id=many, question="boat", actor=TESTER, limit=100, filters=Filters(archived=False))
+    assert (some.strategy, len(some.stories)) == ("hnsw", CONVERSATIONS)
+
+
+def test_a_set_moves_in_when_it_grows_and_out_only_well_below(many: UUID, settings: object) -> None:
+    def moved(most: int) -> tuple[bool, bool]:
+        settings.SEARCH_EXACT_UP_TO = most  # type: ignore[attr-defined]
+        changed = settle_graph(user_id=many, actor=TESTER)
+        with as_user(many):
+            search_set = SearchSet.objects.of(many).get()
+            assert set(Passage.objects.of(many).values_list("in_graph", flat=True)) == {search_set.in_graph}
+            assert strategy_for(search_set) == ("hnsw" if search_set.in_graph else "exact")
+            return changed, search_set.in_graph
+
+    assert [moved(most) for most in (60, 59, 119, 120, 120)] == [
+        (False, False), (True, True), (False, True), (True, False), (False, False),
+    ]  # fmt: skip
+
+
+def test_what_is_built_while_a_set_is_in_the_graph_goes_there(
+    many: UUID, settings: object, tell: Callable[..., None]
+) -> None:
+    settings.SEARCH_EXACT_UP_TO = 10  # type: ignore[attr-defined]
+    settle_graph(user_id=many, actor=TESTER)
+    tell(many, "new", [("Ada", "I bought an accordion")])
+    build_all(many)
+    assert best(many, "accordion")[1][0] == "new"
+    with as_user(many):
+        assert not Passage.objects.of(many).filter(in_graph=False).exists()
+
+
+def wanted_of(user_id: UUID) -> str:
+    with as_user(user_id):
+        vector, _ = search.question_vector(
+            search.understand("the boat"), open_vault(), SearchSet.objects.of(user_id).first()
+        )
+    assert vector
+    return vector
+
+
+def plan(user_id: UUID, vector: str) -> str:
+    """The plan of the statement just as search sends it."""
+    sent: list[str] = []
+    send = graph.in_one_trip
+
+    def explained(statements: object) -> object:
+        text = statements.as_string(None).replace("SELECT p.story_id", "EXPLAIN SELECT p.story_id")  # type: ignore[attr-defined]
+        [lines] = send(sql.SQL(text) + sql.SQL(""))  # type: ignore[arg-type]
+        sent.extend(line for (line,) in lines)
+        return [[]]
+
+    graph.in_one_trip = explained  # type: ignore[assignment]
+    try:
+        with as_user(user_id):
+            graph.nearest(user_id, vector, None, 10)
+    finally:
+        graph.in_one_trip = send
+    return "\n".join(sent)
+
+
+def test_the_planner_has_no_choice_on_the_first_and_the_thousandth_call(many: UUID, settings: object) -> None:
+    """One connection, statistics of all kinds, statements prepared at once, and generic plans if it could have them."""
+    settings.SEARCH_EXACT_UP_TO = 10  # type: ignore[attr-defined]
+    settle_graph(user_id=many, actor=TESTER)
+    vector = wanted_of(many)
+    assert "Index Scan using passages_embedding" in plan(many, vector)
+    with as_user(many):
+        first = graph.nearest(many, vector, None, 10)
+        for _ in range(998):
+            graph.nearest(many, vector, None, 10)
+        assert graph.nearest(many, vector, None, 10) == first
+    assert "Index Scan using passages_embedding" in plan(many, vector)
+    before = best(many, "boat")
+    connection.connection.prepare_threshold = 0
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SET plan_cache_mode = force_generic_plan; ANALYZE passages")
+        for _ in range(8):
+            assert best(many, "boat") == before
+        assert "Index Scan using passages_embedding" in plan(many, vector)
+    finally:
+        connection.connection.prepare_threshold = None
+        with connection.cursor() as cursor:
+            cursor.execute("RESET plan_cache_mode")
+
+
+def test_a_small_set_is_never_searched_in_the_graph(many: UUID) -> None:
+    """Its statement sorts by nothing, so the index could give it nothing even if its rows were there."""
+    vector = wanted_of(many)
+    wanted = Wanted([1, 2], [1, 1], 3, 4, False, vector, None)
+    statement = sql.SQL("EXPLAIN SELECT {} FROM passages p WHERE p.user_id = %b").format(columns(wanted))
+    with as_user(many):
+        lines = bulk.run(statement, [*column_values(wanted), many])
+    assert "passages_embedding" not in str(lines)
+
+
+@pytest.mark.parametrize(("role", "served"), [("vibe_words", True), ("vibe_user", False)])
+def test_words_are_looked_up_by_their_index_in_the_role_for_it_alone(ada_told: UUID, role: str, served: bool) -> None:
+    """With every other index gone the planner takes this one wherever it may. The person's own role never may."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE passages DROP CONSTRAINT passages_one_per_memory; DROP INDEX passages_of_story")
+    with as_user(ada_told), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {role}; SET LOCAL enable_seqscan = off; SET LOCAL vibe.words = '{{5}}'")
+        cursor.execute("EXPLAIN SELECT story_id FROM passages WHERE words && '{5}'::bigint[]")
+        assert ("passages_words" in str(cursor.fetchall())) is served
+
+
+def test_a_set_moves_without_a_moment_in_which_search_misses_it(
+    committed: None, settings: object, tell: Callable[..., None]
+) -> None:
+    """Committed for real: one thread searches while the set goes in and out and stories are built."""
+    from accounts.services import Profile, ensure_person
+
+    ada = ensure_person(profile=Profile(firebase_uid="ada"), actor=TESTER)
+    fill(ada, tell, 8)
+    done, found, problems = threading.Event(), [], []
+
+    def searching() -> None:
+        try:
+            while not done.is_set():
+                answer = search_stories(user_id=ada, question="Who sold the boat 3?", actor=TESTER, limit=8)
+                found.append((answer.strategy, len(answer.stories), answer.degraded))
+        except Exception as problem:
+            problems.append(problem)
+        finally:
+            connection.close()
+
+    searcher = threading.Thread(target=searching)
+    searcher.start()
+    try:
+        for turn in range(12):
+            settings.SEARCH_EXACT_UP_TO = 10 if turn % 2 == 0 else 10_000  # type: ignore[attr-defined]
+            assert settle_graph(user_id=ada, actor=TESTER)
+            rebuild(ada)
+    finally:
+        done.set()
+        searcher.join()
+    assert not problems
+    assert {(count, degraded) for _, count, degraded in found} == {(8, "")}
+    assert {strategy for strategy, _, _ in found} == {"exact", "hnsw"}
+
+
+def rebuild(user_id: UUID) -> None:
+    """Build a story anew, as after a change."""
+    with as_user(user_id):
+        Story.objects.of(user_id).update(fingerprint="")
+        conversation = Story.objects.of(user_id).order_by("?").values_list("conversation_id", flat=True)[0]
+    assert build_story(user_id=user_id, conversation_id=conversation, actor=TESTER)

@@ -1,0 +1,85 @@
+"""Search finds what answers a question, on conversations nobody tuned it to."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from accounts.services import find_person, open_vault
+from memories.importing import FileImport
+from memories.models import Memory
+from stories.search import rank, search_stories
+from tests.conftest import TESTER
+from tests.stories.conftest import build_all, external_ids
+from vibe.db.contexts import as_user
+
+SAMPLE = Path(__file__).resolve().parent.parent.parent / "memories" / "sample" / "conversations.jsonl"
+
+ASKED = [
+    ("ada", "Why did my dog collapse last November, and how do I get him to take his pill?", "2025-11-pastel-fainted"),
+    ("ada", "What did the animal hospital cost in May, and who helped me pay?", "2026-05-night-at-the-vet"),
+    ("ada", "What happened with the veil at the wedding?", "2026-06-wedding"),
+    ("ada", "What was my marathon time, and who was waiting where I sat down?", "2026-11-porto-marathon"),
+    ("jonas", "Why did my brother really sell our father's boat?", "2026-02-sun-day"),
+    ("jonas", "What mark is on Dad's compass, and how did it get there?", "2026-04-easter-senja"),
+    ("jonas", "What was my marathon time, and who won the bet with Farid?", "2026-06-midnight-sun"),
+    (
+        "jonas",
+        "What did we pay for Havella, and where did we spend the night on the way home?",
+        "2026-10-havella-comes-home",
+    ),
+    ("teo", "What did my dog eat in Oaxaca in January?", "2026-01-der-die-das"),
+    ("teo", "What were my German exam points?", "2026-05-the-mole-recipe"),
+    ("teo", "What is the secret ingredient of the mole negro?", "2026-05-the-mole-recipe"),
+    ("teo", "How did my sister Ximena and I make up?", "2026-08-leaving-oaxaca"),
+]
+
+
+@pytest.fixture
+def sample(db: None) -> dict[str, UUID]:
+    """The bundled sample, imported and told."""
+    with SAMPLE.open("rb") as source:
+        FileImport(actor=TESTER, strict=True).run(source)
+    people = {name: find_person(f"sample-{name}") for name in ("ada", "jonas", "teo")}
+    for user_id in people.values():
+        build_all(user_id)
+    return people
+
+
+def test_the_sample_answers_its_questions(sample: dict[str, UUID]) -> None:
+    """Of twelve questions eleven at least find their story among the first three, and nine as the very first."""
+    places = []
+    for who, question, conversation in ASKED:
+        answer = search_stories(user_id=sample[who], question=question, actor=TESTER, limit=6)
+        places.append(external_ids(sample[who], answer).index(f"{who}-{conversation}"))
+    assert sum(place < 3 for place in places) >= 11, places
+    assert sum(place == 0 for place in places) >= 9, places
+
+
+@pytest.mark.locomo
+def test_a_dialogue_answers_its_questions(locomo: Path, db: None) -> None:
+    """Recall over the turns of one dialogue. 0.83 were measured over all of them; an error costs more than the margin."""
+    who = "locomo-26"
+    lines = [
+        line for line in (locomo / "conversations.jsonl").open("rb") if json.loads(line)["user"]["firebase_uid"] == who
+    ]
+    FileImport(actor=TESTER, strict=True).run(BytesIO(b"".join(lines)))
+    user_id = find_person(who)
+    build_all(user_id)
+    with as_user(user_id):
+        memory = {ids[0]: row_id for row_id, ids in Memory.objects.of(user_id).values_list("pk", "message_ids")}
+        vault = open_vault()
+        shares = []
+        for question in map(json.loads, (locomo / "questions.jsonl").read_text().splitlines()):
+            evidence = {memory[each] for each in question["evidence"] if each in memory}
+            if question["user"] != who or question["category"] == "adversarial" or not evidence or len(shares) == 60:
+                continue
+            found, ranking, _ = rank(user_id, question["question"], vault)
+            first = {found.memories[at] for at in ranking.passages.best(10).tolist()}
+            shares.append(len(evidence & first) / len(evidence))
+    assert len(shares) == 60
+    assert sum(shares) / len(shares) >= 0.75

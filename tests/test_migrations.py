@@ -1,0 +1,63 @@
+"""Every migration can be taken back: to nothing and forward again the schema is the same, to the letter."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from psycopg import sql
+
+from tests.processes import manage, url
+from vibe.db.embedded import OWNER
+from vibe.db.embedded_paths import BINARIES
+
+NAME = "vibe_there_and_back"
+
+
+@pytest.fixture
+def database(django_db_setup, django_db_blocker):
+    """An empty database of its own, on the embedded server."""
+    server = settings.EMBEDDED_SERVER
+    if not server:
+        pytest.skip("makes a database of its own, on the embedded server")
+    with django_db_blocker.unblock(), server.connect("postgres") as postgres:
+        name = sql.Identifier(f"{NAME}_{connection.settings_dict['NAME']}")
+        postgres.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+        postgres.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(OWNER)))
+        yield name.as_string().strip('"')
+        postgres.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def schema(database):
+    """The whole schema as SQL, without what differs from dump to dump."""
+    command = [str(BINARIES / "pg_dump"), "-s", "-h", str(settings.EMBEDDED_SERVER.sockets), "-U", OWNER, database]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return re.sub(r"(?m)^\\(un)?restrict .*$", "", text)
+
+
+def migrate(database, *arguments):
+    done = manage("migrate", *arguments, "-v", "0", DATABASE_URL=url(name=database))
+    assert done.returncode == 0, done.stderr
+
+
+def test_to_nothing_and_back_is_the_same_schema(database):
+    migrate(database)
+    before = schema(database)
+    migrate(database, "vibe_db", "zero")
+    with settings.EMBEDDED_SERVER.connect(database) as postgres:
+        left = postgres.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') "
+            "AND relname !~ '^(django_|auth_|procrastinate_)'"
+        ).fetchall()
+        functions = postgres.execute("SELECT proname FROM pg_proc WHERE proname ~ '^(audit|vibe)_'").fetchall()
+        held = postgres.execute(
+            "SELECT refobjid::regrole, objid::regclass FROM pg_shdepend JOIN pg_database d ON d.oid = dbid "
+            "JOIN pg_roles r ON r.oid = refobjid WHERE datname = current_database() AND rolname ~ '^vibe_'"
+        ).fetchall()
+    assert (left, functions, held) == ([], [], [])
+    assert "vibe_" not in schema(database)
+    migrate(database)
+    assert schema(database) == before

@@ -1,0 +1,303 @@
+"""Rotation: with the server running and killed in between, every person's key and name end under the new master key."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from accounts.models import User, UserKey
+from accounts.rotation import COLUMNS, START, rewrap_after, values_to_rewrap, walk
+from accounts.services import Profile, destroy_data_keys, ensure_person, open_name, open_vault, renew_data_key
+from audit.models import AuditLog
+from tests.conftest import TESTER
+from vibe.crypto.fields import WrappedField
+from vibe.crypto.master import MasterRing
+from vibe.crypto.sealed import Sealed
+from vibe.db.contexts import as_support, as_system, as_user
+from vibe.errors import MasterKeyMissing
+
+ROOT = Path(__file__).resolve().parent.parent
+OLD, NEW, THIRD = (hashlib.sha256(f"{name} of these tests".encode()).hexdigest() for name in ("old", "new", "third"))
+
+
+@pytest.fixture
+def old_ring(settings):
+    settings.MASTER_RING = MasterRing.from_hex(OLD)
+
+
+def people(count):
+    """So many people with a key and a name each; the last has renewed, and one has no name."""
+    made = [
+        ensure_person(profile=Profile(f"uid-{at}", name=f"Name {at}" if at else None), actor=TESTER)
+        for at in range(count)
+    ]
+    renew_data_key(user_id=made[-1], actor=TESTER)
+    return made
+
+
+def roots(users):
+    """What opens of each: a blind value, which hangs on the data key, the newest generation, and the name."""
+    found = []
+    for user_id in users:
+        with as_user(user_id):
+            vault = open_vault()
+            name = open_name(User.objects.only("pk", "name").get(pk=user_id))
+            found.append((vault.index.token("word", "lisbon"), vault.generation, name))
+    return found
+
+
+def rotate(**options):
+    told = StringIO()
+    call_command("rotate_keys", stdout=told, **options)
+    return told.getvalue()
+
+
+def test_every_wrapped_column_of_the_project_is_rotated():
+    wrapped = {
+        f"{model._meta.db_table}.{field.column}"
+        for model in apps.get_models()
+        for field in model._meta.local_fields
+        if isinstance(field, WrappedField)
+    }
+    assert {str(column) for column in COLUMNS} == wrapped
+
+
+def test_rotated_everything_opens_and_the_retired_key_can_go(db, old_ring, settings):
+    users = people(12)
+    before = roots(users)
+    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    assert values_to_rewrap() == 13 + 11
+    assert "24 wrapped values" in rotate(dry_run=True)
+    assert values_to_rewrap() == 24
+    assert "Retired keys can be removed" in rotate(batch=5)
+    assert values_to_rewrap() == 0
+    settings.MASTER_RING = MasterRing.from_hex(NEW)
+    assert roots(users) == before
+    with as_support():
+        rows = AuditLog.objects.filter(action="keys.rotate")
+        counted = {(row.actor, row.resource): 0 for row in rows}
+        for row in rows:
+            counted[row.actor, row.resource] += row.details["rewrapped"]
+    assert counted == {("rotate_keys", "user_keys.wrapped"): 13, ("rotate_keys", "users.name"): 11}
+
+
+def test_without_rotation_the_retired_key_is_needed(db, old_ring, settings):
+    """The negative control."""
+    users = people(2)
+    settings.MASTER_RING = MasterRing.from_hex(NEW)
+    with pytest.raises(MasterKeyMissing, match=r"user_keys\.wrapped"):
+        roots(users)
+
+
+def test_rotating_again_changes_nothing(db, old_ring, settings):
+    people(3)
+    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    rotate()
+    with as_system():
+        before = dict(UserKey.objects.values_list("pk", "wrapped"))
+    rotate()
+    with as_system():
+        assert dict(UserKey.objects.values_list("pk", "wrapped")) == before
+
+
+def test_several_retired_keys_end_under_one(db, old_ring, settings):
+    users = people(2)
+    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    users += [ensure_person(profile=Profile("later", name="Later"), actor=TESTER)]
+    before = roots(users)
+    settings.MASTER_RING = MasterRing.from_hex(THIRD, retired=f"{OLD},{NEW}")
+    rotate()
+    settings.MASTER_RING = MasterRing.from_hex(THIRD)
+    assert roots(users) == before
+
+
+def test_a_destroyed_key_stays_destroyed(db, old_ring, settings):
+    users = people(3)
+    destroy_data_keys(user_id=users[0], actor=TESTER)
+    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    rotate()
+    with as_system():
+        assert UserKey.objects.get(user_id=users[0]).wrapped is None
+
+
+def test_a_missing_retired_key_is_named_and_nothing_is_touched(db, old_ring, settings):
+    people(3)
+    missing = settings.MASTER_RING.current.id.hex()
+    settings.MASTER_RING = MasterRing.from_hex(THIRD)
+    people_of_third = ensure_person(profile=Profile("third", name="Third"), actor=TESTER)
+    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=THIRD)
+    with pytest.raises(MasterKeyMissing) as caught:
+        rotate()
+    assert f"4 in user_keys.wrapped under master key {missing}" in str(caught.value)
+    assert f"2 in users.name under master key {missing}" in str(caught.value)
+    assert "ENCRYPTION_KEYS_RETIRED" in str(caught.value)
+    assert OLD not in str(caught.value)
+    assert values_to_rewrap() == 8
+    with pytest.raises(CommandError, match="6 values do not open"):
+        rotate(skip_missing=True)
+    assert values_to_rewrap() == 6
+    settings.MASTER_RING = MasterRing.from_hex(NEW)
+    assert roots([people_of_third])[0][2] == "Third"
+
+
+def test_a_value_that_does_not_open_is_named_and_holds_nobody_up(db, old_ring, settings):
+    users = people(5)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE user_keys NO FORCE ROW LEVEL SECURITY")
+        cursor.execute(
+            "UPDATE user_keys SET wrapped = set_byte(wrapped, 40, get_byte(wrapped, 40) # 1) "
+            "WHERE user_id = %s RETURNING id",
+            [users[1]],
+        )
+        (broken,) = cursor.fetchone()
+    with as_system():
+        User.objects.filter(pk=users[2]).update(name=Sealed(b"a name in the clear"))
+    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    told = StringIO()
+    with pytest.raises(CommandError, match="2 values do not open"):
+        rotate(stderr=told, batch=2)
+    assert f"user_keys.wrapped of row {broken}" in told.getvalue()
+    assert f"users.name of row {users[2]}" in told.getvalue()
+    assert "in the clear" not in told.getvalue()
+    assert values_to_rewrap() == 2
+
+
+def test_an_empty_database_is_rotated(db):
+    assert "Retired keys can be removed" in rotate()
+    with pytest.raises(CommandError, match="--batch"):
+        rotate(batch=0)
+
+
+def test_each_row_is_looked_at_once(db, old_ring, settings, django_assert_max_num_queries):
+    """A walk continues where it was, so that a million people are one scan: with as much as ever behind it, the last
+    batch begins beyond it."""
+    people(30)
+    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    batches = list(walk(actor=TESTER, size=10))
+    assert [batch.done for batch in batches] == [10, 10, 10, 1, 0, 10, 10, 9, 0]
+    settings.MASTER_RING = MasterRing.from_hex(THIRD, retired=f"{OLD},{NEW}")
+    with django_assert_max_num_queries(12):
+        rewrap_after(COLUMNS[0], START, actor=TESTER, size=1000)
+
+
+def test_rows_that_others_hold_are_met_on_the_next_walk(committed, old_ring, settings):
+    users = people(4)
+    before = roots(users)
+    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with as_system():
+            list(UserKey.objects.of(users[0]).select_for_update(no_key=True))
+            list(User.objects.filter(pk=users[1]).only("pk").select_for_update(no_key=True))
+            held.set()
+            release.wait(30)
+        connection.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(30)
+    assert sum(batch.done for batch in walk(actor=TESTER)) == 8 - 2
+    assert values_to_rewrap() == 2
+    release.set()
+    holder.join()
+    rotate()
+    settings.MASTER_RING = MasterRing.from_hex(NEW)
+    assert roots(users) == before
+
+
+def test_while_a_batch_is_open_others_may_refer_to_its_rows(committed, old_ring, settings, tell):
+    """FOR UPDATE would keep every insert of these people's conversations waiting."""
+    users = people(2)
+    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    done = threading.Event()
+
+    def insert() -> None:
+        tell(users[0], "first", [("Ada", "While it rotates.")])
+        done.set()
+        connection.close()
+
+    with transaction.atomic():
+        for column in COLUMNS:
+            rewrap_after(column, START, actor=TESTER, size=10)
+        writer = threading.Thread(target=insert)
+        writer.start()
+        assert done.wait(20)
+    writer.join()
+
+
+def test_readers_read_through_a_rotation_that_is_killed_and_resumed(committed, old_ring, settings):
+    """The rotator is a process of its own, killed without warning while it works; the readers are this one."""
+    users = people(60)
+    before = roots(users)
+    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    stop, failures, reads = threading.Event(), [], []
+
+    def read() -> None:
+        while not stop.is_set():
+            for user_id, expected in zip(users, before, strict=True):
+                try:
+                    reads.append(roots([user_id]) == [expected])
+                except Exception as problem:
+                    failures.append(problem)
+                if stop.is_set():
+                    break
+        connection.close()
+
+    readers = [threading.Thread(target=read)]
+    for reader in readers:
+        reader.start()
+    try:
+        left = [values_to_rewrap()]
+        for _ in range(2):
+            run_a_rotator_and_kill_it()
+            left.append(values_to_rewrap())
+        assert left[0] > left[1] > left[2] > 0, "the rotator was to be killed in the middle"
+        assert "Retired keys can be removed" in rotate(batch=10)
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
+    assert not failures
+    assert len(reads) > 20
+    assert all(reads)
+    assert values_to_rewrap() == 0
+    settings.MASTER_RING = MasterRing.from_hex(NEW)
+    assert roots(users) == before
+
+
+SLOW_ROTATOR = """
+import os, sys, time
+os.environ["DJANGO_SETTINGS_MODULE"] = "vibe.settings"
+import django; django.setup()
+from django.conf import settings
+settings.DATABASES["default"]["NAME"] = sys.argv[1]
+from accounts.rotation import walk
+from audit.actors import Actor
+for batch in walk(actor=Actor.system("rotate_keys"), size=5):
+    print(batch.done, flush=True)
+    time.sleep(0.02)
+"""
+
+
+def run_a_rotator_and_kill_it():
+    """In another process, on the tests' database, until it has done a few batches."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW_ROTATOR, connection.settings_dict["NAME"]],
+        cwd=ROOT,
+        env={**os.environ, "ENCRYPTION_KEY": NEW, "ENCRYPTION_KEYS_RETIRED": OLD},
+        stdout=subprocess.PIPE,
+    ) as rotator:
+        for _ in range(3):
+            assert rotator.stdout.readline()
+        rotator.kill()

@@ -1,0 +1,110 @@
+"""One person's content, opened for whoever holds a grant. The only place of the admin that opens sealed values.
+
+Everything here runs in the person's own scope, entered for the block and left again, so that a mistake shows no other
+person's rows. The values do not print.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from accounts.services import open_vault
+from memories.models import Conversation, Memory
+from memories.services import OpenedMemory, open_memories
+from stories.models import Story
+from vibe.crypto.fields import address_of
+from vibe.crypto.vault import Vault
+from vibe.db.contexts import as_user
+
+CONVERSATIONS, MEMORIES = 50, 200  # on one page
+STORY = ("title", "text", "people", "places", "events")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedConversation:
+    """A conversation by its title."""
+
+    id: UUID
+    memory_count: int
+    active_at: datetime
+    is_archived: bool
+    title: str = field(repr=False)
+    description: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedStory:
+    """What was made of a conversation."""
+
+    id: UUID
+    title: str = field(repr=False)
+    text: str = field(repr=False)
+    people: str = field(repr=False)
+    places: str = field(repr=False)
+    events: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a list, and whether there are more."""
+
+    number: int
+    more: bool
+    rows: list[Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One conversation as it is read: what was said, and what was made of it."""
+
+    conversation: OpenedConversation
+    memories: Page
+    stories: list[OpenedStory]
+
+
+def conversations(user_id: UUID, number: int) -> Page:
+    """A page of the person's conversations, the newest first."""
+    with as_user(user_id):
+        vault = open_vault()
+        rows = Conversation.objects.of(user_id).order_by("-active_at", "-id")
+        found, more = window(rows, number, CONVERSATIONS)
+        return Page(number, more, [opened(row, vault) for row in found])
+
+
+def conversation(user_id: UUID, conversation_id: UUID, number: int) -> Reading | None:
+    """A conversation with a page of its memories, in order, and its story. None if the person has no such one."""
+    with as_user(user_id):
+        row = Conversation.objects.of(user_id).filter(pk=conversation_id).first()
+        if row is None:
+            return None
+        vault = open_vault()
+        of_it = Memory.objects.of(user_id).filter(conversation_id=conversation_id).order_by("occurred_at", "id")
+        found, more = window(of_it, number, MEMORIES)
+        memories: list[OpenedMemory] = open_memories(found, vault)
+        stories = Story.objects.of(user_id).filter(conversation_id=conversation_id).only("user_id", "revision", *STORY)
+        return Reading(opened(row, vault), Page(number, more, memories), [told(story, vault) for story in stories])
+
+
+def window(rows: Any, number: int, size: int) -> tuple[list[Any], bool]:
+    """One page, and whether something comes after it."""
+    found = list(rows[(number - 1) * size : number * size + 1])
+    return found[:size], len(found) > size
+
+
+def opened(row: Any, vault: Vault) -> OpenedConversation:
+    """A conversation's title and description in clear."""
+    clear = {
+        column: "" if (value := getattr(row, column)) is None else vault.open(value, address_of(row, column))
+        for column in ("title", "description")
+    }
+    return OpenedConversation(row.pk, row.memory_count, row.active_at, row.is_archived, **clear)
+
+
+def told(story: Story, vault: Vault) -> OpenedStory:
+    """A story in clear."""
+    return OpenedStory(
+        story.pk, **{column: vault.open(getattr(story, column), address_of(story, column)) for column in STORY}
+    )

@@ -1,0 +1,131 @@
+"""The pages that show one person's content to the member of staff who has a grant for it.
+
+The grant is looked up on every request, as support and by the database's clock, before anything is opened. The
+request's own row in the trail names the grant, and the answer goes out only after that row has committed. Whatever
+goes wrong is told by type alone: an error page must not carry what was being shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_GET
+
+from accounts import grants
+from accounts.models import AccessGrant, User
+from vibe.db.admin import note
+from vibe.db.deeds import refused
+from vibe.db.links import page_url
+from vibe.errors import Refused, VibeError
+from vibe.staff import content
+
+HIGHEST_PAGE = 10_000
+View = Callable[..., HttpResponse]
+
+
+class NotShown(VibeError):
+    """The content could not be shown."""
+
+    code = "not-shown"
+
+
+def under_a_grant(part: str) -> Callable[[View], View]:
+    """Let a view show a person's content: with a grant in force, noted, and with errors that say nothing."""
+
+    def mark(view: View) -> View:
+        @require_GET
+        @wraps(view)
+        @sensitive_variables()
+        def guarded(request: HttpRequest, user_id: UUID, **place: Any) -> HttpResponse:
+            note(request, resource(user_id, part, place), user_id)
+            try:
+                grant = grants.require(user_id, request.user)  # type: ignore[arg-type]
+            except Refused as problem:
+                return refused(problem, page_url(User, user_id))
+            remark(request, grant)
+            try:
+                return unkept(view(request, user_id, grant, **place))
+            except (Http404, PermissionDenied, VibeError):
+                raise
+            except Exception as problem:
+                raise NotShown(f"{part.capitalize()} could not be shown: {type(problem).__name__}.") from None
+
+        return guarded
+
+    return mark
+
+
+@under_a_grant("content")
+def overview(request: HttpRequest, user_id: UUID, grant: AccessGrant, *, site: Any) -> HttpResponse:
+    """The titles of a person's conversations."""
+    page = content.conversations(user_id, page_asked_for(request))
+    count(request, page.rows)
+    return shown(request, "vibe/admin/content.html", site, grant, "Content", page=page)
+
+
+@under_a_grant("conversation")
+def reading(
+    request: HttpRequest, user_id: UUID, grant: AccessGrant, *, conversation_id: UUID, site: Any
+) -> HttpResponse:
+    """What was said in one conversation, and its story."""
+    found = content.conversation(user_id, conversation_id, page_asked_for(request))
+    if found is None:
+        raise Http404("There is no such conversation.")
+    count(request, found.memories.rows)
+    return shown(request, "vibe/admin/reading.html", site, grant, "Conversation", reading=found, page=found.memories)
+
+
+def shown(
+    request: HttpRequest, template: str, site: Any, grant: AccessGrant, title: str, **context: Any
+) -> HttpResponse:
+    """A page, drawn here and now: what goes wrong in drawing is caught where content is in hand."""
+    request.current_app = site.name  # type: ignore[attr-defined]
+    whole = {
+        **site.each_context(request),
+        "title": title,
+        "grant": grant,
+        "grant_url": page_url(AccessGrant, grant.pk),
+        "content_url": reverse("admin:person_content", args=[grant.user_id]),
+        **context,
+    }
+    return render(request, template, whole)
+
+
+def resource(user_id: UUID, part: str, place: dict[str, Any]) -> str:
+    """How the trail names what was looked at."""
+    of_conversation = place.get("conversation_id")
+    return f"conversations/{of_conversation}/content" if of_conversation else f"users/{user_id}/{part}"
+
+
+def remark(request: HttpRequest, grant: AccessGrant) -> None:
+    """Why this may be seen: the grant, its reason and its ticket."""
+    if entry := getattr(request, "audit", None):
+        entry.action, entry.reason = "content.read", grant.reason
+        entry.details.update(grant=str(grant.pk), ticket=grant.ticket, **({"sole": True} if grant.sole else {}))
+
+
+def count(request: HttpRequest, rows: list[Any]) -> None:
+    """How much was shown."""
+    if entry := getattr(request, "audit", None):
+        entry.details["rows"] = len(rows)
+
+
+def page_asked_for(request: HttpRequest) -> int:
+    """The number of the page, from 1."""
+    text = request.GET.get("page", "1")
+    return min(max(int(text), 1), HIGHEST_PAGE) if text.isascii() and text.isdecimal() and len(text) < 9 else 1
+
+
+def unkept(response: HttpResponse) -> HttpResponse:
+    """Kept by no cache and no browser, framed by nobody, and telling no other site where one was."""
+    response.headers["Cache-Control"] = "no-store, private"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

@@ -7,6 +7,7 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
+        from accounts import sessions  # noqa: F401, PLC0415  # its clocks start on a signal
         from accounts.groups import ensure_groups  # noqa: PLC0415
 
         post_migrate.connect(ensure_groups, sender=self)

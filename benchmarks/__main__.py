@@ -8,7 +8,7 @@ import sys
 
 import benchmarks
 
-NOT_MEASUREMENTS = {"__main__", "harness", "openings", "retrieval"}  # retrieval needs data that is not part of the project
+NOT_MEASUREMENTS = {"__main__", "harness", "openings", "retrieval"}  # the last needs data that is not part of this
 
 
 def main() -> int:

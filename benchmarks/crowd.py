@@ -142,8 +142,8 @@ def fill(server: Any, person: Person, vectors: Any, worded: Any) -> None:
     copy(server, "conversations", "id uuid, user_id uuid, is_archived bool, memory_count int4, started_at timestamptz, "
          "active_at timestamptz, revision int4, updated_at timestamptz",
          ((each, user, False, 0, START, START, 1, START) for each in conversations))  # fmt: skip
-    copy(server, "encrypted_memories", "id uuid, user_id uuid, conversation_id uuid, message_ids varchar[], payload bytea, "
-         "occurred_at timestamptz, revision int4",
+    copy(server, "encrypted_memories", "id uuid, user_id uuid, conversation_id uuid, message_ids varchar[], "
+         "payload bytea, occurred_at timestamptz, revision int4",
          ((row, user, conversations[of[at]], [f"m{at}"], payloads[at].ciphertext, moments[at], 1)
           for at, row in enumerate(memories)))  # fmt: skip
     sealed = ("title", "text", "people", "places", "events")
@@ -156,8 +156,9 @@ def fill(server: Any, person: Person, vectors: Any, worded: Any) -> None:
           for at, row in enumerate(stories)))  # fmt: skip
     speaker = speaker_token(vault, "Ada")
     counted = [Counter(token[int(word)] for word in row) for row in worded]
-    copy(server, "passages", "id uuid, user_id uuid, story_id uuid, memory_id uuid, memory_revision int4, position int4, "
-         "speaker int8, words int8[], counts int2[], length int4, occurred_at timestamptz, embedding halfvec, in_graph bool",
+    copy(server, "passages", "id uuid, user_id uuid, story_id uuid, memory_id uuid, memory_revision int4, "
+         "position int4, speaker int8, words int8[], counts int2[], length int4, occurred_at timestamptz, "
+         "embedding halfvec, in_graph bool",
          ((uuid7(), user, stories[of[at]], row, 1, at % STORY, speaker, list(counted[at]), list(counted[at].values()),
            WORDS, moments[at], HalfVector(rotated[at]), graph) for at, row in enumerate(memories)))  # fmt: skip
     copy(server, "plain_passages", "id uuid, user_id uuid, embedding halfvec",

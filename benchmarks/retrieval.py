@@ -75,7 +75,9 @@ def measure(conversations: str, questions: Iterable[dict[str, Any]], *, quiet: b
         sides["plain"] = (Figures(TURN_CUTS), Figures(STORY_CUTS))
     people: dict[str, Any] = {}
     for question in tqdm(list(questions), unit="questions", disable=quiet):
-        person = people.setdefault(question["user"], Person(question["user"], plain))
+        if question["user"] not in people:
+            people[question["user"]] = Person(question["user"], plain)
+        person = people[question["user"]]
         for side, (turns, stories) in sides.items():
             ask(person, question, side, turns, stories)
     turns, stories = sides["sealed"]

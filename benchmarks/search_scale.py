@@ -3,9 +3,9 @@
     python -m benchmarks.search_scale [--people N --passages M] [--exact-up-to S] [--json]
 
 For each bucket of sizes three ways to the likest passages, in the same run, each question in each way, the better of
-two tries: exact inside the person's rows; a shared HNSW index of vectors as the model made them, filtered, with iterative
-scan; and the product's own: exact or by the graph of rotated vectors, as the person's count says. `recall` is that of
-the product's ten likest. Then the whole search, against the time its statements take by themselves.
+two tries: exact inside the person's rows; a shared HNSW index of vectors as the model made them, filtered, with
+iterative scan; and the product's own: exact or by the graph of rotated vectors, as the person's count says. `recall` is
+that of its ten likest. Then the whole search, against the time its statements take by themselves.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fetches the candidates of a large set: the likest by the shared HNSW index, the best by words, and what is near.
+"""Fetches the candidates of a set too large to read: the likest, the best by words, and what stands near them.
 
 With it comes what the ranker must know of all the rest: how often each word stands, the least likeness of a sample.
 Measured, the ranking then equals that over every passage of the person (docs/search.md).
@@ -16,7 +16,8 @@ from django.db import connection
 from psycopg import sql
 
 from stories.bm25 import Collection, Counts
-from stories.candidates import HNSW, Backdrop, Found, Rows, Wanted, as_found, column_values, columns, numbered
+from stories.candidates import EXACT, HNSW, Backdrop, Found, Rows, Wanted, as_found, column_values, columns, numbered
+from stories.filters import Scope
 from stories.models import SearchSet
 from stories.ranking import StoryWords
 from stories.word_index import MOST_ROWS, Place, Stands, best_by_words, in_one_trip, stands
@@ -24,9 +25,9 @@ from vibe.db import bulk
 
 LIKEST = 40
 """Passages taken from the graph, at the least; for a longer answer more."""
-EF_SEARCH = 100
+EF_SEARCH = 300
 """How far the graph is searched at a time; the iterative scan goes on from there."""
-MOST_SCANNED = 100_000
+MOST_SCANNED = 20_000
 """Rows of the graph that are looked at for one question at most; what is missing then is fetched exactly."""
 NEAR = 2
 """Messages before and after a candidate that come with it: as far as stories.weights looks."""
@@ -52,17 +53,18 @@ class Sample:
     """(T,) the share of passages that hold each word."""
 
 
-def from_graph(
-    user_id: UUID, wanted: Wanted, stories: Sequence[UUID] | None, search_set: SearchSet, limit: int
-) -> Found | None:
-    """The candidates, enough for `limit` stories if there are as many; None if the graph cannot tell.
-
-    `stories` narrows the search to these.
-    """
+def likeliest(
+    user_id: UUID, wanted: Wanted, scope: Scope | None, search_set: SearchSet, *, strategy: str, limit: int
+) -> Found:
+    """The candidates, enough for `limit` stories if there are as many."""
+    stories = None if scope is None else scope.stories
     many = max(LIKEST, 3 * limit)
-    likest = nearest(user_id, wanted.vector, stories, many) if wanted.vector is not None else []
-    if wanted.vector is not None and not likest:
-        return None  # the set has no vectors, or left the graph this moment
+    likest: list[Place] = []
+    if wanted.vector is not None:
+        if strategy == HNSW:
+            likest = nearest(user_id, wanted.vector, stories, many)
+        if len(likest) < min(many, search_set.passages if scope is None else scope.passages):
+            strategy, likest = EXACT, nearest_of_all(user_id, wanted.vector, stories, many)
     sample = sampled(user_id, wanted)
     counted = zip(stands(user_id, wanted.tokens), sample.shares, strict=True)
     there = [estimated(each, share, sample, search_set) for each, share in counted]
@@ -85,13 +87,14 @@ def from_graph(
     words = whole_stories(user_id, wanted, rows)
     with connection.cursor() as cursor:
         cursor.execute(RELEASED)
-    return as_found(HNSW, rows, wanted, Backdrop(collection, words, story_collection, sample.floor))
+    return as_found(strategy, rows, wanted, Backdrop(collection, words, story_collection, sample.floor))
 
 
 def nearest(user_id: UUID, vector: str, stories: Sequence[UUID] | None, limit: int) -> list[Place]:
     """The likest, as (story, position), the likest first; the graph is walked on until they are enough.
 
-    With sorting switched off only an index that gives the order can serve, and under `in_graph` there is one.
+    With sorting switched off only an index that gives the order can serve, and under `in_graph` there is one. It may
+    come short: a person's vectors are an island, and now and then the walk ends before it gets there.
     """
     statement = sql.SQL(
         "SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {ef}; "
@@ -99,17 +102,49 @@ def nearest(user_id: UUID, vector: str, stories: Sequence[UUID] | None, limit: i
         "SELECT p.story_id, p.position FROM passages p WHERE p.in_graph AND p.user_id = {user} {of} "
         "ORDER BY p.embedding <=> {vector}::halfvec LIMIT {limit}; "
         "SET LOCAL enable_sort = on; {released}"
-    ).format(
+    )
+    ef, most = sql.Literal(max(EF_SEARCH, min(limit, 1000))), sql.Literal(MOST_SCANNED)
+    return placed(
+        statement,
+        user_id,
+        vector,
+        stories,
+        limit,
+        ef=ef,
+        most=most,
         steered=sql.SQL(STEERED),
         released=sql.SQL(RELEASED),
-        ef=sql.Literal(max(EF_SEARCH, min(limit, 1000))),
-        most=sql.Literal(MOST_SCANNED),
-        user=sql.Literal(user_id),
-        of=sql.SQL("") if stories is None else sql.SQL("AND p.story_id = ANY({})").format(sql.Literal(list(stories))),
-        vector=sql.Literal(vector),
-        limit=sql.Literal(limit),
     )
-    [rows] = in_one_trip(statement)
+
+
+def nearest_of_all(user_id: UUID, vector: str, stories: Sequence[UUID] | None, limit: int) -> list[Place]:
+    """The same by looking at every one of the person's vectors: for sets outside the graph, or if it came short.
+
+    Without `in_graph` in its condition no index of distances can serve.
+    """
+    statement = sql.SQL(
+        "SET LOCAL enable_seqscan = off; SELECT p.story_id, p.position FROM passages p WHERE p.user_id = {user} {of} "
+        "AND p.embedding IS NOT NULL ORDER BY p.embedding <=> {vector}::halfvec, p.id LIMIT {limit}; "
+        "SET LOCAL enable_seqscan = on"
+    )
+    return placed(statement, user_id, vector, stories, limit)
+
+
+def placed(
+    statement: sql.SQL, user_id: UUID, vector: str, stories: Sequence[UUID] | None, limit: int, **more: sql.Composable
+) -> list[Place]:
+    """Run a statement of nearness."""
+    [rows] = in_one_trip(
+        statement.format(
+            user=sql.Literal(user_id),
+            of=sql.SQL("")
+            if stories is None
+            else sql.SQL("AND p.story_id = ANY({})").format(sql.Literal(list(stories))),
+            vector=sql.Literal(vector),
+            limit=sql.Literal(limit),
+            **more,
+        )
+    )
     return [(story, position) for story, position in rows]
 
 

@@ -1,4 +1,4 @@
-"""Proves that nothing outlives what it was made of: stories, passages, names and counts against the memories there are."""
+"""Proves that nothing outlives what it was made of: stories, passages, names, counts against the memories."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ FAULTS: dict[str, str] = {
         "(SELECT coalesce(sum(passage_count), 0), coalesce(sum(word_count), 0) FROM stories s WHERE s.user_id = %b)"
     ),
     "stories without a search set": (
-        "SELECT s.id FROM stories s WHERE s.user_id = %b AND NOT EXISTS (SELECT FROM search_sets t WHERE t.user_id = %b)"
+        "SELECT s.id FROM stories s WHERE s.user_id = %b "
+        "AND NOT EXISTS (SELECT FROM search_sets t WHERE t.user_id = %b)"
     ),
 }
 # These hold only of a story that is up to date.

@@ -14,7 +14,7 @@ from stories.processors.embedding import Embedder, Vectors
 from vibe.errors import VibeError
 
 
-class EmbedderFailed(VibeError):  # noqa: N818
+class EmbedderFailed(VibeError):
     """The embedder gave no usable vectors. Check STORY_EMBEDDER and the service behind it."""
 
     code = "embedder-failed"

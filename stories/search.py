@@ -78,7 +78,7 @@ def check(question: str, limit: int) -> None:
 
 
 def in_one_snapshot() -> None:
-    """Let all statements of a search see one moment: a story built, a set moved between two of them stays unseen."""
+    """Let all statements of a search see one moment, whatever is built or moved between two of them."""
     with connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
@@ -122,7 +122,7 @@ def own_name(user_id: UUID) -> str:
 
 
 def asker_among(names: Sequence[str], own: str) -> str | None:
-    """Under which of the names the person who asks spoke: their own or a part of it ("Ada" of "Ada Tavares"), or "user".
+    """Under which of the names the asker spoke: their own or part of it ("Ada" of "Ada Tavares"), or "user".
 
     None if no name fits, or several.
     """

@@ -20,7 +20,7 @@ from vibe.errors import VibeError
 ATTEMPTS = 5
 
 
-class StillChanging(VibeError):  # noqa: N818
+class StillChanging(VibeError):
     """The conversation kept changing while its story was made. Build it again later."""
 
     code = "still-changing"

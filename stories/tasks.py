@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import close_old_connections
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
@@ -18,7 +17,7 @@ RETRY = RetryStrategy(max_attempts=5, exponential_wait=4)
 STALLED_AFTER_SECONDS = 60
 
 
-class JobFailed(VibeError):  # noqa: N818
+class JobFailed(VibeError):
     """A job failed; the type of the error is named, its text may hold what people said."""
 
     code = "job-failed"
@@ -28,7 +27,6 @@ class JobFailed(VibeError):  # noqa: N818
 def tell(user_id: str, conversation_id: str) -> None:
     """Build the story of a conversation, and bring the person's set to where it is searched from."""
     actor = Actor.system("stories.tell")
-    close_old_connections()  # the worker's threads live on between jobs, and no request ends there to do this
     try:
         build_story(user_id=UUID(user_id), conversation_id=UUID(conversation_id), actor=actor)
         settle_graph(user_id=UUID(user_id), actor=actor)
@@ -36,8 +34,6 @@ def tell(user_id: str, conversation_id: str) -> None:
         raise
     except Exception as problem:
         raise JobFailed(f"Telling conversation {conversation_id} failed: {type(problem).__name__}.") from None
-    finally:
-        close_old_connections()
 
 
 @app.periodic(cron="* * * * *")

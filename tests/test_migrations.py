@@ -6,6 +6,7 @@ import re
 import subprocess
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.db import connection
 from psycopg import sql
@@ -15,6 +16,7 @@ from vibe.db.embedded import OWNER
 from vibe.db.embedded_paths import BINARIES
 
 NAME = "vibe_there_and_back"
+OURS = {"accounts", "memories", "stories", "audit"}
 
 
 @pytest.fixture
@@ -48,16 +50,16 @@ def test_to_nothing_and_back_is_the_same_schema(database):
     before = schema(database)
     migrate(database, "vibe_db", "zero")
     with settings.EMBEDDED_SERVER.connect(database) as postgres:
-        left = postgres.execute(
-            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') "
-            "AND relname !~ '^(django_|auth_|procrastinate_)'"
-        ).fetchall()
+        tables = postgres.execute("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+        left = {name for (name,) in tables.fetchall()}
         functions = postgres.execute("SELECT proname FROM pg_proc WHERE proname ~ '^(audit|vibe)_'").fetchall()
         held = postgres.execute(
             "SELECT refobjid::regrole, objid::regclass FROM pg_shdepend JOIN pg_database d ON d.oid = dbid "
             "JOIN pg_roles r ON r.oid = refobjid WHERE datname = current_database() AND rolname ~ '^vibe_'"
         ).fetchall()
-    assert (left, functions, held) == ([], [], [])
+    ours = {m._meta.db_table for m in apps.get_models(include_auto_created=True) if m._meta.app_label in OURS}
+    assert len(ours) > 10
+    assert (left & ours, functions, held) == (set(), [], [])
     assert "vibe_" not in schema(database)
     migrate(database)
     assert schema(database) == before

@@ -11,6 +11,7 @@ from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
 
 from accounts.grant_admin import acting
@@ -39,6 +40,7 @@ class PlainAdmin(MetadataAdmin):
 
 
 admin.site.unregister(Group)
+admin.site.unregister(TOTPDevice)  # secrets: see manage.py add_one_time_code
 
 
 @admin.register(Group)

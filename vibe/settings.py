@@ -85,6 +85,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "procrastinate.contrib.django",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "vibe.db",
     "audit",
     "accounts",
@@ -96,11 +99,13 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "accounts.sessions.SessionLimits",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # outside the transaction: its 429 must not undo the count that led to it
     "audit.middleware.AuditMiddleware",
 ]
 TEMPLATES = [
@@ -124,7 +129,6 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 if env.bool("BEHIND_TLS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 
 # Database
 
@@ -149,13 +153,32 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # emails are unique, ignoring case: users_email_unique
-AUTHENTICATION_BACKENDS = ["accounts.backends.StaffBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.backends.StaffBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = reverse_lazy("admin:login")
+SESSION_HOURS: int = env.int("SESSION_HOURS", default=12)
+SESSION_IDLE_MINUTES: int = env.int("SESSION_IDLE_MINUTES", default=60)
+SESSION_COOKIE_AGE = int(timedelta(hours=SESSION_HOURS).total_seconds())
+SUDO_MINUTES: int = env.int("SUDO_MINUTES", default=10)
+ONE_TIME_CODES: bool = env.bool("ONE_TIME_CODES", default=not DEBUG)
+OTP_TOTP_ISSUER = "Vibe"
+
+AXES_FAILURE_LIMIT: int = env.int("SIGN_IN_FAILURES", default=5)
+AXES_LOCKOUT_PARAMETERS = ["ip_address", "username"]  # either alone: many names from one place, one name from many
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or whoever keeps trying keeps the owner out for good
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "accounts.sign_in.client_ip"
+AXES_USERNAME_CALLABLE = "accounts.sign_in.counted_name"
+AXES_LOCKOUT_CALLABLE = "accounts.sign_in.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["username", "password", "otp_token"]
+AXES_DISABLE_ACCESS_LOG = True  # the trail has every sign-in
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 
 # Access grants: see docs/grants.md
 
@@ -188,7 +211,7 @@ OPENAI.check(
     vectors="openai_compatible" in STORY_EMBEDDER,
     columns=EMBEDDING_DIMENSIONS,
 )
-SEARCH_EXACT_UP_TO: int = env.int("SEARCH_EXACT_UP_TO", default=2000)
+SEARCH_EXACT_UP_TO: int = env.int("SEARCH_EXACT_UP_TO", default=10_000)
 
 # The audit trail
 
@@ -199,6 +222,10 @@ AUDIT_KEYS = TrailKeys.from_hex(
 )
 AUDIT_CHECKPOINT_FILE = env.str("AUDIT_CHECKPOINT_FILE", default=str(STATE_DIR / "audit-checkpoints.jsonl"))
 AUDIT_RETENTION_MONTHS: int = env.int("AUDIT_RETENTION_MONTHS", default=24)
+
+# Jobs: two at a time, so that a long one does not hold up the sealing of the trail; what went well is not kept.
+
+PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 2, "delete_jobs": "successful"}
 
 # Import
 
@@ -224,7 +251,7 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False},
         "procrastinate": {"level": "WARNING"},
-        "openai": {"level": "WARNING"},  # at DEBUG it logs what is sent
+        "openai": {"level": "WARNING"},  # at DEBUG it logs every request
         "audit.checkpoints": {"level": "INFO"},
     },
 }

@@ -392,7 +392,7 @@ def test_an_error_page_says_nothing(cast, monkeypatch, debug, place):
 def test_without_the_guard_the_error_page_would_say_it(cast, monkeypatch):
     """The control: the same error, let through, is a page of local variables."""
     blow_up(monkeypatch, "drawing")
-    monkeypatch.setattr("vibe.staff.content_pages.NotShown", lambda text: RuntimeError(SAID))
+    monkeypatch.setattr("vibe.staff.content_pages.NotShown", lambda _text: RuntimeError(SAID))
     with override_settings(DEBUG=True):
         answer = cast.reader.get(cast.url("conversation_content", cast.ada, cast.conversation))
     assert answer.status_code == 500

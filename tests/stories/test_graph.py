@@ -13,7 +13,7 @@ from psycopg import sql
 
 from accounts.services import open_vault
 from memories.models import Conversation
-from stories import graph, search, word_index
+from stories import graph, search, strategy, word_index
 from stories.candidates import Wanted, column_values, columns
 from stories.filters import Filters
 from stories.models import Passage, SearchSet, Story
@@ -93,13 +93,33 @@ def test_both_strategies_find_the_same(many: UUID, settings: object) -> None:
         assert len(set(one[:5]) & set(other[:5])) >= 4
 
 
+def test_a_set_between_is_searched_exactly_without_being_read_whole(
+    many: UUID, monkeypatch: pytest.MonkeyPatch, small: None
+) -> None:
+    whole = [best(many, question) for question in QUESTIONS]
+    monkeypatch.setattr(strategy, "READ_WHOLE", 10)
+    for (_, one), (ran, other) in zip(whole, (best(many, question) for question in QUESTIONS), strict=True):
+        assert (ran, other[0], len(other)) == ("exact", one[0], len(one))
+
+
+def test_what_the_graph_cannot_reach_is_found_by_looking_at_all(
+    many: UUID, settings: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SEARCH_EXACT_UP_TO = 10  # type: ignore[attr-defined]
+    settle_graph(user_id=many, actor=TESTER)
+    before = best(many, "Who sold the boat?")
+    walk = graph.nearest
+    monkeypatch.setattr(graph, "nearest", lambda *arguments: walk(*arguments)[:3])
+    assert best(many, "Who sold the boat?") == ("exact", before[1])
+
+
 def test_never_fewer_than_there_are(many: UUID, settings: object, small: None) -> None:
     settings.SEARCH_EXACT_UP_TO = 10  # type: ignore[attr-defined]
     settle_graph(user_id=many, actor=TESTER)
     for question in ("boat", "zzz", "?"):
         for limit in (1, 10, CONVERSATIONS, 100):
-            strategy, found = best(many, question, limit)
-            assert (strategy, len(found)) == ("hnsw", min(limit, CONVERSATIONS))
+            ran, found = best(many, question, limit)
+            assert (ran, len(found)) == ("hnsw", min(limit, CONVERSATIONS))
             assert len(set(found)) == len(found)
 
 

@@ -96,7 +96,7 @@ def test_a_job_that_fails_says_nothing_of_what_was_said(
         raise ValueError("My brother Tomas dropped the piano")
 
     monkeypatch.setattr(services, "tell", failing)
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, logger="procrastinate"):
         work()
     assert [status for name, status, _ in jobs() if name == "stories.tell"] == ["todo"], "to be tried again, later"
     assert "ValueError" in caplog.text

@@ -31,6 +31,7 @@ from vibe.db.links import page_url
 from vibe.db.paging import WindowPaginator
 from vibe.db.readable import readable_fields, readable_rows
 from vibe.db.related import Related, related_rows
+from vibe.db.sudo import PasswordAgain, fresh
 from vibe.errors import VibeError
 
 # What a filter in the address may ask of a column. No patterns: they would let values be guessed letter by letter.
@@ -244,9 +245,11 @@ class MetadataAdmin(ModelAdmin):
         back = page_url(self.model, row.pk)
         if not deed.possible(request, row):
             return refused(NoLonger(), back)
-        if request.method != "POST":
+        form = None if not deed.sudo or fresh(request) else PasswordAgain(request, request.POST or None)
+        if request.method != "POST" or (form is not None and not form.is_valid()):
             context = {
                 **self.admin_site.each_context(request),
+                "form": form or (),
                 "title": deed.title,
                 "button": deed.title,
                 "question": deed.question,

@@ -15,6 +15,8 @@ from vibe.db.constraints import CompositeReference, Privileges, RowSecurity
 from vibe.db.owned import OwnedForeignKey, UserOwned
 from vibe.db.roles import SUPPORT
 
+FRAMEWORKS = {"django", "procrastinate", "django_otp", "axes"}  # whose tables refer to staff, and hold no person's rows
+
 
 @register()
 def user_owned_models_are_walled(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
@@ -41,8 +43,8 @@ def unbound(connection: Any) -> Iterator[CheckMessage]:
     if passes:
         yield Warning(
             f"The database user '{user}' passes row-level security by, outside of scopes.",
-            hint="Give Vibe a user of its own: CREATE ROLE vibe LOGIN CREATEROLE PASSWORD '...'; and make it the owner of "
-            "the database and its tables.",
+            hint="Give Vibe a user of its own: CREATE ROLE vibe LOGIN CREATEROLE PASSWORD '...'; "
+            "and make it the owner of the database and its tables.",
             id="vibe.W001",
         )
 
@@ -66,7 +68,7 @@ def problems_of(model: type[models.Model]) -> Iterator[CheckMessage]:
 
 def is_ours(model: type[models.Model]) -> bool:
     """Whether the model is of this project, and not a framework's or a many-to-many table that Django made."""
-    return not model._meta.auto_created and model.__module__.partition(".")[0] not in {"django", "procrastinate"}
+    return not model._meta.auto_created and model.__module__.partition(".")[0] not in FRAMEWORKS
 
 
 def owners_without_walls(model: type[models.Model]) -> Iterator[CheckMessage]:

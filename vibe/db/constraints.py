@@ -22,7 +22,7 @@ OWN = "{column} = nullif(current_setting('vibe.{setting}', true), '')::uuid"
 
 
 class Wall(BaseConstraint):
-    """A constraint made of statements. Subclasses give `raising` and `lowering`, and name their arguments in `parts`."""
+    """A constraint made of statements. Subclasses give `raising` and `lowering`; `parts` names their arguments."""
 
     parts: tuple[str, ...] = ()
 

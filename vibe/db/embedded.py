@@ -35,16 +35,18 @@ SUPERUSER = "postgres"
 OWNER = "vibe"
 DATABASE = "vibe"
 PORT = 5432  # of the socket's file name; said outright, or PGPORT would decide
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 2.0
 STARTING = 1  # what pg_isready says of a server that does not take connections yet
 
-# Statements, parameters and details can hold people's data, so the server's log is kept free of them.
+# Statements, parameters, details and the errors themselves can hold people's data, so the server's log is kept free of
+# them. (`log` ranks above errors here, and below what ends the server.)
 CONFIGURATION = """
 listen_addresses = ''
 port = {port}
 unix_socket_directories = '{sockets}'
 unix_socket_permissions = 0700
 shared_preload_libraries = 'pg_stat_statements'
+log_min_messages = log
 log_min_error_statement = panic
 log_error_verbosity = terse
 log_parameter_max_length_on_error = 0
@@ -74,8 +76,7 @@ class EmbeddedServer:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with self._alone():
-                self._hold()
+            with self._alone(), self._held_if_well():
                 self._run_one()
         except OSError as problem:
             raise DatabaseNotReady(
@@ -115,10 +116,17 @@ class EmbeddedServer:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _hold(self) -> None:
-        self._use = (self.folder / "in-use.lock").open("w")
-        fcntl.flock(self._use, fcntl.LOCK_SH)
-        self._owner_pid = os.getpid()
+    @contextmanager
+    def _held_if_well(self) -> Iterator[None]:
+        """Hold the server from here on, unless starting it fails."""
+        use = (self.folder / "in-use.lock").open("w")
+        try:
+            fcntl.flock(use, fcntl.LOCK_SH)
+            yield
+        except BaseException:
+            use.close()
+            raise
+        self._use, self._owner_pid = use, os.getpid()
 
     def _run_one(self) -> None:
         """Leave with a server that answers and has what we need, whatever a killed process left half done."""
@@ -176,8 +184,8 @@ class EmbeddedServer:
         ours = self._attempt("postgres", "--version").stdout.split()[-1].partition(".")[0]
         if theirs != ours:
             raise DatabaseNotReady(
-                f"The data in {self.data} is of PostgreSQL {theirs}, and PostgreSQL {ours} is installed. Dump it with the "
-                "version that wrote it and restore it here, or set VIBE_STATE_DIR to a new folder."
+                f"The data in {self.data} is of PostgreSQL {theirs}, and PostgreSQL {ours} is installed. "
+                "Dump it with the version that wrote it and restore it here, or set VIBE_STATE_DIR to a new folder."
             )
 
     def _furnish(self) -> None:
@@ -231,7 +239,7 @@ def leave(number: int, _frame: Any) -> NoReturn:
 
 
 def without_libpq() -> dict[str, str]:
-    """The environment without what would steer PostgreSQL's programs elsewhere (PGDATA, PGPORT, PGOPTIONS and so on)."""
+    """The environment without what would steer PostgreSQL's programs elsewhere: PGDATA, PGPORT, PGOPTIONS and so on."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 

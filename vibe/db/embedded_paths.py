@@ -19,7 +19,7 @@ TEMPORARY = Path("/tmp")  # noqa: S108  not TMPDIR, which differs between the pr
 
 
 def socket_folder(folder: Path) -> Path:
-    """Beside the data; where that path cannot be a socket's, a folder named for it and its user among the temporary files."""
+    """Beside the data; where that path cannot be a socket's, a folder named for it among the temporary files."""
     beside = folder / "socket"
     if len(os.fsencode(beside)) <= LONGEST_SOCKET_FOLDER and PLAIN.fullmatch(str(beside)):
         return beside

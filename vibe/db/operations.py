@@ -26,5 +26,6 @@ class CreatePartitionedModel(CreateModel):
         key = schema_editor.quote_name(model._meta.pk.column)
         column = schema_editor.quote_name(self.partition_by)
         body = statement.replace(" PRIMARY KEY", "", 1).rstrip().removesuffix(")")
-        schema_editor.execute(f"{body}, PRIMARY KEY ({key}, {column})) PARTITION BY RANGE ({column})", parameters or None)
+        partitioned = f"{body}, PRIMARY KEY ({key}, {column})) PARTITION BY RANGE ({column})"
+        schema_editor.execute(partitioned, parameters or None)
         schema_editor.deferred_sql.extend(schema_editor._model_indexes_sql(model))

@@ -78,10 +78,19 @@ def create(_apps: Any, schema_editor: Any) -> None:
 
 def join(cursor: Any, version: int) -> None:
     """Membership in each role. Raises DatabaseNotReady, with what to type, when we may not give it to ourselves."""
-    grants = statements(version)
-    for role in ALL:
-        if not joined(cursor, role, version):
-            attempt(cursor, [statement.format(role=role, login="CURRENT_USER") for statement in grants], grants)
+    if all(joined(cursor, role, version) for role in ALL):
+        return
+    cursor.execute("SELECT rolinherit, quote_ident(current_user) FROM pg_roles WHERE rolname = current_user")
+    inherits, login = cursor.fetchone()
+    try:
+        with transaction.atomic(using=cursor.db.alias):
+            for statement in statements(version, "CURRENT_USER", inherits=inherits):
+                cursor.execute(statement)
+    except ProgrammingError:
+        typed = "; ".join(statements(version, login, inherits=inherits))
+        raise DatabaseNotReady(
+            f"User {login} may not take the roles Vibe works with, which are there already. As superuser: {typed};"
+        ) from None
 
 
 def joined(cursor: Any, role: str, version: int) -> bool:
@@ -92,24 +101,19 @@ def joined(cursor: Any, role: str, version: int) -> bool:
     return bool(may_take and not cursor.fetchone()[0])
 
 
-def statements(version: int) -> tuple[str, ...]:
-    """What makes a login role a member that does not inherit. Before PostgreSQL 16 that is the login role's own trait."""
+def statements(version: int, login: str, *, inherits: bool) -> list[str]:
+    """What makes a login role a member that does not inherit.
+
+    Before PostgreSQL 16 that is a trait of the login role itself. Its right to make tables is inherited too, from being
+    the database's owner, so that is granted first.
+    """
+    roles = ", ".join(ALL)
     if version >= PER_GRANT:
-        return ("GRANT {role} TO {login} WITH INHERIT FALSE, SET TRUE",)
-    return ("GRANT {role} TO {login}", "ALTER ROLE {login} NOINHERIT")
-
-
-def attempt(cursor: Any, run: list[str], grants: tuple[str, ...]) -> None:
-    """Run them, or say what a superuser must."""
-    try:
-        with transaction.atomic(using=cursor.db.alias):
-            for statement in run:
-                cursor.execute(statement)
-    except ProgrammingError:
-        typed = "; ".join(grant.format(role=", ".join(ALL), login="<user>") for grant in grants)
-        raise DatabaseNotReady(
-            f"This database user may not take the roles Vibe works with, which are there already. As superuser: {typed};"
-        ) from None
+        return [f"GRANT {roles} TO {login} WITH INHERIT FALSE, SET TRUE"]
+    grant = f"GRANT {roles} TO {login}"
+    if not inherits:
+        return [grant]
+    return [f"GRANT ALL ON SCHEMA public TO {login} WITH GRANT OPTION", grant, f"ALTER ROLE {login} NOINHERIT"]
 
 
 def drop(_apps: Any, schema_editor: Any) -> None:

@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import path, reverse
 from unfold.sites import UnfoldAdminSite
 
+from accounts.one_time_codes import passed
+from accounts.sign_in_form import SignInForm
 from accounts.staff_forms import OwnPasswordForm
 from audit.middleware import no_personal_data
 
@@ -18,7 +20,13 @@ class StaffSite(UnfoldAdminSite):
 
     index_title = "Home"
     index_template = "vibe/admin/home.html"
+    login_template = "vibe/admin/login.html"
+    login_form = SignInForm
     enable_nav_sidebar = True
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Signed in as staff, and with a code where that is asked for."""
+        return bool(super().has_permission(request)) and passed(request)
 
     def get_urls(self) -> list[Any]:
         from vibe.staff import content_pages  # noqa: PLC0415  # the models must be there

@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--limit", type=int, default=5, help="stories at most (default: 5)")
         parser.add_argument("--json", action="store_true", help="print JSON")
         for kind in ("person", "place", "event"):
-            parser.add_argument(f"--{kind}", action="append", default=[], help=f"only stories with this {kind}; repeatable")
+            parser.add_argument(f"--{kind}", action="append", default=[], help="only stories with it; repeatable")
         parser.add_argument("--since", type=moment, help="only what happened at or after this day or moment (ISO 8601)")
         parser.add_argument("--until", type=moment, help="only what happened at or before it")
         parser.add_argument("--conversation", type=UUID, help="only the story of this conversation, by id")

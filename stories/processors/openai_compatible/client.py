@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import random
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -31,12 +32,14 @@ from stories.processors.openai_compatible.errors import (
 from stories.processors.openai_compatible.service import Service
 from stories.processors.openai_compatible.transport import AnswerTooLong, BoundedTransport
 
-# At DEBUG the package logs whole requests, and OPENAI_LOG lets anybody's environment ask for that.
+# At DEBUG they log every request, with bodies in some versions, and OPENAI_LOG lets the environment ask for that.
 for talkative in ("openai", "httpx2", "httpcore2"):
     logging.getLogger(talkative).setLevel(logging.WARNING)
 
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 30.0
+LEAST_SECONDS = 0.2
+"""With less time left nothing is asked again."""
 CONNECT_SECONDS = 10.0
 MOST_TOKENS = 10_000_000
 """Of one answer that are believed."""
@@ -83,7 +86,7 @@ class Client:
             max_retries=0,  # ours keep to a deadline
             default_headers={"Accept-Encoding": "identity"},
             http_client=httpx2.Client(
-                transport=BoundedTransport(httpx2.HTTPTransport()),
+                transport=BoundedTransport(httpx2.HTTPTransport(verify=authorities())),
                 follow_redirects=False,  # what people said goes where the settings say, and nowhere else
                 trust_env=False,
             ),
@@ -101,7 +104,7 @@ class Client:
                 return read_answer(outcome)
             # Half of it by chance, so that those who were refused together do not come back together.
             pause = max(outcome.after, wait * random.uniform(0.5, 1.0))  # noqa: S311
-            if not outcome.again or pause >= deadline.left:
+            if not outcome.again or pause + LEAST_SECONDS >= deadline.left:
                 raise outcome.error
             time.sleep(pause)
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
@@ -128,6 +131,12 @@ class Client:
         finally:
             if free:
                 self.slots.release()
+
+
+@cache
+def authorities() -> ssl.SSLContext:
+    """Whom to trust about a server's name: the system's, or SSL_CERT_FILE. Reading them takes a tenth of a second."""
+    return httpx2.create_ssl_context()
 
 
 @cache

@@ -131,9 +131,13 @@ def said_in(transcript: Transcript) -> str:
 
 
 def occurs(name: str, said: str) -> bool:
-    """Whether a word of a name was said; a part of a word will do, as many scripts do not part them."""
-    folded = name.casefold()
-    return folded in said or any(word in said for word in WORD.findall(folded))
+    """Whether a name was said, or one of its words, other than small ones such as "of".
+
+    A part of a word will do, as many scripts do not part them.
+    """
+    words = WORD.findall(name)
+    telling = [word for word in words if not word[0].islower()] or words
+    return name.casefold() in said or any(word.casefold() in said for word in telling)
 
 
 def event_of(value: object, numbered: Mapping[int, Message]) -> Event:

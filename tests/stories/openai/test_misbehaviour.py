@@ -65,8 +65,8 @@ def test_a_retry_after_beyond_the_deadline_fails_at_once(processor, service):
 
 def test_a_service_that_stays_busy_is_given_up_at_the_deadline(processor, service):
     service.always = Reply(ERROR, 503)
-    _, seconds = failing(processor, ProviderBusy, deadline=0.6)
-    assert seconds < 1.2
+    _, seconds = failing(processor, ProviderBusy, deadline=1.0)
+    assert seconds < 1.5
     assert 3 <= len(service.requests) <= 12
 
 
@@ -162,7 +162,7 @@ def test_a_connection_that_breaks_is_tried_again(processor, service):
     service.script = [Reply(cut=True)]
     assert processor().compose(SAID).title == STORY["title"]
     service.always = Reply(cut=True)
-    failing(processor, ProviderUnreachable, deadline=0.3)
+    failing(processor, ProviderUnreachable, deadline=0.5)
 
 
 def test_a_service_that_is_not_there(processor):
@@ -213,5 +213,5 @@ def test_an_error_that_is_not_in_the_protocol(processor, monkeypatch):
         raise httpx2.StreamError("a body")
 
     monkeypatch.setattr(teller.client.openai, "post", broken)
-    with pytest.raises((BadAnswer, ProviderUnreachable)):
+    with pytest.raises(BadAnswer, match="not in the protocol: StreamError"):
         teller.compose(SAID)

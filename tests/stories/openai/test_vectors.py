@@ -54,7 +54,7 @@ def test_a_huge_text_is_cut(embedder, service):
 
 def test_batches_run_beside_each_other_and_no_more_than_allowed(embedder, service):
     service.script = [Reply(hang=0.15) for _ in range(5)]
-    texts = [f"{'x' * n} word" for n in range(10)]
+    texts = [f"word {'x' * n}" for n in range(1, 11)]
     vectors = embedder(batch=2, concurrency=2).embed(texts)
     np.testing.assert_allclose(vectors, [unit(text, 8) for text in texts], rtol=1e-6)
     assert sorted(len(request["input"]) for request in service.requests) == [2] * 5

@@ -1,0 +1,187 @@
+"""Signing in to the admin: guessing is stopped, sessions end, grave things ask for the password again."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+from axes.models import AccessAttempt
+from django.conf import settings as configured
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import reverse
+
+from accounts import grants
+from accounts.groups import ensure_groups
+from accounts.models import AccessGrant, User
+from accounts.sign_in import counted_name
+from audit.actors import Actor, Origin
+from audit.models import AuditLog
+from vibe.db.contexts import as_staff, as_support
+
+PASSWORD = "correct horse battery"
+LOGIN = "/admin/login/"
+WRONG = "wrong"
+
+
+@pytest.fixture(autouse=True)
+def quick(settings) -> None:
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def attempt(name: str = "boss@example.com", *, password: str = WRONG, **meta) -> int:
+    return Client().post(LOGIN, {"username": name, "password": password}, **meta).status_code
+
+
+def test_guessing_is_stopped_and_the_right_password_with_it(superuser):
+    limit = configured.AXES_FAILURE_LIMIT
+    assert [attempt() for _ in range(limit)] == [200] * (limit - 1) + [429]
+    assert attempt(password=PASSWORD) == 429
+    with as_support():
+        rows = AuditLog.objects.filter(action="sign-in")
+        assert [row.outcome for row in rows] == ["refused"] * (limit + 1)
+
+
+def test_inside_the_transaction_the_lock_would_never_hold(superuser, settings):
+    """The control: an answer of 429 undoes what the request did, so it must be given outside."""
+    axes, audit = "axes.middleware.AxesMiddleware", "audit.middleware.AuditMiddleware"
+    settings.MIDDLEWARE = [*(name for name in settings.MIDDLEWARE if name not in (axes, audit)), audit, axes]
+    for _ in range(configured.AXES_FAILURE_LIMIT + 3):
+        attempt()
+    assert attempt(password=PASSWORD) == 302
+
+
+def test_without_the_guard_guessing_goes_on(superuser, settings):
+    settings.AXES_ENABLED = False
+    assert [attempt() for _ in range(8)] == [200] * 8
+    assert attempt(password=PASSWORD) == 302
+
+
+@pytest.mark.parametrize("header", ["HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_CLIENT_IP"])
+def test_a_forged_address_is_no_new_start(superuser, header):
+    for number in range(configured.AXES_FAILURE_LIMIT):
+        attempt(f"{number}@example.com", **{header: f"203.0.113.{number}"})
+    assert attempt(password=PASSWORD, **{header: "203.0.113.99"}) == 429
+
+
+def test_one_account_is_not_guessed_at_from_many_places(superuser):
+    names = ("boss@example.com", "BOSS@example.com", " boss@Example.com ", "Boss@EXAMPLE.com", "boss@example.com")
+    for number, name in enumerate(names):
+        attempt(name, REMOTE_ADDR=f"203.0.113.{number}")
+    assert attempt(password=PASSWORD, REMOTE_ADDR="203.0.113.200") == 429
+
+
+def test_others_go_on(superuser):
+    for _ in range(configured.AXES_FAILURE_LIMIT):
+        attempt("somebody@example.com", REMOTE_ADDR="203.0.113.1")
+    assert attempt(password=PASSWORD, REMOTE_ADDR="203.0.113.2") == 302
+
+
+def test_the_lock_opens_by_itself(superuser):
+    for _ in range(configured.AXES_FAILURE_LIMIT):
+        attempt()
+    with as_support():
+        AccessAttempt.objects.update(attempt_time="2026-01-01T00:00Z")
+    assert attempt(password=PASSWORD) == 302
+
+
+def test_what_is_kept_of_an_attempt_holds_no_password(superuser):
+    attempt(password="my secret word")
+    with as_support():
+        assert "my secret word" not in str(AccessAttempt.objects.values().get())
+
+
+@pytest.mark.parametrize("name", ["Boss@Example.com", " boss@example.com", "ｂoss@example.com"])
+def test_spellings_of_a_name_count_as_one(name):
+    assert counted_name(None, {"username": name}) == "boss@example.com"
+
+
+# Sessions
+
+
+def signed_in(user: User, **clocks: float) -> Client:
+    client = Client()
+    with as_support():
+        client.force_login(user)
+    session = client.session
+    session.update({name: int(time.time() - ago) for name, ago in clocks.items()})
+    session.save()
+    return client
+
+
+@pytest.mark.parametrize(
+    ("clocks", "status"),
+    [
+        ({}, 200),
+        ({"signed_in_at": 11 * 3600}, 200),
+        ({"signed_in_at": 13 * 3600}, 302),
+        ({"seen_at": 50 * 60}, 200),
+        ({"seen_at": 61 * 60}, 302),
+    ],
+    ids=str,
+)
+def test_a_session_ends_by_age_and_when_left_alone(superuser, clocks, status):
+    assert signed_in(superuser, **clocks).get("/admin/").status_code == status
+
+
+def test_a_session_in_use_goes_on(superuser):
+    client = signed_in(superuser, seen_at=50 * 60)
+    client.get("/admin/")
+    assert time.time() - client.session["seen_at"] < 60
+
+
+def test_a_session_without_clocks_has_run_out(superuser):
+    client = signed_in(superuser)
+    session = client.session
+    del session["signed_in_at"]
+    session.save()
+    assert client.get("/admin/").status_code == 302
+    assert "_auth_user_id" not in client.session
+
+
+# The password again
+
+
+@pytest.fixture
+def asked(ada, superuser) -> str:
+    """The address that approves what somebody else asked for."""
+    ensure_groups()
+    lena = User.objects.create_user("lena@example.com", PASSWORD)
+    with as_staff():
+        lena.groups.set(Group.objects.filter(name="support"))
+    actor = Actor.staff(lena.pk, Origin())
+    grant = grants.ask(user_id=ada, actor=actor, reason="r", ticket="t", duration=timedelta(hours=1))
+    return reverse("admin:accounts_accessgrant_do", args=[grant, "approve"])
+
+
+def approved() -> bool | None:
+    with as_support():
+        return AccessGrant.objects.get().approved
+
+
+def test_approving_takes_the_password_again(superuser, asked):
+    client = signed_in(superuser, signed_in_at=11 * 60)
+    assert 'name="password"' in client.get(asked).content.decode()
+    for form in ({}, {"password": ""}, {"password": "wrong"}):
+        answer = client.post(asked, form)
+        assert answer.status_code == 200
+        assert approved() is None
+    assert client.post(asked, {"password": PASSWORD}).status_code == 302
+    assert approved() is True
+
+
+def test_just_after_signing_in_it_does_not(superuser, asked):
+    client = signed_in(superuser)
+    assert 'name="password"' not in client.get(asked).content.decode()
+    assert client.post(asked).status_code == 302
+    assert approved() is True
+
+
+def test_guessing_the_password_there_is_stopped_too(superuser, asked):
+    client = signed_in(superuser, signed_in_at=11 * 60)
+    answers = [client.post(asked, {"password": "wrong"}).status_code for _ in range(configured.AXES_FAILURE_LIMIT)]
+    assert answers[-1] == 429
+    assert client.post(asked, {"password": PASSWORD}).status_code == 429
+    assert approved() is None

@@ -13,7 +13,13 @@ METADATA = (
 )
 TRAIL = ("audit.auditlog", "audit.auditleaf", "audit.auditcheckpoint", "audit.auditpruning")
 ENGINE = (
-    *("auth.group", "stories.searchset", "procrastinate.procrastinatejob", "procrastinate.procrastinateevent"),
+    *(
+        "auth.group",
+        "stories.searchset",
+        "stories.tokenuse",
+        "procrastinate.procrastinatejob",
+        "procrastinate.procrastinateevent",
+    ),
     *("procrastinate.procrastinateworker",),
 )
 GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {

@@ -21,20 +21,22 @@ def throw_away_database() -> Iterator[Path]:
     os.environ.update(
         VIBE_STATE_DIR=str(folder), DJANGO_SETTINGS_MODULE="vibe.settings", DEBUG="on", LOG_LEVEL="WARNING"
     )
-    import django
-
-    django.setup()
-    from django.conf import settings
-    from django.core.management import call_command
-    from django.db import connection
-
-    settings.DEBUG = False  # or Django remembers every statement
     try:
+        import django
+
+        django.setup()
+        from django.conf import settings
+        from django.core.management import call_command
+        from django.db import connection
+
+        settings.DEBUG = False  # or Django remembers every statement
         call_command("migrate", verbosity=0)
-        yield folder
+        try:
+            yield folder
+        finally:
+            connection.close()
+            settings.EMBEDDED_SERVER.release()
     finally:
-        connection.close()
-        settings.EMBEDDED_SERVER.release()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -17,7 +17,7 @@ from accounts.owned_admin import OwnedAdmin
 from accounts.services import is_uuid
 from memories.admin import linked, of_conversation
 from memories.models import Conversation, Memory
-from stories.models import Entity, Passage, SearchSet, Story
+from stories.models import Entity, Passage, SearchSet, Story, TokenUse
 from stories.rebuilding import rebuild_story
 from vibe.db.deeds import Deed, has
 from vibe.db.links import page_link
@@ -113,3 +113,12 @@ class SearchSetAdmin(OwnedAdmin):
     @admin.display(description="Search")
     def strategy(self, row: Any) -> str:
         return "HNSW" if row.in_graph else "exact"
+
+
+@admin.register(TokenUse)
+class TokenUseAdmin(OwnedAdmin):
+    """What a service behind the processor took, by person and day."""
+
+    list_display = ("row_id", "person", "day", "tokens")
+    fields = ("id", "person", "day", "tokens")
+    empty_hint = "Nothing was taken: stories are told offline, or no service was asked yet."

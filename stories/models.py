@@ -196,3 +196,24 @@ class SearchSet(UserOwned):
             Privileges(name="search_sets_for_support", role=SUPPORT, verbs={"SELECT": None}),
             Privileges(name="search_sets_for_system", role=SYSTEM, verbs={"SELECT": None}),
         ]
+
+
+class TokenUse(UserOwned):
+    """Tokens that a service took for a person on one day (UTC)."""
+
+    day = models.DateField()
+    tokens = models.PositiveBigIntegerField()
+
+    class Meta:
+        db_table = "token_use"
+        verbose_name_plural = "token use"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "day"], name="token_use_one_a_day"),
+            CompositeReference(name="token_use_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
+            RowSecurity(name="token_use_walls"),
+            Privileges(
+                name="token_use_for_user", role=USER, verbs={"SELECT": None, "INSERT": None, "UPDATE": ("tokens",)}
+            ),
+            Privileges(name="token_use_for_support", role=SUPPORT, verbs={"SELECT": None}),
+            Privileges(name="token_use_for_system", role=SYSTEM, verbs={"SELECT": None}),
+        ]

@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 
 from stories.processors.base import Processor
 from stories.processors.embedding import Embedder, Vectors
+from stories.processors.openai_compatible.errors import TokensSpent
 from vibe.errors import VibeError
 
 
@@ -43,6 +44,10 @@ def embed(texts: Sequence[str]) -> Vectors:
     model = embedder()
     try:
         vectors = np.asarray(model.embed(texts), dtype=np.float32)
+    except TokensSpent:
+        raise  # the job waits for tomorrow; a search goes by words
+    except VibeError as problem:
+        raise EmbedderFailed(f"The embedder {model.name} failed: {problem}") from None
     except Exception as problem:
         raise EmbedderFailed(f"The embedder {model.name} failed: {type(problem).__name__}.") from None
     if vectors.shape != (len(texts), model.dimensions):

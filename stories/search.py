@@ -23,6 +23,8 @@ from stories.entities import speakers
 from stories.filters import Filters, scope_of
 from stories.models import SearchSet
 from stories.passages import ASKS, DATES
+from stories.processors.openai_compatible.budget import spending_for
+from stories.processors.openai_compatible.errors import TokensSpent
 from stories.providers import EmbedderFailed, embed, embedder
 from stories.question import Question, understand
 from stories.ranking import Ranker, Ranking
@@ -90,7 +92,8 @@ def rank(
     names = speakers(user_id, vault)
     understood = understand(question, names, asker_among(names, own_name(user_id)))
     search_set = SearchSet.objects.of(user_id).first()
-    vector, degraded = question_vector(understood, vault, search_set)
+    with spending_for(user_id):
+        vector, degraded = question_vector(understood, vault, search_set)
     asks_mark, dates_mark = word_tokens(vault, [ASKS, DATES])
     asked = list(understood.words.values())
     wanted = Wanted(
@@ -141,6 +144,6 @@ def question_vector(question: Question, vault: Vault, search_set: SearchSet | No
     try:
         [vector] = cloaked(vault, embed([question.spoken]))
         return vector_text(vector), ""
-    except EmbedderFailed as problem:
+    except (EmbedderFailed, TokensSpent) as problem:
         logger.warning("Searching by words alone. %s", problem)
         return None, NO_EMBEDDER

@@ -10,6 +10,7 @@ from audit.services import record
 from stories import entities
 from stories.models import Story
 from stories.passages import passages
+from stories.processors.openai_compatible.budget import spending_for
 from stories.providers import embed, processor
 from stories.sets import count_anew, hold_search_set
 from stories.sources import Source, fingerprint, hold, read
@@ -40,13 +41,14 @@ def build_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> bool:
                 hold(user_id, conversation_id)
                 made_of = fingerprint(user_id, conversation_id)
             if not made_of:
-                return remove_story(user_id, conversation_id, actor)
+                return remove_story(user_id=user_id, conversation_id=conversation_id, actor=actor)
             if is_told(user_id, conversation_id, made_of):
                 return False
             source = read(user_id, conversation_id, open_vault())
         if source is None:
             continue
-        told = tell(source)
+        with spending_for(user_id):
+            told = tell(source)
         with as_user(user_id):
             # Keys are opened again: nothing is to be sealed under one that was destroyed meanwhile.
             vault = open_vault()
@@ -83,7 +85,7 @@ def is_told(user_id: UUID, conversation_id: UUID, made_of: str) -> bool:
     return any(each.passages.count() == each.passage_count for each in story)
 
 
-def remove_story(user_id: UUID, conversation_id: UUID, actor: Actor) -> bool:
+def remove_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> bool:
     """Take away what is left of a conversation that has nothing left to tell. Whether there was anything."""
     hold_search_set(user_id)
     count, _ = Story.objects.of(user_id).filter(conversation_id=conversation_id).delete()

@@ -18,7 +18,7 @@ from stories.filters import Scope
 from stories.graph import likeliest
 from stories.models import SearchSet
 
-READ_WHOLE = 2_000
+READ_WHOLE = 4_000
 """Passages that are fetched and ranked all; beyond it is cheaper to have candidates chosen by the database."""
 
 

@@ -8,6 +8,7 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from audit.actors import Actor
+from stories.processors.openai_compatible.errors import TokensSpent
 from stories.services import build_story
 from stories.sets import settle_graph
 from vibe.errors import VibeError
@@ -30,6 +31,8 @@ def tell(user_id: str, conversation_id: str) -> None:
     try:
         build_story(user_id=UUID(user_id), conversation_id=UUID(conversation_id), actor=actor)
         settle_graph(user_id=UUID(user_id), actor=actor)
+    except TokensSpent as spent:
+        tell.configure(schedule_at=spent.again_at).defer(user_id=user_id, conversation_id=conversation_id)
     except VibeError:
         raise
     except Exception as problem:

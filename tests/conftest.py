@@ -24,6 +24,12 @@ DAY = datetime(2026, 5, 12, 9, 30, tzinfo=UTC)
 LOCOMO = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "locomo"
 
 
+@pytest.fixture(autouse=True)
+def fast_passwords(settings: Any) -> None:
+    """Hashing as slow as in production costs a second a member of staff."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def person(db: None) -> Callable[..., UUID]:
     """Make a person with a data key: person("ada") -> id."""

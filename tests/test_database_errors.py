@@ -209,9 +209,7 @@ def typed(message):
 def test_a_user_who_may_not_make_tables_is_told_before_the_first_migration(limited):
     ours, superuser = limited
     superuser.execute(f"ALTER DATABASE {ours.settings_dict['NAME']} OWNER TO postgres")
-    with pytest.raises(
-        DatabaseNotReady, match=r"may not make tables in database .* As superuser, .* GRANT"
-    ) as caught:
+    with pytest.raises(DatabaseNotReady, match=r"may not make tables in database .* As superuser, .* GRANT") as caught:
         ours.prepare_database()
     superuser.execute(typed(str(caught.value)))
     ours.prepare_database()

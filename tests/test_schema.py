@@ -12,7 +12,7 @@ from django.test.utils import isolate_apps
 
 from stories.models import SearchSet  # whose `words` is a number of words
 from vibe.crypto.fields import SealedColumn, SealedField
-from vibe.db.checks import problems_of, unbound
+from vibe.db.checks import is_ours, problems_of, unbound
 from vibe.db.constraints import CompositeReference, Privileges, RowSecurity
 from vibe.db.owned import OwnedForeignKey, UserOwned
 from vibe.db.roles import ALL, SUPPORT, SYSTEM, USER
@@ -42,13 +42,14 @@ def rows(statement, *parameters):
 
 
 def owned_tables():
-    """Tables with a user_id, by the catalog: a forgotten model is found too. Django's join tables are of staff."""
+    """Tables with a user_id, by the catalog: a forgotten model is found too. A framework's tables are of staff."""
     found = rows(
         "SELECT DISTINCT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
         "WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND a.attname = 'user_id' "
         "AND NOT a.attisdropped"
     )
-    return {name for (name,) in found} - {"users_groups", "users_user_permissions", "django_admin_log"}
+    theirs = {m._meta.db_table for m in apps.get_models(include_auto_created=True) if not is_ours(m)}
+    return {name for (name,) in found} - theirs
 
 
 def test_all_the_named_tables_are_there():

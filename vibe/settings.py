@@ -23,6 +23,7 @@ from stories.processors.openai_compatible.service import Service
 from vibe.crypto.master import MasterRing
 from vibe.crypto.strength import strong_text
 from vibe.db.embedded import DATABASE, OWNER, EmbeddedServer
+from vibe.db.url import database
 from vibe.errors import ConfigurationError
 from vibe.state import made_once
 
@@ -97,6 +98,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "vibe.staff.csp.ContentPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "accounts.sessions.SessionLimits",
@@ -130,11 +132,24 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 if env.bool("BEHIND_TLS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'", "'unsafe-inline'"],  # unfold writes colours and sizes into its pages
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
 # Database
 
 if env.str("DATABASE_URL", default=""):
     EMBEDDED_SERVER = None
-    DATABASES: dict[str, Any] = {"default": env.db_url("DATABASE_URL", engine="vibe.db.backend")}
+    DATABASES: dict[str, Any] = {"default": database(env.str("DATABASE_URL"))}
 else:
     EMBEDDED_SERVER = EmbeddedServer(STATE_DIR / "postgres")
     DATABASES = {

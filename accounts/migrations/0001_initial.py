@@ -15,258 +15,572 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
         ("vibe_db", "0001_extensions_and_roles"),
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('id', models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('firebase_uid', models.CharField(blank=True, max_length=128, null=True, unique=True, verbose_name='Firebase UID')),
-                ('email', models.EmailField(blank=True, max_length=254, null=True)),
-                ('email_verified', models.BooleanField(default=False)),
-                ('name', vibe.crypto.fields.WrappedField(editable=False, null=True)),
-                ('is_active', models.BooleanField(default=True)),
-                ('is_staff', models.BooleanField(default=False, editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "id",
+                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "firebase_uid",
+                    models.CharField(blank=True, max_length=128, null=True, unique=True, verbose_name="Firebase UID"),
+                ),
+                ("email", models.EmailField(blank=True, max_length=254, null=True)),
+                ("email_verified", models.BooleanField(default=False)),
+                ("name", vibe.crypto.fields.WrappedField(editable=False, null=True)),
+                ("is_active", models.BooleanField(default=True)),
+                ("is_staff", models.BooleanField(default=False, editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'users',
+                "db_table": "users",
             },
         ),
         migrations.CreateModel(
-            name='AccessGrant',
+            name="AccessGrant",
             fields=[
-                ('id', models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('requested_by', models.UUIDField()),
-                ('reason', models.TextField()),
-                ('ticket', models.CharField(max_length=200)),
-                ('requested_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('duration', models.DurationField()),
-                ('decided_by', models.UUIDField(null=True)),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('approved', models.BooleanField(null=True)),
-                ('sole', models.BooleanField(default=False)),
-                ('expires_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('ended_by', models.UUIDField(null=True)),
-                ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("requested_by", models.UUIDField()),
+                ("reason", models.TextField()),
+                ("ticket", models.CharField(max_length=200)),
+                ("requested_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("duration", models.DurationField()),
+                ("decided_by", models.UUIDField(null=True)),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("approved", models.BooleanField(null=True)),
+                ("sole", models.BooleanField(default=False)),
+                ("expires_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("ended_by", models.UUIDField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'access_grants',
+                "db_table": "access_grants",
             },
         ),
         migrations.CreateModel(
-            name='UserKey',
+            name="UserKey",
             fields=[
-                ('id', models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('generation', models.PositiveSmallIntegerField(default=1)),
-                ('wrapped', vibe.crypto.fields.WrappedField(null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('destroyed_at', models.DateTimeField(null=True)),
-                ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("generation", models.PositiveSmallIntegerField(default=1)),
+                ("wrapped", vibe.crypto.fields.WrappedField(null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("destroyed_at", models.DateTimeField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'user_keys',
+                "db_table": "user_keys",
             },
         ),
         migrations.CreateModel(
-            name='UserPreferences',
+            name="UserPreferences",
             fields=[
-                ('id', models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('data', models.JSONField(default=dict)),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("data", models.JSONField(default=dict)),
+                ("revision", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'user preferences',
-                'db_table': 'user_preferences',
+                "verbose_name_plural": "user preferences",
+                "db_table": "user_preferences",
             },
         ),
         migrations.AddIndex(
-            model_name='user',
-            index=models.Index(fields=['-created_at'], name='users_newest'),
+            model_name="user",
+            index=models.Index(fields=["-created_at"], name="users_newest"),
         ),
         migrations.AddIndex(
-            model_name='user',
-            index=models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Lower('email'), 'text_pattern_ops'), name='users_email_beginning'),
+            model_name="user",
+            index=models.Index(
+                django.contrib.postgres.indexes.OpClass(
+                    django.db.models.functions.text.Lower("email"), "text_pattern_ops"
+                ),
+                name="users_email_beginning",
+            ),
         ),
         migrations.AddIndex(
-            model_name='user',
-            index=models.Index(condition=models.Q(('is_staff', True)), fields=['id'], name='users_staff'),
+            model_name="user",
+            index=models.Index(condition=models.Q(("is_staff", True)), fields=["id"], name="users_staff"),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='users_email_unique'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("email"), name="users_email_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('firebase_uid', None), ('is_staff', True)), models.Q(('firebase_uid__isnull', False), ('is_staff', False)), _connector='OR'), name='users_person_or_staff'),
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("firebase_uid", None), ("is_staff", True)),
+                    models.Q(("firebase_uid__isnull", False), ("is_staff", False)),
+                    _connector="OR",
+                ),
+                name="users_person_or_staff",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('is_staff', True), ('is_superuser', False), _connector='OR'), name='users_only_staff_rule'),
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("is_staff", True), ("is_superuser", False), _connector="OR"),
+                name="users_only_staff_rule",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=vibe.db.constraints.RowSecurity(name='users_walls', others=(('vibe_support', 'true'), ('vibe_system', 'true'), ('vibe_staff', 'is_staff'), ('vibe_sign_in', "firebase_uid = nullif(current_setting('vibe.firebase_uid', true), '')")), owner='id'),
+            model_name="user",
+            constraint=vibe.db.constraints.RowSecurity(
+                name="users_walls",
+                others=(
+                    ("vibe_support", "true"),
+                    ("vibe_system", "true"),
+                    ("vibe_staff", "is_staff"),
+                    ("vibe_sign_in", "firebase_uid = nullif(current_setting('vibe.firebase_uid', true), '')"),
+                ),
+                owner="id",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=vibe.db.constraints.Privileges(name='users_for_user', role='vibe_user', verbs=(('SELECT', ('id', 'firebase_uid', 'email', 'email_verified', 'is_active', 'is_staff', 'created_at', 'updated_at', 'name')), ('UPDATE', ('email', 'email_verified', 'name', 'updated_at')))),
+            model_name="user",
+            constraint=vibe.db.constraints.Privileges(
+                name="users_for_user",
+                role="vibe_user",
+                verbs=(
+                    (
+                        "SELECT",
+                        (
+                            "id",
+                            "firebase_uid",
+                            "email",
+                            "email_verified",
+                            "is_active",
+                            "is_staff",
+                            "created_at",
+                            "updated_at",
+                            "name",
+                        ),
+                    ),
+                    ("UPDATE", ("email", "email_verified", "name", "updated_at")),
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=vibe.db.constraints.Privileges(name='users_for_sign_in', role='vibe_sign_in', verbs=(('SELECT', ('id', 'firebase_uid', 'email', 'email_verified', 'is_active', 'is_staff', 'created_at', 'updated_at')), ('INSERT', None), ('UPDATE', ('last_login',)))),
+            model_name="user",
+            constraint=vibe.db.constraints.Privileges(
+                name="users_for_sign_in",
+                role="vibe_sign_in",
+                verbs=(
+                    (
+                        "SELECT",
+                        (
+                            "id",
+                            "firebase_uid",
+                            "email",
+                            "email_verified",
+                            "is_active",
+                            "is_staff",
+                            "created_at",
+                            "updated_at",
+                        ),
+                    ),
+                    ("INSERT", None),
+                    ("UPDATE", ("last_login",)),
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=vibe.db.constraints.Privileges(name='users_for_support', role='vibe_support', verbs=(('SELECT', ('id', 'firebase_uid', 'email', 'email_verified', 'is_active', 'is_staff', 'created_at', 'updated_at', 'is_superuser', 'last_login')), ('UPDATE', ('is_active', 'last_login', 'updated_at')))),
+            model_name="user",
+            constraint=vibe.db.constraints.Privileges(
+                name="users_for_support",
+                role="vibe_support",
+                verbs=(
+                    (
+                        "SELECT",
+                        (
+                            "id",
+                            "firebase_uid",
+                            "email",
+                            "email_verified",
+                            "is_active",
+                            "is_staff",
+                            "created_at",
+                            "updated_at",
+                            "is_superuser",
+                            "last_login",
+                        ),
+                    ),
+                    ("UPDATE", ("is_active", "last_login", "updated_at")),
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=vibe.db.constraints.Privileges(name='users_for_staff', role='vibe_staff', verbs=(('SELECT', None), ('INSERT', None), ('UPDATE', None), ('DELETE', None))),
+            model_name="user",
+            constraint=vibe.db.constraints.Privileges(
+                name="users_for_staff",
+                role="vibe_staff",
+                verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", None), ("DELETE", None)),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=vibe.db.constraints.Privileges(name='users_for_system', role='vibe_system', verbs=(('SELECT', ('id', 'firebase_uid', 'email', 'email_verified', 'is_active', 'is_staff', 'created_at', 'updated_at', 'is_superuser', 'last_login', 'name')), ('UPDATE', ('name',)))),
+            model_name="user",
+            constraint=vibe.db.constraints.Privileges(
+                name="users_for_system",
+                role="vibe_system",
+                verbs=(
+                    (
+                        "SELECT",
+                        (
+                            "id",
+                            "firebase_uid",
+                            "email",
+                            "email_verified",
+                            "is_active",
+                            "is_staff",
+                            "created_at",
+                            "updated_at",
+                            "is_superuser",
+                            "last_login",
+                            "name",
+                        ),
+                    ),
+                    ("UPDATE", ("name",)),
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='accessgrant',
-            index=models.Index(fields=['user', '-requested_at'], name='access_grants_of_person'),
+            model_name="accessgrant",
+            index=models.Index(fields=["user", "-requested_at"], name="access_grants_of_person"),
         ),
         migrations.AddIndex(
-            model_name='accessgrant',
-            index=models.Index(fields=['requested_by', '-requested_at'], name='access_grants_of_staff'),
+            model_name="accessgrant",
+            index=models.Index(fields=["requested_by", "-requested_at"], name="access_grants_of_staff"),
         ),
         migrations.AddIndex(
-            model_name='accessgrant',
-            index=models.Index(fields=['-requested_at'], name='access_grants_newest'),
+            model_name="accessgrant",
+            index=models.Index(fields=["-requested_at"], name="access_grants_newest"),
         ),
         migrations.AddIndex(
-            model_name='accessgrant',
-            index=models.Index(condition=models.Q(('approved', True), ('ended_at', None)), fields=['expires_at'], name='access_grants_open'),
+            model_name="accessgrant",
+            index=models.Index(
+                condition=models.Q(("approved", True), ("ended_at", None)),
+                fields=["expires_at"],
+                name="access_grants_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accessgrant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('approved', None), ('decided_at', None), ('decided_by', None)), models.Q(('approved__isnull', False), ('decided_at__isnull', False), ('decided_by__isnull', False)), _connector='OR'), name='access_grants_decided_whole'),
+            model_name="accessgrant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("approved", None), ("decided_at", None), ("decided_by", None)),
+                    models.Q(("approved__isnull", False), ("decided_at__isnull", False), ("decided_by__isnull", False)),
+                    _connector="OR",
+                ),
+                name="access_grants_decided_whole",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accessgrant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('approved', True), ('expires_at__isnull', False)), models.Q(('approved', True), _negated=True), ('approved', None), _connector='OR'), name='access_grants_expire'),
+            model_name="accessgrant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("approved", True), ("expires_at__isnull", False)),
+                    models.Q(("approved", True), _negated=True),
+                    ("approved", None),
+                    _connector="OR",
+                ),
+                name="access_grants_expire",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accessgrant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_by', None), ('sole', False)), models.Q(('sole', False), models.Q(('decided_by', models.F('requested_by')), _negated=True)), models.Q(('decided_by', models.F('requested_by')), ('sole', True)), _connector='OR'), name='access_grants_four_eyes'),
+            model_name="accessgrant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decided_by", None), ("sole", False)),
+                    models.Q(("sole", False), models.Q(("decided_by", models.F("requested_by")), _negated=True)),
+                    models.Q(("decided_by", models.F("requested_by")), ("sole", True)),
+                    _connector="OR",
+                ),
+                name="access_grants_four_eyes",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accessgrant',
-            constraint=models.CheckConstraint(condition=models.Q(('duration__gt', datetime.timedelta(0)), ('duration__lte', datetime.timedelta(days=7))), name='access_grants_bounded'),
+            model_name="accessgrant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("duration__gt", datetime.timedelta(0)), ("duration__lte", datetime.timedelta(days=7))
+                ),
+                name="access_grants_bounded",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accessgrant',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at', None), ('expires_at__lte', django.db.models.expressions.CombinedExpression(models.F('decided_at'), '+', models.F('duration'))), _connector='OR'), name='access_grants_no_longer_than_asked'),
+            model_name="accessgrant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("expires_at", None),
+                    (
+                        "expires_at__lte",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("decided_at"), "+", models.F("duration")
+                        ),
+                    ),
+                    _connector="OR",
+                ),
+                name="access_grants_no_longer_than_asked",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accessgrant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('ended_by', None)), models.Q(('ended_at__isnull', False), ('ended_by__isnull', False)), _connector='OR'), name='access_grants_ended_whole'),
+            model_name="accessgrant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("ended_at", None), ("ended_by", None)),
+                    models.Q(("ended_at__isnull", False), ("ended_by__isnull", False)),
+                    _connector="OR",
+                ),
+                name="access_grants_ended_whole",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accessgrant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('reason', ''), _negated=True), models.Q(('ticket', ''), _negated=True)), name='access_grants_say_why'),
+            model_name="accessgrant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(models.Q(("reason", ""), _negated=True), models.Q(("ticket", ""), _negated=True)),
+                name="access_grants_say_why",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accessgrant',
-            constraint=vibe.db.constraints.CompositeReference(columns=('user_id',), name='access_grants_user', to='accounts.User', to_columns=('id',)),
+            model_name="accessgrant",
+            constraint=vibe.db.constraints.CompositeReference(
+                columns=("user_id",), name="access_grants_user", to="accounts.User", to_columns=("id",)
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accessgrant',
-            constraint=vibe.db.constraints.RowSecurity(name='access_grants_walls', others=(('vibe_support', 'true'), ('vibe_system', 'true')), owner='user_id'),
+            model_name="accessgrant",
+            constraint=vibe.db.constraints.RowSecurity(
+                name="access_grants_walls", others=(("vibe_support", "true"), ("vibe_system", "true")), owner="user_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accessgrant',
-            constraint=vibe.db.constraints.Privileges(name='access_grants_for_user', role='vibe_user', verbs=(('SELECT', None),)),
+            model_name="accessgrant",
+            constraint=vibe.db.constraints.Privileges(
+                name="access_grants_for_user", role="vibe_user", verbs=(("SELECT", None),)
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accessgrant',
-            constraint=vibe.db.constraints.Privileges(name='access_grants_for_support', role='vibe_support', verbs=(('SELECT', None), ('INSERT', None), ('UPDATE', ('decided_by', 'decided_at', 'approved', 'sole', 'expires_at', 'ended_at', 'ended_by')))),
+            model_name="accessgrant",
+            constraint=vibe.db.constraints.Privileges(
+                name="access_grants_for_support",
+                role="vibe_support",
+                verbs=(
+                    ("SELECT", None),
+                    ("INSERT", None),
+                    ("UPDATE", ("decided_by", "decided_at", "approved", "sole", "expires_at", "ended_at", "ended_by")),
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accessgrant',
-            constraint=vibe.db.constraints.Privileges(name='access_grants_for_system', role='vibe_system', verbs=(('SELECT', None), ('UPDATE', ('ended_at', 'ended_by')))),
+            model_name="accessgrant",
+            constraint=vibe.db.constraints.Privileges(
+                name="access_grants_for_system",
+                role="vibe_system",
+                verbs=(("SELECT", None), ("UPDATE", ("ended_at", "ended_by"))),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='userkey',
-            constraint=models.UniqueConstraint(fields=('user', 'generation'), name='user_keys_generation'),
+            model_name="userkey",
+            constraint=models.UniqueConstraint(fields=("user", "generation"), name="user_keys_generation"),
         ),
         migrations.AddConstraint(
-            model_name='userkey',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('destroyed_at', None), ('wrapped__isnull', False)), models.Q(('destroyed_at__isnull', False), ('wrapped__isnull', True)), _connector='OR'), name='user_keys_kept_or_destroyed'),
+            model_name="userkey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("destroyed_at", None), ("wrapped__isnull", False)),
+                    models.Q(("destroyed_at__isnull", False), ("wrapped__isnull", True)),
+                    _connector="OR",
+                ),
+                name="user_keys_kept_or_destroyed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='userkey',
-            constraint=vibe.db.constraints.CompositeReference(columns=('user_id',), name='user_keys_user', to='accounts.User', to_columns=('id',)),
+            model_name="userkey",
+            constraint=vibe.db.constraints.CompositeReference(
+                columns=("user_id",), name="user_keys_user", to="accounts.User", to_columns=("id",)
+            ),
         ),
         migrations.AddConstraint(
-            model_name='userkey',
-            constraint=vibe.db.constraints.RowSecurity(name='user_keys_walls', others=(('vibe_support', 'true'), ('vibe_system', 'true')), owner='user_id'),
+            model_name="userkey",
+            constraint=vibe.db.constraints.RowSecurity(
+                name="user_keys_walls", others=(("vibe_support", "true"), ("vibe_system", "true")), owner="user_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='userkey',
-            constraint=vibe.db.constraints.Privileges(name='user_keys_for_user', role='vibe_user', verbs=(('SELECT', None), ('INSERT', None))),
+            model_name="userkey",
+            constraint=vibe.db.constraints.Privileges(
+                name="user_keys_for_user", role="vibe_user", verbs=(("SELECT", None), ("INSERT", None))
+            ),
         ),
         migrations.AddConstraint(
-            model_name='userkey',
-            constraint=vibe.db.constraints.Privileges(name='user_keys_for_support', role='vibe_support', verbs=(('SELECT', ('id', 'user_id', 'generation', 'created_at', 'destroyed_at')),)),
+            model_name="userkey",
+            constraint=vibe.db.constraints.Privileges(
+                name="user_keys_for_support",
+                role="vibe_support",
+                verbs=(("SELECT", ("id", "user_id", "generation", "created_at", "destroyed_at")),),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='userkey',
-            constraint=vibe.db.constraints.Privileges(name='user_keys_for_system', role='vibe_system', verbs=(('SELECT', None), ('UPDATE', ('wrapped', 'destroyed_at')))),
+            model_name="userkey",
+            constraint=vibe.db.constraints.Privileges(
+                name="user_keys_for_system",
+                role="vibe_system",
+                verbs=(("SELECT", None), ("UPDATE", ("wrapped", "destroyed_at"))),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='userpreferences',
-            constraint=models.UniqueConstraint(fields=('user',), name='user_preferences_one_each'),
+            model_name="userpreferences",
+            constraint=models.UniqueConstraint(fields=("user",), name="user_preferences_one_each"),
         ),
         migrations.AddConstraint(
-            model_name='userpreferences',
-            constraint=models.CheckConstraint(condition=django.db.models.lookups.Exact(models.Func(models.F('data'), function='jsonb_typeof', output_field=models.TextField()), models.Value('object')), name='user_preferences_object'),
+            model_name="userpreferences",
+            constraint=models.CheckConstraint(
+                condition=django.db.models.lookups.Exact(
+                    models.Func(models.F("data"), function="jsonb_typeof", output_field=models.TextField()),
+                    models.Value("object"),
+                ),
+                name="user_preferences_object",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='userpreferences',
-            constraint=models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(models.Func(models.F('data'), output_field=models.IntegerField(), template='octet_length(%(expressions)s::text)'), models.Value(65536)), name='user_preferences_size'),
+            model_name="userpreferences",
+            constraint=models.CheckConstraint(
+                condition=django.db.models.lookups.LessThanOrEqual(
+                    models.Func(
+                        models.F("data"),
+                        output_field=models.IntegerField(),
+                        template="octet_length(%(expressions)s::text)",
+                    ),
+                    models.Value(65536),
+                ),
+                name="user_preferences_size",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='userpreferences',
-            constraint=vibe.db.constraints.CompositeReference(columns=('user_id',), name='user_preferences_user', to='accounts.User', to_columns=('id',)),
+            model_name="userpreferences",
+            constraint=vibe.db.constraints.CompositeReference(
+                columns=("user_id",), name="user_preferences_user", to="accounts.User", to_columns=("id",)
+            ),
         ),
         migrations.AddConstraint(
-            model_name='userpreferences',
-            constraint=vibe.db.constraints.RowSecurity(name='user_preferences_walls', others=(('vibe_support', 'true'), ('vibe_system', 'true')), owner='user_id'),
+            model_name="userpreferences",
+            constraint=vibe.db.constraints.RowSecurity(
+                name="user_preferences_walls",
+                others=(("vibe_support", "true"), ("vibe_system", "true")),
+                owner="user_id",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='userpreferences',
-            constraint=vibe.db.constraints.Privileges(name='user_preferences_for_user', role='vibe_user', verbs=(('SELECT', None), ('INSERT', None), ('UPDATE', ('data', 'revision', 'updated_at')), ('DELETE', None))),
+            model_name="userpreferences",
+            constraint=vibe.db.constraints.Privileges(
+                name="user_preferences_for_user",
+                role="vibe_user",
+                verbs=(
+                    ("SELECT", None),
+                    ("INSERT", None),
+                    ("UPDATE", ("data", "revision", "updated_at")),
+                    ("DELETE", None),
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='userpreferences',
-            constraint=vibe.db.constraints.Privileges(name='user_preferences_for_support', role='vibe_support', verbs=(('SELECT', ('id', 'user_id', 'revision', 'created_at', 'updated_at')),)),
+            model_name="userpreferences",
+            constraint=vibe.db.constraints.Privileges(
+                name="user_preferences_for_support",
+                role="vibe_support",
+                verbs=(("SELECT", ("id", "user_id", "revision", "created_at", "updated_at")),),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='userpreferences',
-            constraint=vibe.db.constraints.Privileges(name='user_preferences_for_system', role='vibe_system', verbs=(('SELECT', ('id', 'user_id')),)),
+            model_name="userpreferences",
+            constraint=vibe.db.constraints.Privileges(
+                name="user_preferences_for_system", role="vibe_system", verbs=(("SELECT", ("id", "user_id")),)
+            ),
         ),
     ]

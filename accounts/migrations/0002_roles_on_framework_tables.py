@@ -44,10 +44,13 @@ class Migration(migrations.Migration):
             for table, role, verbs in GRANTS
         ),
         *(
-            migrations.RunSQL(f"GRANT USAGE ON SEQUENCE {name} TO vibe_system", f"REVOKE USAGE ON SEQUENCE {name} FROM vibe_system")
+            migrations.RunSQL(
+                f"GRANT USAGE ON SEQUENCE {name} TO vibe_system", f"REVOKE USAGE ON SEQUENCE {name} FROM vibe_system"
+            )
             for name in SEQUENCES
         ),
         migrations.RunSQL(
-            "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO vibe_support, vibe_staff", migrations.RunSQL.noop
+            "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO vibe_support, vibe_staff",
+            "REVOKE USAGE ON ALL SEQUENCES IN SCHEMA public FROM vibe_support, vibe_staff",
         ),
     ]

@@ -16,7 +16,9 @@ class Migration(migrations.Migration):
 
     operations = [
         *(
-            migrations.RunSQL(f"GRANT {EVERYTHING} ON {table} TO vibe_support", f"REVOKE {EVERYTHING} ON {table} FROM vibe_support")
+            migrations.RunSQL(
+                f"GRANT {EVERYTHING} ON {table} TO vibe_support", f"REVOKE {EVERYTHING} ON {table} FROM vibe_support"
+            )
             for table in TABLES
         ),
         migrations.RunSQL(
@@ -24,7 +26,9 @@ class Migration(migrations.Migration):
             f"REVOKE {EVERYTHING} ON otp_totp_totpdevice FROM vibe_staff; REVOKE USAGE ON SEQUENCE otp_totp_totpdevice_id_seq FROM vibe_staff",
         ),
         *(
-            migrations.RunSQL(f"GRANT USAGE ON SEQUENCE {name} TO vibe_support", f"REVOKE USAGE ON SEQUENCE {name} FROM vibe_support")
+            migrations.RunSQL(
+                f"GRANT USAGE ON SEQUENCE {name} TO vibe_support", f"REVOKE USAGE ON SEQUENCE {name} FROM vibe_support"
+            )
             for name in SEQUENCES
         ),
     ]

@@ -8,7 +8,7 @@ from django.db import migrations, models
 from audit.partitions import ensure_partitions, make_partition
 from vibe.db.operations import CreatePartitionedModel
 
-APPEND_ONLY = ('audit_logs', 'audit_leaves', 'audit_checkpoints', 'audit_prunings')
+APPEND_ONLY = ("audit_logs", "audit_leaves", "audit_checkpoints", "audit_prunings")
 
 
 def protect(_apps, schema_editor):
@@ -20,23 +20,20 @@ def protect(_apps, schema_editor):
         )
         for table in APPEND_ONLY:
             cursor.execute(
-                f'CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON {table} '
-                'FOR EACH ROW EXECUTE FUNCTION audit_refuse()'
+                f"CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON {table} "
+                "FOR EACH ROW EXECUTE FUNCTION audit_refuse()"
             )
-            cursor.execute(
-                f'CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON {table} EXECUTE FUNCTION audit_refuse()'
-            )
+            cursor.execute(f"CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON {table} EXECUTE FUNCTION audit_refuse()")
         ensure_partitions(cursor)
-        make_partition(cursor, 'audit_logs_default', 'DEFAULT')
+        make_partition(cursor, "audit_logs_default", "DEFAULT")
 
 
 def unprotect(_apps, schema_editor):
     with schema_editor.connection.cursor() as cursor:
-        cursor.execute('DROP FUNCTION audit_refuse() CASCADE')
+        cursor.execute("DROP FUNCTION audit_refuse() CASCADE")
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -45,89 +42,192 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='AuditCheckpoint',
+            name="AuditCheckpoint",
             fields=[
-                ('number', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('first', models.BigIntegerField()),
-                ('count', models.BigIntegerField()),
-                ('root', models.BinaryField()),
-                ('previous', models.BinaryField()),
-                ('at', models.DateTimeField()),
-                ('key_id', models.BinaryField()),
-                ('row_format', models.PositiveSmallIntegerField()),
-                ('signature', models.BinaryField()),
+                ("number", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("first", models.BigIntegerField()),
+                ("count", models.BigIntegerField()),
+                ("root", models.BinaryField()),
+                ("previous", models.BinaryField()),
+                ("at", models.DateTimeField()),
+                ("key_id", models.BinaryField()),
+                ("row_format", models.PositiveSmallIntegerField()),
+                ("signature", models.BinaryField()),
             ],
             options={
-                'db_table': 'audit_checkpoints',
-                'constraints': [models.UniqueConstraint(fields=('first',), name='audit_checkpoints_first'), vibe.db.constraints.Privileges(name='audit_checkpoints_for_system', role='vibe_system', verbs=(('SELECT', None), ('INSERT', None))), vibe.db.constraints.Privileges(name='audit_checkpoints_for_support', role='vibe_support', verbs=(('SELECT', None),))],
+                "db_table": "audit_checkpoints",
+                "constraints": [
+                    models.UniqueConstraint(fields=("first",), name="audit_checkpoints_first"),
+                    vibe.db.constraints.Privileges(
+                        name="audit_checkpoints_for_system",
+                        role="vibe_system",
+                        verbs=(("SELECT", None), ("INSERT", None)),
+                    ),
+                    vibe.db.constraints.Privileges(
+                        name="audit_checkpoints_for_support", role="vibe_support", verbs=(("SELECT", None),)
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='AuditLeaf',
+            name="AuditLeaf",
             fields=[
-                ('position', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('row_id', models.UUIDField(unique=True)),
-                ('row_at', models.DateTimeField()),
-                ('leaf', models.BinaryField()),
+                ("position", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("row_id", models.UUIDField(unique=True)),
+                ("row_at", models.DateTimeField()),
+                ("leaf", models.BinaryField()),
             ],
             options={
-                'verbose_name_plural': 'audit leaves',
-                'db_table': 'audit_leaves',
-                'constraints': [vibe.db.constraints.Privileges(name='audit_leaves_for_system', role='vibe_system', verbs=(('SELECT', None), ('INSERT', None))), vibe.db.constraints.Privileges(name='audit_leaves_for_support', role='vibe_support', verbs=(('SELECT', None),))],
+                "verbose_name_plural": "audit leaves",
+                "db_table": "audit_leaves",
+                "constraints": [
+                    vibe.db.constraints.Privileges(
+                        name="audit_leaves_for_system", role="vibe_system", verbs=(("SELECT", None), ("INSERT", None))
+                    ),
+                    vibe.db.constraints.Privileges(
+                        name="audit_leaves_for_support", role="vibe_support", verbs=(("SELECT", None),)
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='AuditPruning',
+            name="AuditPruning",
             fields=[
-                ('month', models.DateField(primary_key=True, serialize=False)),
-                ('count', models.BigIntegerField()),
-                ('digest', models.BinaryField()),
-                ('at', models.DateTimeField()),
-                ('key_id', models.BinaryField()),
-                ('signature', models.BinaryField()),
+                ("month", models.DateField(primary_key=True, serialize=False)),
+                ("count", models.BigIntegerField()),
+                ("digest", models.BinaryField()),
+                ("at", models.DateTimeField()),
+                ("key_id", models.BinaryField()),
+                ("signature", models.BinaryField()),
             ],
             options={
-                'db_table': 'audit_prunings',
-                'constraints': [vibe.db.constraints.Privileges(name='audit_prunings_for_system', role='vibe_system', verbs=(('SELECT', None), ('INSERT', None))), vibe.db.constraints.Privileges(name='audit_prunings_for_support', role='vibe_support', verbs=(('SELECT', None),))],
+                "db_table": "audit_prunings",
+                "constraints": [
+                    vibe.db.constraints.Privileges(
+                        name="audit_prunings_for_system", role="vibe_system", verbs=(("SELECT", None), ("INSERT", None))
+                    ),
+                    vibe.db.constraints.Privileges(
+                        name="audit_prunings_for_support", role="vibe_support", verbs=(("SELECT", None),)
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='AuditSealer',
+            name="AuditSealer",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('snapshot', models.TextField(blank=True)),
-                ('shift', models.BigIntegerField(default=0)),
-                ('written', models.BigIntegerField(default=0)),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("snapshot", models.TextField(blank=True)),
+                ("shift", models.BigIntegerField(default=0)),
+                ("written", models.BigIntegerField(default=0)),
             ],
             options={
-                'db_table': 'audit_sealer',
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='audit_sealer_is_one'), vibe.db.constraints.Privileges(name='audit_sealer_for_system', role='vibe_system', verbs=(('SELECT', None), ('INSERT', None), ('UPDATE', None)))],
+                "db_table": "audit_sealer",
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="audit_sealer_is_one"),
+                    vibe.db.constraints.Privileges(
+                        name="audit_sealer_for_system",
+                        role="vibe_system",
+                        verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", None)),
+                    ),
+                ],
             },
         ),
         CreatePartitionedModel(
-            name='AuditLog',
+            name="AuditLog",
             fields=[
-                ('id', models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('actor_kind', models.CharField(choices=[('person', 'Person'), ('staff', 'Staff'), ('system', 'System'), ('anonymous', 'Anonymous')], max_length=10)),
-                ('actor', models.CharField(blank=True, max_length=200)),
-                ('subject', models.UUIDField(null=True)),
-                ('action', models.CharField(max_length=100)),
-                ('resource', models.CharField(blank=True, max_length=500)),
-                ('outcome', models.CharField(choices=[('ok', 'Ok'), ('refused', 'Refused'), ('failed', 'Failed')], max_length=10)),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('ip', models.GenericIPAddressField(null=True)),
-                ('user_agent', models.CharField(blank=True, max_length=512)),
-                ('request_id', models.CharField(blank=True, max_length=64)),
-                ('details', models.JSONField(default=dict)),
-                ('mac', models.BinaryField()),
-                ('xact', models.BigIntegerField(db_default=models.Func(function='pg_current_xact_id', output_field=models.BigIntegerField(), template='(%(function)s()::text::bigint)'))),
+                (
+                    "id",
+                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "actor_kind",
+                    models.CharField(
+                        choices=[
+                            ("person", "Person"),
+                            ("staff", "Staff"),
+                            ("system", "System"),
+                            ("anonymous", "Anonymous"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("actor", models.CharField(blank=True, max_length=200)),
+                ("subject", models.UUIDField(null=True)),
+                ("action", models.CharField(max_length=100)),
+                ("resource", models.CharField(blank=True, max_length=500)),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[("ok", "Ok"), ("refused", "Refused"), ("failed", "Failed")], max_length=10
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                ("ip", models.GenericIPAddressField(null=True)),
+                ("user_agent", models.CharField(blank=True, max_length=512)),
+                ("request_id", models.CharField(blank=True, max_length=64)),
+                ("details", models.JSONField(default=dict)),
+                ("mac", models.BinaryField()),
+                (
+                    "xact",
+                    models.BigIntegerField(
+                        db_default=models.Func(
+                            function="pg_current_xact_id",
+                            output_field=models.BigIntegerField(),
+                            template="(%(function)s()::text::bigint)",
+                        )
+                    ),
+                ),
             ],
-            partition_by='at',
+            partition_by="at",
             options={
-                'db_table': 'audit_logs',
-                'indexes': [models.Index(condition=models.Q(('subject__isnull', False)), fields=['subject', '-at', '-id'], name='audit_logs_subject'), models.Index(condition=models.Q(('actor', ''), _negated=True), fields=['actor', '-at', '-id'], name='audit_logs_actor'), models.Index(condition=models.Q(('resource', ''), _negated=True), fields=['resource', '-at', '-id'], name='audit_logs_resource'), models.Index(fields=['-at', '-id'], name='audit_logs_newest'), models.Index(fields=['xact'], name='audit_logs_xact')],
-                'constraints': [vibe.db.constraints.RowSecurity(name='audit_logs_walls', others=(('vibe_support', 'true'), ('vibe_system', 'true'), ('vibe_staff', 'true'), ('vibe_sign_in', 'true')), owner='subject'), vibe.db.constraints.Privileges(name='audit_logs_for_user', role='vibe_user', verbs=(('SELECT', None), ('INSERT', None))), vibe.db.constraints.Privileges(name='audit_logs_for_support', role='vibe_support', verbs=(('SELECT', None), ('INSERT', None))), vibe.db.constraints.Privileges(name='audit_logs_for_system', role='vibe_system', verbs=(('SELECT', None), ('INSERT', None))), vibe.db.constraints.Privileges(name='audit_logs_for_staff', role='vibe_staff', verbs=(('INSERT', None),)), vibe.db.constraints.Privileges(name='audit_logs_for_sign_in', role='vibe_sign_in', verbs=(('INSERT', None),))],
+                "db_table": "audit_logs",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("subject__isnull", False)),
+                        fields=["subject", "-at", "-id"],
+                        name="audit_logs_subject",
+                    ),
+                    models.Index(
+                        condition=models.Q(("actor", ""), _negated=True),
+                        fields=["actor", "-at", "-id"],
+                        name="audit_logs_actor",
+                    ),
+                    models.Index(
+                        condition=models.Q(("resource", ""), _negated=True),
+                        fields=["resource", "-at", "-id"],
+                        name="audit_logs_resource",
+                    ),
+                    models.Index(fields=["-at", "-id"], name="audit_logs_newest"),
+                    models.Index(fields=["xact"], name="audit_logs_xact"),
+                ],
+                "constraints": [
+                    vibe.db.constraints.RowSecurity(
+                        name="audit_logs_walls",
+                        others=(
+                            ("vibe_support", "true"),
+                            ("vibe_system", "true"),
+                            ("vibe_staff", "true"),
+                            ("vibe_sign_in", "true"),
+                        ),
+                        owner="subject",
+                    ),
+                    vibe.db.constraints.Privileges(
+                        name="audit_logs_for_user", role="vibe_user", verbs=(("SELECT", None), ("INSERT", None))
+                    ),
+                    vibe.db.constraints.Privileges(
+                        name="audit_logs_for_support", role="vibe_support", verbs=(("SELECT", None), ("INSERT", None))
+                    ),
+                    vibe.db.constraints.Privileges(
+                        name="audit_logs_for_system", role="vibe_system", verbs=(("SELECT", None), ("INSERT", None))
+                    ),
+                    vibe.db.constraints.Privileges(
+                        name="audit_logs_for_staff", role="vibe_staff", verbs=(("INSERT", None),)
+                    ),
+                    vibe.db.constraints.Privileges(
+                        name="audit_logs_for_sign_in", role="vibe_sign_in", verbs=(("INSERT", None),)
+                    ),
+                ],
             },
         ),
         migrations.RunPython(protect, unprotect),

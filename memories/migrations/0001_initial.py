@@ -12,7 +12,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -21,109 +20,217 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Conversation',
+            name="Conversation",
             fields=[
-                ('id', models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('external_id', models.CharField(blank=True, max_length=200, null=True)),
-                ('title', vibe.crypto.fields.SealedField(null=True)),
-                ('description', vibe.crypto.fields.SealedField(null=True)),
-                ('is_archived', models.BooleanField(default=False)),
-                ('memory_count', models.PositiveIntegerField(default=0)),
-                ('started_at', models.DateTimeField()),
-                ('active_at', models.DateTimeField()),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("external_id", models.CharField(blank=True, max_length=200, null=True)),
+                ("title", vibe.crypto.fields.SealedField(null=True)),
+                ("description", vibe.crypto.fields.SealedField(null=True)),
+                ("is_archived", models.BooleanField(default=False)),
+                ("memory_count", models.PositiveIntegerField(default=0)),
+                ("started_at", models.DateTimeField()),
+                ("active_at", models.DateTimeField()),
+                ("revision", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'conversations',
+                "db_table": "conversations",
             },
         ),
         migrations.CreateModel(
-            name='Memory',
+            name="Memory",
             fields=[
-                ('id', models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('message_ids', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), size=None)),
-                ('payload', vibe.crypto.fields.SealedField()),
-                ('occurred_at', models.DateTimeField()),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('conversation', vibe.db.owned.OwnedForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='memories', to='memories.conversation')),
-                ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "message_ids",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), size=None),
+                ),
+                ("payload", vibe.crypto.fields.SealedField()),
+                ("occurred_at", models.DateTimeField()),
+                ("revision", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "conversation",
+                    vibe.db.owned.OwnedForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="memories",
+                        to="memories.conversation",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'memories',
-                'db_table': 'encrypted_memories',
+                "verbose_name_plural": "memories",
+                "db_table": "encrypted_memories",
             },
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(condition=models.Q(('is_archived', False)), fields=['user', '-active_at', '-id'], name='conversations_active'),
+            model_name="conversation",
+            index=models.Index(
+                condition=models.Q(("is_archived", False)),
+                fields=["user", "-active_at", "-id"],
+                name="conversations_active",
+            ),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(condition=models.Q(('is_archived', True)), fields=['user', '-active_at', '-id'], name='conversations_archived'),
+            model_name="conversation",
+            index=models.Index(
+                condition=models.Q(("is_archived", True)),
+                fields=["user", "-active_at", "-id"],
+                name="conversations_archived",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.UniqueConstraint(fields=('user', 'id'), name='conversations_owner'),
+            model_name="conversation",
+            constraint=models.UniqueConstraint(fields=("user", "id"), name="conversations_owner"),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.UniqueConstraint(fields=('user', 'external_id'), name='conversations_external_id'),
+            model_name="conversation",
+            constraint=models.UniqueConstraint(fields=("user", "external_id"), name="conversations_external_id"),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=vibe.db.constraints.CompositeReference(columns=('user_id',), name='conversations_user', to='accounts.User', to_columns=('id',)),
+            model_name="conversation",
+            constraint=vibe.db.constraints.CompositeReference(
+                columns=("user_id",), name="conversations_user", to="accounts.User", to_columns=("id",)
+            ),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=vibe.db.constraints.RowSecurity(name='conversations_walls', others=(('vibe_support', 'true'), ('vibe_system', 'true')), owner='user_id'),
+            model_name="conversation",
+            constraint=vibe.db.constraints.RowSecurity(
+                name="conversations_walls", others=(("vibe_support", "true"), ("vibe_system", "true")), owner="user_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=vibe.db.constraints.Privileges(name='conversations_for_user', role='vibe_user', verbs=(('SELECT', None), ('INSERT', None), ('UPDATE', None), ('DELETE', None))),
+            model_name="conversation",
+            constraint=vibe.db.constraints.Privileges(
+                name="conversations_for_user",
+                role="vibe_user",
+                verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", None), ("DELETE", None)),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=vibe.db.constraints.Privileges(name='conversations_for_support', role='vibe_support', verbs=(('SELECT', ('id', 'user_id', 'external_id', 'is_archived', 'memory_count', 'started_at', 'active_at', 'revision', 'created_at', 'updated_at')), ('UPDATE', ('is_archived', 'updated_at')))),
+            model_name="conversation",
+            constraint=vibe.db.constraints.Privileges(
+                name="conversations_for_support",
+                role="vibe_support",
+                verbs=(
+                    (
+                        "SELECT",
+                        (
+                            "id",
+                            "user_id",
+                            "external_id",
+                            "is_archived",
+                            "memory_count",
+                            "started_at",
+                            "active_at",
+                            "revision",
+                            "created_at",
+                            "updated_at",
+                        ),
+                    ),
+                    ("UPDATE", ("is_archived", "updated_at")),
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=vibe.db.constraints.Privileges(name='conversations_for_system', role='vibe_system', verbs=(('SELECT', ('id', 'user_id', 'created_at')),)),
+            model_name="conversation",
+            constraint=vibe.db.constraints.Privileges(
+                name="conversations_for_system",
+                role="vibe_system",
+                verbs=(("SELECT", ("id", "user_id", "created_at")),),
+            ),
         ),
         migrations.AddIndex(
-            model_name='memory',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['message_ids'], name='memories_message_ids'),
+            model_name="memory",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["message_ids"], name="memories_message_ids"),
         ),
         migrations.AddIndex(
-            model_name='memory',
-            index=models.Index(fields=['user', 'conversation', 'occurred_at', 'id'], name='memories_in_order'),
+            model_name="memory",
+            index=models.Index(fields=["user", "conversation", "occurred_at", "id"], name="memories_in_order"),
         ),
         migrations.AddConstraint(
-            model_name='memory',
-            constraint=models.UniqueConstraint(fields=('user', 'id'), name='memories_owner'),
+            model_name="memory",
+            constraint=models.UniqueConstraint(fields=("user", "id"), name="memories_owner"),
         ),
         migrations.AddConstraint(
-            model_name='memory',
-            constraint=vibe.db.constraints.CompositeReference(columns=('user_id', 'conversation_id'), name='memories_conversation', to='memories.Conversation', to_columns=('user_id', 'id')),
+            model_name="memory",
+            constraint=vibe.db.constraints.CompositeReference(
+                columns=("user_id", "conversation_id"),
+                name="memories_conversation",
+                to="memories.Conversation",
+                to_columns=("user_id", "id"),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='memory',
-            constraint=vibe.db.constraints.RowSecurity(name='memories_walls', others=(('vibe_support', 'true'), ('vibe_system', 'true')), owner='user_id'),
+            model_name="memory",
+            constraint=vibe.db.constraints.RowSecurity(
+                name="memories_walls", others=(("vibe_support", "true"), ("vibe_system", "true")), owner="user_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='memory',
-            constraint=vibe.db.constraints.Privileges(name='memories_for_user', role='vibe_user', verbs=(('SELECT', None), ('INSERT', None), ('UPDATE', None), ('DELETE', None))),
+            model_name="memory",
+            constraint=vibe.db.constraints.Privileges(
+                name="memories_for_user",
+                role="vibe_user",
+                verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", None), ("DELETE", None)),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='memory',
-            constraint=vibe.db.constraints.Privileges(name='memories_for_support', role='vibe_support', verbs=(('SELECT', ('id', 'user_id', 'conversation_id', 'message_ids', 'occurred_at', 'revision', 'created_at', 'updated_at')),)),
+            model_name="memory",
+            constraint=vibe.db.constraints.Privileges(
+                name="memories_for_support",
+                role="vibe_support",
+                verbs=(
+                    (
+                        "SELECT",
+                        (
+                            "id",
+                            "user_id",
+                            "conversation_id",
+                            "message_ids",
+                            "occurred_at",
+                            "revision",
+                            "created_at",
+                            "updated_at",
+                        ),
+                    ),
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='memory',
-            constraint=vibe.db.constraints.Privileges(name='memories_for_system', role='vibe_system', verbs=(('SELECT', ('id', 'user_id', 'created_at')),)),
+            model_name="memory",
+            constraint=vibe.db.constraints.Privileges(
+                name="memories_for_system", role="vibe_system", verbs=(("SELECT", ("id", "user_id", "created_at")),)
+            ),
         ),
     ]

@@ -14,193 +14,425 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('memories', '0001_initial'),
+        ("memories", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Story',
+            name="Story",
             fields=[
-                ('id', models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('title', vibe.crypto.fields.SealedField()),
-                ('text', vibe.crypto.fields.SealedField()),
-                ('people', vibe.crypto.fields.SealedField()),
-                ('places', vibe.crypto.fields.SealedField()),
-                ('events', vibe.crypto.fields.SealedField()),
-                ('people_index', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
-                ('places_index', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
-                ('events_index', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
-                ('occurred_from', models.DateTimeField()),
-                ('occurred_to', models.DateTimeField()),
-                ('memory_ids', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
-                ('passage_count', models.PositiveIntegerField(default=0)),
-                ('word_count', models.PositiveIntegerField(default=0)),
-                ('embedding', pgvector.django.halfvec.HalfVectorField(dimensions=512, null=True)),
-                ('in_graph', models.BooleanField(default=False)),
-                ('processor', models.CharField(max_length=100)),
-                ('embedder', models.CharField(blank=True, max_length=100)),
-                ('fingerprint', models.CharField(blank=True, max_length=32)),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('built_at', models.DateTimeField()),
-                ('conversation', vibe.db.owned.OwnedForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='stories', to='memories.conversation')),
-                ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("title", vibe.crypto.fields.SealedField()),
+                ("text", vibe.crypto.fields.SealedField()),
+                ("people", vibe.crypto.fields.SealedField()),
+                ("places", vibe.crypto.fields.SealedField()),
+                ("events", vibe.crypto.fields.SealedField()),
+                (
+                    "people_index",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), default=list, size=None
+                    ),
+                ),
+                (
+                    "places_index",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), default=list, size=None
+                    ),
+                ),
+                (
+                    "events_index",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), default=list, size=None
+                    ),
+                ),
+                ("occurred_from", models.DateTimeField()),
+                ("occurred_to", models.DateTimeField()),
+                (
+                    "memory_ids",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None),
+                ),
+                ("passage_count", models.PositiveIntegerField(default=0)),
+                ("word_count", models.PositiveIntegerField(default=0)),
+                ("embedding", pgvector.django.halfvec.HalfVectorField(dimensions=512, null=True)),
+                ("in_graph", models.BooleanField(default=False)),
+                ("processor", models.CharField(max_length=100)),
+                ("embedder", models.CharField(blank=True, max_length=100)),
+                ("fingerprint", models.CharField(blank=True, max_length=32)),
+                ("revision", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("built_at", models.DateTimeField()),
+                (
+                    "conversation",
+                    vibe.db.owned.OwnedForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="stories",
+                        to="memories.conversation",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'stories',
-                'db_table': 'stories',
+                "verbose_name_plural": "stories",
+                "db_table": "stories",
             },
         ),
         migrations.CreateModel(
-            name='Passage',
+            name="Passage",
             fields=[
-                ('id', models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('memory_revision', models.PositiveIntegerField(default=1)),
-                ('position', models.PositiveIntegerField()),
-                ('speaker', models.BigIntegerField()),
-                ('words', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
-                ('counts', django.contrib.postgres.fields.ArrayField(base_field=models.SmallIntegerField(), default=list, size=None)),
-                ('length', models.PositiveIntegerField()),
-                ('occurred_at', models.DateTimeField()),
-                ('embedding', pgvector.django.halfvec.HalfVectorField(dimensions=512, null=True)),
-                ('in_graph', models.BooleanField(default=False)),
-                ('memory', vibe.db.owned.OwnedForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='passages', to='memories.memory')),
-                ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('story', vibe.db.owned.OwnedForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='passages', to='stories.story')),
+                (
+                    "id",
+                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("memory_revision", models.PositiveIntegerField(default=1)),
+                ("position", models.PositiveIntegerField()),
+                ("speaker", models.BigIntegerField()),
+                (
+                    "words",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), default=list, size=None
+                    ),
+                ),
+                (
+                    "counts",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.SmallIntegerField(), default=list, size=None
+                    ),
+                ),
+                ("length", models.PositiveIntegerField()),
+                ("occurred_at", models.DateTimeField()),
+                ("embedding", pgvector.django.halfvec.HalfVectorField(dimensions=512, null=True)),
+                ("in_graph", models.BooleanField(default=False)),
+                (
+                    "memory",
+                    vibe.db.owned.OwnedForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="passages",
+                        to="memories.memory",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "story",
+                    vibe.db.owned.OwnedForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="passages",
+                        to="stories.story",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'passages',
+                "db_table": "passages",
             },
         ),
         migrations.CreateModel(
-            name='Entity',
+            name="Entity",
             fields=[
-                ('id', models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('speaker', 'Speaker'), ('person', 'Person'), ('place', 'Place'), ('event', 'Event')], max_length=10)),
-                ('token', models.BigIntegerField()),
-                ('name', vibe.crypto.fields.SealedField()),
-                ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("speaker", "Speaker"), ("person", "Person"), ("place", "Place"), ("event", "Event")],
+                        max_length=10,
+                    ),
+                ),
+                ("token", models.BigIntegerField()),
+                ("name", vibe.crypto.fields.SealedField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'entities',
-                'db_table': 'entities',
-                'constraints': [models.UniqueConstraint(fields=('user', 'kind', 'token'), name='entities_once'), vibe.db.constraints.CompositeReference(columns=('user_id',), name='entities_user', to='accounts.User', to_columns=('id',)), vibe.db.constraints.RowSecurity(name='entities_walls', others=(('vibe_support', 'true'), ('vibe_system', 'true')), owner='user_id'), vibe.db.constraints.Privileges(name='entities_for_user', role='vibe_user', verbs=(('SELECT', None), ('INSERT', None), ('UPDATE', None), ('DELETE', None))), vibe.db.constraints.Privileges(name='entities_for_support', role='vibe_support', verbs=(('SELECT', ('id', 'user_id', 'kind')),)), vibe.db.constraints.Privileges(name='entities_for_system', role='vibe_system', verbs=(('SELECT', ('id', 'user_id')),))],
+                "verbose_name_plural": "entities",
+                "db_table": "entities",
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "kind", "token"), name="entities_once"),
+                    vibe.db.constraints.CompositeReference(
+                        columns=("user_id",), name="entities_user", to="accounts.User", to_columns=("id",)
+                    ),
+                    vibe.db.constraints.RowSecurity(
+                        name="entities_walls",
+                        others=(("vibe_support", "true"), ("vibe_system", "true")),
+                        owner="user_id",
+                    ),
+                    vibe.db.constraints.Privileges(
+                        name="entities_for_user",
+                        role="vibe_user",
+                        verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", None), ("DELETE", None)),
+                    ),
+                    vibe.db.constraints.Privileges(
+                        name="entities_for_support", role="vibe_support", verbs=(("SELECT", ("id", "user_id", "kind")),)
+                    ),
+                    vibe.db.constraints.Privileges(
+                        name="entities_for_system", role="vibe_system", verbs=(("SELECT", ("id", "user_id")),)
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SearchSet',
+            name="SearchSet",
             fields=[
-                ('id', models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('passages', models.PositiveIntegerField(default=0)),
-                ('words', models.PositiveBigIntegerField(default=0)),
-                ('in_graph', models.BooleanField(default=False)),
-                ('embedder', models.CharField(blank=True, max_length=100)),
-                ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("passages", models.PositiveIntegerField(default=0)),
+                ("words", models.PositiveBigIntegerField(default=0)),
+                ("in_graph", models.BooleanField(default=False)),
+                ("embedder", models.CharField(blank=True, max_length=100)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'search_sets',
-                'constraints': [models.UniqueConstraint(fields=('user',), name='search_sets_one_each'), vibe.db.constraints.CompositeReference(columns=('user_id',), name='search_sets_user', to='accounts.User', to_columns=('id',)), vibe.db.constraints.RowSecurity(name='search_sets_walls', others=(('vibe_support', 'true'), ('vibe_system', 'true')), owner='user_id'), vibe.db.constraints.Privileges(name='search_sets_for_user', role='vibe_user', verbs=(('SELECT', None), ('INSERT', None), ('UPDATE', None), ('DELETE', None))), vibe.db.constraints.Privileges(name='search_sets_for_support', role='vibe_support', verbs=(('SELECT', None),)), vibe.db.constraints.Privileges(name='search_sets_for_system', role='vibe_system', verbs=(('SELECT', None),))],
+                "db_table": "search_sets",
+                "constraints": [
+                    models.UniqueConstraint(fields=("user",), name="search_sets_one_each"),
+                    vibe.db.constraints.CompositeReference(
+                        columns=("user_id",), name="search_sets_user", to="accounts.User", to_columns=("id",)
+                    ),
+                    vibe.db.constraints.RowSecurity(
+                        name="search_sets_walls",
+                        others=(("vibe_support", "true"), ("vibe_system", "true")),
+                        owner="user_id",
+                    ),
+                    vibe.db.constraints.Privileges(
+                        name="search_sets_for_user",
+                        role="vibe_user",
+                        verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", None), ("DELETE", None)),
+                    ),
+                    vibe.db.constraints.Privileges(
+                        name="search_sets_for_support", role="vibe_support", verbs=(("SELECT", None),)
+                    ),
+                    vibe.db.constraints.Privileges(
+                        name="search_sets_for_system", role="vibe_system", verbs=(("SELECT", None),)
+                    ),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='story',
-            index=models.Index(fields=['user', '-occurred_from'], name='stories_newest'),
+            model_name="story",
+            index=models.Index(fields=["user", "-occurred_from"], name="stories_newest"),
         ),
         migrations.AddIndex(
-            model_name='story',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['people_index'], name='stories_people'),
+            model_name="story",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["people_index"], name="stories_people"),
         ),
         migrations.AddIndex(
-            model_name='story',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['places_index'], name='stories_places'),
+            model_name="story",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["places_index"], name="stories_places"),
         ),
         migrations.AddIndex(
-            model_name='story',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['events_index'], name='stories_events'),
+            model_name="story",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["events_index"], name="stories_events"),
         ),
         migrations.AddIndex(
-            model_name='story',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['memory_ids'], name='stories_memories'),
+            model_name="story",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["memory_ids"], name="stories_memories"),
         ),
         migrations.AddIndex(
-            model_name='story',
-            index=pgvector.django.indexes.HnswIndex(condition=models.Q(('in_graph', True)), fields=['embedding'], name='stories_embedding', opclasses=['halfvec_cosine_ops']),
+            model_name="story",
+            index=pgvector.django.indexes.HnswIndex(
+                condition=models.Q(("in_graph", True)),
+                fields=["embedding"],
+                name="stories_embedding",
+                opclasses=["halfvec_cosine_ops"],
+            ),
         ),
         migrations.AddConstraint(
-            model_name='story',
-            constraint=models.UniqueConstraint(fields=('user', 'id'), name='stories_owner'),
+            model_name="story",
+            constraint=models.UniqueConstraint(fields=("user", "id"), name="stories_owner"),
         ),
         migrations.AddConstraint(
-            model_name='story',
-            constraint=models.UniqueConstraint(fields=('user', 'conversation'), name='stories_one_per_conversation'),
+            model_name="story",
+            constraint=models.UniqueConstraint(fields=("user", "conversation"), name="stories_one_per_conversation"),
         ),
         migrations.AddConstraint(
-            model_name='story',
-            constraint=vibe.db.constraints.CompositeReference(columns=('user_id', 'conversation_id'), name='stories_conversation', to='memories.Conversation', to_columns=('user_id', 'id')),
+            model_name="story",
+            constraint=vibe.db.constraints.CompositeReference(
+                columns=("user_id", "conversation_id"),
+                name="stories_conversation",
+                to="memories.Conversation",
+                to_columns=("user_id", "id"),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='story',
-            constraint=vibe.db.constraints.RowSecurity(name='stories_walls', others=(('vibe_support', 'true'), ('vibe_system', 'true')), owner='user_id'),
+            model_name="story",
+            constraint=vibe.db.constraints.RowSecurity(
+                name="stories_walls", others=(("vibe_support", "true"), ("vibe_system", "true")), owner="user_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='story',
-            constraint=vibe.db.constraints.Privileges(name='stories_for_user', role='vibe_user', verbs=(('SELECT', None), ('INSERT', None), ('UPDATE', None), ('DELETE', None))),
+            model_name="story",
+            constraint=vibe.db.constraints.Privileges(
+                name="stories_for_user",
+                role="vibe_user",
+                verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", None), ("DELETE", None)),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='story',
-            constraint=vibe.db.constraints.Privileges(name='stories_for_support', role='vibe_support', verbs=(('SELECT', ('id', 'user_id', 'conversation_id', 'occurred_from', 'occurred_to', 'memory_ids', 'in_graph', 'processor', 'embedder', 'revision', 'created_at', 'built_at')),)),
+            model_name="story",
+            constraint=vibe.db.constraints.Privileges(
+                name="stories_for_support",
+                role="vibe_support",
+                verbs=(
+                    (
+                        "SELECT",
+                        (
+                            "id",
+                            "user_id",
+                            "conversation_id",
+                            "occurred_from",
+                            "occurred_to",
+                            "memory_ids",
+                            "in_graph",
+                            "processor",
+                            "embedder",
+                            "revision",
+                            "created_at",
+                            "built_at",
+                        ),
+                    ),
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='story',
-            constraint=vibe.db.constraints.Privileges(name='stories_for_system', role='vibe_system', verbs=(('SELECT', ('id', 'user_id', 'created_at')),)),
+            model_name="story",
+            constraint=vibe.db.constraints.Privileges(
+                name="stories_for_system", role="vibe_system", verbs=(("SELECT", ("id", "user_id", "created_at")),)
+            ),
         ),
         migrations.AddIndex(
-            model_name='passage',
-            index=models.Index(fields=['user', 'story', 'position'], name='passages_of_story'),
+            model_name="passage",
+            index=models.Index(fields=["user", "story", "position"], name="passages_of_story"),
         ),
         migrations.AddIndex(
-            model_name='passage',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['words'], name='passages_words'),
+            model_name="passage",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["words"], name="passages_words"),
         ),
         migrations.AddIndex(
-            model_name='passage',
-            index=pgvector.django.indexes.HnswIndex(condition=models.Q(('in_graph', True)), fields=['embedding'], name='passages_embedding', opclasses=['halfvec_cosine_ops']),
+            model_name="passage",
+            index=pgvector.django.indexes.HnswIndex(
+                condition=models.Q(("in_graph", True)),
+                fields=["embedding"],
+                name="passages_embedding",
+                opclasses=["halfvec_cosine_ops"],
+            ),
         ),
         migrations.AddConstraint(
-            model_name='passage',
-            constraint=models.UniqueConstraint(fields=('user', 'memory'), name='passages_one_per_memory'),
+            model_name="passage",
+            constraint=models.UniqueConstraint(fields=("user", "memory"), name="passages_one_per_memory"),
         ),
         migrations.AddConstraint(
-            model_name='passage',
-            constraint=vibe.db.constraints.CompositeReference(columns=('user_id', 'story_id'), name='passages_story', to='stories.Story', to_columns=('user_id', 'id')),
+            model_name="passage",
+            constraint=vibe.db.constraints.CompositeReference(
+                columns=("user_id", "story_id"), name="passages_story", to="stories.Story", to_columns=("user_id", "id")
+            ),
         ),
         migrations.AddConstraint(
-            model_name='passage',
-            constraint=vibe.db.constraints.CompositeReference(columns=('user_id', 'memory_id'), name='passages_memory', to='memories.Memory', to_columns=('user_id', 'id')),
+            model_name="passage",
+            constraint=vibe.db.constraints.CompositeReference(
+                columns=("user_id", "memory_id"),
+                name="passages_memory",
+                to="memories.Memory",
+                to_columns=("user_id", "id"),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='passage',
-            constraint=vibe.db.constraints.RowSecurity(name='passages_walls', others=(('vibe_support', 'true'), ('vibe_system', 'true'), ('vibe_words', "user_id = nullif(current_setting('vibe.user_id', true), '')::uuid AND words && nullif(current_setting('vibe.words', true), '')::bigint[]")), owner='user_id'),
+            model_name="passage",
+            constraint=vibe.db.constraints.RowSecurity(
+                name="passages_walls",
+                others=(
+                    ("vibe_support", "true"),
+                    ("vibe_system", "true"),
+                    (
+                        "vibe_words",
+                        "user_id = nullif(current_setting('vibe.user_id', true), '')::uuid AND words && nullif(current_setting('vibe.words', true), '')::bigint[]",
+                    ),
+                ),
+                owner="user_id",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='passage',
-            constraint=vibe.db.constraints.Privileges(name='passages_for_user', role='vibe_user', verbs=(('SELECT', None), ('INSERT', None), ('UPDATE', None), ('DELETE', None))),
+            model_name="passage",
+            constraint=vibe.db.constraints.Privileges(
+                name="passages_for_user",
+                role="vibe_user",
+                verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", None), ("DELETE", None)),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='passage',
-            constraint=vibe.db.constraints.Privileges(name='passages_for_support', role='vibe_support', verbs=(('SELECT', ('id', 'user_id', 'story_id', 'memory_id', 'position', 'length', 'occurred_at', 'in_graph')),)),
+            model_name="passage",
+            constraint=vibe.db.constraints.Privileges(
+                name="passages_for_support",
+                role="vibe_support",
+                verbs=(
+                    (
+                        "SELECT",
+                        ("id", "user_id", "story_id", "memory_id", "position", "length", "occurred_at", "in_graph"),
+                    ),
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='passage',
-            constraint=vibe.db.constraints.Privileges(name='passages_for_words', role='vibe_words', verbs=(('SELECT', ('id', 'user_id', 'story_id', 'position', 'words', 'counts', 'length')),)),
+            model_name="passage",
+            constraint=vibe.db.constraints.Privileges(
+                name="passages_for_words",
+                role="vibe_words",
+                verbs=(("SELECT", ("id", "user_id", "story_id", "position", "words", "counts", "length")),),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='passage',
-            constraint=vibe.db.constraints.Privileges(name='passages_for_system', role='vibe_system', verbs=(('SELECT', ('id', 'user_id', 'in_graph')),)),
+            model_name="passage",
+            constraint=vibe.db.constraints.Privileges(
+                name="passages_for_system", role="vibe_system", verbs=(("SELECT", ("id", "user_id", "in_graph")),)
+            ),
         ),
     ]

@@ -40,6 +40,7 @@ GROUPS: list[tuple[str, list[Item]]] = [
             ("Passages", "segment", "stories_passage", ""),
             ("Entities", "category", "stories_entity", ""),
             ("Search sets", "hub", "stories_searchset", ""),
+            ("Token use", "toll", "stories_tokenuse", ""),
         ],
     ),
     (

@@ -28,21 +28,24 @@ def speaker_token(vault: Vault, name: str) -> int:
 
 
 def blind_words(vault: Vault, passages: list[PassageText]) -> list[dict[int, int]]:
-    """For each passage its tokens and how often each stands there. Every different word is blinded once."""
+    """For each passage its tokens and how often each stands there, in the order of the tokens.
+
+    Every different word is blinded once. The order of the words themselves would tell their places in a dictionary.
+    """
     known = {word: vault.index.token(WORD, word) for passage in passages for word in set(passage.words)}
     return [
-        {known[word]: min(count, MOST) for word, count in sorted(Counter(passage.words).items())}
+        dict(sorted((known[word], min(count, MOST)) for word, count in Counter(passage.words).items()))
         for passage in passages
     ]
 
 
 def blind_phrases(vault: Vault, kind: str, phrases: Iterable[str]) -> list[int]:
     """Tokens for names or events: each phrase as a whole, and each of its words, so that either finds it."""
-    tokens: dict[int, None] = {}
+    tokens: set[int] = set()
     for phrase in phrases:
-        tokens[vault.index.token(kind, phrase)] = None
-        tokens.update(dict.fromkeys(vault.index.tokens(f"{kind}-word", words(phrase))))
-    return list(tokens)
+        tokens.add(vault.index.token(kind, phrase))
+        tokens.update(vault.index.tokens(f"{kind}-word", words(phrase)))
+    return sorted(tokens)
 
 
 def cloaked(vault: Vault, vectors: Vectors) -> list[list[float] | None]:

@@ -11,7 +11,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from accounts.models import AccessGrant, User, UserKey, UserPreferences
 from memories.models import Conversation, Memory
-from stories.models import Entity, Passage, SearchSet, Story
+from stories.models import Entity, Passage, SearchSet, Story, TokenUse
 from tests.conftest import DAY
 from vibe.crypto.sealed import Sealed
 from vibe.db.contexts import as_support, as_system, as_user
@@ -53,6 +53,7 @@ def furnish(person):
     Passage.objects.create(user_id=person, story=story, memory=memory, position=0, speaker=1, length=1, occurred_at=DAY)
     Entity.objects.create(user_id=person, kind="place", token=1, name=NOTHING)
     SearchSet.objects.create(user_id=person)
+    TokenUse.objects.create(user_id=person, day=DAY.date(), tokens=1)
     UserPreferences.objects.create(user_id=person)
     AccessGrant.objects.create(
         user_id=person, requested_by=uuid4(), reason="-", ticket="-", duration=timedelta(hours=1)

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import random
 
-import pytest
-
 from stories.blinding import blind_phrases, blind_words
 from stories.passages import PassageText
 from tests.attacks.corpus import SENTENCES, WHAT, WHO, World
@@ -30,10 +28,8 @@ def told_by_order(rows: list[list[int]], words: list[str]) -> float:
 
 
 VOCABULARY = sorted({word for sentence in SENTENCES for word in sentence.lower().split()})
-LEAK = "stories.blinding stores tokens in the order of the clear words; they are to be sorted by token"
 
 
-@pytest.mark.xfail(reason=LEAK, strict=True, raises=AssertionError)
 def test_the_order_of_blind_words_tells_nothing_of_the_words():
     assert told_by_order([list(each) for each in blind_words(VAULT, passages(60))], VOCABULARY) < 0.65
 
@@ -44,7 +40,6 @@ def test_in_the_order_of_the_words_it_would_tell_all():
     assert told_by_order(rows, VOCABULARY) == 1.0
 
 
-@pytest.mark.xfail(reason=LEAK, strict=True, raises=AssertionError)
 def test_the_order_of_blind_names_tells_nothing_of_the_names():
     tokens = blind_phrases(VAULT, "place", [f"{who} and {what}" for who in WHO for what in WHAT])
     assert tokens == sorted(tokens)

@@ -126,7 +126,7 @@ def test_nothing_of_what_was_said_shows_when_a_value_prints() -> None:
 
 def test_a_moment_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="m1: sent_at has no time zone"):
-        Message("m1", "Ada", "hello", datetime(2024, 5, 15))  # noqa: DTZ001
+        Message("m1", "Ada", "hello", datetime(2024, 5, 15))
 
 
 def test_a_transcript_of_nothing_is_refused() -> None:

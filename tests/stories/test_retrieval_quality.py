@@ -64,8 +64,8 @@ def test_the_sample_answers_its_questions(sample: dict[str, UUID]) -> None:
 def test_a_dialogue_answers_its_questions(locomo: Path, db: None) -> None:
     """Recall over the turns of one dialogue; docs/search.md has what all of them give."""
     who = "locomo-26"
-    every = (locomo / "conversations.jsonl").read_bytes().splitlines(keepends=True)
-    lines = [line for line in every if json.loads(line)["user"]["firebase_uid"] == who]
+    everything = (locomo / "conversations.jsonl").read_bytes().splitlines(keepends=True)
+    lines = [line for line in everything if json.loads(line)["user"]["firebase_uid"] == who]
     FileImport(actor=TESTER, strict=True).run(BytesIO(b"".join(lines)))
     user_id = find_person(who)
     build_all(user_id)

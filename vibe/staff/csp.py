@@ -1,4 +1,4 @@
-"""What a page may load and run: CONTENT_SECURITY_POLICY in vibe.settings. The admin's scripts need one thing more."""
+"""What a page may load and run: CONTENT_SECURITY_POLICY in vibe.settings, and one thing more for the admin."""
 
 from __future__ import annotations
 

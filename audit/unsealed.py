@@ -59,10 +59,15 @@ class Snapshot:
 
 
 def current_snapshot() -> str:
-    """What is visible from now on, at least."""
+    """What is visible from now on, at least.
+
+    PostgreSQL does not count one's own transaction among those running. Here it is one of them: it may write more.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_current_snapshot()::text")
-        return str(cursor.fetchone()[0])
+        cursor.execute("SELECT pg_current_snapshot()::text, pg_current_xact_id_if_assigned()::text")
+        snapshot, own = cursor.fetchone()
+    begin, end, running = snapshot.split(":")
+    return f"{begin}:{end}:{','.join(filter(None, [running, own]))}"
 
 
 def state() -> AuditSealer:

@@ -266,6 +266,7 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False},
         "procrastinate": {"level": "WARNING"},
+        "axes": {"level": "WARNING"},  # what it notes lies in the trail already
         "openai": {"level": "WARNING"},  # at DEBUG it logs every request
         "audit.checkpoints": {"level": "INFO"},
     },

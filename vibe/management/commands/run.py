@@ -15,7 +15,7 @@ from vibe.supervisor import Child, Supervisor
 
 SAMPLE = settings.BASE_DIR / "memories" / "sample" / "conversations.jsonl"
 STAFF = {"admin@example.com": True, "support@example.com": False}
-EXAMPLE = ("sample-ada", "What was my marathon time, and who was waiting?")
+EXAMPLE = ("sample-teo", "What is the secret ingredient of the mole negro?")
 
 
 class Command(BaseCommand):

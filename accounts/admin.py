@@ -19,11 +19,11 @@ from accounts.finding import people_meant
 from accounts.models import User, UserKey, UserPreferences
 from accounts.owned_admin import OwnedAdmin, label_of
 from accounts.staff_forms import NewStaffForm, StaffForm, StaffPasswordForm
-from vibe.db.admin import MetadataAdmin, Related, note, trail_url
+from vibe.adminkit.admin import MetadataAdmin, Related, note, trail_url
+from vibe.adminkit.deeds import Button, Deed, has
+from vibe.adminkit.labels import labelled
+from vibe.adminkit.links import LINK, list_url
 from vibe.db.contexts import as_staff
-from vibe.db.deeds import Button, Deed, has
-from vibe.db.labels import labelled
-from vibe.db.links import LINK, list_url
 
 PERSON, STAFF = "Person", "Staff"
 

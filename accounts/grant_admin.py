@@ -21,10 +21,10 @@ from accounts import grants
 from accounts.models import AccessGrant, User
 from accounts.owned_admin import OwnedAdmin, label_of
 from audit.middleware import actor_for
-from vibe.db.admin import note
-from vibe.db.deeds import Button, Deed, refused
-from vibe.db.labels import labelled
-from vibe.db.links import page_link, page_url
+from vibe.adminkit.admin import note
+from vibe.adminkit.deeds import Button, Deed, refused
+from vibe.adminkit.labels import labelled
+from vibe.adminkit.links import page_link, page_url
 from vibe.errors import VibeError
 
 WAITING, OPEN, REFUSED, ENDED = "Waiting", "Open", "Refused", "Ended"

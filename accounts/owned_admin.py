@@ -13,9 +13,9 @@ from django.utils.safestring import SafeString
 from accounts.finding import ids_meant
 from accounts.models import User
 from accounts.services import is_uuid
-from vibe.db.admin import MetadataAdmin
-from vibe.db.links import page_link, short
-from vibe.db.readable import readable_rows
+from vibe.adminkit.admin import MetadataAdmin
+from vibe.adminkit.links import page_link, short
+from vibe.adminkit.readable import readable_rows
 
 SHOWN = ("user__email", "user__firebase_uid")
 

@@ -13,7 +13,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponseBase
 
 from accounts.one_time_codes import note_given
-from vibe.db.sudo import SEEN, SIGNED_IN
+from vibe.adminkit.sudo import SEEN, SIGNED_IN
 
 NOTED_EVERY = 60  # seconds: a session is not written on every request
 

@@ -16,8 +16,8 @@ from accounts.owned_admin import OwnedAdmin
 from accounts.services import is_uuid
 from memories.archiving import set_archived
 from memories.models import Conversation, Memory
-from vibe.db.deeds import Deed, has
-from vibe.db.links import page_link
+from vibe.adminkit.deeds import Deed, has
+from vibe.adminkit.links import page_link
 
 UserAdmin.counted.append(Conversation)
 

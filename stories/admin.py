@@ -19,8 +19,8 @@ from memories.admin import linked, of_conversation
 from memories.models import Conversation, Memory
 from stories.models import Entity, Passage, SearchSet, Story, TokenUse
 from stories.rebuilding import rebuild_story
-from vibe.db.deeds import Deed, has
-from vibe.db.links import page_link
+from vibe.adminkit.deeds import Deed, has
+from vibe.adminkit.links import page_link
 
 UserAdmin.counted.append(Story)
 

@@ -23,15 +23,15 @@ from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from stories.models import Entity, Passage, SearchSet, Story
 from tests.conftest import DAY
+from vibe.adminkit.admin import MetadataAdmin
+from vibe.adminkit.dates import Drill, first_uuid7_at
+from vibe.adminkit.links import list_url, page_url
+from vibe.adminkit.readable import readable_fields
 from vibe.crypto.fields import SealedColumn
 from vibe.crypto.sealed import Sealed
-from vibe.db.admin import MetadataAdmin
 from vibe.db.constraints import Privileges
 from vibe.db.contexts import as_staff, as_support, as_user
-from vibe.db.dates import Drill, first_uuid7_at
-from vibe.db.links import list_url, page_url
 from vibe.db.owned import uuid7
-from vibe.db.readable import readable_fields
 from vibe.db.roles import SUPPORT
 
 CANARY = "xylocanary"
@@ -463,7 +463,7 @@ def test_a_list_is_drilled_down_by_date(content, boss):
 
 
 def test_counting_stops_at_the_window(content, boss, monkeypatch):
-    monkeypatch.setattr("vibe.db.paging.WINDOW", 2)
+    monkeypatch.setattr("vibe.adminkit.paging.WINDOW", 2)
     assert boss.get(list_url(Memory)).context["cl"].paginator.total == "about 2"
     assert boss.get(list_url(Memory, user=content)).context["cl"].paginator.total == "more than 2"
 

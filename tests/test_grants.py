@@ -23,8 +23,8 @@ from memories.models import Conversation
 from stories.models import Story
 from stories.services import build_story
 from tests.conftest import TESTER
+from vibe.adminkit.links import page_url
 from vibe.db.contexts import as_staff, as_support, as_system, as_user
-from vibe.db.links import page_url
 from vibe.db.owned import uuid7
 from vibe.errors import InputError, NotFound, Refused
 

@@ -16,9 +16,9 @@ from procrastinate.contrib.django.models import ProcrastinateEvent, Procrastinat
 
 from accounts.grant_admin import acting
 from stories.rebuilding import retry_job
-from vibe.db.admin import MetadataAdmin, Related
-from vibe.db.deeds import Deed, has
-from vibe.db.labels import labelled
+from vibe.adminkit.admin import MetadataAdmin, Related
+from vibe.adminkit.deeds import Deed, has
+from vibe.adminkit.labels import labelled
 
 STATES = {
     "Todo": "info",

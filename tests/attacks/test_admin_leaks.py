@@ -33,10 +33,10 @@ from memories.services import import_conversations
 from stories.models import Entity, Passage, Story
 from stories.services import build_story
 from tests.conftest import DAY, TESTER
+from vibe.adminkit.links import list_url, page_url
+from vibe.adminkit.readable import readable_fields
 from vibe.crypto.fields import SealedColumn
 from vibe.db.contexts import as_staff, as_support, as_user
-from vibe.db.links import list_url, page_url
-from vibe.db.readable import readable_fields
 from vibe.staff import content
 
 KNOWN, SECRET = "xylocanary", "zorbafrond"

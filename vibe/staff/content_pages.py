@@ -21,9 +21,9 @@ from django.views.decorators.http import require_GET
 
 from accounts import grants
 from accounts.models import AccessGrant, User
-from vibe.db.admin import note
-from vibe.db.deeds import refused
-from vibe.db.links import page_url
+from vibe.adminkit.admin import note
+from vibe.adminkit.deeds import refused
+from vibe.adminkit.links import page_url
 from vibe.errors import Refused, VibeError
 from vibe.staff import content
 

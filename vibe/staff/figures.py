@@ -16,9 +16,9 @@ from accounts.models import AccessGrant, User
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from stories.models import Story
-from vibe.db.dates import first_uuid7_at
-from vibe.db.links import list_url
-from vibe.db.paging import WINDOW, counts, estimates
+from vibe.adminkit.dates import first_uuid7_at
+from vibe.adminkit.links import list_url
+from vibe.adminkit.paging import WINDOW, counts, estimates
 
 DAYS = 30
 WAITING, FAILED = "todo", "failed"

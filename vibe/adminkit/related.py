@@ -9,9 +9,9 @@ from typing import Any
 from django.db import connection, models
 from django.http import HttpRequest
 
-from vibe.db.links import list_url
+from vibe.adminkit.links import list_url
+from vibe.adminkit.paging import WINDOW
 from vibe.db.owned import UserOwned
-from vibe.db.paging import WINDOW
 
 
 @dataclass(frozen=True)

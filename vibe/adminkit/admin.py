@@ -24,14 +24,14 @@ from unfold.admin import ModelAdmin
 from unfold.checks import UnfoldModelAdminChecks
 from unfold.views import ChangeList
 
-from vibe.db.dates import Choice, Drill
-from vibe.db.deeds import Button, Deed, NoLonger, refused
-from vibe.db.filters import ValueFilter, valid, value_filter
-from vibe.db.links import page_url
-from vibe.db.paging import WindowPaginator
-from vibe.db.readable import readable_fields, readable_rows
-from vibe.db.related import Related, related_rows
-from vibe.db.sudo import PasswordAgain, fresh
+from vibe.adminkit.dates import Choice, Drill
+from vibe.adminkit.deeds import Button, Deed, NoLonger, refused
+from vibe.adminkit.filters import ValueFilter, valid, value_filter
+from vibe.adminkit.links import page_url
+from vibe.adminkit.paging import WindowPaginator
+from vibe.adminkit.readable import readable_fields, readable_rows
+from vibe.adminkit.related import Related, related_rows
+from vibe.adminkit.sudo import PasswordAgain, fresh
 from vibe.errors import VibeError
 
 # What a filter in the address may ask of a column. No patterns: they would let values be guessed letter by letter.
@@ -213,7 +213,7 @@ class MetadataAdmin(ModelAdmin):
             context["related"] = [*related_rows(self.admin_site, request, row), *self.related(row)]
         return super().render_change_form(request, context, *args, **kwargs)
 
-    # What can be done: see vibe.db.deeds.
+    # What can be done: see vibe.adminkit.deeds.
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.deed_view)

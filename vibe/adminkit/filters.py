@@ -9,7 +9,7 @@ from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db import models
 
-from vibe.db.links import short
+from vibe.adminkit.links import short
 
 
 class ValueFilter(SimpleListFilter):

@@ -132,6 +132,7 @@ class EmbeddedServer:
         """Leave with a server that answers and has what we need, whatever a killed process left half done."""
         if not (self.is_running() and self._answers()):
             self._prepare()
+            self._drop_pid_file_of_another()
             self._run("pg_ctl", "start", "-w", "-t", "60", "-D", str(self.data), "-l", str(self.log))
             self._furnish()
         elif not self.furnished.exists():
@@ -149,6 +150,14 @@ class EmbeddedServer:
 
     def _asked(self) -> int:
         return self._attempt("pg_isready", "-q", "-h", str(self.sockets), "-p", str(PORT)).returncode
+
+    def _drop_pid_file_of_another(self) -> None:
+        """A killed server leaves its pid file; once the number is another program's, PostgreSQL would wait for that."""
+        pid_file = self.data / "postmaster.pid"
+        if pid_file.exists():  # where there is no /proc, PostgreSQL's own judgement stands
+            program = Path("/proc", pid_file.read_text().partition("\n")[0].strip(), "comm")
+            if Path("/proc").exists() and not (program.exists() and "postgres" in program.read_text()):
+                pid_file.unlink()
 
     def _prepare(self) -> None:
         account = self._account()

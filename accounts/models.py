@@ -14,7 +14,7 @@ from django.db.models.lookups import Exact, LessThanOrEqual
 
 from audit.actors import Actor
 from audit.services import record
-from vibe.crypto.fields import WrappedField
+from vibe.crypto.fields import SealedField, WrappedField
 from vibe.db.constraints import CompositeReference, Privileges, RowSecurity
 from vibe.db.contexts import as_staff
 from vibe.db.owned import UserOwned, uuid7
@@ -266,5 +266,32 @@ class AccessGrant(UserOwned):
             ),
             Privileges(
                 name="access_grants_for_system", role=SYSTEM, verbs={"SELECT": None, "UPDATE": ("ended_at", "ended_by")}
+            ),
+        ]
+
+
+class KeptAnswer(UserOwned):
+    """What a request with an Idempotency-Key was answered, sealed, so that its retry is answered the same."""
+
+    key = models.BinaryField()  # SHA-256 of the key that the caller gave
+    answer = SealedField(null=True)  # null only inside the transaction of the first request
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "kept_answers"
+        indexes: ClassVar = [models.Index(fields=["created_at"], name="kept_answers_oldest")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "key"], name="kept_answers_once"),
+            CompositeReference(name="kept_answers_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
+            RowSecurity(name="kept_answers_walls"),
+            Privileges(
+                name="kept_answers_for_user",
+                role=USER,
+                verbs={"SELECT": None, "INSERT": None, "UPDATE": ("answer", "created_at")},
+            ),
+            Privileges(
+                name="kept_answers_for_system",
+                role=SYSTEM,
+                verbs={"SELECT": ("id", "user_id", "created_at"), "DELETE": None},
             ),
         ]

@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "procrastinate.contrib.django",
+    "ninja",  # its docs page is served from here, not from a CDN
     "axes",
     "django_otp",
     "django_otp.plugins.otp_totp",
@@ -99,6 +100,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "vibe.staff.csp.ContentPolicy",
+    "vibe.apikit.compression.CompressApi",
+    "vibe.api.net.ProblemsOnly",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "accounts.sessions.SessionLimits",
@@ -241,6 +244,11 @@ AUDIT_RETENTION_MONTHS: int = env.int("AUDIT_RETENTION_MONTHS", default=24)
 # Jobs: two at a time, so that a long one does not hold up the sealing of the trail; what went well is not kept.
 
 PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 2, "delete_jobs": "successful"}
+
+# The API
+
+API_BODY_LIMIT: int = env.int("API_BODY_LIMIT", default=8 * 1024 * 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = API_BODY_LIMIT
 
 # Import
 

@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
 from django.db import IntegrityError, models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact, LessThanOrEqual
 
+from accounts.scopes import ALL_SCOPES
 from audit.actors import Actor
 from audit.services import record
 from vibe.crypto.fields import SealedField, WrappedField
@@ -22,10 +24,13 @@ from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
 from vibe.errors import InputError
 
 PREFERENCES_BYTES = 65_536
+KEYS_SHOWN = ("id", "name", "hint", "scopes", "person", "created_at", "expires_at", "last_used_at", "revoked_at")
 LONGEST = timedelta(days=7)  # that a grant can last at all; the setting GRANT_LONGEST_HOURS is for less
 PROFILE = ("id", "firebase_uid", "email", "email_verified", "is_active", "is_staff", "created_at", "updated_at")
-STANDING = (*PROFILE, "is_superuser", "last_login")
+SIGNED_IN = ("last_login", "tokens_valid_since")
+STANDING = (*PROFILE, *SIGNED_IN, "is_superuser")
 SIGNING_IN = "firebase_uid = nullif(current_setting('vibe.firebase_uid', true), '')"
+KEY_SHOWN = "digest = decode(nullif(current_setting('vibe.api_key', true), ''), 'hex')"
 
 
 class UserManager(BaseUserManager["User"]):
@@ -66,6 +71,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = WrappedField(null=True, editable=False)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False, editable=False)
+    tokens_valid_since = models.DateTimeField(null=True, editable=False)  # those of earlier sign-ins are revoked
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -101,12 +107,12 @@ class User(AbstractBaseUser, PermissionsMixin):
             Privileges(
                 name="users_for_sign_in",
                 role=SIGN_IN,
-                verbs={"SELECT": PROFILE, "INSERT": None, "UPDATE": ("last_login",)},
+                verbs={"SELECT": (*PROFILE, *SIGNED_IN), "INSERT": None, "UPDATE": ("last_login",)},
             ),
             Privileges(
                 name="users_for_support",
                 role=SUPPORT,
-                verbs={"SELECT": STANDING, "UPDATE": ("is_active", "last_login", "updated_at")},
+                verbs={"SELECT": STANDING, "UPDATE": ("is_active", "last_login", "tokens_valid_since", "updated_at")},
             ),
             Privileges(
                 name="users_for_staff",
@@ -295,3 +301,84 @@ class KeptAnswer(UserOwned):
                 verbs={"SELECT": ("id", "user_id", "created_at"), "DELETE": None},
             ),
         ]
+
+
+class ApiKey(models.Model):
+    """A key that a server of the operator calls the API with, for the persons it names or for one alone.
+
+    It is nobody's row: most keys have no person. Kept is only its digest; signing in sees the one key it shows.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=100)
+    hint = models.CharField(max_length=20)  # how the key begins, to tell keys apart
+    digest = models.BinaryField(max_length=32, unique=True)
+    scopes = ArrayField(models.CharField(max_length=10))
+    person = models.UUIDField(null=True)  # the only one it may act for
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "api_keys"
+        verbose_name = "API key"
+        indexes: ClassVar = [
+            models.Index(fields=["-created_at"], name="api_keys_newest"),
+            models.Index(fields=["person"], name="api_keys_of_person", condition=Q(person__isnull=False)),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Exact(
+                    Func(F("digest"), function="octet_length", output_field=models.IntegerField()), Value(32)
+                ),
+                name="api_keys_digest",
+            ),
+            models.CheckConstraint(
+                condition=Q(scopes__contained_by=sorted(ALL_SCOPES), scopes__len__gt=0), name="api_keys_scopes"
+            ),
+            CompositeReference(name="api_keys_person", columns=["person"], to="accounts.User", to_columns=["id"]),
+            RowSecurity(
+                name="api_keys_walls",
+                owner="person",
+                others=[(SUPPORT, "true"), (SYSTEM, "true"), (SIGN_IN, KEY_SHOWN)],
+            ),
+            Privileges(name="api_keys_for_user", role=USER, verbs={"SELECT": KEYS_SHOWN}),
+            Privileges(name="api_keys_for_sign_in", role=SIGN_IN, verbs={"SELECT": None, "UPDATE": ("last_used_at",)}),
+            Privileges(
+                name="api_keys_for_support", role=SUPPORT, verbs={"SELECT": KEYS_SHOWN, "UPDATE": ("revoked_at",)}
+            ),
+            Privileges(
+                name="api_keys_for_system",
+                role=SYSTEM,
+                verbs={"SELECT": KEYS_SHOWN, "INSERT": None, "UPDATE": ("revoked_at",)},
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class RateLimit(models.Model):
+    """One bucket of requests: see vibe.apikit.limits. Nothing to keep: the table is not logged, empty after a crash.
+
+    No index but the name's: the moment moves with each request, which then writes no index at all.
+    """
+
+    name = models.CharField(max_length=100, primary_key=True)
+    full_at = models.DateTimeField()
+    refused = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        db_table = "rate_limits"
+        constraints: ClassVar = [
+            Privileges(
+                name="rate_limits_for_sign_in",
+                role=SIGN_IN,
+                verbs={"SELECT": None, "INSERT": None, "UPDATE": None},
+            ),
+            Privileges(name="rate_limits_for_system", role=SYSTEM, verbs={"SELECT": None, "DELETE": None}),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact
@@ -61,6 +61,19 @@ def ensure_person(*, profile: Profile, actor: Actor) -> UUID:
             make_data_key(made, generation=1)
             record(actor=actor, action="person.create", subject=made, resource=f"users/{made}")
         return made
+
+
+def update_email(*, user_id: UUID, profile: Profile, actor: Actor) -> bool:
+    """Keep the address a person signs in with now. False, and nothing changed, where another account has it."""
+    try:
+        with transaction.atomic(), as_user(user_id):
+            User.objects.filter(pk=user_id).update(
+                email=profile.email, email_verified=profile.email_verified, updated_at=Now()
+            )
+            record(actor=actor, action="person.email", subject=user_id, resource=f"users/{user_id}")
+    except IntegrityError:
+        return False
+    return True
 
 
 def insert_person(user_id: UUID, profile: Profile) -> bool:

@@ -24,11 +24,12 @@ class Actor:
     kind: str
     id: str = ""
     origin: Origin = field(default_factory=Origin)
+    client: str = ""  # what acts for them, where it is not they themselves: an API key, an agent
 
     @classmethod
-    def person(cls, user_id: UUID, origin: Origin) -> Actor:
-        """Somebody whose data this is about."""
-        return cls("person", str(user_id), origin)
+    def person(cls, user_id: UUID, origin: Origin, *, client: str = "") -> Actor:
+        """Somebody whose data this is about, and what acts for them."""
+        return cls("person", str(user_id), origin, client)
 
     @classmethod
     def staff(cls, user_id: UUID, origin: Origin) -> Actor:
@@ -36,9 +37,9 @@ class Actor:
         return cls("staff", str(user_id), origin)
 
     @classmethod
-    def system(cls, name: str) -> Actor:
-        """A command or a job, by its name."""
-        return cls("system", name)
+    def system(cls, name: str, origin: Origin | None = None) -> Actor:
+        """A command or a job, by its name; or what a request set going before anybody was known."""
+        return cls("system", name, origin or Origin())
 
     @classmethod
     def anonymous(cls, origin: Origin) -> Actor:

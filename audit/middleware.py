@@ -68,7 +68,8 @@ class AuditMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        origin = request.origin = origin_of(request)  # type: ignore[attr-defined]
+        origin = getattr(request, "origin", None) or origin_of(request)
+        request.origin = origin  # type: ignore[attr-defined]
         response = self._answer(request, origin)
         response.headers["X-Request-ID"] = origin.request_id
         return response

@@ -78,10 +78,11 @@ def fitting(column: str, text: str) -> str:
 
 
 def origin_details(actor: Actor) -> dict[str, str]:
-    """The peer and the raw headers, kept apart from the address that was believed, where there were any."""
+    """What acted for them; the peer and the raw headers, kept apart from the address that was believed."""
+    client = {"client": actor.client} if actor.client else {}
     address = actor.origin.address
     if not address:
-        return {}
+        return client
     raw = {"forwarded_for": address.forwarded_for, "forwarded": address.forwarded}
     claimed = {name: value for name, value in raw.items() if value}
-    return {"peer": address.peer, **claimed} if claimed else {}
+    return {**client, "peer": address.peer, **claimed} if claimed else client

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
+from accounts.authentication import local
 from accounts.models import User
 from accounts.services import Profile, ensure_person
 from audit.actors import Actor
@@ -44,6 +45,12 @@ def ada(person: Callable[..., UUID]) -> UUID:
 @pytest.fixture
 def jonas(person: Callable[..., UUID]) -> UUID:
     return person("jonas", email="jonas@example.com", name="Jonas Solheim")
+
+
+@pytest.fixture
+def bearer(person: Callable[..., UUID]) -> Callable[..., dict[str, str]]:
+    """Headers that sign a person in at the API: client.get(..., headers=bearer("ada"))."""
+    return lambda uid, **claims: {"authorization": f"Bearer {local.issue(uid=uid, **claims)}"}
 
 
 @pytest.fixture

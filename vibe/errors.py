@@ -14,6 +14,18 @@ VibeError
 ├── Conflict                    it cannot be, beside what is there already
 ├── Outdated                    it was changed since the caller saw it
 ├── Refused                     the caller may not do this
+│   ├── Deactivated             the account is switched off
+│   ├── EmailUnverified         the email address is not verified, and the setting asks for it
+│   ├── PersonUnknown           an API key names nobody it may act for
+│   └── ScopeMissing            an API key lacks the scope
+├── Unauthenticated             who asks is not known
+│   ├── CredentialsMissing      nothing to know them by
+│   ├── TokenInvalid            not a token of ours, or not any more
+│   │   ├── TokenExpired        its time is over
+│   │   └── TokenRevoked        signed out everywhere since
+│   └── ApiKeyInvalid           unknown, expired or revoked
+├── SignInUnavailable           who asks cannot be found out at the moment
+├── TooManyRequests             the limit is reached
 └── AuditUnavailable            the row that must record this could not be written
 
 Messages carry the names of settings, tables and ids. They never carry a value of anybody's data.
@@ -32,6 +44,11 @@ class VibeError(Exception):
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or inspect.getdoc(type(self)))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """HTTP headers that go with the status."""
+        return {}
 
 
 class ConfigurationError(VibeError):
@@ -116,6 +133,111 @@ class Refused(VibeError):
 
     code = "refused"
     status = 403
+
+
+class Deactivated(Refused):
+    """This account is deactivated. Ask support."""
+
+    code = "deactivated"
+
+
+class EmailUnverified(Refused):
+    """The email address is not verified. Verify it, then sign in again."""
+
+    code = "email-unverified"
+
+
+class PersonUnknown(Refused):
+    """This API key acts for nobody of that name. Name a person who is there, in the header Vibe-Person."""
+
+    code = "person-unknown"
+
+
+class ScopeMissing(Refused):
+    """This API key lacks a scope that is needed here."""
+
+    code = "scope-missing"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This API key lacks the scope '{scope}'. Make one that has it: make_api_key --scope {scope}.")
+        self.scope = scope
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": f'Bearer realm="vibe", error="insufficient_scope", scope="{self.scope}"'}
+
+
+class Unauthenticated(VibeError):
+    """This needs signing in."""
+
+    code = "unauthenticated"
+    status = 401
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """RFC 6750, section 3: what is wrong with a credential is said only where one was given."""
+        return {"WWW-Authenticate": f'Bearer realm="vibe", error="invalid_token", error_description="{self.code}"'}
+
+
+class CredentialsMissing(Unauthenticated):
+    """This needs signing in: send the header `Authorization: Bearer TOKEN`, with an ID token or an API key."""
+
+    code = "credentials-missing"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": 'Bearer realm="vibe"'}
+
+
+class TokenInvalid(Unauthenticated):
+    """The token is not valid here. Sign in again, and send the new ID token."""
+
+    code = "token-invalid"
+
+
+class TokenExpired(TokenInvalid):
+    """The token has expired. Get a new one and try again."""
+
+    code = "token-expired"
+
+
+class TokenRevoked(TokenInvalid):
+    """The token was revoked. Sign in again."""
+
+    code = "token-revoked"
+
+
+class ApiKeyInvalid(Unauthenticated):
+    """The API key is unknown, expired or revoked. Use another one."""
+
+    code = "api-key-invalid"
+
+
+class SignInUnavailable(VibeError):
+    """Who asks cannot be found out at the moment. Try again shortly."""
+
+    code = "sign-in-unavailable"
+    status = 503
+    retry_after = 10  # seconds
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
+
+
+class TooManyRequests(VibeError):
+    """There were too many requests."""
+
+    code = "too-many-requests"
+    status = 429
+
+    def __init__(self, *, retry_after: int) -> None:
+        super().__init__(f"There were too many requests. Try again in {retry_after} s.")
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
 
 
 class AuditUnavailable(VibeError):

@@ -16,10 +16,12 @@ import environ
 from cryptography.fernet import Fernet
 from django.urls import reverse_lazy
 
+from accounts.authentication.firebase import KEYS_URL, Firebase
 from audit.client import parse_networks, proxy_header
 from audit.keys import TrailKeys
 from stories.processors.named import class_path
 from stories.processors.openai_compatible.service import Service
+from vibe.apikit.limits import Rate, store
 from vibe.crypto.master import MasterRing
 from vibe.crypto.strength import strong_text
 from vibe.db.embedded import DATABASE, OWNER, EmbeddedServer
@@ -36,6 +38,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
 DEBUG: bool = env.bool("DEBUG", default=True)
+MADE_KEYS = ["ENCRYPTION_KEY", "SECRET_KEY", "AUDIT_SIGNING_KEY", "LOCAL_TOKEN_KEY"]
 STATE_DIR = Path(env.str("VIBE_STATE_DIR", default=str(BASE_DIR / ".vibe"))).expanduser().absolute()
 
 
@@ -43,7 +46,7 @@ def secret(name: str, *, how: str = "openssl rand -hex 32") -> str:
     """A secret from the environment; on a development machine, one made once into the state folder."""
     value = os.environ.get(name, "").strip()  # not by env.str(), which takes a value with a $ in front for a name
     if not value and DEBUG:
-        value = made_once(STATE_DIR, ["ENCRYPTION_KEY", "SECRET_KEY", "AUDIT_SIGNING_KEY"])[name]
+        value = made_once(STATE_DIR, MADE_KEYS)[name]
     if not value:
         raise ConfigurationError(f"{name} is not set, and DEBUG is off. Make one with: {how}")
     return value
@@ -111,6 +114,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # outside the transaction: its 429 must not undo the count that led to it
+    "accounts.authentication.gate.Gate",  # outside it too, for the same reason
     "audit.middleware.AuditMiddleware",
 ]
 TEMPLATES = [
@@ -197,6 +201,25 @@ AXES_SENSITIVE_PARAMETERS = ["username", "password", "otp_token"]
 AXES_DISABLE_ACCESS_LOG = True  # the trail has every sign-in
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
+
+# Who may call the API: see docs/sign-in.md
+
+FIREBASE = Firebase(
+    project=env.str("FIREBASE_PROJECT_ID", default=""),
+    keys_url=env.str("FIREBASE_KEYS_URL", default=KEYS_URL),
+    emulator=env.bool("FIREBASE_EMULATOR", default=False),
+    clock_skew=env.int("FIREBASE_CLOCK_SKEW", default=30),
+    keys_grace=env.int("FIREBASE_KEYS_GRACE", default=86_400),
+    unverified_email=env.str("FIREBASE_UNVERIFIED_EMAIL", default="ignore"),
+)
+FIREBASE.check(debug=DEBUG)
+# Signs the tokens of `issue_token`, in development alone: no other process is given it.
+LOCAL_TOKEN_KEY = made_once(STATE_DIR, MADE_KEYS)["LOCAL_TOKEN_KEY"] if DEBUG and not FIREBASE.project else ""
+
+API_LIMIT_PERSON = Rate.parse("API_LIMIT_PERSON", env.str("API_LIMIT_PERSON", default="600/200"))
+API_LIMIT_KEY = Rate.parse("API_LIMIT_KEY", env.str("API_LIMIT_KEY", default="6000/1000"))
+API_LIMIT_STRANGER = Rate.parse("API_LIMIT_STRANGER", env.str("API_LIMIT_STRANGER", default="60/60"))
+API_LIMIT_STORE = store(env.str("API_LIMIT_STORE", default="postgresql"))
 
 # Access grants: see docs/grants.md
 

@@ -20,11 +20,12 @@ from vibe.errors import ContextError
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A role, and whose rows it may see: a person's id, or the Firebase UID that is signing in."""
+    """A role, and whose rows it may see: a person's id, or the Firebase UID and the API key that are signing in."""
 
     role: str
     user_id: str = ""
     firebase_uid: str = ""
+    api_key: str = ""  # its digest, in hexadecimal
 
 
 OUTSIDE = Scope("none")
@@ -53,6 +54,13 @@ def as_sign_in(firebase_uid: str) -> AbstractContextManager[None]:
     if not firebase_uid:
         raise ContextError("Signing in needs a Firebase UID.")
     return entered(Scope(SIGN_IN, firebase_uid=firebase_uid))
+
+
+def as_api_key(digest: bytes, *, firebase_uid: str = "") -> AbstractContextManager[None]:
+    """The one API key of a digest, and the person of a Firebase UID that it names."""
+    if len(digest) != 32:
+        raise ContextError("Signing in with an API key needs its digest, 32 bytes.")
+    return entered(Scope(SIGN_IN, firebase_uid=firebase_uid, api_key=digest.hex()))
 
 
 def as_system() -> AbstractContextManager[None]:
@@ -100,8 +108,9 @@ def take(scope: Scope) -> None:
     """Tell the server. One round trip, and SET LOCAL only: it survives neither the transaction nor a pooler."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SET LOCAL ROLE {scope.role}; SET LOCAL vibe.user_id = %s; SET LOCAL vibe.firebase_uid = %s",
-            [scope.user_id, scope.firebase_uid],
+            f"SET LOCAL ROLE {scope.role}; SET LOCAL vibe.user_id = %s; SET LOCAL vibe.firebase_uid = %s; "
+            "SET LOCAL vibe.api_key = %s",
+            [scope.user_id, scope.firebase_uid, scope.api_key],
         )
     remember(scope)
 

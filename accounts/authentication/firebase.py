@@ -1,0 +1,58 @@
+"""How Firebase is set up here: which project's tokens are taken, and how strictly."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from vibe.errors import ConfigurationError
+
+KEYS_URL: Final = "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com"
+PROJECT: Final = re.compile(r"[a-z][a-z0-9-]{2,29}")
+LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+UNVERIFIED: Final = frozenset({"ignore", "accept", "refuse"})
+
+
+@dataclass(frozen=True, slots=True)
+class Firebase:
+    """The settings FIREBASE_*, checked when they are read."""
+
+    project: str = ""
+    keys_url: str = KEYS_URL
+    emulator: bool = False
+    clock_skew: int = 30  # seconds
+    keys_grace: int = 86_400  # seconds that known keys go on past their time while new ones cannot be had
+    unverified_email: str = "ignore"
+
+    def check(self, *, debug: bool) -> None:
+        """Raises ConfigurationError, with the name of the setting that is wrong."""
+        if self.emulator and not debug:
+            raise ConfigurationError(
+                "FIREBASE_EMULATOR is on and DEBUG is off: the emulator's tokens are not signed, so anybody could be "
+                "anybody. Take FIREBASE_EMULATOR away."
+            )
+        if self.emulator and not self.project:
+            raise ConfigurationError("FIREBASE_EMULATOR needs FIREBASE_PROJECT_ID, the project that it emulates.")
+        if self.project and not PROJECT.fullmatch(self.project):
+            raise ConfigurationError("FIREBASE_PROJECT_ID is no project id. Copy it from Firebase's project settings.")
+        self._check_url()
+        if self.unverified_email not in UNVERIFIED:
+            raise ConfigurationError("FIREBASE_UNVERIFIED_EMAIL must be ignore, accept or refuse.")
+        if not 0 <= self.clock_skew <= 300:
+            raise ConfigurationError("FIREBASE_CLOCK_SKEW must be between 0 and 300 seconds.")
+        if self.keys_grace < 0:
+            raise ConfigurationError("FIREBASE_KEYS_GRACE must be 0 seconds or more.")
+
+    def _check_url(self) -> None:
+        parts = urlsplit(self.keys_url)
+        if not parts.hostname or (
+            parts.scheme != "https" and (parts.scheme, parts.hostname in LOCAL) != ("http", True)
+        ):
+            raise ConfigurationError("FIREBASE_KEYS_URL must begin with https://, unless it is on this machine.")
+
+    @property
+    def issuer(self) -> str:
+        """The `iss` of its tokens."""
+        return f"https://securetoken.google.com/{self.project}"

@@ -1,0 +1,64 @@
+"""A person whose token was verified comes in; the first time, they are made."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from accounts.authentication.caller import Caller
+from accounts.authentication.claims import Claims
+from accounts.models import User
+from accounts.services import Profile, ensure_person, update_email
+from audit.actors import Actor, Origin
+from vibe.db.contexts import as_sign_in
+from vibe.errors import Deactivated, EmailUnverified, InputError, TokenRevoked
+
+logger = logging.getLogger(__name__)
+STANDING = ("pk", "is_active", "email", "email_verified", "last_login", "tokens_valid_since")
+
+
+def admit(claims: Claims, origin: Origin) -> Caller:
+    """The person of a verified token. Raises Deactivated, TokenRevoked or EmailUnverified."""
+    policy: str = settings.FIREBASE.unverified_email
+    if policy == "refuse" and claims.email and not claims.email_verified:
+        raise EmailUnverified()
+    known = standing(claims)
+    if known is None:
+        make(claims.profile(unverified_email=policy), origin)
+        known = standing(claims)
+    if known is None or not known["is_active"]:
+        raise Deactivated()
+    if known["tokens_valid_since"] and claims.signed_in_at < known["tokens_valid_since"]:
+        raise TokenRevoked()
+    keep_email(known, claims, origin)
+    return Caller(known["pk"], "token", issuer=claims.issuer, origin=origin)
+
+
+def standing(claims: Claims) -> Any:
+    """How the account stands, or None where there is none yet. A newer sign-in is noted."""
+    with as_sign_in(claims.uid):
+        mine = User.objects.filter(firebase_uid=claims.uid)
+        known = mine.values(*STANDING).first()
+        if known and (known["last_login"] is None or known["last_login"] < claims.signed_in_at):
+            mine.update(last_login=claims.signed_in_at)
+    return known
+
+
+def make(profile: Profile, origin: Origin) -> UUID:
+    """Person and data key. An email address that another account has is left out: it must not keep anybody out."""
+    actor = Actor.system("sign-in", origin)
+    try:
+        return ensure_person(profile=profile, actor=actor)
+    except InputError:
+        return ensure_person(profile=Profile(profile.firebase_uid, name=profile.name), actor=actor)
+
+
+def keep_email(known: Any, claims: Claims, origin: Origin) -> None:
+    """An address that was verified or changed since is kept."""
+    said = claims.profile(unverified_email=settings.FIREBASE.unverified_email)
+    if said.email is None or (said.email, said.email_verified) == (known["email"], known["email_verified"]):
+        return
+    update_email(user_id=known["pk"], profile=said, actor=Actor.person(known["pk"], origin))

@@ -1,0 +1,57 @@
+"""What an API asks for a signed-in caller. `NinjaAPI(auth=signed_in)`; `auth=SignedIn("export")` for one operation.
+
+The gate (accounts.authentication.gate, a middleware) has found out who calls before the request's transaction began.
+Here that is handed over, or the reason why it is not known is raised, so that the trail has it.
+"""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from ninja.security.http import HttpAuthBase
+
+from accounts.authentication.caller import Caller
+from audit.actors import Actor
+from vibe.errors import ConfigurationError, VibeError
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class SignedIn(HttpAuthBase):
+    """Gives the Caller. Raises Unauthenticated (401), Refused (403) or SignInUnavailable (503).
+
+    Without a scope named, reading needs `read` and every other method `write`.
+    """
+
+    openapi_scheme = "bearer"
+    openapi_description = "An ID token, or an API key of this service together with the header Vibe-Person."
+
+    def __init__(self, scope: str | None = None) -> None:
+        super().__init__()
+        self.scope = scope
+
+    def __call__(self, request: HttpRequest) -> Caller:
+        entry = getattr(request, "audit", None)
+        try:
+            caller = admitted(request)
+            if entry:
+                entry.actor, entry.subject = caller.actor, caller.user_id
+            caller.require(self.scope or ("read" if request.method in SAFE else "write"))
+        except VibeError as refusal:
+            if entry:
+                entry.reason = refusal.code
+                entry.actor = entry.actor or Actor.anonymous(request.origin)  # type: ignore[attr-defined]
+            raise
+        return caller
+
+
+def admitted(request: HttpRequest) -> Caller:
+    """What the gate found out. Raises its refusal."""
+    found = getattr(request, "caller", None)
+    if isinstance(found, VibeError):
+        raise found
+    if not isinstance(found, Caller):
+        raise ConfigurationError("Nobody was asked who calls: accounts.authentication.gate.Gate is not in MIDDLEWARE.")
+    return found
+
+
+signed_in = SignedIn()

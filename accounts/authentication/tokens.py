@@ -1,0 +1,104 @@
+"""Checking an ID token: who signed it, for whom, from when until when (OpenID Connect Core, 3.1.3.7).
+
+What a token says of itself decides nothing: the algorithm and the key come from the issuer that is configured.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import jwt
+from django.conf import settings
+from jwt.exceptions import ExpiredSignatureError, InvalidAudienceError, InvalidIssuerError, PyJWTError
+
+from accounts.authentication import local
+from accounts.authentication.claims import Claims
+from accounts.authentication.firebase import Firebase
+from accounts.authentication.key_set import KeySet, fetch_keys
+from vibe.errors import SignInUnavailable, TokenExpired, TokenInvalid
+
+REQUIRED: Final = ["exp", "iat", "aud", "iss", "sub", "auth_time"]
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Whose tokens are taken, and how they are signed. Without `key` they are not."""
+
+    label: str
+    name: str
+    audience: str
+    algorithm: str
+    key: Callable[[str], Any] | None
+    skew: int
+
+
+def verify(token: str) -> Claims:
+    """What the token says, once it is proven. Raises TokenInvalid or SignInUnavailable."""
+    issuer = configured()
+    try:
+        header = jwt.get_unverified_header(token)
+        claims = signed(token, header, issuer)
+    except ExpiredSignatureError:
+        raise TokenExpired() from None
+    except (InvalidAudienceError, InvalidIssuerError):
+        raise TokenInvalid("The token was made for another service. Sign in to this one.") from None
+    except (PyJWTError, ValueError, TypeError, RecursionError, OverflowError):
+        raise TokenInvalid() from None
+    said = Claims.read(issuer.label, claims)
+    if said.signed_in_at.timestamp() > time.time() + issuer.skew:
+        raise TokenInvalid("The token's person has not signed in yet ('auth_time'). Set the clocks right.")
+    return said
+
+
+def signed(token: str, header: Mapping[str, Any], issuer: Issuer) -> dict[str, Any]:
+    """The claims under a signature that holds, or under none where that is how it is set up."""
+    if header.get("alg") != issuer.algorithm:
+        raise TokenInvalid(f"The token is not signed with {issuer.algorithm}. Send an ID token of this service.")
+    checks: dict[str, Any] = {"require": REQUIRED, "strict_aud": True}
+    if issuer.key is None:
+        if token.rpartition(".")[2]:
+            raise TokenInvalid("An emulator's token has no signature.")
+        checks |= {"verify_signature": False, **{f"verify_{claim}": True for claim in ("exp", "iat", "aud", "iss")}}
+        return decoded(token, None, issuer, checks)
+    kid = header.get("kid")
+    if not isinstance(kid, str):
+        raise TokenInvalid("The token does not say which key it is signed with ('kid').")
+    return decoded(token, issuer.key(kid), issuer, checks)
+
+
+def decoded(token: str, key: Any, issuer: Issuer, checks: Any) -> dict[str, Any]:
+    return jwt.decode(
+        token,
+        key,
+        algorithms=[issuer.algorithm],
+        audience=issuer.audience,
+        issuer=issuer.name,
+        leeway=issuer.skew,
+        options=checks,
+    )
+
+
+def configured() -> Issuer:
+    """The one issuer there is. Raises SignInUnavailable where none is set up."""
+    firebase: Firebase = settings.FIREBASE
+    if firebase.emulator and settings.DEBUG:
+        return Issuer("emulator", firebase.issuer, firebase.project, "none", None, firebase.clock_skew)
+    if firebase.project and not firebase.emulator:
+        return Issuer(
+            *("firebase", firebase.issuer, firebase.project, "RS256"),
+            key=keys_of(firebase.keys_url, firebase.keys_grace).key,
+            skew=firebase.clock_skew,
+        )
+    if settings.LOCAL_TOKEN_KEY and not firebase.emulator:
+        return Issuer("local", local.NAME, local.NAME, local.ALGORITHM, local.public_key, firebase.clock_skew)
+    raise SignInUnavailable("Signing in with tokens is not set up here: FIREBASE_PROJECT_ID is not set.")
+
+
+@cache
+def keys_of(url: str, grace: int) -> KeySet:
+    """One set of keys a process."""
+    return KeySet(lambda: fetch_keys(url), grace=grace)

@@ -1,0 +1,41 @@
+"""A token to try the API with, on a development machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.authentication import local
+from accounts.models import User
+from accounts.services import find_person
+from vibe.db.contexts import as_system
+from vibe.errors import ConfigurationError, NotFound
+
+
+class Command(BaseCommand):
+    help = "Print a token that signs a person in on this machine. For development: see docs/sign-in.md."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--user", required=True, metavar="WHO", help="Firebase UID, email or id; or a new UID")
+        parser.add_argument("--minutes", type=int, default=60, help="how long it is valid (default: 60)")
+
+    def handle(self, *_: Any, user: str, minutes: int, **__: Any) -> None:
+        if not 0 < minutes <= 60 * 24:
+            raise CommandError("--minutes must be between 1 and 1440.")
+        try:
+            uid, email = whose(user)
+            self.stdout.write(local.issue(uid=uid, email=email, seconds=minutes * 60))
+        except ConfigurationError as problem:
+            raise CommandError(str(problem)) from None
+
+
+def whose(who: str) -> tuple[str, str | None]:
+    """Firebase UID and email of who is there; of somebody new, a UID, and the address if it is one."""
+    try:
+        user_id = find_person(who)
+    except NotFound:
+        return who, who if "@" in who else None
+    with as_system():
+        person = User.objects.only("firebase_uid", "email").get(pk=user_id)
+    return person.firebase_uid or who, person.email

@@ -1,0 +1,1 @@
+"""What the API of all apps shares, and knows none of them."""

@@ -22,7 +22,7 @@ of_conversation = Router(tags=["Memories"])
 router = Router(tags=["Memories"])
 
 
-@of_conversation.post("", response={201: Memory})
+@of_conversation.post("/{uuid:conversation_id}/memories", response={201: Memory})
 def add_memory(request: HttpRequest, conversation_id: UUID, given: AddedMemory) -> HttpResponse:
     """Remember one message."""
     [kept] = add(request, conversation_id, [given.new()])
@@ -30,14 +30,14 @@ def add_memory(request: HttpRequest, conversation_id: UUID, given: AddedMemory) 
     return answer(Memory.of(kept), of=kept.row, status=201, location=f"{where}/memories/{kept.row.pk}")
 
 
-@of_conversation.post("/batch", response={201: MemoriesAdded})
+@of_conversation.post("/{uuid:conversation_id}/memories/batch", response={201: MemoriesAdded})
 def add_memories_at_once(request: HttpRequest, conversation_id: UUID, given: AddedMemories) -> HttpResponse:
     """Remember up to 1,000 messages: all of them, or none."""
     kept = add(request, conversation_id, [each.new() for each in given.memories])
     return answer(MemoriesAdded(items=[Memory.of(each) for each in kept]), status=201)
 
 
-@of_conversation.get("", response=Memories)
+@of_conversation.get("/{uuid:conversation_id}/memories", response=Memories)
 def list_memories(
     request: HttpRequest, conversation_id: UUID, limit: PageSize = 50, cursor: Cursor | None = None
 ) -> HttpResponse:

@@ -20,6 +20,7 @@ from vibe.apikit.shapes import Given
 from vibe.errors import NotFound
 
 router = Router(tags=["Me"])
+SHOWN = ("pk", "email", "email_verified", "name", "created_at")
 Patch = Annotated[dict[str, Any], Body(examples=[{"theme": "dark", "reminders": {"weekly": True}, "nickname": None}])]
 
 
@@ -42,7 +43,7 @@ class Preferences(RootModel[dict[str, Any]]):
 @router.get("", response=Me)
 def get_me(request: HttpRequest) -> HttpResponse:
     """Who calls."""
-    row = User.objects.filter(pk=caller_of(request).user_id).defer("password", "last_login", "is_superuser").first()
+    row = User.objects.filter(pk=caller_of(request).user_id).only(*SHOWN).first()
     if row is None:
         raise NotFound
     return answer(

@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from accounts.authentication import local
+from accounts.services import Profile, ensure_person
+from tests.conftest import TESTER
 
 V1 = "/api/v1"
+
+
+def at_once(work: Callable[[int], Any], count: int) -> list[Any]:
+    """What `work` gives for 0, 1, ... in as many threads, each with a connection of its own."""
+
+    def run(number: int) -> Any:
+        try:
+            return work(number)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(run, range(count)))
 
 
 class Api:
@@ -58,6 +75,13 @@ def as_ada(ada: UUID) -> Api:
 @pytest.fixture
 def as_jonas(jonas: UUID) -> Api:
     return Api("jonas")
+
+
+@pytest.fixture
+def really_ada(committed: None) -> Api:
+    """Ada, with real commits, for what happens at once."""
+    ensure_person(profile=Profile("ada", "ada@example.com", "Ada Tavares"), actor=TESTER)
+    return Api("ada")
 
 
 @pytest.fixture

@@ -41,8 +41,9 @@ class ProblemsOnly:
         if response.headers.get("Content-Type", "").startswith(MEDIA_TYPE):
             return response
         told = problem(Other(response.status_code), request_id=response.headers.get("X-Request-ID", ""))
-        told.headers.update({name: value for name, value in response.items() if name.lower() != "content-type"})
-        told.headers["Content-Length"] = str(len(told.content))
+        for name, value in response.items():
+            if name not in ("Content-Type", "Content-Length"):
+                told.headers[name] = value
         return told
 
 

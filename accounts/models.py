@@ -14,6 +14,7 @@ from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact, LessThanOrEqual
 
 from accounts.scopes import ALL_SCOPES
+from accounts.takeout import Erasure, Export  # noqa: F401  # Django finds an app's models here
 from audit.actors import Actor
 from audit.services import record
 from vibe.crypto.fields import SealedField, WrappedField
@@ -120,7 +121,9 @@ class User(AbstractBaseUser, PermissionsMixin):
                 verbs={"SELECT": None, "INSERT": None, "UPDATE": None, "DELETE": None},
             ),
             Privileges(
-                name="users_for_system", role=SYSTEM, verbs={"SELECT": (*STANDING, "name"), "UPDATE": ("name",)}
+                name="users_for_system",
+                role=SYSTEM,
+                verbs={"SELECT": (*STANDING, "name"), "UPDATE": ("name",), "DELETE": None},
             ),
         ]
 

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from accounts.models import AccessGrant, User, UserKey, UserPreferences
+from accounts.takeout import Export
 from memories.models import Conversation, Memory
 from stories.models import Entity, Passage, SearchSet, Story, StoryDeletion, TokenUse
 from tests.conftest import DAY
@@ -56,6 +57,7 @@ def furnish(person):
     SearchSet.objects.create(user_id=person)
     TokenUse.objects.create(user_id=person, day=DAY.date(), tokens=1)
     UserPreferences.objects.create(user_id=person)
+    Export.objects.create(user_id=person)
     AccessGrant.objects.create(
         user_id=person, requested_by=uuid4(), reason="-", ticket="-", duration=timedelta(hours=1)
     )

@@ -226,6 +226,13 @@ API_LIMIT_STORE = store(env.str("API_LIMIT_STORE", default="postgresql"))
 GRANT_LONGEST_HOURS: int = env.int("GRANT_LONGEST_HOURS", default=24)
 GRANTS_ALLOW_SELF_APPROVAL: bool = env.bool("GRANTS_ALLOW_SELF_APPROVAL", default=False)
 
+# Export and erasure: see docs/export.md and docs/erasure.md
+
+EXPORT_DIR = Path(env.str("EXPORT_DIR", default=str(STATE_DIR / "exports"))).expanduser()
+EXPORT_LINK_HOURS: int = env.int("EXPORT_LINK_HOURS", default=72)
+ERASURE_GRACE_DAYS: int = env.int("ERASURE_GRACE_DAYS", default=14)
+ERASURES_FILE = Path(env.str("ERASURES_FILE", default=str(STATE_DIR / "erasures.jsonl"))).expanduser()
+
 # Stories
 
 EMBEDDING_DIMENSIONS = 512

@@ -1,4 +1,4 @@
-"""The issuer's keys: kept as long as it says, asked for anew when they roll over; and what happens when they are gone."""
+"""The issuer's keys: kept as long as it says, asked for anew when they roll over; and what happens without them."""
 
 from __future__ import annotations
 

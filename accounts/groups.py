@@ -16,6 +16,7 @@ TRAIL = ("audit.auditlog", "audit.auditleaf", "audit.auditcheckpoint", "audit.au
 ENGINE = (
     *(
         "auth.group",
+        "accounts.apikey",
         "stories.searchset",
         "stories.tokenuse",
         "procrastinate.procrastinatejob",
@@ -33,7 +34,7 @@ GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "auditor": (("view", (*METADATA, *TRAIL)),),
     "engineer": (
         ("view", (*METADATA, *ENGINE)),
-        ("change", ("stories.story", "procrastinate.procrastinatejob")),
+        ("change", ("accounts.apikey", "stories.story", "procrastinate.procrastinatejob")),
     ),
 }
 

@@ -90,6 +90,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "procrastinate.contrib.django",
     "ninja",  # its docs page is served from here, not from a CDN
+    "corsheaders",
     "axes",
     "django_otp",
     "django_otp.plugins.otp_totp",
@@ -101,6 +102,7 @@ INSTALLED_APPS = [
     "vibe",
 ]
 MIDDLEWARE = [
+    "corsheaders.middleware.CorsMiddleware",  # outermost: a refusal, too, is to be read by the page that asked
     "django.middleware.security.SecurityMiddleware",
     "vibe.staff.csp.ContentPolicy",
     "vibe.apikit.compression.CompressApi",
@@ -215,6 +217,13 @@ FIREBASE = Firebase(
 FIREBASE.check(debug=DEBUG)
 # Signs the tokens of `issue_token`, in development alone: no other process is given it.
 LOCAL_TOKEN_KEY = made_once(STATE_DIR, MADE_KEYS)["LOCAL_TOKEN_KEY"] if DEBUG and not FIREBASE.project else ""
+
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", default=[])
+CORS_ALLOW_CREDENTIALS = False  # the API knows no cookie
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match"]
+CORS_EXPOSE_HEADERS = ["etag", "idempotency-replayed", "location", "ratelimit", "retry-after", "x-request-id"]
+CORS_PREFLIGHT_MAX_AGE = 3600  # seconds
 
 API_LIMIT_PERSON = Rate.parse("API_LIMIT_PERSON", env.str("API_LIMIT_PERSON", default="600/200"))
 API_LIMIT_KEY = Rate.parse("API_LIMIT_KEY", env.str("API_LIMIT_KEY", default="6000/1000"))

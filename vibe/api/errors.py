@@ -106,9 +106,7 @@ def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """Each field at fault, by its place. What stood there is not said back."""
     if is_chunked(request):
         return told(request, LengthRequired())
-    fields = [
-        {"field": place(each["loc"]), "code": each["type"], "detail": reason(each)} for each in error.errors
-    ]
+    fields = [{"field": place(each["loc"]), "code": each["type"], "detail": reason(each)} for each in error.errors]
     return told(request, Invalid(), errors=fields)
 
 

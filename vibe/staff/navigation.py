@@ -22,6 +22,7 @@ GROUPS: list[tuple[str, list[Item]]] = [
             ("Staff", "badge", "accounts_user", "kind=staff"),
             ("Access grants", "lock_open", "accounts_accessgrant", ""),
             ("Data keys", "vpn_key", "accounts_userkey", ""),
+            ("API keys", "api", "accounts_apikey", ""),
             ("Preferences", "tune", "accounts_userpreferences", ""),
             ("Roles", "shield_person", "auth_group", ""),
         ],

@@ -23,6 +23,8 @@ GROUPS: list[tuple[str, list[Item]]] = [
             ("Access grants", "lock_open", "accounts_accessgrant", ""),
             ("Data keys", "vpn_key", "accounts_userkey", ""),
             ("Preferences", "tune", "accounts_userpreferences", ""),
+            ("Exports", "download", "accounts_export", ""),
+            ("Erasures", "delete_forever", "accounts_erasure", ""),
             ("Roles", "shield_person", "auth_group", ""),
         ],
     ),

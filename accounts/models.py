@@ -12,6 +12,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact, LessThanOrEqual
 
+from accounts.one_time_device import OneTimeDevice
 from audit.actors import Actor
 from audit.services import record
 from vibe.crypto.fields import WrappedField
@@ -20,6 +21,8 @@ from vibe.db.contexts import as_staff
 from vibe.db.owned import UserOwned, uuid7
 from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
 from vibe.errors import InputError
+
+__all__ = ["AccessGrant", "OneTimeDevice", "User", "UserKey", "UserPreferences"]
 
 PREFERENCES_BYTES = 65_536
 LONGEST = timedelta(days=7)  # that a grant can last at all; the setting GRANT_LONGEST_HOURS is for less

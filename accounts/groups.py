@@ -33,6 +33,7 @@ GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "engineer": (
         ("view", (*METADATA, *ENGINE)),
         ("change", ("stories.story", "procrastinate.procrastinatejob")),
+        ("see", ("accounts.health",)),
     ),
 }
 

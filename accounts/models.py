@@ -79,6 +79,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         db_table = "users"
+        permissions: ClassVar = [("see_health", "Can see the health of the database")]  # which is no table's
         indexes: ClassVar = [
             models.Index(fields=["-created_at"], name="users_newest"),
             models.Index(OpClass(Lower("email"), "text_pattern_ops"), name="users_email_beginning"),

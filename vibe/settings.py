@@ -93,7 +93,7 @@ INSTALLED_APPS = [
     "corsheaders",
     "axes",
     "django_otp",
-    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_totp",  # its table is empty: see accounts/migrations/0008
     "vibe.db",
     "audit",
     "accounts",
@@ -189,7 +189,6 @@ SESSION_IDLE_MINUTES: int = env.int("SESSION_IDLE_MINUTES", default=60)
 SESSION_COOKIE_AGE = int(timedelta(hours=SESSION_HOURS).total_seconds())
 SUDO_MINUTES: int = env.int("SUDO_MINUTES", default=10)
 ONE_TIME_CODES: bool = env.bool("ONE_TIME_CODES", default=not DEBUG)
-OTP_TOTP_ISSUER = "Vibe"
 
 AXES_FAILURE_LIMIT: int = env.int("SIGN_IN_FAILURES", default=5)
 AXES_LOCKOUT_PARAMETERS = ["ip_address", "username"]  # either alone: many names from one place, one name from many

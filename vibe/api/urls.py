@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from django.urls import path, re_path
+from django.views.generic import RedirectView
 
 from audit.middleware import no_personal_data
-from django.views.generic import RedirectView
 from vibe.api.instance import api
 from vibe.api.net import nowhere
 

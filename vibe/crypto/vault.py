@@ -10,6 +10,7 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 
+from vibe.crypto import tally
 from vibe.crypto.address import Address, place
 from vibe.crypto.blind import BlindIndex
 from vibe.crypto.cloak import Cloak
@@ -72,7 +73,9 @@ class Vault:
             except UNSEALABLE:
                 break  # and raise outside: what was caught holds the text
         else:
+            tally.count("seal", len(sealed))
             return sealed
+        tally.count("seal", 1, well=False)
         raise unsealable(text, Address(table, column, self.user_id, row_id, revision))
 
     def open_all(self, table: str, column: str, rows: Iterable[tuple[UUID, int, Sealed]]) -> list[str]:
@@ -93,7 +96,9 @@ class Vault:
             except UNOPENABLE:
                 break  # and raise outside, as above
         else:
+            tally.count("open", len(texts))
             return texts
+        tally.count("open", 1, well=False)
         raise self._complaint(sealed, Address(table, column, self.user_id, row_id, revision))
 
     def _complaint(self, sealed: object, address: Address) -> SealError:

@@ -162,6 +162,14 @@ else:
     }
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+BACKUP_DATABASE = (  # by a role that sees every row: see docs/backup.md
+    database(env.str("BACKUP_DATABASE_URL"), setting="BACKUP_DATABASE_URL")
+    if env.str("BACKUP_DATABASE_URL", default="")
+    else None
+)
+PG_BIN = env.str("PG_BIN", default="")
+MIGRATION_LOCK_TIMEOUT: int = env.int("MIGRATION_LOCK_TIMEOUT", default=500)
+MIGRATION_PATIENCE: int = env.int("MIGRATION_PATIENCE", default=600)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Signing in

@@ -10,6 +10,8 @@ VibeError
 │   ├── FormatUnknown           the stored bytes are of no version we know
 │   └── SealBroken              wrong key, moved, altered, or never sealed
 ├── InputError                  what came from outside is not acceptable
+│   └── BackupBroken            a backup is cut off, altered, or none at all
+├── BackupFailed                a backup could not be taken or put back
 ├── NotFound                    there is no such thing for this caller
 ├── Conflict                    it cannot be, beside what is there already
 ├── Outdated                    it was changed since the caller saw it
@@ -105,6 +107,18 @@ class InputError(VibeError):
 
     code = "input"
     status = 400
+
+
+class BackupBroken(InputError):
+    """The backup is cut off, altered, or no backup at all."""
+
+    code = "backup-broken"
+
+
+class BackupFailed(VibeError):
+    """The backup could not be taken or put back."""
+
+    code = "backup-failed"
 
 
 class NotFound(VibeError):

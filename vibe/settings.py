@@ -178,6 +178,14 @@ if DATABASE_POOL_SIZE:
     DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps connections
     pool = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = pool
+BACKUP_DATABASE = (  # by a role that sees every row: see docs/backup.md
+    database(env.str("BACKUP_DATABASE_URL"), setting="BACKUP_DATABASE_URL")
+    if env.str("BACKUP_DATABASE_URL", default="")
+    else None
+)
+PG_BIN = env.str("PG_BIN", default="")
+MIGRATION_LOCK_TIMEOUT: int = env.int("MIGRATION_LOCK_TIMEOUT", default=500)
+MIGRATION_PATIENCE: int = env.int("MIGRATION_PATIENCE", default=600)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Signing in

@@ -12,7 +12,8 @@ VibeError
 ├── InputError                  what came from outside is not acceptable
 ├── NotFound                    there is no such thing for this caller
 ├── Refused                     the caller may not do this
-└── AuditUnavailable            the row that must record this could not be written
+├── AuditUnavailable            the row that must record this could not be written
+└── Unrecorded                  somebody's rows were changed, and no row records it
 
 Messages carry the names of settings, tables and ids. They never carry a value of anybody's data.
 """
@@ -107,3 +108,9 @@ class AuditUnavailable(VibeError):
 
     code = "audit-unavailable"
     status = 503
+
+
+class Unrecorded(VibeError):
+    """Rows were changed without a row in the audit trail, so nothing was changed."""
+
+    code = "unrecorded"

@@ -23,7 +23,7 @@ from stories.processors.openai_compatible.service import Service
 from vibe.crypto.master import MasterRing
 from vibe.crypto.strength import strong_text
 from vibe.db.embedded import DATABASE, OWNER, EmbeddedServer
-from vibe.db.url import database
+from vibe.db.url import behind_pooler, database
 from vibe.errors import ConfigurationError
 from vibe.state import made_once
 
@@ -162,6 +162,9 @@ else:
     }
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASE_POOLER: bool = env.bool("DATABASE_POOLER", default=False)
+if DATABASE_POOLER:
+    DATABASES["default"] = behind_pooler(DATABASES["default"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Signing in
@@ -240,7 +243,7 @@ AUDIT_RETENTION_MONTHS: int = env.int("AUDIT_RETENTION_MONTHS", default=24)
 
 # Jobs: two at a time, so that a long one does not hold up the sealing of the trail; what went well is not kept.
 
-PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 2, "delete_jobs": "successful"}
+PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 2, "delete_jobs": "successful", "listen_notify": not DATABASE_POOLER}
 
 # Import
 

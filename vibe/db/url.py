@@ -13,7 +13,7 @@ ENGINE = "vibe.db.backend"
 SCHEMES = frozenset({"postgres", "postgresql"})
 EXAMPLE = "postgres://user:password@host:5432/database"
 # What libpq would take as an option belongs where Django and our messages look for it.
-PLACES = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}
+PLACES = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}  # nosec
 
 
 def database(url: str, *, setting: str = "DATABASE_URL") -> dict[str, Any]:

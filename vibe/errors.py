@@ -28,7 +28,8 @@ VibeError
 │   └── ApiKeyInvalid           unknown, expired or revoked
 ├── SignInUnavailable           who asks cannot be found out at the moment
 ├── TooManyRequests             the limit is reached
-└── AuditUnavailable            the row that must record this could not be written
+├── AuditUnavailable            the row that must record this could not be written
+└── Unrecorded                  somebody's rows were changed, and no row records it
 
 Messages carry the names of settings, tables and ids. They never carry a value of anybody's data.
 """
@@ -259,3 +260,9 @@ class AuditUnavailable(VibeError):
 
     code = "audit-unavailable"
     status = 503
+
+
+class Unrecorded(VibeError):
+    """Rows were changed without a row in the audit trail, so nothing was changed."""
+
+    code = "unrecorded"

@@ -25,7 +25,7 @@ from vibe.apikit.limits import Rate, store
 from vibe.crypto.master import MasterRing
 from vibe.crypto.strength import strong_text
 from vibe.db.embedded import DATABASE, OWNER, EmbeddedServer
-from vibe.db.url import database
+from vibe.db.url import behind_pooler, database
 from vibe.errors import ConfigurationError
 from vibe.state import made_once
 
@@ -186,6 +186,9 @@ BACKUP_DATABASE = (  # by a role that sees every row: see docs/backup.md
 PG_BIN = env.str("PG_BIN", default="")
 MIGRATION_LOCK_TIMEOUT: int = env.int("MIGRATION_LOCK_TIMEOUT", default=500)
 MIGRATION_PATIENCE: int = env.int("MIGRATION_PATIENCE", default=600)
+DATABASE_POOLER: bool = env.bool("DATABASE_POOLER", default=False)
+if DATABASE_POOLER:
+    DATABASES["default"] = behind_pooler(DATABASES["default"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Signing in
@@ -296,7 +299,7 @@ AUDIT_RETENTION_MONTHS: int = env.int("AUDIT_RETENTION_MONTHS", default=24)
 
 # Jobs: two at a time, so that a long one does not hold up the sealing of the trail; what went well is not kept.
 
-PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 2, "delete_jobs": "successful"}
+PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 2, "delete_jobs": "successful", "listen_notify": not DATABASE_POOLER}
 
 # The API
 

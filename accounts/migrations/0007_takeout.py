@@ -125,6 +125,7 @@ class Migration(migrations.Migration):
                             "updated_at",
                             "is_superuser",
                             "last_login",
+                            "tokens_valid_since",
                             "name",
                         ),
                     ),

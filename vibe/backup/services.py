@@ -8,6 +8,7 @@ from pathlib import Path
 from django.core.management import call_command
 from django.db import connection
 
+from accounts.erasure import erase_again
 from audit.actors import Actor
 from audit.services import FAILED, OK, record
 from vibe.backup import archive, looking, server
@@ -59,8 +60,9 @@ class Restored:
 def restore(*, path: Path, keys: Path | None, replace: bool, actor: Actor, told: Told) -> Restored:
     """Put a backup in the database's place: whole, or nothing changes.
 
-    It is made beside the present database, checked, migrated, and takes its name in one transaction. Raises
-    BackupBroken before anything is touched, Refused for a database that holds something unless `replace` says so.
+    It is made beside the present database, checked and migrated, whoever was erased since is erased in it again, and it
+    takes its name in one transaction. Raises BackupBroken before anything is touched, Refused for a database that holds something
+    unless `replace` says so.
     """
     backup = opened(path, keys, told)
     at, present = server.configured(for_restoring=True), name_of_ours()
@@ -73,6 +75,7 @@ def restore(*, path: Path, keys: Path | None, replace: bool, actor: Actor, told:
             call_command("migrate", interactive=False, verbosity=0)
             details = {"sha256": backup.manifest.sha256, "made_at": backup.manifest.made_at, "keys": bool(keys)}
             record(actor=actor, action="backup.restore", resource=path.name, details=details)
+            erase_again(actor=actor)
         with at.connect(MAINTENANCE) as maintenance:
             swap(maintenance, new, present, before)
             if not holds_something:

@@ -1,4 +1,6 @@
-"""What precedes the first request: the database answers, the configuration holds, migrations are applied."""
+"""What precedes the first request: the database answers, the configuration holds, migrations are applied, and nobody
+who was erased is there again.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,8 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core import checks
 
+from accounts.erasure import erase_again
+from audit.actors import Actor
 from vibe.errors import ConfigurationError
 from vibe.serving.migrating import apply_pending, pending
 from vibe.serving.waiting import wait_for_database
@@ -24,6 +28,9 @@ def prepare(*, migrate: bool, say: Say) -> None:
         say(f"Applied: {', '.join(applied)}" if applied else "Nothing to migrate.")
     elif missing := pending():
         say(f"{len(missing)} migrations are pending and are not applied here. Run: manage.py migrate")
+        return
+    if again := erase_again(actor=Actor.system("serve")):
+        say(f"{len(again)} people whom a restored backup had brought back were erased again.")
 
 
 def check_configuration(say: Say) -> None:

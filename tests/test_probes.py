@@ -21,7 +21,9 @@ from vibe.serving import readiness
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered(monkeypatch: Any) -> None:
+def nothing_remembered(monkeypatch: Any, settings: Any, tmp_path: Any) -> None:
+    settings.ERASURES_FILE = tmp_path / "erasures.jsonl"
+    monkeypatch.setattr(readiness, "_seen_erased", threading.Event())
     monkeypatch.setattr(readiness, "REMEMBERED_SECONDS", -1.0)
 
 
@@ -57,9 +59,7 @@ def test_not_ready_while_a_migration_is_pending(client, worker):
     assert "manage.py migrate" in why(client)["migrations"]
 
 
-def test_not_ready_while_somebody_erased_is_there_again(client, worker, ada, settings, tmp_path, monkeypatch):
-    settings.ERASURES_FILE = tmp_path / "erasures.jsonl"
-    monkeypatch.setattr(readiness, "_seen_erased", threading.Event())
+def test_not_ready_while_somebody_erased_is_there_again(client, worker, ada):
     bury(signed({"kind": "begun", "person": str(ada)}))
     assert client.get("/readyz").status_code == 503
     assert set(why(client)) == {"erased"} and "erase_again" in why(client)["erased"]

@@ -60,9 +60,9 @@ class Restored:
 def restore(*, path: Path, keys: Path | None, replace: bool, actor: Actor, told: Told) -> Restored:
     """Put a backup in the database's place: whole, or nothing changes.
 
-    It is made beside the present database, checked and migrated, whoever was erased since is erased in it again, and it
-    takes its name in one transaction. Raises BackupBroken before anything is touched, Refused for a database that holds something
-    unless `replace` says so.
+    It is made beside the present database, checked and migrated, whoever was erased since is erased in it too, and it
+    takes its name in one transaction. Raises BackupBroken before anything is touched, Refused for a database that holds
+    something unless `replace` says so.
     """
     backup = opened(path, keys, told)
     at, present = server.configured(for_restoring=True), name_of_ours()

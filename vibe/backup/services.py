@@ -55,6 +55,7 @@ class Restored:
 
     manifest: Manifest
     before: str
+    erased: int  # people who were erased after the backup was taken, and are again
 
 
 def restore(*, path: Path, keys: Path | None, replace: bool, actor: Actor, told: Told) -> Restored:
@@ -73,14 +74,19 @@ def restore(*, path: Path, keys: Path | None, replace: bool, actor: Actor, told:
     with draft(backup, at, beside(present, "restoring"), told) as new:
         with pointed_at(new):
             call_command("migrate", interactive=False, verbosity=0)
-            details = {"sha256": backup.manifest.sha256, "made_at": backup.manifest.made_at, "keys": bool(keys)}
+            again = erase_again(actor=actor)
+            details = {
+                "sha256": backup.manifest.sha256,
+                "erased": len(again),
+                "made_at": backup.manifest.made_at,
+                "keys": bool(keys),
+            }
             record(actor=actor, action="backup.restore", resource=path.name, details=details)
-            erase_again(actor=actor)
         with at.connect(MAINTENANCE) as maintenance:
             swap(maintenance, new, present, before)
             if not holds_something:
                 server.drop(maintenance, before)
-    return Restored(backup.manifest, before if holds_something else "")
+    return Restored(backup.manifest, before if holds_something else "", len(again))
 
 
 def drill(*, path: Path, keys: Path | None, actor: Actor, told: Told) -> list[Finding]:

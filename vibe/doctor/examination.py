@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db import DatabaseError, connection
 
-from vibe.doctor import configuration, jobs, keys, machine, schema, server, trail
+from vibe.doctor import configuration, erasures, jobs, keys, machine, schema, server, trail
 from vibe.doctor.findings import Check, Finding, Severity, error
 from vibe.errors import VibeError
 
@@ -41,6 +41,7 @@ WITH_SCHEMA: dict[str, Check] = {
     "master keys": keys.masters,
     "data keys": keys.canary,
     "retired keys": keys.retired,
+    "erased people": erasures.people,
     "worker": jobs.worker,
     "jobs": jobs.stuck,
     "sealing": trail.sealing,

@@ -14,13 +14,13 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from audit.services import record
 from tests.conftest import TESTER
-from tests.processes import manage, url
+from tests.processes import manage
 from vibe.crypto.master import MasterKey, MasterRing
 from vibe.db.contexts import as_system
 from vibe.db.health.reading import Chapter, Reading, Verdict
 from vibe.doctor import catalog, configuration, jobs, keys, machine, schema, server, trail
-from vibe.doctor.examination import examine, worst
-from vibe.doctor.findings import Severity
+from vibe.doctor.examination import Examined, examine, worst
+from vibe.doctor.findings import Severity, error, note, warning
 from vibe.metrics import figures
 
 Usage = namedtuple("Usage", "total used free")
@@ -283,15 +283,14 @@ def test_without_a_database_it_says_so_and_no_more():
     assert "secret-word" not in done.stdout + done.stderr
 
 
-def test_the_exit_code_tells_how_bad_it_is(committed):
-    execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
-    warned = manage("doctor", DATABASE_URL=url())  # DEBUG is on
-    assert warned.returncode == 1, warned.stdout + warned.stderr
-    assert "do:   Set DEBUG=off in production" in warned.stdout
-    execute("DELETE FROM procrastinate_workers")
-    failed = manage("doctor", "--json", DATABASE_URL=url())
-    assert failed.returncode == 2
-    assert json.loads(failed.stdout)["worst"] == "error"
+@pytest.mark.parametrize(("made", "code"), [((), 0), ((note,), 0), ((note, warning), 1), ((error, warning), 2)])
+def test_the_exit_code_tells_how_bad_it_is(monkeypatch, capsys, made, code):
+    findings = tuple(make("It is so.", why="It matters.", do="type this") for make in made)
+    monkeypatch.setattr("vibe.management.commands.doctor.examine", lambda: [Examined("something", findings)])
+    with pytest.raises(SystemExit) as left:
+        call_command("doctor")
+    assert int(left.value.code) == code
+    assert ("do:   type this" in capsys.readouterr().out) == bool(made)
 
 
 def test_the_worst_of_nothing_is_fine():

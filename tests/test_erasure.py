@@ -37,7 +37,9 @@ from tests.conftest import DAY, TESTER
 from vibe.apikit.limits import Rate
 from vibe.db.contexts import as_staff, as_support, as_system, as_user
 from vibe.db.owned import UserOwned
+from vibe.doctor import erasures
 from vibe.errors import DataKeyMissing, InputError, NotFound, Refused
+from vibe.serving.preparing import erase_who_is_back
 
 pytestmark = pytest.mark.django_db
 LATER = timedelta(days=400)
@@ -522,6 +524,19 @@ def test_who_comes_back_while_the_tombstone_is_there_is_erased_again(full):
     assert owed() == {full}
     assert erase_again(actor=TESTER) == [full]
     assert verify_all() == 1
+
+
+def test_who_is_back_is_erased_again_before_anybody_is_served(full):
+    gone(full)
+    with connection.cursor() as cursor:
+        come_back(cursor, full)
+    [finding] = erasures.people()
+    assert finding.do == "manage.py erase_again"
+    said = []
+    erase_who_is_back(said.append)
+    erase_who_is_back(said.append)
+    assert said == ["1 people who had been erased were back, and are erased again."]
+    assert (owed(), list(erasures.people())) == (set(), [])
 
 
 def test_an_erasure_that_the_backup_caught_half_done_is_finished(full):

@@ -12,6 +12,8 @@ import pytest
 from accounts.services import find_person, open_vault
 from memories.importing import FileImport
 from memories.models import Memory
+from stories.asking import ask
+from stories.models import SearchSet
 from stories.search import rank, search_stories
 from tests.conftest import TESTER
 from tests.stories.conftest import build_all, external_ids
@@ -77,7 +79,8 @@ def test_a_dialogue_answers_its_questions(locomo: Path, db: None) -> None:
             evidence = {memory[each] for each in question["evidence"] if each in memory}
             if question["user"] != who or question["category"] == "adversarial" or not evidence or len(shares) == 60:
                 continue
-            found, ranking, _ = rank(user_id, question["question"], vault)
+            asked = ask(user_id, question["question"])
+            found, ranking, _ = rank(user_id, asked, vault, SearchSet.objects.of(user_id).get())
             first = {found.memories[at] for at in ranking.passages.best(10).tolist()}
             shares.append(len(evidence & first) / len(evidence))
     assert len(shares) == 60

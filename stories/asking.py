@@ -18,7 +18,7 @@ from stories.processors.embedding import Vectors
 from stories.processors.openai_compatible.budget import spending_for
 from stories.processors.openai_compatible.errors import TokensSpent
 from stories.providers import EmbedderFailed, embed, embedder_named
-from stories.question import Question, understand
+from stories.question import Question, is_first_person, understand
 from vibe.db.contexts import as_user
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def ask(user_id: UUID, text: str) -> Asked:
     """Understand and embed. Reads the names under which people spoke to the person, and nothing else of theirs."""
     with as_user(user_id):
         names = speakers(user_id, open_vault())
-        asker = asker_among(names, own_name(user_id))
+        asker = asker_among(names, own_name(user_id)) if is_first_person(text) else None
         search_set = SearchSet.objects.of(user_id).first()
     question = understand(text, names, asker)
     if search_set is None or not search_set.passages:

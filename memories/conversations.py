@@ -118,9 +118,7 @@ def delete_conversation(
 
 def held(user_id: UUID, conversation_id: UUID, expected: Expected | None = None) -> Conversation:
     """The conversation as it is, kept from others until the transaction ends. Raises NotFound and Outdated."""
-    row: Conversation | None = (
-        Conversation.objects.of(user_id).filter(pk=conversation_id).select_for_update().first()
-    )
+    row: Conversation | None = Conversation.objects.of(user_id).filter(pk=conversation_id).select_for_update().first()
     if row is None:
         raise no_such_conversation()
     check(row, expected)

@@ -27,9 +27,7 @@ class Page(Generic[Row]):
     more: bool
 
 
-def conversations_page(
-    user_id: UUID, *, archived: bool, after: Place | None, size: int
-) -> Page[OpenedConversation]:
+def conversations_page(user_id: UUID, *, archived: bool, after: Place | None, size: int) -> Page[OpenedConversation]:
     """Conversations, those of the last activity first."""
     rows = Conversation.objects.of(user_id)
     rows = rows.archived() if archived else rows.active()
@@ -71,7 +69,9 @@ def memories_page(user_id: UUID, conversation_id: UUID, *, after: Place | None, 
 
 def kept(rows: Sequence[Memory]) -> list[KeptMemory]:
     """With what they say."""
-    return [KeptMemory(row, memory.payload) for row, memory in zip(rows, open_memories(rows, open_vault()), strict=True)]
+    return [
+        KeptMemory(row, memory.payload) for row, memory in zip(rows, open_memories(rows, open_vault()), strict=True)
+    ]
 
 
 def memory(user_id: UUID, memory_id: UUID) -> KeptMemory:

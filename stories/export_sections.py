@@ -8,7 +8,7 @@ from uuid import UUID
 
 from accounts.sections import Line, Page, Section, rows_after
 from stories.models import Entity, Story
-from stories.storing import SEALED
+from stories.sealed_story import COLUMNS as SEALED
 from vibe.crypto.fields import address_of
 from vibe.crypto.vault import Vault
 

@@ -10,25 +10,56 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0005_api_keys_and_limits'),
+        ("accounts", "0005_api_keys_and_limits"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='KeptAnswer',
+            name="KeptAnswer",
             fields=[
-                ('id', models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('key', models.BinaryField()),
-                ('answer', vibe.crypto.fields.SealedField(null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("key", models.BinaryField()),
+                ("answer", vibe.crypto.fields.SealedField(null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'kept_answers',
-                'indexes': [models.Index(fields=['created_at'], name='kept_answers_oldest')],
-                'constraints': [models.UniqueConstraint(fields=('user', 'key'), name='kept_answers_once'), vibe.db.constraints.CompositeReference(columns=('user_id',), name='kept_answers_user', to='accounts.User', to_columns=('id',)), vibe.db.constraints.RowSecurity(name='kept_answers_walls', others=(('vibe_support', 'true'), ('vibe_system', 'true')), owner='user_id'), vibe.db.constraints.Privileges(name='kept_answers_for_user', role='vibe_user', verbs=(('SELECT', None), ('INSERT', None), ('UPDATE', ('answer', 'created_at')))), vibe.db.constraints.Privileges(name='kept_answers_for_system', role='vibe_system', verbs=(('SELECT', ('id', 'user_id', 'created_at')), ('DELETE', None)))],
+                "db_table": "kept_answers",
+                "indexes": [models.Index(fields=["created_at"], name="kept_answers_oldest")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "key"), name="kept_answers_once"),
+                    vibe.db.constraints.CompositeReference(
+                        columns=("user_id",), name="kept_answers_user", to="accounts.User", to_columns=("id",)
+                    ),
+                    vibe.db.constraints.RowSecurity(
+                        name="kept_answers_walls",
+                        others=(("vibe_support", "true"), ("vibe_system", "true")),
+                        owner="user_id",
+                    ),
+                    vibe.db.constraints.Privileges(
+                        name="kept_answers_for_user",
+                        role="vibe_user",
+                        verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", ("answer", "created_at"))),
+                    ),
+                    vibe.db.constraints.Privileges(
+                        name="kept_answers_for_system",
+                        role="vibe_system",
+                        verbs=(("SELECT", ("id", "user_id", "created_at")), ("DELETE", None)),
+                    ),
+                ],
             },
         ),
     ]

@@ -77,9 +77,7 @@ def delete_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
 def add(request: HttpRequest, conversation_id: UUID, memories: list[NewMemory]) -> list[KeptMemory]:
     """Add them as who calls."""
     caller = caller_of(request)
-    return add_memories(
-        user_id=caller.user_id, conversation_id=conversation_id, memories=memories, actor=caller.actor
-    )
+    return add_memories(user_id=caller.user_id, conversation_id=conversation_id, memories=memories, actor=caller.actor)
 
 
 def of(request: HttpRequest, memory_id: UUID) -> dict[str, Any]:

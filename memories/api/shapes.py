@@ -32,9 +32,7 @@ class ConversationTexts(Taken):
 class NewConversation(ConversationTexts):
     """A conversation to begin. Everything may be left out."""
 
-    external_id: Name | None = Field(
-        None, description="an id of yours, stored in clear", examples=["chat-2026-05-12"]
-    )
+    external_id: Name | None = Field(None, description="an id of yours, stored in clear", examples=["chat-2026-05-12"])
     started_at: Moment | None = Field(None, description="now, if left out", examples=[AT])
 
 

@@ -67,7 +67,9 @@ def test_pages_hold_each_once_while_others_are_begun(as_ada, begun):
             break
         cursor = f"&cursor={page['next']}"
     assert len(seen) == len(set(seen))
-    assert [each for each in seen if each in there] == sorted(there, reverse=True, key=lambda each: (there.index(each) // 3, each))
+    assert [each for each in seen if each in there] == sorted(
+        there, reverse=True, key=lambda each: (there.index(each) // 3, each)
+    )
 
 
 def test_a_cursor_is_of_its_person_and_its_list_alone(as_ada, as_jonas, begun):

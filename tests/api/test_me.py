@@ -48,7 +48,9 @@ def test_preferences_are_merged_and_versioned(as_ada):
     assert first.json() == {}
     changed = as_ada.patch("/me/preferences", {"theme": "dark", "week": {"day": 1}}, if_match=first["ETag"])
     assert changed.json() == {"theme": "dark", "week": {"day": 1}}
-    again = as_ada.raw("PATCH", "/me/preferences", b'{"theme": null, "week": {"hour": 9}}', "application/merge-patch+json")
+    again = as_ada.raw(
+        "PATCH", "/me/preferences", b'{"theme": null, "week": {"hour": 9}}', "application/merge-patch+json"
+    )
     assert again.json() == {"week": {"day": 1, "hour": 9}}
     assert as_ada.get("/me/preferences").json() == again.json()
     assert as_ada.patch("/me/preferences", {}, if_match=changed["ETag"]).status_code == 412

@@ -47,9 +47,7 @@ def test_a_batch_is_added_whole_and_in_order(as_ada, conversation):
     assert seen == [each["text"] for each in batch]
 
 
-@pytest.mark.parametrize(
-    "batch", [[], [SAID] * 1001, [SAID, {"author": "Ada"}], [{**SAID, "message_id": "m"}] * 2]
-)
+@pytest.mark.parametrize("batch", [[], [SAID] * 1001, [SAID, {"author": "Ada"}], [{**SAID, "message_id": "m"}] * 2])
 def test_a_batch_that_cannot_be_taken_leaves_nothing(ada, as_ada, conversation, batch):
     assert as_ada.post(f"{conversation}/memories/batch", {"memories": batch}).status_code in (409, 422)
     with as_user(ada):
@@ -65,8 +63,7 @@ def test_a_message_id_is_there_once_in_a_conversation(as_ada, conversation):
 
 def test_search_forgets_at_once_what_is_corrected_or_deleted(ada, as_ada, conversation):
     ids = [
-        each["id"]
-        for each in as_ada.post(f"{conversation}/memories/batch", {"memories": [SAID] * 3}).json()["items"]
+        each["id"] for each in as_ada.post(f"{conversation}/memories/batch", {"memories": [SAID] * 3}).json()["items"]
     ]
     with as_user(ada):
         conversation_id = Conversation.objects.of(ada).get().pk

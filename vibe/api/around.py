@@ -33,9 +33,7 @@ def named_and_once(operation: Operation) -> Operation:
 def done_once(request: HttpRequest, key: str, work: Callable[[], HttpResponse]) -> HttpResponse:
     """The answer of the first request with this key."""
     asked = digest(str(request.method), request.get_full_path(), request.body)
-    reply, replayed = once(
-        user_id=caller_of(request).user_id, key=key, request=asked, work=lambda: kept(asked, work())
-    )
+    reply, replayed = once(user_id=caller_of(request).user_id, key=key, request=asked, work=lambda: kept(asked, work()))
     response = HttpResponse(reply.body, status=reply.status, headers=dict(reply.headers))
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"

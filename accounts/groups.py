@@ -9,7 +9,8 @@ from django.contrib.auth.management import create_permissions
 
 METADATA = (
     *("accounts.user", "accounts.userkey", "accounts.userpreferences", "accounts.accessgrant"),
-    *("memories.conversation", "memories.memory", "stories.story", "stories.passage", "stories.entity"),
+    *("memories.conversation", "memories.memory", "stories.story", "stories.passage"),
+    *("stories.entity", "stories.storydeletion"),
 )
 TRAIL = ("audit.auditlog", "audit.auditleaf", "audit.auditcheckpoint", "audit.auditpruning")
 ENGINE = (

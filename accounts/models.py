@@ -14,9 +14,10 @@ from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact, LessThanOrEqual
 
 from accounts.scopes import ALL_SCOPES
+from accounts.takeout import Erasure, Export  # noqa: F401  # Django finds an app's models here
 from audit.actors import Actor
 from audit.services import record
-from vibe.crypto.fields import WrappedField
+from vibe.crypto.fields import SealedField, WrappedField
 from vibe.db.constraints import CompositeReference, Privileges, RowSecurity
 from vibe.db.contexts import as_staff
 from vibe.db.owned import UserOwned, uuid7
@@ -120,7 +121,9 @@ class User(AbstractBaseUser, PermissionsMixin):
                 verbs={"SELECT": None, "INSERT": None, "UPDATE": None, "DELETE": None},
             ),
             Privileges(
-                name="users_for_system", role=SYSTEM, verbs={"SELECT": (*STANDING, "name"), "UPDATE": ("name",)}
+                name="users_for_system",
+                role=SYSTEM,
+                verbs={"SELECT": (*STANDING, "name"), "UPDATE": ("name",), "DELETE": None},
             ),
         ]
 
@@ -272,6 +275,33 @@ class AccessGrant(UserOwned):
             ),
             Privileges(
                 name="access_grants_for_system", role=SYSTEM, verbs={"SELECT": None, "UPDATE": ("ended_at", "ended_by")}
+            ),
+        ]
+
+
+class KeptAnswer(UserOwned):
+    """What a request with an Idempotency-Key was answered, sealed, so that its retry is answered the same."""
+
+    key = models.BinaryField()  # SHA-256 of the key that the caller gave
+    answer = SealedField(null=True)  # null only inside the transaction of the first request
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "kept_answers"
+        indexes: ClassVar = [models.Index(fields=["created_at"], name="kept_answers_oldest")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "key"], name="kept_answers_once"),
+            CompositeReference(name="kept_answers_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
+            RowSecurity(name="kept_answers_walls"),
+            Privileges(
+                name="kept_answers_for_user",
+                role=USER,
+                verbs={"SELECT": None, "INSERT": None, "UPDATE": ("answer", "created_at")},
+            ),
+            Privileges(
+                name="kept_answers_for_system",
+                role=SYSTEM,
+                verbs={"SELECT": ("id", "user_id", "created_at"), "DELETE": None},
             ),
         ]
 

@@ -7,18 +7,24 @@ from uuid import UUID
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.takeout import Erasure
 from audit.actors import Actor
 from audit.services import record
 from vibe.db.contexts import as_support
-from vibe.errors import NotFound
+from vibe.errors import InputError, NotFound
 
 
 def set_active(*, user_id: UUID, active: bool, actor: Actor) -> bool:
-    """Deactivate or reactivate a person. Whether that changed anything. Raises NotFound for nobody and for staff."""
+    """Deactivate or reactivate a person. Whether that changed anything.
+
+    Raises NotFound for nobody and for staff, InputError for letting in who is to be erased.
+    """
     with as_support():
         person = User.objects.filter(pk=user_id, is_staff=False)
         if not person.exists():
             raise NotFound("There is no such person.")
+        if active and Erasure.objects.filter(person=user_id).exists():
+            raise InputError("The person is to be erased. Call the erasure off, which lets them in again.")
         changed = person.exclude(is_active=active).update(is_active=active, updated_at=timezone.now())
         if changed:
             action = "person.reactivate" if active else "person.deactivate"

@@ -1,14 +1,58 @@
-"""Jobs of accounts. They carry nothing."""
+"""Jobs. Their arguments are ids only: arguments are stored and logged in clear."""
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from django.db import OperationalError
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
+from accounts import erasure, exporting
 from accounts.authentication.buckets import forget_full
+from accounts.exporting import JOB, QUEUE
+from audit.actors import Actor
+from vibe.errors import VibeError
+
+RETRY = RetryStrategy(max_attempts=5, exponential_wait=4, retry_exceptions={OperationalError})
+
+
+class ExportFailed(VibeError):
+    """An export failed; the type of the error is named, its text may hold what people said."""
+
+    code = "export-failed"
+
+
+@app.task(name=JOB, queue=QUEUE, retry=RETRY)
+def export(user_id: str, export_id: str) -> None:
+    """Make an export that was asked for."""
+    actor, owner, which = Actor.system(JOB), UUID(user_id), UUID(export_id)
+    try:
+        exporting.make_export(user_id=owner, export_id=which, actor=actor)
+    except OperationalError:
+        raise OperationalError("The database was not there.") from None
+    except Exception as problem:
+        code = problem.code if isinstance(problem, VibeError) else type(problem).__name__
+        exporting.fail_export(user_id=owner, export_id=which, problem=code, actor=actor)
+        raise ExportFailed(f"Export {export_id} failed: {code}.") from None
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(name="accounts.remove_exports", queue=QUEUE, queueing_lock="accounts.remove_exports", pass_context=False)
+def remove_exports(timestamp: int) -> None:  # noqa: ARG001
+    """Remove the files whose time is over."""
+    exporting.remove_expired(actor=Actor.system("accounts.remove_exports"))
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="accounts.erase_due", queue=QUEUE, queueing_lock="accounts.erase_due", pass_context=False)
+def erase_due(timestamp: int) -> None:  # noqa: ARG001
+    """Erase everybody whose grace period is over."""
+    erasure.erase_due(actor=Actor.system("accounts.erase_due"))
 
 
 @app.periodic(cron="23 * * * *")
-@app.task(queue="accounts", queueing_lock="accounts.limits", pass_context=False)
+@app.task(name="accounts.forget_limits", queue=QUEUE, queueing_lock="accounts.forget_limits", pass_context=False)
 def forget_limits(timestamp: int) -> None:  # noqa: ARG001
-    """A bucket that is full again is as good as none."""
+    """A bucket of requests that is full again is as good as none."""
     forget_full()

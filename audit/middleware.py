@@ -25,11 +25,13 @@ from audit.actors import Actor, Origin
 from audit.client import MAX_USER_AGENT, clean_user_agent, client_address
 from audit.errors import RowNotEncodable
 from audit.services import FAILED, OK, REFUSED, record
-from vibe.db.contexts import as_support
+from vibe.apikit.problems import problem as problem_document
+from vibe.db.contexts import as_support, as_user
 from vibe.errors import AuditUnavailable, VibeError
 
 logger = logging.getLogger(__name__)
 View = TypeVar("View", bound=Callable[..., Any])
+API = "ninja"  # the app that django-ninja's addresses are in
 SCOPES: dict[str, Callable[[], AbstractContextManager[None]]] = {"admin": as_support}
 
 
@@ -72,9 +74,9 @@ class AuditMiddleware:
         response.headers["X-Request-ID"] = origin.request_id
         return response
 
-    def process_exception(self, _: HttpRequest, problem: Exception) -> HttpResponse | None:
+    def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
         """An error of ours that a view let through becomes the answer it stands for."""
-        return told(problem) if isinstance(problem, VibeError) else None
+        return told(request, problem) if isinstance(problem, VibeError) else None
 
     def _answer(self, request: HttpRequest, origin: Origin) -> HttpResponseBase:
         match = matched(request)
@@ -89,11 +91,10 @@ class AuditMiddleware:
                 return undone.response
         except (DatabaseError, RowNotEncodable, VibeError) as problem:
             logger.error("Request %s failed: %s", origin.request_id, getattr(problem, "code", type(problem).__name__))
-            return told(problem if isinstance(problem, VibeError) else AuditUnavailable())
+            return told(request, problem if isinstance(problem, VibeError) else AuditUnavailable())
 
     def _within(self, request: HttpRequest, match: ResolverMatch, entry: Entry, origin: Origin) -> HttpResponseBase:
-        scope = SCOPES.get(match.app_name, transaction.atomic)
-        with scope():
+        with scope_of(request, match):
             response = self.get_response(request)
             if response.status_code >= 400:
                 raise Undo(response)
@@ -105,8 +106,19 @@ class AuditMiddleware:
             write(request, entry, origin, FAILED if status >= 500 else REFUSED)
 
 
-def told(problem: VibeError) -> HttpResponse:
+def scope_of(request: HttpRequest, match: ResolverMatch) -> AbstractContextManager[None]:
+    """What the request's one transaction may see. Who calls the API is known by now: see accounts.authentication."""
+    person = getattr(getattr(request, "caller", None), "user_id", None)
+    if match.app_name == API and person:
+        return as_user(person)
+    scope: Callable[[], AbstractContextManager[None]] = SCOPES.get(match.app_name, transaction.atomic)
+    return scope()
+
+
+def told(request: HttpRequest, problem: VibeError) -> HttpResponse:
     """An error of ours as an answer."""
+    if request.resolver_match and request.resolver_match.app_name == API:
+        return problem_document(problem, request_id=request.origin.request_id)  # type: ignore[attr-defined]
     return HttpResponse(str(problem), status=problem.status, content_type="text/plain; charset=utf-8")
 
 

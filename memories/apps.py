@@ -4,3 +4,9 @@ from django.apps import AppConfig
 class MemoriesConfig(AppConfig):
     name = "memories"
     verbose_name = "Memories"
+
+    def ready(self) -> None:
+        from accounts import sections  # noqa: PLC0415
+        from memories.export_section import CONVERSATIONS  # noqa: PLC0415
+
+        sections.add(CONVERSATIONS)

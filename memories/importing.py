@@ -82,8 +82,10 @@ class FileImport:
             try:
                 if isinstance(line, BadLine):
                     raise line
-                batch.append(parse(number, line))
-                messages += len(batch[-1].messages)
+                read = parse(number, line)
+                if read:
+                    batch.append(read)
+                    messages += len(read.messages) or 1
             except BadLine as problem:
                 self._refuse(problem)
             if messages >= BATCH_MESSAGES or source.bytes - start >= BATCH_BYTES:

@@ -23,6 +23,9 @@ LONGEST_TITLE = 1000
 LONGEST_DESCRIPTION = 10_000
 LONGEST_TEXT = 1_000_000
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+MOST_IDS = 1000  # of one message
+EXPORTED = "vibe."  # what the type of a line begins with that an export wrote; see docs/export.md
+CONVERSATION = "vibe.conversation"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 KINDS: dict[type, str] = {dict: "an object", list: "a list"}
 
@@ -34,6 +37,7 @@ class Message:
     id: str
     payload: Payload
     sent_at: datetime
+    also: tuple[str, ...] = ()  # further ids that it goes by
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class ConversationLine:
     description: str | None = field(repr=False)
     started_at: datetime
     messages: tuple[Message, ...] = field(repr=False)
+    is_archived: bool = False
 
 
 class BadLine(InputError):
@@ -74,8 +79,8 @@ def read_lines(source: IO[bytes], limit: int) -> Iterator[tuple[int, bytes | Bad
             yield number, line
 
 
-def parse(number: int, line: bytes) -> ConversationLine:
-    """One line as values. Raises BadLine."""
+def parse(number: int, line: bytes) -> ConversationLine | None:
+    """One line as values; None for a line of an export that is no conversation. Raises BadLine."""
     return LineParser(number).parse(line)
 
 
@@ -88,10 +93,13 @@ class LineParser:
     def fail(self, reason: str) -> NoReturn:
         raise BadLine(self.number, reason) from None
 
-    def parse(self, line: bytes) -> ConversationLine:
+    def parse(self, line: bytes) -> ConversationLine | None:
         root = self.document(line)
+        kind = root.get("type")
+        if isinstance(kind, str) and kind.startswith(EXPORTED) and kind != CONVERSATION:
+            return None
         user, conversation = self.member(root, "user", dict), self.member(root, "conversation", dict)
-        messages = self.messages(self.member(root, "messages", list))
+        messages = self.messages(self.member(root, "messages", list), may_be_none=kind == CONVERSATION)
         return ConversationLine(
             number=self.number,
             profile=Profile(
@@ -104,6 +112,7 @@ class LineParser:
             description=self.optional(conversation, "conversation", "description", LONGEST_DESCRIPTION),
             started_at=self.started_at(conversation, messages),
             messages=messages,
+            is_archived=conversation.get("archived") is True,
         )
 
     def document(self, line: bytes) -> dict[str, Any]:
@@ -121,8 +130,8 @@ class LineParser:
         value = parent.get(name)
         return value if isinstance(value, kind) else self.fail(f"{name} is missing or not {KINDS[kind]}")
 
-    def messages(self, given: list[Any]) -> tuple[Message, ...]:
-        if not given:
+    def messages(self, given: list[Any], *, may_be_none: bool) -> tuple[Message, ...]:
+        if not given and not may_be_none:
             self.fail("messages is empty")
         read = tuple(self.message(f"messages[{position}]", message) for position, message in enumerate(given))
         seen: set[str] = set()
@@ -139,10 +148,20 @@ class LineParser:
             self.text(given, where, "id", LONGEST_ID),
             Payload(self.text(given, where, "author", LONGEST_ID), self.text(given, where, "text", LONGEST_TEXT)),
             self.time(given, where, "sent_at"),
+            self.further_ids(given, where),
         )
 
+    def further_ids(self, given: dict[str, Any], where: str) -> tuple[str, ...]:
+        ids = given.get("ids")
+        if ids is None:
+            return ()
+        if not isinstance(ids, list) or len(ids) > MOST_IDS:
+            self.fail(f"{where}.ids is not a list of at most {MOST_IDS} ids")
+        read = [self.text({"ids": each}, where, "ids", LONGEST_ID) for each in ids]
+        return tuple(dict.fromkeys(each for each in read if each != given["id"]))
+
     def started_at(self, conversation: dict[str, Any], messages: tuple[Message, ...]) -> datetime:
-        if conversation.get("started_at") is None:
+        if conversation.get("started_at") is None and messages:
             return min(message.sent_at for message in messages)
         return self.time(conversation, "conversation", "started_at")
 

@@ -67,14 +67,17 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
         vault = open_vault()
         there = conversations_there(user_id, lines)
         fresh, unchanged = sort_out(lines, messages_there(user_id, there, lines, vault))
-        ids = there | insert_conversations(
-            user_id, [line for line in lines if line.external_id not in there], fresh, vault
-        )
+        new = [line for line in lines if line.external_id not in there]
+        ids = there | insert_conversations(user_id, new, fresh, vault)
         if fresh:
             insert_memories(user_id, ids, fresh, vault)
             count_memories(user_id, {ids[each]: new for each, new in fresh.items() if each in there})
             conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[ids[each] for each in fresh])
-        counts = Counts(conversations=len(fresh), memories=sum(map(len, fresh.values())), unchanged=unchanged)
+        counts = Counts(
+            conversations=len(ids.keys() - there.keys() | fresh.keys()),
+            memories=sum(map(len, fresh.values())),
+            unchanged=unchanged,
+        )
         record(
             actor=actor,
             action="conversations.import",
@@ -150,13 +153,16 @@ def insert_conversations(
                 "bytea",
                 seal_some(vault, "description", [(made[each], line.description) for each, line in first.items()]),
             ),
-            "memory_count": ("int4", [len(fresh[each]) for each in first]),
+            "is_archived": ("bool", [line.is_archived for line in first.values()]),
+            "memory_count": ("int4", [len(fresh.get(each, {})) for each in first]),
             "started_at": ("timestamptz", [line.started_at for line in first.values()]),
-            "active_at": ("timestamptz", [max(line.started_at, latest(fresh[each])) for each, line in first.items()]),
+            "active_at": (
+                "timestamptz",
+                [max([line.started_at, *times(fresh.get(each, {}))]) for each, line in first.items()],
+            ),
         },
         same={
             "user_id": ("uuid", user_id),
-            "is_archived": ("bool", False),
             "revision": ("int4", 1),
             "updated_at": ("timestamptz", timezone.now()),
         },
@@ -179,7 +185,7 @@ def insert_memories(user_id: UUID, ids: Mapping[str, UUID], fresh: Mapping[str, 
         {
             "id": ("uuid", [row_id for row_id, _, _ in rows]),
             "conversation_id": ("uuid", [conversation for _, conversation, _ in rows]),
-            "message_ids": ("text[]", [message.id for _, _, message in rows]),
+            "message_ids": message_ids([message for _, _, message in rows]),
             "payload": ("bytea", [value.ciphertext for value in sealed]),
             "occurred_at": ("timestamptz", [message.sent_at for _, _, message in rows]),
         },
@@ -196,10 +202,23 @@ def count_memories(user_id: UUID, fresh: Mapping[UUID, Messages]) -> None:
         "active_at = greatest(active_at, added.latest) "
         "FROM unnest(%b::uuid[], %b::int4[], %b::timestamptz[]) AS added(id, count, latest) "
         "WHERE conversations.user_id = %b AND conversations.id = added.id",
-        [list(fresh), [len(new) for new in fresh.values()], [latest(new) for new in fresh.values()], user_id],
+        [list(fresh), [len(new) for new in fresh.values()], [max(times(new)) for new in fresh.values()], user_id],
     )
 
 
-def latest(messages: Messages) -> datetime:
-    """When the last of them was said."""
-    return max(message.sent_at for message in messages.values())
+def message_ids(messages: Sequence[Message]) -> bulk.Column:
+    """The column of the ids that messages go by: nearly always of one each, which is sent without quoting."""
+    if not any(message.also for message in messages):
+        return "text[]", [message.id for message in messages]
+    return "text::text[]", [array_of((message.id, *message.also)) for message in messages]
+
+
+def array_of(ids: Iterable[str]) -> str:
+    """An array of texts as PostgreSQL writes it."""
+    quoted = (each.replace("\\", "\\\\").replace('"', '\\"') for each in ids)
+    return "{" + ",".join(f'"{each}"' for each in quoted) + "}"
+
+
+def times(messages: Messages) -> list[datetime]:
+    """When they were said."""
+    return [message.sent_at for message in messages.values()]

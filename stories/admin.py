@@ -17,7 +17,7 @@ from accounts.owned_admin import OwnedAdmin
 from accounts.services import is_uuid
 from memories.admin import linked, of_conversation
 from memories.models import Conversation, Memory
-from stories.models import Entity, Passage, SearchSet, Story, TokenUse
+from stories.models import Entity, Passage, SearchSet, Story, StoryDeletion, TokenUse
 from stories.rebuilding import rebuild_story
 from vibe.adminkit.deeds import Deed, has
 from vibe.adminkit.links import page_link
@@ -31,18 +31,41 @@ def rebuild(request: HttpRequest, row: Story) -> str:
     return "A job was started. It takes some seconds."
 
 
+class CorrectedFilter(admin.SimpleListFilter):
+    """Stories that their person corrected, or did not."""
+
+    title = "corrected"
+    parameter_name = "corrected"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Yes"), ("no", "No")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        chosen = {"yes": Q(corrected_at__isnull=False), "no": Q(corrected_at=None)}
+        return queryset.filter(chosen.get(self.value() or "", Q()))
+
+
 @admin.register(Story)
 class StoryAdmin(OwnedAdmin):
     """Stories by person, conversation and time."""
 
     narrowed_by: ClassVar[tuple[str, ...]] = ("user", "conversation")
-    list_display = ("row_id", "person", "of_conversation", "memories", "occurred_from", "occurred_to", "built_at")
-    list_filter = ("in_graph",)
+    list_display = (
+        "row_id",
+        "person",
+        "of_conversation",
+        "memories",
+        "occurred_from",
+        "occurred_to",
+        "is_corrected",
+        "built_at",
+    )
+    list_filter = ("in_graph", CorrectedFilter)
     date_hierarchy = "created_at"
     search_help_text = "Email (or how it begins), Firebase UID, id of person, conversation or story"
     fields = (
         *("id", "person", "of_conversation", "occurred_from", "occurred_to", "from_memories", "processor", "embedder"),
-        *("in_graph", "revision", "created_at", "built_at"),
+        *("corrected_fields", "corrected_at", "in_graph", "revision", "created_at", "built_at"),
     )
     empty_hint = "A story is built by a job soon after its conversation came in."
     deeds = (
@@ -65,11 +88,33 @@ class StoryAdmin(OwnedAdmin):
     def memories(self, row: Story) -> int:
         return len(row.memory_ids)
 
+    @admin.display(description="Corrected", boolean=True)
+    def is_corrected(self, row: Story) -> bool:
+        return bool(row.corrected)
+
+    @admin.display(description="Corrected by the person")
+    def corrected_fields(self, row: Story) -> str:
+        return ", ".join(row.corrected) or "-"
+
     @admin.display(description="From memories")
     def from_memories(self, row: Story) -> SafeString | str:
         more = len(row.memory_ids) - 20
         shown = format_html_join(", ", "{}", ((link,) for link in linked(Memory, row.memory_ids)))
         return shown + (f" and {more} more" if more > 0 else "")
+
+
+@admin.register(StoryDeletion)
+class StoryDeletionAdmin(OwnedAdmin):
+    """Conversations whose story their person deleted: they are told again once they go on."""
+
+    narrowed_by: ClassVar[tuple[str, ...]] = ("user", "conversation")
+    list_display = ("row_id", "person", "of_conversation", "deleted_at")
+    fields = ("id", "person", "of_conversation", "deleted_at")
+    empty_hint = "Nobody has deleted a story."
+
+    @admin.display(description="Conversation")
+    def of_conversation(self, row: StoryDeletion) -> SafeString:
+        return page_link(Conversation, row.conversation_id)
 
 
 @admin.register(Passage)
@@ -87,8 +132,8 @@ class PassageAdmin(OwnedAdmin):
         return page_link(Story, row.story_id)
 
     @admin.display(description="Memory")
-    def of_memory(self, row: Passage) -> SafeString:
-        return page_link(Memory, row.memory_id)
+    def of_memory(self, row: Passage) -> SafeString | str:
+        return page_link(Memory, row.memory_id) if row.memory_id else "the person's correction"
 
 
 @admin.register(Entity)

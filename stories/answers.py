@@ -15,13 +15,17 @@ from vibe.crypto.fields import address_of
 from vibe.crypto.vault import Vault
 
 PASSAGES_SHOWN = 3
+SHOWN = ("pk", "user_id", "conversation_id", "title", "occurred_from", "revision", "corrected")
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
-    """A passage that speaks for its story, opened, with what made up its score."""
+    """A passage that speaks for its story, opened, with what made up its score.
 
-    memory: UUID
+    Without a memory it is what the person corrected in the story: its title, its text, or both.
+    """
+
+    memory: UUID | None
     message_ids: tuple[str, ...]
     score: float
     why: dict[str, float]
@@ -58,10 +62,18 @@ def open_stories(user_id: UUID, vault: Vault, found: Found, ranking: Ranking, li
     ids = [id_of[int(ranking.story[at])] for at in best]
     passages = best_passages(found, ranking, set(ids))
     rows = Story.objects.of(user_id).filter(pk__in=ids)
-    stories = {
-        row.pk: row for row in rows.only("pk", "user_id", "conversation_id", "title", "occurred_from", "revision")
-    }
+    stories = {row.pk: row for row in rows.only(*SHOWN)}
     memories = opened(user_id, vault, [found.memories[at] for places in passages.values() for at in places])
+
+    def shown(at: int) -> FoundPassage:
+        memory_id = found.memories[at]
+        why = ranking.passages.why(at)
+        score = round(float(ranking.passages.score[at]), 4)
+        if memory_id is None:
+            return FoundPassage(None, (), score, why, "", corrected_text(stories[found.stories[at]], vault))
+        memory = memories[memory_id]
+        return FoundPassage(memory.id, memory.message_ids, score, why, memory.payload.author, memory.payload.text)
+
     return [
         FoundStory(
             id=story_id,
@@ -69,7 +81,7 @@ def open_stories(user_id: UUID, vault: Vault, found: Found, ranking: Ranking, li
             score=round(float(ranking.stories.score[at]), 4),
             why=ranking.stories.why(at),
             occurred_at=stories[story_id].occurred_from,
-            passages=tuple(shown(memories[found.memories[place]], ranking, place) for place in passages[story_id]),
+            passages=tuple(map(shown, passages[story_id])),
             title=vault.open(stories[story_id].title, address_of(stories[story_id], "title")),
         )
         for at, story_id in zip(best, ids, strict=True)
@@ -86,18 +98,13 @@ def best_passages(found: Found, ranking: Ranking, stories: set[UUID]) -> dict[UU
     return best
 
 
-def opened(user_id: UUID, vault: Vault, ids: list[UUID]) -> dict[UUID, OpenedMemory]:
+def opened(user_id: UUID, vault: Vault, ids: list[UUID | None]) -> dict[UUID, OpenedMemory]:
     """Memories by id."""
-    return {memory.id: memory for memory in open_memories(Memory.objects.of(user_id).filter(pk__in=ids), vault)}
+    wanted = [each for each in ids if each is not None]
+    return {memory.id: memory for memory in open_memories(Memory.objects.of(user_id).filter(pk__in=wanted), vault)}
 
 
-def shown(memory: OpenedMemory, ranking: Ranking, at: int) -> FoundPassage:
-    """One passage of the answer."""
-    return FoundPassage(
-        memory=memory.id,
-        message_ids=memory.message_ids,
-        score=round(float(ranking.passages.score[at]), 4),
-        why=ranking.passages.why(at),
-        author=memory.payload.author,
-        text=memory.payload.text,
-    )
+def corrected_text(story: Story, vault: Vault) -> str:
+    """What the person wrote of a story that is searched by it."""
+    columns = [column for column in ("title", "text") if column in story.corrected]
+    return "\n".join(vault.open(getattr(story, column), address_of(story, column)) for column in columns)

@@ -48,7 +48,8 @@ class Found:
     """Candidates as ids and as the arrays that are ranked; passages.story counts `stories` from 0 as they appear."""
 
     strategy: str
-    memories: list[UUID]
+    memories: list[UUID | None]
+    """None for the passage of a correction."""
     stories: list[UUID]
     passages: Passages
     backdrop: Backdrop | None = None

@@ -103,7 +103,7 @@ def difference(
 ) -> dict[str, list[int]]:
     """The tokens by kind that were borne and are not any more."""
     kept = {**now, KIND.SPEAKER: speakers}
-    return {kind: sorted(set(tokens) - set(kept[kind])) for kind, tokens in before.items()}
+    return {kind: sorted(set(tokens) - set(kept.get(kind, ()))) for kind, tokens in before.items()}
 
 
 def forget_unused(user_id: UUID, among: Mapping[str, list[int]] | None = None) -> int:

@@ -35,7 +35,7 @@ class Report:
 # Each gives the ids of rows that are at fault; the person's id is the one parameter, as often as it is asked for.
 FAULTS: dict[str, str] = {
     "passage without its memory": (
-        "SELECT id FROM passages p WHERE user_id = %b AND NOT EXISTS "
+        "SELECT id FROM passages p WHERE user_id = %b AND memory_id IS NOT NULL AND NOT EXISTS "
         "(SELECT FROM encrypted_memories m WHERE m.user_id = %b AND m.id = p.memory_id)"
     ),
     "passage of what a memory said before": (
@@ -51,6 +51,14 @@ FAULTS: dict[str, str] = {
         "SELECT p.id FROM passages p JOIN stories s ON s.user_id = p.user_id AND s.id = p.story_id "
         "WHERE p.user_id = %b AND s.user_id = %b AND p.memory_id <> ALL (s.memory_ids)"
     ),
+    "passage of a correction that its story does not have": (
+        "SELECT p.id FROM passages p JOIN stories s ON s.user_id = p.user_id AND s.id = p.story_id "
+        "WHERE p.user_id = %b AND s.user_id = %b AND p.memory_id IS NULL AND NOT s.corrected && '{title,text}'"
+    ),
+    "story that was deleted": (
+        "SELECT s.id FROM stories s JOIN story_deletions d ON d.user_id = s.user_id "
+        "AND d.conversation_id = s.conversation_id WHERE s.user_id = %b AND d.user_id = %b"
+    ),
     "passage apart from its set": (
         "SELECT p.id FROM passages p JOIN search_sets t ON t.user_id = p.user_id "
         "WHERE p.user_id = %b AND t.user_id = %b AND p.in_graph <> t.in_graph"
@@ -64,12 +72,19 @@ FAULTS: dict[str, str] = {
         "AND NOT EXISTS (SELECT FROM search_sets t WHERE t.user_id = %b)"
     ),
 }
-# These hold only of a story that is up to date.
-OF_SETTLED = (
-    "SELECT s.id FROM stories s WHERE s.user_id = %b AND s.id = ANY(%b) AND "
-    "(s.passage_count, s.word_count) <> (SELECT count(*), coalesce(sum(p.length), 0) FROM passages p "
-    "WHERE p.user_id = s.user_id AND p.story_id = s.id)"
-)
+# These hold only of a story that is up to date; its ids are a second parameter.
+OF_SETTLED: dict[str, str] = {
+    "story with other passages than it counts": (
+        "SELECT s.id FROM stories s WHERE s.user_id = %b AND s.id = ANY(%b) AND "
+        "(s.passage_count, s.word_count) <> (SELECT count(*), coalesce(sum(p.length), 0) FROM passages p "
+        "WHERE p.user_id = s.user_id AND p.story_id = s.id)"
+    ),
+    "correction made over a memory that is gone": (
+        "SELECT s.id FROM stories s WHERE s.user_id = %b AND s.id = ANY(%b) AND EXISTS "
+        "(SELECT FROM unnest(s.corrected_from) AS made_from(id) WHERE NOT EXISTS "
+        "(SELECT FROM encrypted_memories m WHERE m.user_id = s.user_id AND m.id = made_from.id))"
+    ),
+}
 
 
 def check_lineage(*, user_id: UUID, actor: Actor) -> Report:
@@ -79,7 +94,8 @@ def check_lineage(*, user_id: UUID, actor: Actor) -> Report:
         settled = list(up_to_date(user_id, report))
         for what, statement in FAULTS.items():
             add(report, what, bulk.run(statement, [user_id, user_id]))
-        add(report, "story with other passages than it counts", bulk.run(OF_SETTLED, [user_id, settled]))
+        for what, statement in OF_SETTLED.items():
+            add(report, what, bulk.run(statement, [user_id, settled]))
         if not report.waiting:
             for kind in Entity.Kind:
                 add(report, f"{kind.label.lower()} that no story bears", unborne(user_id, kind))

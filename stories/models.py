@@ -52,6 +52,9 @@ class Story(UserOwned):
     processor = models.CharField(max_length=100)
     embedder = models.CharField(max_length=100, blank=True)
     fingerprint = models.CharField(max_length=32, blank=True)
+    corrected = ArrayField(models.CharField(max_length=10), default=list, db_default=[])
+    corrected_from = ArrayField(models.UUIDField(), default=list, db_default=[])
+    corrected_at = models.DateTimeField(null=True)
     revision = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(db_default=Now())
     built_at = models.DateTimeField()
@@ -86,7 +89,7 @@ class Story(UserOwned):
                 verbs={
                     "SELECT": (
                         *("id", "user_id", "conversation_id", "occurred_from", "occurred_to", "memory_ids", "in_graph"),
-                        *("processor", "embedder", "revision", "created_at", "built_at"),
+                        *("processor", "embedder", "corrected", "corrected_at", "revision", "created_at", "built_at"),
                     )
                 },
             ),
@@ -95,10 +98,13 @@ class Story(UserOwned):
 
 
 class Passage(UserOwned):
-    """What search runs on: one memory of a story, as blind words and a cloaked vector. It holds no text."""
+    """What search runs on: one memory of a story, as blind words and a cloaked vector. It holds no text.
+
+    One passage of a story is of no memory: its title and text as the person corrected them.
+    """
 
     story = OwnedForeignKey(Story, related_name="passages")
-    memory = OwnedForeignKey(Memory, related_name="passages")
+    memory = OwnedForeignKey(Memory, related_name="passages", null=True)
     memory_revision = models.PositiveIntegerField(default=1)
     position = models.PositiveIntegerField()
     speaker = models.BigIntegerField()
@@ -123,6 +129,9 @@ class Passage(UserOwned):
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "memory"], name="passages_one_per_memory"),
+            models.UniqueConstraint(
+                fields=["user", "story"], name="passages_one_correction", condition=Q(memory__isnull=True)
+            ),
             CompositeReference(name="passages_story", columns=["user_id", "story_id"], to="stories.Story"),
             CompositeReference(name="passages_memory", columns=["user_id", "memory_id"], to="memories.Memory"),
             RowSecurity(name="passages_walls", others=((SUPPORT, "true"), (SYSTEM, "true"), (WORDS, WORDS_ASKED_FOR))),
@@ -149,6 +158,35 @@ class Passage(UserOwned):
                 verbs={"SELECT": ("id", "user_id", "story_id", "position", "words", "counts", "length")},
             ),
             Privileges(name="passages_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id", "in_graph")}),
+        ]
+
+
+class StoryDeletion(UserOwned):
+    """A conversation whose story its person deleted, and of what memories: it is told again once it has others."""
+
+    conversation = OwnedForeignKey(Conversation, related_name="+")
+    memory_ids = ArrayField(models.UUIDField())
+    deleted_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "story_deletions"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "conversation"], name="story_deletions_one_each"),
+            CompositeReference(
+                name="story_deletions_conversation",
+                columns=["user_id", "conversation_id"],
+                to="memories.Conversation",
+            ),
+            RowSecurity(name="story_deletions_walls"),
+            Privileges(
+                name="story_deletions_for_user", role=USER, verbs={"SELECT": None, "INSERT": None, "DELETE": None}
+            ),
+            Privileges(
+                name="story_deletions_for_support",
+                role=SUPPORT,
+                verbs={"SELECT": ("id", "user_id", "conversation_id", "deleted_at")},
+            ),
+            Privileges(name="story_deletions_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id")}),
         ]
 
 

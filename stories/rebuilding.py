@@ -1,4 +1,4 @@
-"""What staff do about stories and jobs: have a story told again, have a failed job tried again."""
+"""Having a story told again, as its person or as staff, and a failed job tried again."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from accounts.services import is_uuid
+from accounts.services import is_uuid, open_vault
 from audit.actors import Actor
 from audit.services import record
 from stories.models import Story
+from stories.sealed_story import COLUMNS, open_draft, seal_draft
+from stories.sources import hold, story_at
 from stories.tasks import tell
 from vibe.db.contexts import as_system, as_user
 from vibe.errors import NotFound, VibeError
@@ -24,6 +26,24 @@ class JobNotFailed(VibeError):
 
     code = "job-not-failed"
     status = 409
+
+
+def request_rebuild(*, user_id: UUID, story_id: UUID, actor: Actor, forget_corrections: bool = False) -> None:
+    """Have a job tell a story anew; what was corrected stays, unless it is to be forgotten. Raises NotFound."""
+    with as_user(user_id):
+        story = story_at(user_id, story_id)
+        if forget_corrections:
+            hold(user_id, story.conversation_id)
+            forget(story_at(user_id, story_id))
+        rebuild_story(user_id=user_id, conversation_id=story.conversation_id, actor=actor)
+
+
+def forget(story: Story) -> None:
+    """Let the corrections of a story stand no longer than until it is told anew."""
+    vault = open_vault()
+    seal_draft(story, open_draft(story, vault), vault)  # under another revision: a story being made now is made again
+    story.corrected, story.corrected_from, story.corrected_at = [], [], None
+    story.save(update_fields=[*COLUMNS, "revision", "corrected", "corrected_from", "corrected_at"])
 
 
 def rebuild_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> None:

@@ -7,8 +7,9 @@ from uuid import UUID
 from accounts.services import open_vault
 from audit.actors import Actor
 from audit.services import record
+from memories.models import Memory
 from stories import entities
-from stories.models import Story
+from stories.models import Story, StoryDeletion
 from stories.passages import passages
 from stories.processors.openai_compatible.budget import spending_for
 from stories.providers import embed, processor
@@ -42,7 +43,7 @@ def build_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> bool:
                 made_of = fingerprint(user_id, conversation_id)
             if not made_of:
                 return remove_story(user_id=user_id, conversation_id=conversation_id, actor=actor)
-            if is_told(user_id, conversation_id, made_of):
+            if is_told(user_id, conversation_id, made_of) or stays_deleted(user_id, conversation_id):
                 return False
             source = read(user_id, conversation_id, open_vault())
         if source is None:
@@ -54,8 +55,11 @@ def build_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> bool:
             vault = open_vault()
             if not hold(user_id, conversation_id) or fingerprint(user_id, conversation_id) != source.fingerprint:
                 continue
-            if is_told(user_id, conversation_id, source.fingerprint):
+            if is_told(user_id, conversation_id, source.fingerprint) or stays_deleted(user_id, conversation_id):
                 return False
+            if revision_of(user_id, conversation_id) != source.story_revision:
+                continue  # it was corrected meanwhile
+            StoryDeletion.objects.of(user_id).filter(conversation_id=conversation_id).delete()
             store(user_id, source, told, vault)
             record(
                 actor=actor,
@@ -69,10 +73,13 @@ def build_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> bool:
 
 
 def tell(source: Source) -> Told:
-    """Compose and embed. The story's own vector is that of its text."""
+    """Compose and embed, with what was corrected in its place. The story's own vector is that of its text."""
     transcript = source.transcript()
     draft = processor().compose(transcript)
     made = passages(transcript.messages)
+    if source.kept:
+        draft = source.kept.over(draft)
+        made += source.kept.passages()
     return Told(draft, made, embed([draft.text, *(passage.embedded for passage in made)]))
 
 
@@ -83,6 +90,21 @@ def is_told(user_id: UUID, conversation_id: UUID, made_of: str) -> bool:
     """
     story = Story.objects.of(user_id).filter(conversation_id=conversation_id, fingerprint=made_of).only("passage_count")
     return any(each.passages.count() == each.passage_count for each in story)
+
+
+def revision_of(user_id: UUID, conversation_id: UUID) -> int:
+    """The revision of a conversation's story; 0 for none."""
+    story = Story.objects.of(user_id).filter(conversation_id=conversation_id)
+    return story.values_list("revision", flat=True).first() or 0
+
+
+def stays_deleted(user_id: UUID, conversation_id: UUID) -> bool:
+    """Whether the person deleted the story, and the conversation has no memory yet that it had not then."""
+    deleted = StoryDeletion.objects.of(user_id).filter(conversation_id=conversation_id).first()
+    if deleted is None:
+        return False
+    others = Memory.objects.of(user_id).filter(conversation_id=conversation_id).exclude(pk__in=deleted.memory_ids)
+    return not others.exists()
 
 
 def remove_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> bool:

@@ -9,10 +9,13 @@ from uuid import UUID
 
 from memories.models import Conversation, Memory
 from memories.services import OpenedMemory, open_memories
+from stories.corrections import Kept, kept
+from stories.models import Story
 from stories.processors.base import Message, Transcript
 from stories.providers import embedder, processor_id
 from vibe.crypto.fields import address_of
 from vibe.crypto.vault import Vault
+from vibe.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,10 @@ class Source:
     memories: list[OpenedMemory]
     revisions: list[int]
     fingerprint: str
+    story_revision: int
+    """Of the story that is there already; 0 for none."""
+    kept: Kept | None
+    """What stays of it."""
     title: str = field(repr=False)
 
     def transcript(self) -> Transcript:
@@ -42,11 +49,14 @@ def read(user_id: UUID, conversation_id: UUID, vault: Vault) -> Source | None:
     rows = list(Memory.objects.of(user_id).filter(conversation_id=conversation_id).order_by("occurred_at", "id"))
     if conversation is None or not rows:
         return None
+    story = Story.objects.of(user_id).filter(conversation_id=conversation_id).defer("embedding").first()
     return Source(
         conversation_id,
         open_memories(rows, vault),
         [row.revision for row in rows],
         digest(conversation.revision, ((row.pk, row.revision) for row in rows)),
+        story.revision if story else 0,
+        kept(story, vault, {row.pk for row in rows}) if story else None,
         vault.open(conversation.title, address_of(conversation, "title")) if conversation.title else "",
     )
 
@@ -75,3 +85,11 @@ def hold(user_id: UUID, conversation_id: UUID) -> bool:
     """Keep the conversation as it is, with nothing added, until the transaction ends. Whether it is there."""
     rows = Conversation.objects.of(user_id).filter(pk=conversation_id).select_for_update()
     return rows.values_list("pk").first() is not None
+
+
+def story_at(user_id: UUID, story_id: UUID) -> Story:
+    """A person's story as it is now, without its vector. Raises NotFound."""
+    story: Story | None = Story.objects.of(user_id).filter(pk=story_id).defer("embedding").first()
+    if story is None:
+        raise NotFound("There is no such story.")
+    return story

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
+import numpy as np
 from django.utils import timezone
+from numpy.typing import NDArray
 
+from memories.services import OpenedMemory
 from stories import entities
-from stories.blinding import array_text, blind_phrases, blind_words, cloaked, speaker_token, vector_text
+from stories.blinding import array_text, blind_words, cloaked, speaker_token, vector_text
 from stories.models import Passage, SearchSet, Story
 from stories.passages import PassageText
-from stories.processors.base import Draft, Event
+from stories.processors.base import Draft
 from stories.processors.embedding import Vectors
 from stories.providers import embedder, processor_id
+from stories.sealed_story import event_line, seal_draft
 from stories.sets import count, hold_search_set, settle_embedder
 from stories.sources import Source
-from vibe.crypto.fields import address_of
 from vibe.crypto.vault import Vault
 from vibe.db import bulk
 from vibe.db.owned import uuid7
 
-SEALED = ("title", "text", "people", "places", "events")
 KEPT = ("id", "user_id", "revision", "created_at", "passage_count", "word_count", *entities.INDEXES.values())
+NOBODY = ""
+"""Who speaks in the passage of a correction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,21 @@ class Told:
 
     draft: Draft = field(repr=False)
     passages: list[PassageText] = field(repr=False)
+    """One a memory, in the order of the source; after them that of a correction, if there is one."""
     vectors: Vectors = field(repr=False)
     """(1 + passages, dimensions) the story's own first."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassage:
+    """A passage to insert: of a memory at a revision, or of a correction, which nobody said."""
+
+    text: PassageText = field(repr=False)
+    vector: NDArray[np.float32] = field(repr=False)
+    occurred_at: datetime
+    memory_id: UUID | None = None
+    memory_revision: int = 1
+    author: str = field(default=NOBODY, repr=False)
 
 
 def store(user_id: UUID, source: Source, told: Told, vault: Vault) -> None:
@@ -47,8 +64,8 @@ def store(user_id: UUID, source: Source, told: Told, vault: Vault) -> None:
     fill(story, source, told, vault, search_set)
     story.save(force_insert=before is None)
     gone = drop_passages(user_id, story.pk)
-    speakers = insert_passages(story, source, told, vault)
-    entities.remember(user_id, vault, names_of(source, told.draft))
+    speakers = insert_passages(story, list(new_passages(source, told)), vault)
+    entities.remember(user_id, vault, {**speakers_of(source), **names_of(told.draft)})
     if before:
         whole = len(gone) == passages  # or some went with their memories, and nobody can say who spoke there
         entities.forget_unused(
@@ -60,22 +77,8 @@ def store(user_id: UUID, source: Source, told: Told, vault: Vault) -> None:
 
 
 def fill(story: Story, source: Source, told: Told, vault: Vault, search_set: SearchSet) -> None:
-    """Put a draft into the columns of a story, sealed and blinded, under its next revision."""
-    draft = told.draft
-    story.revision += 1
-    clear = {
-        "title": draft.title,
-        "text": draft.text,
-        "people": json.dumps(draft.people, ensure_ascii=False),
-        "places": json.dumps(draft.places, ensure_ascii=False),
-        "events": json.dumps([event_values(event) for event in draft.events], ensure_ascii=False),
-    }
-    for column in SEALED:
-        setattr(story, column, vault.seal(clear[column], address_of(story, column)))
-    story.people_index = blind_phrases(vault, "person", draft.people)
-    story.places_index = blind_phrases(vault, "place", draft.places)
-    story.events_index = blind_phrases(vault, "event", [event_line(event) for event in draft.events])
-    story.occurred_from, story.occurred_to = draft.occurred_from, draft.occurred_to
+    """Put what was told into the columns of a story."""
+    seal_draft(story, told.draft, vault)
     story.memory_ids = [memory.id for memory in source.memories]
     story.passage_count = len(told.passages)
     story.word_count = sum(passage.length for passage in told.passages)
@@ -83,29 +86,48 @@ def fill(story: Story, source: Source, told: Told, vault: Vault, search_set: Sea
     story.in_graph = search_set.in_graph
     story.processor, story.embedder = processor_id(), embedder().name
     story.fingerprint = source.fingerprint
+    story.corrected = list(source.kept.fields) if source.kept else []
+    story.corrected_from = list(source.kept.made_from) if source.kept else []
+    story.corrected_at = source.kept.at if source.kept else None
     story.built_at = timezone.now()
 
 
-def insert_passages(story: Story, source: Source, told: Told, vault: Vault) -> set[int]:
-    """One row a message, all in one statement. Gives the tokens of who speaks in them."""
-    made, size = told.passages, len(told.passages)
-    words = blind_words(vault, made)
-    speakers = {name: speaker_token(vault, name) for name in {memory.payload.author for memory in source.memories}}
+def new_passages(source: Source, told: Told) -> Iterator[NewPassage]:
+    """The passages of a source as they were told."""
+    spoken = len(source.memories)
+    made = zip(told.passages[:spoken], told.vectors[1:], source.memories, source.revisions, strict=False)
+    for text, vector, memory, revision in made:
+        yield said(text, vector, memory, revision)
+    for text, vector in zip(told.passages[spoken:], told.vectors[1 + spoken :], strict=True):
+        yield NewPassage(text, vector, told.draft.occurred_from)
+
+
+def said(text: PassageText, vector: NDArray[np.float32], memory: OpenedMemory, revision: int) -> NewPassage:
+    """The passage of a memory."""
+    return NewPassage(text, vector, memory.occurred_at, memory.id, revision, memory.payload.author)
+
+
+def insert_passages(story: Story, made: Sequence[NewPassage], vault: Vault) -> set[int]:
+    """All in one statement. Gives the tokens of who speaks in them."""
+    size = len(made)
+    words = blind_words(vault, [each.text for each in made])
+    speakers = {name: speaker_token(vault, name) for name in {each.author for each in made}}
+    vectors = cloaked(vault, np.stack([each.vector for each in made])) if made else []
     bulk.insert(
         Passage._meta.db_table,
         {
             "id": ("uuid", [uuid7() for _ in made]),
             "user_id": ("uuid", [story.user_id] * size),
             "story_id": ("uuid", [story.pk] * size),
-            "memory_id": ("uuid", [memory.id for memory in source.memories]),
-            "memory_revision": ("int4", source.revisions),
-            "position": ("int4", [passage.position for passage in made]),
-            "speaker": ("int8", [speakers[memory.payload.author] for memory in source.memories]),
+            "memory_id": ("uuid", [each.memory_id for each in made]),
+            "memory_revision": ("int4", [each.memory_revision for each in made]),
+            "position": ("int4", [each.text.position for each in made]),
+            "speaker": ("int8", [speakers[each.author] for each in made]),
             "words": ("text::bigint[]", [array_text(tokens) for tokens in words]),
             "counts": ("text::smallint[]", [array_text(tokens.values()) for tokens in words]),
-            "length": ("int4", [passage.length for passage in made]),
-            "occurred_at": ("timestamptz", [memory.occurred_at for memory in source.memories]),
-            "embedding": ("text::halfvec", [vector_text(vector) for vector in cloaked(vault, told.vectors[1:])]),
+            "length": ("int4", [each.text.length for each in made]),
+            "occurred_at": ("timestamptz", [each.occurred_at for each in made]),
+            "embedding": ("text::halfvec", [vector_text(vector) for vector in vectors]),
             "in_graph": ("bool", [story.in_graph] * size),
         },
     )
@@ -118,28 +140,15 @@ def drop_passages(user_id: UUID, story_id: UUID) -> list[int]:
     return [speaker for (speaker,) in gone]
 
 
-def names_of(source: Source, draft: Draft) -> Mapping[str, list[str]]:
-    """The names that a story bears, by kind."""
+def speakers_of(source: Source) -> Mapping[str, list[str]]:
+    """Under which names people speak in a source."""
+    return {entities.KIND.SPEAKER.value: list(source.transcript().participants)}
+
+
+def names_of(draft: Draft) -> Mapping[str, list[str]]:
+    """The names that a story bears, by kind, without its speakers."""
     return {
-        entities.KIND.SPEAKER.value: list(source.transcript().participants),
         entities.KIND.PERSON.value: list(draft.people),
         entities.KIND.PLACE.value: list(draft.places),
         entities.KIND.EVENT.value: [event_line(event) for event in draft.events],
     }
-
-
-def event_values(event: Event) -> dict[str, str | None]:
-    """An event as it is sealed."""
-    when = event.when.isoformat() if event.when else None
-    return {
-        "who": event.who,
-        "what": event.what,
-        "when": when,
-        "precision": event.precision,
-        "memory": event.message_id,
-    }
-
-
-def event_line(event: Event) -> str:
-    """An event as one reads it: who did what."""
-    return f"{event.who} {event.what}".strip()

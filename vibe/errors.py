@@ -11,6 +11,8 @@ VibeError
 │   └── SealBroken              wrong key, moved, altered, or never sealed
 ├── InputError                  what came from outside is not acceptable
 ├── NotFound                    there is no such thing for this caller
+├── Conflict                    it cannot be, beside what is there already
+├── Outdated                    it was changed since the caller saw it
 ├── Refused                     the caller may not do this
 │   ├── Deactivated             the account is switched off
 │   ├── EmailUnverified         the email address is not verified, and the setting asks for it
@@ -110,6 +112,20 @@ class NotFound(VibeError):
 
     code = "not-found"
     status = 404
+
+
+class Conflict(VibeError):
+    """This cannot be beside what is there already."""
+
+    code = "conflict"
+    status = 409
+
+
+class Outdated(VibeError):
+    """This was changed since you read it. Read it again and decide anew."""
+
+    code = "outdated"
+    status = 412
 
 
 class Refused(VibeError):

@@ -90,6 +90,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "procrastinate.contrib.django",
     "corsheaders",
+    "ninja",  # its docs page is served from here, not from a CDN
     "axes",
     "django_otp",
     "django_otp.plugins.otp_totp",
@@ -104,6 +105,8 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",  # outermost: a refusal, too, is to be read by the page that asked
     "django.middleware.security.SecurityMiddleware",
     "vibe.staff.csp.ContentPolicy",
+    "vibe.apikit.compression.CompressApi",
+    "vibe.api.net.ProblemsOnly",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "accounts.sessions.SessionLimits",
@@ -232,6 +235,13 @@ API_LIMIT_STORE = store(env.str("API_LIMIT_STORE", default="postgresql"))
 GRANT_LONGEST_HOURS: int = env.int("GRANT_LONGEST_HOURS", default=24)
 GRANTS_ALLOW_SELF_APPROVAL: bool = env.bool("GRANTS_ALLOW_SELF_APPROVAL", default=False)
 
+# Export and erasure: see docs/export.md and docs/erasure.md
+
+EXPORT_DIR = Path(env.str("EXPORT_DIR", default=str(STATE_DIR / "exports"))).expanduser()
+EXPORT_LINK_HOURS: int = env.int("EXPORT_LINK_HOURS", default=72)
+ERASURE_GRACE_DAYS: int = env.int("ERASURE_GRACE_DAYS", default=14)
+ERASURES_FILE = Path(env.str("ERASURES_FILE", default=str(STATE_DIR / "erasures.jsonl"))).expanduser()
+
 # Stories
 
 EMBEDDING_DIMENSIONS = 512
@@ -273,6 +283,11 @@ AUDIT_RETENTION_MONTHS: int = env.int("AUDIT_RETENTION_MONTHS", default=24)
 # Jobs: two at a time, so that a long one does not hold up the sealing of the trail; what went well is not kept.
 
 PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 2, "delete_jobs": "successful"}
+
+# The API
+
+API_BODY_LIMIT: int = env.int("API_BODY_LIMIT", default=8 * 1024 * 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = API_BODY_LIMIT
 
 # Import
 

@@ -35,7 +35,9 @@ class SealedColumn(models.Field[Any, Any]):
     def to_python(self, value: Any) -> Any:
         return value
 
-    def from_db_value(self, value: Any, *_: Any) -> Sealed | None:
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Sealed | None:
+        if value.__class__ is bytes:  # what psycopg gives, asked first: this is called for every value read
+            return Sealed(value)
         return None if value is None else Sealed(bytes(value))
 
     def validate(self, value: Any, model_instance: models.Model | None) -> None:
@@ -57,15 +59,16 @@ class SealedColumn(models.Field[Any, Any]):
         raise SealBroken(f"{self.place()} takes a sealed value only, not {named(value)}.")
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
+        if isinstance(value, Sealed):
+            return value.ciphertext
         if hasattr(value, "as_sql"):
             if not self.holds_sealed(value):
                 raise FieldError(f"{self.place()} is sealed: it takes a sealed value only, no expression.")
             return value
-        return self.get_db_prep_value(value, connection)
+        return self.get_prep_value(value)
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
-        stored = value if prepared else self.get_prep_value(value)
-        return None if stored is None else connection.Database.Binary(stored)
+        return value if prepared else self.get_prep_value(value)  # psycopg writes bytes as bytea
 
     def holds_sealed(self, expression: Any) -> bool:
         """Whether an expression can be nothing but given sealed values: what bulk_update makes."""

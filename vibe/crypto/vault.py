@@ -1,4 +1,4 @@
-"""Everything one person's data key gives: seal, blind index, cloak."""
+"""Everything one person's data key gives: seal, blind index, cloak, and the seal of files."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from vibe.crypto.address import Address, place
 from vibe.crypto.blind import BlindIndex
 from vibe.crypto.cloak import Cloak
 from vibe.crypto.derive import derive
+from vibe.crypto.file_seal import FileSeal
 from vibe.crypto.seal import BODY_START, HEADER_BYTES, NONCE_BYTES, Seal, generation_of
 from vibe.crypto.sealed import Sealed
 from vibe.errors import DataKeyMissing, FormatUnknown, InputError, SealBroken, SealError
@@ -108,6 +109,11 @@ class Vault:
     def index(self) -> BlindIndex:
         """The blind index of this person."""
         return BlindIndex(derive(self._root, "index"))
+
+    @cached_property
+    def files(self) -> FileSeal:
+        """The seal of whole files of this person."""
+        return FileSeal(derive(self._root, "files"))
 
     def cloak(self, dimensions: int) -> Cloak:
         """The rotation of this person."""

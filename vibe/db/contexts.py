@@ -89,6 +89,10 @@ def entered(scope: Scope) -> Iterator[None]:
     outer scope finds the transaction closed to further statements, never the inner role still taken.
     """
     outer, inside_a_transaction = current_scope(), connection.in_atomic_block
+    if scope == outer and inside_a_transaction:  # a verb inside a request of the same person: nothing to tell
+        with transaction.atomic(savepoint=False):
+            yield
+        return
     try:
         with transaction.atomic(savepoint=outer is OUTSIDE):
             take(scope)

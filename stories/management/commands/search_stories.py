@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.services import find_person
 from audit.actors import Actor
-from stories.answers import Answer, FoundStory
+from stories.answers import Answer, FoundPassage, FoundStory
 from stories.filters import Filters
 from stories.search import search_stories
 from vibe.errors import InputError, NotFound
@@ -76,7 +76,7 @@ def as_json(answer: Answer) -> str:
                     "occurred_at": story.occurred_at.isoformat(),
                     "passages": [
                         {
-                            "memory": str(passage.memory),
+                            "memory": str(passage.memory) if passage.memory else None,
                             "message_ids": list(passage.message_ids),
                             "score": passage.score,
                             "why": passage.why,
@@ -104,4 +104,9 @@ def as_text(answer: Answer) -> str:
 def block(number: int, story: FoundStory) -> str:
     """One story: when, what, and the passages it was found by."""
     head = f"{number}. {story.title}  ({story.occurred_at:%d %B %Y}, score {story.score:.2f})"
-    return "\n".join([head, *(f"     {passage.author}: {passage.text}" for passage in story.passages)])
+    return "\n".join([head, *(f"     {author(passage)}: {passage.text}" for passage in story.passages)])
+
+
+def author(passage: FoundPassage) -> str:
+    """Who said it; nobody said a correction."""
+    return passage.author if passage.memory else "(corrected)"

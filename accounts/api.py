@@ -1,0 +1,72 @@
+"""/api/v1/me: the person who calls, and what they have set."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Body, Router
+from pydantic import Field, RootModel
+
+from accounts.calling import caller_of
+from accounts.models import User
+from accounts.preferences import change_preferences as change
+from accounts.preferences import preferences
+from accounts.services import open_name
+from vibe.apikit.answers import VERSIONED, answer, answer_unless_seen, expected
+from vibe.apikit.shapes import Given
+from vibe.errors import NotFound
+
+router = Router(tags=["Me"])
+SHOWN = ("pk", "email", "email_verified", "name", "created_at")
+Patch = Annotated[dict[str, Any], Body(examples=[{"theme": "dark", "reminders": {"weekly": True}, "nickname": None}])]
+
+
+class Me(Given):
+    """Who calls, as far as it is known."""
+
+    id: UUID
+    email: str | None = Field(examples=["ada@example.com"])
+    email_verified: bool
+    name: str | None = Field(examples=["Ada Tavares"])
+    created_at: datetime
+
+
+class Preferences(RootModel[dict[str, Any]]):
+    """Whatever the person, or the app for them, has set."""
+
+    root: dict[str, Any] = Field(examples=[{"theme": "dark", "reminders": {"weekly": True}}])
+
+
+@router.get("", response=Me)
+def get_me(request: HttpRequest) -> HttpResponse:
+    """Who calls."""
+    row = User.objects.filter(pk=caller_of(request).user_id).only(*SHOWN).first()
+    if row is None:
+        raise NotFound
+    return answer(
+        Me(
+            id=row.pk,
+            email=row.email,
+            email_verified=row.email_verified,
+            name=open_name(row) or None,
+            created_at=row.created_at,
+        )
+    )
+
+
+@router.get("/preferences", response=Preferences, openapi_extra=VERSIONED)
+def get_preferences(request: HttpRequest) -> HttpResponse:
+    """What is set."""
+    row = preferences(caller_of(request).user_id)
+    return answer_unless_seen(request, Preferences(row.data), of=row)
+
+
+@router.patch("/preferences", response=Preferences, openapi_extra=VERSIONED)
+def change_preferences(request: HttpRequest, patch: Patch) -> HttpResponse:
+    """Set some of it, and take away what is null (a JSON Merge Patch, RFC 7396). All of it holds, or none."""
+    caller = caller_of(request)
+    row = change(user_id=caller.user_id, patch=patch, actor=caller.actor, expected=expected(request))
+    return answer(Preferences(row.data), of=row)

@@ -1,0 +1,35 @@
+"""A system check of the database: nobody who was erased is there again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import CheckMessage, Tags, Warning, register
+from django.db import connections
+
+from accounts.erasure import owed
+from accounts.takeout import Erasure
+
+
+@register(Tags.database)
+def nobody_came_back(databases: Any = None, **_: Any) -> list[CheckMessage]:
+    """A warning for people whom a restored backup brought back."""
+    if "default" not in (databases or ()) or not is_migrated():
+        return []
+    back = len(owed())
+    if not back:
+        return []
+    return [
+        Warning(
+            f"{back} erased people are in the database again, as after restoring an older backup.",
+            hint="Before serving anybody: python manage.py erase_again",
+            id="accounts.W001",
+        )
+    ]
+
+
+def is_migrated() -> bool:
+    """Whether there is a table of erasures to ask."""
+    connection = connections["default"]
+    with connection.cursor() as cursor:
+        return Erasure._meta.db_table in connection.introspection.table_names(cursor)

@@ -1,0 +1,94 @@
+"""/api/v1/conversations"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from accounts.calling import caller_of
+from memories import conversations as verbs
+from memories import reading
+from memories.api.shapes import Conversation, Conversations, ConversationTexts, NewConversation
+from vibe.apikit.answers import VERSIONED, answer, answer_unless_seen, expected, nothing
+from vibe.apikit.cursors import Listing
+from vibe.apikit.shapes import Cursor, PageSize
+
+router = Router(tags=["Conversations"])
+
+
+@router.post("", response={201: Conversation})
+def create_conversation(request: HttpRequest, given: NewConversation) -> HttpResponse:
+    """Begin a conversation."""
+    caller = caller_of(request)
+    made = verbs.create_conversation(user_id=caller.user_id, actor=caller.actor, **given.model_dump())
+    return answer(Conversation.of(made), of=made.row, status=201, location=f"{request.path}/{made.row.pk}")
+
+
+@router.get("", response=Conversations)
+def list_conversations(
+    request: HttpRequest, archived: bool = False, limit: PageSize = 50, cursor: Cursor | None = None
+) -> HttpResponse:
+    """The active conversations, or the archived ones, those of the last activity first."""
+    person = caller_of(request).user_id
+    listing = Listing(person, "conversations", str(archived))
+    page = reading.conversations_page(person, archived=archived, after=listing.place(cursor), size=limit)
+    return answer(
+        Conversations(
+            items=[Conversation.of(each) for each in page.rows],
+            next=listing.cursor(page.rows[-1].row, "active_at") if page.more else None,
+        )
+    )
+
+
+@router.get("/{uuid:conversation_id}", response=Conversation, openapi_extra=VERSIONED)
+def get_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """One conversation."""
+    found = reading.conversation(caller_of(request).user_id, conversation_id)
+    return answer_unless_seen(request, Conversation.of(found), of=found.row)
+
+
+@router.patch("/{uuid:conversation_id}", response=Conversation, openapi_extra=VERSIONED)
+def change_conversation(request: HttpRequest, conversation_id: UUID, given: ConversationTexts) -> HttpResponse:
+    """Give it another title or description (a JSON Merge Patch: null takes one away)."""
+    return changed(
+        verbs.change_conversation(
+            **of(request, conversation_id), texts=given.model_dump(exclude_unset=True), expected=expected(request)
+        )
+    )
+
+
+@router.post("/{uuid:conversation_id}/archive", response=Conversation, openapi_extra=VERSIONED)
+def archive_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Put it away: it leaves the active ones, and nothing of it is lost."""
+    return changed(
+        verbs.archive_conversation(**of(request, conversation_id), archived=True, expected=expected(request))
+    )
+
+
+@router.post("/{uuid:conversation_id}/unarchive", response=Conversation, openapi_extra=VERSIONED)
+def unarchive_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Take it out again."""
+    return changed(
+        verbs.archive_conversation(**of(request, conversation_id), archived=False, expected=expected(request))
+    )
+
+
+@router.delete("/{uuid:conversation_id}", response={204: None}, openapi_extra=VERSIONED)
+def delete_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Delete it with its memories and its story, for good."""
+    verbs.delete_conversation(**of(request, conversation_id), expected=expected(request))
+    return nothing()
+
+
+def of(request: HttpRequest, conversation_id: UUID) -> dict[str, Any]:
+    """What every verb is told."""
+    caller = caller_of(request)
+    return {"user_id": caller.user_id, "actor": caller.actor, "conversation_id": conversation_id}
+
+
+def changed(conversation: verbs.OpenedConversation) -> HttpResponse:
+    """A conversation after a change."""
+    return answer(Conversation.of(conversation), of=conversation.row)

@@ -1,0 +1,86 @@
+"""/api/v1/conversations/…/memories and /api/v1/memories"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from accounts.calling import caller_of
+from memories import reading
+from memories.adding import KeptMemory, NewMemory, add_memories
+from memories.api.shapes import AddedMemories, AddedMemory, ChangedMemory, Memories, MemoriesAdded, Memory
+from memories.changing import change_memory as change
+from memories.changing import delete_memory as delete
+from vibe.apikit.answers import VERSIONED, answer, answer_unless_seen, expected, nothing
+from vibe.apikit.cursors import Listing
+from vibe.apikit.shapes import Cursor, PageSize
+
+of_conversation = Router(tags=["Memories"])
+router = Router(tags=["Memories"])
+
+
+@of_conversation.post("/{uuid:conversation_id}/memories", response={201: Memory})
+def add_memory(request: HttpRequest, conversation_id: UUID, given: AddedMemory) -> HttpResponse:
+    """Remember one message."""
+    [kept] = add(request, conversation_id, [given.new()])
+    where = request.path.partition("/conversations/")[0]
+    return answer(Memory.of(kept), of=kept.row, status=201, location=f"{where}/memories/{kept.row.pk}")
+
+
+@of_conversation.post("/{uuid:conversation_id}/memories/batch", response={201: MemoriesAdded})
+def add_memories_at_once(request: HttpRequest, conversation_id: UUID, given: AddedMemories) -> HttpResponse:
+    """Remember up to 1,000 messages: all of them, or none."""
+    kept = add(request, conversation_id, [each.new() for each in given.memories])
+    return answer(MemoriesAdded(items=[Memory.of(each) for each in kept]), status=201)
+
+
+@of_conversation.get("/{uuid:conversation_id}/memories", response=Memories)
+def list_memories(
+    request: HttpRequest, conversation_id: UUID, limit: PageSize = 50, cursor: Cursor | None = None
+) -> HttpResponse:
+    """What was said in a conversation, in order."""
+    person = caller_of(request).user_id
+    listing = Listing(person, "memories", str(conversation_id))
+    page = reading.memories_page(person, conversation_id, after=listing.place(cursor), size=limit)
+    return answer(
+        Memories(
+            items=[Memory.of(each) for each in page.rows],
+            next=listing.cursor(page.rows[-1].row, "occurred_at") if page.more else None,
+        )
+    )
+
+
+@router.get("/{uuid:memory_id}", response=Memory, openapi_extra=VERSIONED)
+def get_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
+    """One memory."""
+    found = reading.memory(caller_of(request).user_id, memory_id)
+    return answer_unless_seen(request, Memory.of(found), of=found.row)
+
+
+@router.patch("/{uuid:memory_id}", response=Memory, openapi_extra=VERSIONED)
+def change_memory(request: HttpRequest, memory_id: UUID, given: ChangedMemory) -> HttpResponse:
+    """Correct what it says, who said it, or when. Its story is told anew."""
+    kept = change(**of(request, memory_id), **given.model_dump(), expected=expected(request))
+    return answer(Memory.of(kept), of=kept.row)
+
+
+@router.delete("/{uuid:memory_id}", response={204: None}, openapi_extra=VERSIONED)
+def delete_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
+    """Forget it, for good. Search finds it no more from now on; its story is told anew."""
+    delete(**of(request, memory_id), expected=expected(request))
+    return nothing()
+
+
+def add(request: HttpRequest, conversation_id: UUID, memories: list[NewMemory]) -> list[KeptMemory]:
+    """Add them as who calls."""
+    caller = caller_of(request)
+    return add_memories(user_id=caller.user_id, conversation_id=conversation_id, memories=memories, actor=caller.actor)
+
+
+def of(request: HttpRequest, memory_id: UUID) -> dict[str, Any]:
+    """What both verbs are told."""
+    caller = caller_of(request)
+    return {"user_id": caller.user_id, "actor": caller.actor, "memory_id": memory_id}

@@ -1,0 +1,143 @@
+"""Conversations in an export: lines that `import_conversations` reads back. A long one takes several.
+
+A page is bounded in messages and in bytes, whatever the sizes of conversations are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from accounts.models import User
+from accounts.sections import Line, Page, Section
+from accounts.services import open_name
+from memories.models import Conversation, Memory
+from memories.services import OpenedMemory, open_memories
+from vibe.crypto.fields import address_of
+from vibe.crypto.sealed import Sealed
+from vibe.crypto.vault import Vault
+from vibe.db import bulk
+
+TYPE = "vibe.conversation"
+CONVERSATIONS_A_PAGE, MESSAGES_A_PAGE, BYTES_A_PAGE = 200, 1_000, 1_000_000
+BEFORE_ALL, AFTER_ALL = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+LOWEST, HIGHEST = UUID(int=0), UUID(int=2**128 - 1)
+# Up to the byte bound, and one more at least. Sizes are read without the payloads.
+NEXT = """
+SELECT id, conversation_id, message_ids, payload, occurred_at, revision FROM (
+    SELECT page.*, sum(octet_length(payload)) OVER (ORDER BY conversation_id, occurred_at, id) - octet_length(payload)
+        AS before FROM (
+        SELECT id, conversation_id, message_ids, payload, occurred_at, revision FROM encrypted_memories
+        WHERE user_id = %b AND (conversation_id, occurred_at, id) > (%b, %b, %b) AND conversation_id <= %b
+        ORDER BY conversation_id, occurred_at, id LIMIT %b
+    ) AS page
+) AS sized WHERE before < %b ORDER BY conversation_id, occurred_at, id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Up to where conversations were read: that of one conversation, the time and id of its last message read."""
+
+    conversation: UUID = LOWEST
+    at: datetime = BEFORE_ALL
+    memory: UUID = LOWEST
+
+
+def count(user_id: UUID) -> int:
+    """Messages and conversations."""
+    return Memory.objects.of(user_id).count() + Conversation.objects.of(user_id).count()
+
+
+def read(user_id: UUID, vault: Vault, after: Place | None) -> Page:
+    """The next messages, as lines of their conversations; conversations without any between them."""
+    place = after or Place()
+    conversations = next_conversations(user_id, place)
+    if not conversations:
+        return Page([], 0)
+    memories = next_memories(user_id, place, until=conversations[-1].pk)
+    if memories:
+        conversations = [row for row in conversations if row.pk <= memories[-1].conversation_id]
+        following = Place(memories[-1].conversation_id, memories[-1].occurred_at, memories[-1].pk)
+    else:
+        following = Place(conversations[-1].pk, AFTER_ALL, HIGHEST)
+    begun = [row for row in conversations if row.pk > place.conversation]
+    return Page(lines(user_id, vault, conversations, memories, place), len(memories) + len(begun), following)
+
+
+def next_conversations(user_id: UUID, place: Place) -> list[Conversation]:
+    """The conversation that was being read, and some after it."""
+    if place.at == AFTER_ALL:
+        rows = Conversation.objects.of(user_id).filter(pk__gt=place.conversation)
+    else:
+        rows = Conversation.objects.of(user_id).filter(pk__gte=place.conversation)
+    return list(rows.order_by("pk")[:CONVERSATIONS_A_PAGE])
+
+
+def next_memories(user_id: UUID, place: Place, until: UUID) -> list[Memory]:
+    """The messages after a place, up to those of one conversation and the bounds of a page."""
+    found = bulk.run(
+        NEXT,
+        [user_id, place.conversation, place.at, place.memory, until, MESSAGES_A_PAGE, BYTES_A_PAGE],
+    )
+    return [
+        Memory(
+            id=row_id,
+            user_id=user_id,
+            conversation_id=conversation_id,
+            message_ids=message_ids,
+            payload=Sealed(payload),
+            occurred_at=occurred_at,
+            revision=revision,
+        )
+        for row_id, conversation_id, message_ids, payload, occurred_at, revision in found
+    ]
+
+
+def lines(
+    user_id: UUID, vault: Vault, conversations: Iterable[Conversation], memories: list[Memory], place: Place
+) -> list[Line]:
+    """One line a conversation of the page; none for one that was read before and has nothing left."""
+    user = user_of(user_id)
+    opened = iter(open_memories(memories, vault))
+    said = {
+        conversation_id: [message(next(opened)) for _ in rows]
+        for conversation_id, rows in groupby(memories, lambda row: row.conversation_id)
+    }
+    return [
+        {"type": TYPE, "user": user, "conversation": head(row, vault), "messages": said.get(row.pk, [])}
+        for row in conversations
+        if row.pk in said or row.pk > place.conversation
+    ]
+
+
+def user_of(user_id: UUID) -> dict[str, Any]:
+    """Whose conversations these are, as the import wants it."""
+    user = User.objects.only("firebase_uid", "email", "name").get(pk=user_id)
+    return {"firebase_uid": user.firebase_uid, "email": user.email, "name": open_name(user) or None}
+
+
+def head(row: Conversation, vault: Vault) -> dict[str, Any]:
+    """A conversation without what was said. Its id is the one that it came with, where it came with one."""
+    return {
+        "id": row.external_id or str(row.pk),
+        "title": row.title and vault.open(row.title, address_of(row, "title")),
+        "description": row.description and vault.open(row.description, address_of(row, "description")),
+        "started_at": row.started_at.isoformat(),
+        "archived": row.is_archived,
+    }
+
+
+def message(memory: OpenedMemory) -> dict[str, Any]:
+    """One memory. Of several ids the first names it; all are in `ids` then."""
+    ids = memory.message_ids or (str(memory.id),)
+    more = {"ids": list(ids)} if len(ids) > 1 else {}
+    said = {"author": memory.payload.author, "text": memory.payload.text, "sent_at": memory.occurred_at.isoformat()}
+    return {"id": ids[0], **more, **said}
+
+
+CONVERSATIONS = Section("conversations", count, read)

@@ -1,0 +1,82 @@
+"""Reading one's own conversations and memories, page by page, opened. Inside as_user(); who reads is in the trail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from accounts.services import open_vault
+from memories.adding import KeptMemory
+from memories.changing import no_such_memory
+from memories.conversations import TEXTS, OpenedConversation, no_such_conversation, open_texts
+from memories.models import Conversation, Memory
+from memories.services import CONVERSATIONS, open_memories
+from vibe.apikit.cursors import Place
+from vibe.crypto.vault import Vault
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """Some rows in order, and whether there are more."""
+
+    rows: list[Row]
+    more: bool
+
+
+def conversations_page(user_id: UUID, *, archived: bool, after: Place | None, size: int) -> Page[OpenedConversation]:
+    """Conversations, those of the last activity first."""
+    rows = Conversation.objects.of(user_id)
+    rows = rows.archived() if archived else rows.active()
+    if after:
+        rows = rows.filter(after.older("active_at"))
+    found = list(rows[: size + 1])
+    return Page(opened(found[:size], open_vault()), len(found) > size)
+
+
+def opened(rows: Sequence[Conversation], vault: Vault) -> list[OpenedConversation]:
+    """With their texts, column by column."""
+    texts: dict[str, dict[UUID, str]] = {}
+    for name in TEXTS:
+        sealed = [(row.pk, row.revision, getattr(row, name)) for row in rows if getattr(row, name) is not None]
+        open_ = vault.open_all(CONVERSATIONS, name, sealed)
+        texts[name] = {row_id: text for (row_id, _, _), text in zip(sealed, open_, strict=True)}
+    return [OpenedConversation(row, texts["title"].get(row.pk), texts["description"].get(row.pk)) for row in rows]
+
+
+def conversation(user_id: UUID, conversation_id: UUID) -> OpenedConversation:
+    """One of them. Raises NotFound."""
+    row = Conversation.objects.of(user_id).filter(pk=conversation_id).first()
+    if row is None:
+        raise no_such_conversation()
+    texts = open_texts(row, open_vault())
+    return OpenedConversation(row, texts["title"], texts["description"])
+
+
+def memories_page(user_id: UUID, conversation_id: UUID, *, after: Place | None, size: int) -> Page[KeptMemory]:
+    """What was said in a conversation, in order. Raises NotFound when there is no such conversation."""
+    rows = Memory.objects.of(user_id).filter(conversation_id=conversation_id).order_by("occurred_at", "id")
+    if after:
+        rows = rows.filter(after.newer("occurred_at"))
+    found = list(rows[: size + 1])
+    if not found and not Conversation.objects.of(user_id).filter(pk=conversation_id).exists():
+        raise no_such_conversation()
+    return Page(kept(found[:size]), len(found) > size)
+
+
+def kept(rows: Sequence[Memory]) -> list[KeptMemory]:
+    """With what they say."""
+    return [
+        KeptMemory(row, memory.payload) for row, memory in zip(rows, open_memories(rows, open_vault()), strict=True)
+    ]
+
+
+def memory(user_id: UUID, memory_id: UUID) -> KeptMemory:
+    """One of them. Raises NotFound."""
+    row = Memory.objects.of(user_id).filter(pk=memory_id).first()
+    if row is None:
+        raise no_such_memory()
+    return kept([row])[0]

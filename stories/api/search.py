@@ -1,0 +1,104 @@
+"""/api/v1/stories/search: asking one's own stories."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+from pydantic import Field, StringConstraints
+
+from accounts.authentication.signed_in import SignedIn
+from accounts.calling import caller_of
+from stories.answers import FoundPassage, FoundStory
+from stories.filters import MOST_NAMES, Filters
+from stories.search import LONGEST_QUESTION, MOST_STORIES, search_stories
+from vibe.apikit.answers import answer
+from vibe.apikit.shapes import Given, Moment, Taken
+
+router = Router(tags=["Stories"])
+Question = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_QUESTION, pattern=r"\S")]
+Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=500)]
+Names = Annotated[list[Name], Field(max_length=MOST_NAMES)]
+
+
+class Search(Taken):
+    """A question, and what the stories are narrowed to. One name of a kind is enough; all the rest must hold."""
+
+    question: Question = Field(examples=["When did I move to Lisbon?"])
+    limit: int = Field(10, ge=1, le=MOST_STORIES, strict=True, description="how many stories at most")
+    people: Names = Field(default=[], examples=[["Ines"]])
+    places: Names = Field(default=[], examples=[["Lisbon"]])
+    events: Names = Field(default=[])
+    since: Moment | None = Field(None, description="some of the story happened then or later")
+    until: Moment | None = Field(None, description="some of the story happened then or earlier")
+    conversation_id: UUID | None = None
+    archived: bool | None = Field(None, strict=True, description="of archived conversations only, or of active ones")
+
+    def filters(self) -> Filters:
+        return Filters(**self.model_dump(exclude={"question", "limit"}))
+
+
+class Passage(Given):
+    """What of a story answers the question."""
+
+    memory_id: UUID | None = Field(description="null where it is the person's own correction")
+    message_ids: list[str]
+    author: str
+    text: str
+    score: float = Field(description="the best of this answer has 1")
+
+    @classmethod
+    def of(cls, found: FoundPassage) -> Self:
+        return cls(
+            memory_id=found.memory,
+            message_ids=list(found.message_ids),
+            author=found.author,
+            text=found.text,
+            score=found.score,
+        )
+
+
+class Found(Given):
+    """A story that answers, with what of it does."""
+
+    id: UUID
+    conversation_id: UUID
+    title: str
+    occurred_at: datetime
+    score: float
+    passages: list[Passage]
+
+    @classmethod
+    def of(cls, found: FoundStory) -> Self:
+        return cls(
+            id=found.id,
+            conversation_id=found.conversation_id,
+            title=found.title,
+            occurred_at=found.occurred_at,
+            score=found.score,
+            passages=[Passage.of(each) for each in found.passages],
+        )
+
+
+class Answer(Given):
+    """The stories that answer best, best first."""
+
+    items: list[Found]
+    degraded: str | None = Field(description="why this is less than it could be, such as words alone")
+
+
+@router.post("/search", response=Answer, auth=SignedIn("read"))
+def search(request: HttpRequest, asked: Search) -> HttpResponse:
+    """Ask. The question travels in the body, so that it stands in no log of addresses."""
+    caller = caller_of(request)
+    found = search_stories(
+        user_id=caller.user_id,
+        question=asked.question,
+        actor=caller.actor,
+        limit=asked.limit,
+        filters=asked.filters(),
+    )
+    return answer(Answer(items=[Found.of(each) for each in found.stories], degraded=found.degraded or None))

@@ -1,0 +1,166 @@
+"""A person corrects a story: their words stand in it from then on, and it is found by them."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from django.utils import timezone
+
+from accounts.services import open_vault
+from audit.actors import Actor
+from audit.services import record
+from stories import entities
+from stories.blinding import cloaked
+from stories.corrections import LONGEST, SEARCHED, Changes, Kept, check_events
+from stories.models import Story
+from stories.passages import PassageText
+from stories.processors.embedding import Vectors
+from stories.processors.openai_compatible.budget import spending_for
+from stories.processors.openai_compatible.errors import TokensSpent
+from stories.providers import EmbedderFailed, embed
+from stories.sealed_story import COLUMNS, open_draft, seal_draft
+from stories.services import ATTEMPTS, StillChanging
+from stories.sets import count, hold_search_set
+from stories.sources import hold, story_at
+from stories.storing import NewPassage, insert_passages, names_of
+from stories.tasks import tell
+from vibe.crypto.vault import Vault
+from vibe.db import bulk
+from vibe.db.contexts import as_system, as_user
+from vibe.errors import VibeError
+
+logger = logging.getLogger(__name__)
+WRITTEN = (
+    *COLUMNS,
+    *entities.INDEXES.values(),
+    *("corrected", "corrected_from", "corrected_at", "revision", "passage_count", "word_count", "fingerprint"),
+)
+
+
+class StoryChanged(VibeError):
+    """The story is at another revision than was expected. Read it again, then correct it."""
+
+    code = "story-changed"
+    status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A correction before it is stored: made outside any transaction, since vectors may take long."""
+
+    revision: int
+    """Of the story that was read."""
+    kept: Kept
+    new_text: bool
+    passages: list[PassageText] | None = field(repr=False)
+    """What takes the place of the correction's passage; None where that stays as it is."""
+
+    @property
+    def texts(self) -> list[str]:
+        """What is to be embedded: the story's text if it is new, then its passage if that is."""
+        own = [self.kept.draft.text] if self.new_text else []
+        return own + [passage.embedded for passage in self.passages or ()]
+
+
+def correct_story(
+    *, user_id: UUID, story_id: UUID, changes: Changes, actor: Actor, expected_revision: int | None = None
+) -> int:
+    """Put the person's words in place of what was told; they stay when it is told anew. The story's new revision.
+
+    Where no vectors can be had, the words stand and are found at once, and a job adds the vectors. Raises NotFound;
+    InputError; StoryChanged if a revision is expected and the story is at another; StillChanging if it changes
+    every time.
+    """
+    given = changes.given()
+    for _ in range(ATTEMPTS):
+        with as_user(user_id):
+            story = expected(story_at(user_id, story_id), expected_revision)
+            correction = corrected(story, open_vault(), given, timezone.now())
+        vectors = vectors_of(user_id, correction)
+        with as_user(user_id):
+            # Keys are opened again: nothing is to be sealed under one that was destroyed meanwhile.
+            vault = open_vault()
+            hold(user_id, story.conversation_id)
+            hold_search_set(user_id)
+            story = expected(story_at(user_id, story_id), expected_revision)
+            if story.revision != correction.revision:
+                continue
+            write(story, correction, vectors, vault)
+            record(
+                actor=actor,
+                action="story.correct",
+                subject=user_id,
+                resource=f"stories/{story_id}",
+                details={"fields": sorted(given), "revision": story.revision},
+            )
+            if vectors is None:
+                with as_system():
+                    tell.defer(user_id=str(user_id), conversation_id=str(story.conversation_id))
+        return story.revision
+    raise StillChanging(f"Story {story_id} kept changing while it was corrected. Correct it again.")
+
+
+def expected(story: Story, revision: int | None) -> Story:
+    """The story, if it is at the revision that is expected. Raises StoryChanged."""
+    if revision is not None and story.revision != revision:
+        raise StoryChanged()
+    return story
+
+
+def corrected(story: Story, vault: Vault, given: dict[str, Any], now: datetime) -> Correction:
+    """The story as it is to be. Raises InputError for an event of something else."""
+    check_events(given.get("events", ()), story.memory_ids)
+    names = tuple(name for name in LONGEST if name in {*story.corrected, *given})
+    made_from = frozenset({*story.corrected_from, *story.memory_ids})
+    kept = Kept(names, made_from, now, replace(open_draft(story, vault), **given))
+    searched = bool(given.keys() & SEARCHED)
+    return Correction(story.revision, kept, "text" in given, list(kept.passages()) if searched else None)
+
+
+def vectors_of(user_id: UUID, correction: Correction) -> Vectors | None:
+    """What there is to embed, embedded; None where it cannot be had now."""
+    try:
+        with spending_for(user_id):
+            return embed(correction.texts) if correction.texts else np.zeros((0, 0), dtype=np.float32)
+    except (EmbedderFailed, TokensSpent) as problem:
+        logger.warning("A correction is stored without vectors, which a job will add. %s", problem)
+        return None
+
+
+def write(story: Story, correction: Correction, vectors: Vectors | None, vault: Vault) -> None:
+    """Seal the corrected story under its next revision; names and passage follow."""
+    borne, passages, words = entities.borne_by(story), story.passage_count, story.word_count
+    seal_draft(story, correction.kept.draft, vault)
+    story.corrected, story.corrected_at = list(correction.kept.fields), correction.kept.at
+    story.corrected_from = list(correction.kept.made_from)
+    written = [*WRITTEN]
+    if correction.new_text:
+        story.embedding = None if vectors is None else cloaked(vault, vectors[:1])[0]
+        written.append("embedding")
+    if vectors is None:
+        story.fingerprint = ""
+    if correction.passages is not None:
+        replace_passage(story, correction.passages, None if vectors is None else vectors[-1:], vault)
+    story.save(update_fields=written)
+    entities.remember(story.user_id, vault, names_of(correction.kept.draft))
+    entities.forget_unused(story.user_id, entities.difference(borne, entities.borne_by(story), set()))
+    count(hold_search_set(story.user_id), story.passage_count - passages, story.word_count - words)
+
+
+def replace_passage(story: Story, made: list[PassageText], vectors: Vectors | None, vault: Vault) -> None:
+    """Put the passage of the correction in place of the one before; without a vector it is found by words."""
+    gone = bulk.run(
+        "DELETE FROM passages WHERE user_id = %b AND story_id = %b AND memory_id IS NULL RETURNING length",
+        [story.user_id, story.pk],
+    )
+    rows = np.zeros((len(made), 1), dtype=np.float32) if vectors is None else vectors
+    insert_passages(
+        story, [NewPassage(text, row, story.occurred_from) for text, row in zip(made, rows, strict=True)], vault
+    )
+    story.passage_count += len(made) - len(gone)
+    story.word_count += sum(text.length for text in made) - sum(length for (length,) in gone)

@@ -1,0 +1,93 @@
+"""Memories over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from audit.models import AuditLog
+from memories.models import Conversation, Memory
+from stories.models import Passage
+from stories.services import build_story
+from tests.conftest import TESTER
+from vibe.db.contexts import as_system, as_user
+
+SAID = {"author": "Ada", "text": "I moved to Lisbon.", "occurred_at": "2026-05-12T09:30:00Z"}
+
+
+@pytest.fixture
+def conversation(begun) -> str:
+    return f"/conversations/{begun(title='Moving')}"
+
+
+def test_added_read_changed_and_forgotten(as_ada, conversation):
+    added = as_ada.post(f"{conversation}/memories", SAID)
+    assert added.status_code == 201
+    path = f"/memories/{added.json()['id']}"
+    assert added["Location"] == f"/api/v1{path}"
+    assert added.json()["message_ids"] == [added.json()["id"]]
+    assert as_ada.get(path).json() == added.json()
+    changed = as_ada.patch(path, {"text": "I moved to Porto."}, if_match=added["ETag"])
+    assert changed.json() == {**added.json(), "text": "I moved to Porto.", "updated_at": changed.json()["updated_at"]}
+    assert as_ada.patch(path, {"text": "No."}, if_match=added["ETag"]).status_code == 412
+    assert as_ada.delete(path).status_code == 204
+    assert as_ada.get(path).status_code == 404
+    assert as_ada.get(conversation).json()["memory_count"] == 0
+
+
+def test_a_batch_is_added_whole_and_in_order(as_ada, conversation):
+    batch = [{"author": "Ada", "text": f"Number {number}"} for number in range(1000)]
+    added = as_ada.post(f"{conversation}/memories/batch", {"memories": batch})
+    assert [each["text"] for each in added.json()["items"]] == [each["text"] for each in batch]
+    assert as_ada.get(conversation).json()["memory_count"] == 1000
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = as_ada.get(f"{conversation}/memories?limit=200{cursor and '&cursor=' + cursor}").json()
+        seen += [each["text"] for each in page["items"]]
+        cursor = page["next"]
+    assert seen == [each["text"] for each in batch]
+
+
+@pytest.mark.parametrize("batch", [[], [SAID] * 1001, [SAID, {"author": "Ada"}], [{**SAID, "message_id": "m"}] * 2])
+def test_a_batch_that_cannot_be_taken_leaves_nothing(ada, as_ada, conversation, batch):
+    assert as_ada.post(f"{conversation}/memories/batch", {"memories": batch}).status_code in (409, 422)
+    with as_user(ada):
+        assert (Memory.objects.of(ada).count(), Conversation.objects.of(ada).get().memory_count) == (0, 0)
+
+
+def test_a_message_id_is_there_once_in_a_conversation(as_ada, conversation):
+    assert as_ada.post(f"{conversation}/memories", {**SAID, "message_id": "m1"}).status_code == 201
+    again = as_ada.post(f"{conversation}/memories", {**SAID, "message_id": "m1"})
+    assert (again.status_code, again.json()["code"]) == (409, "message-id-taken")
+    assert as_ada.get(conversation).json()["memory_count"] == 1
+
+
+def test_search_forgets_at_once_what_is_corrected_or_deleted(ada, as_ada, conversation):
+    ids = [
+        each["id"] for each in as_ada.post(f"{conversation}/memories/batch", {"memories": [SAID] * 3}).json()["items"]
+    ]
+    with as_user(ada):
+        conversation_id = Conversation.objects.of(ada).get().pk
+    build_story(user_id=ada, conversation_id=conversation_id, actor=TESTER)
+    as_ada.patch(f"/memories/{ids[0]}", {"text": "I stayed."})
+    as_ada.delete(f"/memories/{ids[1]}")
+    with as_user(ada):
+        assert [str(each.memory_id) for each in Passage.objects.of(ada)] == [ids[2]]
+
+
+def test_each_change_is_recorded_with_its_request(ada, as_ada, conversation):
+    added = as_ada.post(f"{conversation}/memories", SAID)
+    with as_system():
+        rows = AuditLog.objects.about(ada).filter(request_id=added["X-Request-ID"])
+        assert {(row.action, row.actor_kind, row.outcome) for row in rows} == {
+            ("memories.add", "person", "ok"),
+            ("api:add_memory", "person", "ok"),
+        }
+    as_ada.get(f"/memories/{added.json()['id']}")
+    log = as_ada.get("/me/access-log").json()["items"]
+    assert [each["action"] for each in log[:3]] == ["api:get_memory", "api:add_memory", "memories.add"]
+    assert not any("Lisbon" in str(each) for each in log)
+
+
+def test_activity_follows_what_is_said(as_ada, conversation):
+    as_ada.post(f"{conversation}/memories", {**SAID, "occurred_at": "2100-01-01T00:00:00Z"})
+    assert as_ada.get(conversation).json()["active_at"] == "2100-01-01T00:00:00Z"

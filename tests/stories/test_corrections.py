@@ -1,0 +1,337 @@
+"""What a person corrects in a story stands and is found, whatever is told anew, until what it was made over is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from uuid import UUID
+
+import pytest
+
+from audit.models import AuditLog
+from memories.models import Conversation, Memory
+from stories import correcting, services
+from stories.correcting import StoryChanged, correct_story
+from stories.corrections import Changes
+from stories.entities import list_entities
+from stories.filters import Filters
+from stories.lineage import check_lineage
+from stories.models import Entity, Passage, SearchSet, Story
+from stories.processors.base import Event
+from stories.reading import OpenedStory, open_story
+from stories.rebuilding import request_rebuild
+from stories.search import search_stories
+from stories.services import build_story
+from tests.conftest import TESTER
+from tests.stories.conftest import (
+    LISBON,
+    BrokenEmbedder,
+    HashedEmbedder,
+    build_all,
+    conversation_of,
+    external_ids,
+    memory_saying,
+)
+from vibe.crypto.fields import address_of
+from vibe.db.contexts import as_support, as_user
+from vibe.errors import InputError, NotFound, SealBroken
+
+
+@pytest.fixture(autouse=True)
+def fast(use_embedder: Callable[[object], None]) -> None:
+    use_embedder(HashedEmbedder())
+
+
+def id_of(user_id: UUID, external_id: str = "lisbon") -> UUID:
+    with as_user(user_id):
+        of = Story.objects.of(user_id).filter(conversation_id=conversation_of(user_id, external_id))
+        return UUID(str(of.values_list("pk", flat=True).get()))
+
+
+def correct(user_id: UUID, story_id: UUID | None = None, revision: int | None = None, **changes: object) -> int:
+    return correct_story(
+        user_id=user_id,
+        story_id=story_id or id_of(user_id),
+        changes=Changes(**changes),  # type: ignore[arg-type]
+        actor=TESTER,
+        expected_revision=revision,
+    )
+
+
+def read(user_id: UUID) -> OpenedStory:
+    return open_story(user_id=user_id, story_id=id_of(user_id), actor=TESTER)
+
+
+def places(user_id: UUID) -> set[str]:
+    return {each.name for each in list_entities(user_id=user_id, kind="place", actor=TESTER)}
+
+
+EVERYTHING: dict[str, object] = {
+    "title": "The year of the zeppelin",
+    "text": "Ada went to live by the river Tagus, and Tomas hurt his foot.",
+    "people": ("Tomas Tavares",),
+    "places": ("Belém",),
+    "events": (Event("Tomas", "hurt his foot", date(2026, 5, 8), "day", ""),),
+}
+
+
+def test_every_field_is_corrected_alone(ada_told: UUID) -> None:
+    before = read(ada_told)
+    for number, (name, value) in enumerate(EVERYTHING.items(), start=1):
+        assert correct(ada_told, **{name: value}) == before.revision + number
+        after = read(ada_told)
+        assert getattr(after, name) == value
+        assert after.corrected == tuple(EVERYTHING)[:number]
+        for other in list(EVERYTHING)[number:]:
+            assert getattr(after, other) == getattr(before, other)
+    assert check_lineage(user_id=ada_told, actor=TESTER).faults == []
+
+
+@pytest.mark.parametrize("cause", ["asked for", "another message", "a changed conversation", "a changed memory"])
+def test_a_correction_survives_being_told_anew(ada_told: UUID, tell: Callable[..., None], cause: str) -> None:
+    correct(ada_told, title=EVERYTHING["title"], places=EVERYTHING["places"])
+    told = read(ada_told).text
+    if cause == "asked for":
+        request_rebuild(user_id=ada_told, story_id=id_of(ada_told), actor=TESTER)
+    elif cause == "another message":
+        tell(ada_told, "lisbon", [*LISBON, ("Rui", "I painted the door green in Coimbra.")])
+    else:
+        with as_user(ada_told):
+            model = Conversation if cause == "a changed conversation" else Memory
+            row = model.objects.of(ada_told).filter(pk=conversation_of(ada_told, "lisbon")).first()
+            row = row or memory_saying(ada_told, 1)
+            sealed = "title" if cause == "a changed conversation" else "payload"
+            text = services.open_vault().open(getattr(row, sealed), address_of(row, sealed))
+            row.revision += 1
+            setattr(row, sealed, services.open_vault().seal(text, address_of(row, sealed)))
+            row.save()
+    assert build_all(ada_told) == 1
+    after = read(ada_told)
+    assert (after.title, after.places) == (EVERYTHING["title"], EVERYTHING["places"])
+    assert after.corrected == ("title", "places")
+    assert ("Rui" in after.people) == (cause == "another message"), "what was not corrected is the processor's"
+    assert bool(after.text == told) or cause == "another message"
+    assert places(ada_told) == {"Belém"}
+    report = check_lineage(user_id=ada_told, actor=TESTER)
+    assert (report.faults, report.waiting) == ([], [])
+
+
+def test_a_corrected_story_is_found_by_its_correction(ada_told: UUID) -> None:
+    def found(question: str, **filters: object) -> list[str]:
+        answer = search_stories(
+            user_id=ada_told, question=question, actor=TESTER, filters=Filters(**filters), limit=2  # type: ignore[arg-type]
+        )  # fmt: skip
+        return external_ids(ada_told, answer)
+
+    assert found("marathon")[0] == "marathon"
+    correct(ada_told, title="The year of the zeppelin", places=["Belém"])
+    assert found("zeppelin")[0] == "lisbon"
+    assert found("anything", places=["Belém"]) == ["lisbon"]
+    assert found("anything", places=["Lisbon"]) == [], "it is not in Lisbon any more"
+    answer = search_stories(user_id=ada_told, question="zeppelin", actor=TESTER, limit=1)
+    shown = answer.stories[0].passages[0]
+    assert (shown.memory, shown.text, shown.message_ids) == (None, "The year of the zeppelin", ())
+    assert {"words", "vector"} <= shown.why.keys()
+    request_rebuild(user_id=ada_told, story_id=id_of(ada_told), actor=TESTER)
+    build_all(ada_told)
+    assert found("zeppelin")[0] == "lisbon"
+
+
+def test_vectors_follow_the_corrected_text(ada_told: UUID) -> None:
+    def vectors() -> tuple[list[float], list[float]]:
+        with as_user(ada_told):
+            story = Story.objects.of(ada_told).get(pk=id_of(ada_told))
+            return story.embedding, Passage.objects.of(ada_told).get(memory=None).embedding
+
+    correct(ada_told, text="Zeppelins.")
+    first = vectors()
+    correct(ada_told, text="Submarines.")
+    second = vectors()
+    assert first[0] != second[0]
+    assert first[1] != second[1]
+    correct(ada_told, people=["Tomas"])
+    assert vectors() == second
+    request_rebuild(user_id=ada_told, story_id=id_of(ada_told), actor=TESTER)
+    build_all(ada_told)
+    for anew, before in zip(vectors(), second, strict=True):
+        assert anew == pytest.approx(before, abs=1e-3)
+
+
+def test_counts_follow_the_correction(ada_told: UUID) -> None:
+    for changes, passages in (({"title": "One"}, 7), ({"title": "Two"}, 7), ({"people": []}, 7), ({"text": "x"}, 7)):
+        correct(ada_told, **changes)
+        with as_user(ada_told):
+            assert SearchSet.objects.of(ada_told).get().passages == Passage.objects.of(ada_told).count() == passages
+    assert check_lineage(user_id=ada_told, actor=TESTER).faults == []
+
+
+def test_forgotten_on_request(ada_told: UUID) -> None:
+    before = read(ada_told)
+    correct(ada_told, **EVERYTHING)
+    request_rebuild(user_id=ada_told, story_id=id_of(ada_told), actor=TESTER, forget_corrections=True)
+    build_all(ada_told)
+    after = read(ada_told)
+    assert (after.title, after.text, after.places) == (before.title, before.text, before.places)
+    assert (after.corrected, after.corrected_at) == ((), None)
+    assert places(ada_told) == {"Lisbon"}
+    with as_user(ada_told):
+        assert Passage.objects.of(ada_told).filter(memory=None).count() == 0
+
+
+@pytest.mark.parametrize("many", [1, 3])
+def test_a_correction_goes_with_a_memory_that_it_was_made_over(ada_told: UUID, many: int) -> None:
+    """It may say again what that memory said."""
+    correct(ada_told, text="The flat in Lisbon has a blue door.", places=["Belém"])
+    with as_user(ada_told):
+        of = Memory.objects.of(ada_told).filter(conversation_id=conversation_of(ada_told, "lisbon"))
+        of.filter(pk__in=list(of.order_by("occurred_at").values_list("pk", flat=True)[:many])).delete()
+    build_all(ada_told)
+    assert "Belém" not in places(ada_told)
+    with as_user(ada_told):
+        left = list(Story.objects.of(ada_told).filter(conversation_id=conversation_of(ada_told, "lisbon")))
+        assert [story.corrected for story in left] == ([[]] if many == 1 else [])
+        assert Passage.objects.of(ada_told).filter(memory=None).count() == 0
+    assert many == 3 or "blue door" not in read(ada_told).text
+    assert check_lineage(user_id=ada_told, actor=TESTER).faults == []
+
+
+def test_a_correction_stays_when_a_later_memory_goes(ada_told: UUID, tell: Callable[..., None]) -> None:
+    correct(ada_told, title="Mine")
+    tell(ada_told, "lisbon", [*LISBON, ("Rui", "I painted the door green.")])
+    build_all(ada_told)
+    with as_user(ada_told):
+        memory_saying(ada_told, 3).delete()
+    build_all(ada_told)
+    assert read(ada_told).title == "Mine"
+
+
+def test_control_the_check_finds_a_correction_that_outlived_its_memory(
+    ada_told: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the rule switched off, the check of lineage says so."""
+    from stories import sources
+
+    correct(ada_told, text="The flat in Lisbon has a blue door.")
+    ruled = sources.kept
+    monkeypatch.setattr(sources, "kept", lambda story, vault, _: ruled(story, vault, story.corrected_from))
+    with as_user(ada_told):
+        memory_saying(ada_told, 0).delete()
+    build_all(ada_told)
+    assert "blue door" in read(ada_told).text
+    found = {fault.what for fault in check_lineage(user_id=ada_told, actor=TESTER).faults}
+    assert found == {"correction made over a memory that is gone"}
+
+
+def test_a_correction_made_while_the_story_is_told_is_not_lost(ada_told: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone, times = services.tell, []
+
+    def disturbed(source: object) -> object:
+        times.append(1)
+        if len(times) == 1:
+            correct(ada_told, title="Mine")
+        return alone(source)
+
+    monkeypatch.setattr(services, "tell", disturbed)
+    request_rebuild(user_id=ada_told, story_id=id_of(ada_told), actor=TESTER)
+    build_story(user_id=ada_told, conversation_id=conversation_of(ada_told, "lisbon"), actor=TESTER)
+    assert read(ada_told).title == "Mine"
+    assert len(times) == 2
+
+
+def test_two_corrections_at_once_both_stand(ada_told: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    embed, times = correcting.vectors_of, []
+
+    def disturbed(*arguments: object) -> object:
+        times.append(1)
+        if len(times) == 1:
+            correct(ada_told, places=["Belém"])
+        return embed(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(correcting, "vectors_of", disturbed)
+    correct(ada_told, title="Mine")
+    after = read(ada_told)
+    assert (after.title, after.places, after.corrected) == ("Mine", ("Belém",), ("title", "places"))
+
+
+def test_another_revision_than_expected_is_refused(ada_told: UUID) -> None:
+    assert correct(ada_told, revision=1, title="One") == 2
+    with pytest.raises(StoryChanged):
+        correct(ada_told, revision=1, title="Two")
+    assert read(ada_told).title == "One"
+
+
+def test_an_older_value_does_not_open_under_the_new_revision(ada_told: UUID) -> None:
+    with as_user(ada_told):
+        old = Story.objects.of(ada_told).get(pk=id_of(ada_told)).title
+    correct(ada_told, places=["Belém"])
+    with as_user(ada_told):
+        Story.objects.of(ada_told).filter(pk=id_of(ada_told)).update(title=old)
+    with pytest.raises(SealBroken):
+        read(ada_told)
+
+
+def test_without_an_embedder_the_words_stand_and_a_job_adds_the_vectors(
+    ada_told: UUID, use_embedder: Callable[[object], None]
+) -> None:
+    use_embedder(BrokenEmbedder())
+    correct(ada_told, title="The year of the zeppelin", text="Zeppelins.")
+    with as_user(ada_told):
+        assert Passage.objects.of(ada_told).get(memory=None).embedding is None
+    answer = search_stories(user_id=ada_told, question="zeppelin", actor=TESTER, limit=1)
+    assert external_ids(ada_told, answer) == ["lisbon"]
+    use_embedder(HashedEmbedder())
+    assert build_all(ada_told) == 1
+    with as_user(ada_told):
+        assert Passage.objects.of(ada_told).get(memory=None).embedding is not None
+    assert read(ada_told).title == "The year of the zeppelin"
+
+
+BAD: dict[str, dict[str, object]] = {
+    "nothing": {},
+    "an empty title": {"title": " \n"},
+    "a long title": {"title": "x" * 301},
+    "a long text": {"text": "x" * 100_001},
+    "a number": {"title": 7},
+    "a lone surrogate": {"text": "Ada's secret \ud800"},
+    "names as one text": {"people": "Tomas"},
+    "a name that is none": {"people": [None]},
+    "an empty name": {"places": [""]},
+    "too many names": {"places": [f"Place {number}" for number in range(501)]},
+    "an event of nothing": {"events": [Event("Ada", "", None, "none", "")]},
+    "a date without precision": {"events": [Event("Ada", "ran", date(2026, 5, 1), "none", "")]},
+    "a precision without date": {"events": [Event("Ada", "ran", None, "day", "")]},
+    "an event of another memory": {"events": [Event("Ada", "ran", None, "none", str(UUID(int=7)))]},
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_no_correction_changes_nothing_and_is_not_repeated(ada_told: UUID, name: str) -> None:
+    before = read(ada_told)
+    with pytest.raises(InputError) as caught:
+        correct(ada_told, **BAD[name])
+    assert "secret" not in str(caught.value)
+    assert read(ada_told) == before
+
+
+def test_nobody_corrects_anybody_elses(ada_told: UUID, jonas_told: UUID) -> None:
+    with pytest.raises(NotFound):
+        correct(jonas_told, id_of(ada_told), title="Mine")
+    with pytest.raises(NotFound):
+        request_rebuild(user_id=jonas_told, story_id=id_of(ada_told), actor=TESTER)
+    assert read(ada_told).corrected == ()
+
+
+def test_it_is_on_record_by_the_names_of_fields(ada_told: UUID) -> None:
+    correct(ada_told, title="Zeppelin", places=["Belém"])
+    with as_support():
+        row = AuditLog.objects.get(action="story.correct", subject=ada_told)
+    assert row.details == {"fields": ["places", "title"], "revision": 2}
+    assert "Zeppelin" not in repr(Changes(title="Zeppelin"))
+
+
+def test_names_that_nothing_bears_any_more_are_forgotten(ada_told: UUID) -> None:
+    with as_user(ada_told):
+        before = Entity.objects.of(ada_told).filter(kind="place").count()
+    correct(ada_told, places=[])
+    with as_user(ada_told):
+        assert Entity.objects.of(ada_told).filter(kind="place").count() == before - 1

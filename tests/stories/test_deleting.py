@@ -1,0 +1,136 @@
+"""A deleted story leaves nothing, and does not come back of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from audit.models import AuditLog
+from memories.models import Conversation, Memory
+from stories import services
+from stories.deleting import delete_story
+from stories.lineage import check_lineage
+from stories.models import Entity, Passage, SearchSet, Story, StoryDeletion
+from stories.reading import list_stories, open_story
+from stories.rebuilding import rebuild_story
+from stories.search import search_stories
+from stories.services import build_story
+from tests.conftest import DAY, TESTER
+from tests.stories.conftest import LISBON, MARATHON, HashedEmbedder, build_all, conversation_of, memory_saying
+from tests.stories.test_corrections import correct, id_of
+from vibe.db.contexts import as_support, as_user
+from vibe.errors import InputError, NotFound
+
+
+@pytest.fixture(autouse=True)
+def fast(use_embedder: Callable[[object], None]) -> None:
+    use_embedder(HashedEmbedder())
+
+
+def delete(user_id: UUID, external_id: str = "lisbon") -> UUID:
+    story_id = id_of(user_id, external_id)
+    delete_story(user_id=user_id, story_id=story_id, actor=TESTER)
+    return story_id
+
+
+def test_it_leaves_nothing_but_its_conversation(ada_told: UUID) -> None:
+    correct(ada_told, title="The year of the zeppelin", places=["Belém"])
+    delete(ada_told)
+    with as_user(ada_told):
+        assert Story.objects.of(ada_told).count() == 1
+        assert Passage.objects.of(ada_told).count() == SearchSet.objects.of(ada_told).get().passages == 3
+        assert Memory.objects.of(ada_told).count() == 6
+        assert Entity.objects.of(ada_told).filter(kind="place").count() == 0
+    assert check_lineage(user_id=ada_told, actor=TESTER).faults == []
+    assert len(search_stories(user_id=ada_told, question="zeppelin", actor=TESTER).stories) == 1
+
+
+def test_it_does_not_come_back_of_itself(ada_told: UUID) -> None:
+    delete(ada_told)
+    assert build_all(ada_told) == 0
+    with as_user(ada_told):
+        memory_saying(ada_told, 0).delete()
+        Conversation.objects.of(ada_told).filter(external_id="lisbon").update(revision=9)
+    assert build_all(ada_told) == 0
+    with pytest.raises(NotFound):
+        rebuild_story(user_id=ada_told, conversation_id=conversation_of(ada_told, "lisbon"), actor=TESTER)
+
+
+def test_a_new_message_tells_its_conversation_again_as_another_story(ada_told: UUID, tell: Callable[..., None]) -> None:
+    correct(ada_told, title="The year of the zeppelin")
+    gone = delete(ada_told)
+    tell(ada_told, "lisbon", [*LISBON, ("Rui", "I painted the door green.")])
+    assert build_all(ada_told) == 1
+    story = open_story(user_id=ada_told, story_id=id_of(ada_told), actor=TESTER)
+    assert story.id != gone
+    assert story.corrected == ()
+    assert len(story.memory_ids) == 4
+    with as_user(ada_told):
+        assert not StoryDeletion.objects.of(ada_told).exists()
+    assert check_lineage(user_id=ada_told, actor=TESTER).faults == []
+
+
+def test_one_that_is_just_being_told_stays_deleted(ada_told: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = services.tell
+
+    def disturbed(source: object) -> object:
+        delete(ada_told)
+        return alone(source)
+
+    rebuild_story(user_id=ada_told, conversation_id=conversation_of(ada_told, "lisbon"), actor=TESTER)
+    monkeypatch.setattr(services, "tell", disturbed)
+    assert not build_story(user_id=ada_told, conversation_id=conversation_of(ada_told, "lisbon"), actor=TESTER)
+    with as_user(ada_told):
+        assert Story.objects.of(ada_told).count() == 1
+
+
+def test_nobody_deletes_anybody_elses_and_nothing_twice(ada_told: UUID, jonas_told: UUID) -> None:
+    story_id = id_of(ada_told)
+    for who in (jonas_told, ada_told, ada_told):
+        if who == ada_told and story_id == id_of(ada_told):
+            delete_story(user_id=who, story_id=story_id, actor=TESTER)
+            break
+        with pytest.raises(NotFound):
+            delete_story(user_id=who, story_id=story_id, actor=TESTER)
+    with pytest.raises(NotFound):
+        delete_story(user_id=ada_told, story_id=story_id, actor=TESTER)
+
+
+def test_it_is_on_record(ada_told: UUID) -> None:
+    story_id = delete(ada_told)
+    with as_support():
+        row = AuditLog.objects.get(action="story.delete", subject=ada_told)
+        assert row.resource == f"stories/{story_id}"
+        assert StoryDeletion.objects.values_list("conversation_id", flat=True).get()
+
+
+def test_stories_are_listed_newest_first_page_by_page(ada: UUID, tell: Callable[..., None]) -> None:
+    for number in range(5):
+        tell(ada, f"c{number}", MARATHON, DAY + timedelta(days=number // 2))  # two begin at the same moment
+    build_all(ada)
+    whole = list_stories(user_id=ada, actor=TESTER)
+    assert [story.occurred_from for story in whole] == sorted((s.occurred_from for s in whole), reverse=True)
+    assert len({story.id for story in whole}) == 5
+    paged, after = [], None
+    while page := list_stories(user_id=ada, actor=TESTER, limit=2, after=after):
+        paged += page
+        after = page[-1].place
+    assert paged == whole
+    assert "marathon" not in repr(whole)
+    for limit in (0, 201):
+        with pytest.raises(InputError):
+            list_stories(user_id=ada, actor=TESTER, limit=limit)
+
+
+def test_reading_is_on_record_and_nobody_reads_anybody_elses(ada_told: UUID, jonas_told: UUID) -> None:
+    story_id = id_of(ada_told)
+    assert open_story(user_id=ada_told, story_id=story_id, actor=TESTER).title.startswith("About lisbon")
+    with pytest.raises(NotFound):
+        open_story(user_id=jonas_told, story_id=story_id, actor=TESTER)
+    assert len(list_stories(user_id=jonas_told, actor=TESTER)) == 1
+    with as_support():
+        assert AuditLog.objects.get(action="story.read").resource == f"stories/{story_id}"
+        assert len(AuditLog.objects.get(action="stories.list").details["stories"]) == 1

@@ -1,0 +1,1 @@
+"""/api/v1: the operations of all apps under one roof."""

@@ -1,0 +1,127 @@
+"""Every error as a problem document. What went wrong inside is logged by type and place, never by message."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+
+from vibe.apikit.bodies import BodyTooLarge, LengthRequired, MalformedBody, is_chunked
+from vibe.apikit.problems import problem
+from vibe.errors import DatabaseNotReady, InputError, NotFound, VibeError
+
+logger = logging.getLogger(__name__)
+PLAIN: dict[type[Exception], type[VibeError]] = {Http404: NotFound, RequestDataTooBig: BodyTooLarge}
+
+
+class Failed(VibeError):
+    """Something failed on our side, and nothing was changed. Give the request id to whoever runs this service."""
+
+    code = "failed"
+
+
+class Busy(DatabaseNotReady):
+    """The database does not answer at the moment. Nothing was changed. Try again shortly."""
+
+    code = "busy"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "1"}
+
+
+class Invalid(InputError):
+    """Something in the request is not as it should be: see `errors`."""
+
+    code = "invalid"
+    status = 422
+
+
+def handle_all(api: NinjaAPI) -> None:
+    """Take every error of an operation."""
+    handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
+        Exception: unforeseen,
+        VibeError: ours,
+        ValidationError: invalid,
+        HttpError: of_ninja,
+        OperationalError: no_database,
+        InterfaceError: no_database,
+        UnreadablePostError: broken_off,
+        Http404: plain,
+        RequestDataTooBig: plain,
+    }
+    for error, handler in handlers.items():
+        api.add_exception_handler(error, handler)
+
+
+def ours(request: HttpRequest, error: VibeError) -> HttpResponse:
+    """An error of ours; one that is not the caller's says no more than that."""
+    return unforeseen(request, error) if error.status == Failed.status else told(request, error)
+
+
+def told(request: HttpRequest, error: VibeError, **more: Any) -> HttpResponse:
+    """A problem document, whose code the trail has as the reason."""
+    entry, origin = getattr(request, "audit", None), getattr(request, "origin", None)
+    if entry:
+        entry.reason = entry.reason or error.code
+    return problem(error, request_id=origin.request_id if origin else "", **more)
+
+
+def unforeseen(request: HttpRequest, error: Exception) -> HttpResponse:
+    """What nobody thought of."""
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    where = " ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in place)
+    origin = getattr(request, "origin", None)
+    logger.error("Request %s failed: %s at %s", getattr(origin, "request_id", ""), type(error).__name__, where)
+    return told(request, Failed())
+
+
+def no_database(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The database is gone, or gave up on us."""
+    logger.error("Request %s: %s", request.origin.request_id, type(error).__name__)  # type: ignore[attr-defined]
+    return told(request, Busy())
+
+
+def plain(request: HttpRequest, error: Exception) -> HttpResponse:
+    """An error of Django's that has one of ours."""
+    return told(request, PLAIN[type(error)]())
+
+
+def broken_off(request: HttpRequest, _: Exception) -> HttpResponse:
+    """The caller went away while sending; nobody reads this."""
+    return told(request, MalformedBody("The body broke off."))
+
+
+def of_ninja(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """What our parser raised comes wrapped."""
+    cause = error.__cause__
+    if isinstance(cause, VibeError):
+        return told(request, cause)
+    return unforeseen(request, cause) if isinstance(cause, Exception) else told(request, MalformedBody())
+
+
+def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Each field at fault, by its place. What stood there is not said back."""
+    if is_chunked(request):
+        return told(request, LengthRequired())
+    fields = [{"field": place(each["loc"]), "code": each["type"], "detail": reason(each)} for each in error.errors]
+    return told(request, Invalid(), errors=fields)
+
+
+def place(loc: tuple[Any, ...]) -> str:
+    """`body.memories[3].text`; the name that a schema's one body parameter has with us is left out."""
+    source, *rest = loc
+    names = rest[1:] if source == "body" and rest else rest
+    return "".join([source, *(f"[{each}]" if isinstance(each, int) else f".{each}" for each in names)])
+
+
+def reason(fault: dict[str, Any]) -> str:
+    """What it should be. Of UUIDs, pydantic would quote a character."""
+    return "Input should be a valid UUID" if fault["type"] == "uuid_parsing" else str(fault["msg"])

@@ -1,0 +1,63 @@
+"""The API itself: who is let in, how bodies are read, which operations there are."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
+
+from accounts.api import router as me
+from accounts.authentication.signed_in import signed_in
+from accounts.takeout_api import router as takeout
+from audit.api import router as access_log
+from audit.middleware import no_personal_data
+from memories.api.conversations import router as conversations
+from memories.api.memories import of_conversation
+from memories.api.memories import router as memories
+from stories.api.entities import router as entities
+from stories.api.search import router as search
+from stories.api.stories import router as stories
+from vibe.api.around import named_and_once
+from vibe.api.description import finish
+from vibe.api.errors import handle_all
+from vibe.apikit.bodies import StrictParser
+
+ABOUT: Final = """What an app or an agent talks to, for one person at a time.
+
+Send `Authorization: Bearer` with an ID token of that person, or with an API key and the header `Vibe-Person`.
+Every answer of 400 or more is a problem document (RFC 9457) with a `code` that stays what it is.
+"""
+
+
+class Api(NinjaAPI):
+    """One version of the API."""
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        return finish(super().get_openapi_schema(**options))
+
+    def get_openapi_operation_id(self, operation: Any) -> str:
+        name: str = operation.view_func.__name__
+        return name
+
+
+api = Api(
+    title="Vibe",
+    version="1",
+    description=ABOUT,
+    urls_namespace="api",
+    auth=signed_in,
+    parser=StrictParser(),
+    docs_decorator=no_personal_data,
+)
+api.add_decorator(named_and_once)
+handle_all(api)
+api.add_router("/me", me)
+api.add_router("/me", access_log)
+api.add_router("/me", takeout)
+api.add_router("/conversations", conversations)
+api.add_router("/conversations", of_conversation)
+api.add_router("/memories", memories)
+api.add_router("/stories", search)
+api.add_router("/stories", stories)
+api.add_router("", entities)

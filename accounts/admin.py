@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts import grant_admin, standing
+from accounts import grant_admin, standing, takeout_admin  # noqa: F401  # the last registers pages of its own
 from accounts.api_key_admin import ApiKeyAdmin
 from accounts.finding import people_meant
 from accounts.models import User, UserKey, UserPreferences

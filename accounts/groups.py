@@ -9,6 +9,7 @@ from django.contrib.auth.management import create_permissions
 
 METADATA = (
     *("accounts.user", "accounts.userkey", "accounts.userpreferences", "accounts.accessgrant"),
+    *("accounts.export", "accounts.erasure"),
     *("memories.conversation", "memories.memory", "stories.story", "stories.passage"),
     *("stories.entity", "stories.storydeletion"),
 )
@@ -28,7 +29,7 @@ GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "support": (
         ("view", METADATA),
         ("add", ("accounts.accessgrant",)),
-        ("change", ("accounts.user", "memories.conversation", "stories.story")),
+        ("change", ("accounts.user", "accounts.erasure", "memories.conversation", "stories.story")),
     ),
     "approver": (("view", METADATA), ("change", ("accounts.accessgrant",))),
     "auditor": (("view", (*METADATA, *TRAIL)),),

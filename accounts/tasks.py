@@ -52,7 +52,7 @@ def erase_due(timestamp: int) -> None:  # noqa: ARG001
 
 
 @app.periodic(cron="23 * * * *")
-@app.task(name="accounts.forget_limits", queue=QUEUE, queueing_lock="accounts.forget_limits", pass_context=False)
+@app.task(name="accounts.forget_limits", queue=QUEUE, queueing_lock="accounts.limits", pass_context=False)
 def forget_limits(timestamp: int) -> None:  # noqa: ARG001
-    """A bucket of requests that is full again is as good as none."""
+    """A bucket that is full again is as good as none."""
     forget_full()

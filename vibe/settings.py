@@ -89,8 +89,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "procrastinate.contrib.django",
-    "corsheaders",
     "ninja",  # its docs page is served from here, not from a CDN
+    "corsheaders",
     "axes",
     "django_otp",
     "django_otp.plugins.otp_totp",

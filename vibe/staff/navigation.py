@@ -24,6 +24,8 @@ GROUPS: list[tuple[str, list[Item]]] = [
             ("Data keys", "vpn_key", "accounts_userkey", ""),
             ("API keys", "api", "accounts_apikey", ""),
             ("Preferences", "tune", "accounts_userpreferences", ""),
+            ("Exports", "download", "accounts_export", ""),
+            ("Erasures", "delete_forever", "accounts_erasure", ""),
             ("Roles", "shield_person", "auth_group", ""),
         ],
     ),

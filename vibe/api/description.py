@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ninja.openapi.schema import NinjaGenerateJsonSchema, OpenAPISchema
+from ninja.openapi.schema import OpenAPISchema
+from ninja.schema import NinjaGenerateJsonSchema
 
 from vibe.apikit.problems import MEDIA_TYPE
 from vibe.apikit.shapes import Problem

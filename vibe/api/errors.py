@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
@@ -45,15 +46,19 @@ class Invalid(InputError):
 
 def handle_all(api: NinjaAPI) -> None:
     """Take every error of an operation."""
-    api.add_exception_handler(Exception, unforeseen)
-    api.add_exception_handler(VibeError, ours)
-    api.add_exception_handler(ValidationError, invalid)
-    api.add_exception_handler(HttpError, of_ninja)
-    api.add_exception_handler(OperationalError, no_database)
-    api.add_exception_handler(InterfaceError, no_database)
-    api.add_exception_handler(UnreadablePostError, broken_off)
-    for error in PLAIN:
-        api.add_exception_handler(error, plain)
+    handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
+        Exception: unforeseen,
+        VibeError: ours,
+        ValidationError: invalid,
+        HttpError: of_ninja,
+        OperationalError: no_database,
+        InterfaceError: no_database,
+        UnreadablePostError: broken_off,
+        Http404: plain,
+        RequestDataTooBig: plain,
+    }
+    for error, handler in handlers.items():
+        api.add_exception_handler(error, handler)
 
 
 def ours(request: HttpRequest, error: VibeError) -> HttpResponse:

@@ -9,12 +9,15 @@ from ninja.openapi.schema import OpenAPISchema
 
 from accounts.api import router as me
 from accounts.authentication.signed_in import signed_in
+from accounts.takeout_api import router as takeout
 from audit.api import router as access_log
 from audit.middleware import no_personal_data
 from memories.api.conversations import router as conversations
 from memories.api.memories import of_conversation
 from memories.api.memories import router as memories
+from stories.api.entities import router as entities
 from stories.api.search import router as search
+from stories.api.stories import router as stories
 from vibe.api.around import named_and_once
 from vibe.api.description import finish
 from vibe.api.errors import handle_all
@@ -51,7 +54,10 @@ api.add_decorator(named_and_once)
 handle_all(api)
 api.add_router("/me", me)
 api.add_router("/me", access_log)
+api.add_router("/me", takeout)
 api.add_router("/conversations", conversations)
 api.add_router("/conversations", of_conversation)
 api.add_router("/memories", memories)
 api.add_router("/stories", search)
+api.add_router("/stories", stories)
+api.add_router("", entities)

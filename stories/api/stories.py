@@ -1,0 +1,90 @@
+"""/api/v1/stories"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from accounts.calling import caller_of
+from stories import deleting, reading, rebuilding
+from stories.api.shapes import CorrectedStory, Stories, Story
+from stories.correcting import correct_story as correct
+from stories.reading import OpenedStory, open_story
+from vibe.apikit.answers import VERSIONED, answer, answer_unless_seen, bare, expected, nothing, private
+from vibe.apikit.cursors import Listing
+from vibe.apikit.etags import check
+from vibe.apikit.shapes import Cursor, PageSize
+
+router = Router(tags=["Stories"])
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What the ETag of a story is made of: it is told anew also where its revision is not another."""
+
+    revision: int
+    updated_at: datetime
+
+
+@router.get("", response=Stories)
+def list_stories(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | None = None) -> HttpResponse:
+    """The stories, the newest first."""
+    caller = caller_of(request)
+    listing = Listing(caller.user_id, "stories")
+    place = listing.place(cursor)
+    found = reading.list_stories(
+        user_id=caller.user_id,
+        actor=caller.actor,
+        limit=limit,
+        after=reading.Place(place.at, place.id) if place else None,
+    )
+    more = listing.cursor(found[-1], "occurred_from") if len(found) == limit else None
+    return answer(Stories(items=[Story.of(each) for each in found], next=more))
+
+
+@router.get("/{uuid:story_id}", response=Story, openapi_extra=VERSIONED)
+def get_story(request: HttpRequest, story_id: UUID) -> HttpResponse:
+    """One story."""
+    story = open_story(**of(request, story_id))
+    return answer_unless_seen(request, Story.of(story), of=version(story))
+
+
+@router.patch("/{uuid:story_id}", response=Story, openapi_extra=VERSIONED)
+def correct_story(request: HttpRequest, story_id: UUID, given: CorrectedStory) -> HttpResponse:
+    """Put the person's own words in it. They stay when it is told anew."""
+    wanted, whose = expected(request), of(request, story_id)
+    before = open_story(**whose)
+    check(version(before), wanted)
+    correct(**whose, changes=given.changes(), expected_revision=before.revision)
+    story = open_story(**whose)
+    return answer(Story.of(story), of=version(story))
+
+
+@router.delete("/{uuid:story_id}", response={204: None})
+def delete_story(request: HttpRequest, story_id: UUID) -> HttpResponse:
+    """Delete it. Its conversation stays, and is told again once something is added to it."""
+    deleting.delete_story(**of(request, story_id))
+    return nothing()
+
+
+@router.post("/{uuid:story_id}/rebuild", response={202: None})
+def rebuild_story(request: HttpRequest, story_id: UUID, forget_corrections: bool = False) -> HttpResponse:
+    """Have it told anew. What was corrected stays, unless it is to be forgotten."""
+    rebuilding.request_rebuild(**of(request, story_id), forget_corrections=forget_corrections)
+    return private(bare(202))
+
+
+def of(request: HttpRequest, story_id: UUID) -> dict[str, Any]:
+    """What every verb is told."""
+    caller = caller_of(request)
+    return {"user_id": caller.user_id, "actor": caller.actor, "story_id": story_id}
+
+
+def version(story: OpenedStory) -> Version:
+    """The version of a story."""
+    return Version(story.revision, max(story.built_at, story.corrected_at or story.built_at))

@@ -1,0 +1,158 @@
+"""One person tries, through the API, everything that names something of another: ids, cursors, keys, filters, links.
+
+Each attempt must be answered as for what does not exist, and leave the other's rows as they are.
+VIBE_ATTACK=full makes 100,000 attempts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import connection, transaction
+
+from accounts.authentication.caller import Caller
+from stories.services import build_story
+from tests.api.conftest import Api
+from tests.conftest import TESTER
+from vibe.api.instance import api
+from vibe.db.contexts import as_user
+
+ATTEMPTS = 100_000 if os.environ.get("VIBE_ATTACK") == "full" else 400
+SECRET = "marmalade"
+BODIES: dict[str, Any] = {
+    "change_conversation": {"title": "taken over"},
+    "add_memory": {"author": "Jonas", "text": "I was here"},
+    "add_memories_at_once": {"memories": [{"author": "Jonas", "text": "I was here"}]},
+    "change_memory": {"text": "I was here"},
+    "correct_story": {"text": "I was here"},
+}
+TABLES = ("conversations", "encrypted_memories", "stories", "passages", "user_preferences", "kept_answers")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A request, and the same one for what does not exist (or for what is the attacker's own and empty)."""
+
+    method: str
+    path: str
+    body: Any
+    headers: dict[str, str]
+    nowhere: str
+
+
+@pytest.fixture(autouse=True)
+def without_limits(settings: Any) -> None:
+    settings.API_LIMIT_PERSON = settings.API_LIMIT_STRANGER = None
+
+
+@pytest.fixture
+def hers(ada: UUID, jonas: UUID) -> dict[str, list[str]]:
+    """What of Ada's is there to try: ids, cursors, idempotency keys."""
+    api_of_ada = Api("ada")
+    made: dict[str, list[str]] = {"ids": [str(ada)], "cursors": [], "keys": []}
+    for number in range(3):
+        begun = api_of_ada.post("/conversations", {"title": f"{SECRET} {number}"}, idempotency_key=f"key-{number}")
+        conversation = begun.json()["id"]
+        said = [{"author": "Ada", "text": f"The {SECRET} is in Lisbon."}] * 3
+        memories = api_of_ada.post(f"/conversations/{conversation}/memories/batch", {"memories": said}).json()["items"]
+        build_story(user_id=ada, conversation_id=UUID(conversation), actor=TESTER)
+        made["ids"] += [conversation, *(each["id"] for each in memories)]
+        made["cursors"].append(api_of_ada.get(f"/conversations/{conversation}/memories?limit=1").json()["next"])
+        made["keys"].append(f"key-{number}")
+    made["ids"] += [each["id"] for each in api_of_ada.get("/stories").json()["items"]]
+    for path in ("/conversations", "/stories", "/me/access-log"):
+        made["cursors"].append(api_of_ada.get(f"{path}?limit=1").json()["next"])
+    return made
+
+
+def attempts(hers: dict[str, list[str]], count: int) -> Iterator[Attempt]:
+    """Every operation with an id in turn, with every id of hers; and lists, searches and keys."""
+    by_id = [
+        (method.upper(), path.removeprefix("/api/v1"), operation["operationId"])
+        for path, operations in api.get_openapi_schema()["paths"].items()
+        for method, operation in operations.items()
+        if "{" in path
+    ]
+    lists = ["/conversations", "/stories", "/me/access-log"]
+    dice = random.Random(6)
+    for number in range(count):
+        kind = number % 8
+        if kind < 5:
+            method, path, name = by_id[number % len(by_id)]
+            parameter = path[path.index("{") : path.index("}") + 1]
+            target, nowhere = dice.choice(hers["ids"]), str(uuid4())
+            headers = dice.choice([{}, {"if-match": "*"}, {"idempotency-key": dice.choice(hers["keys"])}])
+            yield Attempt(
+                method, path.replace(parameter, target), BODIES.get(name), headers, path.replace(parameter, nowhere)
+            )
+        elif kind == 5:
+            path = dice.choice(lists)
+            yield Attempt("GET", f"{path}?cursor={dice.choice(hers['cursors'])}", None, {}, f"{path}?cursor=AAAA")
+        elif kind == 6:
+            asked = {"question": f"Where is the {SECRET}?", "conversation_id": dice.choice(hers["ids"])}
+            yield Attempt("POST", "/stories/search", asked, {}, "/stories/search")
+        else:
+            link = dice.choice([*hers["cursors"], *hers["ids"]])
+            yield Attempt("GET", f"/me/export/file?link={link}", None, {}, "/me/export/file?link=x")
+
+
+def told(answer: Any) -> tuple[int, Any]:
+    """An answer without what differs of itself."""
+    if not answer.content:
+        return answer.status_code, None
+    found = json.loads(answer.content)
+    found.pop("request_id", None)
+    return answer.status_code, found
+
+
+def leaks(attacker: Api, attempt: Attempt) -> bool:
+    """Whether the answer says anything of hers, or anything else than for what does not exist."""
+    point = transaction.savepoint()
+    answer = attacker(attempt.method, attempt.path, attempt.body, **attempt.headers)
+    transaction.savepoint_rollback(point)
+    absent = attacker(attempt.method, attempt.nowhere, attempt.body, **attempt.headers)
+    transaction.savepoint_rollback(point)
+    return SECRET in answer.content.decode() or told(answer) != told(absent)
+
+
+def rows_of(user_id: UUID) -> list[Any]:
+    """Everything of hers as it lies in the database."""
+    found = []
+    with as_user(user_id), connection.cursor() as cursor:
+        for table in TABLES:
+            cursor.execute(
+                f"SELECT md5(string_agg(t::text, '|' ORDER BY id)) FROM {table} t WHERE user_id = %s", [user_id]
+            )
+            found.append(cursor.fetchone())
+    return found
+
+
+def test_another_persons_things_are_as_if_they_were_not_there(ada: UUID, hers: dict[str, list[str]]) -> None:
+    before, attacker = rows_of(ada), Api("jonas")
+    assert [each for each in attempts(hers, ATTEMPTS) if leaks(attacker, each)] == []
+    assert rows_of(ada) == before
+
+
+def test_a_key_of_hers_does_for_him_what_he_asks_and_gives_back_nothing_of_hers(
+    ada: UUID, hers: dict[str, list[str]]
+) -> None:
+    before = rows_of(ada)
+    answer = Api("jonas").post("/conversations", {"title": f"{SECRET} 0"}, idempotency_key=hers["keys"][0])
+    assert (answer.status_code, "Idempotency-Replayed" in answer) == (201, False)
+    assert answer.json()["id"] not in hers["ids"]
+    assert rows_of(ada) == before
+
+
+def test_control_somebody_taken_for_her_is_found(
+    ada: UUID, hers: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.authentication.gate.who_calls", lambda _, origin: Caller(ada, "token", origin=origin))
+    attacker, tried = Api("jonas"), list(attempts(hers, 100))
+    assert sum(leaks(attacker, each) for each in tried) > 10

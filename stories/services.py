@@ -9,7 +9,7 @@ from audit.actors import Actor
 from audit.services import record
 from memories.models import Memory
 from stories import entities
-from stories.models import SearchSet, Story, StoryDeletion
+from stories.models import Passage, SearchSet, Story, StoryDeletion
 from stories.passages import passages
 from stories.processors.embedding import Embedder
 from stories.processors.openai_compatible.budget import spending_for
@@ -94,7 +94,7 @@ def is_told(user_id: UUID, conversation_id: UUID, made_of: str) -> bool:
     One whose passages went with changed memories is made again, even when the memories are back to what they were.
     """
     story = Story.objects.of(user_id).filter(conversation_id=conversation_id, fingerprint=made_of).only("passage_count")
-    return any(each.passages.count() == each.passage_count for each in story)
+    return any(Passage.objects.of(user_id).filter(story=each).count() == each.passage_count for each in story)
 
 
 def revision_of(user_id: UUID, conversation_id: UUID) -> int:

@@ -116,7 +116,6 @@ def everywhere(needle):
     return found
 
 
-RARE = {"token_use", "story_deletions", "api_keys", "idempotency_keys"}  # that not everybody has a row in
 TRAIL = {"erasures"}  # beside the partitions of the trail
 
 

@@ -93,7 +93,7 @@ INSTALLED_APPS = [
     "corsheaders",
     "axes",
     "django_otp",
-    "django_otp.plugins.otp_totp",  # its table is empty: see accounts/migrations/0008
+    "django_otp.plugins.otp_totp",  # its table is empty: see accounts/migrations/0009
     "vibe.db",
     "audit",
     "accounts",

@@ -207,7 +207,9 @@ def kill_rotators(kills: int, each: int) -> int:
         if process.poll() is None:
             process.kill()
             killed += 1
-        process.communicate()
+        _, errors = process.communicate()
+        if process.returncode > 0:
+            raise RuntimeError(errors.decode()[-500:])
     return killed
 
 

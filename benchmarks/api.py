@@ -3,10 +3,9 @@
     python -m benchmarks.api [--rounds 200] [--seconds 5]
 
 `operation` is a whole request inside the process: signing in by token, the limit, middleware, scope, keys, sealing or
-opening, trail, JSON. `verb` is what the application does of it. `bare` is one INSERT or SELECT of the same rows on a
-connection that has taken role and person already, committed where it changes something. The targets are 4 times `bare`
-for adding a memory and for getting one. `statements` are round trips to the database, BEGIN and COMMIT left out.
-Adding waits for the disk twice (the limit is counted in a transaction of its own, on an unlogged table, which does not).
+opening, trail, JSON. `verb` is what the application does of it. `bare` is one INSERT or SELECT of the same row on a
+connection that has taken role and person already, committed where it changes something. The targets are 4 times
+`bare` for adding a memory and for getting one. `statements` are round trips to the database, without BEGIN and COMMIT.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def main() -> None:
 
 
 def operations(rounds: int) -> dict[str, Any]:
-    """p50 and p95 in milliseconds and statements of each operation, and how many times the bare SQL two of them take."""
+    """p50 and p95 in milliseconds and statements of each operation, and of two how many times the bare SQL they take."""
     calls = prepared()
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
@@ -123,9 +122,7 @@ def prepared() -> dict[str, Callable[[], Any]]:
     bare_insert, bare_select = bare(person, made, said)
 
     def add() -> None:
-        add_memories(
-            user_id=person, conversation_id=made, memories=[NewMemory(Payload(**SAID))], actor=actor
-        )
+        add_memories(user_id=person, conversation_id=made, memories=[NewMemory(Payload(**SAID))], actor=actor)
 
     def get() -> None:
         with as_user(person):
@@ -165,7 +162,9 @@ def bare(person: Any, conversation: str, said: str) -> tuple[Callable[[], Any], 
     from vibe.db.owned import uuid7
 
     parameters = {
-        name: value for name, value in connection.get_connection_params().items() if name not in ("cursor_factory", "context")
+        name: value
+        for name, value in connection.get_connection_params().items()
+        if name not in ("cursor_factory", "context")
     }
     direct = psycopg.connect(**parameters, autocommit=True)
     direct.execute("SET ROLE vibe_user")
@@ -175,8 +174,8 @@ def bare(person: Any, conversation: str, said: str) -> tuple[Callable[[], Any], 
     def insert() -> None:
         row_id = uuid7()
         direct.execute(
-            "INSERT INTO encrypted_memories (id, user_id, conversation_id, message_ids, payload, occurred_at, revision) "
-            "VALUES (%s, %s, %s, %s, %s, now(), 1)",
+            "INSERT INTO encrypted_memories "
+            "(id, user_id, conversation_id, message_ids, payload, occurred_at, revision) VALUES (%s, %s, %s, %s, %s, now(), 1)",
             [row_id, person, conversation, [str(row_id)], sealed],
         )
 
@@ -209,8 +208,8 @@ def served(seconds: float) -> dict[str, float]:
 
 
 def asked(address: str, header: dict[str, str], body: bytes | None = None) -> Any:
-    request = urllib.request.Request(address, body, header)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    request = urllib.request.Request(address, body, header)  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
         return json.load(answer)
 
 

@@ -68,10 +68,11 @@ BOUNDS = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path", "body", "most"), BOUNDS, ids=lambda each: each if isinstance(each, str) else "")
+@pytest.mark.parametrize("bound", BOUNDS, ids=lambda bound: " ".join(bound[:2]))
 def test_statements_are_bounded(
-    as_ada: Api, there: dict[str, str], monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: Any, most: int
+    as_ada: Api, there: dict[str, str], monkeypatch: pytest.MonkeyPatch, bound: tuple[str, str, Any, int]
 ) -> None:
+    method, path, body, most = bound
     with statements(monkeypatch) as sent:
         answer = as_ada(method, path.format(**there), body)
     assert answer.status_code < 300, answer.content

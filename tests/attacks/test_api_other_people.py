@@ -127,7 +127,9 @@ def rows_of(user_id: UUID) -> list[Any]:
     found = []
     with as_user(user_id), connection.cursor() as cursor:
         for table in TABLES:
-            cursor.execute(f"SELECT md5(string_agg(t::text, '|' ORDER BY id)) FROM {table} t WHERE user_id = %s", [user_id])
+            cursor.execute(
+                f"SELECT md5(string_agg(t::text, '|' ORDER BY id)) FROM {table} t WHERE user_id = %s", [user_id]
+            )
             found.append(cursor.fetchone())
     return found
 

@@ -175,7 +175,8 @@ def bare(person: Any, conversation: str, said: str) -> tuple[Callable[[], Any], 
         row_id = uuid7()
         direct.execute(
             "INSERT INTO encrypted_memories "
-            "(id, user_id, conversation_id, message_ids, payload, occurred_at, revision) VALUES (%s, %s, %s, %s, %s, now(), 1)",
+            "(id, user_id, conversation_id, message_ids, payload, occurred_at, revision) "
+            "VALUES (%s, %s, %s, %s, %s, now(), 1)",
             [row_id, person, conversation, [str(row_id)], sealed],
         )
 

@@ -14,7 +14,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts import grant_admin, standing
+from accounts import grant_admin, standing, takeout_admin  # noqa: F401  # the last registers pages of its own
+from accounts.api_key_admin import ApiKeyAdmin
 from accounts.finding import people_meant
 from accounts.models import User, UserKey, UserPreferences
 from accounts.owned_admin import OwnedAdmin, label_of
@@ -53,6 +54,12 @@ def reactivate(request: HttpRequest, row: User) -> str:
     return "Reactivated."
 
 
+def sign_out(request: HttpRequest, row: User) -> str:
+    """Void every token of a person."""
+    standing.revoke_tokens(user_id=row.pk, actor=grant_admin.acting(request))
+    return "Signed out everywhere."
+
+
 @admin.register(User)
 class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     """Everybody. Of people nothing is changed here; staff accounts are changed by superusers only."""
@@ -70,7 +77,7 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     empty_hint = "People appear with their first import or sign-in; staff are added here."
     fields = (
         *("id", "kind", "email", "email_verified", "firebase_uid", "is_active"),
-        *("created_at", "updated_at"),
+        *("last_login", "tokens_valid_since", "created_at", "updated_at"),
     )
     staff_fields = (
         *("id", "kind", "email", "password_link", "is_active", "is_superuser", "groups"),
@@ -129,6 +136,12 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
             "Reactivate",
             "The person can sign in again.",
             *(reactivate, has("accounts.change_user"), lambda _, row: not row.is_staff and not row.is_active),
+        ),
+        Deed(
+            "sign-out",
+            "Sign out everywhere",
+            "Every app of the person must sign in again. API keys go on.",
+            *(sign_out, has("accounts.change_user"), lambda _, row: not row.is_staff),
         ),
     )
 
@@ -217,3 +230,6 @@ class UserPreferencesAdmin(OwnedAdmin):
     date_hierarchy = "created_at"
     fields = ("id", "person", "revision", "created_at", "updated_at")
     empty_hint = "A row appears when a person sets a preference."
+
+
+__all__ = ["ApiKeyAdmin", "UserAdmin", "UserKeyAdmin", "UserPreferencesAdmin"]  # each registers itself

@@ -9,6 +9,7 @@ from django.contrib.auth.management import create_permissions
 
 METADATA = (
     *("accounts.user", "accounts.userkey", "accounts.userpreferences", "accounts.accessgrant"),
+    *("accounts.export", "accounts.erasure"),
     *("memories.conversation", "memories.memory", "stories.story", "stories.passage"),
     *("stories.entity", "stories.storydeletion"),
 )
@@ -16,6 +17,7 @@ TRAIL = ("audit.auditlog", "audit.auditleaf", "audit.auditcheckpoint", "audit.au
 ENGINE = (
     *(
         "auth.group",
+        "accounts.apikey",
         "stories.searchset",
         "stories.tokenuse",
         "procrastinate.procrastinatejob",
@@ -27,13 +29,14 @@ GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "support": (
         ("view", METADATA),
         ("add", ("accounts.accessgrant",)),
-        ("change", ("accounts.user", "memories.conversation", "stories.story")),
+        ("change", ("accounts.user", "accounts.erasure", "memories.conversation", "stories.story")),
     ),
     "approver": (("view", METADATA), ("change", ("accounts.accessgrant",))),
     "auditor": (("view", (*METADATA, *TRAIL)),),
     "engineer": (
         ("view", (*METADATA, *ENGINE)),
-        ("change", ("stories.story", "procrastinate.procrastinatejob")),
+        ("change", ("accounts.apikey", "stories.story", "procrastinate.procrastinatejob")),
+        ("see", ("accounts.health",)),
     ),
 }
 

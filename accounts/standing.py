@@ -1,4 +1,4 @@
-"""Letting a person sign in, or not. Their data stays as it is."""
+"""Letting a person sign in, or not, or only anew. Their data stays as it is."""
 
 from __future__ import annotations
 
@@ -30,3 +30,15 @@ def set_active(*, user_id: UUID, active: bool, actor: Actor) -> bool:
             action = "person.reactivate" if active else "person.deactivate"
             record(actor=actor, action=action, subject=user_id, resource=f"users/{user_id}")
     return bool(changed)
+
+
+def revoke_tokens(*, user_id: UUID, actor: Actor) -> None:
+    """Void every token of a person that came from a sign-in before now. Raises NotFound for nobody and for staff.
+
+    Tokens count in whole seconds: whoever signs in anew within this one may have to do it again.
+    """
+    with as_support():
+        person = User.objects.filter(pk=user_id, is_staff=False)
+        if not person.update(tokens_valid_since=timezone.now(), updated_at=timezone.now()):
+            raise NotFound("There is no such person.")
+        record(actor=actor, action="person.sign-out", subject=user_id, resource=f"users/{user_id}")

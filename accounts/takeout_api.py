@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from pydantic import Field
 
-from accounts.api import router  # one address, one router: DELETE is of /me as GET is
+from accounts.api import router as me
 from accounts.authentication.signed_in import SignedIn
 from accounts.calling import caller_of
 from accounts.erasure import request_erasure
@@ -19,6 +19,7 @@ from accounts.takeout import Export as StoredExport
 from vibe.apikit.answers import answer
 from vibe.apikit.shapes import Given
 
+router = me  # one address, one router: DELETE is of /me as GET is
 LINES = {"responses": {200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}}
 Link = Annotated[str, Field(min_length=1, max_length=500)]
 

@@ -9,6 +9,7 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from accounts import erasure, exporting
+from accounts.authentication.buckets import forget_full
 from accounts.exporting import JOB, QUEUE
 from audit.actors import Actor
 from vibe.errors import VibeError
@@ -48,3 +49,10 @@ def remove_exports(timestamp: int) -> None:  # noqa: ARG001
 def erase_due(timestamp: int) -> None:  # noqa: ARG001
     """Erase everybody whose grace period is over."""
     erasure.erase_due(actor=Actor.system("accounts.erase_due"))
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(name="accounts.forget_limits", queue=QUEUE, queueing_lock="accounts.limits", pass_context=False)
+def forget_limits(timestamp: int) -> None:  # noqa: ARG001
+    """A bucket that is full again is as good as none."""
+    forget_full()

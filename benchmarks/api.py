@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def operations(rounds: int) -> dict[str, Any]:
-    """p50 and p95 in milliseconds and statements of each operation, and of two how many times the bare SQL they take."""
+    """Milliseconds (p50, p95) and statements of each operation, and of two of them how many times the bare SQL."""
     calls = prepared()
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):

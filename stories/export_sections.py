@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from uuid import UUID
 
 from accounts.sections import Line, Page, Section, rows_after
 from stories.models import Entity, Story
-from stories.sealed_story import COLUMNS as SEALED
+from stories.sealed_story import event_values, open_draft
 from vibe.crypto.fields import address_of
 from vibe.crypto.vault import Vault
 
-LISTS = ("people", "places", "events")
 # What search alone needs, sealed apart or blind: no person can read it.
 UNREAD = ("embedding", "people_index", "places_index", "events_index", "fingerprint")
 
@@ -24,18 +22,22 @@ def stories(user_id: UUID, vault: Vault, after: UUID | None) -> Page:
 
 
 def story_line(row: Any, vault: Vault) -> Line:
-    """One story, with what it was told from."""
-    clear = {column: vault.open(getattr(row, column), address_of(row, column)) for column in SEALED}
+    """One story, with what it was told from, and which fields stand as the person corrected them."""
+    story = open_draft(row, vault)
     return {
         "type": "vibe.story",
         "id": str(row.pk),
         "conversation": row.conversation.external_id or str(row.conversation_id),
-        "title": clear["title"],
-        "text": clear["text"],
-        **{name: json.loads(clear[name]) for name in LISTS},
+        "title": story.title,
+        "text": story.text,
+        "people": list(story.people),
+        "places": list(story.places),
+        "events": [event_values(event) for event in story.events],
         "occurred_from": row.occurred_from.isoformat(),
         "occurred_to": row.occurred_to.isoformat(),
         "memories": [str(each) for each in row.memory_ids],
+        "corrected": list(row.corrected),
+        "corrected_at": row.corrected_at and row.corrected_at.isoformat(),
         "processor": row.processor,
         "built_at": row.built_at.isoformat(),
     }

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
+import traceback
+import tracemalloc
 from collections import Counter
 from datetime import timedelta
 from io import BytesIO
+from uuid import UUID, uuid4
 
 import pytest
+from django.core import signing
+from django.db import connection
+from procrastinate.contrib.django.models import ProcrastinateJob
 
-from accounts import tasks
+from accounts import export_files, exporting, tasks
+from accounts.archive import lines_of
 from accounts.exporting import (
+    SALT,
     export_link,
     export_status,
+    make_export,
+    no_such_link,
     open_export,
+    read_token,
+    remove_expired,
     request_export,
 )
 from accounts.models import AccessGrant, UserPreferences
-from accounts.services import Profile, find_person
+from accounts.services import Profile, destroy_data_keys, find_person
+from accounts.standing import set_active
+from audit.actors import Actor, Origin
+from audit.models import AuditLog
+from audit.services import record
+from memories import export_section
 from memories.importing import FileImport
 from memories.lines import ConversationLine, Message
 from memories.models import Conversation
@@ -25,7 +44,8 @@ from memories.payload import Payload
 from memories.services import import_conversations
 from stories.services import build_story
 from tests.conftest import DAY, TESTER
-from vibe.db.contexts import as_support, as_user
+from vibe.db.contexts import as_support, as_system, as_user
+from vibe.errors import DataKeyMissing, NotFound, Refused, SealBroken
 
 pytestmark = pytest.mark.django_db
 
@@ -144,3 +164,266 @@ def committed_person():
         erase(user_id=user_id, actor=TESTER)
 
     return gone
+
+
+# The job, and the file
+
+
+def test_the_archive_is_for_reading_too(full):
+    """Every line is JSON for itself, times have zones, and the first and last line frame it."""
+    archive = exported(full)
+    read = lines(archive)
+    assert read[0] | {"made_at": ""} == {"type": "vibe.export", "format": 1, "person": str(full), "made_at": ""}
+    assert archive.endswith(b"\n") and len(read) == archive.count(b"\n")
+    assert "caf\u00e9".encode() in archive, "texts are UTF-8, not escapes"
+    assert "\U0001f600".encode() in archive
+
+
+def test_where_others_did_something_from_is_theirs(full):
+    staff = Actor.staff(UUID(int=5), Origin(user_agent="desk"))
+    own = Actor.person(full, Origin(user_agent="phone"))
+    with as_user(full):
+        record(actor=staff, action="content.view", subject=full)
+        record(actor=own, action="story.read", subject=full)
+    told = {line["action"]: line for line in lines(exported(full), "vibe.access")}
+    assert told["story.read"]["user_agent"] == "phone"
+    assert "user_agent" not in told["content.view"] and "ip" not in told["content.view"]
+
+
+def test_a_long_conversation_takes_several_lines_and_no_page_is_large(ada, monkeypatch):
+    monkeypatch.setattr(export_section, "MESSAGES_A_PAGE", 7)
+    monkeypatch.setattr(export_section, "BYTES_A_PAGE", 2_000)
+    monkeypatch.setattr(export_section, "CONVERSATIONS_A_PAGE", 3)
+    given = [
+        ConversationLine(
+            number, Profile(firebase_uid="-"), f"c{number}", f"Title {number}", None, DAY,
+            tuple(
+                Message(f"m{at}", Payload("Ada", "word " * (at * 13 % 200)), DAY + timedelta(seconds=at // 2))
+                for at in range(number * 7 % 23)
+            ),
+        )
+        for number in range(30)
+    ]  # fmt: skip
+    given.append(ConversationLine(99, Profile(firebase_uid="-"), "last", None, None, DAY, ()))
+    import_conversations(user_id=ada, lines=given, actor=TESTER)
+    written = lines(exported(ada), "vibe.conversation")
+    assert max(len(line["messages"]) for line in written) <= 7
+    assert max(sum(len(message["text"]) for message in line["messages"]) for line in written) < 4_000
+    read = {line["conversation"]["id"]: [] for line in written}
+    for line in written:
+        read[line["conversation"]["id"]] += [(m["id"], m["text"], m["sent_at"]) for m in line["messages"]]
+    wanted = {
+        line.external_id: sorted((m.id, m.payload.text, m.sent_at.isoformat()) for m in line.messages) for line in given
+    }
+    assert {name: sorted(said) for name, said in read.items()} == wanted
+
+
+def test_memory_does_not_grow_with_the_person(ada, tmp_path):
+    """Twelve times as much takes hardly more."""
+
+    def peak(number):
+        said = tuple(Message(f"{number}-{at}", Payload("Ada", "x" * 20_000), DAY) for at in range(300))
+        line = ConversationLine(1, Profile(firebase_uid="-"), f"c{number}", None, None, DAY, said)
+        import_conversations(user_id=ada, lines=[line], actor=TESTER)
+        gc.collect()
+        tracemalloc.start()
+        size = 0
+        for each, _ in lines_of(ada):
+            size += len(json.dumps(each))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return size, most
+
+    first, *_, last = [peak(number) for number in range(5)]
+    assert last[0] > 4 * first[0] > 20_000_000
+    assert last[1] < 2 * first[1] and last[1] < 20_000_000
+
+
+def test_the_file_holds_nothing_in_clear(full):
+    exported(full)
+    (path,) = export_files.folder().iterdir()
+    stored = path.read_bytes()
+    assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
+    for said in (b"Lisbon", b"Ada", b"vibe.", b"ada@example.com", b"theme"):
+        assert said not in stored
+    assert b"Lisbon" in exported(full), "the control: opened it is there"
+
+
+def test_a_file_that_was_meddled_with_is_not_handed_out(full):
+    exported(full)
+    path = export_files.path_of(export_status(user_id=full).pk)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(SealBroken):
+        b"".join(open_export(token=link(full), actor=TESTER).chunks)
+
+
+def test_one_persons_file_in_anothers_place_does_not_open(full, jonas):
+    exported(full)
+    exported(jonas)
+    ours, theirs = (export_files.path_of(export_status(user_id=each).pk) for each in (full, jonas))
+    theirs.write_bytes(ours.read_bytes())
+    with pytest.raises(SealBroken):
+        open_export(token=link(jonas), actor=TESTER)
+
+
+def test_without_the_key_the_file_is_nothing(full):
+    exported(full)
+    token = link(full)
+    destroy_data_keys(user_id=full, actor=TESTER)
+    with pytest.raises(DataKeyMissing):
+        open_export(token=token, actor=TESTER)
+
+
+def test_progress_is_told_while_it_is_made(full, monkeypatch):
+    monkeypatch.setattr(export_section, "MESSAGES_A_PAGE", 1)
+    told = []
+    keep = exporting.note_progress
+    monkeypatch.setattr(exporting, "note_progress", lambda *given: (keep(*given), told.append(percent(full))))
+    exported(full)
+    assert told == sorted(set(told)) and len(told) > 5 and 0 < told[0] < 50 and told[-1] == 99
+    assert percent(full) == 100
+
+
+def percent(user_id):
+    return export_status(user_id=user_id).progress
+
+
+def test_asked_for_twice_it_is_made_once(full):
+    first = request_export(user_id=full, actor=TESTER)
+    assert request_export(user_id=full, actor=TESTER) == first
+    with as_system():
+        jobs = ProcrastinateJob.objects.filter(task_name="accounts.export")
+        assert [job.args for job in jobs] == [{"user_id": str(full), "export_id": str(first)}]
+
+
+def test_a_job_that_comes_again_makes_nothing(full):
+    exported(full)
+    export_id = export_status(user_id=full).pk
+    assert not make_export(user_id=full, export_id=export_id, actor=TESTER)
+
+
+def test_the_next_export_replaces_the_file_of_the_last(full):
+    exported(full)
+    old = link(full)
+    exported(full)
+    assert len(list(export_files.folder().iterdir())) == 1
+    with pytest.raises(NotFound):
+        open_export(token=old, actor=TESTER)
+
+
+def test_an_export_that_fails_says_so_without_content_and_leaves_nothing(full, monkeypatch):
+    def fails(*_):
+        raise RuntimeError("I moved to Lisbon with Noor.")
+
+    export_id = request_export(user_id=full, actor=TESTER)
+    monkeypatch.setattr(export_section, "message", fails)
+    with pytest.raises(tasks.ExportFailed) as problem:
+        tasks.export(str(full), str(export_id))
+    assert "Lisbon" not in "".join(traceback.format_exception(problem.value))
+    failed = export_status(user_id=full)
+    assert (failed.state, failed.problem) == ("failed", "RuntimeError")
+    assert list(export_files.folder().iterdir()) == []
+    with pytest.raises(NotFound):
+        export_link(failed)
+    monkeypatch.undo()
+    assert request_export(user_id=full, actor=TESTER) != export_id
+
+
+def test_an_export_nobody_makes_any_more_does_not_stand_in_the_way(full):
+    old = request_export(user_id=full, actor=TESTER)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE exports NO FORCE ROW LEVEL SECURITY")
+        cursor.execute("UPDATE exports SET requested_at = now() - interval '2 days'")
+        cursor.execute("ALTER TABLE exports FORCE ROW LEVEL SECURITY")
+    assert request_export(user_id=full, actor=TESTER) != old
+
+
+# The link
+
+
+def test_a_download_is_in_the_trail(full):
+    exported(full)
+    export_id = export_status(user_id=full).pk
+    with as_system():
+        told = AuditLog.objects.about(full).of(f"exports/{export_id}").values_list("action", flat=True)
+        assert set(told) == {"export.request", "export.make", "export.download"}
+
+
+def test_the_link_is_for_its_person(full, jonas):
+    exported(full)
+    token = link(full)
+    assert open_export(token=token, actor=TESTER, user_id=full).user_id == full
+    with pytest.raises(NotFound) as problem:
+        open_export(token=token, actor=TESTER, user_id=jonas)
+    assert str(problem.value) == str(no_such_link())
+
+
+def forged(full, jonas):
+    export_id = export_status(user_id=full).pk
+    yield "junk"
+    yield ""
+    yield "x" * 100_000
+    yield link(full)[:-1] + ("A" if link(full)[-1] != "A" else "B")
+    yield signing.dumps([export_id.hex, jonas.hex], salt=SALT)  # signed, of a file of another
+    yield signing.dumps([uuid4().hex, full.hex], salt=SALT)
+    yield signing.dumps([export_id.hex, full.hex], salt="another use")
+    yield signing.dumps([export_id.hex, full.hex], key="another key", salt=SALT)
+    yield signing.dumps(export_id.hex, salt=SALT)
+    yield signing.dumps({"a": 1}, salt=SALT)
+    yield signing.dumps([1, 2], salt=SALT)
+
+
+def test_a_forged_link_is_like_one_that_never_was(full, jonas):
+    exported(full)
+    for token in forged(full, jonas):
+        with pytest.raises(NotFound) as problem:
+            open_export(token=token, actor=TESTER)
+        assert str(problem.value) == str(no_such_link())
+    assert open_export(token=link(full), actor=TESTER).size
+
+
+def test_deactivated_people_have_no_export_and_no_link(full):
+    exported(full)
+    token = link(full)
+    set_active(user_id=full, active=False, actor=TESTER)
+    with pytest.raises(NotFound):
+        open_export(token=token, actor=TESTER)
+    with pytest.raises(Refused):
+        request_export(user_id=full, actor=TESTER)
+    set_active(user_id=full, active=True, actor=TESTER)
+    assert open_export(token=token, actor=TESTER).size
+
+
+def test_the_link_ends_with_its_time_and_the_file_is_removed(full, settings):
+    settings.EXPORT_LINK_HOURS = 0
+    exported_id = request_export(user_id=full, actor=TESTER)
+    make_export(user_id=full, export_id=exported_id, actor=TESTER)
+    token = link(full)
+    settings.EXPORT_LINK_HOURS = 72
+    with pytest.raises(NotFound):
+        open_export(token=token, actor=TESTER)
+    assert remove_expired(actor=TESTER) == 1
+    assert list(export_files.folder().iterdir()) == []
+    assert export_status(user_id=full).state == "removed"
+    assert remove_expired(actor=TESTER) == 0
+
+
+def test_a_link_is_too_old_whatever_the_row_says(full, settings):
+    exported(full)
+    token = link(full)
+    settings.EXPORT_LINK_HOURS = 0
+    with pytest.raises(NotFound):
+        read_token(token)
+
+
+def test_files_of_no_export_are_removed_and_those_of_others_stay(full, jonas):
+    exported(full)
+    kept = set(export_files.folder().iterdir())
+    stray = export_files.path_of(uuid4())
+    stray.write_bytes(b"left")
+    old, young = (export_files.folder() / f"{uuid4()}.{name}.part" for name in ("old", "young"))
+    for draft in (old, young):
+        draft.write_bytes(b"left")
+    os.utime(old, (0, 0))
+    assert remove_expired(actor=TESTER) == 2
+    assert set(export_files.folder().iterdir()) == kept | {young}

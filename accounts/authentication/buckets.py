@@ -9,9 +9,11 @@ from typing import Final
 from django.conf import settings
 from django.core.cache import caches
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
+from accounts.models import RateLimit
 from vibe.apikit.limits import Buckets, Rate, Verdict
-from vibe.db.contexts import OUTSIDE, current_scope
+from vibe.db.contexts import OUTSIDE, as_system, current_scope
 from vibe.db.roles import SIGN_IN
 
 # One statement counts the request and says how it stands; what would not fit leaves the moment where it is.
@@ -74,6 +76,12 @@ class CacheBuckets:
             return caches["default"].incr(counter)
         except ValueError:
             return 1
+
+
+def forget_full() -> int:
+    """Drop the rows of buckets that are full again. How many."""
+    with as_system():
+        return RateLimit.objects.filter(full_at__lt=Now())._raw_delete("default")
 
 
 @cache

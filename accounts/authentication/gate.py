@@ -20,6 +20,7 @@ from accounts.authentication.credentials import authenticate
 from audit.actors import Actor, Origin
 from audit.middleware import origin_of
 from audit.services import REFUSED, record
+from vibe.apikit.headers import protect
 from vibe.apikit.limits import Rate, Verdict
 from vibe.apikit.problems import problem
 from vibe.errors import SignInUnavailable, TooManyRequests, VibeError
@@ -46,6 +47,7 @@ class Gate:
             response = self.get_response(request)
         for name, value in (verdict.headers if verdict else {}).items():
             response.headers[name] = value
+        protect(response)
         return response
 
 

@@ -18,12 +18,17 @@ KEY_NAME: Final = "LOCAL_TOKEN_KEY"
 KEY_ID: Final = "local"
 
 
-def issue(*, uid: str, email: str | None = None, seconds: int = 3600) -> str:
-    """A token for whoever it names. Raises ConfigurationError where such tokens are not taken."""
+def require_local() -> None:
+    """Raises ConfigurationError where such tokens are not taken."""
     if not settings.LOCAL_TOKEN_KEY:
         raise ConfigurationError(
             "Tokens of this machine are for development: they are taken with DEBUG on and without FIREBASE_PROJECT_ID."
         )
+
+
+def issue(*, uid: str, email: str | None = None, seconds: int = 3600) -> str:
+    """A token for whoever it names. Raises ConfigurationError where it would not be taken."""
+    require_local()
     now = int(time.time())
     claims = {"iss": NAME, "aud": NAME, "sub": uid, "iat": now, "auth_time": now, "exp": now + seconds}
     if email:

@@ -27,7 +27,8 @@ FULL = os.environ.get("VIBE_ATTACK") == "full"
 KEYS, AT_ONCE, THREADS = (2_500 if FULL else 30), 4, 8
 KILL = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-    "WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1"
+    "WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user "
+    "ORDER BY random() LIMIT 1"
 )
 
 

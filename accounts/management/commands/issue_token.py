@@ -24,6 +24,7 @@ class Command(BaseCommand):
         if not 0 < minutes <= 60 * 24:
             raise CommandError("--minutes must be between 1 and 1440.")
         try:
+            local.require_local()
             uid, email = whose(user)
             self.stdout.write(local.issue(uid=uid, email=email, seconds=minutes * 60))
         except ConfigurationError as problem:

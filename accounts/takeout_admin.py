@@ -1,0 +1,82 @@
+"""Exports and erasures in the admin: that somebody asked, how far it is, what it removed; calling an erasure off."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from accounts import erasure, grant_admin
+from accounts.models import User
+from accounts.owned_admin import OwnedAdmin
+from accounts.services import is_uuid
+from accounts.takeout import Erasure, Export
+from vibe.adminkit.admin import MetadataAdmin
+from vibe.adminkit.deeds import Deed, has
+from vibe.adminkit.labels import labelled
+from vibe.adminkit.links import page_link, short
+
+
+def call_off(request: HttpRequest, row: Erasure) -> str:
+    """Let the person stay."""
+    erasure.cancel_erasure(user_id=row.person, actor=grant_admin.acting(request))
+    return "Called off."
+
+
+@admin.register(Export)
+class ExportAdmin(OwnedAdmin):
+    """Archives that people asked for. Nobody but they can open one."""
+
+    list_display = ("row_id", "person", "standing", "progress", "size", "requested_at", "expires_at")
+    list_filter = ("state",)
+    date_hierarchy = "requested_at"
+    fields = (
+        *("id", "person", "standing", "progress", "size", "problem"),
+        *("requested_at", "finished_at", "expires_at"),
+    )
+    empty_hint = "A row appears when a person asks for their data."
+
+    @labelled("State", {"Ready": "success", "Failed": "danger", "Waiting": "warning", "Running": "info"})
+    def standing(self, row: Export) -> str:
+        return row.get_state_display()
+
+
+@admin.register(Erasure)
+class ErasureAdmin(MetadataAdmin):
+    """Who is to be erased and when, and the tombstones of those who were."""
+
+    owner = "person"
+    list_display = ("row_id", "who", "standing", "requested_at", "due_at", "finished_at")
+    list_filter = (("finished_at", admin.EmptyFieldListFilter),)
+    date_hierarchy = "requested_at"
+    search_fields = ("person",)
+    search_help_text = "Id of the person, or of the erasure"
+    fields = ("id", "who", "standing", "requested_at", "due_at", "begun_at", "finished_at", "removed", "receipt")
+    empty_hint = "A row appears when somebody is to be erased, and stays."
+    deeds = (
+        Deed(
+            "call-off",
+            "Call off",
+            "The person will not be erased, and can sign in again if they could before.",
+            *(call_off, has("accounts.change_erasure"), lambda _, row: row.begun_at is None),
+        ),
+    )
+
+    def found(self, term: str) -> Q:
+        return Q(pk=UUID(term)) | Q(person=UUID(term)) if is_uuid(term) else Q(pk__in=())
+
+    @admin.display(description="Id")
+    def row_id(self, row: Erasure) -> str:
+        return short(row.pk)
+
+    @admin.display(description="Person")
+    def who(self, row: Erasure) -> SafeString | str:
+        return short(row.person) if row.finished_at else page_link(User, row.person)
+
+    @labelled("State", {"Waiting": "warning", "Under way": "info", "Erased": "danger"})
+    def standing(self, row: Any) -> str:
+        return "Erased" if row.finished_at else "Under way" if row.begun_at else "Waiting"

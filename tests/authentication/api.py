@@ -1,0 +1,42 @@
+"""The smallest API that needs signing in."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from ninja import NinjaAPI
+
+from accounts.authentication.signed_in import SignedIn, signed_in
+from vibe.apikit.problems import problem
+from vibe.errors import NotFound, VibeError
+
+api = NinjaAPI(auth=signed_in, urls_namespace="tests", docs_url=None, openapi_url=None)
+
+
+@api.exception_handler(VibeError)
+def told(request: HttpRequest, error: VibeError) -> HttpResponse:
+    return problem(error, request_id=request.origin.request_id)
+
+
+@api.get("/who")
+def who(request: HttpRequest) -> dict[str, Any]:
+    caller = request.auth
+    return {"id": str(caller.user_id), "how": caller.how, "issuer": caller.issuer, "scopes": sorted(caller.scopes)}
+
+
+@api.post("/who")
+def change(request: HttpRequest) -> dict[str, Any]:
+    return {}
+
+
+@api.get("/export", auth=SignedIn("export"))
+def export(request: HttpRequest) -> dict[str, Any]:
+    return {}
+
+
+@api.get("/missing")
+def missing(request: HttpRequest) -> None:
+    raise NotFound()
+
+
+urlpatterns = [path("api/tests/", api.urls)]

@@ -29,7 +29,7 @@ WITHOUT_PERSONAL_DATA = {
     "livez",
     "readyz",
     "metrics",
-    *("api", "nowhere", "api:openapi-json", "api:openapi-view"),
+    *("nowhere", "api:openapi-json", "api:openapi-view"),
 }
 SAMPLES = {"uuid": UUID(int=7), "int": 7, "str": "7", "slug": "seven", "path": "7/8"}
 
@@ -51,7 +51,7 @@ def example(pattern: Any) -> str:
     if not hasattr(pattern, "converters") or not hasattr(pattern, "_route"):
         return {"^(?P<url>.*)$": "nowhere", "(?P<url>.*)$": "nowhere"}.get(route, route.strip("^$"))
     for name, converter in pattern.converters.items():
-        kind = type(converter).__name__.removesuffix("Converter").lower().replace("string", "str")
+        kind = type(converter).__name__.removesuffix("Converter").lower().replace("string", "str").removeprefix("ninja")
         value = converter.to_url(SAMPLES.get(kind, "7"))
         route = route.replace(f"<{kind}:{name}>", value).replace(f"<{name}>", value)
     return route

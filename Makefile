@@ -33,6 +33,7 @@ test: install ## run the test suite
 
 check: install lint types layers packages ## everything CI checks
 	$(MANAGE) makemigrations --check --dry-run
+	$(MANAGE) check_migrations
 	DEBUG=off ALLOWED_HOSTS=vibe.example SECRET_KEY=$$($(RANDOM)) ENCRYPTION_KEY=$$($(RANDOM)) \
 		AUDIT_SIGNING_KEY=$$($(RANDOM)) $(MANAGE) check --deploy --fail-level WARNING
 	$(MAKE) test

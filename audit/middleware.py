@@ -8,7 +8,7 @@ A streamed answer begins after the commit: what still reads rows then must enter
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -151,7 +151,11 @@ def actor_for(user: Any, origin: Origin) -> Actor:
 
 def origin_of(request: HttpRequest) -> Origin:
     """Address, user agent and a request id of our own making."""
-    meta = request.META
+    return origin_from(request.META)
+
+
+def origin_from(meta: Mapping[str, str]) -> Origin:
+    """The same, of variables as CGI names them (RFC 3875)."""
     return Origin(
         address=client_address(
             peer=meta.get("REMOTE_ADDR", ""),

@@ -12,7 +12,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from accounts.models import AccessGrant, User, UserKey, UserPreferences
 from accounts.takeout import Export
 from memories.models import Conversation, Memory
-from stories.models import Entity, Passage, SearchSet, Story, StoryDeletion, TokenUse
+from stories.models import Entity, NextVector, Passage, SearchSet, Story, StoryDeletion, TokenUse
 from tests.conftest import DAY
 from vibe.crypto.sealed import Sealed
 from vibe.db.contexts import as_support, as_system, as_user
@@ -53,6 +53,7 @@ def furnish(person):
     )
     Passage.objects.create(user_id=person, story=story, memory=memory, position=0, speaker=1, length=1, occurred_at=DAY)
     StoryDeletion.objects.create(user_id=person, conversation=conversation, memory_ids=[])
+    NextVector.objects.create(user_id=person, story=story, position=-1, revision=1, embedder="-")
     Entity.objects.create(user_id=person, kind="place", token=1, name=NOTHING)
     SearchSet.objects.create(user_id=person)
     TokenUse.objects.create(user_id=person, day=DAY.date(), tokens=1)

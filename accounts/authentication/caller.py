@@ -16,7 +16,7 @@ class Caller:
     """A person, and how we know it is they or somebody who may act for them. The credential itself is not kept."""
 
     user_id: UUID
-    how: Literal["token", "api_key"]
+    how: Literal["token", "api_key", "command"]
     scopes: frozenset[str] = ALL_SCOPES
     issuer: str = ""  # of a token: "firebase", "emulator" or "local"
     api_key: UUID | None = None

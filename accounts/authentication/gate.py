@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from accounts.authentication.buckets import buckets
 from accounts.authentication.caller import Caller
@@ -39,10 +39,11 @@ class Gate:
         if not request.path_info.startswith(PREFIX):
             return self.get_response(request)
         origin = request.origin = origin_of(request)  # type: ignore[attr-defined]
-        caller, verdict = asked(request, origin)
+        said = request.headers
+        caller, verdict = asked(said.get("Authorization", ""), said.get("Vibe-Person", ""), origin)
         request.caller = caller  # type: ignore[attr-defined]
         if verdict and not verdict.allowed:
-            response: HttpResponseBase = refused(request, caller, verdict, origin)
+            response: HttpResponseBase = too_many(request.path, caller, verdict, origin)
         else:
             response = self.get_response(request)
         for name, value in (verdict.headers if verdict else {}).items():
@@ -51,25 +52,20 @@ class Gate:
         return response
 
 
-def asked(request: HttpRequest, origin: Origin) -> tuple[Caller | VibeError, Verdict | None]:
-    """Who calls, or why that is not known; and how they stand with their limit."""
-    caller: Caller | VibeError
+def asked(authorization: str, person: str, origin: Origin) -> tuple[Caller | VibeError, Verdict | None]:
+    """Who calls, by the two headers that say so, or why that is not known; and how they stand with their limit."""
     try:
-        caller = who_calls(request, origin)
+        caller = who_calls(authorization, person, origin)
         return caller, count(caller, origin)
     except DatabaseError as problem:
         logger.error("Request %s: nobody can sign in: %s", origin.request_id, type(problem).__name__)
         return SignInUnavailable(), None
 
 
-def who_calls(request: HttpRequest, origin: Origin) -> Caller | VibeError:
+def who_calls(authorization: str, person: str, origin: Origin) -> Caller | VibeError:
     """The caller, or the error that says why there is none."""
     try:
-        return authenticate(
-            authorization=request.headers.get("Authorization", ""),
-            person=request.headers.get("Vibe-Person", ""),
-            origin=origin,
-        )
+        return authenticate(authorization=authorization, person=person, origin=origin)
     except VibeError as refusal:
         return refusal
 
@@ -95,7 +91,7 @@ def network_of(origin: Origin) -> str:
     return ip or "unknown"
 
 
-def refused(request: HttpRequest, caller: Caller | VibeError, verdict: Verdict, origin: Origin) -> HttpResponseBase:
+def too_many(path: str, caller: Caller | VibeError, verdict: Verdict, origin: Origin) -> HttpResponse:
     """429. Only the first of a row of refusals is recorded, or whoever is refused could fill the trail."""
     error = TooManyRequests(retry_after=verdict.retry_after)
     if verdict.refused == 1:
@@ -104,7 +100,7 @@ def refused(request: HttpRequest, caller: Caller | VibeError, verdict: Verdict, 
             actor=known.actor if known else Actor.anonymous(origin),
             action="limit",
             subject=known.user_id if known else None,
-            resource=request.path,
+            resource=path,
             outcome=REFUSED,
             reason=error.code,
         )

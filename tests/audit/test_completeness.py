@@ -31,7 +31,7 @@ WITHOUT_PERSONAL_DATA = {
     "metrics",
     *("nowhere", "api:openapi-json", "api:openapi-view"),
 }
-SAMPLES = {"uuid": UUID(int=7), "int": 7, "str": "7", "slug": "seven", "path": "7/8"}
+SAMPLES = {"uuid": UUID(int=7), "uuidstr": str(UUID(int=7)), "int": 7, "str": "7", "slug": "seven", "path": "7/8"}
 
 
 def addresses(resolver: Any, prefix: str = "", names: tuple[str, ...] = ()) -> Iterator[tuple[str, str, Any]]:
@@ -51,7 +51,7 @@ def example(pattern: Any) -> str:
     if not hasattr(pattern, "converters") or not hasattr(pattern, "_route"):
         return {"^(?P<url>.*)$": "nowhere", "(?P<url>.*)$": "nowhere"}.get(route, route.strip("^$"))
     for name, converter in pattern.converters.items():
-        kind = type(converter).__name__.removesuffix("Converter").lower().replace("string", "str").removeprefix("ninja")
+        kind = type(converter).__name__.removesuffix("Converter").lower().replace("string", "str")
         value = converter.to_url(SAMPLES.get(kind, "7"))
         route = route.replace(f"<{kind}:{name}>", value).replace(f"<{name}>", value)
     return route

@@ -1,0 +1,219 @@
+"""The tools, spoken to by the client of the protocol: what they do, for whom, and what the trail has of it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connections
+from mcp import Client
+from mcp.types import Implementation
+
+from accounts.standing import set_active
+from memories.models import Conversation, Memory
+from stories.services import build_story
+from tests.authentication.conftest import trail
+from tests.conftest import TESTER
+from vibe.apikit.limits import Rate
+from vibe.db.contexts import as_user
+from vibe.mcp import calls, local
+from vibe.mcp.tools import server
+
+CANARY = "zitronenfalter"
+AGENT = Implementation(name="claude\x1b-desk", version="1.2")
+pytestmark = pytest.mark.usefixtures("committed")
+
+
+@pytest.fixture(autouse=True)
+def threads_end() -> Iterator[None]:
+    """Connections of the threads that worked are closed."""
+    yield
+    together = threading.Barrier(calls.THREADS)
+
+    def end() -> None:
+        together.wait(10)  # or one thread would do it for all
+        connections.close_all()
+
+    for thread in [calls.pool.submit(end) for _ in range(calls.THREADS)]:
+        thread.result(20)
+
+
+@pytest.fixture
+def ada() -> UUID:
+    from accounts.services import Profile, ensure_person
+
+    return ensure_person(profile=Profile("ada", email="ada@example.com", name="Ada Tavares"), actor=TESTER)
+
+
+@pytest.fixture
+def jonas() -> UUID:
+    from accounts.services import Profile, ensure_person
+
+    return ensure_person(profile=Profile("jonas"), actor=TESTER)
+
+
+def spoken(user_id: UUID, talk: Callable[[Client], Coroutine[Any, Any, Any]]) -> Any:
+    """What comes of a conversation in the protocol with the server of one person."""
+
+    async def run() -> Any:
+        async with Client(server(local.only(user_id)), client_info=AGENT) as client:
+            return await talk(client)
+
+    return asyncio.run(run())
+
+
+def call(user_id: UUID, tool: str, **arguments: Any) -> Any:
+    """One call of a tool."""
+    return spoken(user_id, lambda client: client.call_tool(tool, arguments))
+
+
+def text(result: Any) -> str:
+    return "".join(part.text for part in result.content)
+
+
+def test_the_tools_say_what_they_are(ada: UUID) -> None:
+    listed = spoken(ada, lambda client: client.list_tools())
+    tools = {tool.name: tool for tool in listed.tools}
+    reading = {"search_stories", "read_story", "list_people", "list_places", "list_events"}
+    assert set(tools) == {"remember", *reading}
+    assert {name for name, tool in tools.items() if tool.annotations.read_only_hint} == reading
+    assert all(tool.description and tool.output_schema for tool in tools.values())
+
+
+def test_what_is_remembered_is_found_and_read(ada: UUID) -> None:
+    said = f"I moved to Lisbon with my {CANARY} last May."
+    kept = call(ada, "remember", text=said).structured_content
+    again = call(ada, "remember", text="Ines helped me carry the piano.").structured_content
+    assert kept["conversation_id"] == again["conversation_id"]
+    with as_user(ada):
+        assert Conversation.objects.of(ada).values_list("memory_count", flat=True).get() == 2
+    build_story(user_id=ada, conversation_id=UUID(kept["conversation_id"]), actor=TESTER)
+    (found,) = call(ada, "search_stories", question="Where did I move?").structured_content["items"]
+    assert CANARY in " ".join(passage["text"] for passage in found["passages"])
+    story = call(ada, "read_story", story_id=found["id"]).structured_content
+    assert kept["memory_id"] in story["memory_ids"]
+    places = call(ada, "list_places").structured_content["items"]
+    assert "Lisbon" in [place["name"] for place in places]
+    assert call(ada, "list_people").is_error is False
+    assert call(ada, "list_events").is_error is False
+
+
+def test_a_moment_and_a_conversation_can_be_named(ada: UUID) -> None:
+    first = call(ada, "remember", text="Hello.", when="2026-05-12T09:30:00+02:00").structured_content
+    assert first["occurred_at"] == "2026-05-12T07:30:00Z"
+    second = call(ada, "remember", text="Again.", conversation_id=first["conversation_id"]).structured_content
+    assert second["conversation_id"] == first["conversation_id"]
+    with as_user(ada):
+        assert Memory.objects.of(ada).count() == 2
+
+
+def test_each_call_is_in_the_trail_with_the_agent_beside_its_person(ada: UUID) -> None:
+    call(ada, "list_people")
+    call(ada, "search_stories", question=f"Where is my {CANARY}?")
+    rows = trail(action__startswith="mcp:")
+    assert [(row.action, row.outcome) for row in rows] == [("mcp:list_people", "ok"), ("mcp:search_stories", "ok")]
+    assert {(row.actor_kind, row.actor, row.subject) for row in rows} == {("person", str(ada), ada)}
+    assert {row.details["client"] for row in rows} == {"mcp claude-desk 1.2"}
+    (searched,) = trail(action="stories.search")
+    assert searched.details["client"] == "mcp claude-desk 1.2"
+    assert CANARY not in str([vars(row) for row in trail()])
+
+
+def test_nothing_is_shown_whose_row_cannot_be_written(ada: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vibe.errors import AuditUnavailable
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise AuditUnavailable()
+
+    call(ada, "remember", text=CANARY)
+    monkeypatch.setattr(calls, "note", fail)
+    for tool, arguments in (("list_people", {}), ("search_stories", {"question": CANARY})):
+        result = call(ada, tool, **arguments)
+        assert result.is_error
+        assert CANARY not in text(result)
+    assert call(ada, "remember", text="lost").is_error
+    with as_user(ada):
+        assert Memory.objects.of(ada).count() == 1
+
+
+def test_anothers_story_is_as_one_that_is_not_there(ada: UUID, jonas: UUID) -> None:
+    kept = call(ada, "remember", text="I moved to Lisbon.").structured_content
+    build_story(user_id=ada, conversation_id=UUID(kept["conversation_id"]), actor=TESTER)
+    (story,) = call(ada, "search_stories", question="Lisbon").structured_content["items"]
+    theirs, nobodys = (call(jonas, "read_story", story_id=each) for each in (story["id"], str(UUID(int=7))))
+    assert (theirs.is_error, text(theirs)) == (nobodys.is_error, text(nobodys)) == (True, text(nobodys))
+    assert "not-found" in text(theirs)
+    into = call(jonas, "remember", text="Hello.", conversation_id=kept["conversation_id"])
+    assert "not-found" in text(into)
+    assert call(jonas, "search_stories", question="Lisbon").structured_content["items"] == []
+    assert [row.outcome for row in trail(action="mcp:read_story")] == ["refused", "refused"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("remember", {}),
+        ("remember", {"text": ""}),
+        ("remember", {"text": "x" * 100_001}),
+        ("remember", {"text": "a", "when": "yesterday"}),
+        ("remember", {"text": "a", "conversation_id": "none"}),
+        ("search_stories", {"question": ""}),
+        ("search_stories", {"question": "   "}),
+        ("search_stories", {"question": "a", "limit": 0}),
+        ("search_stories", {"question": "a", "limit": 101}),
+        ("read_story", {"story_id": "5"}),
+        ("list_people", {"limit": "many"}),
+        ("remember", {"text": "a\x00b"}),
+        ("nothing", {}),
+    ],
+)
+def test_bad_arguments_are_refused_and_nothing_is_kept(ada: UUID, tool: str, arguments: dict[str, Any]) -> None:
+    from mcp import MCPError
+
+    try:
+        assert call(ada, tool, **arguments).is_error
+    except MCPError:
+        assert tool == "nothing"
+    with as_user(ada):
+        assert not Memory.objects.of(ada).exists()
+
+
+def test_what_fails_inside_says_nothing_of_it(
+    ada: UUID, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from vibe.mcp import tools
+
+    def fail(**_: Any) -> None:
+        raise RuntimeError(CANARY)
+
+    monkeypatch.setattr(tools, "list_entities", fail)
+    result = call(ada, "list_people")
+    assert result.is_error
+    assert CANARY not in text(result) + caplog.text
+    assert [(row.outcome, row.reason) for row in trail(action="mcp:list_people")] == [("failed", "failed")]
+
+
+def test_who_is_deactivated_is_out_with_the_next_call(ada: UUID) -> None:
+    async def talk(client: Client) -> list[bool]:
+        before = await client.call_tool("list_people", {})
+        await asyncio.to_thread(shut_out)
+        after = await client.call_tool("list_people", {})
+        assert "deactivated" in text(after)
+        return [before.is_error, after.is_error]
+
+    def shut_out() -> None:
+        set_active(user_id=ada, active=False, actor=TESTER)
+        connections.close_all()
+
+    assert spoken(ada, talk) == [False, True]
+
+
+def test_calls_count_against_the_persons_allowance(ada: UUID, settings: Any) -> None:
+    settings.API_LIMIT_PERSON = Rate(1, 2)
+    results = [call(ada, "list_people") for _ in range(3)]
+    assert [result.is_error for result in results] == [False, False, True]
+    assert "too-many-requests" in text(results[2])

@@ -1,0 +1,50 @@
+"""The same services as tools for agents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import uvicorn
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.services import find_person
+from vibe.errors import NotFound
+from vibe.mcp import local, web
+from vibe.mcp.tools import server
+
+
+class Command(BaseCommand):
+    help = (
+        "Serve the tools for agents (Model Context Protocol): over stdio for one person, or over HTTP. See docs/mcp.md."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        how = parser.add_mutually_exclusive_group(required=True)
+        how.add_argument("--user", metavar="WHO", help="over stdio, for this person: Firebase UID, email or id")
+        how.add_argument("--http", metavar="ADDRESS:PORT", help="over HTTP, for whoever signs in")
+
+    def handle(self, *_: Any, user: str | None, http: str | None, **__: Any) -> None:
+        if http:
+            serve(http)
+            return
+        try:
+            person = find_person(str(user))
+        except NotFound as problem:
+            raise CommandError(str(problem)) from None
+        server(local.only(person)).run("stdio")
+
+
+def serve(bind: str) -> None:
+    """Until it is ended. Addresses of clients are found out by us, not by the server."""
+    host, _, port = bind.rpartition(":")
+    if not host or not port.isdecimal():
+        raise CommandError("--http takes an address and a port, such as 127.0.0.1:8001.")
+    uvicorn.run(
+        web.app(),
+        host=host.strip("[]"),
+        port=int(port),
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+    )

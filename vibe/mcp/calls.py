@@ -1,0 +1,81 @@
+"""One call of a tool: who calls, one transaction with the row that records it, and errors that show no content."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+
+from django.db import close_old_connections
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+
+from accounts.authentication.caller import Caller
+from audit.services import FAILED, REFUSED, record
+from vibe.db.contexts import as_user
+from vibe.errors import VibeError
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+THREADS: Final = 8  # each has a connection to the database
+pool = ThreadPoolExecutor(THREADS, thread_name_prefix="mcp")
+
+
+Admit = Callable[[Context], Caller]
+"""Finds out who makes a call, in a thread that may ask the database. Raises VibeError."""
+
+
+async def in_thread(work: Callable[[], Result]) -> Result:
+    """Do something that waits for the database beside the loop."""
+
+    def kept_fresh() -> Result:
+        close_old_connections()
+        try:
+            return work()
+        finally:
+            close_old_connections()
+
+    return await asyncio.get_running_loop().run_in_executor(pool, kept_fresh)
+
+
+async def called(context: Context, admit: Admit, tool: str, scope: str, work: Callable[[Caller], Result]) -> Result:
+    """Do the work of a tool for who calls. Raises ToolError, whose text is for the agent."""
+    return await in_thread(lambda: done(lambda: named(admit(context), context), tool, scope, work))
+
+
+def done(admitted: Callable[[], Caller], tool: str, scope: str, work: Callable[[Caller], Result]) -> Result:
+    """The work and the row that records it, or neither."""
+    caller = None
+    try:
+        caller = admitted()
+        caller.require(scope)
+        with as_user(caller.user_id):
+            result = work(caller)
+            note(caller, tool)
+    except VibeError as problem:
+        outcome = FAILED if problem.status >= 500 else REFUSED
+        if caller:
+            note(caller, tool, outcome=outcome, reason=problem.code)
+        raise ToolError(f"{problem} ({problem.code})") from None
+    except Exception as problem:
+        logger.error("The tool %s failed: %s", tool, type(problem).__name__)
+        if caller:
+            note(caller, tool, outcome=FAILED, reason="failed")
+        raise ToolError("Something failed on our side, and nothing was changed. (failed)") from None
+    return result
+
+
+def note(caller: Caller, tool: str, **how: Any) -> None:
+    """One row a call."""
+    record(actor=caller.actor, action=f"mcp:{tool}", subject=caller.user_id, resource="mcp", **how)
+
+
+def named(caller: Caller, context: Context) -> Caller:
+    """The agent beside its person, under the name it gives itself."""
+    params = context.request_context.session.client_params
+    name = f"{params.client_info.name} {params.client_info.version}" if params else "unnamed"
+    agent = "".join(character for character in name[:80] if character.isprintable()).strip()
+    return replace(caller, client=" ".join(filter(None, [caller.client, "mcp", agent])))

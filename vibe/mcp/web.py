@@ -1,0 +1,91 @@
+"""Over HTTP (streamable), for whoever signs in: with the tokens and API keys of the API, and its limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from mcp.server.mcpserver import Context
+from mcp.server.transport_security import TransportSecuritySettings
+
+from accounts.authentication.caller import Caller
+from accounts.authentication.gate import asked, too_many
+from audit.actors import Actor, Origin
+from audit.middleware import origin_from
+from audit.services import REFUSED, record
+from vibe.apikit.headers import protect
+from vibe.apikit.problems import problem
+from vibe.errors import CredentialsMissing, VibeError
+from vibe.mcp.calls import in_thread
+from vibe.mcp.tools import server
+
+PATH = "/mcp"
+
+
+def app() -> Any:
+    """The ASGI application. Nothing is kept between requests: each signs in for itself."""
+    names = [name.lstrip(".") for name in settings.ALLOWED_HOSTS]
+    security = TransportSecuritySettings(
+        allowed_hosts=[*names, *(f"{name}:*" for name in names)], allowed_origins=settings.CORS_ALLOWED_ORIGINS
+    )
+    inner = server(caller_of).streamable_http_app(
+        streamable_http_path=PATH, json_response=True, stateless_http=True, transport_security=security
+    )
+    return Gate(inner)
+
+
+def caller_of(context: Context) -> Caller:
+    """Whom the gate let in with this very request."""
+    caller = getattr(getattr(context.request_context.request, "state", None), "caller", None)
+    if not isinstance(caller, Caller):
+        raise CredentialsMissing()
+    return caller
+
+
+class Gate:
+    """In front of the protocol: who does not sign in does not get to speak it."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.inner(scope, receive, send)
+            return
+        found = await in_thread(lambda: admitted(scope))
+        if isinstance(found, HttpResponse):
+            await answer(found, send)
+            return
+        await self.inner({**scope, "state": {**scope.get("state", {}), "caller": found}}, receive, send)
+
+
+def admitted(scope: Any) -> Caller | HttpResponse:
+    """The caller, or the answer that refuses them."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    origin = origin_from(variables(scope, headers))
+    found, verdict = asked(headers.get("authorization", ""), headers.get("vibe-person", ""), origin)
+    if verdict and not verdict.allowed:
+        return too_many(PATH, found, verdict, origin)
+    return refused(found, origin) if isinstance(found, VibeError) else found
+
+
+def variables(scope: Any, headers: dict[str, str]) -> dict[str, str]:
+    """What the trail needs of a request, named as CGI names it."""
+    wanted = ("x-forwarded-for", "forwarded", "user-agent")
+    known = {f"HTTP_{name.upper().replace('-', '_')}": headers[name] for name in wanted if name in headers}
+    return {"REMOTE_ADDR": scope["client"][0] if scope.get("client") else "", **known}
+
+
+def refused(error: VibeError, origin: Origin) -> HttpResponse:
+    """A refused sign-in is recorded, and answered as the API answers it."""
+    record(actor=Actor.anonymous(origin), action="mcp", resource=PATH, outcome=REFUSED, reason=error.code)
+    return problem(error, request_id=origin.request_id)
+
+
+async def answer(response: HttpResponse, send: Any) -> None:
+    """Send an answer of ours."""
+    protect(response)
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items()]
+    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": response.content})

@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from accounts.models import AccessGrant, User, UserKey, UserPreferences
+from accounts.models import AccessGrant, KeptAnswer, User, UserKey, UserPreferences
 from accounts.takeout import Export
 from memories.models import Conversation, Memory
 from stories.models import Entity, NextVector, Passage, SearchSet, Story, StoryDeletion, TokenUse
@@ -59,6 +59,7 @@ def furnish(person):
     TokenUse.objects.create(user_id=person, day=DAY.date(), tokens=1)
     UserPreferences.objects.create(user_id=person)
     Export.objects.create(user_id=person)
+    KeptAnswer.objects.create(user_id=person, key=bytes(32))
     AccessGrant.objects.create(
         user_id=person, requested_by=uuid4(), reason="-", ticket="-", duration=timedelta(hours=1)
     )

@@ -9,7 +9,7 @@ RANDOM := $(BIN)/python -c 'import secrets; print(secrets.token_hex(32))'
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint types layers migrate bench attack lock clean
+.PHONY: help install run test check lint types layers packages migrate bench attack lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,7 +31,7 @@ migrate: install ## apply the migrations
 test: install ## run the test suite
 	$(BIN)/python -m pytest -n $(JOBS)
 
-check: install lint types layers ## everything CI checks
+check: install lint types layers packages ## everything CI checks
 	$(MANAGE) makemigrations --check --dry-run
 	DEBUG=off ALLOWED_HOSTS=vibe.example SECRET_KEY=$$($(RANDOM)) ENCRYPTION_KEY=$$($(RANDOM)) \
 		AUDIT_SIGNING_KEY=$$($(RANDOM)) $(MANAGE) check --deploy --fail-level WARNING
@@ -40,6 +40,10 @@ check: install lint types layers ## everything CI checks
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml vibe accounts memories stories audit
+
+packages: install
+	$(BIN)/python .ci/audit-packages
 
 types: install
 	$(BIN)/mypy .

@@ -7,6 +7,8 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vibe.settings")
+    if sys.argv[1:2] == ["serve"]:
+        os.environ.setdefault("DEBUG", "off")  # like vibe.wsgi: nothing is made up where people are served
     try:
         from django.core.management import execute_from_command_line  # noqa: PLC0415
     except ImportError:

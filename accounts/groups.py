@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "engineer": (
         ("view", (*METADATA, *ENGINE)),
         ("change", ("accounts.apikey", "stories.story", "procrastinate.procrastinatejob")),
+        ("see", ("accounts.health",)),
     ),
 }
 

@@ -34,7 +34,7 @@ TABLE: Final = KeptAnswer._meta.db_table
 # One round trip. A key of the same moment makes the second request wait here for the first; one that has outlived its
 # day is begun anew. The wait is bounded: whoever retries has not all day either.
 CLAIM: Final = (
-    "SET LOCAL lock_timeout = '10s'; "
+    "SET LOCAL lock_timeout = '10s'; "  # noqa: S608  # the table's name is ours
     f"INSERT INTO {TABLE} (id, user_id, key, created_at) VALUES (%s, %s, %s, %s) "
     f"ON CONFLICT (user_id, key) DO UPDATE SET created_at = excluded.created_at, answer = NULL "
     f"WHERE {TABLE}.created_at < %s RETURNING id"

@@ -13,8 +13,9 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact, LessThanOrEqual
 
+from accounts.one_time_device import OneTimeDevice
 from accounts.scopes import ALL_SCOPES
-from accounts.takeout import Erasure, Export  # noqa: F401  # Django finds an app's models here
+from accounts.takeout import Erasure, Export
 from audit.actors import Actor
 from audit.services import record
 from vibe.crypto.fields import SealedField, WrappedField
@@ -23,6 +24,11 @@ from vibe.db.contexts import as_staff
 from vibe.db.owned import UserOwned, uuid7
 from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
 from vibe.errors import InputError
+
+__all__ = [
+    "AccessGrant", "ApiKey", "Erasure", "Export", "KeptAnswer", "OneTimeDevice", "RateLimit", "User", "UserKey",
+    "UserPreferences",
+]  # fmt: skip
 
 PREFERENCES_BYTES = 65_536
 KEYS_SHOWN = ("id", "name", "hint", "scopes", "person", "created_at", "expires_at", "last_used_at", "revoked_at")
@@ -83,6 +89,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         db_table = "users"
+        permissions: ClassVar = [("see_health", "Can see the health of the database")]  # which is no table's
         indexes: ClassVar = [
             models.Index(fields=["-created_at"], name="users_newest"),
             models.Index(OpClass(Lower("email"), "text_pattern_ops"), name="users_email_beginning"),

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db.models import BinaryField, Count, F, Func, Model, QuerySet
 
 from accounts.models import User, UserKey
+from accounts.one_time_device import OneTimeDevice, secret_address
 from accounts.services import key_address, ring
 from audit.actors import Actor
 from audit.services import record
@@ -74,6 +75,7 @@ class WrappedColumn:
 COLUMNS = (
     WrappedColumn(UserKey, "wrapped", "user_id", key_address, needs=("generation",)),
     WrappedColumn(User, "name", "id", lambda row: address_of(row, "name")),
+    WrappedColumn(OneTimeDevice, "secret", "staff_id", secret_address),
 )
 
 

@@ -21,6 +21,7 @@ from vibe.crypto.fields import address_of
 from vibe.crypto.master import MasterRing
 from vibe.crypto.seal import HIGHEST_GENERATION
 from vibe.crypto.vault import Vault
+from vibe.db import revisions
 from vibe.db.contexts import as_sign_in, as_system, as_user, require_user
 from vibe.db.owned import uuid7
 from vibe.errors import InputError, NotFound
@@ -140,7 +141,8 @@ def open_vault() -> Vault:
     """The keys of the person whose scope this is. Raises DataKeyMissing when they were destroyed or never made."""
     user_id = require_user()
     rows = UserKey.objects.of(user_id).filter(destroyed_at=None)
-    return Vault(user_id, {row.generation: ring().unwrap(row.wrapped, key_address(row)) for row in rows})
+    keys = {row.generation: ring().unwrap(row.wrapped, key_address(row)) for row in rows}
+    return Vault(user_id, keys, sealed_anew=revisions.note)
 
 
 def open_name(user: User) -> str:

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from ninja import Router
 from pydantic import Field
 
+from accounts.api import router as me
 from accounts.authentication.signed_in import SignedIn
 from accounts.calling import caller_of
 from accounts.erasure import request_erasure
@@ -19,7 +19,8 @@ from accounts.takeout import Export as StoredExport
 from vibe.apikit.answers import answer
 from vibe.apikit.shapes import Given
 
-router = Router(tags=["Me"])
+router = me  # one address, one router: DELETE is of /me as GET is
+LINES = {"responses": {200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}}
 Link = Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -67,13 +68,13 @@ def request_my_export(request: HttpRequest) -> HttpResponse:
     return answer(Export.of(export, request.path), status=202)
 
 
-@router.get("/export", response={200: Export, 404: None}, auth=SignedIn("export"))
+@router.get("/export", response=Export, auth=SignedIn("export"))
 def get_my_export(request: HttpRequest) -> HttpResponse:
     """The newest export as it stands, with its link once it is ready."""
     return answer(Export.of(export_status(user_id=caller_of(request).user_id), request.path))
 
 
-@router.get("/export/file", response={200: str, 404: None}, auth=SignedIn("export"))
+@router.get("/export/file", response={200: None}, auth=SignedIn("export"), openapi_extra=LINES)
 def download_my_export(request: HttpRequest, link: Link) -> HttpResponseBase:
     """The archive, opened. It is streamed after its row in the trail has been written."""
     caller = caller_of(request)

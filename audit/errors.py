@@ -10,6 +10,7 @@ VibeError
     ├── ChainBroken                              a checkpoint is well formed, and wrong
     ├── BatchBroken                              a row is not what a sound checkpoint says
     ├── RowForged                                a row that no checkpoint covers was not written by the recorder
+    ├── RowPutBack                               a person's row is older than the trail knows it
     ├── PruningBroken                            the rows missing from a month are not those that were pruned
     └── MonthKept             (also InputError)  a month is not to be pruned yet
 """
@@ -66,6 +67,7 @@ class Fault(StrEnum):
     ROW_ALTERED = "row-altered"  # the row, or the leaf hash kept beside it, was changed
     SEAL_MISSING = "seal-missing"  # a position of the batch is missing, repeated or out of order
     ROW_FORGED = "row-forged"  # not sealed, and without the recorder's code
+    ROW_PUT_BACK = "row-put-back"  # a person's row is older than the trail knows it
     PRUNING = "pruning"  # rows are gone from a month, and no signed statement says so
     ROOT = "root"  # rows and leaf hashes were changed alike: the signed root does not fit them
 
@@ -106,6 +108,18 @@ class RowForged(AuditError):
         super().__init__(f"Audit row {row_id} is not sealed and was not written by Vibe: {Fault.ROW_FORGED.value}.")
         self.row_id = row_id
         self.fault = Fault.ROW_FORGED
+
+
+class RowPutBack(AuditError):
+    """A person's row is older than the audit trail knows it."""
+
+    code = "audit-row-put-back"
+
+    def __init__(self, table: str, row_id: UUID, why: str) -> None:
+        super().__init__(f"An older copy of {table}/{row_id} was put back: {why}.")
+        self.table = table
+        self.row_id = row_id
+        self.fault = Fault.ROW_PUT_BACK
 
 
 class PruningBroken(AuditError):

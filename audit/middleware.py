@@ -28,6 +28,7 @@ from audit.services import FAILED, OK, REFUSED, record
 from vibe.apikit.problems import problem as problem_document
 from vibe.db.contexts import as_support, as_user
 from vibe.errors import AuditUnavailable, VibeError
+from vibe.logs.request_id import request_id
 
 logger = logging.getLogger(__name__)
 View = TypeVar("View", bound=Callable[..., Any])
@@ -164,7 +165,7 @@ def origin_from(meta: Mapping[str, str]) -> Origin:
             header=settings.TRUSTED_PROXY_HEADER,
         ),
         user_agent=clean_user_agent(octets(meta.get("HTTP_USER_AGENT", ""))),
-        request_id=uuid4().hex,
+        request_id=request_id() or uuid4().hex,
     )
 
 

@@ -15,6 +15,7 @@ from audit.actors import Actor
 from audit.keys import TrailKeys
 from audit.models import AuditLog
 from audit.row_digest import AuditRow, encode_row
+from vibe.db import revisions
 from vibe.db.contexts import OUTSIDE, current_scope
 from vibe.db.owned import uuid7
 from vibe.db.roles import SYSTEM
@@ -38,28 +39,36 @@ def record(
 ) -> None:
     """Write one row into the caller's transaction: it stands or falls with what it records.
 
-    `details` holds ids, names of fields and counts, never content. Raises AuditUnavailable when the row cannot be
-    written; the caller's transaction is then to be given up.
+    `details` holds ids, names of fields and counts, never content. Which rows of the subject were sealed under a
+    further revision is added to it. Raises AuditUnavailable when the row cannot be written; the caller's transaction is
+    then to be given up.
     """
-    row = AuditRow(
-        id=uuid7(),
-        at=timezone.now(),
-        actor_kind=actor.kind,
-        actor=actor.id,
-        subject=subject and str(subject),
-        action=action,
-        resource=fitting("resource", resource),
-        outcome=str(outcome),
-        reason=fitting("reason", reason),
-        ip=actor.origin.address.ip if actor.origin.address else None,
-        user_agent=actor.origin.user_agent,
-        request_id=actor.origin.request_id,
-        details=json.dumps({**origin_details(actor), **(details or {})}),
-    )
     try:
-        append(row)
+        append(
+            AuditRow(
+                id=uuid7(),
+                at=timezone.now(),
+                actor_kind=actor.kind,
+                actor=actor.id,
+                subject=subject and str(subject),
+                action=action,
+                resource=fitting("resource", resource),
+                outcome=str(outcome),
+                reason=fitting("reason", reason),
+                ip=actor.origin.address.ip if actor.origin.address else None,
+                user_agent=actor.origin.user_agent,
+                request_id=actor.origin.request_id,
+                details=json.dumps({**origin_details(actor), **(details or {}), **changes(subject)}),
+            )
+        )
     except DatabaseError as problem:
         raise AuditUnavailable() from problem
+
+
+def changes(subject: UUID | None) -> dict[str, Any]:
+    """The rows of a person that this transaction sealed under a further revision, and which: see audit.freshness."""
+    taken = revisions.take_stored(subject) if subject else {}
+    return {"revisions": taken} if taken else {}
 
 
 def append(row: AuditRow) -> None:

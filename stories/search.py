@@ -6,6 +6,7 @@ understand the question → blind its words, cloak its vector → fetch candidat
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from stories.processors.openai_compatible.errors import TokensSpent
 from stories.providers import EmbedderFailed, embed, embedder
 from stories.question import Question, understand
 from stories.ranking import Ranker, Ranking
+from stories.signals import searched
 from stories.strategy import fetch
 from vibe.crypto.vault import Vault
 from vibe.db.contexts import as_user
@@ -52,6 +54,7 @@ def search_stories(
     whose data key is destroyed. What was found is given back after the row that records it has been committed.
     """
     check(question, limit)
+    started = time.perf_counter()
     alone = not connection.in_atomic_block
     with as_user(user_id):
         if alone:
@@ -66,6 +69,7 @@ def search_stories(
             resource="stories",
             details={"strategy": found.strategy, "stories": [str(story.id) for story in stories]},
         )
+    searched.send(None, strategy=found.strategy, seconds=time.perf_counter() - started, degraded=bool(degraded))
     return Answer(found.strategy, tuple(stories), degraded)
 
 

@@ -12,6 +12,7 @@ SETTINGS = (ROOT / "vibe" / "settings.py").read_text(encoding="utf-8")
 READ = set(re.findall(r"""(?:env\.\w+|secret)\(\s*"([A-Z_]+)\"""", SETTINGS))
 COMMANDS = {path.stem for path in ROOT.glob("*/management/commands/*.py") if path.stem != "__init__"}
 DJANGO = {"migrate", "makemigrations", "createsuperuser", "shell", "check", "help", "procrastinate", "test", "dumpdata"}
+DJANGO |= {"collectstatic", "showmigrations", "sqlmigrate"}
 
 
 def described_settings() -> set[str]:

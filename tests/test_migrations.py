@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from uuid import UUID
 
 import pytest
 from django.apps import apps
@@ -11,11 +12,14 @@ from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
+from accounts.one_time_device import OneTimeDevice, secret_address
 from tests.processes import manage, url
+from vibe.crypto.sealed import Sealed
 from vibe.db.embedded import OWNER
 from vibe.db.embedded_paths import BINARIES
 
 NAME = "vibe_there_and_back"
+STAFF = UUID(int=7)
 OURS = {"accounts", "memories", "stories", "audit"}
 
 
@@ -63,3 +67,29 @@ def test_to_nothing_and_back_is_the_same_schema(database):
     assert "vibe_" not in schema(database)
     migrate(database)
     assert schema(database) == before
+
+
+SECRET = "3132333435363738393031323334353637383930"
+
+
+def test_secrets_of_one_time_codes_are_taken_over_wrapped_and_given_back(database):
+    migrate(database, "accounts", "0007")
+    with settings.EMBEDDED_SERVER.connect(database) as postgres:
+        postgres.execute(
+            "INSERT INTO users (id, email, email_verified, password, is_active, is_staff, is_superuser, updated_at) "
+            "VALUES (%s, 'boss@example.com', false, '!', true, true, true, now())",
+            [STAFF],
+        )
+        postgres.execute(
+            "INSERT INTO otp_totp_totpdevice (user_id, name, confirmed, key, step, t0, digits, tolerance, drift, "
+            "last_t, throttling_failure_count) VALUES (%s, 'app', true, %s, 30, 0, 6, 1, 1, 42, 0)",
+            [STAFF, SECRET],
+        )
+        migrate(database)
+        assert postgres.execute("SELECT count(*) FROM otp_totp_totpdevice").fetchone() == (0,)
+        row = postgres.execute("SELECT id, staff_id, secret, drift, last_step FROM one_time_devices").fetchone()
+        device = OneTimeDevice(row[0], row[1])
+        assert settings.MASTER_RING.unwrap(Sealed(row[2]), secret_address(device)).hex() == SECRET
+        assert row[3:] == (1, 42)
+        migrate(database, "accounts", "0007")
+        assert postgres.execute("SELECT key, drift, last_t FROM otp_totp_totpdevice").fetchall() == [(SECRET, 1, 42)]

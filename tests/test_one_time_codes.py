@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import time
+from base64 import b32decode, b32encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from io import StringIO
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib import admin
@@ -11,11 +17,17 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 from django.test import Client
 from django_otp.oath import TOTP
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from accounts.models import User
+from accounts import one_time_codes
+from accounts.models import OneTimeDevice, User
+from accounts.one_time_device import secret_address
+from accounts.services import ring
 from audit.models import AuditLog
-from vibe.db.contexts import as_staff, as_support
+from tests.conftest import TESTER
+from vibe.crypto.master import MasterKey, MasterRing
+from vibe.db.contexts import as_staff, as_support, as_system, as_user
+from vibe.db.owned import uuid7
+from vibe.errors import MasterKeyMissing, SealError
 
 PASSWORD = "correct horse battery"
 LOGIN = "/admin/login/"
@@ -37,11 +49,19 @@ def enrolled(superuser: User) -> User:
 
 
 def code(user: User, *, ahead: int = 0) -> str:
-    with as_staff():
-        device = TOTPDevice.objects.get(user_id=user.pk)
-    totp = TOTP(device.bin_key, device.step, device.t0, device.digits, device.drift)
-    totp.time = time.time() + ahead * device.step
+    totp = TOTP(secret_of(user))
+    totp.time = time.time() + ahead * totp.step
     return f"{totp.token():06d}"
+
+
+def device_of(user: User) -> OneTimeDevice:
+    with as_staff():
+        return OneTimeDevice.objects.get(staff_id=user.pk)
+
+
+def secret_of(user: User) -> bytes:
+    device = device_of(user)
+    return ring().unwrap(device.secret, secret_address(device))
 
 
 def sign_in(client: Client, token: str | None, given: str = PASSWORD) -> int:
@@ -115,10 +135,99 @@ def test_a_wrong_password_says_nothing_of_the_code(enrolled):
     assert sign_in(Client(), token) == 302, "and does not use it up"
 
 
-def test_secrets_are_out_of_support_s_reach(enrolled):
-    with pytest.raises(DatabaseError), as_support(), connection.cursor() as cursor:
-        cursor.execute("SELECT key FROM otp_totp_totpdevice")
-    assert TOTPDevice not in admin.site._registry
+@pytest.mark.parametrize("scope", [as_support, as_system, lambda: as_user(uuid7())])
+def test_nothing_but_staff_s_own_scope_reaches_a_device(enrolled, scope):
+    with pytest.raises(DatabaseError), scope(), connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM one_time_devices")
+    assert OneTimeDevice not in admin.site._registry
+
+
+def test_a_dump_does_not_give_the_secret_away(enrolled):
+    secret = secret_of(enrolled)
+    assert len(secret) == 20
+    for form in (secret.hex(), b32encode(secret).decode()):
+        assert form not in dumped("one_time_devices")
+    assert dumped("otp_totp_totpdevice") == ""
+
+
+def test_control_a_secret_in_clear_would_be_found(enrolled):
+    secret = secret_of(enrolled)
+    with as_owner() as cursor:
+        cursor.execute("UPDATE one_time_devices SET secret = %s", [secret])
+    assert secret.hex() in dumped("one_time_devices")
+
+
+def test_a_secret_moved_to_another_account_lets_nobody_in(enrolled, supporter):
+    """Who writes to the database could else give their own device to an account whose password they know."""
+    call_command("add_one_time_code", email="supporter@example.com", stdout=StringIO(), stderr=StringIO())
+    theirs = code(supporter)
+    with as_owner() as cursor:
+        cursor.execute(
+            "UPDATE one_time_devices SET secret = (SELECT secret FROM one_time_devices WHERE staff_id = %s)",
+            [supporter.pk],
+        )
+    with pytest.raises(SealError):
+        one_time_codes.accepts(enrolled, theirs)
+    assert one_time_codes.accepts(supporter, theirs), "the control: at home it is good"
+
+
+def test_secrets_are_rotated_with_the_keys(enrolled, settings):
+    secret, before = secret_of(enrolled), device_of(enrolled).secret.ciphertext
+    settings.MASTER_RING = MasterRing(MasterKey(bytes(range(3, 35))), [settings.MASTER_RING.current])
+    call_command("rotate_keys", stdout=StringIO())
+    assert device_of(enrolled).secret.ciphertext != before
+    settings.MASTER_RING = MasterRing(settings.MASTER_RING.current)
+    assert secret_of(enrolled) == secret
+    assert sign_in(Client(), code(enrolled)) == 302
+
+
+def test_control_without_rotation_the_retired_key_is_missed(enrolled, settings):
+    settings.MASTER_RING = MasterRing(MasterKey(bytes(range(3, 35))))
+    with pytest.raises(MasterKeyMissing):
+        secret_of(enrolled)
+
+
+@pytest.mark.parametrize("failures", [1, 2, 5, 10_000])
+def test_wrong_codes_make_the_next_ones_wait(failures):
+    now = datetime.now(tz=UTC)
+    wait = min(timedelta(seconds=2 ** min(failures - 1, 20)), timedelta(days=1))
+    device = OneTimeDevice(failures=failures, failed_at=now - wait + timedelta(milliseconds=1))
+    assert device.must_wait(now)
+    assert not device.must_wait(now + timedelta(seconds=1))
+
+
+def test_while_it_waits_the_right_code_is_not_taken_and_not_used_up(enrolled):
+    token = code(enrolled)
+    assert not one_time_codes.accepts(enrolled, "000001" if token != "000001" else "000002")
+    assert not one_time_codes.accepts(enrolled, token)
+    with as_staff():
+        OneTimeDevice.objects.filter(staff_id=enrolled.pk).update(failed_at=datetime.now(tz=UTC) - timedelta(minutes=1))
+    assert one_time_codes.accepts(enrolled, token)
+    assert device_of(enrolled).failures == 0
+
+
+def test_the_address_is_what_apps_read(superuser):
+    address = one_time_codes.enroll(email="boss@example.com", actor=TESTER)
+    asked = parse_qs(urlsplit(address).query)
+    assert urlsplit(address).path == "/Vibe%3Aboss%40example.com"
+    assert b32decode(asked["secret"][0]) == secret_of(superuser)
+    assert (asked["issuer"], asked["digits"], asked["period"]) == (["Vibe"], ["6"], ["30"])
+
+
+@contextmanager
+def as_owner() -> Iterator[Any]:
+    """With the walls of the table off: what no role of the application could do."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE one_time_devices NO FORCE ROW LEVEL SECURITY")
+        yield cursor
+        cursor.execute("ALTER TABLE one_time_devices FORCE ROW LEVEL SECURITY")
+
+
+def dumped(table: str) -> str:
+    """A table as a thief of a dump reads it."""
+    with as_owner() as cursor:
+        cursor.execute(f"SELECT to_jsonb({table})::text FROM {table}")
+        return "\n".join(row for (row,) in cursor.fetchall())
 
 
 def test_only_staff_are_given_one(ada):

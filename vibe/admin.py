@@ -40,7 +40,7 @@ class PlainAdmin(MetadataAdmin):
 
 
 admin.site.unregister(Group)
-admin.site.unregister(TOTPDevice)  # secrets: see manage.py add_one_time_code
+admin.site.unregister(TOTPDevice)  # empty: see accounts.one_time_device
 
 
 @admin.register(Group)

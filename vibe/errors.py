@@ -10,6 +10,8 @@ VibeError
 │   ├── FormatUnknown           the stored bytes are of no version we know
 │   └── SealBroken              wrong key, moved, altered, or never sealed
 ├── InputError                  what came from outside is not acceptable
+│   └── BackupBroken            a backup is cut off, altered, or none at all
+├── BackupFailed                a backup could not be taken or put back
 ├── NotFound                    there is no such thing for this caller
 ├── Conflict                    it cannot be, beside what is there already
 ├── Outdated                    it was changed since the caller saw it
@@ -26,7 +28,8 @@ VibeError
 │   └── ApiKeyInvalid           unknown, expired or revoked
 ├── SignInUnavailable           who asks cannot be found out at the moment
 ├── TooManyRequests             the limit is reached
-└── AuditUnavailable            the row that must record this could not be written
+├── AuditUnavailable            the row that must record this could not be written
+└── Unrecorded                  somebody's rows were changed, and no row records it
 
 Messages carry the names of settings, tables and ids. They never carry a value of anybody's data.
 """
@@ -105,6 +108,18 @@ class InputError(VibeError):
 
     code = "input"
     status = 400
+
+
+class BackupBroken(InputError):
+    """The backup is cut off, altered, or no backup at all."""
+
+    code = "backup-broken"
+
+
+class BackupFailed(VibeError):
+    """The backup could not be taken or put back."""
+
+    code = "backup-failed"
 
 
 class NotFound(VibeError):
@@ -245,3 +260,9 @@ class AuditUnavailable(VibeError):
 
     code = "audit-unavailable"
     status = 503
+
+
+class Unrecorded(VibeError):
+    """Rows were changed without a row in the audit trail, so nothing was changed."""
+
+    code = "unrecorded"

@@ -25,7 +25,7 @@ from vibe.apikit.limits import Rate, store
 from vibe.crypto.master import MasterRing
 from vibe.crypto.strength import strong_text
 from vibe.db.embedded import DATABASE, OWNER, EmbeddedServer
-from vibe.db.url import database
+from vibe.db.url import behind_pooler, database
 from vibe.errors import ConfigurationError
 from vibe.state import made_once
 
@@ -93,7 +93,7 @@ INSTALLED_APPS = [
     "corsheaders",
     "axes",
     "django_otp",
-    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_totp",  # its table is empty: see accounts/migrations/0008
     "vibe.db",
     "audit",
     "accounts",
@@ -102,7 +102,8 @@ INSTALLED_APPS = [
     "vibe",
 ]
 MIDDLEWARE = [
-    "corsheaders.middleware.CorsMiddleware",  # outermost: a refusal, too, is to be read by the page that asked
+    "vibe.metrics.middleware.Observed",
+    "corsheaders.middleware.CorsMiddleware",  # outside the rest: a refusal, too, is to be read by the page that asked
     "django.middleware.security.SecurityMiddleware",
     "vibe.staff.csp.ContentPolicy",
     "vibe.apikit.compression.CompressApi",
@@ -138,6 +139,7 @@ SECURE_SSL_REDIRECT: bool = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
 SECURE_HSTS_SECONDS: int = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SECURE_REDIRECT_EXEMPT = ["^livez$", "^readyz$", "^metrics$"]  # asked from inside, without TLS
 if env.bool("BEHIND_TLS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -171,6 +173,22 @@ else:
     }
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=0)
+if DATABASE_POOL_SIZE:
+    DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps connections
+    pool = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = pool
+BACKUP_DATABASE = (  # by a role that sees every row: see docs/backup.md
+    database(env.str("BACKUP_DATABASE_URL"), setting="BACKUP_DATABASE_URL")
+    if env.str("BACKUP_DATABASE_URL", default="")
+    else None
+)
+PG_BIN = env.str("PG_BIN", default="")
+MIGRATION_LOCK_TIMEOUT: int = env.int("MIGRATION_LOCK_TIMEOUT", default=500)
+MIGRATION_PATIENCE: int = env.int("MIGRATION_PATIENCE", default=600)
+DATABASE_POOLER: bool = env.bool("DATABASE_POOLER", default=False)
+if DATABASE_POOLER:
+    DATABASES["default"] = behind_pooler(DATABASES["default"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Signing in
@@ -189,7 +207,6 @@ SESSION_IDLE_MINUTES: int = env.int("SESSION_IDLE_MINUTES", default=60)
 SESSION_COOKIE_AGE = int(timedelta(hours=SESSION_HOURS).total_seconds())
 SUDO_MINUTES: int = env.int("SUDO_MINUTES", default=10)
 ONE_TIME_CODES: bool = env.bool("ONE_TIME_CODES", default=not DEBUG)
-OTP_TOTP_ISSUER = "Vibe"
 
 AXES_FAILURE_LIMIT: int = env.int("SIGN_IN_FAILURES", default=5)
 AXES_LOCKOUT_PARAMETERS = ["ip_address", "username"]  # either alone: many names from one place, one name from many
@@ -282,12 +299,24 @@ AUDIT_RETENTION_MONTHS: int = env.int("AUDIT_RETENTION_MONTHS", default=24)
 
 # Jobs: two at a time, so that a long one does not hold up the sealing of the trail; what went well is not kept.
 
-PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 2, "delete_jobs": "successful"}
+PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 2, "delete_jobs": "successful", "listen_notify": not DATABASE_POOLER}
 
 # The API
 
 API_BODY_LIMIT: int = env.int("API_BODY_LIMIT", default=8 * 1024 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = API_BODY_LIMIT
+
+# Serving: see docs/operations.md
+
+MIGRATE_AT_START: bool = env.bool("MIGRATE_AT_START", default=True)
+DATABASE_WAIT_SECONDS: float = env.float("DATABASE_WAIT_SECONDS", default=60.0)
+SHUTDOWN_SECONDS: int = env.int("SHUTDOWN_SECONDS", default=30)
+READY_NEEDS_WORKER: bool = env.bool("READY_NEEDS_WORKER", default=False)
+
+# Metrics: who may read /metrics. On a development machine, whoever is on it.
+
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS_NETWORKS = parse_networks(env.str("METRICS_NETWORKS", default="127.0.0.0/8, ::1" if DEBUG else ""))
 
 # Import
 
@@ -301,20 +330,29 @@ USE_TZ = True
 USE_I18N = True
 FORMAT_MODULE_PATH = "vibe.formats"
 
-# Logs go to standard error. Statements and parameters are not logged at any level that is on by default.
+# Logs go to standard error. Statements and parameters are not logged at any level; see vibe/logs.
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_FORMAT = env.str("LOG_FORMAT", default="text")
+if LOG_FORMAT not in ("text", "json"):
+    raise ConfigurationError("LOG_FORMAT is neither text nor json. Set it to one of them.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"scrubbed": {"()": "vibe.logs.scrubbing.Scrubbed"}},
+    "formatters": {"text": {"()": "vibe.logs.formatting.Text"}, "json": {"()": "vibe.logs.formatting.Json"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["scrubbed"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False},
+        "django.request": {"level": "ERROR"},  # the rest has its line in vibe.requests
+        "django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        "django.db.backends": {"level": "INFO"},
         "procrastinate": {"level": "WARNING"},
         "axes": {"level": "WARNING"},  # what it notes lies in the trail already
         "openai": {"level": "WARNING"},  # at DEBUG it logs every request
+        "httpx": {"level": "WARNING"},
+        "psycopg": {"level": "WARNING"},
         "audit.checkpoints": {"level": "INFO"},
     },
 }

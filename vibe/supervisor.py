@@ -24,6 +24,7 @@ class Child:
     arguments: Sequence[str]
     vital: bool = True
     environment: dict[str, str] = field(default_factory=dict)
+    pass_fds: Sequence[int] = ()
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
 
@@ -31,7 +32,11 @@ class Child:
         """In a session of its own, so that the terminal's Ctrl-C reaches it only through us."""
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(
-            self.arguments, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL, start_new_session=True
+            self.arguments,
+            env={**os.environ, **self.environment},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=self.pass_fds,
         )
 
     def has_ended(self) -> bool:
@@ -42,8 +47,9 @@ class Child:
 class Supervisor:
     """Keeps children running until it is told to stop. `exit_code` is then 0, or 1 if a vital child failed."""
 
-    def __init__(self, children: Sequence[Child]) -> None:
+    def __init__(self, children: Sequence[Child], *, patience: float = PATIENCE_SECONDS) -> None:
         self.children = children
+        self.patience = patience
         self.exit_code = 0
         self._stopping = False
 
@@ -80,7 +86,7 @@ class Supervisor:
         running = [child.process for child in self.children if child.process and not child.has_ended()]
         for process in running:
             process.terminate()
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience
         for process in running:
             try:
                 process.wait(max(0.0, deadline - time.monotonic()))

@@ -1,7 +1,7 @@
 """Attack: what a row said once is put back, to undo a change or an erasure.
 
 The ciphertext is bound to the revision of its row, which each change raises. What the seal cannot see is a whole row
-put back, its revision with it: that is for the trail, which keeps each change (docs/threat-model.md).
+put back, its revision with it: the trail does, see test_row_replay.py.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import pytest
 
 from accounts.services import destroy_data_keys, open_vault
 from audit.models import AuditLog
+from audit.services import record
 from memories.models import Conversation, Memory
 from memories.payload import Payload
 from stories import services
@@ -51,6 +52,7 @@ def change(memory: Memory, text: str) -> None:
         memory.revision += 1
         memory.payload = open_vault().seal(Payload("Ada", text).encode(), address_of(memory, "payload"))
         memory.save(update_fields=["revision", "payload"])
+        record(actor=TESTER, action="memory.change", subject=memory.user_id, resource=f"encrypted_memories/{memory.pk}")
         conversations_changed.send(Conversation, user_id=memory.user_id, conversation_ids=[memory.conversation_id])
 
 

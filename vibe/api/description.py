@@ -16,12 +16,12 @@ ALWAYS: Final = {
     "400": "A cursor, an entity tag or the body cannot be read.",
     "401": "Nobody is signed in.",
     "403": "Whoever is signed in may not do this.",
+    "404": "There is no such thing, or it is somebody else's: the answer is the same.",
     "422": "Fields are not as they should be; `errors` names them.",
     "429": "Too many requests; Retry-After says when to come again.",
     "500": "Something failed on our side. Nothing was changed.",
     "503": "The database, the trail or sign-in cannot be reached. Nothing was changed.",
 }
-OF_ONE: Final = {"404": "There is no such thing, or it is somebody else's: the answer is the same."}
 OF_CHANGES: Final = {
     "409": "It cannot be beside what is there, or the first request with this Idempotency-Key still runs.",
     "412": "It was changed since you read it.",
@@ -57,9 +57,9 @@ IF_NONE_MATCH: Final[Json] = {**IF_MATCH, "name": "If-None-Match", "description"
 def finish(schema: OpenAPISchema) -> OpenAPISchema:
     """Headers and problems of every operation."""
     schema["components"]["schemas"]["Problem"] = reusable(schema)
-    for path, operations in schema["paths"].items():
+    for operations in schema["paths"].values():
         for method, operation in operations.items():
-            complete(operation, path, method)
+            complete(operation, method)
     return schema
 
 
@@ -72,13 +72,12 @@ def reusable(schema: OpenAPISchema) -> Json:
     return shape
 
 
-def complete(operation: Json, path: str, method: str) -> None:
+def complete(operation: Json, method: str) -> None:
     """What this operation takes and gives beside what its function says."""
     responses, bodied = operation["responses"], "requestBody" in operation
     versioned = operation.pop("x-versioned", False)
     says = {
         **ALWAYS,
-        **(OF_ONE if "{" in path else {}),
         **(OF_CHANGES if method in CHANGES else {}),
         **(OF_BODIES if bodied else {}),
     }

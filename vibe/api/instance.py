@@ -7,9 +7,8 @@ from typing import Any, Final
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
-from accounts.api import router as me
+from accounts import takeout_api
 from accounts.authentication.signed_in import signed_in
-from accounts.takeout_api import router as takeout
 from audit.api import router as access_log
 from audit.middleware import no_personal_data
 from memories.api.conversations import router as conversations
@@ -52,9 +51,8 @@ api = Api(
 )
 api.add_decorator(named_and_once)
 handle_all(api)
-api.add_router("/me", me)
+api.add_router("/me", takeout_api.router)
 api.add_router("/me", access_log)
-api.add_router("/me", takeout)
 api.add_router("/conversations", conversations)
 api.add_router("/conversations", of_conversation)
 api.add_router("/memories", memories)

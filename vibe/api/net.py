@@ -6,6 +6,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
 
 from audit.middleware import no_personal_data
 from vibe.apikit.compression import PREFIX
@@ -47,7 +48,9 @@ class ProblemsOnly:
         return told
 
 
+@csrf_exempt  # nothing is done here, and a 403 would say that something is
 @no_personal_data
-def nowhere(_: HttpRequest, **__: str) -> HttpResponseBase:
+def nowhere(request: HttpRequest, **_: str) -> HttpResponseBase:
     """An address under /api/ that leads nowhere."""
-    return problem(NotFound("There is no such address. /api/v1/docs lists those there are."))
+    error = NotFound("There is no such address. /api/v1/docs lists those there are.")
+    return problem(error, request_id=request.origin.request_id)  # type: ignore[attr-defined]

@@ -17,11 +17,12 @@ from typing import Final, Self
 
 from cryptography.fernet import Fernet, InvalidToken
 
+from vibe.crypto import tally
 from vibe.crypto.address import Address
 from vibe.crypto.derive import KEY_BYTES, derive
 from vibe.crypto.sealed import Sealed
 from vibe.crypto.strength import is_well_known
-from vibe.errors import ConfigurationError, FormatUnknown, InputError, MasterKeyMissing, SealBroken
+from vibe.errors import ConfigurationError, FormatUnknown, InputError, MasterKeyMissing, SealBroken, SealError
 
 VERSION: Final = b"\x11"
 ID_BYTES: Final = 8
@@ -66,7 +67,12 @@ class MasterRing:
         self._by_id = {key.id: key for key in (current, *retired)}
 
     def __repr__(self) -> str:
-        return f"<master ring, current {self.current.id.hex()}, {len(self._by_id) - 1} retired>"
+        return f"<master ring, current {self.current.id.hex()}, {self.retired_count} retired>"
+
+    @property
+    def retired_count(self) -> int:
+        """How many keys only unwrap."""
+        return len(self._by_id) - 1
 
     def __contains__(self, key_id: bytes) -> bool:
         return key_id in self._by_id
@@ -82,6 +88,7 @@ class MasterRing:
     def wrap(self, value: bytes, address: Address) -> Sealed:
         """Wrap a small value for one address under the current key."""
         token = self.current.fernet.encrypt(bind(value, address))
+        tally.count("wrap", 1)
         return Sealed(VERSION + self.current.id + base64.urlsafe_b64decode(token))
 
     def wrap_text(self, text: str, address: Address) -> Sealed:
@@ -96,6 +103,15 @@ class MasterRing:
 
     def unwrap(self, sealed: Sealed, address: Address) -> bytes:
         """The value again. Raises FormatUnknown, MasterKeyMissing or SealBroken, each naming the address."""
+        try:
+            value = self._unwrap(sealed, address)
+        except SealError:
+            tally.count("unwrap", 1, well=False)
+            raise
+        tally.count("unwrap", 1)
+        return value
+
+    def _unwrap(self, sealed: Sealed, address: Address) -> bytes:
         stored = sealed.ciphertext if isinstance(sealed, Sealed) else b""
         if stored[:1] != VERSION or len(stored) < HEADER_BYTES + SHORTEST_TOKEN_BYTES:
             raise FormatUnknown(f"{address} is not in a known wrapped format.")

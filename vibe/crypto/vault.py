@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import Final
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 
+from vibe.crypto import tally
 from vibe.crypto.address import Address, place
 from vibe.crypto.blind import BlindIndex
 from vibe.crypto.cloak import Cloak
@@ -20,6 +21,7 @@ from vibe.crypto.sealed import Sealed
 from vibe.errors import DataKeyMissing, FormatUnknown, InputError, SealBroken, SealError
 
 ROOT_GENERATION: Final = 1
+FIRST_REVISION: Final = 1
 CLOAKS_KEPT: Final = 128
 UNSEALABLE = (UnicodeEncodeError, AttributeError, OverflowError)  # lone surrogates, not a text, no such revision
 UNOPENABLE = (KeyError, InvalidTag, ValueError, AttributeError, OverflowError)
@@ -30,10 +32,17 @@ class Vault:
 
     `data_keys` maps generation to 32 bytes. The newest generation seals; every one opens. Index and cloak come from
     the first for good, since blind values and vectors must stay comparable when the sealing key is renewed: without
-    that one there is no vault.
+    that one there is no vault. `sealed_anew` is told table, person, row and revision of what is sealed for a row that
+    was there before.
     """
 
-    def __init__(self, user_id: UUID, data_keys: Mapping[int, bytes]) -> None:
+    def __init__(
+        self,
+        user_id: UUID,
+        data_keys: Mapping[int, bytes],
+        *,
+        sealed_anew: Callable[[str, UUID, UUID, int], object] = lambda *_: None,
+    ) -> None:
         if ROOT_GENERATION not in data_keys:
             raise DataKeyMissing(f"user_keys has no data key of person {user_id}: it was destroyed or never made.")
         self.user_id = user_id
@@ -41,6 +50,7 @@ class Vault:
         self._seals = {number: Seal(derive(key, "seal"), number) for number, key in data_keys.items()}
         self.generation = max(data_keys)
         self._newest = self._seals[self.generation]
+        self._sealed_anew = sealed_anew
 
     def __repr__(self) -> str:
         return f"<vault of {self.user_id}>"
@@ -72,7 +82,12 @@ class Vault:
             except UNSEALABLE:
                 break  # and raise outside: what was caught holds the text
         else:
+            tally.count("seal", len(sealed))
+            for row_id, revision, _ in rows:
+                if revision > FIRST_REVISION:
+                    self._sealed_anew(table, self.user_id, row_id, revision)
             return sealed
+        tally.count("seal", 1, well=False)
         raise unsealable(text, Address(table, column, self.user_id, row_id, revision))
 
     def open_all(self, table: str, column: str, rows: Iterable[tuple[UUID, int, Sealed]]) -> list[str]:
@@ -93,7 +108,9 @@ class Vault:
             except UNOPENABLE:
                 break  # and raise outside, as above
         else:
+            tally.count("open", len(texts))
             return texts
+        tally.count("open", 1, well=False)
         raise self._complaint(sealed, Address(table, column, self.user_id, row_id, revision))
 
     def _complaint(self, sealed: object, address: Address) -> SealError:

@@ -15,6 +15,12 @@ from typing import Any
 
 from django.apps import apps
 from django.db.models import BaseConstraint
+from django_zero_downtime_migrations.backends.postgres.schema import (
+    Condition,
+    MultiStatementSQL,
+    PGAccessExclusive,
+    PGShareUpdateExclusive,
+)
 
 from vibe.db.roles import SUPPORT, SYSTEM, USER
 
@@ -149,6 +155,19 @@ class CompositeReference(Wall):
             f"FOREIGN KEY ({', '.join(map(quote, self.columns))}) "
             f"REFERENCES {quote(target)} ({', '.join(map(quote, self.to_columns))}) ON DELETE CASCADE"
         ]
+
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
+        """On a table in use: for new rows first, then the old ones are checked, which holds nobody up."""
+        if not getattr(schema_editor, "stepwise", False):
+            return super().create_sql(model, schema_editor)
+        quote = schema_editor.quote_name
+        table, name = quote(model._meta.db_table), quote(self.name)
+        (added,) = self.raising(model._meta.db_table, quote)
+        there = Condition(schema_editor._sql_constraint_exists % {"table": table, "name": name}, exists=False)
+        return MultiStatementSQL(
+            PGAccessExclusive(f"{added} NOT VALID", idempotent_condition=there),
+            PGShareUpdateExclusive(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"),
+        )
 
     def lowering(self, table: str, quote: Any) -> list[str]:
         return [f"ALTER TABLE {quote(table)} DROP CONSTRAINT IF EXISTS {quote(self.name)}"]

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from vibe.db import revisions
 from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
 from vibe.errors import ContextError
 
@@ -97,11 +98,15 @@ def entered(scope: Scope) -> Iterator[None]:
         with transaction.atomic(savepoint=outer is OUTSIDE):
             take(scope)
             yield
+            if scope.user_id and scope != outer and not connection.needs_rollback:
+                revisions.require_recorded(UUID(scope.user_id))
             if inside_a_transaction and not connection.needs_rollback:
                 take(outer)
             remember(outer)  # before the commit: what runs on_commit is in no scope any more
     finally:
         remember(outer)
+        if scope.user_id and scope != outer:
+            revisions.forget(UUID(scope.user_id))
 
 
 def take(scope: Scope) -> None:

@@ -39,13 +39,15 @@ ANSWER_SECONDS = 2.0
 STARTING = 1  # what pg_isready says of a server that does not take connections yet
 
 # Statements, parameters, details and the errors themselves can hold people's data, so the server's log is kept free of
-# them. (`log` ranks above errors here, and below what ends the server.)
+# them. (`log` ranks above errors here, and below what ends the server.) Of the statements that are counted, those
+# that set or define something are left out: only of the others are the values always taken away.
 CONFIGURATION = """
 listen_addresses = ''
 port = {port}
 unix_socket_directories = '{sockets}'
 unix_socket_permissions = 0700
 shared_preload_libraries = 'pg_stat_statements'
+pg_stat_statements.track_utility = off
 log_min_messages = log
 log_min_error_statement = panic
 log_error_verbosity = terse

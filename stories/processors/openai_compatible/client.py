@@ -103,7 +103,7 @@ class Client:
             if isinstance(outcome, bytes):
                 return read_answer(outcome)
             # Half of it by chance, so that those who were refused together do not come back together.
-            pause = max(outcome.after, wait * random.uniform(0.5, 1.0))  # noqa: S311
+            pause = max(outcome.after, wait * random.uniform(0.5, 1.0))  # noqa: S311  # nosec B311
             if not outcome.again or pause + LEAST_SECONDS >= deadline.left:
                 raise outcome.error
             time.sleep(pause)

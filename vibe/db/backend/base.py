@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import OperationalError
 from django.db.backends.postgresql import base
 
+from vibe.db.backend.schema import Stepwise, Whole
 from vibe.db.embedded import PORT, EmbeddedServer
 from vibe.db.requirements import require_schema, require_server
 from vibe.errors import DatabaseNotReady
@@ -43,6 +44,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def check_database_version_supported(self) -> None:
         require_server(self.pg_version)
         super().check_database_version_supported()
+
+    def schema_editor(self, *arguments: Any, **options: Any) -> Any:
+        editor = Whole if options.get("atomic", True) else Stepwise
+        return editor(self, *arguments, **options)
 
     def prepare_database(self) -> None:
         # What Django calls before it migrates, and so before it makes a table of its own.

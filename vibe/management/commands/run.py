@@ -1,3 +1,4 @@
+import os
 import secrets
 import socket
 import sys
@@ -11,7 +12,11 @@ from accounts.models import User
 from audit.actors import Actor
 from memories.importing import FileImport
 from vibe.db.contexts import as_staff, as_system
-from vibe.supervisor import Child, Supervisor
+from vibe.metrics import shared
+from vibe.serving import programs
+from vibe.serving.migrating import apply_pending
+from vibe.serving.web import WebOptions
+from vibe.supervisor import Supervisor
 
 SAMPLE = settings.BASE_DIR / "memories" / "sample" / "conversations.jsonl"
 STAFF = {"admin@example.com": True, "support@example.com": False}
@@ -31,13 +36,14 @@ class Command(BaseCommand):
         if not settings.DEBUG:
             raise CommandError("`run` is for development, and DEBUG is off. docs/operations.md says how to serve.")
         refuse_taken(options["bind"])
-        self.stdout.write("Migrating …", ending="\n")
-        call_command("migrate", verbosity=0)
+        apply_pending(self.stdout.write)
         if not options["no_sample"] and is_empty():
             self.load_sample()
         passwords = make_staff()
         self.greet(options["bind"], passwords)
-        sys.exit(Supervisor(children(options["bind"])).run())
+        shared.begin()
+        web = programs.web_server(WebOptions(options["bind"]), LOG_LEVEL=os.environ.get("LOG_LEVEL", "WARNING"))
+        sys.exit(Supervisor([web, programs.worker()]).run())
 
     def load_sample(self) -> None:
         self.stdout.write("Importing the sample and telling its stories …")
@@ -94,13 +100,3 @@ def make_staff() -> dict[str, str]:
         made[email] = secrets.token_urlsafe(12)
         User.objects.create_user(email, made[email], is_superuser=is_superuser)
     return made
-
-
-def children(bind: str) -> list[Child]:
-    """The web server and the worker."""
-    manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-    web = ["-m", "gunicorn", "vibe.wsgi", "--bind", bind, "--worker-class", "gthread", "--threads", "8"]
-    return [
-        Child("web server", [sys.executable, *web, "--log-level", "warning"], environment={"DEBUG": "on"}),
-        Child("worker", [*manage, "procrastinate", "worker"], vital=False),
-    ]

@@ -1,0 +1,244 @@
+"""Each operation of the API against the bare SQL of it, in one run, taking turns; and requests a second by gunicorn.
+
+    python -m benchmarks.api [--rounds 200] [--seconds 5]
+
+`operation` is a whole request inside the process: signing in by token, the limit, middleware, scope, keys, sealing or
+opening, trail, JSON. `verb` is what the application does of it. `bare` is one INSERT or SELECT of the same row on a
+connection that has taken role and person already, committed where it changes something. The targets are 4 times
+`bare` for adding a memory and for getting one. `statements` are round trips to the database, without BEGIN and COMMIT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from benchmarks.harness import show, throw_away_database
+
+SAID = {"author": "Ada", "text": "I moved to Lisbon last Friday, with Ines and the cat. " * 4}
+PORT = 8765
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=200, help="requests of each operation")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of requests to gunicorn, each kind")
+    options = parser.parse_args()
+    os.environ.update(API_LIMIT_PERSON="100000000/100000000", ALLOWED_HOSTS="*")
+    with throw_away_database():
+        show({"rounds": options.rounds, **operations(options.rounds), "gunicorn": served(options.seconds)})
+
+
+def operations(rounds: int) -> dict[str, Any]:
+    """Milliseconds (p50, p95) and statements of each operation, and of two of them how many times the bare SQL."""
+    calls = prepared()
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            taken[name].append(1000 * (time.perf_counter() - start))
+    figures = {name: {"p50": statistics.median(each), "p95": percentile(each)} for name, each in taken.items()}
+    for name, call in calls.items():
+        with counted() as statements:
+            call()
+        figures[name]["statements"] = len(statements)
+    ratio = {
+        f"{name}: {part}": figures[f"{name}: {part}"]["p50"] / figures[f"{name}: bare"]["p50"]
+        for name in ("add memory", "get memory")
+        for part in ("operation", "verb")
+    }
+    return {"milliseconds": figures, "times_bare": ratio}
+
+
+def percentile(values: list[float], share: float = 0.95) -> float:
+    return sorted(values)[int(share * (len(values) - 1))]
+
+
+@contextmanager
+def counted() -> Iterator[list[None]]:
+    """One entry for each statement."""
+    import psycopg
+
+    seen: list[None] = []
+    execute = psycopg.Cursor.execute
+
+    def counting(self: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.append(None)
+        return execute(self, *args, **kwargs)
+
+    psycopg.Cursor.execute = counting  # type: ignore[method-assign]
+    try:
+        yield seen
+    finally:
+        psycopg.Cursor.execute = execute  # type: ignore[method-assign]
+
+
+def prepared() -> dict[str, Callable[[], Any]]:
+    """Each operation as a call, on a person with a year of conversations."""
+    from django.test import Client
+
+    from accounts.authentication import local
+    from accounts.services import Profile, ensure_person
+    from audit.actors import Actor
+    from memories.adding import NewMemory, add_memories
+    from memories.payload import Payload
+    from memories.reading import memory
+    from stories.services import build_story
+    from vibe.db.contexts import as_user
+
+    actor, client = Actor.system("benchmark"), Client()
+    person = ensure_person(profile=Profile("ada", "ada@example.com", "Ada Tavares"), actor=actor)
+    headers = {"authorization": f"Bearer {local.issue(uid='ada')}"}
+
+    def ask(method: str, path: str, body: Any = None, **more: str) -> Any:
+        given = {name.replace("_", "-"): value for name, value in more.items()}
+        response = client.generic(
+            method,
+            f"/api/v1{path}",
+            b"" if body is None else json.dumps(body),
+            "application/json",
+            headers={**headers, **given},
+        )
+        assert response.status_code < 300, (method, path, response.content)
+        return response.json() if response.content else None
+
+    for number in range(50):
+        made = ask("POST", "/conversations", {"title": f"Conversation {number}"})["id"]
+        batch = ask("POST", f"/conversations/{made}/memories/batch", {"memories": [SAID] * 20})["items"]
+    build_story(user_id=person, conversation_id=made, actor=actor)
+    story, said = ask("GET", "/stories")["items"][0]["id"], batch[0]["id"]
+    memories, keys = f"/conversations/{made}/memories", iter(range(10**9))
+    bare_insert, bare_select = bare(person, made, said)
+
+    def add() -> None:
+        add_memories(user_id=person, conversation_id=made, memories=[NewMemory(Payload(**SAID))], actor=actor)
+
+    def get() -> None:
+        with as_user(person):
+            memory(person, said)
+
+    def begin_and_delete() -> None:
+        ask("DELETE", f"/conversations/{ask('POST', '/conversations', {'title': 'x'})['id']}")
+
+    return {
+        "add memory: operation": lambda: ask("POST", memories, SAID),
+        "add memory: verb": add,
+        "add memory: bare": bare_insert,
+        "get memory: operation": lambda: ask("GET", f"/memories/{said}"),
+        "get memory: verb": get,
+        "get memory: bare": bare_select,
+        "add memory, with a key": lambda: ask("POST", memories, SAID, idempotency_key=str(next(keys))),
+        "add 100 memories": lambda: ask("POST", f"{memories}/batch", {"memories": [SAID] * 100}),
+        "list 50 memories": lambda: ask("GET", memories),
+        "list 50 conversations": lambda: ask("GET", "/conversations"),
+        "begin and delete a conversation": begin_and_delete,
+        "change a memory": lambda: ask("PATCH", f"/memories/{said}", {"text": str(next(keys))}),
+        "change a title": lambda: ask("PATCH", f"/conversations/{made}", {"title": str(next(keys))}),
+        "who one is": lambda: ask("GET", "/me"),
+        "read preferences": lambda: ask("GET", "/me/preferences"),
+        "change preferences": lambda: ask("PATCH", "/me/preferences", {"n": next(keys)}),
+        "50 rows of the access log": lambda: ask("GET", "/me/access-log"),
+        "get a story": lambda: ask("GET", f"/stories/{story}"),
+        "search": lambda: ask("POST", "/stories/search", {"question": "Where did I move?"}),
+    }
+
+
+def bare(person: Any, conversation: str, said: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """One INSERT, committed, and one SELECT, on a connection of their own that is in the person's scope for good."""
+    import psycopg
+    from django.db import connection
+
+    from vibe.db.owned import uuid7
+
+    parameters = {
+        name: value
+        for name, value in connection.get_connection_params().items()
+        if name not in ("cursor_factory", "context")
+    }
+    direct = psycopg.connect(**parameters, autocommit=True)
+    direct.execute("SET ROLE vibe_user")
+    direct.execute(f"SET vibe.user_id = '{person}'")
+    sealed = os.urandom(len(json.dumps(SAID)) + 31)
+
+    def insert() -> None:
+        row_id = uuid7()
+        direct.execute(
+            "INSERT INTO encrypted_memories "
+            "(id, user_id, conversation_id, message_ids, payload, occurred_at, revision) "
+            "VALUES (%s, %s, %s, %s, %s, now(), 1)",
+            [row_id, person, conversation, [str(row_id)], sealed],
+        )
+
+    def select() -> None:
+        direct.execute("SELECT * FROM encrypted_memories WHERE user_id = %s AND id = %s", [person, said]).fetchone()
+
+    return insert, select
+
+
+def served(seconds: float) -> dict[str, float]:
+    """Requests a second that gunicorn answers with two processes of four threads each, asked by eight at once."""
+    from accounts.authentication import local
+
+    header = {"Authorization": f"Bearer {local.issue(uid='ada')}", "Content-Type": "application/json"}
+    address = f"http://127.0.0.1:{PORT}/api/v1"
+    command = ["-m", "gunicorn", "vibe.wsgi", "--bind", f"127.0.0.1:{PORT}", "--workers", "2", "--threads", "4"]
+    server = subprocess.Popen([sys.executable, *command, "--log-level", "error"], env={**os.environ, "DEBUG": "on"})
+    try:
+        made = first_answer(f"{address}/conversations", header)["items"][0]["id"]
+        add = json.dumps(SAID).encode()
+        said = asked(f"{address}/conversations/{made}/memories", header, add)["id"]
+        return {
+            "get memory": rate(lambda: asked(f"{address}/memories/{said}", header), seconds),
+            "list 50 conversations": rate(lambda: asked(f"{address}/conversations", header), seconds),
+            "add memory": rate(lambda: asked(f"{address}/conversations/{made}/memories", header, add), seconds),
+        }
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def asked(address: str, header: dict[str, str], body: bytes | None = None) -> Any:
+    request = urllib.request.Request(address, body, header)  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+def first_answer(address: str, header: dict[str, str]) -> Any:
+    """Once the server is there."""
+    for _ in range(100):
+        try:
+            return asked(address, header)
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError("gunicorn did not come up")
+
+
+def rate(ask: Callable[[], Any], seconds: float) -> float:
+    """Answers a second to eight who ask at once. They share the two cores with the server."""
+    until = time.perf_counter() + seconds
+
+    def keep_asking(_: int) -> int:
+        count = 0
+        while time.perf_counter() < until:
+            ask()
+            count += 1
+        return count
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(8) as people:
+        return sum(people.map(keep_asking, range(8))) / (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    main()

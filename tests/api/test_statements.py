@@ -1,0 +1,88 @@
+"""A request is one transaction of few statements, however much it shows or adds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from stories.services import build_story
+from tests.api.conftest import Api
+from tests.conftest import TESTER
+
+SAID = {"author": "Ada", "text": "I moved to Lisbon."}
+# Before the request's transaction: the account is looked up (4). Then the scope, and the request's own row.
+SIGNED_IN = 6
+
+
+@contextmanager
+def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What is sent to the database, savepoints left out: in production the outermost of a test is a transaction."""
+    sent: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def noted(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        text = query if isinstance(query, str) else getattr(query, "as_string", lambda _: str(query))(None)
+        if "SAVEPOINT" not in text:
+            sent.append(text)
+        return execute(self, query, *args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(psycopg.Cursor, "execute", noted)
+        yield sent
+
+
+@pytest.fixture
+def there(ada: Any, as_ada: Api) -> dict[str, str]:
+    """A conversation with forty memories, told."""
+    conversation = as_ada.post("/conversations", {"title": "Moving"}).json()["id"]
+    added = as_ada.post(f"/conversations/{conversation}/memories/batch", {"memories": [SAID] * 40}).json()["items"]
+    build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
+    return {"c": conversation, "m": added[0]["id"], "s": as_ada.get("/stories").json()["items"][0]["id"]}
+
+
+BOUNDS = [
+    ("GET", "/me", None, 1),
+    ("GET", "/me/preferences", None, 1),
+    ("PATCH", "/me/preferences", {"theme": "dark"}, 4),
+    ("GET", "/me/access-log", None, 1),
+    ("POST", "/conversations", {"title": "x"}, 3),
+    ("GET", "/conversations", None, 2),
+    ("GET", "/conversations/{c}", None, 2),
+    ("PATCH", "/conversations/{c}", {"title": "y"}, 8),
+    ("POST", "/conversations/{c}/archive", None, 4),
+    ("DELETE", "/conversations/{c}", None, 7),
+    ("POST", "/conversations/{c}/memories", SAID, 8),
+    ("POST", "/conversations/{c}/memories/batch", {"memories": [SAID] * 500}, 8),
+    ("POST", "/conversations/{c}/memories", {**SAID, "message_id": "m1"}, 10),
+    ("GET", "/conversations/{c}/memories", None, 2),
+    ("GET", "/memories/{m}", None, 2),
+    ("PATCH", "/memories/{m}", {"text": "x"}, 13),
+    ("DELETE", "/memories/{m}", None, 12),
+    ("GET", "/stories", None, 4),
+    ("GET", "/stories/{s}", None, 3),
+    ("GET", "/people", None, 3),
+]
+
+
+@pytest.mark.parametrize("bound", BOUNDS, ids=lambda bound: " ".join(bound[:2]))
+def test_statements_are_bounded(
+    as_ada: Api, there: dict[str, str], monkeypatch: pytest.MonkeyPatch, bound: tuple[str, str, Any, int]
+) -> None:
+    method, path, body, most = bound
+    with statements(monkeypatch) as sent:
+        answer = as_ada(method, path.format(**there), body)
+    assert answer.status_code < 300, answer.content
+    assert len(sent) - SIGNED_IN <= most, sent
+
+
+def test_a_key_costs_two_more(as_ada: Api, there: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    path = f"/conversations/{there['c']}/memories"
+    with statements(monkeypatch) as plain:
+        as_ada.post(path, SAID)
+    with statements(monkeypatch) as keyed:
+        as_ada.post(path, SAID, idempotency_key="k")
+    assert len(keyed) - len(plain) <= 3  # claimed, the keys opened again, kept

@@ -1,0 +1,281 @@
+"""`doctor` finds each fault that is made here, says what to type, and that mends it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import namedtuple
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import IntegrityError, connection
+from django.db.migrations.recorder import MigrationRecorder
+
+from audit.services import record
+from tests.conftest import TESTER
+from tests.processes import manage, url
+from vibe.crypto.master import MasterKey, MasterRing
+from vibe.db.contexts import as_system
+from vibe.doctor import configuration, jobs, keys, machine, schema, server, trail
+from vibe.doctor.examination import examine, worst
+from vibe.doctor.findings import Severity
+from vibe.metrics import figures
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def execute(statement: str, *parameters: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+
+
+def found(check: Any) -> list[str]:
+    return [finding.what for finding in check()]
+
+
+def mend(check: Any) -> None:
+    """Type what the only finding says."""
+    [finding] = check()
+    statements = finding.do.removeprefix("BEGIN; ").removesuffix("COMMIT;")
+    execute(statements)
+    assert found(check) == []
+
+
+@pytest.fixture
+def worker(db: None) -> None:
+    execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+
+
+def test_a_sound_development_machine_has_nothing_wrong_but_debug(worker, ada, settings):
+    settings.DEBUG = True
+    wrong = {each.check: each.findings for each in examine() if each.findings}
+    assert set(wrong) - {"disk"} == {"debug"}, wrong
+
+
+def test_every_finding_says_what_why_and_what_to_do(db, settings):
+    settings.MASTER_RING = MasterRing(MasterKey(os.urandom(32)))
+    settings.DEBUG = False
+    settings.ALLOWED_HOSTS = ["*"]
+    findings = [finding for each in examine() for finding in each.findings]
+    assert len(findings) >= 3
+    assert all(finding.what and finding.why and finding.do for finding in findings)
+
+
+# The schema
+
+
+def test_row_level_security_off_is_found_and_mended(db):
+    assert found(schema.walls) == []
+    execute("ALTER TABLE stories NO FORCE ROW LEVEL SECURITY")
+    assert "stories" in found(schema.walls)[0]
+    mend(schema.walls)
+
+
+def test_a_missing_policy_is_found_and_mended(db):
+    execute("DROP POLICY passages_walls_vibe_user ON passages")
+    assert "passages" in found(schema.walls)[0]
+    mend(schema.walls)
+
+
+def test_a_partition_without_row_level_security_is_found_and_mended(db):
+    execute("ALTER TABLE audit_logs_default DISABLE ROW LEVEL SECURITY")
+    assert "audit_logs_default" in found(schema.walls)[0]
+    mend(schema.walls)
+
+
+def test_a_sealed_column_that_support_may_read_is_found_and_mended(db):
+    execute("GRANT SELECT ON encrypted_memories TO vibe_support")
+    assert "encrypted_memories.payload" in found(schema.sealed_columns)[0]
+    mend(schema.sealed_columns)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_column_privilege('vibe_support', 'encrypted_memories', 'id', 'SELECT')")
+        assert cursor.fetchone()[0], "what support may read was not given back"
+
+
+def test_rights_for_everybody_are_found_and_mended(db):
+    execute("GRANT SELECT ON users TO PUBLIC")
+    assert "users" in found(schema.owners)[0]
+    mend(schema.owners)
+
+
+def test_a_missing_index_is_found(db):
+    execute("DROP INDEX users_newest")
+    assert "users_newest" in found(schema.indexes)[0]
+
+
+def test_an_invalid_index_is_found_and_mended(committed):
+    execute("CREATE TABLE doubled AS SELECT 1 AS n FROM generate_series(1, 2)")
+    try:
+        with pytest.raises(IntegrityError):
+            execute("CREATE UNIQUE INDEX CONCURRENTLY cut_short ON doubled (n)")
+        assert "cut_short" in found(schema.indexes)[0]
+        execute("DELETE FROM doubled WHERE ctid = '(0,1)'")
+        mend(schema.indexes)
+    finally:
+        execute("DROP TABLE doubled")
+
+
+def test_a_constraint_left_unvalidated_is_found_and_mended(db):
+    execute("ALTER TABLE stories ADD CONSTRAINT late CHECK (revision >= 0) NOT VALID")
+    assert "late" in found(schema.indexes)[0]
+    mend(schema.indexes)
+
+
+def test_a_pending_migration_is_found(db):
+    MigrationRecorder(connection).record_unapplied("stories", "0002_token_use")
+    assert "stories.0002_token_use" in found(schema.migrations)[0]
+
+
+# The server
+
+
+def test_a_login_that_passes_the_walls_by_is_found(db, monkeypatch):
+    assert found(server.roles) == []
+    asked = figures.rows
+    monkeypatch.setattr(figures, "rows", lambda query, *a: asked(query.replace("current_user", "'postgres'"), *a))
+    assert "BYPASSRLS" in found(server.roles)[0]
+
+
+def test_a_scope_that_may_log_in_is_found(db):
+    execute("ALTER ROLE vibe_words LOGIN")
+    assert "vibe_words" in found(server.roles)[0]
+    mend(server.roles)
+
+
+def test_a_clock_that_is_wrong_is_found(db, monkeypatch):
+    assert found(server.clock) == []
+    monkeypatch.setattr(server.time, "time", lambda: 1_000_000.0)
+    assert "apart" in found(server.clock)[0]
+
+
+def test_connections_that_run_out_are_found(db, settings, monkeypatch):
+    assert found(server.connections) == []
+    settings.DATABASE_POOL_SIZE = 100_000
+    assert "DATABASE_POOL_SIZE" in found(server.connections)[0]
+    settings.DATABASE_POOL_SIZE = 0
+    monkeypatch.setattr(figures, "connections", lambda: [(("active",), 99.0)])
+    assert "99 of the server's" in found(server.connections)[0]
+
+
+def test_a_replica_that_is_behind_is_found(db, monkeypatch):
+    assert found(server.replication) == []
+    monkeypatch.setattr(figures, "replication_seconds", lambda: [(("second",), 90.0)])
+    assert "second" in found(server.replication)[0]
+
+
+def test_an_old_extension_is_found(db, monkeypatch):
+    assert found(server.extensions) == []
+    monkeypatch.setattr(figures, "rows", lambda _: [("vector", "0.7.4", "0.8.1")])
+    assert [finding.severity for finding in server.extensions()] == [Severity.ERROR, Severity.WARNING]
+    monkeypatch.setattr(figures, "rows", lambda _: [])
+    assert "not in this database" in found(server.extensions)[0]
+
+
+# Keys
+
+
+def test_a_wrong_master_key_is_found(ada, settings):
+    assert found(keys.canary) == []
+    settings.MASTER_RING = MasterRing(MasterKey(os.urandom(32)))
+    assert str(ada) not in "".join(found(keys.masters))
+    assert "not configured" in found(keys.masters)[0]
+    assert "user_keys.wrapped" in found(keys.canary)[0]
+
+
+def test_retired_keys_are_told_needed_until_they_are_not(ada, settings):
+    old = settings.MASTER_RING.current
+    settings.MASTER_RING = MasterRing(MasterKey(os.urandom(32)), [old])
+    [finding] = keys.retired()
+    assert (finding.severity, finding.do) == (Severity.WARNING, "manage.py rotate_keys")
+    call_command("rotate_keys", verbosity=0)
+    [finding] = keys.retired()
+    assert finding.severity is Severity.NOTE
+
+
+# Jobs, trail, machine
+
+
+def test_no_worker_is_found(db):
+    assert "No worker" in found(jobs.worker)[0]
+    execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+    assert found(jobs.worker) == []
+
+
+def test_jobs_that_are_stuck_are_found(worker):
+    assert found(jobs.stuck) == []
+    for status in ("doing", "failed", "todo"):
+        execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, scheduled_at) "
+            "VALUES ('stories', 'stories.tell', '{}', %s, now() - interval '1 hour')",
+            status,
+        )
+    assert [what.partition(" have")[0].partition(" belong")[0] for what in found(jobs.stuck)] == ["1 jobs"] * 3
+
+
+def test_a_trail_that_is_not_sealed_is_found(committed, tmp_path, settings, monkeypatch):
+    settings.AUDIT_CHECKPOINT_FILE = str(tmp_path / "checkpoints")
+    with as_system():
+        record(actor=TESTER, action="test")
+    monkeypatch.setattr(trail, "LATE_SECONDS", -1.0)
+    assert "1 rows" in found(trail.sealing)[0]
+    call_command("seal_audit", verbosity=0)
+    monkeypatch.setattr(trail, "LATE_SECONDS", 0.0)
+    assert found(trail.sealing) == []
+
+
+def test_a_full_disk_is_found(monkeypatch):
+    monkeypatch.setattr(figures, "disk", lambda: [("state", Usage(10**10, 9 * 10**9, 10**9))])
+    assert [finding.severity for finding in machine.disk()] == [Severity.WARNING]
+    monkeypatch.setattr(figures, "disk", lambda: [("state", Usage(10**10, 10**10, 10**7))])
+    assert [finding.severity for finding in machine.disk()] == [Severity.ERROR]
+
+
+def test_a_state_folder_that_others_read_is_found(tmp_path, settings):
+    settings.STATE_DIR = tmp_path
+    tmp_path.chmod(0o755)
+    assert "Other users" in found(machine.state_folder)[0]
+    tmp_path.chmod(0o711)
+    assert found(machine.state_folder) == []
+
+
+# Settings
+
+
+def test_unsafe_settings_are_found(settings):
+    settings.DEBUG = True
+    assert found(configuration.debug)
+    settings.DEBUG = False
+    settings.ONE_TIME_CODES, settings.ALLOWED_HOSTS, settings.METRICS_TOKEN = False, ["*"], "short"
+    settings.GRANTS_ALLOW_SELF_APPROVAL = True
+    assert len(found(configuration.loosened)) == 4
+    settings.ONE_TIME_CODES, settings.ALLOWED_HOSTS, settings.METRICS_TOKEN = True, ["vibe.example"], ""
+    settings.GRANTS_ALLOW_SELF_APPROVAL = False
+    assert found(configuration.loosened) == []
+
+
+# The command
+
+
+def test_without_a_database_it_says_so_and_no_more():
+    done = manage("doctor", "--json", DATABASE_URL="postgres://vibe:secret-word@127.0.0.1:1/vibe")
+    told = json.loads(done.stdout)
+    assert done.returncode == 2
+    assert told["checks"][-1]["check"] == "connection"
+    assert "127.0.0.1:1" in told["checks"][-1]["findings"][0]["what"]
+    assert "secret-word" not in done.stdout + done.stderr
+
+
+def test_the_exit_code_tells_how_bad_it_is(committed):
+    execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+    warned = manage("doctor", DATABASE_URL=url())  # DEBUG is on
+    assert warned.returncode == 1, warned.stdout + warned.stderr
+    assert "do:   Set DEBUG=off in production" in warned.stdout
+    execute("DELETE FROM procrastinate_workers")
+    failed = manage("doctor", "--json", DATABASE_URL=url())
+    assert failed.returncode == 2
+    assert json.loads(failed.stdout)["worst"] == "error"
+
+
+def test_the_worst_of_nothing_is_fine():
+    assert worst([]) == 0

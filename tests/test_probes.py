@@ -1,0 +1,124 @@
+"""/livez and /readyz: when requests should come here, why not, and nothing that a stranger may not know."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
+
+from audit.models import AuditLog
+from vibe.crypto.master import MasterKey, MasterRing
+from vibe.db.contexts import as_system
+from vibe.serving import readiness
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch: Any) -> None:
+    monkeypatch.setattr(readiness, "REMEMBERED_SECONDS", -1.0)
+
+
+@pytest.fixture
+def worker(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+
+
+def why(client: Any) -> dict[str, str]:
+    """What is not ready."""
+    checks = client.get("/readyz").json()["checks"]
+    return {name: check["why"] for name, check in checks.items() if not check["ok"]}
+
+
+def test_alive_without_a_database(client, monkeypatch):
+    """No `db` fixture: a statement would fail here."""
+    answer = client.get("/livez")
+    assert (answer.status_code, answer.json()) == (200, {"alive": True})
+
+
+def test_ready(client, worker, ada):
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["ready"] is True
+    assert why(client) == {}
+
+
+def test_not_ready_while_a_migration_is_pending(client, worker):
+    MigrationRecorder(connection).record_unapplied("stories", "0001_initial")
+    assert client.get("/readyz").status_code == 503
+    assert set(why(client)) == {"migrations"}
+    assert "manage.py migrate" in why(client)["migrations"]
+
+
+def test_not_ready_with_another_master_key(client, worker, ada, settings):
+    settings.MASTER_RING = MasterRing(MasterKey(os.urandom(32)))
+    assert client.get("/readyz").status_code == 503
+    assert "ENCRYPTION_KEY" in why(client)["keys"]
+    assert str(ada) not in why(client)["keys"]
+
+
+def test_a_retired_master_key_is_enough(client, worker, ada, settings):
+    settings.MASTER_RING = MasterRing(MasterKey(os.urandom(32)), [settings.MASTER_RING.current])
+    assert client.get("/readyz").status_code == 200
+
+
+def test_one_damaged_key_does_not_stop_everybody(client, worker, ada, jonas):
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute("UPDATE user_keys SET wrapped = '\\x00' WHERE user_id = %s", [jonas])
+    assert client.get("/readyz").status_code == 200
+
+
+def test_without_a_worker_requests_are_served_unless_it_is_needed(client, db, settings):
+    assert client.get("/readyz").status_code == 200
+    assert set(why(client)) == {"worker"}
+    settings.READY_NEEDS_WORKER = True
+    assert client.get("/readyz").status_code == 503
+
+
+def test_a_worker_that_went_silent_does_not_live(client, worker):
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '2 minutes'")
+    assert set(why(client)) == {"worker"}
+
+
+def test_not_ready_without_a_database_and_no_host_is_named(client, db, monkeypatch):
+    def away():
+        raise OperationalError("connection to server at db.internal, user vibe, failed")
+
+    monkeypatch.setattr(readiness, "database", away)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert "internal" not in answer.content.decode()
+    assert set(why(client)) == {"database", "migrations", "keys", "worker"}
+
+
+def test_probes_leave_no_row_in_the_trail(client, worker):
+    def count() -> int:
+        with as_system():
+            return AuditLog.objects.count()
+
+    before = count()
+    client.get("/readyz")
+    client.get("/livez")
+    assert count() == before
+    client.get("/admin/")
+    assert count() == before + 1, "the control: others do"
+
+
+def test_probes_are_cheap(client, worker, ada, django_assert_max_num_queries, monkeypatch):
+    client.get("/readyz")
+    with django_assert_max_num_queries(14):
+        client.get("/readyz")
+    monkeypatch.setattr(readiness, "REMEMBERED_SECONDS", 60.0)
+    client.get("/readyz")
+    with django_assert_max_num_queries(0):
+        client.get("/readyz")
+
+
+def test_probes_come_without_tls(client, worker, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    assert client.get("/livez").status_code == 200
+    assert client.get("/readyz").status_code == 200
+    assert client.get("/").status_code == 301, "the control"

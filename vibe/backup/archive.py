@@ -1,0 +1,142 @@
+"""The file a backup is: an ordinary tar, and behind its end one line with the SHA-256 of every byte before it.
+
+`tar xf` unpacks it without us. Any byte that is flipped, missing or added anywhere in the file is noticed before a byte
+of it is used, padding and headers included, which checksums of the members alone would not give.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final, TypeVar
+
+from vibe.errors import BackupBroken, InputError
+from vibe.state import sync_folder
+
+BLOCK: Final = 1 << 20
+SEAL: Final = b"\nvibe-backup sha256 "
+SEAL_BYTES: Final = len(SEAL) + 64 + 1
+DUMP: Final = "database.dump"
+MANIFEST: Final = "manifest.json"
+
+Progress = Callable[[int], Any]
+T = TypeVar("T")
+
+
+class Hashing:
+    """Writes through to a file, and knows how much it was and its SHA-256."""
+
+    def __init__(self, target: IO[bytes]) -> None:
+        self._target = target
+        self.sha256 = hashlib.sha256()
+        self.bytes = 0
+
+    def write(self, data: bytes) -> None:
+        """Some more of it."""
+        self._target.write(data)
+        self.sha256.update(data)
+        self.bytes += len(data)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """A path beside the wanted one, for its owner alone to read; moved there whole at the end, or removed.
+
+    Raises InputError when there is a file already.
+    """
+    if path.exists():
+        raise InputError(f"{path} is there already. Name another file: a backup never overwrites one.")
+    draft = path.with_name(path.name + ".partial")
+    try:
+        draft.unlink(missing_ok=True)
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        yield draft
+        draft.rename(path)
+        sync_folder(path.parent)
+    except OSError as problem:
+        raise InputError(f"{path} cannot be written: {problem.strerror}.") from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write(path: Path, fill: Callable[[Hashing], T], describe: Callable[[Hashing, T], bytes]) -> None:
+    """Write an archive: `fill` streams the dump, `describe` gives the manifest once its size and digest are known."""
+    with path.open("r+b") as file:
+        file.seek(tarfile.BLOCKSIZE)
+        dump = Hashing(file)
+        filled = fill(dump)
+        file.write(bytes(-dump.bytes % tarfile.BLOCKSIZE))
+        said = describe(dump, filled)
+        file.write(header(MANIFEST, len(said)) + said + bytes(-len(said) % tarfile.BLOCKSIZE))
+        file.write(bytes(2 * tarfile.BLOCKSIZE))
+        file.seek(0)
+        file.write(header(DUMP, dump.bytes))
+        file.seek(0)
+        digest = hashlib.sha256()
+        while block := file.read(BLOCK):  # from the file, so that what lies there is what was meant
+            digest.update(block)
+        file.write(SEAL + digest.hexdigest().encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def header(name: str, size: int) -> bytes:
+    """One tar header."""
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = size, 0o600
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An archive whose bytes were all looked at."""
+
+    path: Path
+    manifest: bytes
+
+    @contextmanager
+    def dump(self) -> Iterator[IO[bytes]]:
+        """The dump, to be read from its beginning."""
+        with tarfile.open(self.path, "r:") as tar:
+            found = tar.extractfile(DUMP)
+            if found is None:
+                raise BackupBroken(f"{self.path} holds no {DUMP}.")
+            with found:
+                yield found
+
+
+def verified(path: Path, *, progress: Progress = lambda _: None) -> Archive:
+    """Look at every byte. Raises BackupBroken for one that is not as it was written, InputError for no file."""
+    try:
+        with path.open("rb") as file:
+            require_whole(file, path, progress)
+        with tarfile.open(path, "r:") as tar:
+            if tar.getnames() != [DUMP, MANIFEST]:
+                raise BackupBroken(f"{path} is no backup of Vibe: it holds other things.")
+            found = tar.extractfile(MANIFEST)
+            return Archive(path, found.read() if found else b"")
+    except tarfile.TarError:
+        raise BackupBroken(f"{path} is no backup of Vibe: it is no tar file.") from None
+    except OSError as problem:
+        raise InputError(f"{path} cannot be read: {problem.strerror}.") from None
+
+
+def require_whole(file: IO[bytes], path: Path, progress: Progress) -> None:
+    """Compare the file with the line at its end."""
+    left = file.seek(0, os.SEEK_END) - SEAL_BYTES
+    digest = hashlib.sha256()
+    file.seek(0)
+    while left > 0 and (block := file.read(min(BLOCK, left))):
+        digest.update(block)
+        left -= len(block)
+        progress(len(block))
+    if left or file.read() != SEAL + digest.hexdigest().encode() + b"\n":
+        raise BackupBroken(
+            f"{path} is cut off, altered or no backup of Vibe: its checksum does not hold. "
+            "Nothing was touched. Take another copy of it, or an older backup."
+        )

@@ -1,0 +1,89 @@
+"""What a database holds and what guards it, read from its catalogue by a role that sees everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+OURS = """
+SELECT c.oid, n.nspname, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = c.oid AND classid = 'pg_class'::regclass AND deptype = 'e')
+"""
+TABLES = f"SELECT nspname, relname FROM ({OURS}) ours WHERE relkind = 'r' ORDER BY 1, 2"  # noqa: S608
+
+# Row-level security and its policies, what each of our roles may do with tables and columns, triggers and constraints.
+# A role that owns the table is left out: it may have another name where the backup is put back.
+WALLS = f"""
+WITH ours AS ({OURS}), held AS (
+    SELECT oid, '' AS attname, relacl AS acl FROM pg_class WHERE relacl IS NOT NULL
+    UNION ALL SELECT attrelid, attname, attacl FROM pg_attribute WHERE attacl IS NOT NULL AND NOT attisdropped
+)
+SELECT relname, 'row-level security ' || CASE WHEN relforcerowsecurity THEN 'forced' ELSE 'enabled' END
+FROM ours JOIN pg_class USING (oid, relname, relkind) WHERE relrowsecurity
+UNION ALL
+SELECT relname, format('policy %s for %s to %s using (%s) check (%s)', polname, polcmd,
+    ARRAY(SELECT rolname FROM pg_roles WHERE pg_roles.oid = ANY (polroles) ORDER BY 1),
+    pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
+FROM ours JOIN pg_policy ON polrelid = ours.oid
+UNION ALL
+SELECT relname, format('%s may %s %s', rolname, privilege_type, attname)
+FROM ours JOIN held USING (oid), aclexplode(acl) JOIN pg_roles ON pg_roles.oid = grantee
+WHERE rolname ~ '^vibe_'
+UNION ALL
+SELECT relname, format('trigger %s %s', tgname, tgenabled)
+FROM ours JOIN pg_trigger ON tgrelid = ours.oid AND NOT tgisinternal
+UNION ALL
+SELECT relname, format('constraint %s %s', conname, CASE WHEN convalidated THEN '' ELSE 'not validated' END)
+FROM ours JOIN pg_constraint ON conrelid = ours.oid AND contype <> 'n'
+ORDER BY 1, 2
+"""  # noqa: S608
+
+WRAPPED = """
+SELECT DISTINCT encode(substring(value FROM 2 FOR 8), 'hex')
+FROM (SELECT wrapped AS value FROM user_keys UNION ALL SELECT name FROM users) AS values
+WHERE value IS NOT NULL ORDER BY 1
+"""
+
+
+def counts(here: psycopg.Connection[Any]) -> dict[str, int]:
+    """The rows of each table. A partition is a table; what is partitioned has no rows of its own."""
+    return {name: count(here, schema, name) for schema, name in here.execute(TABLES).fetchall()}
+
+
+def count(here: psycopg.Connection[Any], schema: str, name: str) -> int:
+    """The rows of one table."""
+    found = here.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, name))).fetchone()
+    return int(found[0]) if found else 0
+
+
+def walls(here: psycopg.Connection[Any]) -> dict[str, tuple[str, ...]]:
+    """What guards each table, a line a thing."""
+    found: dict[str, tuple[str, ...]] = {}
+    for table, line in here.execute(WALLS).fetchall():
+        found[table] = (*found.get(table, ()), line.strip())
+    return found
+
+
+def migrations(here: psycopg.Connection[Any]) -> tuple[str, ...]:
+    """The migrations that were applied, as app.name."""
+    found = here.execute("SELECT app || '.' || name FROM django_migrations ORDER BY 1").fetchall()
+    return tuple(sorted(name for (name,) in found))
+
+
+def masters(here: psycopg.Connection[Any]) -> tuple[str, ...]:
+    """The ids of the master keys that data keys and names are under. They stand in the header of each value."""
+    return tuple(name for (name,) in here.execute(WRAPPED).fetchall())
+
+
+def vector(here: psycopg.Connection[Any]) -> str:
+    """The version of pgvector."""
+    found = here.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+    return str(found[0]) if found else ""
+
+
+def is_empty(here: psycopg.Connection[Any]) -> bool:
+    """Whether there is no table of ours."""
+    return here.execute(TABLES).fetchone() is None

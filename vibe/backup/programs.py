@@ -1,0 +1,75 @@
+"""PostgreSQL's own programs, in a version that fits the server: never simply the first on PATH.
+
+An older pg_dump refuses a newer server, and a newer pg_restore sets what an older server does not know. So the
+server's own major version is taken where it is installed, the next higher one where it is not.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+
+from django.conf import settings
+
+from vibe.db.embedded import without_libpq
+from vibe.db.embedded_paths import BINARIES
+from vibe.errors import ConfigurationError
+
+FOLDERS = (
+    "/usr/lib/postgresql/*/bin",  # Debian, Ubuntu
+    "/usr/pgsql-*/bin",  # Red Hat and its kin
+    "/usr/local/pgsql*/bin",
+    "/opt/homebrew/opt/postgresql@*/bin",
+    "/usr/local/opt/postgresql@*/bin",
+    "/Applications/Postgres.app/Contents/Versions/*/bin",
+)
+VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program and its major version."""
+
+    path: Path
+    major: int
+
+
+def program(name: str, *, major: int) -> Program:
+    """The program for a server of this major version. Raises ConfigurationError when there is none that fits."""
+    found = sorted(installed(name), key=lambda each: each.major)
+    for each in found:
+        if each.major >= major:
+            return each
+    seen = ", ".join(f"{each.major} in {each.path.parent}" for each in found) or "none at all"
+    raise ConfigurationError(
+        f"{name} of PostgreSQL {major} or newer is needed, for the server is of that version; found: {seen}. "
+        f"Install it (Debian: postgresql-client-{major}), or set PG_BIN to the folder it is in."
+    )
+
+
+def installed(name: str) -> Iterator[Program]:
+    """Where PG_BIN is set, what is there and nothing else; otherwise what comes with the product and the system."""
+    for folder in [Path(settings.PG_BIN)] if settings.PG_BIN else [BINARIES, *map(Path, sorted(all_folders()))]:
+        if (major := major_of(folder / name)) is not None:
+            yield Program(folder / name, major)
+
+
+def all_folders() -> list[str]:
+    """Where systems put each major version."""
+    return [folder for pattern in FOLDERS for folder in glob(pattern)]  # noqa: PTH207  patterns from the root
+
+
+def major_of(path: Path) -> int | None:
+    """What the program itself says of its version; None when it does not run."""
+    try:
+        said = subprocess.run(
+            [str(path), "--version"], capture_output=True, text=True, check=False, env=without_libpq()
+        ).stdout
+    except OSError:
+        return None
+    found = VERSION.search(said)
+    return int(found[1]) if found else None

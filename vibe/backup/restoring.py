@@ -1,0 +1,210 @@
+"""A database made from a backup beside the present one: whole, counted and walled, or not there at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from psycopg import sql
+
+from vibe.backup import looking, server
+from vibe.backup.archive import Archive, Progress, verified
+from vibe.backup.dumping import put_back
+from vibe.backup.manifest import DATA, KEYS, Manifest
+from vibe.backup.server import MAINTENANCE, Server, pointed_at
+from vibe.backup.taking import Told
+from vibe.db import roles
+from vibe.errors import BackupBroken, BackupFailed, DatabaseNotReady, InputError, MasterKeyMissing
+
+SHOWN = 8  # differences that an error names
+MAY_MAKE = "SELECT rolsuper OR rolcreatedb, quote_ident(rolname) FROM pg_roles WHERE rolname = current_user"
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One or both files of a backup, every byte of them looked at."""
+
+    data: Archive
+    manifest: Manifest
+    keys: Archive | None
+    keys_manifest: Manifest | None
+
+    @property
+    def program(self) -> int:
+        """The major version of the pg_dump that wrote it."""
+        return max(self.manifest.program, self.keys_manifest.program if self.keys_manifest else 0)
+
+    def rows(self) -> Manifest:
+        """What there must be once it is back: without the file of keys, none of them."""
+        keys = self.keys_manifest.tables if self.keys_manifest else {"user_keys": 0}
+        return replace(self.manifest, tables={**self.manifest.tables, **keys})
+
+
+def opened(path: Path, keys: Path | None, told: Told) -> Backup:
+    """Verify both files before anything is touched. Raises BackupBroken, InputError, MasterKeyMissing."""
+    data = looked_at(path, told)
+    wrapped = looked_at(keys, told) if keys else None
+    manifest = Manifest.decode(data.manifest)
+    keys_manifest = Manifest.decode(wrapped.manifest) if wrapped else None
+    if manifest.kind != DATA or (keys_manifest and (keys_manifest.kind, keys_manifest.pair) != (KEYS, manifest.pair)):
+        raise BackupBroken(f"{path} and {keys} are not the data and the keys of one backup.")
+    require_known_migrations(manifest)
+    if keys_manifest:
+        require_masters(keys_manifest)
+    return Backup(data, manifest, wrapped, keys_manifest)
+
+
+def looked_at(path: Path, told: Told) -> Archive:
+    """One file, verified."""
+    size = path.stat().st_size if path.exists() else 0
+    return verified(path, progress=told(f"Checking {path.name}", size))
+
+
+def require_known_migrations(manifest: Manifest) -> None:
+    """Raises InputError for a backup of a newer version than this one."""
+    known = {".".join(key) for key in MigrationLoader(None).disk_migrations}
+    applied = set(manifest.migrations)
+    ours = {name.partition(".")[0] for name in known}
+    newer = sorted(name for name in applied - known if name.partition(".")[0] in ours)
+    if newer:
+        raise InputError(
+            f"The backup is of a newer version of Vibe: migration {newer[0]} is unknown here. Upgrade, then restore."
+        )
+
+
+def require_masters(manifest: Manifest) -> None:
+    """Raises MasterKeyMissing when what is wrapped in the backup would not open."""
+    missing = [name for name in manifest.masters if bytes.fromhex(name) not in settings.MASTER_RING]
+    if missing:
+        raise MasterKeyMissing(
+            f"Data keys in the backup are under master keys that are not configured: {', '.join(missing)}. "
+            "Add these keys, from escrow, to ENCRYPTION_KEYS_RETIRED."
+        )
+
+
+@contextmanager
+def draft(backup: Backup, at: Server, name: str, told: Told) -> Iterator[str]:
+    """A new database of the backup, checked; dropped at the end unless it has another name by then."""
+    with at.connect(MAINTENANCE) as maintenance:
+        require_room(maintenance, backup)
+        server.drop(maintenance, name)
+        maintenance.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(at.owner))
+        )
+    try:
+        fill(backup, at, name, told)
+        yield name
+    finally:
+        with at.connect(MAINTENANCE) as maintenance:
+            server.drop(maintenance, name)
+
+
+def require_room(maintenance: psycopg.Connection[Any], backup: Backup) -> None:
+    """Raises DatabaseNotReady when this server or role cannot take it."""
+    if server.major(maintenance) < backup.manifest.server:
+        raise DatabaseNotReady(
+            f"The backup is of PostgreSQL {backup.manifest.server}, this server is {server.major(maintenance)}. "
+            "Restore to the same version or a newer one."
+        )
+    may, role = maintenance.execute(MAY_MAKE).fetchone() or (False, "?")
+    if not may:
+        raise DatabaseNotReady(f"Role {role} may not make a database. As superuser: ALTER ROLE {role} CREATEDB;")
+
+
+def fill(backup: Backup, at: Server, name: str, told: Told) -> None:
+    """Roles, tables, rows, keys, indexes and walls, in that order. Raises BackupFailed when anything differs."""
+    with at.connect(name) as here:
+        make_vector(here)
+    with pointed_at(name):
+        roles.create(None, SimpleNamespace(connection=connection))
+    major = max(backup.program, backup.manifest.server)
+    restore = restorer(at, name, major)
+    restore(backup.data, ["pre-data"], lambda _: None)
+    restore(backup.data, ["data"], told("Restoring rows", backup.manifest.size))
+    if backup.keys and backup.keys_manifest:
+        restore(backup.keys, ["data"], told("Restoring keys", backup.keys_manifest.size))
+    with at.connect(name) as here:  # before the walls are up, which would hide the rows from their owner
+        require_same("rows", backup.rows().differences(looking.counts(here)))
+    restore(backup.data, ["post-data"], lambda _: None)
+    with at.connect(name) as here:
+        require_same("walls", backup.manifest.fallen(looking.walls(here)))
+        here.execute("ANALYZE")
+
+
+def make_vector(here: psycopg.Connection[Any]) -> None:
+    """The extension, which the owner may not make. Raises DatabaseNotReady."""
+    try:
+        here.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    except psycopg.Error:
+        raise DatabaseNotReady(
+            "This role may not create the extension pgvector, or the server lacks it. As superuser, so that every new "
+            "database has it: psql template1 -c 'CREATE EXTENSION vector'"
+        ) from None
+
+
+def restorer(at: Server, name: str, major: int) -> Callable[[Archive, Sequence[str], Progress], None]:
+    """What puts sections of an archive into the database."""
+
+    def restore(archive: Archive, sections: Sequence[str], progress: Progress) -> None:
+        with archive.dump() as dump:
+            put_back(at, name, dump, sections=sections, major=major, progress=progress)
+
+    return restore
+
+
+def require_same(what: str, differences: list[str]) -> None:
+    """Raises BackupFailed with the first differences."""
+    if differences:
+        more = f", and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+        raise BackupFailed(
+            f"The {what} are not those of the backup: {'; '.join(differences[:SHOWN])}{more}. Nothing was replaced."
+        )
+
+
+def beside(name: str, what: str) -> str:
+    """A name for a database next to another one, within the 63 bytes that a name may have."""
+    stamp = f"{datetime.now(UTC):%Y%m%d_%H%M%S}"
+    return f"{name[: 63 - len(what) - len(stamp) - 2]}_{what}_{stamp}"
+
+
+def swap(maintenance: psycopg.Connection[Any], new: str, present: str, kept: str) -> None:
+    """Put the new database in the present one's place, in one transaction; the present one is kept under a name."""
+    there = server.exists(maintenance, present)
+    try:
+        if there:
+            close(maintenance, present, allow=False)
+        with maintenance.transaction():
+            if there:
+                rename(maintenance, present, kept)
+            rename(maintenance, new, present)
+    except BaseException:  # Ctrl-C too: nobody could come in any more
+        if there:
+            close(maintenance, present, allow=True)
+        raise
+
+
+def close(maintenance: psycopg.Connection[Any], name: str, *, allow: bool) -> None:
+    """Let nobody in any more and send out who is in; or let them in again."""
+    maintenance.execute(
+        sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(sql.Identifier(name), sql.Literal(allow))
+    )
+    if not allow:
+        maintenance.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = %s AND backend_type = 'client backend'",
+            [name],
+        )
+
+
+def rename(maintenance: psycopg.Connection[Any], name: str, to: str) -> None:
+    """Give a database another name."""
+    maintenance.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(name), sql.Identifier(to)))

@@ -1,0 +1,75 @@
+"""Opening some of what came back: that the keys fit the rows is shown by nothing less."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from django.apps import apps
+
+from accounts.models import UserKey
+from accounts.services import open_vault
+from vibe.crypto.fields import SealedField, address_of
+from vibe.crypto.vault import Vault
+from vibe.db.contexts import as_system, as_user
+from vibe.db.owned import UserOwned
+from vibe.errors import SealError
+
+PEOPLE: Final = 50
+ROWS: Final = 5  # of each table, a person
+
+
+@dataclass(slots=True)
+class Opened:
+    """How many values of how many people opened, and why others did not."""
+
+    people: int = 0
+    values: int = 0
+    broken: list[str] = field(default_factory=list)
+
+
+def open_sample(people: int = PEOPLE) -> Opened:
+    """Some rows of every sealed column of some people, drawn at random. Their texts go nowhere."""
+    found = Opened()
+    with as_system():
+        drawn = UserKey.objects.filter(destroyed_at=None).order_by("?").values_list("user_id", flat=True)
+        chosen = list(dict.fromkeys(drawn[: people * 2]))[:people]
+    for user_id in chosen:
+        open_some_of(user_id, found)
+    return found
+
+
+def open_some_of(user_id: UUID, found: Opened) -> None:
+    """One person's sample."""
+    with as_user(user_id):
+        try:
+            vault = open_vault()
+        except SealError as problem:
+            found.broken.append(str(problem))
+            return
+        found.people += 1
+        for model in sealed_models():
+            for row in model._default_manager.filter(user_id=user_id).order_by("?")[:ROWS]:
+                open_row(vault, row, found)
+
+
+def open_row(vault: Vault, row: Any, found: Opened) -> None:
+    """Every sealed value of one row."""
+    for column in sealed_columns(type(row)):
+        if (value := getattr(row, column)) is not None:
+            try:
+                vault.open(value, address_of(row, column))
+                found.values += 1
+            except SealError as problem:
+                found.broken.append(str(problem))
+
+
+def sealed_models() -> list[Any]:
+    """Models of people's rows with something sealed under a data key."""
+    return [model for model in apps.get_models() if issubclass(model, UserOwned) and sealed_columns(model)]
+
+
+def sealed_columns(model: Any) -> list[str]:
+    """The names of those columns."""
+    return [each.attname for each in model._meta.local_fields if isinstance(each, SealedField)]

@@ -1,0 +1,1 @@
+"""How the database is: read from PostgreSQL's own statistics, the same for a page, a command and a metric."""

@@ -1,0 +1,178 @@
+"""The catalog against what the models declare: every table, view, function, policy and grant, as the server has it.
+
+Migrations put the walls up; this looks whether they stand. Somebody may have taken one down by hand, restored a dump
+without it, or added a table beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.db import connection, models
+
+from vibe.db.constraints import Privileges, RowSecurity
+from vibe.db.owned import UserOwned
+from vibe.db.roles import ALL, SIGN_IN, USER, WORDS
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """Something in the catalog that is not as it should be."""
+
+    what: str
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+Grant = tuple[str, str, str, str]  # table, role, verb, column or ""
+PEOPLE = (USER, SIGN_IN, WORDS)  # the roles that people act under: they have nothing but what is declared
+
+# What stands for $ours below: tables and views of the schema that no extension brought.
+OURS = (
+    "relnamespace = 'public'::regnamespace "
+    "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"
+)
+# Each gives the names of what is at fault. `walled` are the tables with row security, `owned` those of people's rows.
+RULES: dict[str, str] = {
+    "row security is not enabled and forced": (
+        "SELECT relname FROM pg_class c WHERE relname = ANY(%(walled)s) "
+        "AND NOT (relrowsecurity AND relforcerowsecurity)"
+    ),
+    "belongs to a role that scopes take, or to a superuser": (
+        "SELECT relname FROM pg_class c JOIN pg_roles o ON o.oid = relowner WHERE $ours "
+        "AND (o.rolname = ANY(%(roles)s) OR o.rolsuper OR o.rolbypassrls)"
+    ),
+    "is a view with its owner's rights, or keeps a copy of rows": (
+        "SELECT relname FROM pg_class c WHERE $ours AND (relkind = 'm' OR relkind = 'v' "
+        "AND NOT coalesce('security_invoker=true' = ANY(reloptions), false))"
+    ),
+    "has a rewrite rule": (
+        "SELECT relname FROM pg_class c JOIN pg_rewrite w ON w.ev_class = c.oid WHERE $ours AND w.rulename <> '_RETURN'"
+    ),
+    "has a trigger that is off": (
+        "SELECT relname || '.' || tgname FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid "
+        "WHERE $ours AND t.tgenabled NOT IN ('O', 'A')"
+    ),
+    "runs with its owner's rights": (
+        "SELECT proname FROM pg_proc c WHERE pronamespace = 'public'::regnamespace AND prosecdef "
+        "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"
+    ),
+    "is a trigger of the trail's without a search_path of its own": (
+        "SELECT proname FROM pg_proc c WHERE proname LIKE 'audit_%%' AND pronamespace = 'public'::regnamespace "
+        "AND NOT coalesce(array_to_string(proconfig, ',') LIKE '%%search_path=%%', false)"
+    ),
+    "has a policy for everybody, that only restricts, or without both conditions alike": (
+        "SELECT tablename || '.' || policyname FROM pg_policies WHERE schemaname = 'public' AND (permissive <> "
+        "'PERMISSIVE' OR cmd <> 'ALL' OR 'public' = ANY(roles) OR qual IS DISTINCT FROM with_check)"
+    ),
+    "has a policy of another person's rows": (
+        "SELECT tablename || '.' || policyname FROM pg_policies WHERE schemaname = 'public' "
+        "AND 'vibe_user' = ANY(roles) AND qual "
+        "!~ '^\\((user_id|id|subject) = \\(NULLIF\\(current_setting\\(''vibe.user_id''::text, true\\), "
+        "''''::text\\)\\)::uuid\\)$'"
+    ),
+    "is a reference of people's rows without its owner": (
+        "SELECT f.conname FROM pg_constraint f WHERE f.contype = 'f' AND f.conrelid = ANY(%(owned)s::regclass[]) "
+        "AND NOT f.conkey @> ARRAY(SELECT attnum FROM pg_attribute WHERE attrelid = f.conrelid AND attname = 'user_id')"
+    ),
+    "tells of other people's rows by a collision": (
+        "SELECT i.indexrelid::regclass::text FROM pg_index i WHERE i.indrelid = ANY(%(owned)s::regclass[]) "
+        "AND i.indisunique AND NOT i.indisprimary AND NOT EXISTS (SELECT FROM pg_attribute a "
+        "WHERE a.attrelid = i.indrelid AND a.attname = 'user_id' AND a.attnum = ANY(i.indkey::int2[]))"
+    ),
+    "has an owner that may be absent": (
+        "SELECT attrelid::regclass::text FROM pg_attribute WHERE attrelid = ANY(%(owned)s::regclass[]) "
+        "AND attname = 'user_id' AND NOT attnotnull"
+    ),
+    "is a role with more rights than its grants": (
+        "SELECT rolname FROM pg_roles WHERE rolname = ANY(%(roles)s) "
+        "AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolcanlogin OR rolreplication)"
+    ),
+    "is a role that is a member of another": (
+        "SELECT r.rolname FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member WHERE r.rolname = ANY(%(roles)s)"
+    ),
+    "may make tables": (
+        "SELECT rolname FROM pg_roles WHERE rolname = ANY(%(roles)s) AND has_schema_privilege(oid, 'public', 'CREATE')"
+    ),
+    "grants what is not there yet": "SELECT 'default privileges of ' || defaclrole::regrole FROM pg_default_acl",
+}
+HELD = """
+SELECT relname, coalesce(r.rolname, 'public'), a.privilege_type, '' FROM pg_class c
+CROSS JOIN aclexplode(relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+WHERE $ours AND relkind IN ('r', 'p', 'v', 'm', 'f') AND a.grantee <> relowner
+UNION ALL
+SELECT relname, coalesce(r.rolname, 'public'), a.privilege_type, attname FROM pg_class c
+JOIN pg_attribute t ON t.attrelid = c.oid CROSS JOIN aclexplode(attacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+WHERE $ours AND a.grantee <> relowner
+"""
+POLICIES = "SELECT tablename, policyname, roles[1] FROM pg_policies WHERE schemaname = 'public'"
+
+
+def findings() -> list[Finding]:
+    """Everything that is not as the models declare it; empty when the walls stand. As the login role."""
+    with connection.cursor() as cursor:
+        return sorted({*broken_rules(cursor), *policies_apart(cursor), *grants_apart(cursor)})
+
+
+def broken_rules(cursor: Any) -> Iterator[Finding]:
+    """What breaks a rule that holds of every table, view, function, policy and role."""
+    walled = [model._meta.db_table for model, wall in walls() if isinstance(wall, RowSecurity)]
+    owned = [model._meta.db_table for model in apps.get_models() if issubclass(model, UserOwned)]
+    for what, statement in RULES.items():
+        cursor.execute(statement.replace("$ours", OURS), {"walled": walled, "owned": owned, "roles": list(ALL)})
+        yield from (Finding(what, name) for (name,) in cursor.fetchall())
+
+
+def policies_apart(cursor: Any) -> Iterator[Finding]:
+    """Policies that are declared and not there, or there and not declared."""
+    declared = {
+        (model._meta.db_table, wall.policy(role), role)
+        for model, wall in walls()
+        if isinstance(wall, RowSecurity)
+        for role in (USER, *(role for role, _ in wall.others))
+    }
+    cursor.execute(POLICIES)
+    there = set(cursor.fetchall())
+    yield from (Finding("lacks its policy", f"{table}.{name}") for table, name, _ in declared - there)
+    yield from (
+        Finding("has a policy that no model declares", f"{table}.{name}") for table, name, _ in there - declared
+    )
+
+
+def grants_apart(cursor: Any) -> Iterator[Finding]:
+    """Grants that are declared and not held, or held and not declared.
+
+    Tables of frameworks have no declaration: there only the roles that people act under are held to have nothing.
+    """
+    declared = {grant for model, wall in walls() if isinstance(wall, Privileges) for grant in granted(model, wall)}
+    ours = {table for table, _, _, _ in declared}
+    cursor.execute(HELD.replace("$ours", OURS))
+    held: set[Grant] = set(cursor.fetchall())
+    yield from (Finding(f"{role} lacks {verb}", place(table, column)) for table, role, verb, column in declared - held)
+    for table, role, verb, column in held - declared:
+        if table in ours or role in (*PEOPLE, "public"):
+            yield Finding(f"{role} has {verb}, which no model declares", place(table, column))
+
+
+def granted(model: type[models.Model], wall: Privileges) -> Iterator[Grant]:
+    """What a declaration grants, as the catalog tells it."""
+    for verb, columns in wall.verbs:
+        yield from (
+            (model._meta.db_table, wall.role, verb, column) for column in (("",) if columns is None else columns)
+        )
+
+
+def place(table: str, column: str) -> str:
+    """A table, or a column of it."""
+    return f"{table}.{column}" if column else table
+
+
+def walls() -> Iterator[tuple[type[models.Model], Any]]:
+    """Every constraint of every model."""
+    for model in apps.get_models():
+        yield from ((model, wall) for wall in model._meta.constraints)

@@ -1,0 +1,46 @@
+"""One at a time migrates a database, however many start at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+
+LOCK = 0x6D696772  # an advisory lock, of this database
+ASK_EVERY_SECONDS = 0.2
+
+
+@contextmanager
+def migration_lock(waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold the lock for the block; `waiting` is called once when somebody else has it.
+
+    It belongs to a transaction of a second connection, so it also works behind a pooler that hands out connections by
+    transaction, and goes with the process that held it. It is asked for again and again, never waited for in a
+    statement: a waiting statement holds a snapshot, and CREATE INDEX CONCURRENTLY would wait for that in turn.
+    """
+    lock = connection.copy()
+    try:
+        told = False
+        while not taken(lock):
+            if not told:
+                waiting()
+                told = True
+            time.sleep(ASK_EVERY_SECONDS)
+        yield
+    finally:
+        lock.close()
+
+
+def taken(lock: Any) -> bool:
+    """Ask once, in a transaction that stays open if the answer is yes."""
+    lock.set_autocommit(False)
+    with lock.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        if cursor.fetchone()[0]:
+            return True
+    lock.rollback()
+    return False

@@ -1,0 +1,80 @@
+"""Settings that are unsafe where people's data is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.core import checks
+
+from vibe.doctor.findings import Finding, Severity, error, note, warning
+from vibe.errors import ConfigurationError
+from vibe.serving.preparing import require_static_files
+
+
+def debug() -> Iterator[Finding]:
+    if settings.DEBUG:
+        yield warning(
+            "DEBUG is on.",
+            why="Error pages show source and variables, and missing secrets are made up.",
+            do="Set DEBUG=off in production",
+        )
+
+
+def database_url() -> Iterator[Finding]:
+    if settings.EMBEDDED_SERVER and not settings.DEBUG:
+        yield warning(
+            "DATABASE_URL is not set: the data is in the embedded server.",
+            why="It serves one machine, and nobody but this program looks after it.",
+            do="Set DATABASE_URL: docs/configuration.md",
+        )
+
+
+def declared() -> Iterator[Finding]:
+    """Django's and our own system checks, with those for production."""
+    for message in checks.run_checks(include_deployment_checks=not settings.DEBUG, databases=["default"]):
+        if message.is_silenced():
+            continue
+        severity = Severity.ERROR if message.is_serious() else Severity.WARNING
+        yield Finding(
+            severity, f"{message.id}: {message.msg}", "A system check says so.", message.hint or "See its text"
+        )
+
+
+def loosened() -> Iterator[Finding]:
+    """What was loosened by name."""
+    if settings.DEBUG:
+        return
+    if not settings.ONE_TIME_CODES:
+        yield warning(
+            "ONE_TIME_CODES is off.",
+            why="A stolen password of a member of staff is enough to sign in.",
+            do="Set ONE_TIME_CODES=on",
+        )
+    if settings.GRANTS_ALLOW_SELF_APPROVAL:
+        yield note(
+            "GRANTS_ALLOW_SELF_APPROVAL is on.",
+            why="Staff let themselves in to read content; each time it is recorded.",
+            do="Set it off once there are two of you",
+        )
+    if "*" in settings.ALLOWED_HOSTS:
+        yield error(
+            "ALLOWED_HOSTS takes every host name.",
+            why="Links in answers can then be made to lead elsewhere.",
+            do="Set ALLOWED_HOSTS to your host names",
+        )
+    if settings.METRICS_TOKEN and len(settings.METRICS_TOKEN) < 16:
+        yield warning(
+            "METRICS_TOKEN is short.",
+            why="It can be guessed, and shows how much is going on.",
+            do="openssl rand -hex 32",
+        )
+
+
+def static_files() -> Iterator[Finding]:
+    try:
+        require_static_files()
+    except ConfigurationError as problem:
+        yield error(
+            str(problem), why="The admin has neither styles nor scripts.", do="manage.py collectstatic --noinput"
+        )

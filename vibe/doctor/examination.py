@@ -1,0 +1,105 @@
+"""All checks, one after the other. One that cannot be made is a finding itself, and the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import DatabaseError, connection
+
+from vibe.doctor import configuration, jobs, keys, machine, schema, server, trail
+from vibe.doctor.findings import Check, Finding, Severity, error
+from vibe.errors import VibeError
+
+ALONE: dict[str, Check] = {
+    "debug": configuration.debug,
+    "loosened settings": configuration.loosened,
+    "static files": configuration.static_files,
+    "database setting": configuration.database_url,
+    "disk": machine.disk,
+    "state folder": machine.state_folder,
+    "checkpoint file": trail.checkpoints,
+}
+WITH_DATABASE: dict[str, Check] = {
+    "server version": server.version,
+    "permissions": server.permissions,
+    "roles": server.roles,
+    "extensions": server.extensions,
+    "monitoring rights": server.monitoring,
+    "clock": server.clock,
+    "connections": server.connections,
+    "long transactions": server.transactions,
+    "replication": server.replication,
+    "migrations": schema.migrations,
+}
+WITH_SCHEMA: dict[str, Check] = {
+    "system checks": configuration.declared,
+    "row-level security": schema.walls,
+    "table owners": schema.owners,
+    "sealed columns": schema.sealed_columns,
+    "indexes": schema.indexes,
+    "master keys": keys.masters,
+    "data keys": keys.canary,
+    "retired keys": keys.retired,
+    "worker": jobs.worker,
+    "jobs": jobs.stuck,
+    "sealing": trail.sealing,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One check and what it found; nothing, where all is well."""
+
+    check: str
+    findings: tuple[Finding, ...]
+
+
+def examine() -> Iterator[Examined]:
+    """Every check that can be made: without a database, without its tables, fewer."""
+    yield from made(ALONE)
+    answer = examined("connection", reachable)
+    yield answer
+    if answer.findings:
+        return
+    last = Examined("", ())
+    for last in made(WITH_DATABASE):
+        yield last
+    if last.findings and not has_tables():
+        return
+    yield from made(WITH_SCHEMA)
+
+
+def made(checks: dict[str, Check]) -> Iterator[Examined]:
+    """Each of some checks."""
+    return (examined(name, check) for name, check in checks.items())
+
+
+def examined(name: str, check: Check) -> Examined:
+    """One check, whatever comes of it."""
+    try:
+        return Examined(name, tuple(check()))
+    except (DatabaseError, VibeError, OSError) as problem:
+        told = str(problem) if isinstance(problem, VibeError) else type(problem).__name__
+        failed = error(
+            f"This could not be checked: {told}", why="It may hide something.", do="Mend what is above first"
+        )
+        return Examined(name, (failed,))
+
+
+def reachable() -> Iterator[Finding]:
+    """The database answers."""
+    try:
+        connection.ensure_connection()
+    except (DatabaseError, VibeError) as problem:
+        yield error(str(problem), why="Nothing works without the database.", do="Check DATABASE_URL and the server")
+
+
+def has_tables() -> bool:
+    """Whether it was migrated at all."""
+    return "users" in connection.introspection.table_names()
+
+
+def worst(all_examined: list[Examined]) -> Severity:
+    """The worst of all findings."""
+    return max((finding.severity for each in all_examined for finding in each.findings), default=Severity.NOTE)

@@ -1,0 +1,43 @@
+"""What a check can find: the fact, why it matters, and what to type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Severity(IntEnum):
+    """How bad it is; also the exit code of `doctor`."""
+
+    NOTE = 0
+    WARNING = 1
+    ERROR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be. It holds names and numbers, never content or a secret."""
+
+    severity: Severity
+    what: str
+    why: str
+    do: str
+
+
+Check = Callable[[], Iterator[Finding]]
+
+
+def note(what: str, *, why: str, do: str) -> Finding:
+    """Worth knowing."""
+    return Finding(Severity.NOTE, what, why, do)
+
+
+def warning(what: str, *, why: str, do: str) -> Finding:
+    """To be seen to."""
+    return Finding(Severity.WARNING, what, why, do)
+
+
+def error(what: str, *, why: str, do: str) -> Finding:
+    """Broken, or unsafe."""
+    return Finding(Severity.ERROR, what, why, do)

@@ -1,0 +1,59 @@
+"""The master keys: they open what is stored, and retired ones are kept as long as they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from accounts.models import UserKey
+from accounts.rotation import require_masters, values_to_rewrap
+from accounts.services import key_address, ring
+from vibe.db.contexts import as_system
+from vibe.doctor.findings import Finding, error, note, warning
+from vibe.errors import MasterKeyMissing, SealError
+
+SAMPLE = 50
+
+
+def masters() -> Iterator[Finding]:
+    """Every master key that a stored value names is configured."""
+    try:
+        require_masters()
+    except MasterKeyMissing as problem:
+        yield error(
+            str(problem),
+            why="What is under these keys cannot be read by anybody.",
+            do="Add the keys to ENCRYPTION_KEYS_RETIRED, from where they are kept: docs/keys.md",
+        )
+
+
+def canary() -> Iterator[Finding]:
+    """The oldest and the newest data keys open."""
+    with as_system():
+        keys = UserKey.objects.filter(wrapped__isnull=False)
+        rows = {row.pk: row for order in ("pk", "-pk") for row in keys.order_by(order)[:SAMPLE]}
+    for row in rows.values():
+        try:
+            ring().unwrap(row.wrapped, key_address(row))
+        except SealError as problem:
+            yield error(
+                str(problem),
+                why="Nothing of that person can be read.",
+                do="Compare ENCRYPTION_KEY with the one in escrow; if this row alone fails, restore it",
+            )
+
+
+def retired() -> Iterator[Finding]:
+    """Retired keys are still needed, or can go."""
+    stale, configured = values_to_rewrap(), ring().retired_count
+    if stale:
+        yield warning(
+            f"{stale} values are still under retired master keys.",
+            why="These keys must be kept until rotation is done.",
+            do="manage.py rotate_keys",
+        )
+    elif configured:
+        yield note(
+            f"{configured} retired master keys are configured, and no stored value needs them.",
+            why="A key that is not there cannot be stolen. Backups from before the rotation still need them.",
+            do="Remove ENCRYPTION_KEYS_RETIRED once those backups have expired",
+        )

@@ -1,0 +1,167 @@
+"""The schema as the models declare it: migrations applied, walls up on every table, indexes there and valid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.db import connection
+from django.db.models import UniqueConstraint
+
+from vibe.crypto.fields import SealedColumn
+from vibe.db.constraints import CompositeReference, Privileges, RowSecurity, Wall
+from vibe.db.roles import SUPPORT, USER
+from vibe.doctor.findings import Finding, error, warning
+from vibe.metrics.figures import rows
+from vibe.serving.migrating import pending
+
+TABLES = """
+SELECT relname, relrowsecurity AND relforcerowsecurity, pg_get_userbyid(relowner) = current_user
+FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
+"""
+POLICIES = "SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'public'"
+NAMES = """
+SELECT relname FROM pg_class WHERE relkind IN ('i', 'I') AND relnamespace = 'public'::regnamespace
+UNION SELECT conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+"""
+INVALID = """
+SELECT c.relname, t.relname FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
+WHERE NOT (i.indisvalid AND i.indisready)
+"""
+UNVALIDATED = """
+SELECT conname, conrelid::regclass::text FROM pg_constraint
+WHERE NOT convalidated AND connamespace = 'public'::regnamespace
+"""
+PUBLIC = """
+SELECT DISTINCT relname FROM pg_class, aclexplode(relacl) AS given
+WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace AND given.grantee = 0
+"""
+FORCE = "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY;"
+READABLE = "SELECT has_column_privilege(%s, %s, %s, 'SELECT')"
+
+
+def models() -> list[Any]:
+    """Every model with a table of its own."""
+    return [m for m in apps.get_models(include_auto_created=True) if m._meta.managed and not m._meta.proxy]
+
+
+def migrations() -> Iterator[Finding]:
+    missing = pending()
+    if missing:
+        yield error(
+            f"{len(missing)} migrations are pending: {', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}",
+            why="This code expects columns and tables that are not there.",
+            do="manage.py migrate",
+        )
+
+
+def walls() -> Iterator[Finding]:
+    """Row-level security is on, forced, and has its policies, on every table that declares it and on its partitions."""
+    tables = {name: (secured, ours) for name, secured, ours in rows(TABLES)}
+    policies = set(rows(POLICIES))
+    for model in models():
+        table = model._meta.db_table
+        for wall in walls_of(model, RowSecurity) if table in tables else ():
+            roles = (USER, *(role for role, _ in wall.others))
+            if not tables[table][0] or any((table, wall.policy(role)) not in policies for role in roles):
+                yield unwalled(table, do=anew([wall], table))
+    for part, secured in parts_of_walled():
+        if not secured:
+            yield unwalled(part, do=FORCE.format(table=part))
+
+
+def walls_of(model: Any, kind: type[Wall]) -> list[Any]:
+    """The walls of one kind that a model declares."""
+    return [wall for wall in model._meta.constraints if isinstance(wall, kind)]
+
+
+def anew(walls: list[Any], table: str) -> str:
+    """The statements that take walls down and put them up again."""
+    quote = connection.ops.quote_name
+    steps = [*(wall.lowering(table, quote) for wall in walls), *(wall.raising(table, quote) for wall in walls)]
+    return "BEGIN; " + "; ".join(statement for step in steps for statement in step) + "; COMMIT;"
+
+
+def parts_of_walled() -> list[tuple[str, bool]]:
+    """Partitions of tables with row-level security, and whether they have it too."""
+    return rows(
+        "SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity FROM pg_inherits "
+        "JOIN pg_class p ON p.oid = inhparent JOIN pg_class c ON c.oid = inhrelid "
+        "WHERE p.relkind = 'p' AND c.relkind IN ('r', 'p') AND p.relrowsecurity"
+    )
+
+
+def unwalled(table: str, *, do: str) -> Finding:
+    """A table that shows everybody's rows."""
+    return error(
+        f"Row-level security of table {table} is off, not forced, or lacks a policy.",
+        why="The database itself keeps people apart by it.",
+        do=do,
+    )
+
+
+def owners() -> Iterator[Finding]:
+    """Every table is ours, and nothing is granted to everybody."""
+    for table, _, ours in rows(TABLES):
+        if not ours:
+            yield warning(
+                f"Table {table} belongs to another database user.",
+                why="Migrations cannot change it.",
+                do=f"As superuser: ALTER TABLE {table} OWNER TO the user of DATABASE_URL;",
+            )
+    for (table,) in rows(PUBLIC):
+        yield error(
+            f"Everybody who can log in has rights on table {table}.",
+            why="Rights are given to the roles of scopes alone.",
+            do=f"REVOKE ALL ON {table} FROM PUBLIC;",
+        )
+
+
+def sealed_columns() -> Iterator[Finding]:
+    """Support can read no sealed column."""
+    there = {name for name, _, _ in rows(TABLES)}
+    for model in models():
+        for field in model._meta.local_fields:
+            table = model._meta.db_table
+            if not isinstance(field, SealedColumn) or table not in there:
+                continue
+            if rows(READABLE, [SUPPORT, table, field.column])[0][0]:
+                yield error(
+                    f"Support may read the sealed column {table}.{field.column}.",
+                    why="The admin is to be refused it by the database.",
+                    do=anew([wall for wall in walls_of(model, Privileges) if wall.role == SUPPORT], table),
+                )
+
+
+def indexes() -> Iterator[Finding]:
+    """Those of the models are there, and all are valid."""
+    there, built = {name for (name,) in rows(NAMES)}, {name for name, _, _ in rows(TABLES)}
+    for model in models():
+        if model._meta.db_table in built:
+            for name in sorted(declared(model) - there):
+                yield error(
+                    f"{name} of table {model._meta.db_table} is missing.",
+                    why="Without an index look-ups get slow; without a constraint rows can go wrong.",
+                    do="Make it anew with the statement that `manage.py sqlmigrate` shows for the migration naming it.",
+                )
+    for name, table in rows(INVALID):
+        yield error(
+            f"The index {name} of table {table} is invalid: building it was cut short.",
+            why="It is not used, and still costs every write.",
+            do=f"REINDEX INDEX CONCURRENTLY {name};",
+        )
+    for name, table in rows(UNVALIDATED):
+        yield warning(
+            f"The constraint {name} of table {table} is not validated.",
+            why="Rows from before it may not keep it.",
+            do=f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
+        )
+
+
+def declared(model: Any) -> set[str]:
+    """The names of what the database must have for a model: indexes, unique constraints, references."""
+    kept = (UniqueConstraint, CompositeReference)
+    named = {each.name for each in model._meta.constraints if isinstance(each, kept)}
+    return named | {index.name for index in model._meta.indexes}

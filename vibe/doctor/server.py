@@ -1,0 +1,184 @@
+"""The database server: its versions, our rights on it, its clock, its connections and its replicas."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from vibe.db.requirements import OLDEST_VECTOR, require_schema, require_server
+from vibe.db.roles import ALL, PER_GRANT, joined, statements
+from vibe.doctor.findings import Finding, error, note, warning
+from vibe.errors import DatabaseNotReady
+from vibe.metrics import figures
+
+CLOCK_SECONDS = 5.0
+FULL = 0.8  # of the connections that the server allows
+BEHIND_SECONDS = 30.0
+LONG_SECONDS = 600.0
+TRAITS = "SELECT rolname, rolsuper, rolbypassrls, rolcanlogin FROM pg_roles WHERE rolname = ANY(%s)"
+
+
+def version() -> Iterator[Finding]:
+    try:
+        connection.ensure_connection()
+        require_server(number())
+    except DatabaseNotReady as problem:
+        yield error(str(problem), why="Nothing works without the database.", do="Follow the message.")
+
+
+def number() -> int:
+    """The server's version, such as 180003."""
+    return int(connection.pg_version)  # type: ignore[attr-defined]
+
+
+def permissions() -> Iterator[Finding]:
+    """Making tables, and taking each role."""
+    with connection.cursor() as cursor:
+        try:
+            require_schema(cursor)
+        except DatabaseNotReady as problem:
+            yield error(str(problem), why="Migrations make tables.", do="Follow the message.")
+        cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(ALL)])
+        missing = set(ALL) - {name for (name,) in cursor.fetchall()}
+        if missing:
+            yield error(
+                f"Database roles are missing: {', '.join(sorted(missing))}.",
+                why="Every request takes one of them.",
+                do="manage.py migrate",
+            )
+        elif not is_superuser(cursor) and not all(joined(cursor, role, number()) for role in ALL):
+            login = connection.settings_dict["USER"]
+            yield error(
+                f"The database user '{login}' cannot take every role, or holds their rights without taking them.",
+                why="Requests fail, or row-level security judges by the wrong role.",
+                do="; ".join(statements(number(), login, inherits=number() < PER_GRANT)) + ";",
+            )
+
+
+def is_superuser(cursor: Any) -> bool:
+    """Whether we are logged in as one."""
+    cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+    return bool(cursor.fetchone()[0])
+
+
+def roles() -> Iterator[Finding]:
+    """Nobody passes row-level security by."""
+    for user, passes in figures.rows(
+        "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+    ):
+        if passes:
+            yield warning(
+                f"The database user '{user}' is superuser or has BYPASSRLS.",
+                why="Outside of scopes, row-level security does not hold it: a mistake there would see everybody.",
+                do="CREATE ROLE vibe LOGIN CREATEROLE PASSWORD '...'; and make it the owner: docs/configuration.md",
+            )
+    for role, *traits in figures.rows(TRAITS, [list(ALL)]):
+        wrong = [trait for trait, has in zip(("SUPERUSER", "BYPASSRLS", "LOGIN"), traits, strict=True) if has]
+        if wrong:
+            yield error(
+                f"The role {role} has {' and '.join(wrong)}.",
+                why="It is a scope that requests take: with this it is none.",
+                do=f"ALTER ROLE {role} {' '.join('NO' + trait for trait in wrong)};",
+            )
+
+
+def extensions() -> Iterator[Finding]:
+    """pgvector is there, new enough, and as new as its installed files."""
+    found = figures.rows(
+        "SELECT e.extname, e.extversion, a.default_version FROM pg_extension e "
+        "LEFT JOIN pg_available_extensions a ON a.name = e.extname"
+    )
+    versions = {name: (installed, files) for name, installed, files in found}
+    if "vector" not in versions:
+        yield error(
+            "The extension pgvector is not in this database.",
+            why="Embeddings are stored in its columns.",
+            do="As superuser, in this database: CREATE EXTENSION vector;",
+        )
+    elif numbers(versions["vector"][0]) < OLDEST_VECTOR:
+        yield error(
+            f"pgvector {versions['vector'][0]} is too old.",
+            why="Search needs iterative index scans, of pgvector 0.8.",
+            do="Install it on the server, then: ALTER EXTENSION vector UPDATE;",
+        )
+    for name, (installed, files) in versions.items():
+        if files and installed != files:
+            yield warning(
+                f"The extension {name} is at {installed}, and the server has the files of {files}.",
+                why="Its corrections are not in use.",
+                do=f"ALTER EXTENSION {name} UPDATE;",
+            )
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """The first two parts of a version."""
+    return tuple(int(part) for part in version.split(".")[:2])
+
+
+def clock() -> Iterator[Finding]:
+    """Ours and the server's, at the middle of a round trip."""
+    before = time.time()
+    [(theirs,)] = figures.rows("SELECT extract(epoch FROM clock_timestamp())")
+    apart = abs(float(theirs) - (before + time.time()) / 2)
+    if apart > CLOCK_SECONDS:
+        yield warning(
+            f"This machine's clock and the database server's are {apart:.0f} seconds apart.",
+            why="Sessions, grants and one-time codes end by the clock, and the trail's times would not agree.",
+            do="timedatectl set-ntp true (on both)",
+        )
+
+
+def connections() -> Iterator[Finding]:
+    """Those in use against those the server allows, and against the pool's size."""
+    [((), most)] = figures.most_connections()
+    used = sum(count for _, count in figures.connections())
+    if used > FULL * most:
+        yield warning(
+            f"{used:.0f} of the server's {most:.0f} connections are in use.",
+            why="When they run out, requests fail.",
+            do="Set DATABASE_POOL_SIZE, put PgBouncer in front, or raise max_connections.",
+        )
+    pool = settings.DATABASE_POOL_SIZE
+    if pool > most:
+        yield error(
+            f"DATABASE_POOL_SIZE is {pool}, and the server allows {most:.0f} connections.",
+            why="The pool can never fill; whoever waits for it fails.",
+            do=f"Set DATABASE_POOL_SIZE to less than {most:.0f} divided by the number of processes.",
+        )
+
+
+def transactions() -> Iterator[Finding]:
+    """None that is open for long."""
+    [((), age)] = figures.longest_transaction()
+    if age > LONG_SECONDS:
+        yield warning(
+            f"A transaction has been open for {age / 60:.0f} minutes.",
+            why="It keeps dead rows from being cleared away, and schema changes waiting.",
+            do="SELECT pid, usename, state, xact_start FROM pg_stat_activity ORDER BY xact_start LIMIT 5;",
+        )
+
+
+def replication() -> Iterator[Finding]:
+    """Replicas keep up."""
+    for (replica,), seconds in figures.replication_seconds():
+        if seconds > BEHIND_SECONDS:
+            yield warning(
+                f"The replica '{replica}' is {seconds:.0f} seconds behind.",
+                why="What it serves is old, and after a failover that much would be lost.",
+                do="SELECT * FROM pg_stat_replication;",
+            )
+
+
+def monitoring() -> Iterator[Finding]:
+    """Whether we may see the server's other sessions."""
+    [(may,)] = figures.rows("SELECT pg_has_role(current_user, 'pg_monitor', 'USAGE')")
+    if not may:
+        yield note(
+            "The database user may not see other users' sessions.",
+            why="Long transactions and replicas of others stay unseen here and in /metrics.",
+            do=f"As superuser: GRANT pg_monitor TO {connection.settings_dict['USER']};",
+        )

@@ -1,0 +1,49 @@
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from vibe.doctor.examination import Examined, examine, worst
+from vibe.doctor.findings import Severity
+
+
+class Command(BaseCommand):
+    help = (
+        "Examine this installation: what is wrong, why it matters, what to do. Exits with 1 on warnings, 2 on errors."
+    )
+    requires_system_checks = ()  # it makes them, as findings
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--json", action="store_true", help="for programs")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        examined = list(examine())
+        if options["json"]:
+            self.stdout.write(as_json(examined))
+        else:
+            for each in examined:
+                self.show(each)
+            self.stdout.write(f"{len(examined)} checks, worst: {worst(examined).name.lower()}")
+        sys.exit(worst(examined))
+
+    def show(self, each: Examined) -> None:
+        if not each.findings:
+            self.stdout.write(f"{self.style.SUCCESS('ok'):<8} {each.check}")
+        for finding in each.findings:
+            style = self.style.ERROR if finding.severity is Severity.ERROR else self.style.WARNING
+            self.stdout.write(f"{style(finding.severity.name.lower()):<8} {each.check}: {finding.what}")
+            self.stdout.write(f"         why:  {finding.why}\n         do:   {finding.do}")
+
+
+def as_json(examined: list[Examined]) -> str:
+    """The same as one object."""
+    checks = [
+        {
+            "check": each.check,
+            "findings": [{**asdict(finding), "severity": finding.severity.name.lower()} for finding in each.findings],
+        }
+        for each in examined
+    ]
+    return json.dumps({"worst": worst(examined).name.lower(), "checks": checks}, indent=2, ensure_ascii=False)

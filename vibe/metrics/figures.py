@@ -1,0 +1,117 @@
+"""What the database and this machine say of themselves when asked. Each figure is a function that gives
+(labels, value) pairs; `doctor` judges by the same ones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from vibe.db.contexts import as_system
+
+Figures = list[tuple[tuple[str, ...], float]]
+
+REPLICATION = """
+SELECT coalesce(nullif(application_name, ''), 'unnamed'), coalesce(extract(epoch FROM replay_lag), 0),
+       coalesce(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn()
+                                     ELSE pg_current_wal_lsn() END, replay_lsn), 0)
+FROM pg_stat_replication
+"""
+CONNECTIONS = """
+SELECT coalesce(state, 'other'), count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' GROUP BY 1
+"""
+LONGEST = """
+SELECT coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)), 0) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+HEARTBEAT = "SELECT extract(epoch FROM now() - max(last_heartbeat)) FROM procrastinate_workers"
+JOBS = "SELECT queue_name, status::text, count(*) FROM procrastinate_jobs GROUP BY 1, 2"
+# The sealer's snapshot says which transactions it has looked at: what is younger than it is not sealed yet. A forged
+# row, which stays unsealed for good, is verify_audit's to name.
+UNSEALED = """
+SELECT coalesce(greatest(extract(epoch FROM now() - min(r.at)), 0), 0), count(*) FROM audit_logs r
+WHERE r.at > now() - interval '7 days'
+  AND NOT EXISTS (SELECT FROM audit_leaves l WHERE l.row_id = r.id AND l.row_at = r.at)
+  AND r.xact >= (SELECT coalesce(min(split_part(snapshot, ':', 1)::bigint + shift), 0)
+                 FROM audit_sealer WHERE snapshot <> '')
+"""
+
+
+def rows(query: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+    """A statement of ours, outside of people's rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return list(cursor.fetchall())
+
+
+def jobs() -> Figures:
+    """Jobs by queue and state."""
+    with as_system():
+        return [((queue, state), count) for queue, state, count in rows(JOBS)]
+
+
+def heartbeat() -> Figures:
+    """Seconds since a worker told that it lives; nothing when none ever did."""
+    with as_system():
+        [(age,)] = rows(HEARTBEAT)
+    return [] if age is None else [((), float(age))]
+
+
+def unsealed() -> tuple[float, int]:
+    """Age in seconds of the oldest row of the trail that is not sealed, and how many there are."""
+    with as_system():
+        [(age, count)] = rows(UNSEALED)
+    return float(age), count
+
+
+def audit_lag() -> Figures:
+    return [((), unsealed()[0])]
+
+
+def unsealed_rows() -> Figures:
+    return [((), unsealed()[1])]
+
+
+def database_size() -> Figures:
+    return [((), rows("SELECT pg_database_size(current_database())")[0][0])]
+
+
+def connections() -> Figures:
+    """By state, such as active, idle, idle in transaction."""
+    return [((state,), count) for state, count in rows(CONNECTIONS)]
+
+
+def most_connections() -> Figures:
+    return [((), float(rows("SELECT current_setting('max_connections')::int")[0][0]))]
+
+
+def longest_transaction() -> Figures:
+    return [((), float(rows(LONGEST)[0][0]))]
+
+
+def replication_seconds() -> Figures:
+    return [((name,), float(seconds)) for name, seconds, _ in rows(REPLICATION)]
+
+
+def replication_bytes() -> Figures:
+    return [((name,), float(behind)) for name, _, behind in rows(REPLICATION)]
+
+
+def disk() -> Iterator[tuple[str, Any]]:
+    """(place, total/used/free in bytes) of the folders we write to."""
+    folder = settings.STATE_DIR
+    while not folder.exists():
+        folder = folder.parent
+    yield "state", shutil.disk_usage(folder)
+
+
+def disk_free() -> Figures:
+    return [((place,), usage.free) for place, usage in disk()]
+
+
+def disk_size() -> Figures:
+    return [((place,), usage.total) for place, usage in disk()]

@@ -1,0 +1,55 @@
+"""Around every request: an id for it, its counts and times, and its line in the log. Routes by name, never by path."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from time import perf_counter
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from vibe.logs.request_id import new_request_id
+from vibe.metrics.attaching import attach
+from vibe.metrics.instruments import REQUEST_SECONDS, REQUESTS, REQUESTS_RUNNING
+from vibe.metrics.pool import note_pool
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+QUIET = frozenset({"livez", "readyz", "metrics", "static"})  # asked every few seconds: counted, not logged
+
+logger = logging.getLogger("vibe.requests")
+
+
+class Observed:
+    """First in MIDDLEWARE, so that nothing is left out."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        attach()
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        start = perf_counter()
+        with new_request_id(), REQUESTS_RUNNING.track_inprogress():
+            response = self.get_response(request)
+            note(request, response.status_code, perf_counter() - start)
+        return response
+
+
+def note(request: HttpRequest, status: int, seconds: float) -> None:
+    """Count, time and log one answer."""
+    route, method = route_of(request), request.method if request.method in METHODS else "OTHER"
+    REQUESTS.labels(route, method, status).inc()
+    REQUEST_SECONDS.labels(route).observe(seconds)
+    note_pool()
+    if route not in QUIET:
+        known = {"method": method, "route": route, "status": status, "milliseconds": round(seconds * 1000, 1)}
+        logger.info("%s %s %s in %.0f ms", method, route, status, seconds * 1000, extra=known)
+
+
+def route_of(request: HttpRequest) -> str:
+    """The name of the route that was met."""
+    match = request.resolver_match
+    if match:
+        return match.view_name
+    return "static" if request.path_info.startswith(settings.STATIC_URL) else "none"

@@ -1,0 +1,47 @@
+"""What precedes the first request: the database answers, the configuration holds, migrations are applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core import checks
+
+from vibe.errors import ConfigurationError
+from vibe.serving.migrating import apply_pending, pending
+from vibe.serving.waiting import wait_for_database
+
+Say = Callable[[str], None]
+
+
+def prepare(*, migrate: bool, say: Say) -> None:
+    """Everything in its order. Raises what stops the start, with what to do."""
+    wait_for_database(seconds=settings.DATABASE_WAIT_SECONDS, say=say)
+    check_configuration(say)
+    if migrate:
+        applied = apply_pending(say)
+        say(f"Applied: {', '.join(applied)}" if applied else "Nothing to migrate.")
+    elif missing := pending():
+        say(f"{len(missing)} migrations are pending and are not applied here. Run: manage.py migrate")
+
+
+def check_configuration(say: Say) -> None:
+    """Django's checks and ours, with those for production. Warnings are said; an error raises ConfigurationError."""
+    require_static_files()
+    found = checks.run_checks(include_deployment_checks=not settings.DEBUG, databases=["default"])
+    heard = [message for message in found if not message.is_silenced()]
+    errors = [message for message in heard if message.is_serious()]
+    for message in heard:
+        if message not in errors:
+            say(str(message))
+    if errors:
+        raise ConfigurationError("The configuration does not hold.\n" + "\n".join(map(str, errors)))
+
+
+def require_static_files() -> None:
+    """The admin's styles and scripts are served from one folder, which is filled once an installation."""
+    if not settings.DEBUG and not getattr(staticfiles_storage, "hashed_files", True):
+        raise ConfigurationError(
+            f"The static files are not in {settings.STATIC_ROOT}. Run: manage.py collectstatic --noinput"
+        )

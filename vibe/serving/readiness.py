@@ -1,0 +1,99 @@
+"""Whether this process can serve: the database answers, is migrated, the keys are its keys, and a worker lives.
+
+Asked every few seconds by whatever routes requests here, so it is a handful of small statements, remembered for a
+moment. Anybody may ask, so a reason names no host, user or id; `manage.py doctor` says those.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from accounts.models import UserKey
+from accounts.services import key_address, ring
+from vibe.db.contexts import as_system
+from vibe.errors import SealError, VibeError
+from vibe.serving.migrating import pending
+
+REMEMBERED_SECONDS = 1.0
+SAMPLE = 3  # wrapped data keys that are tried: one that is damaged does not stop everybody
+ALIVE_SECONDS = 45  # a worker tells that it lives every ten
+UNKNOWN = "Not asked: the database does not answer."
+
+_asked = threading.Lock()
+_remembered: tuple[float, dict[str, str]] = (0.0, {})
+
+
+def unready() -> dict[str, str]:
+    """For each thing that is needed, why it is not there; empty where it is. The answer may be a second old."""
+    global _remembered  # noqa: PLW0603  one for the process is the point
+    with _asked:
+        if time.monotonic() - _remembered[0] > REMEMBERED_SECONDS or not _remembered[1]:
+            _remembered = (time.monotonic(), ask())
+        return _remembered[1]
+
+
+def ask() -> dict[str, str]:
+    """The same, asked now."""
+    reasons = {"database": reason(database)}
+    for name, check in (("migrations", migrations), ("keys", keys), ("worker", worker)):
+        reasons[name] = UNKNOWN if reasons["database"] else reason(check)
+    return reasons
+
+
+def stops_serving(reasons: dict[str, str]) -> bool:
+    """Whether requests should go elsewhere. Without a worker they are answered well, unless it is told otherwise."""
+    return any(why for name, why in reasons.items() if name != "worker" or settings.READY_NEEDS_WORKER)
+
+
+def reason(check: Callable[[], str]) -> str:
+    """What a check says, or that it could not be made."""
+    try:
+        return check()
+    except (VibeError, DatabaseError) as problem:
+        return f"This could not be asked ({type(problem).__name__}). Run: manage.py doctor"
+
+
+def database() -> str:
+    """A statement is answered."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return ""
+
+
+def migrations() -> str:
+    """Everything this code needs is applied."""
+    missing = len(pending())
+    return f"Pending migrations: {missing}. Run: manage.py migrate" if missing else ""
+
+
+def keys() -> str:
+    """The configured master keys open data keys that are stored: the newest few, or there are none yet."""
+    with as_system():
+        rows = list(UserKey.objects.filter(wrapped__isnull=False).order_by("-pk")[:SAMPLE])
+    if rows and not any(map(opens, rows)):
+        return "Stored data keys do not open under ENCRYPTION_KEY and ENCRYPTION_KEYS_RETIRED. Run: manage.py doctor"
+    return ""
+
+
+def opens(row: UserKey) -> bool:
+    """Whether a wrapped data key opens."""
+    try:
+        ring().unwrap(row.wrapped, key_address(row))
+    except SealError:
+        return False
+    return True
+
+
+def worker() -> str:
+    """At least one worker has told of late that it lives."""
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %s)",
+            [ALIVE_SECONDS],
+        )
+        return "" if cursor.fetchone()[0] else "No worker lives. Start one: manage.py procrastinate worker"

@@ -1,0 +1,45 @@
+"""The page on how the database is, for who keeps it running."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_GET
+
+from vibe.adminkit.admin import note
+from vibe.db.health.reading import Verdict
+from vibe.db.health.report import report
+
+SEE_HEALTH = "accounts.see_health"
+COLORS = {Verdict.OK: "success", Verdict.UNKNOWN: "info", Verdict.WATCH: "warning", Verdict.BAD: "danger"}
+WORDS = {Verdict.OK: "Fine", Verdict.UNKNOWN: "Unseen", Verdict.WATCH: "Watch", Verdict.BAD: "Bad"}
+
+
+@require_GET
+def database_health(request: HttpRequest, *, site: Any) -> HttpResponse:
+    """What `vibe.db.health` reports now. Looking is recorded like any other page."""
+    note(request, "database")
+    if not request.user.has_perm(SEE_HEALTH):
+        raise PermissionDenied
+    request.current_app = site.name  # type: ignore[attr-defined]
+    chapters = report()
+    context = {
+        **site.each_context(request),
+        "title": "Database health",
+        "chapters": [(chapter, label(chapter.verdict), rows(chapter)) for chapter in chapters],
+        "troubles": [chapter for chapter in chapters if chapter.verdict >= Verdict.WATCH],
+    }
+    return TemplateResponse(request, "vibe/admin/health.html", context)
+
+
+def rows(chapter: Any) -> list[tuple[Any, dict[str, str] | None]]:
+    """Each reading, and a label where it is not simply fine."""
+    return [(reading, label(reading.verdict) if reading.verdict else None) for reading in chapter.readings]
+
+
+def label(verdict: Verdict) -> dict[str, str]:
+    """A verdict as unfold draws labels."""
+    return {"text": WORDS[verdict], "type": COLORS[verdict]}

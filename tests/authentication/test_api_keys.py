@@ -77,7 +77,7 @@ def test_it_has_to_name_somebody(ask: Any, key: Any, ada: UUID) -> None:
 
 
 @pytest.mark.parametrize(
-    "named", ["nobody", str(uuid4()), "x" * 129, "a\tda", "ada' OR 'a'='a", "Ada", "ada@example.com"]
+    "named", ["nobody", str(UUID(int=7)), "x" * 129, "a\tda", "ada' OR 'a'='a", "Ada", "ada@example.com"]
 )
 def test_it_acts_for_nobody_who_is_not_there(ask: Any, key: Any, ada: UUID, named: str) -> None:
     assert code(ask(key()[1], headers={"vibe-person": named})) == (403, "person-unknown")

@@ -33,6 +33,7 @@ test: install ## run the test suite
 
 check: install lint types layers packages ## everything CI checks
 	$(MANAGE) makemigrations --check --dry-run
+	$(MANAGE) check_migrations
 	DEBUG=off ALLOWED_HOSTS=vibe.example SECRET_KEY=$$($(RANDOM)) ENCRYPTION_KEY=$$($(RANDOM)) \
 		AUDIT_SIGNING_KEY=$$($(RANDOM)) $(MANAGE) check --deploy --fail-level WARNING
 	$(MAKE) test
@@ -55,7 +56,7 @@ bench: install ## the measurements; each prints JSON with its ratios
 	$(BIN)/python -m benchmarks
 
 attack: install ## the whole corpus of attacks, one line each
-	VIBE_ATTACK=full $(BIN)/python -m pytest tests/attacks -n $(JOBS) -v --no-header
+	VIBE_ATTACK=full $(BIN)/python -m pytest tests/attacks tests/api/test_description.py -n $(JOBS) -v --no-header
 
 lock: ## resolve pyproject.toml anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from graphlib import TopologicalSorter
-from typing import Any
 from uuid import UUID
 
 from django.apps import apps
@@ -21,6 +20,7 @@ from vibe.db.owned import UserOwned
 from vibe.db.roles import USER
 
 BATCH = 2_000  # rows
+PERSON = "accounts.User"
 # A job that runs ends by itself, soon, since nothing opens any more. One whose worker is dead does not run.
 DROP_JOBS = """
 DELETE FROM procrastinate_jobs AS job WHERE args ->> 'user_id' = %b AND (
@@ -75,6 +75,12 @@ def drop_jobs(user_id: UUID) -> int:
         return len(bulk.run(DROP_JOBS, [str(user_id)]))
 
 
+def drop_limits(user_id: UUID) -> int:
+    """Delete the buckets that count a person's requests. How many."""
+    with as_system():
+        return len(bulk.run("DELETE FROM rate_limits WHERE position(%b in name) > 0 RETURNING name", [str(user_id)]))
+
+
 def jobs_running(user_id: UUID) -> int:
     """How many jobs name a person still."""
     with as_system():
@@ -85,11 +91,20 @@ def jobs_running(user_id: UUID) -> int:
 def rows_left(user_id: UUID) -> dict[str, int]:
     """What of a person is left, by table, without the tables that hold nothing of them."""
     with as_system():
-        counts = {model._meta.db_table: count(model, user_id) for model in owned_tables()}
+        counts = {table: count(table, column, user_id) for table, column in going_along()}
     return {table: number for table, number in counts.items() if number}
 
 
-def count(model: type[Any], user_id: UUID) -> int:
+def going_along() -> list[tuple[str, str]]:
+    """Every table whose rows go with their person, and the column that names them: also those not of people alone."""
+    found = {model._meta.db_table: "user_id" for model in owned_tables()}
+    for model in apps.get_models():
+        for wall in model._meta.constraints:
+            if isinstance(wall, CompositeReference) and wall.to == PERSON:
+                found[model._meta.db_table] = wall.columns[0]
+    return list(found.items())
+
+
+def count(table: str, column: str, user_id: UUID) -> int:
     """How many rows of a person a table has."""
-    found = bulk.run(f"SELECT count(*) FROM {model._meta.db_table} WHERE user_id = %b", [user_id])  # noqa: S608
-    return int(found[0][0])
+    return int(bulk.run(f"SELECT count(*) FROM {table} WHERE {column} = %b", [user_id])[0][0])  # noqa: S608

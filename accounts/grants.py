@@ -152,7 +152,8 @@ def member(actor: Actor) -> User:
 
 def held(grant_id: UUID) -> AccessGrant:
     """A grant, locked until the transaction ends: two decisions at once wait for each other. Raises NotFound."""
-    found = AccessGrant.objects.select_for_update().filter(pk=grant_id).first()
+    whose = AccessGrant.objects.filter(pk=grant_id).values_list("user_id", flat=True).first()
+    found = whose and AccessGrant.objects.of(whose).select_for_update().filter(pk=grant_id).first()
     if not isinstance(found, AccessGrant):
         raise NotFound("There is no such request.")
     return found

@@ -19,6 +19,7 @@ ENGINE = (
         "auth.group",
         "accounts.apikey",
         "stories.searchset",
+        "stories.nextvector",
         "stories.tokenuse",
         "procrastinate.procrastinatejob",
         "procrastinate.procrastinateevent",

@@ -1,7 +1,7 @@
 """Rotation: every wrapped value brought under the current master key, a batch at a time, beside everything else.
 
-A walk by id over each column, once, so that a million people cost one scan. Rows that somebody else is changing are
-passed over and met on the next walk; a killed run is simply started again.
+A walk by id over each column, once, so that a million people cost one scan. A value that somebody else has written
+since it was read is left as it is; a killed run is simply started again.
 """
 
 from __future__ import annotations
@@ -53,23 +53,29 @@ class WrappedColumn:
         return Func(F(self.column), template=template, output_field=BinaryField())
 
     def batch(self, last: UUID, size: int) -> list[Any]:
-        """The next stale rows beyond an id, locked as an UPDATE does: others may read, and refer to these rows."""
+        """The next stale rows beyond an id."""
         rows = self.stale().filter(pk__gt=last).order_by("pk").only("pk", self.owner, self.column, *self.needs)
-        return list(rows[:size].select_for_update(skip_locked=True, no_key=True))
+        return list(rows[:size])
 
-    def replace(self, addresses: Sequence[Address], values: Sequence[Sealed]) -> None:
-        """Put new values into rows, in one statement."""
+    def replace(self, addresses: Sequence[Address], old: Sequence[Sealed], new: Sequence[Sealed]) -> int:
+        """Put new values where the old ones still are, in one statement; how many there were.
+
+        So nothing is locked while it is rewrapped, and what somebody else has written meanwhile stays.
+        """
         table = self.model._meta.db_table
-        bulk.run(
-            f"UPDATE {table} SET {self.column} = given.value "  # noqa: S608
-            f"FROM unnest(%b::uuid[], %b::uuid[], %b::bytea[]) AS given(owner, id, value) "
-            f"WHERE {table}.{self.owner} = given.owner AND {table}.id = given.id",
+        done = bulk.run(
+            f"UPDATE {table} SET {self.column} = given.new "  # noqa: S608
+            "FROM unnest(%b::uuid[], %b::uuid[], %b::bytea[], %b::bytea[]) AS given(owner, id, old, new) "
+            f"WHERE {table}.{self.owner} = given.owner AND {table}.id = given.id AND {table}.{self.column} = given.old "
+            f"RETURNING {table}.id",
             [
                 [address.user_id for address in addresses],
                 [address.row_id for address in addresses],
-                [value.ciphertext for value in values],
+                [value.ciphertext for value in old],
+                [value.ciphertext for value in new],
             ],
         )
+        return len(done)
 
 
 COLUMNS = (
@@ -110,7 +116,7 @@ def require_masters() -> None:
 
 
 def walk(*, actor: Actor, size: int = 1000) -> Iterator[Batch]:
-    """Rewrap everything that is stale and free, up to `size` values in one transaction."""
+    """Rewrap everything that is stale, up to `size` values in one transaction."""
     for column in COLUMNS:
         last: UUID | None = START
         while last:
@@ -120,17 +126,18 @@ def walk(*, actor: Actor, size: int = 1000) -> Iterator[Batch]:
 
 def rewrap_after(column: WrappedColumn, last: UUID, *, actor: Actor, size: int) -> tuple[Batch, UUID | None]:
     """One transaction: up to `size` values of rows beyond `last`. What was done, and the last row; None at the end."""
-    addresses, values, broken = [], [], []
+    addresses, old, new, broken, done = [], [], [], [], 0
     with as_system():
         rows = column.batch(last, size)
         for row in rows:
-            address = column.address(row)
+            address, value = column.address(row), getattr(row, column.column)
             try:
-                values.append(ring().wrap(ring().unwrap(getattr(row, column.column), address), address))
+                new.append(ring().wrap(ring().unwrap(value, address), address))
+                old.append(value)
                 addresses.append(address)
             except SealError as problem:
                 broken.append(problem)
-        if values:
-            column.replace(addresses, values)
-            record(actor=actor, action="keys.rotate", resource=str(column), details={"rewrapped": len(values)})
-    return Batch(len(values), tuple(broken)), rows[-1].pk if rows else None
+        if new:
+            done = column.replace(addresses, old, new)
+            record(actor=actor, action="keys.rotate", resource=str(column), details={"rewrapped": done})
+    return Batch(done, tuple(broken)), rows[-1].pk if rows else None

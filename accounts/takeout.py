@@ -65,7 +65,7 @@ class Export(UserOwned):
 class Erasure(models.Model):
     """That a person is to be erased, and once they are, the tombstone. It refers to nobody: it outlives them.
 
-    What is finished stays as it is, and nobody's row in `users` goes without one: see migrations/0008.
+    What is finished stays as it is, and nobody's row in `users` goes without one: see migrations/0007.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -11,6 +11,7 @@ from procrastinate.contrib.django import app
 from accounts import erasure, exporting
 from accounts.authentication.buckets import forget_full
 from accounts.exporting import JOB, QUEUE
+from accounts.idempotency import forget_answers
 from audit.actors import Actor
 from vibe.errors import VibeError
 
@@ -56,3 +57,10 @@ def erase_due(timestamp: int) -> None:  # noqa: ARG001
 def forget_limits(timestamp: int) -> None:  # noqa: ARG001
     """A bucket that is full again is as good as none."""
     forget_full()
+
+
+@app.periodic(cron="41 * * * *")
+@app.task(name="accounts.forget_answers", queue=QUEUE, queueing_lock="accounts.answers", pass_context=False)
+def forget_kept_answers(timestamp: int) -> None:  # noqa: ARG001
+    """What was answered a day ago is not retried any more."""
+    forget_answers(actor=Actor.system("accounts.forget_answers"))

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 from benchmarks.harness import show, throw_away_database
 
@@ -113,20 +114,21 @@ def prepared() -> dict[str, Callable[[], Any]]:
         assert response.status_code < 300, (method, path, response.content)
         return response.json() if response.content else None
 
+    other = ask("POST", "/conversations", {"title": "Of what is inserted bare, and so cannot be opened"})["id"]
     for number in range(50):
         made = ask("POST", "/conversations", {"title": f"Conversation {number}"})["id"]
         batch = ask("POST", f"/conversations/{made}/memories/batch", {"memories": [SAID] * 20})["items"]
     build_story(user_id=person, conversation_id=made, actor=actor)
     story, said = ask("GET", "/stories")["items"][0]["id"], batch[0]["id"]
     memories, keys = f"/conversations/{made}/memories", iter(range(10**9))
-    bare_insert, bare_select = bare(person, made, said)
+    bare_insert, bare_select = bare(person, other, said)
 
     def add() -> None:
-        add_memories(user_id=person, conversation_id=made, memories=[NewMemory(Payload(**SAID))], actor=actor)
+        add_memories(user_id=person, conversation_id=UUID(made), memories=[NewMemory(Payload(**SAID))], actor=actor)
 
     def get() -> None:
         with as_user(person):
-            memory(person, said)
+            memory(person, UUID(said))
 
     def begin_and_delete() -> None:
         ask("DELETE", f"/conversations/{ask('POST', '/conversations', {'title': 'x'})['id']}")

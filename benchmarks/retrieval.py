@@ -109,6 +109,8 @@ class Person:
 
 def ask(person: Person, question: dict[str, Any], side: str, turns: Figures, stories: Figures) -> None:
     """Rank for one question and note where its evidence came."""
+    from stories.asking import ask as ask_for
+    from stories.models import SearchSet
     from stories.search import rank
     from vibe.db.contexts import as_user
 
@@ -119,7 +121,8 @@ def ask(person: Person, question: dict[str, Any], side: str, turns: Figures, sto
         found, ranking = person.plain.rank(question["question"])
     else:
         with as_user(person.id):
-            found, ranking, _ = rank(person.id, question["question"], person.vault)
+            asked = ask_for(person.id, question["question"])
+            found, ranking, _ = rank(person.id, asked, person.vault, SearchSet.objects.of(person.id).get())
     by_number = dict(zip(found.passages.story.tolist(), found.stories, strict=True))
     turns.add(
         question["category"],
@@ -140,10 +143,10 @@ class PlainSet:
         from accounts.services import open_vault
         from memories.models import Conversation
         from stories import entities
+        from stories.asking import asker_among, own_name
         from stories.models import Story
         from stories.passages import passages
         from stories.providers import embedder
-        from stories.search import asker_among, own_name
         from stories.sources import read
         from vibe.db.contexts import as_user
 

@@ -17,7 +17,7 @@ from accounts.owned_admin import OwnedAdmin
 from accounts.services import is_uuid
 from memories.admin import linked, of_conversation
 from memories.models import Conversation, Memory
-from stories.models import Entity, Passage, SearchSet, Story, StoryDeletion, TokenUse
+from stories.models import Entity, NextVector, Passage, SearchSet, Story, StoryDeletion, TokenUse
 from stories.rebuilding import rebuild_story
 from vibe.adminkit.deeds import Deed, has
 from vibe.adminkit.links import page_link
@@ -158,6 +158,20 @@ class SearchSetAdmin(OwnedAdmin):
     @admin.display(description="Search")
     def strategy(self, row: Any) -> str:
         return "HNSW" if row.in_graph else "exact"
+
+
+@admin.register(NextVector)
+class NextVectorAdmin(OwnedAdmin):
+    """Vectors of another model, until a person's are exchanged: how far `reembed_stories` has come."""
+
+    narrowed_by: ClassVar[tuple[str, ...]] = ("user", "story")
+    list_display = ("row_id", "person", "of_story", "position", "revision", "embedder")
+    fields = ("id", "person", "of_story", "position", "revision", "embedder")
+    empty_hint = "Nobody's vectors are being made anew."
+
+    @admin.display(description="Story")
+    def of_story(self, row: NextVector) -> SafeString:
+        return page_link(Story, row.story_id)
 
 
 @admin.register(TokenUse)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
+
+import numpy as np
 
 from memories.models import Memory
 from memories.services import OpenedMemory, open_memories
@@ -60,7 +63,7 @@ def open_stories(user_id: UUID, vault: Vault, found: Found, ranking: Ranking, li
     best = ranking.stories.best(limit).tolist()
     id_of = dict(zip(found.passages.story.tolist(), found.stories, strict=True))
     ids = [id_of[int(ranking.story[at])] for at in best]
-    passages = best_passages(found, ranking, set(ids))
+    passages = best_passages(found, ranking, ranking.story[best].tolist())
     rows = Story.objects.of(user_id).filter(pk__in=ids)
     stories = {row.pk: row for row in rows.only(*SHOWN)}
     memories = opened(user_id, vault, [found.memories[at] for places in passages.values() for at in places])
@@ -88,12 +91,12 @@ def open_stories(user_id: UUID, vault: Vault, found: Found, ranking: Ranking, li
     ]
 
 
-def best_passages(found: Found, ranking: Ranking, stories: set[UUID]) -> dict[UUID, list[int]]:
-    """Of each story the places of its best passages, best first."""
+def best_passages(found: Found, ranking: Ranking, stories: Sequence[int]) -> dict[UUID, list[int]]:
+    """Of each story, given by its number, the places of its best passages, best first."""
+    order = ranking.passages.best()
     best: dict[UUID, list[int]] = {}
-    for at in ranking.passages.best().tolist():
-        story = found.stories[at]
-        if story in stories and len(places := best.setdefault(story, [])) < PASSAGES_SHOWN:
+    for at in order[np.isin(found.passages.story[order], stories)].tolist():
+        if len(places := best.setdefault(found.stories[at], [])) < PASSAGES_SHOWN:
             places.append(at)
     return best
 

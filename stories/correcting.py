@@ -14,15 +14,15 @@ from django.utils import timezone
 from accounts.services import open_vault
 from audit.actors import Actor
 from audit.services import record
-from stories import entities
+from stories import entities, next_vectors
 from stories.blinding import cloaked
 from stories.corrections import LONGEST, SEARCHED, Changes, Kept, check_events
-from stories.models import Story
+from stories.models import SearchSet, Story
 from stories.passages import PassageText
 from stories.processors.embedding import Vectors
 from stories.processors.openai_compatible.budget import spending_for
 from stories.processors.openai_compatible.errors import TokensSpent
-from stories.providers import EmbedderFailed, embed
+from stories.providers import EmbedderFailed, embed, embedder_named
 from stories.sealed_story import COLUMNS, open_draft, seal_draft
 from stories.services import ATTEMPTS, StillChanging
 from stories.sets import count, hold_search_set
@@ -81,16 +81,17 @@ def correct_story(
         with as_user(user_id):
             story = expected(story_at(user_id, story_id), expected_revision)
             correction = corrected(story, open_vault(), given, timezone.now())
-        vectors = vectors_of(user_id, correction)
+            model = SearchSet.objects.of(user_id).values_list("embedder", flat=True).first() or ""
+        vectors = vectors_of(user_id, correction, model)
         with as_user(user_id):
             # Keys are opened again: nothing is to be sealed under one that was destroyed meanwhile.
             vault = open_vault()
             hold(user_id, story.conversation_id)
-            hold_search_set(user_id)
+            search_set = hold_search_set(user_id)
             story = expected(story_at(user_id, story_id), expected_revision)
-            if story.revision != correction.revision:
+            if (story.revision, search_set.embedder) != (correction.revision, model):
                 continue
-            write(story, correction, vectors, vault)
+            write(search_set, story, correction, vectors, vault)
             record(
                 actor=actor,
                 action="story.correct",
@@ -122,17 +123,22 @@ def corrected(story: Story, vault: Vault, given: dict[str, Any], now: datetime) 
     return Correction(story.revision, kept, "text" in given, list(kept.passages()) if searched else None)
 
 
-def vectors_of(user_id: UUID, correction: Correction) -> Vectors | None:
-    """What there is to embed, embedded; None where it cannot be had now."""
+def vectors_of(user_id: UUID, correction: Correction, embedder: str) -> Vectors | None:
+    """What there is to embed, embedded by a model, by its name; None where that cannot be had now."""
+    if not correction.texts:
+        return np.zeros((0, 0), dtype=np.float32)
+    model = embedder_named(embedder)
+    if model is None:
+        return None
     try:
         with spending_for(user_id):
-            return embed(correction.texts) if correction.texts else np.zeros((0, 0), dtype=np.float32)
+            return embed(correction.texts, model)
     except (EmbedderFailed, TokensSpent) as problem:
         logger.warning("A correction is stored without vectors, which a job will add. %s", problem)
         return None
 
 
-def write(story: Story, correction: Correction, vectors: Vectors | None, vault: Vault) -> None:
+def write(search_set: SearchSet, story: Story, correction: Correction, vectors: Vectors | None, vault: Vault) -> None:
     """Seal the corrected story under its next revision; names and passage follow."""
     borne, passages, words = entities.borne_by(story), story.passage_count, story.word_count
     seal_draft(story, correction.kept.draft, vault)
@@ -149,7 +155,8 @@ def write(story: Story, correction: Correction, vectors: Vectors | None, vault: 
     story.save(update_fields=written)
     entities.remember(story.user_id, vault, names_of(correction.kept.draft))
     entities.forget_unused(story.user_id, entities.difference(borne, entities.borne_by(story), set()))
-    count(hold_search_set(story.user_id), story.passage_count - passages, story.word_count - words)
+    next_vectors.forget(story)
+    count(search_set, story.passage_count - passages, story.word_count - words)
 
 
 def replace_passage(story: Story, made: list[PassageText], vectors: Vectors | None, vault: Vault) -> None:

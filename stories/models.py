@@ -190,6 +190,37 @@ class StoryDeletion(UserOwned):
         ]
 
 
+class NextVector(UserOwned):
+    """A vector of another model, kept beside the one that is searched until all of the person's are there.
+
+    `position` is that of a passage, or -1 for the story itself; the vector holds for the story's `revision` alone.
+    """
+
+    story = OwnedForeignKey(Story, related_name="+")
+    memory = OwnedForeignKey(Memory, related_name="+", null=True)
+    position = models.IntegerField()
+    revision = models.PositiveIntegerField()
+    embedder = models.CharField(max_length=100)
+    embedding = HalfVectorField(dimensions=settings.EMBEDDING_DIMENSIONS, null=True)
+
+    class Meta:
+        db_table = "next_vectors"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "story", "position"], name="next_vectors_one_each"),
+            models.UniqueConstraint(fields=["user", "memory"], name="next_vectors_one_per_memory"),
+            CompositeReference(name="next_vectors_story", columns=["user_id", "story_id"], to="stories.Story"),
+            CompositeReference(name="next_vectors_memory", columns=["user_id", "memory_id"], to="memories.Memory"),
+            RowSecurity(name="next_vectors_walls"),
+            Privileges(name="next_vectors_for_user", role=USER, verbs={"SELECT": None, "INSERT": None, "DELETE": None}),
+            Privileges(
+                name="next_vectors_for_support",
+                role=SUPPORT,
+                verbs={"SELECT": ("id", "user_id", "story_id", "memory_id", "position", "revision", "embedder")},
+            ),
+            Privileges(name="next_vectors_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id")}),
+        ]
+
+
 class Entity(UserOwned):
     """A speaker, person, place or event of one person: the name once, sealed, behind its blind token."""
 
@@ -217,7 +248,10 @@ class Entity(UserOwned):
 
 
 class SearchSet(UserOwned):
-    """How much of a person there is to search, and how it is searched. Kept by stories.sets, never guessed."""
+    """How much of a person there is to search, and how it is searched. Kept by stories.sets, never guessed.
+
+    `embedder` made every vector of the person's stories and passages that is there.
+    """
 
     passages = models.PositiveIntegerField(default=0)
     words = models.PositiveBigIntegerField(default=0)

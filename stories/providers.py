@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 
 from stories.processors.base import Processor
 from stories.processors.embedding import Embedder, Vectors
+from stories.processors.named import CLASSES
 from stories.processors.openai_compatible.errors import TokensSpent
 from vibe.errors import VibeError
 
@@ -36,12 +37,28 @@ def embedder() -> Embedder:
     return made
 
 
-def embed(texts: Sequence[str]) -> Vectors:
-    """The vectors of the texts, float32 (texts, dimensions). Raises EmbedderFailed for any other answer than that.
+def embedder_named(name: str) -> Embedder | None:
+    """What makes vectors of this name: the configured embedder, or one that was and may still be asked.
 
-    What a provider raised is named by its type alone: its text may hold what people said.
+    Those are the offline one, other models of the service that is configured, and STORY_EMBEDDERS_RETIRED.
     """
-    model = embedder()
+    if embedder().name == name:
+        return embedder()
+    for path in (CLASSES["STORY_EMBEDDER"]["offline"], settings.STORY_EMBEDDER, *settings.STORY_EMBEDDERS_RETIRED):
+        kind = import_string(path)
+        made: Embedder | None = kind.named(name) if hasattr(kind, "named") else kind()
+        if made is not None and made.name == name:
+            return made
+    return None
+
+
+def embed(texts: Sequence[str], model: Embedder | None = None) -> Vectors:
+    """The vectors of the texts by a model, or by the configured one, float32 (texts, dimensions).
+
+    Raises EmbedderFailed for any other answer than that. What a provider raised is named by its type alone: its text
+    may hold what people said.
+    """
+    model = model or embedder()
     try:
         vectors = np.asarray(model.embed(texts), dtype=np.float32)
     except TokensSpent:

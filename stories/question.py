@@ -41,6 +41,11 @@ class Question:
     """It asks for a time. Known of English questions only."""
 
 
+def is_first_person(text: str) -> bool:
+    """Whether a question speaks of "I": only then it matters who asks."""
+    return bool(_FIRST_PERSON.search(text[:MAX_QUESTION]))
+
+
 def understand(
     text: str, participants: Iterable[str] = (), asker: str | None = None, language: str = "english"
 ) -> Question:

@@ -32,3 +32,8 @@ def drop_outdated(user_id: UUID, conversation_ids: list[UUID]) -> None:
         "AND memory.revision <> passages.memory_revision",
         [user_id, user_id, conversation_ids],
     )
+    bulk.run(
+        "DELETE FROM next_vectors USING stories WHERE next_vectors.user_id = %b AND stories.user_id = %b "
+        "AND stories.id = next_vectors.story_id AND stories.conversation_id = ANY(%b)",
+        [user_id, user_id, conversation_ids],
+    )

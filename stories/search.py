@@ -1,48 +1,45 @@
 """The one search that the command, the API and the admin use.
 
-understand the question → blind its words, cloak its vector → fetch candidates → rank → open what is shown → record.
+understand the question, embed it → blind its words, cloak its vector → fetch candidates → rank → open what is shown →
+record.
 """
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Sequence
 from uuid import UUID
 
 import numpy as np
 from django.db import connection
 
-from accounts.models import User
-from accounts.services import open_name, open_vault
+from accounts.services import open_vault
 from audit.actors import Actor
 from audit.services import record
 from stories.answers import Answer, open_stories
+from stories.asking import Asked, ask
 from stories.blinding import cloaked, speaker_token, vector_text, word_tokens
 from stories.candidates import Found, Wanted
-from stories.entities import speakers
 from stories.filters import Filters, scope_of
 from stories.models import SearchSet
 from stories.passages import ASKS, DATES
-from stories.processors.openai_compatible.budget import spending_for
-from stories.processors.openai_compatible.errors import TokensSpent
-from stories.providers import EmbedderFailed, embed, embedder
-from stories.question import Question, understand
 from stories.ranking import Ranker, Ranking
 from stories.signals import searched
 from stories.strategy import fetch
 from vibe.crypto.vault import Vault
 from vibe.db.contexts import as_user
-from vibe.errors import InputError
+from vibe.errors import InputError, VibeError
 
-logger = logging.getLogger(__name__)
+ATTEMPTS = 3
 LONGEST_QUESTION = 100_000
 MOST_STORIES = 100
-ROLES_OF_ASKERS = frozenset({"user", "human", "me"})
-
-NO_EMBEDDER = "The embedder gave no answer: found by words alone."
-OTHER_EMBEDDER = "The stories' vectors are another model's until all are built anew: found by words alone."
 NOTHING_TO_GO_BY = "The question holds nothing to search by, neither words nor meaning: the order tells little."
+
+
+class VectorsChanging(VibeError):
+    """The person's vectors were exchanged while they were searched, time and again. Ask again."""
+
+    code = "vectors-changing"
+    status = 409
 
 
 def search_stories(
@@ -55,12 +52,27 @@ def search_stories(
     """
     check(question, limit)
     started = time.perf_counter()
+    for _ in range(ATTEMPTS):
+        asked = ask(user_id, question)
+        if answer := answered(user_id, asked, actor, limit, filters):
+            seconds = time.perf_counter() - started
+            searched.send(None, strategy=answer.strategy, seconds=seconds, degraded=bool(answer.degraded))
+            return answer
+    raise VectorsChanging(f"The vectors of person {user_id} were exchanged several times during a search. Ask again.")
+
+
+def answered(user_id: UUID, asked: Asked, actor: Actor, limit: int, filters: Filters | None) -> Answer | None:
+    """Fetch, rank, open and record, all in one snapshot; None if the vectors are another model's by now."""
     alone = not connection.in_atomic_block
     with as_user(user_id):
         if alone:
             in_one_snapshot()
+        # Keys are opened again: nothing is to be opened under one that was destroyed while the question was embedded.
         vault = open_vault()
-        found, ranking, degraded = rank(user_id, question, vault, filters, limit)
+        search_set = SearchSet.objects.of(user_id).first()
+        if not asked.fits(search_set):
+            return None
+        found, ranking, degraded = rank(user_id, asked, vault, search_set, filters=filters, limit=limit)
         stories = open_stories(user_id, vault, found, ranking, limit)
         record(
             actor=actor,
@@ -69,7 +81,6 @@ def search_stories(
             resource="stories",
             details={"strategy": found.strategy, "stories": [str(story.id) for story in stories]},
         )
-    searched.send(None, strategy=found.strategy, seconds=time.perf_counter() - started, degraded=bool(degraded))
     return Answer(found.strategy, tuple(stories), degraded)
 
 
@@ -90,29 +101,36 @@ def in_one_snapshot() -> None:
 
 
 def rank(
-    user_id: UUID, question: str, vault: Vault, filters: Filters | None = None, limit: int = 10
+    user_id: UUID,
+    asked: Asked,
+    vault: Vault,
+    search_set: SearchSet | None,
+    *,
+    filters: Filters | None = None,
+    limit: int = 10,
 ) -> tuple[Found, Ranking, str]:
-    """Candidates and their ranks, inside the person's scope, with nothing opened yet but names."""
-    names = speakers(user_id, vault)
-    understood = understand(question, names, asker_among(names, own_name(user_id)))
-    search_set = SearchSet.objects.of(user_id).first()
-    with spending_for(user_id):
-        vector, degraded = question_vector(understood, vault, search_set)
+    """Candidates and their ranks, inside the person's scope, with nothing opened yet; and how it is degraded."""
+    wanted = wanted_by(asked, vault)
+    found = fetch(user_id, wanted, scope_of(user_id, filters, vault), search_set, limit)
+    degraded = asked.degraded
+    if wanted.vector is None and not wanted.asked:
+        degraded = " ".join(filter(None, [degraded, NOTHING_TO_GO_BY]))
+    return found, ranker_for(found, list(wanted.asked)).rank(found.passages), degraded
+
+
+def wanted_by(asked: Asked, vault: Vault) -> Wanted:
+    """The question as the database may know it: blind and cloaked."""
+    question = asked.question
     asks_mark, dates_mark = word_tokens(vault, [ASKS, DATES])
-    asked = list(understood.words.values())
-    wanted = Wanted(
-        tokens=word_tokens(vault, understood.words),
-        asked=asked,
+    return Wanted(
+        tokens=word_tokens(vault, question.words),
+        asked=list(question.words.values()),
         asks_mark=asks_mark,
         dates_mark=dates_mark,
-        when=understood.when,
-        vector=vector,
-        speaker=speaker_token(vault, understood.speaker) if understood.speaker else None,
+        when=question.when,
+        vector=None if asked.vector is None else vector_text(cloaked(vault, asked.vector)[0]),
+        speaker=speaker_token(vault, question.speaker) if question.speaker else None,
     )
-    found = fetch(user_id, wanted, scope_of(user_id, filters, vault), search_set, limit)
-    if vector is None and not asked:
-        degraded = " ".join(filter(None, [degraded, NOTHING_TO_GO_BY]))
-    return found, ranker_for(found, asked).rank(found.passages), degraded
 
 
 def ranker_for(found: Found, asked: list[int]) -> Ranker:
@@ -121,33 +139,3 @@ def ranker_for(found: Found, asked: list[int]) -> Ranker:
     if behind is None:
         return Ranker(words)
     return Ranker(words, behind.collection, behind.story_words, behind.story_collection, behind.floor)
-
-
-def own_name(user_id: UUID) -> str:
-    """The name of the person who asks; empty if none is known."""
-    return open_name(User.objects.only("pk", "name").get(pk=user_id))
-
-
-def asker_among(names: Sequence[str], own: str) -> str | None:
-    """Under which of the names the asker spoke: their own or part of it ("Ada" of "Ada Tavares"), or "user".
-
-    None if no name fits, or several.
-    """
-    parts = set(own.casefold().split())
-    fitting = [name for name in names if (words := name.casefold().split()) and parts.issuperset(words)]
-    fitting = fitting or [name for name in names if name.casefold() in ROLES_OF_ASKERS]
-    return fitting[0] if len(fitting) == 1 else None
-
-
-def question_vector(question: Question, vault: Vault, search_set: SearchSet | None) -> tuple[str | None, str]:
-    """The question, embedded and cloaked; nothing, and why, where its vector cannot be had or not be compared."""
-    if search_set is None or not search_set.passages:
-        return None, ""
-    if search_set.embedder != embedder().name:
-        return None, OTHER_EMBEDDER
-    try:
-        [vector] = cloaked(vault, embed([question.spoken]))
-        return vector_text(vector), ""
-    except (EmbedderFailed, TokensSpent) as problem:
-        logger.warning("Searching by words alone. %s", problem)
-        return None, NO_EMBEDDER

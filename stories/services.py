@@ -9,11 +9,12 @@ from audit.actors import Actor
 from audit.services import record
 from memories.models import Memory
 from stories import entities
-from stories.models import Story, StoryDeletion
+from stories.models import Passage, SearchSet, Story, StoryDeletion
 from stories.passages import passages
+from stories.processors.embedding import Embedder
 from stories.processors.openai_compatible.budget import spending_for
 from stories.providers import embed, processor
-from stories.sets import count_anew, hold_search_set
+from stories.sets import count_anew, hold_search_set, model_for
 from stories.sources import Source, fingerprint, hold, read
 from stories.storing import Told, store
 from vibe.db.contexts import as_user
@@ -32,8 +33,9 @@ class StillChanging(VibeError):
 def build_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> bool:
     """Tell a conversation: story and passages replaced as one, or removed where nothing is left to tell.
 
-    Whether anything changed. Reading, making and storing are three steps; if the conversation changes while its story
-    is made, it is made again. Raises StillChanging if it changes every time.
+    Whether anything changed. Reading, making and storing are three steps. It is made again if meanwhile the
+    conversation changes, the story is corrected, or the person's vectors become another model's. Raises StillChanging
+    if that happens every time.
     """
     for _ in range(ATTEMPTS):
         with as_user(user_id):
@@ -46,10 +48,11 @@ def build_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> bool:
             if is_told(user_id, conversation_id, made_of) or stays_deleted(user_id, conversation_id):
                 return False
             source = read(user_id, conversation_id, open_vault())
+            model = model_for(SearchSet.objects.of(user_id).first())
         if source is None:
             continue
         with spending_for(user_id):
-            told = tell(source)
+            told = tell(source, model)
         with as_user(user_id):
             # Keys are opened again: nothing is to be sealed under one that was destroyed meanwhile.
             vault = open_vault()
@@ -57,10 +60,12 @@ def build_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> bool:
                 continue
             if is_told(user_id, conversation_id, source.fingerprint) or stays_deleted(user_id, conversation_id):
                 return False
-            if revision_of(user_id, conversation_id) != source.story_revision:
-                continue  # it was corrected meanwhile
+            search_set = hold_search_set(user_id)
+            corrected = revision_of(user_id, conversation_id) != source.story_revision
+            if corrected or model_for(search_set).name != told.embedder:
+                continue
             StoryDeletion.objects.of(user_id).filter(conversation_id=conversation_id).delete()
-            store(user_id, source, told, vault)
+            store(search_set, source, told, vault)
             record(
                 actor=actor,
                 action="story.build",
@@ -72,7 +77,7 @@ def build_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> bool:
     raise StillChanging(f"Conversation {conversation_id} kept changing while its story was made. Build it again later.")
 
 
-def tell(source: Source) -> Told:
+def tell(source: Source, model: Embedder) -> Told:
     """Compose and embed, with what was corrected in its place. The story's own vector is that of its text."""
     transcript = source.transcript()
     draft = processor().compose(transcript)
@@ -80,7 +85,7 @@ def tell(source: Source) -> Told:
     if source.kept:
         draft = source.kept.over(draft)
         made += source.kept.passages()
-    return Told(draft, made, embed([draft.text, *(passage.embedded for passage in made)]))
+    return Told(draft, made, embed([draft.text, *(passage.embedded for passage in made)], model), model.name)
 
 
 def is_told(user_id: UUID, conversation_id: UUID, made_of: str) -> bool:
@@ -89,7 +94,7 @@ def is_told(user_id: UUID, conversation_id: UUID, made_of: str) -> bool:
     One whose passages went with changed memories is made again, even when the memories are back to what they were.
     """
     story = Story.objects.of(user_id).filter(conversation_id=conversation_id, fingerprint=made_of).only("passage_count")
-    return any(each.passages.count() == each.passage_count for each in story)
+    return any(Passage.objects.of(user_id).filter(story=each).count() == each.passage_count for each in story)
 
 
 def revision_of(user_id: UUID, conversation_id: UUID) -> int:

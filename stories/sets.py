@@ -10,7 +10,8 @@ from django.db.models import F
 from audit.actors import Actor
 from audit.services import record
 from stories.models import Passage, SearchSet, Story
-from stories.providers import embedder
+from stories.processors.embedding import Embedder
+from stories.providers import embedder, embedder_named
 from vibe.db import bulk
 from vibe.db.contexts import as_user
 from vibe.db.owned import uuid7
@@ -42,15 +43,21 @@ def count_anew(user_id: UUID) -> None:
     )
 
 
-def settle_embedder(search_set: SearchSet) -> None:
-    """After a change of model: the set is the new model's once no story has vectors of another.
+def model_for(search_set: SearchSet | None) -> Embedder:
+    """What makes vectors for a person now: the model of those that are there, if it can still be asked.
 
-    Until then its vectors cannot be compared with one question's, and search goes by words.
+    So that all of them can be compared with one question, until `stories.reembedding` exchanges them at once.
     """
-    name = embedder().name
-    others = Story.objects.of(search_set.user_id).exclude(embedder=name)
-    if search_set.embedder != name and not others.exists():
-        SearchSet.objects.of(search_set.user_id).update(embedder=name)
+    if search_set is None or not search_set.passages:
+        return embedder()
+    return embedder_named(search_set.embedder) or embedder()
+
+
+def begin_with(search_set: SearchSet, embedder: str) -> None:
+    """Let a set without any vectors be a model's."""
+    if not search_set.passages and search_set.embedder != embedder:
+        search_set.embedder = embedder
+        SearchSet.objects.of(search_set.user_id).update(embedder=embedder)
 
 
 def settle_graph(*, user_id: UUID, actor: Actor) -> bool:

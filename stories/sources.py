@@ -12,7 +12,7 @@ from memories.services import OpenedMemory, open_memories
 from stories.corrections import Kept, kept
 from stories.models import Story
 from stories.processors.base import Message, Transcript
-from stories.providers import embedder, processor_id
+from stories.providers import processor_id
 from vibe.crypto.fields import address_of
 from vibe.crypto.vault import Vault
 from vibe.errors import NotFound
@@ -74,8 +74,11 @@ def fingerprint(user_id: UUID, conversation_id: UUID) -> str:
 
 
 def digest(revision: int, memories: Iterable[tuple[UUID, int]]) -> str:
-    """What goes into a story, and what makes it: equal digests give equal stories. 32 hex digits."""
-    made = hashlib.sha256(f"{processor_id()} {embedder().name} {revision}".encode())
+    """What goes into a story, and what tells it: equal digests give equal stories. 32 hex digits.
+
+    What makes its vectors is not among it: those of all stories of a person are exchanged at once, see reembedding.
+    """
+    made = hashlib.sha256(f"{processor_id()} {revision}".encode())
     for row_id, memory_revision in memories:
         made.update(row_id.bytes + memory_revision.to_bytes(8, "big"))
     return made.hexdigest()[:32]

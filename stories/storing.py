@@ -12,15 +12,15 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from memories.services import OpenedMemory
-from stories import entities
+from stories import entities, next_vectors
 from stories.blinding import array_text, blind_words, cloaked, speaker_token, vector_text
 from stories.models import Passage, SearchSet, Story
 from stories.passages import PassageText
 from stories.processors.base import Draft
 from stories.processors.embedding import Vectors
-from stories.providers import embedder, processor_id
+from stories.providers import processor_id
 from stories.sealed_story import event_line, seal_draft
-from stories.sets import count, hold_search_set, settle_embedder
+from stories.sets import begin_with, count
 from stories.sources import Source
 from vibe.crypto.vault import Vault
 from vibe.db import bulk
@@ -40,6 +40,8 @@ class Told:
     """One a memory, in the order of the source; after them that of a correction, if there is one."""
     vectors: Vectors = field(repr=False)
     """(1 + passages, dimensions) the story's own first."""
+    embedder: str
+    """The model that made them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +56,30 @@ class NewPassage:
     author: str = field(default=NOBODY, repr=False)
 
 
-def store(user_id: UUID, source: Source, told: Told, vault: Vault) -> None:
-    """Replace the story of a conversation. Its id stays, so that what points to it keeps pointing."""
-    search_set = hold_search_set(user_id)
+def store(search_set: SearchSet, source: Source, told: Told, vault: Vault) -> None:
+    """Replace the story of a conversation, under a search set that is held. Its id stays, and what points to it.
+
+    Vectors of another model than the set's are not put where they would be compared, but beside: see next_vectors.
+    """
+    user_id = search_set.user_id
+    begin_with(search_set, told.embedder)
+    comparable = told.embedder == search_set.embedder
     before = Story.objects.of(user_id).filter(conversation_id=source.conversation_id).only(*KEPT).first()
     story = before or Story(id=uuid7(), user_id=user_id, conversation_id=source.conversation_id, revision=0)
     borne = entities.borne_by(story)
     passages, words = story.passage_count, story.word_count
-    fill(story, source, told, vault, search_set)
+    fill(story, source, told, vault)
+    story.in_graph = search_set.in_graph
+    story.embedder = told.embedder if comparable else ""
+    story.embedding = cloaked(vault, told.vectors[:1])[0] if comparable else None
     story.save(force_insert=before is None)
     gone = drop_passages(user_id, story.pk)
-    speakers = insert_passages(story, list(new_passages(source, told)), vault)
+    made = list(new_passages(source, told))
+    speakers = insert_passages(story, made, vault, comparable=comparable)
+    next_vectors.forget(story)
+    if not comparable:
+        memories = {each.text.position: each.memory_id for each in made}
+        next_vectors.keep(story, told.embedder, memories, told.vectors, vault)
     entities.remember(user_id, vault, {**speakers_of(source), **names_of(told.draft)})
     if before:
         whole = len(gone) == passages  # or some went with their memories, and nobody can say who spoke there
@@ -73,18 +88,15 @@ def store(user_id: UUID, source: Source, told: Told, vault: Vault) -> None:
             if whole else None,
         )  # fmt: skip
     count(search_set, story.passage_count - passages, story.word_count - words)
-    settle_embedder(search_set)
 
 
-def fill(story: Story, source: Source, told: Told, vault: Vault, search_set: SearchSet) -> None:
+def fill(story: Story, source: Source, told: Told, vault: Vault) -> None:
     """Put what was told into the columns of a story."""
     seal_draft(story, told.draft, vault)
     story.memory_ids = [memory.id for memory in source.memories]
     story.passage_count = len(told.passages)
     story.word_count = sum(passage.length for passage in told.passages)
-    story.embedding = cloaked(vault, told.vectors[:1])[0]
-    story.in_graph = search_set.in_graph
-    story.processor, story.embedder = processor_id(), embedder().name
+    story.processor = processor_id()
     story.fingerprint = source.fingerprint
     story.corrected = list(source.kept.fields) if source.kept else []
     story.corrected_from = list(source.kept.made_from) if source.kept else []
@@ -107,12 +119,12 @@ def said(text: PassageText, vector: NDArray[np.float32], memory: OpenedMemory, r
     return NewPassage(text, vector, memory.occurred_at, memory.id, revision, memory.payload.author)
 
 
-def insert_passages(story: Story, made: Sequence[NewPassage], vault: Vault) -> set[int]:
-    """All in one statement. Gives the tokens of who speaks in them."""
+def insert_passages(story: Story, made: Sequence[NewPassage], vault: Vault, *, comparable: bool = True) -> set[int]:
+    """All in one statement, without vectors unless they are comparable. Gives the tokens of who speaks in them."""
     size = len(made)
     words = blind_words(vault, [each.text for each in made])
     speakers = {name: speaker_token(vault, name) for name in {each.author for each in made}}
-    vectors = cloaked(vault, np.stack([each.vector for each in made])) if made else []
+    vectors = cloaked(vault, np.stack([each.vector for each in made])) if made and comparable else [None] * size
     bulk.insert(
         Passage._meta.db_table,
         {

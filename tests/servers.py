@@ -35,20 +35,26 @@ class Server:
     ) -> None:
         self.port = listener.getsockname()[1] if listener else free_port()
         self.log = log
-        command = [sys.executable, "manage.py", "serve", "--bind", f"127.0.0.1:{self.port}", *options]
+        self.command = [sys.executable, "manage.py", "serve", "--bind", f"127.0.0.1:{self.port}", *options]
+        self.handed = (listener.fileno(),) if listener else ()
         if listener:
-            command = [sys.executable, "-c", HAND_OVER, str(listener.fileno()), *command]
+            self.command = [sys.executable, "-c", HAND_OVER, str(listener.fileno()), *self.command]
         changed = {**os.environ, "DEBUG": "on", "LOG_LEVEL": "WARNING", "DATABASE_URL": database, **environment}
-        with log.open("a") as sink:
+        self.environment = {name: value for name, value in changed.items() if value}
+        self.start()
+
+    def start(self) -> None:
+        """Start it, at first or again."""
+        with self.log.open("a") as sink:
             self.process = subprocess.Popen(
-                command,
-                env={name: value for name, value in changed.items() if value},
+                self.command,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
                 cwd=PROJECT,
                 start_new_session=True,
-                pass_fds=(listener.fileno(),) if listener else (),
+                pass_fds=self.handed,
             )
         self.started = time.monotonic()
 

@@ -18,10 +18,11 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts import erasing, erasure, export_files, tasks
+from accounts.authentication.buckets import PostgresBuckets
 from accounts.erasure import StillRunning, cancel_erasure, erase, erase_again, erase_due, owed, request_erasure
 from accounts.erasure_proof import ReceiptBroken, receipt_of, verify, verify_all
 from accounts.exporting import request_export
-from accounts.models import AccessGrant, User, UserKey, UserPreferences
+from accounts.models import AccessGrant, KeptAnswer, User, UserKey, UserPreferences
 from accounts.receipts import holds, signed
 from accounts.services import Profile, ensure_person, find_person
 from accounts.standing import set_active
@@ -30,12 +31,15 @@ from accounts.tombstones import TombstoneBroken, buried, bury, statements
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
-from stories.models import Passage
+from stories.models import Passage, StoryDeletion, TokenUse
 from stories.services import build_story
 from tests.conftest import DAY, TESTER
+from vibe.apikit.limits import Rate
 from vibe.db.contexts import as_staff, as_support, as_system, as_user
 from vibe.db.owned import UserOwned
+from vibe.doctor import erasures
 from vibe.errors import DataKeyMissing, InputError, NotFound, Refused
+from vibe.serving.preparing import erase_who_is_back
 
 pytestmark = pytest.mark.django_db
 LATER = timedelta(days=400)
@@ -68,6 +72,24 @@ def filled(who, tell, supporter):
     return who
 
 
+def rarer(who):
+    """A row in the tables that not everybody has one in."""
+    with as_user(who):
+        conversation = Conversation.objects.of(who).values_list("pk", flat=True).first()
+        StoryDeletion(user_id=who, conversation_id=conversation, memory_ids=[]).save(force_insert=True)
+        TokenUse(user_id=who, day=DAY.date(), tokens=1).save(force_insert=True)
+        KeptAnswer(user_id=who, key=bytes(32)).save(force_insert=True)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE api_keys NO FORCE ROW LEVEL SECURITY")
+        cursor.execute(
+            "INSERT INTO api_keys (id, name, hint, digest, scopes, person, expires_at) "
+            "VALUES (%s, '-', '-', %s, '{read}', %s, now())",
+            [uuid4(), uuid4().bytes * 2, who],
+        )
+        cursor.execute("ALTER TABLE api_keys FORCE ROW LEVEL SECURITY")
+    PostgresBuckets().take(f"person:{who}", Rate(1, 60))
+
+
 def asked(user_id):
     request_erasure(user_id=user_id, actor=TESTER, at_once=True)
     return user_id
@@ -94,7 +116,6 @@ def everywhere(needle):
     return found
 
 
-RARE = {"token_use", "story_deletions", "api_keys", "idempotency_keys"}  # that not everybody has a row in
 TRAIL = {"erasures"}  # beside the partitions of the trail
 
 
@@ -172,11 +193,14 @@ def test_once_begun_it_is_not_called_off(full):
 
 def test_nothing_of_the_person_is_left_anywhere_but_in_the_trail(full, jonas, tell, supporter):
     filled(jonas, tell, supporter)
+    rarer(full)
     with as_system():
         app.configure_task("stories.tell", queue="stories").defer(user_id=str(full), conversation_id=str(uuid4()))
     before = everywhere(str(full))
     owned = {model._meta.db_table for model in apps.get_models() if issubclass(model, UserOwned)}
-    assert beside_the_trail(before) >= (owned - RARE) | {"users", "procrastinate_jobs"}, "there was something"
+    assert beside_the_trail(before) >= owned | {"users", "procrastinate_jobs", "api_keys", "rate_limits"}, (
+        "there was something"
+    )
     assert len(list(export_files.folder().glob("*"))) == 2
     with as_user(full):
         ids = [str(pk) for pk in Memory.objects.of(full).values_list("pk", flat=True)]
@@ -186,6 +210,7 @@ def test_nothing_of_the_person_is_left_anywhere_but_in_the_trail(full, jonas, te
         assert beside_the_trail(everywhere(needle)) == set(), needle
     assert len(list(export_files.folder().glob("*"))) == 1, "the file of the other"
     assert removed["encrypted_memories"] == 4 and removed["users"] == 1 and removed["user_keys"] == 1
+    assert removed["api_keys"] == removed["rate_limits"] == removed["kept_answers"] == 1
     assert removed["files"] == 1 and removed["procrastinate_jobs"] >= 3
     assert beside_the_trail(everywhere(str(jonas))) == theirs, "others keep everything"
 
@@ -499,6 +524,19 @@ def test_who_comes_back_while_the_tombstone_is_there_is_erased_again(full):
     assert owed() == {full}
     assert erase_again(actor=TESTER) == [full]
     assert verify_all() == 1
+
+
+def test_who_is_back_is_erased_again_before_anybody_is_served(full):
+    gone(full)
+    with connection.cursor() as cursor:
+        come_back(cursor, full)
+    [finding] = erasures.people()
+    assert finding.do == "manage.py erase_again"
+    said = []
+    erase_who_is_back(said.append)
+    erase_who_is_back(said.append)
+    assert said == ["1 people who had been erased were back, and are erased again."]
+    assert (owed(), list(erasures.people())) == (set(), [])
 
 
 def test_an_erasure_that_the_backup_caught_half_done_is_finished(full):

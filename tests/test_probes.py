@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
+from accounts.erasure import erase_again
+from accounts.receipts import signed
+from accounts.tombstones import bury
 from audit.models import AuditLog
+from tests.conftest import TESTER
 from vibe.crypto.master import MasterKey, MasterRing
 from vibe.db.contexts import as_system
 from vibe.serving import readiness
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered(monkeypatch: Any) -> None:
+def nothing_remembered(monkeypatch: Any, settings: Any, tmp_path: Any) -> None:
+    settings.ERASURES_FILE = tmp_path / "erasures.jsonl"
+    monkeypatch.setattr(readiness, "_seen_erased", threading.Event())
     monkeypatch.setattr(readiness, "REMEMBERED_SECONDS", -1.0)
 
 
@@ -50,6 +57,14 @@ def test_not_ready_while_a_migration_is_pending(client, worker):
     assert client.get("/readyz").status_code == 503
     assert set(why(client)) == {"migrations"}
     assert "manage.py migrate" in why(client)["migrations"]
+
+
+def test_not_ready_while_somebody_erased_is_there_again(client, worker, ada):
+    bury(signed({"kind": "begun", "person": str(ada)}))
+    assert client.get("/readyz").status_code == 503
+    assert set(why(client)) == {"erased"} and "erase_again" in why(client)["erased"]
+    erase_again(actor=TESTER)
+    assert client.get("/readyz").status_code == 200
 
 
 def test_not_ready_with_another_master_key(client, worker, ada, settings):
@@ -91,7 +106,7 @@ def test_not_ready_without_a_database_and_no_host_is_named(client, db, monkeypat
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert "internal" not in answer.content.decode()
-    assert set(why(client)) == {"database", "migrations", "keys", "worker"}
+    assert set(why(client)) == {"database", "migrations", "keys", "erased", "worker"}
 
 
 def test_probes_leave_no_row_in_the_trail(client, worker):

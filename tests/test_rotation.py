@@ -16,8 +16,16 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from accounts.models import User, UserKey
-from accounts.rotation import COLUMNS, START, rewrap_after, values_to_rewrap, walk
-from accounts.services import Profile, destroy_data_keys, ensure_person, open_name, open_vault, renew_data_key
+from accounts.rotation import COLUMNS, START, WrappedColumn, rewrap_after, values_to_rewrap, walk
+from accounts.services import (
+    Profile,
+    destroy_data_keys,
+    ensure_person,
+    key_address,
+    open_name,
+    open_vault,
+    renew_data_key,
+)
 from audit.models import AuditLog
 from tests.conftest import TESTER
 from vibe.crypto.fields import WrappedField
@@ -190,28 +198,33 @@ def test_each_row_is_looked_at_once(db, old_ring, settings, django_assert_max_nu
         rewrap_after(COLUMNS[0], START, actor=TESTER, size=1000)
 
 
-def test_rows_that_others_hold_are_met_on_the_next_walk(committed, old_ring, settings):
+def test_what_somebody_else_has_written_meanwhile_stays(committed, old_ring, settings, monkeypatch):
     users = people(4)
     before = roots(users)
     settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
-    held, release = threading.Event(), threading.Event()
+    replace, written = WrappedColumn.replace, []
 
-    def hold() -> None:
+    def write() -> None:
         with as_system():
-            list(UserKey.objects.of(users[0]).select_for_update(no_key=True))
-            list(User.objects.filter(pk=users[1]).only("pk").select_for_update(no_key=True))
-            held.set()
-            release.wait(30)
+            key = UserKey.objects.of(users[0]).get()
+            ring, here = settings.MASTER_RING, key_address(key)
+            key.wrapped = ring.wrap(ring.unwrap(key.wrapped, here), here)
+            key.save(update_fields=["wrapped"])
+            written.append(key.wrapped)
         connection.close()
 
-    holder = threading.Thread(target=hold)
-    holder.start()
-    held.wait(30)
-    assert sum(batch.done for batch in walk(actor=TESTER)) == 8 - 2
-    assert values_to_rewrap() == 2
-    release.set()
-    holder.join()
-    rotate()
+    def late(column, *given):
+        if not written:
+            writer = threading.Thread(target=write)
+            writer.start()
+            writer.join()
+        return replace(column, *given)
+
+    monkeypatch.setattr(WrappedColumn, "replace", late)
+    assert sum(batch.done for batch in walk(actor=TESTER)) == 8 - 1
+    with as_system():
+        assert UserKey.objects.of(users[0]).get().wrapped == written[0]
+    assert values_to_rewrap() == 0
     settings.MASTER_RING = MasterRing.from_hex(NEW)
     assert roots(users) == before
 

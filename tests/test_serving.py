@@ -10,15 +10,16 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import OperationalError, connection
 from psycopg import sql
 
-from tests.processes import manage, url
+from tests.processes import manage, start, url
 from tests.servers import Server, serving
 from vibe.db.embedded import OWNER
-from vibe.db.migration_lock import migration_lock, taken
+from vibe.db.migration_lock import LOCK, migration_lock, taken
 from vibe.serving import waiting
 from vibe.serving.migrating import known
 from vibe.serving.waiting import wait_for_database
@@ -128,6 +129,19 @@ def test_the_lock_is_one_persons_at_a_time(committed):
         assert taken(other)
     finally:
         other.close()
+
+
+def test_migrate_by_hand_waits_its_turn(migrated):
+    by_hand = start("migrate", DATABASE_URL=url(name=migrated))
+    assert by_hand.wait(60) == 0, "the control: it ends when nobody is before it"
+    by_hand.communicate()
+    with psycopg.connect(host=connection.settings_dict["HOST"], dbname=migrated, user=OWNER) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        waiting_one = start("migrate", DATABASE_URL=url(name=migrated))
+        assert waiting_one.stderr.readline().startswith("Somebody else migrates")
+        assert waiting_one.poll() is None
+    assert waiting_one.communicate(timeout=60)[0]
+    assert waiting_one.returncode == 0
 
 
 def test_whoever_waits_for_the_lock_holds_no_index_build_up(committed):

@@ -9,10 +9,10 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from accounts.models import AccessGrant, User, UserKey, UserPreferences
+from accounts.models import AccessGrant, KeptAnswer, User, UserKey, UserPreferences
 from accounts.takeout import Export
 from memories.models import Conversation, Memory
-from stories.models import Entity, Passage, SearchSet, Story, StoryDeletion, TokenUse
+from stories.models import Entity, NextVector, Passage, SearchSet, Story, StoryDeletion, TokenUse
 from tests.conftest import DAY
 from vibe.crypto.sealed import Sealed
 from vibe.db.contexts import as_support, as_system, as_user
@@ -53,11 +53,13 @@ def furnish(person):
     )
     Passage.objects.create(user_id=person, story=story, memory=memory, position=0, speaker=1, length=1, occurred_at=DAY)
     StoryDeletion.objects.create(user_id=person, conversation=conversation, memory_ids=[])
+    NextVector.objects.create(user_id=person, story=story, position=-1, revision=1, embedder="-")
     Entity.objects.create(user_id=person, kind="place", token=1, name=NOTHING)
     SearchSet.objects.create(user_id=person)
     TokenUse.objects.create(user_id=person, day=DAY.date(), tokens=1)
     UserPreferences.objects.create(user_id=person)
     Export.objects.create(user_id=person)
+    KeptAnswer.objects.create(user_id=person, key=bytes(32))
     AccessGrant.objects.create(
         user_id=person, requested_by=uuid4(), reason="-", ticket="-", duration=timedelta(hours=1)
     )

@@ -264,6 +264,9 @@ ERASURES_FILE = Path(env.str("ERASURES_FILE", default=str(STATE_DIR / "erasures.
 EMBEDDING_DIMENSIONS = 512
 STORY_PROCESSOR = class_path("STORY_PROCESSOR", env.str("STORY_PROCESSOR", default="offline"))
 STORY_EMBEDDER = class_path("STORY_EMBEDDER", env.str("STORY_EMBEDDER", default="offline"))
+STORY_EMBEDDERS_RETIRED = [
+    class_path("STORY_EMBEDDER", each) for each in env.list("STORY_EMBEDDERS_RETIRED", default=[])
+]
 OPENAI = Service(
     base_url=env.str("OPENAI_BASE_URL", default="https://api.openai.com/v1"),
     api_key=env.str("OPENAI_API_KEY", default=""),

@@ -44,7 +44,7 @@ class Search(Taken):
 class Passage(Given):
     """What of a story answers the question."""
 
-    memory_id: UUID | None = Field(description="null where it is the person's own correction")
+    memory_id: UUID | None = Field(description="null for what the person wrote themself: the corrected title or text")
     message_ids: list[str]
     author: str
     text: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.conf import settings
+from django.conf import settings as configured
 from django.db import connection
 from psycopg import sql
 
@@ -18,8 +18,9 @@ def quiet(_step, _total):
 
 
 @pytest.fixture
-def two_people(committed, tell):
+def two_people(committed, tell, settings, tmp_path_factory):
     """Two people who said something, committed for real."""
+    settings.ERASURES_FILE = tmp_path_factory.mktemp("erasures") / "erasures.jsonl"
     if not settings.EMBEDDED_SERVER:
         pytest.skip("makes and renames databases, on the embedded server")
     profiles = (Profile(uid, f"{uid}@example.com", uid.title()) for uid in ("ada", "jonas"))
@@ -38,7 +39,7 @@ def backup(two_people, tmp_path):
 
 def databases():
     """The names of those of this test on the server."""
-    with settings.EMBEDDED_SERVER.connect("postgres") as postgres:
+    with configured.EMBEDDED_SERVER.connect("postgres") as postgres:
         found = postgres.execute(
             "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY 1",
             [connection.settings_dict["NAME"]],
@@ -52,6 +53,6 @@ def leaves_no_database():
     before = databases()
     yield before
     connection.close()
-    with settings.EMBEDDED_SERVER.connect("postgres") as postgres:
+    with configured.EMBEDDED_SERVER.connect("postgres") as postgres:
         for name in set(databases()) - set(before):
             postgres.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

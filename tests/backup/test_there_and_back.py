@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from accounts.models import User
+from accounts.erasure import erase, request_erasure
+from accounts.models import User, UserKey
 from accounts.services import open_vault
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from tests.backup.conftest import databases, quiet
 from tests.conftest import TESTER
+from vibe.backup import server
 from vibe.backup.archive import verified
 from vibe.backup.manifest import Manifest
 from vibe.backup.services import drill, keys_beside, restore, take
@@ -31,7 +33,7 @@ def read_everything(user_id):
 def test_a_drill_passes_and_leaves_nothing(backup, leaves_no_database):
     found = drill(path=backup, keys=keys_beside(backup), actor=TESTER, told=quiet)
     assert [(each.name, each.passed) for each in found if not each.passed] == []
-    assert {each.name for each in found} >= {"checksums", "rows", "walls", "migrations", "audit trail", "sample"}
+    assert {each.name for each in found} >= {"checksums", "rows", "walls", "migrations", "erasures", "sample"}
     assert databases() == leaves_no_database
     with as_system():
         assert AuditLog.objects.filter(action="backup.drill", outcome="ok").count() == 1
@@ -67,8 +69,6 @@ def test_without_the_keys_everything_comes_back_and_nothing_opens(backup, two_pe
 
 def test_the_data_file_holds_no_data_key_and_neither_holds_a_master_key(backup, settings):
     with as_system():
-        from accounts.models import UserKey
-
         wrapped = [row.wrapped.ciphertext for row in UserKey.objects.all()]
     data, keys = Manifest.decode(verified(backup).manifest), Manifest.decode(verified(keys_beside(backup)).manifest)
     assert ("user_keys" in data.tables, keys.tables) == (False, {"user_keys": len(wrapped)})
@@ -108,3 +108,66 @@ def test_the_name_of_the_database_is_not_lost(backup):
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_database()")
         assert cursor.fetchone() == (name,)
+
+
+def erase_ada(user_id):
+    request_erasure(user_id=user_id, actor=TESTER, at_once=True)
+    erase(user_id=user_id, actor=TESTER)
+
+
+def running_job_of(user_id):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status) "
+            "VALUES ('default', 'trial', jsonb_build_object('user_id', %s::text), 'doing')",
+            [str(user_id)],
+        )
+
+
+def test_who_was_erased_since_is_erased_from_the_copy_and_from_what_is_restored(two_people, tmp_path, settings):
+    path, ada = tmp_path / "vibe.backup", two_people["ada"]
+    running_job_of(ada)
+    take(path=path, actor=TESTER, told=quiet)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")
+    erase_ada(ada)
+    tombstones = settings.ERASURES_FILE.read_bytes()
+    found = {each.name: each for each in drill(path=path, keys=keys_beside(path), actor=TESTER, told=quiet)}
+    assert all(each.passed for each in found.values()), found
+    assert found["erasures"].said.startswith("1 people") and found["sample"].said.endswith("of 1 people opened")
+    assert settings.ERASURES_FILE.read_bytes() == tombstones, "what happens to a copy is no erasure"
+    done = restore(path=path, keys=keys_beside(path), replace=True, actor=TESTER, told=quiet)
+    with as_system():
+        assert (done.erased, list(User.objects.filter(is_staff=False).values_list("firebase_uid", flat=True))) == (
+            1,
+            ["jonas"],
+        )
+
+
+def test_control_without_the_tombstones_they_would_be_back(backup, two_people, settings):
+    erase_ada(two_people["ada"])
+    settings.ERASURES_FILE.unlink()
+    done = restore(path=backup, keys=keys_beside(backup), replace=True, actor=TESTER, told=quiet)
+    with as_system():
+        assert (done.erased, User.objects.filter(is_staff=False).count()) == (0, 2)
+
+
+def test_a_trail_that_was_tampered_with_fails_the_drill(two_people, tmp_path):
+    path = tmp_path / "vibe.backup"
+    with server.configured().connect(connection.settings_dict["NAME"]) as owner:
+        owner.execute(
+            "ALTER TABLE audit_logs DISABLE TRIGGER USER; UPDATE audit_logs SET action = 'other'; "
+            "ALTER TABLE audit_logs ENABLE TRIGGER USER"
+        )
+    take(path=path, actor=TESTER, told=quiet)
+    found = drill(path=path, keys=keys_beside(path), actor=TESTER, told=quiet)
+    assert [each.name for each in found if not each.passed] == ["audit trail"]
+
+
+def test_values_that_do_not_open_fail_the_drill(two_people, tmp_path):
+    path = tmp_path / "vibe.backup"
+    with server.configured().connect(connection.settings_dict["NAME"]) as owner:
+        owner.execute("UPDATE encrypted_memories SET payload = set_byte(payload, 20, 255 - get_byte(payload, 20))")
+    take(path=path, actor=TESTER, told=quiet)
+    found = drill(path=path, keys=keys_beside(path), actor=TESTER, told=quiet)
+    assert [each.name for each in found if not each.passed] == ["sample"]

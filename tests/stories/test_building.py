@@ -83,10 +83,10 @@ def test_two_builders_at_once_build_one_story(
     conversation = conversation_of(ada, "lisbon")
     alone = services.tell
 
-    def overtaken(source: object) -> object:
+    def overtaken(*source: object) -> object:
         monkeypatch.setattr(services, "tell", alone)
         assert build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
-        return alone(source)
+        return alone(*source)  # type: ignore[arg-type]
 
     monkeypatch.setattr(services, "tell", overtaken)
     assert not build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
@@ -124,11 +124,11 @@ def test_a_memory_that_changes_while_its_story_is_made_is_made_again(
     tell(ada, "lisbon", LISBON)
     alone, times = services.tell, []
 
-    def disturbed(source: object) -> object:
+    def disturbed(*source: object) -> object:
         times.append(1)
         if len(times) == 1:
             change(memory_saying(ada, 0), "I moved to Madrid.")
-        return alone(source)
+        return alone(*source)  # type: ignore[arg-type]
 
     monkeypatch.setattr(services, "tell", disturbed)
     assert build_all(ada) == 1
@@ -142,9 +142,9 @@ def test_one_that_never_rests_is_left_for_later(
     tell(ada, "lisbon", LISBON)
     alone = services.tell
 
-    def disturbed(source: object) -> object:
+    def disturbed(*source: object) -> object:
         change(memory_saying(ada, 0), "I moved again.")
-        return alone(source)
+        return alone(*source)  # type: ignore[arg-type]
 
     monkeypatch.setattr(services, "tell", disturbed)
     with pytest.raises(StillChanging):
@@ -184,41 +184,6 @@ def test_a_deleted_conversation_is_forgotten_by_its_job(ada_told: UUID) -> None:
     assert not build_story(user_id=ada_told, conversation_id=conversation, actor=TESTER)
     with as_user(ada_told):
         assert SearchSet.objects.of(ada_told).get().passages == 3
-
-
-@pytest.mark.parametrize(
-    "step", ["hold_search_set", "fill", "drop_passages", "insert_passages", "count", "settle_embedder"]
-)
-def test_a_job_killed_at_any_step_leaves_what_was_and_makes_one_story_when_run_again(
-    ada_told: UUID, tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    from stories import storing
-
-    tell(ada_told, "lisbon", [*LISBON, ("Rui", "I painted the door green.")])
-    before = state_of(ada_told)
-    work = getattr(storing, step)
-
-    def killed(*arguments: object) -> None:
-        work(*arguments)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(storing, step, killed)
-    with pytest.raises(KeyboardInterrupt):
-        kept_apart(lambda: build_all(ada_told))
-    assert state_of(ada_told) == before
-    monkeypatch.setattr(storing, step, work)
-    assert build_all(ada_told) == 1
-    after = state_of(ada_told)
-    assert len(after["stories"]) == 2  # type: ignore[arg-type]
-    assert after["set"][0] == len(after["memories"]) == 7  # type: ignore[index, arg-type]
-
-
-def kept_apart(work: Callable[[], object]) -> None:
-    """In a savepoint, so that the test's own transaction goes on when the inner one is given up."""
-    from django.db import transaction
-
-    with transaction.atomic():
-        work()
 
 
 def test_a_text_without_words_has_no_vector_and_is_told_all_the_same(ada: UUID, tell: Callable[..., None]) -> None:

@@ -225,11 +225,11 @@ def test_control_the_check_finds_a_correction_that_outlived_its_memory(
 def test_a_correction_made_while_the_story_is_told_is_not_lost(ada_told: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
     alone, times = services.tell, []
 
-    def disturbed(source: object) -> object:
+    def disturbed(*source: object) -> object:
         times.append(1)
         if len(times) == 1:
             correct(ada_told, title="Mine")
-        return alone(source)
+        return alone(*source)  # type: ignore[arg-type]
 
     monkeypatch.setattr(services, "tell", disturbed)
     request_rebuild(user_id=ada_told, story_id=id_of(ada_told), actor=TESTER)

@@ -76,9 +76,9 @@ def test_a_new_message_tells_its_conversation_again_as_another_story(ada_told: U
 def test_one_that_is_just_being_told_stays_deleted(ada_told: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = services.tell
 
-    def disturbed(source: object) -> object:
+    def disturbed(*source: object) -> object:
         delete(ada_told)
-        return alone(source)
+        return alone(*source)  # type: ignore[arg-type]
 
     rebuild_story(user_id=ada_told, conversation_id=conversation_of(ada_told, "lisbon"), actor=TESTER)
     monkeypatch.setattr(services, "tell", disturbed)

@@ -14,6 +14,7 @@ from psycopg import sql
 from accounts.services import open_vault
 from memories.models import Conversation
 from stories import graph, search, strategy, word_index
+from stories.asking import ask as ask_for
 from stories.candidates import Wanted, column_values, columns
 from stories.filters import Filters
 from stories.models import Passage, SearchSet, Story
@@ -162,10 +163,9 @@ def test_what_is_built_while_a_set_is_in_the_graph_goes_there(
 
 
 def wanted_of(user_id: UUID) -> str:
+    asked = ask_for(user_id, "the boat")
     with as_user(user_id):
-        vector, _ = search.question_vector(
-            search.understand("the boat"), open_vault(), SearchSet.objects.of(user_id).first()
-        )
+        vector = search.wanted_by(asked, open_vault()).vector
     assert vector
     return vector
 

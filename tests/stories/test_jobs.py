@@ -92,7 +92,7 @@ def test_a_worker_builds_what_waits(ada_waiting: UUID, settings: object, debug: 
 def test_a_job_that_fails_says_nothing_of_what_was_said(
     ada_waiting: UUID, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def failing(source: object) -> None:
+    def failing(*source: object) -> None:
         raise ValueError("My brother Tomas dropped the piano")
 
     monkeypatch.setattr(services, "tell", failing)

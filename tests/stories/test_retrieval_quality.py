@@ -12,6 +12,8 @@ import pytest
 from accounts.services import find_person, open_vault
 from memories.importing import FileImport
 from memories.models import Memory
+from stories.asking import ask
+from stories.models import SearchSet
 from stories.search import rank, search_stories
 from tests.conftest import TESTER
 from tests.stories.conftest import build_all, external_ids
@@ -51,13 +53,13 @@ def sample(db: None) -> dict[str, UUID]:
 
 
 def test_the_sample_answers_its_questions(sample: dict[str, UUID]) -> None:
-    """Of twelve questions all find their story among the first three (one may slip), and most as the very first."""
+    """All find their story among the first three, and most as the very first: mean reciprocal rank, measured .764."""
     places = []
     for who, question, conversation in ASKED:
         answer = search_stories(user_id=sample[who], question=question, actor=TESTER, limit=6)
         places.append(external_ids(sample[who], answer).index(f"{who}-{conversation}"))
-    assert sum(place < 3 for place in places) >= 11, places
-    assert sum(place == 0 for place in places) >= 6, places
+    assert sum(place < 3 for place in places) == len(ASKED), places
+    assert sum(1 / (1 + place) for place in places) / len(places) >= 0.74, places
 
 
 @pytest.mark.locomo
@@ -77,8 +79,9 @@ def test_a_dialogue_answers_its_questions(locomo: Path, db: None) -> None:
             evidence = {memory[each] for each in question["evidence"] if each in memory}
             if question["user"] != who or question["category"] == "adversarial" or not evidence or len(shares) == 60:
                 continue
-            found, ranking, _ = rank(user_id, question["question"], vault)
+            asked = ask(user_id, question["question"])
+            found, ranking, _ = rank(user_id, asked, vault, SearchSet.objects.of(user_id).get())
             first = {found.memories[at] for at in ranking.passages.best(10).tolist()}
             shares.append(len(evidence & first) / len(evidence))
     assert len(shares) == 60
-    assert sum(shares) / len(shares) >= 0.70
+    assert sum(shares) / len(shares) >= 0.73

@@ -13,14 +13,16 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.pq import TransactionStatus
 
-from accounts.services import destroy_data_keys
+from accounts.services import Profile, destroy_data_keys, ensure_person
 from audit.models import AuditLog
 from memories.models import Conversation
-from stories import search
+from stories import asking, search
 from stories.answers import Answer
 from stories.filters import Filters
 from stories.models import Passage, SearchSet, Story
+from stories.reembedding import reembed_person
 from stories.search import search_stories
 from stories.sets import settle_graph
 from tests.conftest import DAY, TESTER
@@ -252,7 +254,7 @@ def test_a_failing_embedder_leaves_words_and_the_answer_says_so(  # noqa: PLR091
     broken.answer = answer
     use_embedder(broken)
     found = ask(ada, "Who carried the piano?")
-    assert found.degraded == search.NO_EMBEDDER
+    assert found.degraded == asking.NO_EMBEDDER
     assert found.strategy == strategy
     assert "piano" in texts(found)[0]
     assert "vector" not in found.stories[0].passages[0].why
@@ -260,13 +262,45 @@ def test_a_failing_embedder_leaves_words_and_the_answer_says_so(  # noqa: PLR091
 
 
 def test_vectors_of_another_model_are_not_compared(ada_told: UUID, use_embedder: Callable[[object], None]) -> None:
-    """Until every story is built by the new model, words alone; then both."""
+    """Of one that cannot be asked any more: words alone, until all are made anew."""
     other = HashedEmbedder()
     other.name = "another"
     use_embedder(other)
-    assert ask(ada_told, "piano").degraded == search.OTHER_EMBEDDER
-    assert build_all(ada_told) == 2
+    assert ask(ada_told, "piano").degraded == asking.OTHER_EMBEDDER
+    assert reembed_person(user_id=ada_told, actor=TESTER)
     assert ask(ada_told, "piano").degraded == ""
+
+
+def test_a_question_is_embedded_in_no_transaction(
+    committed: None, tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow service holds up no snapshot, and what is read afterwards is read as one."""
+    ada = ensure_person(profile=Profile(firebase_uid="ada", name="Ada Tavares"), actor=TESTER)
+    tell(ada, "lisbon", LISBON)
+    build_all(ada)
+    embed, seen = asking.embed, []
+
+    def watched(texts: list[str], model: object) -> object:
+        seen.append((connection.in_atomic_block, connection.connection.info.transaction_status))
+        return embed(texts, model)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(asking, "embed", watched)
+    assert external_ids(ada, ask(ada, "Who dropped the piano?")) == ["lisbon"]
+    assert seen == [(False, TransactionStatus.IDLE)]
+
+
+def test_a_key_destroyed_while_the_question_is_embedded_opens_nothing(
+    ada_told: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embed = asking.embed
+
+    def destroying(texts: list[str], model: object) -> object:
+        destroy_data_keys(user_id=ada_told, actor=TESTER)
+        return embed(texts, model)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(asking, "embed", destroying)
+    with pytest.raises(DataKeyMissing):
+        ask(ada_told, "Who dropped the piano?")
 
 
 def test_a_search_is_on_record_with_ids_and_no_words(ada_told: UUID) -> None:

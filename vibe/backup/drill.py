@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
+from accounts.erasure import erase_again, owed
 from audit import trail, witness
+from audit.actors import Actor
 from audit.checkpoint import SignedCheckpoint
 from audit.errors import AuditError
 from audit.proving import prove
 from vibe.backup.restoring import Backup
 from vibe.backup.sample import open_sample
 from vibe.db.contexts import as_system
+from vibe.errors import VibeError
 
+ACTOR = Actor.system("restore --drill")
 SHOWN = 5
 
 
@@ -39,6 +48,7 @@ def findings(backup: Backup) -> list[Finding]:
         Finding("rows", True, f"{sum(manifest.tables.values()):,} in {len(manifest.tables)} tables, as counted"),
         Finding("walls", True, f"{walls:,} policies, privileges, triggers and constraints, all there"),
         migrated(backup),
+        erased_again(),
         trail_holds(),
         sample_opens(backup),
     ]
@@ -51,6 +61,33 @@ def migrated(backup: Backup) -> Finding:
     applied = {f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations()}
     done = len(applied - set(backup.manifest.migrations))
     return Finding("migrations", True, f"{done} pending, applied in {time.perf_counter() - start:.1f} s")
+
+
+def erased_again() -> Finding:
+    """Whoever was erased since the backup is in it. Erasing them again is tried too, on the copy."""
+    try:
+        with tombstones_apart():
+            again = erase_again(actor=ACTOR)
+            left = owed()
+    except VibeError as problem:
+        return Finding("erasures", False, str(problem))
+    if left:
+        return Finding("erasures", False, f"{len(left)} people who were erased are back, the first {min(left)}")
+    return Finding("erasures", True, f"{len(again)} people of the backup were erased since, and again in the copy")
+
+
+@contextmanager
+def tombstones_apart() -> Iterator[None]:
+    """The file of erasures, read but not written: what happens to a copy is no erasure."""
+    real = Path(settings.ERASURES_FILE)
+    with tempfile.TemporaryDirectory() as folder:
+        settings.ERASURES_FILE = Path(folder, real.name)
+        try:
+            if real.exists():
+                shutil.copyfile(real, settings.ERASURES_FILE)
+            yield
+        finally:
+            settings.ERASURES_FILE = real
 
 
 def trail_holds() -> Finding:

@@ -26,6 +26,8 @@ from vibe.db import roles
 from vibe.errors import BackupBroken, BackupFailed, DatabaseNotReady, InputError, MasterKeyMissing
 
 SHOWN = 8  # differences that an error names
+# Jobs that ran when the backup was taken have no worker any more. They are idempotent, and begin anew.
+FREED = "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, queueing_lock = NULL WHERE status = 'doing'"
 MAY_MAKE = "SELECT rolsuper OR rolcreatedb, quote_ident(rolname) FROM pg_roles WHERE rolname = current_user"
 
 
@@ -137,6 +139,7 @@ def fill(backup: Backup, at: Server, name: str, told: Told) -> None:
     restore(backup.data, ["post-data"], lambda _: None)
     with at.connect(name) as here:
         require_same("walls", backup.manifest.fallen(looking.walls(here)))
+        here.execute(FREED)
         here.execute("ANALYZE")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from django.core.management import call_command
 from django.db import connection
 
+from accounts.erasure import erase_again
 from audit.actors import Actor
 from audit.services import FAILED, OK, record
 from vibe.backup import archive, looking, server
@@ -54,13 +55,15 @@ class Restored:
 
     manifest: Manifest
     before: str
+    erased: int  # people who were erased after the backup was taken, and are again
 
 
 def restore(*, path: Path, keys: Path | None, replace: bool, actor: Actor, told: Told) -> Restored:
     """Put a backup in the database's place: whole, or nothing changes.
 
-    It is made beside the present database, checked, migrated, and takes its name in one transaction. Raises
-    BackupBroken before anything is touched, Refused for a database that holds something unless `replace` says so.
+    It is made beside the present database, checked and migrated, whoever was erased since is erased in it too, and it
+    takes its name in one transaction. Raises BackupBroken before anything is touched, Refused for a database that holds
+    something unless `replace` says so.
     """
     backup = opened(path, keys, told)
     at, present = server.configured(for_restoring=True), name_of_ours()
@@ -71,13 +74,19 @@ def restore(*, path: Path, keys: Path | None, replace: bool, actor: Actor, told:
     with draft(backup, at, beside(present, "restoring"), told) as new:
         with pointed_at(new):
             call_command("migrate", interactive=False, verbosity=0)
-            details = {"sha256": backup.manifest.sha256, "made_at": backup.manifest.made_at, "keys": bool(keys)}
+            again = erase_again(actor=actor)
+            details = {
+                "sha256": backup.manifest.sha256,
+                "erased": len(again),
+                "made_at": backup.manifest.made_at,
+                "keys": bool(keys),
+            }
             record(actor=actor, action="backup.restore", resource=path.name, details=details)
         with at.connect(MAINTENANCE) as maintenance:
             swap(maintenance, new, present, before)
             if not holds_something:
                 server.drop(maintenance, before)
-    return Restored(backup.manifest, before if holds_something else "")
+    return Restored(backup.manifest, before if holds_something else "", len(again))
 
 
 def drill(*, path: Path, keys: Path | None, actor: Actor, told: Told) -> list[Finding]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.db import connection
 
 LOCK = 0x6D696772  # an advisory lock, of this database
 ASK_EVERY_SECONDS = 0.2
+
+_held: ContextVar[bool] = ContextVar("migration_lock_held", default=False)
 
 
 @contextmanager
@@ -20,8 +23,13 @@ def migration_lock(waiting: Callable[[], None] = lambda: None) -> Iterator[None]
     It belongs to a transaction of a second connection, so it also works behind a pooler that hands out connections by
     transaction, and goes with the process that held it. It is asked for again and again, never waited for in a
     statement: a waiting statement holds a snapshot, and CREATE INDEX CONCURRENTLY would wait for that in turn.
+    Inside another such block it is held already.
     """
+    if _held.get():
+        yield
+        return
     lock = connection.copy()
+    mark = _held.set(True)
     try:
         told = False
         while not taken(lock):
@@ -31,6 +39,7 @@ def migration_lock(waiting: Callable[[], None] = lambda: None) -> Iterator[None]
             time.sleep(ASK_EVERY_SECONDS)
         yield
     finally:
+        _held.reset(mark)
         lock.close()
 
 

@@ -62,8 +62,10 @@ class UserOwned(models.Model):
     def __str__(self) -> str:
         return str(self.pk)
 
-    def _do_update(self, base_qs: Any, *args: Any, **kwargs: Any) -> Any:
-        return super()._do_update(base_qs.filter(user_id=self.user_id), *args, **kwargs)
+    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *args: Any, **kwargs: Any) -> Any:
+        mine = base_qs.filter(user_id=self.user_id)
+        kept = [each for each in values if each[0].name != "user"]  # never set anew, not even to what it is
+        return super()._do_update(mine, using, pk_val, kept, *args, **kwargs)
 
     def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         count = type(self).objects.using(using).filter(user_id=self.user_id, pk=self.pk)._raw_delete(using or "default")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db import DatabaseError, connection
 
-from vibe.doctor import configuration, jobs, keys, machine, schema, server, trail
+from vibe.doctor import catalog, configuration, erasures, jobs, keys, machine, schema, server, trail
 from vibe.doctor.findings import Check, Finding, Severity, error
 from vibe.errors import VibeError
 
@@ -34,6 +34,7 @@ WITH_DATABASE: dict[str, Check] = {
 }
 WITH_SCHEMA: dict[str, Check] = {
     "system checks": configuration.declared,
+    "rights in the catalog": catalog.rights,
     "row-level security": schema.walls,
     "table owners": schema.owners,
     "sealed columns": schema.sealed_columns,
@@ -41,9 +42,11 @@ WITH_SCHEMA: dict[str, Check] = {
     "master keys": keys.masters,
     "data keys": keys.canary,
     "retired keys": keys.retired,
+    "erased people": erasures.people,
     "worker": jobs.worker,
     "jobs": jobs.stuck,
     "sealing": trail.sealing,
+    "database health": catalog.health,
 }
 
 

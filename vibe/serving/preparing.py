@@ -1,4 +1,6 @@
-"""What precedes the first request: the database answers, the configuration holds, migrations are applied."""
+"""What precedes the first request: the database answers, the configuration holds, migrations are applied, and nobody
+who was erased is there again.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,9 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core import checks
 
+from accounts.erasure import erase_again, owed
+from audit.actors import Actor
+from vibe.db.migration_lock import migration_lock
 from vibe.errors import ConfigurationError
 from vibe.serving.migrating import apply_pending, pending
 from vibe.serving.waiting import wait_for_database
@@ -22,8 +27,18 @@ def prepare(*, migrate: bool, say: Say) -> None:
     if migrate:
         applied = apply_pending(say)
         say(f"Applied: {', '.join(applied)}" if applied else "Nothing to migrate.")
-    elif missing := pending():
+    if missing := pending():
         say(f"{len(missing)} migrations are pending and are not applied here. Run: manage.py migrate")
+    else:
+        erase_who_is_back(say)
+
+
+def erase_who_is_back(say: Say) -> None:
+    """An older backup that was restored brings erased people back: they are erased again before anybody is served."""
+    if owed():
+        with migration_lock():
+            again = erase_again(actor=Actor.system("serve"))
+        say(f"{len(again)} people who had been erased were back, and are erased again.")
 
 
 def check_configuration(say: Say) -> None:

@@ -1,4 +1,5 @@
-"""Whether this process can serve: the database answers, is migrated, the keys are its keys, and a worker lives.
+"""Whether this process can serve: the database answers, is migrated, the keys are its keys, a worker lives, and nobody
+who was erased is there again.
 
 Asked every few seconds by whatever routes requests here, so it is a handful of small statements, remembered for a
 moment. Anybody may ask, so a reason names no host, user or id; `manage.py doctor` says those.
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from accounts.erasure import owed
 from accounts.models import UserKey
 from accounts.services import key_address, ring
 from vibe.db.contexts import as_system
@@ -25,6 +27,7 @@ ALIVE_SECONDS = 45  # a worker tells that it lives every ten
 UNKNOWN = "Not asked: the database does not answer."
 
 _asked = threading.Lock()
+_seen_erased = threading.Event()
 _remembered: tuple[float, dict[str, str]] = (0.0, {})
 
 
@@ -40,7 +43,7 @@ def unready() -> dict[str, str]:
 def ask() -> dict[str, str]:
     """The same, asked now."""
     reasons = {"database": reason(database)}
-    for name, check in (("migrations", migrations), ("keys", keys), ("worker", worker)):
+    for name, check in (("migrations", migrations), ("keys", keys), ("erased", erased), ("worker", worker)):
         reasons[name] = UNKNOWN if reasons["database"] else reason(check)
     return reasons
 
@@ -78,6 +81,13 @@ def keys() -> str:
     if rows and not any(map(opens, rows)):
         return "Stored data keys do not open under ENCRYPTION_KEY and ENCRYPTION_KEYS_RETIRED. Run: manage.py doctor"
     return ""
+
+
+def erased() -> str:
+    """Nobody who was erased is there again. Only a restore could change that, so a process asks until it is so once."""
+    if not _seen_erased.is_set() and not owed():
+        _seen_erased.set()
+    return "" if _seen_erased.is_set() else "Erased people are in the database again. Run: manage.py erase_again"
 
 
 def opens(row: UserKey) -> bool:

@@ -46,6 +46,7 @@ GROUPS: list[tuple[str, list[Item]]] = [
             ("Passages", "segment", "stories_passage", ""),
             ("Entities", "category", "stories_entity", ""),
             ("Search sets", "hub", "stories_searchset", ""),
+            ("Next vectors", "moving", "stories_nextvector", ""),
             ("Token use", "toll", "stories_tokenuse", ""),
         ],
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from stories.processors.openai_compatible.deadline import Deadline
 from stories.processors.openai_compatible.errors import BadAnswer, ProviderFailed, WrongDimensions
 from stories.processors.openai_compatible.service import Service
 
+KIND = "openai"
 ATTEMPTS = 3
 """For an answer that is one."""
 LARGEST = 1e6
@@ -34,15 +35,24 @@ class Batch:
 class OpenAIEmbedder:
     """Vectors of length 1; a text without a word is all zeros, so it resembles nothing, and is not sent."""
 
-    def __init__(self) -> None:
-        self.service: Service = settings.OPENAI
+    def __init__(self, service: Service | None = None) -> None:
+        self.service: Service = service or settings.OPENAI
         self.service.check(text=False, vectors=True, columns=settings.EMBEDDING_DIMENSIONS)
         self.client = client_of(self.service)
+
+    @classmethod
+    def named(cls, name: str) -> OpenAIEmbedder | None:
+        """The embedder that made vectors of this name, at the service that is configured now; None for no such name."""
+        kind, _, rest = name.partition(":")
+        model, _, dimensions = rest.rpartition(":")
+        if kind != KIND or not model or not dimensions.isdecimal():
+            return None
+        return cls(replace(settings.OPENAI, embedding_model=model, embedding_dimensions=int(dimensions)))
 
     @property
     def name(self) -> str:
         """Model and length: vectors of different ones cannot be compared."""
-        return f"openai:{self.service.embedding_model}:{self.dimensions}"
+        return f"{KIND}:{self.service.embedding_model}:{self.dimensions}"
 
     @property
     def dimensions(self) -> int:

@@ -20,6 +20,7 @@ from typing import Any, Self, TypeVar
 
 from django.conf import settings
 from django.db import OperationalError
+from django.db.backends.ddl_references import Statement
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor
 from django_zero_downtime_migrations.backends.postgres.schema import DatabaseSchemaEditorMixin
 
@@ -30,6 +31,7 @@ GIVEN_UP = frozenset({"55P03", "40P01"})  # lock_not_available, deadlock_detecte
 # These wait for old transactions to end and hold nobody up meanwhile.
 MAY_WAIT = re.compile(r"\bCONCURRENTLY\b|\bVALIDATE CONSTRAINT\b")
 INDEX = re.compile(r"(?:CREATE (?:UNIQUE )?|RE)INDEX (?:INDEX )?CONCURRENTLY (?:IF NOT EXISTS )?(\"[^\"]+\"|\w+)")
+BUILT = re.compile(r"CREATE (?:UNIQUE )?INDEX CONCURRENTLY (?:IF NOT EXISTS )?(\"[^\"]+\"|\w+)")
 # What a failed or killed build leaves: the index itself, or the new one beside it.
 INVALID = """
 SELECT quote_ident(relname) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
@@ -77,7 +79,6 @@ class Patient(DatabaseSchemaEditor):
         index = INDEX.search(str(sql))
         self.limit(0)
         try:
-            self.drop_invalid(index)
             return run(sql, params)
         except BaseException:
             self.drop_invalid(index)
@@ -112,6 +113,17 @@ class Stepwise(DatabaseSchemaEditorMixin, Patient):  # type: ignore[misc]  # tha
         super().__init__(connection, collect_sql=collect_sql, atomic=atomic)
         self.RAISE_FOR_UNSAFE = self.FLEXIBLE_STATEMENT_TIMEOUT = True
         self.IDEMPOTENT_SQL = not collect_sql
+
+    def execute(self, sql: Any, params: Any = ()) -> Any:
+        if not self.collect_sql:  # what is there and invalid is made anew: it may be of another definition
+            self.drop_invalid(BUILT.search(spelled(sql)))
+        return super().execute(sql, params)
+
+
+def spelled(sql: Any) -> str:
+    """One statement or several as text."""
+    whole = sql.template % sql.parts if isinstance(sql, Statement) else sql
+    return ";\n".join(map(str, whole)) if isinstance(whole, list) else str(whole)
 
 
 def patiently(attempt: Callable[[], T]) -> T:

@@ -42,6 +42,8 @@ class Command(BaseCommand):
         with Bars() as bars:
             done = restore(path=path, keys=keys, replace=replace, actor=ACTOR, told=bars)
         self.stdout.write(f"The database is that of {done.manifest.made_at}.")
+        if done.erased:
+            self.stdout.write(f"{done.erased} people who were erased since were erased again.")
         if done.before:
             self.stdout.write(f"What was there before is kept as '{done.before}'. Drop it when all is well.")
         self.stdout.write("Move the audit checkpoint file aside if it is newer: docs/backup.md#after-a-restore")

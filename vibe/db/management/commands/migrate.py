@@ -1,14 +1,22 @@
+from contextlib import nullcontext
 from typing import Any
 
 from django.core.management.commands import migrate
 
 from vibe.db.migrating import PatientExecutor
+from vibe.db.migration_lock import migration_lock
 
 
 class Command(migrate.Command):
-    help = "Django's migrate, which holds nobody up while it waits for a lock: see docs/migrations.md."
+    help = "Django's migrate, one at a time, which holds nobody up while it waits: see docs/migrations.md."
 
     def handle(self, *arguments: Any, **options: Any) -> None:
         # Django gives no other place to say it.
         migrate.MigrationExecutor = PatientExecutor  # type: ignore[attr-defined]
-        super().handle(*arguments, **options)
+        only_looks = options["plan"] or options["check_unapplied"]
+        turn = nullcontext() if only_looks else migration_lock(self.tell_waiting)
+        with turn:
+            super().handle(*arguments, **options)
+
+    def tell_waiting(self) -> None:
+        self.stderr.write("Somebody else migrates this database; waiting.")

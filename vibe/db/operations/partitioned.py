@@ -1,4 +1,4 @@
-"""Migration operations that Django does not have."""
+"""Tables that PostgreSQL keeps in parts."""
 
 from __future__ import annotations
 

@@ -1,0 +1,306 @@
+"""Attack: what is left of somebody who was erased, in the live database and in a backup from before.
+
+The attacker holds the master key too: all that is kept from them are the wrapped data keys, which are gone from the
+live database and kept apart from backups. docs/erasure.md says what an erasure promises.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from io import BytesIO
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from psycopg import sql
+
+from accounts import erasure, export_files, tasks
+from accounts.erasure import erase, request_erasure
+from accounts.erasure_proof import receipt_of, verify
+from accounts.exporting import context, export_status, request_export
+from accounts.models import UserKey
+from accounts.services import Profile, ensure_person, key_address, ring
+from audit.sealing import seal
+from memories.lines import ConversationLine, Message
+from memories.models import Conversation
+from memories.payload import Payload
+from memories.services import import_conversations
+from stories.services import build_story
+from tests.attacks.corpus import tries
+from tests.conftest import DAY, TESTER
+from tests.processes import start, url
+from vibe.crypto.address import Address
+from vibe.crypto.sealed import Sealed
+from vibe.crypto.vault import Vault
+from vibe.db.contexts import as_system, as_user
+from vibe.db.embedded_paths import BINARIES
+from vibe.errors import VibeError
+
+SAID = "I moved to Lisbon with Noor."
+KILLS = tries(3, 40)
+MESSAGES = tries(6_000, 60_000)
+
+
+@pytest.fixture(autouse=True)
+def folders(settings, tmp_path):
+    settings.EXPORT_DIR, settings.ERASURES_FILE = tmp_path / "exports", tmp_path / "erasures.jsonl"
+
+
+@pytest.fixture
+def told(committed):
+    """Ada, told and exported, in a database where things are committed; beside her Jonas, who stays."""
+    people = {}
+    for name in ("ada", "jonas"):
+        who = people[name] = ensure_person(profile=Profile(name, f"{name}@example.com", name.title()), actor=TESTER)
+        line = ConversationLine(
+            1, Profile("-"), "first", "Lisbon", "The move", DAY, (Message("m1", Payload("Ada", SAID), DAY),)
+        )
+        import_conversations(user_id=who, lines=[line], actor=TESTER)
+        with as_user(who):
+            conversation = Conversation.objects.of(who).values_list("pk", flat=True).get()
+        build_story(user_id=who, conversation_id=conversation, actor=TESTER)
+        tasks.export(str(who), str(request_export(user_id=who, actor=TESTER)))
+    return people
+
+
+def superuser(database):
+    return psycopg.connect(host=connection.settings_dict["HOST"], dbname=database, user="postgres", autocommit=True)
+
+
+def keys_in(database, user_id):
+    """The data keys of a person that a database holds, unwrapped by the master key."""
+    with superuser(database) as postgres:
+        rows = postgres.execute(
+            "SELECT id, generation, wrapped FROM user_keys WHERE user_id = %s AND wrapped IS NOT NULL", [user_id]
+        ).fetchall()
+    return {
+        generation: ring().unwrap(
+            Sealed(wrapped), key_address(UserKey(id=row_id, user_id=user_id, generation=generation))
+        )
+        for row_id, generation, wrapped in rows
+    }
+
+
+def sealed_columns(postgres):
+    """Table and column of every sealed value, by what the tables are."""
+    found = postgres.execute(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' "
+        "AND data_type = 'bytea' AND table_name = ANY(%s)",
+        [["conversations", "encrypted_memories", "stories", "entities"]],
+    )
+    return found.fetchall()
+
+
+def opened(database, user_id, keys):
+    """Whatever opens of a person with some keys, trying every sealed value at its own address."""
+    texts = []
+    vault = Vault(user_id, keys)
+    with superuser(database) as postgres:
+        for table, column in sealed_columns(postgres):
+            revised = table != "entities"
+            rows = postgres.execute(
+                sql.SQL("SELECT id, {}, {} FROM {} WHERE user_id = %s").format(
+                    sql.Identifier(column), sql.SQL("revision" if revised else "1"), sql.Identifier(table)
+                ),
+                [user_id],
+            )
+            for row_id, value, revision in rows.fetchall():
+                try:
+                    texts.append(vault.open(Sealed(value), Address(table, column, user_id, row_id, revision)))
+                except (VibeError, TypeError):
+                    continue
+    return texts
+
+
+def program(name, *arguments, **options):
+    return subprocess.run(
+        [str(BINARIES / name), "-h", str(connection.settings_dict["HOST"]), "-U", "postgres", *arguments],
+        check=True, capture_output=True, **options,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def restored(told, tmp_path):
+    """A backup of before the erasure, restored beside: once whole, once without the table of wrapped keys."""
+    if not django_settings.EMBEDDED_SERVER:
+        pytest.skip("makes databases of its own, on the embedded server")
+    live = connection.settings_dict["NAME"]
+    names = {"whole": f"{live}_whole", "keyless": f"{live}_keyless"}
+    with superuser("postgres") as postgres:
+        for kind, name in names.items():
+            dump = tmp_path / f"{kind}.dump"
+            apart = ["--exclude-table-data=user_keys"] if kind == "keyless" else []
+            program("pg_dump", "-Fc", "-f", str(dump), *apart, live)
+            postgres.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            postgres.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            program("pg_restore", "-d", name, str(dump))
+        erase_now(told["ada"])
+        yield names
+        for name in names.values():
+            postgres.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def erase_now(user_id):
+    request_erasure(user_id=user_id, actor=TESTER, at_once=True)
+    return erase(user_id=user_id, actor=TESTER)
+
+
+def test_nothing_opens_in_the_live_database_nor_in_a_backup_without_its_keys(told, restored):
+    live, ada, jonas = connection.settings_dict["NAME"], told["ada"], told["jonas"]
+    with superuser(live) as postgres:
+        assert postgres.execute("SELECT count(*) FROM encrypted_memories WHERE user_id = %s", [ada]).fetchone() == (0,)
+    assert keys_in(live, ada) == {}
+    with superuser(restored["keyless"]) as postgres:
+        there = postgres.execute("SELECT count(*) FROM encrypted_memories WHERE user_id = %s", [ada]).fetchone()
+    assert there == (1,), "the sealed rows are there"
+    assert keys_in(restored["keyless"], ada) == {}
+    # With every key that can be had: those of others, of the live database and of both copies.
+    for keys in (keys_in(live, jonas), keys_in(restored["whole"], jonas)):
+        assert opened(restored["keyless"], ada, keys) == []
+
+
+def test_with_its_keys_the_same_backup_opens(told, restored):
+    """The negative control: it is the key that is missing, and the search for texts finds them."""
+    keys = keys_in(restored["whole"], told["ada"])
+    texts = opened(restored["keyless"], told["ada"], keys)
+    assert any(SAID in text for text in texts) and "The move" in texts and len(texts) >= 8
+
+
+def test_the_live_database_still_opens_for_the_other(told, restored):
+    """The other control."""
+    keys = keys_in(connection.settings_dict["NAME"], told["jonas"])
+    assert any(SAID in text for text in opened(connection.settings_dict["NAME"], told["jonas"], keys))
+
+
+def test_a_copy_of_the_sealed_export_opens_with_no_key_that_is_left(told):
+    """Copied before the erasure, by whoever could read the folder."""
+    live, ada = connection.settings_dict["NAME"], told["ada"]
+    export_id = export_status(user_id=ada).pk
+    copy, before = export_files.path_of(export_id).read_bytes(), keys_in(live, ada)
+    erase_now(ada)
+    assert not export_files.path_of(export_id).exists() and keys_in(live, ada) == {}
+    with pytest.raises(VibeError):
+        read_copy(copy, ada, export_id, keys_in(live, told["jonas"]))
+    assert SAID.encode() in read_copy(copy, ada, export_id, before), "the control: with the key of before it opens"
+
+
+def read_copy(copy, user_id, export_id, keys):
+    return b"".join(Vault(user_id, keys).files.open(BytesIO(copy), context(user_id, export_id)))
+
+
+def in_server_files(needle):
+    """How many of the server's files hold some bytes, after everything was written out and cleaned up."""
+    name = connection.settings_dict["NAME"]
+    with superuser(name) as postgres:
+        postgres.execute("VACUUM (FULL)")
+        postgres.execute("CHECKPOINT")
+        (oid,) = postgres.execute("SELECT oid FROM pg_database WHERE datname = %s", [name]).fetchone()
+        (data,) = postgres.execute("SHOW data_directory").fetchone()
+    return sum(needle in path.read_bytes() for path in Path(data, "base", str(oid)).iterdir() if path.is_file())
+
+
+def test_after_a_vacuum_the_servers_files_do_not_hold_the_wrapped_key_nor_a_sealed_value(told):
+    """The files that a thief of the disk reads past SQL."""
+    with as_user(told["ada"]):
+        wrapped = UserKey.objects.of(told["ada"]).get().wrapped.ciphertext
+    with superuser(connection.settings_dict["NAME"]) as postgres:
+        rows = postgres.execute("SELECT payload FROM encrypted_memories WHERE user_id = %s", [told["ada"]])
+        ((payload,),) = rows.fetchall()
+    assert in_server_files(wrapped) and in_server_files(payload), "the control: they were found while they were there"
+    erase_now(told["ada"])
+    assert (in_server_files(wrapped), in_server_files(payload)) == (0, 0)
+
+
+def rows_of(user_id):
+    """Tables and how many rows name the person, over the whole catalog, by their text."""
+    found = {}
+    with superuser(connection.settings_dict["NAME"]) as postgres:
+        tables = postgres.execute(
+            "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        ).fetchall()
+        for (table,) in tables:
+            (number,) = postgres.execute(
+                f"SELECT count(*) FROM {table} AS t WHERE t::text ~ %s", [f"{user_id}|{user_id.hex}"]
+            ).fetchone()
+            found[table] = number
+    return {table: number for table, number in found.items() if number and not re.match("audit_logs|erasures", table)}
+
+
+def test_the_erasing_process_killed_again_and_again_leaves_nothing(committed, settings):
+    """kill -9 at a random moment, then once more, until it is done: no row left, no batch counted twice."""
+    ada = ensure_person(profile=Profile("ada", "ada@example.com", "Ada"), actor=TESTER)
+    messages = tuple(Message(f"m{at}", Payload("Ada", SAID), DAY) for at in range(MESSAGES))
+    import_conversations(
+        user_id=ada, lines=[ConversationLine(1, Profile("-"), "c", None, None, DAY, messages)], actor=TESTER
+    )
+    request_erasure(user_id=ada, actor=TESTER, at_once=True)
+    assert rows_of(ada)["encrypted_memories"] == MESSAGES
+    environment = {
+        "DATABASE_URL": url(),
+        "ERASURES_FILE": str(settings.ERASURES_FILE),
+        "EXPORT_DIR": str(settings.EXPORT_DIR),
+    }
+    for attempt in range(KILLS):
+        process = start("erase_user", str(ada), "--now", "--yes", **environment)
+        killed_while_deleting(process, ada, attempt)
+        process.communicate()
+    receipt = erase(user_id=ada, actor=TESTER)
+    assert rows_of(ada) == {}
+    assert receipt["removed"]["encrypted_memories"] == MESSAGES
+    assert receipt["removed"]["users"] == receipt["removed"]["user_keys"] == 1
+    verify(receipt_of(ada))
+
+
+def killed_while_deleting(process, ada, attempt):
+    """Let it get so far as to have begun, then a little further each time, and kill it."""
+    patience = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < patience:
+        with as_system():
+            begun = erasure.of(ada).removed
+        if begun or not keys_there(ada):
+            break
+        time.sleep(0.01)
+    time.sleep(0.02 * (attempt % 5))
+    if process.poll() is None:
+        os.kill(process.pid, signal.SIGKILL)
+
+
+def keys_there(user_id):
+    with as_system():
+        return UserKey.objects.of(user_id).filter(destroyed_at=None).exists()
+
+
+def test_two_who_erase_at_once_count_nothing_twice(committed):
+    ada = ensure_person(profile=Profile("ada", "ada@example.com", "Ada"), actor=TESTER)
+    messages = tuple(Message(f"m{at}", Payload("Ada", SAID), DAY) for at in range(5_000))
+    import_conversations(
+        user_id=ada, lines=[ConversationLine(1, Profile("-"), "c", None, None, DAY, messages)], actor=TESTER
+    )
+    request_erasure(user_id=ada, actor=TESTER, at_once=True)
+    problems = []
+
+    def work():
+        try:
+            erase(user_id=ada, actor=TESTER)
+        except Exception as problem:
+            problems.append(problem)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    receipt = receipt_of(ada)
+    assert receipt["removed"]["encrypted_memories"] == 5_000 and receipt["removed"]["users"] == 1
+    seal()
+    verify(receipt)

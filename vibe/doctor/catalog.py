@@ -1,0 +1,29 @@
+"""What the database says of itself against what the models declare, and of its health."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vibe.db import lint
+from vibe.db.health.reading import Verdict
+from vibe.db.health.report import report
+from vibe.doctor.findings import Finding, error, warning
+
+
+def rights() -> Iterator[Finding]:
+    """Policies, grants, owners and functions are those declared, and no others."""
+    for found in lint.findings():
+        yield error(
+            str(found),
+            why="The database itself keeps people apart by policies and grants: one too many lets somebody in.",
+            do="Look at it in psql with \\dp and \\du, and take it back; the migrations have what belongs there",
+        )
+
+
+def health() -> Iterator[Finding]:
+    """What is bad on the admin's page of database health."""
+    for chapter in report():
+        for reading in chapter.readings:
+            if reading.verdict is Verdict.BAD:
+                do = reading.advice or "See the page Database health in the admin"
+                yield warning(f"{chapter.title}: {reading.name}, {reading.value}", why=chapter.about, do=do)

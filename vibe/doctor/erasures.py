@@ -1,0 +1,17 @@
+"""Who was erased stays erased, also after an older backup was restored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from accounts.erasure import owed
+from vibe.doctor.findings import Finding, error
+
+
+def people() -> Iterator[Finding]:
+    if back := owed():
+        yield error(
+            f"{len(back)} people who were erased are in the database.",
+            why="They were promised to be gone; a backup from before brings them back.",
+            do="manage.py erase_again",
+        )

@@ -1,0 +1,22 @@
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from vibe.db.migration_lint import findings
+
+
+class Command(BaseCommand):
+    help = "Refuse migrations that would hold others up or break running processes, and name the safe way."
+    requires_system_checks: tuple[str, ...] = ()
+
+    def handle(self, *_: Any, **__: Any) -> None:
+        ours = [each.label for each in apps.get_app_configs() if each.path.startswith(str(settings.BASE_DIR))]
+        labels = [label for label in ours if "site-packages" not in apps.get_app_config(label).path]
+        found = list(findings(labels))
+        for each in found:
+            self.stderr.write(f"{each}\n")
+        if found:
+            raise CommandError(f"{len(found)} operations are refused. docs/migrations.md says more of each rule.")
+        self.stdout.write("The migrations hold nobody up.")

@@ -146,5 +146,5 @@ def pauses(patience: float) -> Iterator[float]:
     """Longer and longer, never quite regular, until so many seconds have gone by."""
     end, pause = time.monotonic() + patience, FIRST_PAUSE
     while time.monotonic() < end:
-        yield pause * random.uniform(0.5, 1.0)  # noqa: S311  against marching in step, no secret
+        yield pause * random.uniform(0.5, 1.0)  # noqa: S311  # nosec B311  against marching in step, no secret
         pause = min(pause * 2, LONGEST_PAUSE)

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts import grant_admin, standing, takeout_admin  # noqa: F401  # the last registers pages of its own
+from accounts import grant_admin, standing, takeout_admin
 from accounts.api_key_admin import ApiKeyAdmin
 from accounts.finding import people_meant
 from accounts.models import User, UserKey, UserPreferences
@@ -143,6 +143,7 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
             "Every app of the person must sign in again. API keys go on.",
             *(sign_out, has("accounts.change_user"), lambda _, row: not row.is_staff),
         ),
+        *takeout_admin.FOR_A_PERSON,
     )
 
     def buttons(self, request: HttpRequest, row: User) -> list[Button]:

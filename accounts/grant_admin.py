@@ -174,9 +174,10 @@ class AccessGrantAdmin(OwnedAdmin):
         return TemplateResponse(request, "vibe/admin/confirm.html", context)
 
     def facts(self, row: AccessGrant) -> list[tuple[str, Any]]:
+        self.complete([row])
         return [
             ("Person", label_of(row.user)),
-            ("Asked by", row.requested_by),
+            ("Asked by", staff_link(row, row.requested_by)),
             ("Reason", row.reason),
             ("Ticket", row.ticket),
             ("For", row.duration),

@@ -29,7 +29,7 @@ ENGINE = (
 GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "support": (
         ("view", METADATA),
-        ("add", ("accounts.accessgrant",)),
+        ("add", ("accounts.accessgrant", "accounts.export", "accounts.erasure")),
         ("change", ("accounts.user", "accounts.erasure", "memories.conversation", "stories.story")),
     ),
     "approver": (("view", METADATA), ("change", ("accounts.accessgrant",))),

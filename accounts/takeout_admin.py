@@ -1,4 +1,4 @@
-"""Exports and erasures in the admin: that somebody asked, how far it is, what it removed; calling an erasure off."""
+"""Exports and erasures in the admin: begun for a person who asked, how far they are; calling an erasure off."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts import erasure, grant_admin
+from accounts.exporting import request_export
 from accounts.models import User
 from accounts.owned_admin import OwnedAdmin
 from accounts.services import is_uuid
@@ -19,6 +20,43 @@ from vibe.adminkit.admin import MetadataAdmin
 from vibe.adminkit.deeds import Deed, has
 from vibe.adminkit.labels import labelled
 from vibe.adminkit.links import page_link, short
+
+
+def export(request: HttpRequest, row: User) -> str:
+    """Have everything of a person put together for them."""
+    request_export(user_id=row.pk, actor=grant_admin.acting(request))
+    return "Asked for. A job makes the archive; only the person can open it."
+
+
+def erase(request: HttpRequest, row: User) -> str:
+    """Shut a person out, and have them erased when the grace period is over."""
+    erasure.request_erasure(user_id=row.pk, actor=grant_admin.acting(request))
+    return "Asked for. Until it begins it can be called off, on the erasure's page."
+
+
+def may_be_erased(_request: HttpRequest, row: User) -> bool:
+    """Whether this is a person whose erasure nobody asked for yet."""
+    return not row.is_staff and not Erasure.objects.filter(person=row.pk).exists()
+
+
+# For the page of a person: what they can ask staff to do for them.
+FOR_A_PERSON = (
+    Deed(
+        "export",
+        "Export",
+        "For a person who asked: a job puts together everything of theirs. They fetch it themself; you cannot open it.",
+        *(export, has("accounts.add_export"), lambda _, row: not row.is_staff and row.is_active),
+    ),
+    Deed(
+        "erase",
+        "Erase",
+        "For a person who asked: they are shut out now, and their keys and everything of theirs are destroyed once the "
+        "grace period (ERASURE_GRACE_DAYS) is over. After that nothing brings it back.",
+        *(erase, has("accounts.add_erasure"), may_be_erased),
+        grave=True,
+        sudo=True,
+    ),
+)
 
 
 def call_off(request: HttpRequest, row: Erasure) -> str:

@@ -25,9 +25,13 @@ SELECT now.id, now.revision, known.revision FROM known
 JOIN {table} now ON now.user_id = known.subject AND now.id = known.id
 WHERE now.revision < known.revision ORDER BY now.id
 """
+# A verb that deletes records `<thing>.delete` of `<things>/<id>`; ids are never given twice.
 BACK = """
-SELECT now.id FROM audit_logs r JOIN {table} now ON now.user_id = r.subject AND '{table}/' || now.id = r.resource
-WHERE r.action LIKE '%.delete' AND r.outcome = 'ok' AND r.resource LIKE '{table}/%' ORDER BY now.id
+WITH gone AS MATERIALIZED (
+    SELECT subject, substring(resource from '[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}$')::uuid AS id
+    FROM audit_logs WHERE action LIKE '%.delete' AND outcome = 'ok' AND subject IS NOT NULL
+)
+SELECT now.id FROM gone JOIN {table} now ON now.user_id = gone.subject AND now.id = gone.id ORDER BY now.id
 """
 
 

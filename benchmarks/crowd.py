@@ -69,7 +69,6 @@ def sizes(people: int, passages: int) -> list[int]:
 def make_crowd(people: int, passages: int, *, questions: int, exact_up_to: int, quiet: bool) -> list[Person]:
     """Fill the database. The graph's indexes are built last, in one go."""
     from django.conf import settings
-    from pgvector.psycopg import register_vector
 
     from accounts.services import Profile, ensure_person
     from audit.actors import Actor
@@ -77,10 +76,8 @@ def make_crowd(people: int, passages: int, *, questions: int, exact_up_to: int, 
     space, crowd = Space(1), []
     rng = np.random.default_rng(2)
     with settings.EMBEDDED_SERVER.connect() as server:
-        register_vector(server)
-        server.execute("SET session_replication_role = replica; SET synchronous_commit = off")
+        make_room(server)
         server.execute("DROP INDEX passages_embedding; DROP INDEX stories_embedding; DROP INDEX passages_words")
-        server.execute("CREATE TABLE plain_passages (id uuid, user_id uuid, embedding halfvec(512))")
         for number, size in enumerate(tqdm(sizes(people, passages), unit="people", disable=quiet)):
             user_id = ensure_person(profile=Profile(firebase_uid=f"crowd-{number}"), actor=Actor.system("benchmark"))
             person = Person(user_id, size, size > exact_up_to)
@@ -90,20 +87,31 @@ def make_crowd(people: int, passages: int, *, questions: int, exact_up_to: int, 
                 told = [f"w{word}" for word in rng.choice(worded[at], 4)]
                 person.questions.append((" ".join(["remember", *told]), space.like(vectors[at])))
             crowd.append(person)
-        server.execute("SET maintenance_work_mem = '1GB'; SET max_parallel_maintenance_workers = 2")
-        # As the models declare them.
-        server.execute(
-            "CREATE INDEX passages_embedding ON passages USING hnsw (embedding halfvec_cosine_ops) WHERE in_graph"
-        )
-        server.execute(
-            "CREATE INDEX stories_embedding ON stories USING hnsw (embedding halfvec_cosine_ops) WHERE in_graph"
-        )
-        server.execute("CREATE INDEX passages_words ON passages USING gin (words)")
-        server.execute("CREATE INDEX ON plain_passages USING hnsw (embedding halfvec_cosine_ops)")
-        server.execute("CREATE INDEX ON plain_passages (user_id)")
-        server.execute("GRANT SELECT ON plain_passages TO vibe_user")
-        server.execute("VACUUM ANALYZE")
+        build_indexes(server)
     return crowd
+
+
+def make_room(server: Any) -> None:
+    """Let the superuser COPY past the checks, and beside the product's table make one of vectors as they are."""
+    from pgvector.psycopg import register_vector
+
+    register_vector(server)
+    server.execute("SET session_replication_role = replica; SET synchronous_commit = off")
+    server.execute("CREATE TABLE plain_passages (id uuid, user_id uuid, embedding halfvec(512))")
+
+
+def build_indexes(server: Any) -> None:
+    """As the models declare them, in one go; and the usual ones of the plain table."""
+    server.execute("SET maintenance_work_mem = '1GB'; SET max_parallel_maintenance_workers = 2")
+    server.execute(
+        "CREATE INDEX passages_embedding ON passages USING hnsw (embedding halfvec_cosine_ops) WHERE in_graph"
+    )
+    server.execute("CREATE INDEX stories_embedding ON stories USING hnsw (embedding halfvec_cosine_ops) WHERE in_graph")
+    server.execute("CREATE INDEX passages_words ON passages USING gin (words)")
+    server.execute("CREATE INDEX ON plain_passages USING hnsw (embedding halfvec_cosine_ops)")
+    server.execute("CREATE INDEX ON plain_passages (user_id)")
+    server.execute("GRANT SELECT ON plain_passages TO vibe_user")
+    server.execute("VACUUM ANALYZE")
 
 
 def draw_words(rng: Any, size: int) -> Any:

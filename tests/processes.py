@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 from django.db import connection
 
+from vibe.db.embedded import PORT
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -20,9 +22,10 @@ def url(**changes: Any) -> str:
         "user": "vibe",
         "name": connection.settings_dict["NAME"],
         "host": connection.settings_dict["HOST"],
+        "port": connection.settings_dict["PORT"] or PORT,
         **changes,
     }
-    return f"postgres://{parts['user']}@/{parts['name']}?host={quote(str(parts['host']), safe='')}"
+    return f"postgres://{parts['user']}@/{parts['name']}?host={quote(str(parts['host']), safe='')}&port={parts['port']}"
 
 
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:

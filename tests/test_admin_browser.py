@@ -1,4 +1,4 @@
-"""The admin in a real browser: sign in, see the figures, find a person, open what belongs to them."""
+"""The admin in a real browser: find a person, ask, approve as another, read, see it end, see the trail; health."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.db import connection
 from playwright.sync_api import Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from accounts.groups import ensure_groups
 from accounts.models import User
 from accounts.services import Profile, ensure_person
 from tests.conftest import TESTER
+from vibe.db.contexts import as_staff
 
 CHROMIUM = Path(os.environ.get("VIBE_CHROMIUM", "/usr/bin/chromium"))
 PASSWORD = "correct horse battery"
@@ -45,6 +48,11 @@ def site(test_database: None, committed: None, tell) -> Iterator[str]:
     ensure_person(profile=Profile(firebase_uid="jonas", email="jonas@example.com", name="Jonas"), actor=TESTER)
     tell(ada, "first", [("Ada", f"I met {CANARY}."), ("Vibe", f"Who is {CANARY}?")])
     User.objects.create_superuser("boss@example.com", PASSWORD)
+    ensure_groups()
+    for name, role in (("lena", "support"), ("omar", "approver"), ("noa", "auditor"), ("eva", "engineer")):
+        member = User.objects.create_user(f"{name}@example.com", PASSWORD)
+        with as_staff():
+            member.groups.set(Group.objects.filter(name=role))
     server = LiveServer("127.0.0.1")
     try:
         yield server.url
@@ -83,12 +91,30 @@ def shoot(page: Page, name: str) -> None:
     page.screenshot(path=folder / f"{name}.png")
 
 
-def sign_in(page: Page) -> None:
+def sign_in(page: Page, name: str = "boss") -> None:
+    """As a member of staff; whoever was signed in before is not any more."""
+    page.context.clear_cookies()
     page.goto("/admin/")
-    page.get_by_label(re.compile("email", re.I)).fill("boss@example.com")
+    page.get_by_label(re.compile("email", re.I)).fill(f"{name}@example.com")
     page.get_by_label(re.compile("password", re.I)).fill(PASSWORD)
     page.get_by_role("button", name=re.compile("log in", re.I)).click()
     expect(page.get_by_text("Content added, last 30 days")).to_be_visible()
+
+
+def open_person(page: Page) -> None:
+    """From the home page to Ada."""
+    page.locator("#nav-sidebar-apps a[href='/admin/accounts/user/?kind=person']").click()
+    page.locator("#searchbar").fill("ada@example.com")
+    page.keyboard.press("Enter")
+    page.locator("#result_list").get_by_role("link", name="ada@example.com").click()
+    expect(page.get_by_role("heading", name="Belongs to it")).to_be_visible()
+
+
+def press(page: Page, name: str) -> None:
+    """A button or what looks like one, on the page itself."""
+    page.locator("#content, main").get_by_role("link", name=name, exact=True).or_(
+        page.locator("#content, main").get_by_role("button", name=name, exact=True)
+    ).first.click()
 
 
 def test_from_signing_in_to_a_conversation(page):
@@ -122,12 +148,71 @@ def test_from_signing_in_to_a_conversation(page):
     shoot(page, "empty")
 
 
+def test_asking_approving_reading_and_the_end(page):
+    sign_in(page, "lena")
+    open_person(page)
+    press(page, "Ask to read content")
+    page.get_by_label("Reason").fill("Cannot find what she told last week")
+    page.get_by_label("Ticket").fill("T-117")
+    shoot(page, "ask")
+    press(page, "Ask")
+    expect(page.get_by_text("Somebody else with the role approver decides")).to_be_visible()
+    grant = page.url
+    expect(page.get_by_text("Read content", exact=True)).to_have_count(0)
+    shoot(page, "grant-waiting")
+
+    sign_in(page, "omar")
+    page.goto(grant)
+    press(page, "Approve")
+    expect(page.get_by_text("Cannot find what she told last week")).to_be_visible()
+    shoot(page, "approve")
+    press(page, "Approve")
+    expect(page.get_by_text("Approved. It lasts from now.")).to_be_visible()
+
+    sign_in(page, "lena")
+    page.goto(grant)
+    press(page, "Read content")
+    page.get_by_role("link", name="About first").click()
+    expect(page.get_by_text(f"I met {CANARY}.").first).to_be_visible()
+    shoot(page, "reading")
+    reading = page.url
+    page.goto(grant)
+    press(page, "End now")
+    press(page, "End now")
+    expect(page.get_by_text("Ended.", exact=True)).to_be_visible()
+    page.goto(reading)
+    expect(page.get_by_text("You have no grant in force")).to_be_visible()
+    assert CANARY not in page.content()
+    shoot(page, "ended")
+
+    sign_in(page, "noa")
+    page.goto("/admin/audit/auditlog/")
+    for action in ("grant.ask", "grant.approve", "content.read", "grant.end"):
+        expect(page.locator("#result_list").get_by_text(action, exact=True).first).to_be_visible()
+    shoot(page, "trail-of-a-grant")
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "narrow"])
+def test_database_health(page, look):
+    dressed(page, look)
+    sign_in(page, "eva")
+    page.goto("/admin/health/")
+    expect(page.get_by_role("heading", name="Slowest statements")).to_be_visible()
+    shoot(page, f"health-{look}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+
+
+def dressed(page: Page, look: str) -> None:
+    """Another colour scheme, or a telephone."""
+    if look == "dark":
+        page.emulate_media(color_scheme="dark")
+    elif look == "narrow":
+        page.set_viewport_size({"width": 390, "height": 844})
+
+
 @pytest.mark.parametrize("name", ["dark", "narrow"])
 def test_other_eyes_and_other_screens(page, name):
-    if name == "dark":
-        page.emulate_media(color_scheme="dark")
-    else:
-        page.set_viewport_size({"width": 390, "height": 844})
+    dressed(page, name)
     page.goto("/")
     shoot(page, f"landing-{name}")
     sign_in(page)

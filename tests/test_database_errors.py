@@ -23,6 +23,7 @@ def wrapper(**changes):
     return DatabaseWrapper({**connection.settings_dict, **changes}, alias="limited")
 
 
+@pytest.mark.skipif(settings.DATABASE_POOLER, reason="these are the server's own words")
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("changes", "said"),

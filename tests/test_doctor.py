@@ -147,6 +147,12 @@ def test_a_pending_migration_is_found(db):
 # The server
 
 
+def test_what_stands_beside_the_walls_is_found(db):
+    assert found(schema.catalog) == []
+    execute("CREATE VIEW beside AS SELECT * FROM encrypted_memories")
+    assert "beside" in found(schema.catalog)[0]
+
+
 def test_a_login_that_passes_the_walls_by_is_found(db, monkeypatch):
     assert found(server.roles) == []
     asked = figures.rows

@@ -11,6 +11,7 @@ from accounts.services import Profile
 from vibe.errors import TokenInvalid
 
 UID_LENGTH, EMAIL_LENGTH, NAME_LENGTH = 128, 254, 200
+LATEST = 2**37  # seconds, in the year 6325: beyond 9999 there are no dates
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Claims:
         uid, at = claims.get("sub"), claims.get("auth_time")
         if not isinstance(uid, str) or not 0 < len(uid) <= UID_LENGTH or not uid.isprintable():
             raise TokenInvalid("The token names nobody ('sub'). Sign in again.")
-        if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at < 2**40:
+        if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at < LATEST:
             raise TokenInvalid("The token does not say when its person signed in ('auth_time'). Sign in again.")
         return cls(
             issuer,

@@ -5,6 +5,7 @@ Adding one is adding an entry. `test_fuzz.py` tries each shortly, `python -m ben
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Callable
@@ -12,8 +13,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from random import Random
+from unittest.mock import patch
 from uuid import UUID
 
+import jwt
+from django.conf import settings
+
+from accounts.authentication import tokens
+from accounts.authentication.claims import Claims
+from accounts.authentication.tokens import Issuer
 from audit.checkpoint import Checkpoint, SignedCheckpoint
 from audit.client import clean_user_agent, client_address, parse_networks
 from audit.errors import CheckpointMalformed
@@ -25,12 +33,15 @@ from stories.processors.base import Message, Transcript
 from stories.processors.openai_compatible.client import read_answer
 from stories.processors.openai_compatible.errors import BadAnswer
 from stories.processors.openai_compatible.schema import read_story
+from vibe.apikit.bodies import read_json
+from vibe.apikit.cursors import Listing, cipher
+from vibe.apikit.etags import Expected
 from vibe.crypto.address import Address
 from vibe.crypto.master import MasterKey, MasterRing
 from vibe.crypto.sealed import Sealed
 from vibe.crypto.vault import Vault
 from vibe.db.url import database
-from vibe.errors import ConfigurationError, SealError
+from vibe.errors import ConfigurationError, InputError, SealError, TokenInvalid, VibeError
 
 CANARY = "xylocanary"
 HERE = Address("encrypted_memories", "payload", UUID(int=1), UUID(int=2), 3)
@@ -128,6 +139,43 @@ def answer(given: bytes) -> object:
     return read_story(text(given), *transcript())
 
 
+CLAIMS = {
+    "iss": "https://issuer.example/p",
+    "aud": "p",
+    "sub": "ada",
+    "exp": 4_000_000_000,
+    "iat": 1_700_000_000,
+    "auth_time": 1_700_000_000,
+    "email": f"{CANARY}@example.com",
+    "email_verified": True,
+    "name": CANARY,
+}
+TOKEN = jwt.encode(CLAIMS, None, "none").encode()  # unsigned, so that what is inside is read at all
+ISSUER = Issuer("issuer", CLAIMS["iss"], CLAIMS["aud"], "none", None, 30)
+
+
+def id_token(given: bytes) -> object:
+    with patch.object(tokens, "configured", lambda: ISSUER):
+        return tokens.verify(text(given))
+
+
+def claims(given: bytes) -> object:
+    """Of a token whose signature holds."""
+    try:
+        said = json.loads(given)
+    except (ValueError, RecursionError):
+        return None
+    return Claims.read("issuer", said) if isinstance(said, dict) else None
+
+
+def cursor(given: bytes) -> object:
+    """As it is given, and sealed by us around what is given."""
+    listing = Listing(UUID(int=1), "memories")
+    sealed = cipher(settings.SECRET_KEY).encrypt(bytes(12), given[:24].ljust(24, b"\xff"), listing.bound())
+    listing.place(base64.urlsafe_b64encode(bytes(12) + sealed).decode())
+    return listing.place(text(given))
+
+
 def checkpoint_seed() -> bytes:
     key = SigningKey.from_hex("3" * 63 + "1")
     made = Checkpoint.following(None, root=bytes(32), count=3, at=AT, key_id=key.id)
@@ -201,6 +249,15 @@ PARSERS = {
     ),
     "a service's answer": Parser(read_answer, (BadAnswer,), (b'{"usage": {"total_tokens": 7}, "data": []}', STORY)),
     "a model's story": Parser(answer, (BadAnswer,), (STORY,)),
+    "ID token": Parser(id_token, (TokenInvalid,), (TOKEN, jwt.encode(CLAIMS, "1" * 32, "HS256").encode())),
+    "claims of a token": Parser(
+        claims, (TokenInvalid,), (json.dumps(CLAIMS).encode(), json.dumps({**CLAIMS, "auth_time": 10**12}).encode())
+    ),
+    "cursor": Parser(cursor, (InputError,), (b"A" * 76, b"-_" * 38)),
+    "body of a request": Parser(read_json, (InputError,), (LINE, STORY)),
+    "If-Match": Parser(
+        lambda given: Expected.read(given.decode("latin-1")), (VibeError,), (b'"3-7"', b'W/"a", "b"', b"*")
+    ),
     "DATABASE_URL": Parser(
         lambda given: database(text(given)),
         (ConfigurationError,),

@@ -28,6 +28,7 @@ from tests.test_walls import OWNED
 from vibe.db import contexts
 from vibe.db.contexts import as_support, as_user
 
+pytestmark = pytest.mark.skipif(settings.DATABASE_POOLER, reason="has a pooler of its own, which it spoils for others")
 REQUESTS, THREADS, POOL = tries(400, 2_000), 16, 4
 TABLES = [model._meta.db_table for model in OWNED]
 READ = " UNION ALL ".join(f"SELECT user_id FROM {table}" for table in TABLES)

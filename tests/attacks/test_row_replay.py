@@ -128,7 +128,7 @@ def test_a_deleted_row_put_back_is_found(ada, tell):
     with as_user(ada):
         memory = Memory.objects.of(ada).get()
         memory.delete()
-        record(actor=TESTER, action="memory.delete", subject=ada, resource=f"encrypted_memories/{memory.pk}")
+        record(actor=TESTER, action="memory.delete", subject=ada, resource=f"memories/{memory.pk}")
     require_fresh()
     run("INSERT INTO encrypted_memories SELECT * FROM kept")
     with pytest.raises(RowPutBack, match="its deletion"):

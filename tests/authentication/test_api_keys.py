@@ -77,7 +77,7 @@ def test_it_has_to_name_somebody(ask: Any, key: Any, ada: UUID) -> None:
 
 
 @pytest.mark.parametrize(
-    "named", ["nobody", str(uuid4()), "x" * 129, "a\tda", "ada' OR 'a'='a", "Ada", "ada@example.com"]
+    "named", ["nobody", str(UUID(int=7)), "x" * 129, "a\tda", "ada' OR 'a'='a", "Ada", "ada@example.com"]
 )
 def test_it_acts_for_nobody_who_is_not_there(ask: Any, key: Any, ada: UUID, named: str) -> None:
     assert code(ask(key()[1], headers={"vibe-person": named})) == (403, "person-unknown")
@@ -298,7 +298,9 @@ def test_a_person_sees_the_keys_that_are_theirs_alone(key: Any, ada: UUID, jonas
 def test_a_key_goes_with_its_person(key: Any, ada: UUID) -> None:
     key(person=ada)
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE users NO FORCE ROW LEVEL SECURITY; DELETE FROM users")
+        # Erasure deletes the person last of all; here its trigger is off, and only the reference is left to see to it.
+        cursor.execute("ALTER TABLE users NO FORCE ROW LEVEL SECURITY; ALTER TABLE users DISABLE TRIGGER USER")
+        cursor.execute("DELETE FROM users")
     assert api_keys.listed() == []
 
 

@@ -28,7 +28,8 @@ from vibe.adminkit.dates import Choice, Drill
 from vibe.adminkit.deeds import Button, Deed, NoLonger, refused
 from vibe.adminkit.filters import ValueFilter, valid, value_filter
 from vibe.adminkit.links import page_url
-from vibe.adminkit.paging import WindowPaginator
+from vibe.adminkit.ordering import Before, indexed, key_of
+from vibe.adminkit.paging import WINDOW, WindowPaginator
 from vibe.adminkit.readable import readable_fields, readable_rows
 from vibe.adminkit.related import Related, related_rows
 from vibe.adminkit.sudo import PasswordAgain, fresh
@@ -80,6 +81,28 @@ class MetadataChangeList(ChangeList):
         self.model_admin.complete(rows)
         self.result_list = rows
         self.full_result_count = self.result_count  # the header would repeat what the foot of the list says
+
+    def get_ordering_field(self, field_name: Any) -> Any:
+        """None where that would sort the table: a link of the list does not lead there, but an address could."""
+        field = super().get_ordering_field(field_name)
+        if field_name not in self.sortable_by:
+            return None
+        return "pk" if field == self.date_hierarchy == "created_at" else field  # a UUIDv7 begins with its time
+
+    @property
+    def further(self) -> str:
+        """Where the rows beyond this page are, however many come before; nowhere at the end or in another order."""
+        at_the_end = self.paginator.count < WINDOW and self.page_num * self.list_per_page >= self.paginator.count
+        if at_the_end or not self.result_list or "o" in self.params:
+            return ""
+        key = key_of(self.result_list[-1], tuple(self.model_admin.ordering))
+        return str(self.get_query_string({Before.parameter_name: key}, remove=["p"]))
+
+    @property
+    def newest(self) -> str:
+        """Back to the beginning, for who has gone on from somewhere."""
+        gone_on = Before.parameter_name in self.params
+        return str(self.get_query_string(remove=["p", Before.parameter_name])) if gone_on else ""
 
     @property
     def drill(self) -> Drill:
@@ -151,11 +174,21 @@ class MetadataAdmin(ModelAdmin):
         return tuple(self.fields)
 
     def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
-        return (*(value_filter(self.model, name) for name in self.narrowed_by), *self.list_filter)
+        return (*(value_filter(self.model, name) for name in self.narrowed_by), Before, *self.list_filter)
+
+    def get_sortable_by(self, request: HttpRequest) -> list[Any]:
+        """What an index begins with; of one person's rows, all."""
+        columns = [name for name in self.get_list_display(request) if isinstance(name, str)]
+        if any(request.GET.get(name) for name in self.narrowed_by):
+            return columns
+        able = indexed(self.model) | ({"created_at"} if self.date_hierarchy == "created_at" else set())
+        return [name for name in columns if getattr(getattr(self, name, None), "admin_order_field", name) in able]
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         name, *rest = lookup.split("__")
-        own = {part for item in self.list_filter if (part := getattr(item, "parameter_name", None))}
+        own = {Before.parameter_name} | {
+            part for item in self.list_filter if (part := getattr(item, "parameter_name", None))
+        }
         if name in own and not rest:
             return True
         if name not in self.readable() or not LOOKUPS.issuperset(rest):

@@ -70,9 +70,9 @@ class Listing:
             given = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
             opened = cipher(settings.SECRET_KEY).decrypt(given[:NONCE_BYTES], given[NONCE_BYTES:], self.bound())
             at, row_id = PLACE.unpack(opened)
-        except (InvalidTag, ValueError, struct.error):
+            return Place(EPOCH + at * MICROSECOND, UUID(bytes=row_id))
+        except (InvalidTag, ValueError, OverflowError, struct.error):
             raise CursorInvalid from None
-        return Place(EPOCH + at * MICROSECOND, UUID(bytes=row_id))
 
     def bound(self) -> bytes:
         return self.user_id.bytes + f"{self.name}\0{self.narrowed}".encode()

@@ -70,12 +70,6 @@ RULES: dict[str, str] = {
         "SELECT tablename || '.' || policyname FROM pg_policies WHERE schemaname = 'public' AND (permissive <> "
         "'PERMISSIVE' OR cmd <> 'ALL' OR 'public' = ANY(roles) OR qual IS DISTINCT FROM with_check)"
     ),
-    "has a policy of another person's rows": (
-        "SELECT tablename || '.' || policyname FROM pg_policies WHERE schemaname = 'public' "
-        "AND 'vibe_user' = ANY(roles) AND qual "
-        "!~ '^\\((user_id|id|subject) = \\(NULLIF\\(current_setting\\(''vibe.user_id''::text, true\\), "
-        "''''::text\\)\\)::uuid\\)$'"
-    ),
     "is a reference of people's rows without its owner": (
         "SELECT f.conname FROM pg_constraint f WHERE f.contype = 'f' AND f.conrelid = ANY(%(owned)s::regclass[]) "
         "AND NOT f.conkey @> ARRAY(SELECT attnum FROM pg_attribute WHERE attrelid = f.conrelid AND attname = 'user_id')"
@@ -110,7 +104,9 @@ SELECT relname, coalesce(r.rolname, 'public'), a.privilege_type, attname FROM pg
 JOIN pg_attribute t ON t.attrelid = c.oid CROSS JOIN aclexplode(attacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
 WHERE $ours AND a.grantee <> relowner
 """
-POLICIES = "SELECT tablename, policyname, roles[1] FROM pg_policies WHERE schemaname = 'public'"
+POLICIES = "SELECT tablename, policyname, roles[1], qual FROM pg_policies WHERE schemaname = 'public'"
+# How the server writes vibe.db.constraints.OWN.
+OWN_ROWS = "({} = (NULLIF(current_setting('vibe.user_id'::text, true), ''::text))::uuid)"
 
 
 def findings() -> list[Finding]:
@@ -129,19 +125,21 @@ def broken_rules(cursor: Any) -> Iterator[Finding]:
 
 
 def policies_apart(cursor: Any) -> Iterator[Finding]:
-    """Policies that are declared and not there, or there and not declared."""
+    """Policies that are declared and not there, there and not declared, or for other rows than a person's own."""
     declared = {
-        (model._meta.db_table, wall.policy(role), role)
+        (model._meta.db_table, wall.policy(role), role): wall.owner
         for model, wall in walls()
         if isinstance(wall, RowSecurity)
         for role in (USER, *(role for role, _ in wall.others))
     }
     cursor.execute(POLICIES)
-    there = set(cursor.fetchall())
-    yield from (Finding("lacks its policy", f"{table}.{name}") for table, name, _ in declared - there)
-    yield from (
-        Finding("has a policy that no model declares", f"{table}.{name}") for table, name, _ in there - declared
-    )
+    there = {(table, name, role): rows for table, name, role, rows in cursor.fetchall()}
+    for policy in declared.keys() ^ there.keys():
+        what = "has a policy that no model declares" if policy in there else "lacks its policy"
+        yield Finding(what, f"{policy[0]}.{policy[1]}")
+    for policy, rows in there.items():
+        if policy[2] == USER and rows != OWN_ROWS.format(declared.get(policy)):
+            yield Finding("has a policy of another person's rows", f"{policy[0]}.{policy[1]}")
 
 
 def grants_apart(cursor: Any) -> Iterator[Finding]:

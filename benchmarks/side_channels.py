@@ -1,0 +1,107 @@
+"""Whether the time of a search tells that *others* have something near the question.
+
+    python -m benchmarks.side_channels [--questions 1500] [--tries 3]
+
+Ada has 1 % of all passages; everybody is in the one graph. Near half of the questions others have several passages
+each, under their own rotations, as the product stores them; near the other half nobody has. A classifier is given Ada's
+latencies only: the best of a few statistics and its direction are chosen on one half of the questions and judged on
+the other. The control is the same question to one graph of vectors as the model made them, with a filter: there it
+shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from benchmarks.crowd import Person, Space, build_indexes, draw_words, fill, make_room
+from benchmarks.harness import show, throw_away_database
+from benchmarks.search_scale import exact, ours, plain
+
+OWN, OTHERS, COPIES, CLOSE = 300, 9, 6, 0.97
+STATISTICS = {"least": np.min, "median": np.median, "mean": np.mean, "most": np.max}
+WAYS = {"ours": ours, "exact": exact, "uncloaked": plain}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--questions", type=int, default=1500, help="of each kind")
+    parser.add_argument("--tries", type=int, default=3, help="of each question in each way")
+    options = parser.parse_args()
+    with throw_away_database():
+        show(measure(options.questions, options.tries))
+
+
+def measure(questions: int, tries: int) -> dict[str, Any]:
+    space, chance = Space(3), np.random.default_rng(4)
+    asked = space.messages(2 * questions)
+    near = chance.permutation(np.arange(2 * questions) < questions)
+    ada, rows = furnished(space, asked[near])
+    times = {way: np.zeros((len(asked), tries)) for way in WAYS}
+    for attempt in range(-1, tries):  # the first round warms up
+        for number in chance.permutation(len(asked)):
+            for way in chance.permutation(list(WAYS)):
+                seconds, _ = WAYS[way](ada, asked[number])
+                times[way][number, max(attempt, 0)] = seconds
+    return {
+        "passages": rows,
+        "own_share": OWN / rows,
+        "questions_of_each_kind": questions,
+        "tries": tries,
+        **{way: judged(times[way], near, chance) for way in WAYS},
+    }
+
+
+def furnished(space: Space, near: Any) -> tuple[Person, int]:
+    """Ada, and others who hold passages near these questions. How many passages there are."""
+    from django.conf import settings
+
+    from accounts.services import Profile, ensure_person
+    from audit.actors import Actor
+
+    rng = np.random.default_rng(5)
+    planted = np.concatenate([[space.like(vector, CLOSE) for vector in near] for _ in range(COPIES)])
+    rest = max(99 * OWN - len(planted), 0)
+    others = np.concatenate([planted, space.messages(rest)])[rng.permutation(len(planted) + rest)]
+    with settings.EMBEDDED_SERVER.connect() as server:
+        make_room(server)
+        server.execute("DROP INDEX passages_embedding; DROP INDEX stories_embedding; DROP INDEX passages_words")
+        people = []
+        for number, vectors in enumerate([space.messages(OWN), *np.array_split(others, OTHERS)]):
+            user_id = ensure_person(profile=Profile(firebase_uid=f"side-{number}"), actor=Actor.system("benchmark"))
+            people.append(Person(user_id, len(vectors), in_graph=True))
+            fill(server, people[-1], vectors, draw_words(rng, len(vectors)))
+        build_indexes(server)
+    return people[0], OWN + len(others)
+
+
+def judged(times: Any, near: Any, chance: Any) -> dict[str, Any]:
+    """The classifier: chosen on one half of the questions, judged on the other."""
+    order = chance.permutation(len(near))
+    train, test = order[::2], order[1::2]
+    scores = {name: statistic(times, axis=1) for name, statistic in STATISTICS.items()}
+    best = max(scores, key=lambda name: abs(auc(scores[name][train], near[train]) - 0.5))
+    direction = 1 if auc(scores[best][train], near[train]) >= 0.5 else -1
+    return {
+        "auc": auc(direction * scores[best][test], near[test]),
+        "auc_in_training": auc(direction * scores[best][train], near[train]),
+        "by": best,
+        "median_ms": {
+            "near": float(1000 * np.median(times[near])),
+            "not_near": float(1000 * np.median(times[~near])),
+        },
+    }
+
+
+def auc(scores: Any, positive: Any) -> float:
+    """The area under the ROC curve, by ranks (Mann-Whitney); ties count half."""
+    _, at, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[at]
+    many, few = int(positive.sum()), int((~positive).sum())
+    return float((ranks[positive].sum() - many * (many + 1) / 2) / (many * few))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,332 @@
+"""Confirmed actions: nothing is done by looking, by another site's form, twice, or by who may not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.urls import reverse
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from accounts import grants
+from accounts.api_keys import make_api_key
+from accounts.erasure import request_erasure
+from accounts.models import AccessGrant, ApiKey, User
+from accounts.scopes import SCOPES
+from accounts.takeout import Erasure, Export
+from audit.actors import Actor, Origin
+from audit.models import AuditLog
+from memories.models import Conversation
+from stories.models import Story
+from tests.attacks.admin.stage import give, signed_in, undone
+from tests.conftest import TESTER
+from vibe.adminkit.admin import MetadataAdmin
+from vibe.adminkit.deeds import Deed
+from vibe.adminkit.sudo import CONFIRMED, SIGNED_IN
+from vibe.db.contexts import as_support, as_system
+
+
+@dataclass
+class Scene:
+    """One deed that can be done now: where, by whom, by whom not, what it changes and what the trail says of it."""
+
+    model: type
+    pk: Any
+    deed: str
+    doer: str
+    stranger: str
+    state: Callable[[], Any]
+    action: str
+
+    @property
+    def url(self) -> str:
+        return reverse(
+            f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_do", args=[self.pk, self.deed]
+        )
+
+
+def column(model: type, pk: Any, name: str) -> Callable[[], Any]:
+    def read() -> Any:
+        with as_support():
+            return model._default_manager.values_list(name, flat=True).get(pk=pk)
+
+    return read
+
+
+def person(cast, deed):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE vibe_support")
+        cursor.execute("UPDATE users SET is_active = %s WHERE id = %s", [deed == "deactivate", cast.jonas])
+        cursor.execute("SET LOCAL ROLE none")
+    state = column(User, cast.jonas, "is_active")
+    return Scene(User, cast.jonas, deed, "other", "auditor", state, f"person.{deed}")
+
+
+def tokens(cast, deed):
+    with as_support():
+        User.objects.filter(pk=cast.jonas).update(is_active=True)
+    state = column(User, cast.jonas, "tokens_valid_since")
+    return Scene(User, cast.jonas, deed, "other", "auditor", state, "person.sign-out")
+
+
+def counted(model: type, name: str, **matching: Any) -> Callable[[], Any]:
+    def count() -> list[Any]:
+        with as_support():
+            return list(model._default_manager.filter(**matching).values_list(name, flat=True))
+
+    return count
+
+
+def export(cast, deed):
+    state = counted(Export, "state", user_id=cast.ada)
+    return Scene(User, cast.ada, deed, "other", "auditor", state, "export.request")
+
+
+def erase(cast, deed):
+    state = counted(Erasure, "due_at", person=cast.jonas)
+    return Scene(User, cast.jonas, deed, "other", "auditor", state, "erasure.request")
+
+
+def call_off(cast, deed):
+    erasure = request_erasure(user_id=cast.jonas, actor=TESTER)
+    state = counted(Erasure, "due_at", person=cast.jonas)
+    return Scene(Erasure, erasure.pk, deed, "other", "approver", state, "erasure.cancel")
+
+
+def api_key(cast, deed):
+    pk, _ = make_api_key(name="tests", scopes=sorted(SCOPES)[:1], lasts=timedelta(days=1), actor=TESTER)
+    return Scene(ApiKey, pk, deed, "engineer", "other", column(ApiKey, pk, "revoked_at"), "api-key.revoke")
+
+
+def conversation(cast, deed):
+    with as_support():
+        Conversation.objects.filter(pk=cast.conversation).update(is_archived=deed == "unarchive")
+    state = column(Conversation, cast.conversation, "is_archived")
+    return Scene(Conversation, cast.conversation, deed, "other", "approver", state, f"conversation.{deed}")
+
+
+def story(cast, deed):
+    with as_support():
+        pk = Story.objects.values_list("pk", flat=True).first()
+
+    def jobs():
+        with as_system():
+            return ProcrastinateJob.objects.count()
+
+    return Scene(Story, pk, deed, "other", "auditor", jobs, "story.rebuild")
+
+
+def job(cast, deed):
+    with as_system():
+        pk = ProcrastinateJob.objects.values_list("pk", flat=True).first()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'failed', attempts = 5 WHERE id = %s", [pk])
+    state = column(ProcrastinateJob, pk, "status")
+    return Scene(ProcrastinateJob, pk, deed, "engineer", "approver", state, "job.retry")
+
+
+def grant(cast, deed):
+    pk = give(cast.staff, "boss", cast.ada, approve=None)
+
+    def standing():
+        with as_support():
+            return AccessGrant.objects.values_list("approved", "ended_at").get(pk=pk)
+
+    return Scene(AccessGrant, pk, deed, "approver", "other", standing, f"grant.{deed}")
+
+
+SCENES = {
+    "deactivate": person,
+    "reactivate": person,
+    "sign-out": tokens,
+    "export": export,
+    "erase": erase,
+    "call-off": call_off,
+    "revoke": api_key,
+    "archive": conversation,
+    "unarchive": conversation,
+    "rebuild": story,
+    "retry": job,
+    "approve": grant,
+    "refuse": grant,
+    "end": grant,
+}
+
+AS_OFTEN_AS_ONE_LIKES = ("rebuild", "sign-out", "export")  # the last gives the export that is under way
+
+
+@pytest.fixture(params=SCENES)
+def scene(request, cast):
+    with undone():
+        yield SCENES[request.param](cast, request.param)
+
+
+def doer(cast, scene, **how):
+    return signed_in(cast.staff[scene.doer], **how)
+
+
+def trail(scene):
+    with as_support():
+        return AuditLog.objects.filter(action=scene.action, outcome="ok", actor_kind="staff").count()
+
+
+def test_every_deed_of_the_product_is_tried_here():
+    known = {deed.name for one in admin.site._registry.values() if isinstance(one, MetadataAdmin) for deed in one.deeds}
+    assert known == set(SCENES)
+
+
+def test_control_the_form_does_it_and_the_trail_says_so(cast, scene):
+    """Of all of this: sent as it is meant, it is done."""
+    before, told = scene.state(), trail(scene)
+    assert doer(cast, scene).post(scene.url).status_code == 302
+    assert scene.state() != before
+    assert trail(scene) == told + 1
+
+
+@pytest.mark.parametrize("method", ["get", "head", "put", "patch", "delete", "options", "trace"])
+def test_looking_does_nothing(cast, scene, method):
+    before, told = scene.state(), trail(scene)
+    answer = getattr(doer(cast, scene), method)(scene.url)
+    assert answer.status_code == (200 if method in ("get", "head") else 405)
+    assert (scene.state(), trail(scene)) == (before, told)
+
+
+def test_control_a_deed_done_without_the_question_would_be_seen(cast, scene):
+    """What a careless page would do while it is looked at."""
+    before, its_admin = scene.state(), admin.site._registry[scene.model]
+    request = doer(cast, scene).get(scene.url).wsgi_request
+    deed = next(each for each in its_admin.deeds if each.name == scene.deed)
+    with as_support():
+        deed.run(request, its_admin.get_object(request, str(scene.pk)))
+    assert scene.state() != before
+
+
+def test_a_form_of_another_site_does_nothing(cast, scene):
+    client = doer(cast, scene, enforce_csrf_checks=True)
+    before, told = scene.state(), trail(scene)
+    token = client.get(scene.url).cookies["csrftoken"].value
+    sent = (
+        client.post(scene.url),
+        client.post(scene.url, {"csrfmiddlewaretoken": "x" * 64}),
+        client.post(scene.url, {"csrfmiddlewaretoken": token}, headers={"origin": "https://elsewhere.example"}),
+    )
+    assert [answer.status_code for answer in sent] == [403, 403, 403]
+    assert (scene.state(), trail(scene)) == (before, told)
+
+
+def test_control_with_its_own_token_it_does(cast, scene):
+    client = doer(cast, scene, enforce_csrf_checks=True)
+    before = scene.state()
+    token = client.get(scene.url).cookies["csrftoken"].value
+    assert client.post(scene.url, {"csrfmiddlewaretoken": token}).status_code == 302
+    assert scene.state() != before
+
+
+def test_a_form_sent_twice_does_it_once(cast, scene):
+    client, told = doer(cast, scene), trail(scene)
+    client.post(scene.url)
+    after = scene.state()
+    if scene.deed in AS_OFTEN_AS_ONE_LIKES:
+        pytest.skip("may be asked for as often as one likes")
+    assert client.post(scene.url).status_code == (404 if scene.deed == "call-off" else 409)
+    assert (scene.state(), trail(scene)) == (after, told + 1)
+
+
+def test_control_without_the_look_at_its_state_a_verb_still_does_it_once_or_refuses(cast, scene, monkeypatch):
+    """The page's check off: what the verb and the database hold by themselves."""
+    monkeypatch.setattr(Deed, "__getattribute__", always("possible"))
+    client, told = doer(cast, scene), trail(scene)
+    client.post(scene.url)
+    after = scene.state()
+    if scene.deed in AS_OFTEN_AS_ONE_LIKES:
+        pytest.skip("may be asked for as often as one likes")
+    assert client.post(scene.url).status_code in (302, 404, 409)
+    assert scene.state() == after
+    assert trail(scene) == told + (2 if scene.deed == "erase" else 1), "asking again is recorded, and changes nothing"
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_who_may_not_does_not(cast, scene, method):
+    before, told = scene.state(), trail(scene)
+    answer = getattr(signed_in(cast.staff[scene.stranger]), method)(scene.url)
+    assert answer.status_code == 403
+    assert (scene.state(), trail(scene)) == (before, told)
+
+
+def test_control_without_the_page_s_check_the_verb_or_nobody_stops_it(cast, scene, monkeypatch):
+    monkeypatch.setattr(Deed, "__getattribute__", always("allowed"))
+    before = scene.state()
+    answer = signed_in(cast.staff[scene.stranger]).post(scene.url)
+    if scene.model is AccessGrant:
+        assert (answer.status_code, scene.state()) == (403, before), "grants check again, in the verb"
+    elif scene.model in (ProcrastinateJob, ApiKey):
+        assert answer.status_code == 403, "and this one may not even look at them"
+    else:
+        assert scene.state() != before
+
+
+def always(part: str) -> Any:
+    """Deeds whose check of one kind says yes to everything."""
+
+    def read(self: Any, name: str) -> Any:
+        return (lambda *_: True) if name == part else object.__getattribute__(self, name)
+
+    return read
+
+
+def test_nobody_who_is_not_signed_in_does(scene, client):
+    before = scene.state()
+    answer = client.post(scene.url)
+    assert (answer.status_code, answer["Location"].split("?")[0]) == (302, reverse("admin:login"))
+    assert scene.state() == before
+
+
+# The password again
+
+
+@pytest.fixture(params=["approve", "erase"])
+def grave(request, cast):
+    with undone():
+        yield SCENES[request.param](cast, request.param)
+
+
+def test_the_password_is_asked_for_once_it_is_a_while_ago(cast, grave):
+    client = doer(cast, grave)
+    age(client)
+    before = grave.state()
+    for form in ({}, {"password": ""}, {"password": "wrong"}, {"password": "p" * 5000}):
+        assert client.post(grave.url, form).status_code == 200
+        assert grave.state() == before
+    assert client.post(grave.url, {"password": "p"}).status_code == 302, "the control: with it, it is done"
+    assert grave.state() != before
+
+
+def test_control_without_that_question_it_is_done(cast, grave, monkeypatch):
+    client = doer(cast, grave)
+    age(client)
+    monkeypatch.setattr("vibe.adminkit.admin.fresh", lambda _: True)
+    assert client.post(grave.url).status_code == 302
+
+
+def age(client) -> None:
+    """Half an hour since the password was given."""
+    with as_support():
+        session = client.session
+        session[SIGNED_IN] -= 1800
+        session.pop(CONFIRMED, None)
+        session.save()
+
+
+@pytest.mark.parametrize("name", ["approve", "refuse", "end"])
+def test_forms_sent_again_do_nothing_to_a_grant_that_is_over(cast, name):
+    with undone():
+        pk = give(cast.staff, "boss", cast.ada)
+        grants.end(grant_id=pk, actor=Actor.staff(cast.staff["boss"].pk, Origin()))
+        approver = signed_in(cast.staff["approver"])
+        assert approver.post(cast.url("accounts_accessgrant_do", pk, name)).status_code == 409
+        assert cast.boss.get(cast.url("person_content", cast.ada)).status_code == 403

@@ -56,7 +56,7 @@ bench: install ## the measurements; each prints JSON with its ratios
 	$(BIN)/python -m benchmarks
 
 attack: install ## the whole corpus of attacks, one line each
-	VIBE_ATTACK=full $(BIN)/python -m pytest tests/attacks tests/api/test_description.py -n $(JOBS) -v --no-header
+	VIBE_ATTACK=full $(BIN)/python -m pytest tests/attacks tests/api/test_description.py -n $(JOBS) -q --no-header
 
 lock: ## resolve pyproject.toml anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv

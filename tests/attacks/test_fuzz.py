@@ -18,11 +18,12 @@ NAMES = sorted(PARSERS)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_but_a_value_or_a_typed_error_comes_out(name):
+def test_nothing_but_a_value_or_a_typed_error_comes_out(name, record_property):
     parser, chance = PARSERS[name], Random(name)
     for _ in range(INPUTS):
         tried = mutated(chance, parser.seeds)
         assert parser.crash(tried) is None, tried
+    record_property("figure", f"{INPUTS:,} inputs a parser, 0 crashes")
 
 
 @pytest.mark.parametrize("name", NAMES)

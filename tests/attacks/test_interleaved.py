@@ -198,11 +198,12 @@ def worked(people, count, seed=9):
     return seen, backends
 
 
-def test_nobody_sees_a_row_of_another(people, four_connections):
+def test_nobody_sees_a_row_of_another(people, four_connections, record_property):
     seen, backends = worked(people, REQUESTS)
     assert set(seen) == {work.__name__ for work in WORK}
     assert not +seen
     assert len(backends) <= POOL, "the connections were to be shared"
+    record_property("figure", f"{four_connections}: {REQUESTS:,} requests on {POOL} connections, 0 rows of another")
 
 
 def test_with_a_scope_that_outlives_its_transaction_they_would(people, four_connections, monkeypatch):

@@ -27,8 +27,9 @@ def repeats(vault: Vault, count: int) -> int:
     return count - len(set(nonces))
 
 
-def test_no_nonce_comes_again():
+def test_no_nonce_comes_again(record_property):
     assert repeats(Vault(UUID(int=1), {1: bytes(range(32))}), SEALS) == 0
+    record_property("figure", f"{SEALS:,} seals, no nonce twice")
 
 
 def test_nonces_of_24_bits_would(monkeypatch):

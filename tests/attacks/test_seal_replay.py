@@ -27,7 +27,8 @@ def histories(vault: Vault, count: int):
         yield old, vault.seal("what it said then", old), replace(old, revision=old.revision + 1 + number % 3)
 
 
-def test_no_older_ciphertext_opens_in_its_own_row():
+def test_no_older_ciphertext_opens_in_its_own_row(record_property):
+    record_property("figure", f"{REPLAYS:,} older values, 0 opened")
     vault = Vault(PERSON, {1: bytes(range(32))})
     for _, before, now in histories(vault, REPLAYS):
         with pytest.raises(SealBroken, match=str(now.row_id)):

@@ -126,7 +126,8 @@ def replay(user_id: UUID, hashed: bytes, request: str) -> KeptReply:
 def forget_answers(*, actor: Actor) -> int:
     """Drop the answers that have outlived their day. How many."""
     with as_system():
-        count, _ = KeptAnswer.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
+        old = KeptAnswer.objects.filter(created_at__lt=timezone.now() - KEPT)
+        count = sum(old.filter(user_id=each).delete()[0] for each in set(old.values_list("user_id", flat=True)))
         if count:
             record(actor=actor, action="kept_answers.forget", resource="kept_answers", details={"count": count})
     return count

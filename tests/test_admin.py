@@ -534,7 +534,7 @@ MAY_SEE = {
     "support": EVERYBODY,
     "approver": EVERYBODY,
     "auditor": EVERYBODY | {"AuditLog", "AuditLeaf", "AuditCheckpoint", "AuditPruning"},
-    "engineer": EVERYBODY | {"Group", "ApiKey", "SearchSet", "TokenUse", "ProcrastinateJob"},
+    "engineer": EVERYBODY | {"Group", "ApiKey", "SearchSet", "NextVector", "TokenUse", "ProcrastinateJob"},
 }
 MAY_DO = {  # buttons on the pages of a person, a conversation, a story
     "support": {"Ask to read content", "Deactivate", "Sign out everywhere", "Export", "Erase", "Archive", "Rebuild"},

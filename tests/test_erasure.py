@@ -197,7 +197,7 @@ def test_nothing_of_the_person_is_left_anywhere_but_in_the_trail(full, jonas, te
     with as_system():
         app.configure_task("stories.tell", queue="stories").defer(user_id=str(full), conversation_id=str(uuid4()))
     before = everywhere(str(full))
-    owned = {model._meta.db_table for model in apps.get_models() if issubclass(model, UserOwned)}
+    owned = {model._meta.db_table for model in apps.get_models() if issubclass(model, UserOwned)} - {"next_vectors"}
     assert beside_the_trail(before) >= owned | {"users", "procrastinate_jobs", "api_keys", "rate_limits"}, (
         "there was something"
     )

@@ -77,18 +77,17 @@ def whole(crowd: list[Person]) -> Any:
     import numpy as np
 
     from audit.actors import Actor
-    from stories import search
+    from stories import asking
+    from stories.search import search_stories
 
     known: dict[str, Any] = {}
-    search.embed = lambda texts: np.array([known[text] for text in texts])
+    asking.embed = lambda texts, *_: np.array([known[text] for text in texts])
     texts = {vector.tobytes(): text for person in crowd for text, vector in person.questions}
 
     def run(owner: int, vector: Any, limit: int) -> list[UUID]:
         text = texts[vector.tobytes()]
         known[text] = vector
-        answer = search.search_stories(
-            user_id=crowd[owner].id, question=text, actor=Actor.system("benchmark"), limit=limit
-        )
+        answer = search_stories(user_id=crowd[owner].id, question=text, actor=Actor.system("benchmark"), limit=limit)
         return [story.id for story in answer.stories]
 
     return run
@@ -111,7 +110,7 @@ def ingest() -> dict[str, float]:
     actor, profile = Actor.system("benchmark"), Profile("ingested")
     person = ensure_person(profile=profile, actor=actor)
     space = Space(5)
-    services.embed = lambda texts: space.messages(len(texts))
+    services.embed = lambda texts, *_: space.messages(len(texts))
 
     def line(number: int, first: int, count: int) -> ConversationLine:
         sent = (START + timedelta(minutes=at) for at in range(first, first + count))

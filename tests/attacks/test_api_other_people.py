@@ -153,6 +153,8 @@ def test_a_key_of_hers_does_for_him_what_he_asks_and_gives_back_nothing_of_hers(
 def test_control_somebody_taken_for_her_is_found(
     ada: UUID, hers: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("accounts.authentication.gate.who_calls", lambda _, origin: Caller(ada, "token", origin=origin))
+    monkeypatch.setattr(
+        "accounts.authentication.gate.who_calls", lambda _, __, origin: Caller(ada, "token", origin=origin)
+    )
     attacker, tried = Api("jonas"), list(attempts(hers, 100))
     assert sum(leaks(attacker, each) for each in tried) > 10

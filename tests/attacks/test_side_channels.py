@@ -73,7 +73,9 @@ def test_a_search_gives_exactly_what_there_is_and_a_filter_would_not(crowd, monk
     for exact_up_to in (0, 10_000):
         monkeypatch.setattr(settings, "SEARCH_EXACT_UP_TO", exact_up_to)
         for vector in asked:
-            monkeypatch.setattr("stories.search.embed", lambda texts, vector=vector: np.array([vector for _ in texts]))
+            monkeypatch.setattr(
+                "stories.asking.embed", lambda texts, *_, vector=vector: np.array([vector for _ in texts])
+            )
             for limit in (1, OWN_STORIES, OWN_STORIES + 1, 100):
                 found = search_stories(user_id=ada, question="What was it about?", actor=TESTER, limit=limit).stories
                 assert len({story.id for story in found}) == len(found) == min(limit, OWN_STORIES)

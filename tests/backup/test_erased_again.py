@@ -53,5 +53,5 @@ def test_serving_erases_again_whoever_a_restore_by_other_means_brought_back(back
     assert owed() == {erased}
     said = []
     prepare(migrate=True, say=said.append)
-    assert "1 people whom a restored backup had brought back were erased again." in said
+    assert "1 people who had been erased were back, and are erased again." in said
     assert (people(), owed()) == ({"jonas"}, set())

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from audit.models import AuditLog
+from audit.services import record
 from memories.models import Conversation, Memory
 from stories import correcting, services
 from stories.correcting import StoryChanged, correct_story
@@ -105,6 +106,7 @@ def test_a_correction_survives_being_told_anew(ada_told: UUID, tell: Callable[..
             row.revision += 1
             setattr(row, sealed, services.open_vault().seal(text, address_of(row, sealed)))
             row.save()
+            record(actor=TESTER, action="tests.change", subject=ada_told, resource=f"{row._meta.db_table}/{row.pk}")
     assert build_all(ada_told) == 1
     after = read(ada_told)
     assert (after.title, after.places) == (EVERYTHING["title"], EVERYTHING["places"])
@@ -325,7 +327,8 @@ def test_it_is_on_record_by_the_names_of_fields(ada_told: UUID) -> None:
     correct(ada_told, title="Zeppelin", places=["Belém"])
     with as_support():
         row = AuditLog.objects.get(action="story.correct", subject=ada_told)
-    assert row.details == {"fields": ["places", "title"], "revision": 2}
+    revisions = {"stories": {str(id_of(ada_told)): 2}}
+    assert row.details == {"fields": ["places", "title"], "revision": 2, "revisions": revisions}
     assert "Zeppelin" not in repr(Changes(title="Zeppelin"))
 
 

@@ -91,6 +91,7 @@ def entered(scope: Scope) -> Iterator[None]:
     """
     outer, inside_a_transaction = current_scope(), connection.in_atomic_block
     if scope == outer and inside_a_transaction:  # a verb inside a request of the same person: nothing to tell
+        connection.validate_no_broken_transaction()
         with transaction.atomic(savepoint=False):
             yield
         return

@@ -99,7 +99,8 @@ def test_control_without_the_filter_the_path_is_logged(client, db):
     stream = io.StringIO()
     plain = logging.StreamHandler(stream)
     logger = logging.getLogger("django.request")
-    level, logger.level = logger.level, logging.DEBUG
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
     logger.addHandler(plain)
     try:
         client.get(f"/{CANARY}")

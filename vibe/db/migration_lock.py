@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
-from django.db import connection
+from django.db import DatabaseError, connection
 
 LOCK = 0x6D696772  # an advisory lock, of this database
 ASK_EVERY_SECONDS = 0.2
@@ -40,6 +40,9 @@ def migration_lock(waiting: Callable[[], None] = lambda: None) -> Iterator[None]
         yield
     finally:
         _held.reset(mark)
+        if lock.connection is not None:
+            with suppress(DatabaseError):
+                lock.rollback()  # or the server would hold the lock until it has noticed the closing
         lock.close()
 
 

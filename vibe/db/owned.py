@@ -67,6 +67,10 @@ class UserOwned(models.Model):
         kept = [each for each in values if each[0].name != "user"]  # never set anew, not even to what it is
         return super()._do_update(mine, using, pk_val, kept, *args, **kwargs)
 
+    def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:
+        """Also what reads a column that was left out at first."""
+        super().refresh_from_db(using, fields, from_queryset or type(self).objects.using(using).of(self.user_id))
+
     def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         count = type(self).objects.using(using).filter(user_id=self.user_id, pk=self.pk)._raw_delete(using or "default")
         return count, {self._meta.label: count}

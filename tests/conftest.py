@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -30,6 +30,12 @@ LOCOMO = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "lo
 def fast_passwords(settings: Any) -> None:
     """Hashing as slow as in production costs a second a member of staff."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def own_checkpoints(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What one test seals and commits is no witness against the next one's empty trail."""
+    settings.AUDIT_CHECKPOINT_FILE = str(tmp_path_factory.getbasetemp() / f"checkpoints-{uuid4()}.jsonl")
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from vibe.mcp import calls, local
 from vibe.mcp.tools import server
 
 CANARY = "zitronenfalter"
-AGENT = Implementation(name="claude\x1b-desk", version="1.2")
+AGENT = Implementation(name="agent\x1b-desk", version="1.2")
 pytestmark = pytest.mark.usefixtures("committed")
 
 
@@ -117,9 +117,9 @@ def test_each_call_is_in_the_trail_with_the_agent_beside_its_person(ada: UUID) -
     rows = trail(action__startswith="mcp:")
     assert [(row.action, row.outcome) for row in rows] == [("mcp:list_people", "ok"), ("mcp:search_stories", "ok")]
     assert {(row.actor_kind, row.actor, row.subject) for row in rows} == {("person", str(ada), ada)}
-    assert {row.details["client"] for row in rows} == {"mcp claude-desk 1.2"}
+    assert {row.details["client"] for row in rows} == {"mcp agent-desk 1.2"}
     (searched,) = trail(action="stories.search")
-    assert searched.details["client"] == "mcp claude-desk 1.2"
+    assert searched.details["client"] == "mcp agent-desk 1.2"
     assert CANARY not in str([vars(row) for row in trail()])
 
 

@@ -32,7 +32,7 @@ STORES = (
     ),
     Peer("Chroma", ("chromadb==1.5.9", "numpy"), "chroma"),
     Peer("LanceDB", ("lancedb==0.40.0", "pyarrow", "numpy"), "lance"),
-    Peer("sqlite-vec", ("sqlite-vec==0.1.9", "numpy"), "sqlite_vec_store"),
+    Peer("sqlite-vec", ("sqlite-vec==0.1.9", "apsw", "numpy"), "sqlite_vec_store"),
     Peer("pgvector by hand", ("pgvector", "psycopg[binary]==3.3.*", "numpy"), "tuned_pgvector", True),
 )
 FERNET = Peer("django-fernet-encrypted-fields", ("Django==5.2.*", "django-fernet-encrypted-fields==0.4.0"), "")

@@ -30,7 +30,7 @@ settings.configure(
             "PORT": os.environ["PEER_PORT"],
         }
     },
-    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", PACKAGE],
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", PACKAGE],
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     DJANGO_EASY_AUDIT_WATCH_AUTH_EVENTS=False,
     USE_TZ=True,

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from pathlib import Path
 from typing import Any
 
+import apsw
 import sqlite_vec
 from protocol import run
 
 
 class SqliteVec:
     def __init__(self) -> None:
-        self.database = sqlite3.connect(Path(os.environ["PEER_FOLDER"], "memories.db"))
-        self.database.enable_load_extension(True)
-        sqlite_vec.load(self.database)
+        self.database = apsw.Connection(str(Path(os.environ["PEER_FOLDER"], "memories.db")))
+        self.database.enable_load_extension(True)  # which many builds of Python's own sqlite3 leave out
+        self.database.load_extension(sqlite_vec.loadable_path())
         self.database.execute("PRAGMA journal_mode = wal")
         self.database.execute(
             "CREATE VIRTUAL TABLE memories USING vec0(owner integer partition key, "

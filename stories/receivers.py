@@ -27,10 +27,12 @@ def follow(user_id: UUID, conversation_ids: Iterable[UUID], **_: Any) -> None:
 def drop_outdated(user_id: UUID, conversation_ids: list[UUID]) -> None:
     """Search must not find a memory by what it said before. (Those of deleted memories went with them.)"""
     bulk.run(
-        "DELETE FROM passages USING encrypted_memories AS memory WHERE passages.user_id = %b AND memory.user_id = %b "
-        "AND memory.id = passages.memory_id AND memory.conversation_id = ANY(%b) "
+        # Materialized: without statistics of a new person the planner would compare all memories with all passages.
+        "WITH memory AS MATERIALIZED (SELECT id, revision FROM encrypted_memories "
+        "WHERE user_id = %b AND conversation_id = ANY(%b)) "
+        "DELETE FROM passages USING memory WHERE passages.user_id = %b AND passages.memory_id = memory.id "
         "AND memory.revision <> passages.memory_revision",
-        [user_id, user_id, conversation_ids],
+        [user_id, conversation_ids, user_id],
     )
     bulk.run(
         "DELETE FROM next_vectors USING stories WHERE next_vectors.user_id = %b AND stories.user_id = %b "

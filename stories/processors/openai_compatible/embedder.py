@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -91,10 +92,21 @@ class OpenAIEmbedder:
         """All batches, some at a time. The first that fails ends it: those not yet begun are not sent."""
         if len(batches) == 1:
             return [self.batch(batches[0], deadline)]
+        failed = Event()
+
+        def sent(batch: list[str]) -> Batch:
+            if failed.is_set():  # asked here, in the worker: a free worker is faster than the thread that waits
+                raise CancelledError
+            try:
+                return self.batch(batch, deadline)
+            except BaseException:
+                failed.set()
+                raise
+
         workers = ThreadPoolExecutor(min(self.service.concurrency, len(batches)), thread_name_prefix="embed")
         try:
-            futures = [workers.submit(self.batch, batch, deadline) for batch in batches]
-            return [future.result() for future in futures]
+            futures = [workers.submit(sent, batch) for batch in batches]
+            return [future.result() for future in futures]  # what was not sent stands behind what failed
         finally:
             workers.shutdown(cancel_futures=True)
 

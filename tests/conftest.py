@@ -19,6 +19,7 @@ from audit.actors import Actor
 from memories.lines import ConversationLine, Message
 from memories.payload import Payload
 from memories.services import import_conversations
+from tests.logs import logs_are_watched, logs_hold_no_content  # noqa: F401
 from tests.statements import statements_are_routed, statements_are_watched  # noqa: F401
 
 TESTER = Actor.system("tests")

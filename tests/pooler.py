@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.processes import PATIENCE
 from vibe.db.embedded import OWNER, PORT, EmbeddedServer
 from vibe.db.embedded_account import server_account
 
@@ -66,7 +67,7 @@ def pooled(server: EmbeddedServer, *, size: int, idle: int = 60) -> Iterator[Pat
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait_for(folder: Path, seconds: float = 10) -> None:
+def wait_for(folder: Path, seconds: float = PATIENCE) -> None:
     """Until it answers."""
     until = time.monotonic() + seconds
     while True:

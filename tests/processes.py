@@ -14,6 +14,8 @@ from django.db import connection
 from vibe.db.embedded import PORT
 
 PROJECT = Path(__file__).resolve().parent.parent
+PATIENCE = 600
+"""Seconds after which something that should have ended is given up. No test fails because a machine is slow."""
 
 
 def url(**changes: Any) -> str:
@@ -45,5 +47,5 @@ def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
     process = start(*arguments, **environment)
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=PATIENCE)
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)

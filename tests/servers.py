@@ -15,9 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.processes import PROJECT
+from tests.processes import PATIENCE, PROJECT
 
-READY_SECONDS = 60
 # As systemd does it: the socket is number 3, and the environment names the process it is for.
 HAND_OVER = """
 import os, sys
@@ -60,7 +59,7 @@ class Server:
 
     def ask(self, path: str, **headers: str) -> tuple[int, bytes]:
         """A GET on a connection of its own."""
-        asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             asked.request("GET", path, headers={"Connection": "close", **headers})
             answer = asked.getresponse()
@@ -70,14 +69,14 @@ class Server:
 
     def wait_ready(self, status: int = 200) -> float:
         """Seconds from its start until /readyz answers so."""
-        while time.monotonic() - self.started < READY_SECONDS:
+        while time.monotonic() - self.started < PATIENCE:
             try:
                 if self.ask("/readyz")[0] == status:
                     return time.monotonic() - self.started
             except OSError:
                 assert self.process.poll() is None, self.said()
             time.sleep(0.02)
-        raise AssertionError(f"Not ready in {READY_SECONDS} s: {self.said()}")
+        raise AssertionError(f"Not ready in {PATIENCE} s: {self.said()}")
 
     def checks(self) -> dict[str, Any]:
         """What /readyz tells."""
@@ -86,7 +85,7 @@ class Server:
     def said(self) -> str:
         return self.log.read_text()
 
-    def stop(self, seconds: float = 45) -> int:
+    def stop(self, seconds: float = PATIENCE) -> int:
         """SIGTERM, and the exit code."""
         self.process.terminate()
         return self.process.wait(seconds)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import PROJECT
+from tests.processes import PATIENCE, PROJECT
 from vibe.db import embedded
 from vibe.db.embedded import EmbeddedServer
 from vibe.db.embedded_account import Account, server_account
@@ -44,7 +44,7 @@ def hold(folder, **environment):
 
 def end(*holders):
     for holder in holders:
-        holder.communicate("\n", timeout=60)
+        holder.communicate("\n", timeout=PATIENCE)
 
 
 def postmaster(folder):
@@ -95,7 +95,7 @@ def test_sigterm_lets_go_like_an_exit(folder):
     holder = hold(folder)
     holder.stdout.readline()
     holder.terminate()
-    holder.communicate(timeout=60)
+    holder.communicate(timeout=PATIENCE)
     assert holder.returncode == 128 + signal.SIGTERM
     assert not EmbeddedServer(folder).is_running()
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from memories.models import Conversation, Memory
-from tests.processes import manage, start, url
+from tests.processes import PATIENCE, manage, start, url
 from vibe.db.contexts import as_system, as_user
 
 PEOPLE, CONVERSATIONS, MESSAGES = 4, 6, 30
@@ -56,7 +56,7 @@ ONCE = {
 @pytest.mark.parametrize("strict", [[], ["--strict"]])
 def test_two_imports_of_one_file_at_once_are_as_one(file, strict):
     both = [start("import_conversations", str(file), *strict, DATABASE_URL=url()) for _ in range(2)]
-    ended = [process.communicate(timeout=120) for process in both]
+    ended = [process.communicate(timeout=PATIENCE) for process in both]
     assert [process.returncode for process in both] == [0, 0], ended
     assert rows() == ONCE
     added = [int(output.split(" and ")[1].split()[0]) for output, _ in ended]
@@ -73,7 +73,7 @@ def test_an_import_killed_in_the_middle_is_finished_by_the_next(file):
     broken.stdin.write(whole[: len(whole) // 2])
     broken.stdin.flush()
     broken.kill()
-    broken.communicate(timeout=120)
+    broken.communicate(timeout=PATIENCE)
     done = manage("import_conversations", str(file), DATABASE_URL=url())
     assert done.returncode == 0, done.stderr
     assert rows() == ONCE

@@ -21,6 +21,7 @@ from memories.models import Memory
 from memories.services import open_memories
 from tests.conftest import TESTER
 from tests.crypto.test_master import BAD_KEYS
+from tests.processes import PATIENCE
 from vibe.crypto.master import MasterKey, MasterRing
 from vibe.crypto.seal import generation_of
 from vibe.crypto.sealed import Sealed
@@ -189,7 +190,7 @@ def start(tmp_path: Path, *command: str, **environment: str) -> subprocess.Compl
         env={"PATH": os.environ["PATH"], "VIBE_STATE_DIR": str(tmp_path / "state"), **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -258,7 +259,7 @@ def test_processes_at_once_make_one_file(tmp_path):
         )
         for _ in range(8)
     ]
-    told = [process.communicate(timeout=60) for process in started]
+    told = [process.communicate(timeout=PATIENCE) for process in started]
     assert len({out for out, _ in told}) == 1
     assert sum(b"Made development keys" in err for _, err in told) == 1
     assert [path.name for path in folder.iterdir()] == [FILE]

@@ -1,4 +1,7 @@
-"""No log holds content, of a request, an error or a job, in neither form; and each line can be traced."""
+"""No log holds content, of a request, an error or a job, in neither form; and each line can be traced.
+
+The whole suite is watched (tests.logs); here the watcher itself is tried, and what only a canary can show.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,12 @@ from django.conf import settings as configured
 from django.db import DataError, IntegrityError, connection, transaction
 from django.test import Client
 
-from memories.models import Conversation
+from accounts.services import open_vault
+from memories.models import Conversation, Memory
+from memories.services import open_memories
 from stories.search import search_stories
 from stories.services import build_story
+from tests import logs
 from tests.conftest import TESTER
 from vibe.db.contexts import as_support, as_user
 from vibe.errors import Refused
@@ -93,6 +99,20 @@ def test_no_traffic_leaves_content(caught, client, superuser, ada, tell, setting
     search_stories(user_id=ada, question=f"Who is {CANARY}?", actor=TESTER)
     assert CANARY not in caught.text
     assert "vibe.requests" in caught.text, "nothing was caught"
+
+
+def test_the_suite_is_watched(ada, tell):
+    """What is sealed and what is opened in this very test is looked for, and would be found."""
+    said = f"I met {CANARY} in Lisbon."
+    tell(ada, "first", [("Ada", said)])
+    assert any(said in text for text in logs.texts)
+    logs.texts.clear()
+    with as_user(ada):
+        [memory] = open_memories(Memory.objects.of(ada), open_vault())
+    assert any(said in text for text in logs.texts)
+    logging.getLogger("vibe.anything").warning("%s of %s", *logs.texts, memory.id)
+    assert [line for line in logs.lines if CANARY in line], "the control: nothing was listened to"
+    logs.lines.clear()
 
 
 def test_control_without_the_filter_the_path_is_logged(client, db):

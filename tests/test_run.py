@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import PATIENCE
 from vibe.db.embedded import BINARIES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,7 +36,7 @@ def free_port() -> int:
 def manage(folder: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
-        cwd=ROOT, env=environment(folder), capture_output=True, text=True, timeout=120, check=False, **options,
+        cwd=ROOT, env=environment(folder), capture_output=True, text=True, timeout=PATIENCE, check=False, **options,
     )  # fmt: skip
 
 
@@ -46,7 +47,7 @@ def environment(folder: Path) -> dict[str, str]:
     return {**outside, "VIBE_STATE_DIR": str(folder), "PYTHONUNBUFFERED": "1"}
 
 
-def wait_for(text: str, output: Path, seconds: float = 90) -> str:
+def wait_for(text: str, output: Path, seconds: float = PATIENCE) -> str:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if text in (said := output.read_text()):
@@ -73,11 +74,11 @@ def running(tmp_path):
             process.wait(30)
 
 
-def fetch(url: str, seconds: float = 30) -> tuple[int, str]:
+def fetch(url: str, seconds: float = PATIENCE) -> tuple[int, str]:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310
+            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310
                 return answer.status, answer.read().decode()
         except OSError:
             if time.monotonic() > deadline:
@@ -94,7 +95,7 @@ def test_from_start_to_end(running):
 
     imported = manage(folder, "import_conversations", "-", input=json.dumps(LINE))
     assert imported.returncode == 0, imported.stderr
-    deadline, found = time.monotonic() + 60, {"stories": []}
+    deadline, found = time.monotonic() + PATIENCE, {"stories": []}
     while not found["stories"] and time.monotonic() < deadline:
         found = json.loads(manage(folder, "search_stories", "--user", "run-1", "--json", "Which boat?").stdout)
     told = [passage["text"] for story in found["stories"] for passage in story["passages"]]

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import OperationalError, connection
 from psycopg import sql
 
-from tests.processes import manage, start, url
+from tests.processes import PATIENCE, manage, start, url
 from tests.servers import Server, serving
 from vibe.db.embedded import OWNER
 from vibe.db.migration_lock import LOCK, migration_lock, taken
@@ -105,7 +105,7 @@ def test_it_waits_for_the_database_and_says_why_once(monkeypatch):
 
     monkeypatch.setattr(connection, "ensure_connection", connect)
     said: list[str] = []
-    wait_for_database(seconds=60, say=said.append)
+    wait_for_database(seconds=PATIENCE, say=said.append)
     assert [each.rpartition(". ")[2] for each in said] == ["away", "starting"]
 
 
@@ -140,7 +140,7 @@ def test_migrate_by_hand_waits_its_turn(migrated):
         waiting_one = start("migrate", DATABASE_URL=url(name=migrated))
         assert waiting_one.stderr.readline().startswith("Somebody else migrates")
         assert waiting_one.poll() is None
-    assert waiting_one.communicate(timeout=60)[0]
+    assert waiting_one.communicate(timeout=PATIENCE)[0]
     assert waiting_one.returncode == 0
 
 
@@ -175,7 +175,7 @@ def test_whoever_waits_for_the_lock_holds_no_index_build_up(committed):
 def test_a_request_that_is_under_way_is_answered(migrated, tmp_path):
     with serving(url(name=migrated), tmp_path / "log") as server:
         server.wait_ready()
-        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as slow:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as slow:
             head = "POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 9\r\n"
             slow.sendall(f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\nuser".encode())
             time.sleep(0.5)
@@ -227,7 +227,7 @@ def test_jobs_finish_or_are_given_back_and_none_is_done_twice(migrated, tmp_path
     for run in range(2):
         keep = {"AUDIT_CHECKPOINT_FILE": str(tmp_path / "checkpoints")}  # of this database, not of the state folder
         with serving(url(name=migrated), tmp_path / f"log{run}", "--worker", **keep) as server:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + PATIENCE
             while count("stories") < (3, 12)[run] and time.monotonic() < deadline:
                 time.sleep(0.05)
             assert server.stop() == 0

@@ -18,6 +18,7 @@ from django.db import connections
 from accounts.authentication import local
 from accounts.services import Profile, ensure_person
 from tests.conftest import TESTER
+from tests.processes import PATIENCE
 from vibe.api.instance import api
 
 GUIDE = (Path(__file__).resolve().parent.parent.parent / "docs" / "api.md").read_text()
@@ -62,7 +63,11 @@ def script(address: str) -> str:
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl")
 def test_the_examples_run(server: str) -> None:
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script(server)], capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-euo", "pipefail", "-c", script(server)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"title":"Moving to Lisbon"' in done.stdout

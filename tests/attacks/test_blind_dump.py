@@ -34,7 +34,7 @@ from stories.services import build_story
 from tests.api.conftest import Api
 from tests.attacks.corpus import tries
 from tests.conftest import TESTER
-from tests.processes import start, url
+from tests.processes import PATIENCE, start, url
 from vibe.db.contexts import as_system, as_user
 from vibe.db.embedded_paths import BINARIES
 
@@ -175,7 +175,7 @@ def everything_in(marked, monkeypatch) -> str:
         build_story(user_id=user_id, conversation_id=conversation, actor=TESTER)
     tasks.export(str(user_id), str(request_export(user_id=user_id, actor=TESTER)))
     worker = start("procrastinate", "worker", "--one-shot", DATABASE_URL=url(), LOG_LEVEL="INFO")
-    output, errors = worker.communicate(timeout=500)
+    output, errors = worker.communicate(timeout=PATIENCE)
     return output + errors
 
 

@@ -35,7 +35,7 @@ from memories.services import import_conversations
 from stories.services import build_story
 from tests.attacks.corpus import tries
 from tests.conftest import DAY, TESTER
-from tests.processes import start, url
+from tests.processes import PATIENCE, start, url
 from vibe.crypto.address import Address
 from vibe.crypto.sealed import Sealed
 from vibe.crypto.vault import Vault
@@ -260,7 +260,7 @@ def test_the_erasing_process_killed_again_and_again_leaves_nothing(committed, se
 
 def killed_while_deleting(process, ada, attempt):
     """Let it get so far as to have begun, then a little further each time, and kill it."""
-    patience = time.monotonic() + 60
+    patience = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < patience:
         with as_system():
             begun = erasure.of(ada).removed

@@ -24,6 +24,7 @@ from memories.services import import_conversations
 from tests.attacks.corpus import tries
 from tests.conftest import DAY, TESTER
 from tests.pooler import POOLER_PORT, pooled
+from tests.processes import PATIENCE
 from tests.test_walls import OWNED
 from vibe.db import contexts
 from vibe.db.contexts import as_support, as_user
@@ -164,7 +165,7 @@ def four_connections(request, people, monkeypatch):
     wait_until_alone()
 
 
-def wait_until_alone(seconds=10):
+def wait_until_alone(seconds=PATIENCE):
     """What the pooler leaves ends of itself, and must have before the database can be dropped."""
     until = time.monotonic() + seconds
     others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"

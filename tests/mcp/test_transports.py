@@ -24,7 +24,7 @@ from accounts.authentication import local
 from accounts.services import Profile, ensure_person
 from tests.authentication.conftest import trail
 from tests.conftest import TESTER
-from tests.processes import PROJECT, manage, url
+from tests.processes import PATIENCE, PROJECT, manage, url
 from vibe.apikit.limits import Rate
 from vibe.mcp import calls, web
 
@@ -66,7 +66,7 @@ def served(settings: Any) -> Iterator[str]:
 def spoken(address: str, headers: dict[str, str], talk: Callable[[Client], Coroutine[Any, Any, Any]]) -> Any:
     async def run() -> Any:
         async with (
-            httpx2.AsyncClient(headers=headers, timeout=30) as http,
+            httpx2.AsyncClient(headers=headers, timeout=PATIENCE) as http,
             Client(streamable_http_client(address, http_client=http)) as client,
         ):
             return await talk(client)

@@ -92,7 +92,7 @@ class Person:
     """One person's names for things: which message is which memory, which story holds it."""
 
     def __init__(self, who: str, plain: bool) -> None:
-        from accounts.services import find_person, open_vault
+        from accounts.services import find_person
         from memories.models import Memory
         from stories.models import Story
         from vibe.db.contexts import as_user
@@ -100,7 +100,6 @@ class Person:
         self.id = find_person(who)
         self.plain = PlainSet(self.id) if plain else None
         with as_user(self.id):
-            self.vault = open_vault()
             rows = Memory.objects.of(self.id).values_list("message_ids", "pk", "conversation_id")
             stories = dict(Story.objects.of(self.id).values_list("conversation_id", "pk"))
             self.memory = {ids[0]: row_id for ids, row_id, _ in rows}
@@ -109,8 +108,7 @@ class Person:
 
 def ask(person: Person, question: dict[str, Any], side: str, turns: Figures, stories: Figures) -> None:
     """Rank for one question and note where its evidence came."""
-    from stories.asking import ask as ask_for
-    from stories.models import SearchSet
+    from stories.asking import read_asker, understood
     from stories.search import rank
     from vibe.db.contexts import as_user
 
@@ -121,8 +119,8 @@ def ask(person: Person, question: dict[str, Any], side: str, turns: Figures, sto
         found, ranking = person.plain.rank(question["question"])
     else:
         with as_user(person.id):
-            asked = ask_for(person.id, question["question"])
-            found, ranking, _ = rank(person.id, asked, person.vault, SearchSet.objects.of(person.id).get())
+            asker = read_asker(person.id, question["question"])
+            found, ranking, _ = rank(understood(asker, question["question"]), asker)
     by_number = dict(zip(found.passages.story.tolist(), found.stories, strict=True))
     turns.add(
         question["category"],
@@ -142,8 +140,7 @@ class PlainSet:
     def __init__(self, user_id: Any) -> None:
         from accounts.services import open_vault
         from memories.models import Conversation
-        from stories import entities
-        from stories.asking import asker_among, own_name
+        from stories.asking import asker_among, read_asker
         from stories.models import Story
         from stories.passages import passages
         from stories.providers import embedder
@@ -153,8 +150,8 @@ class PlainSet:
         self.passages, self.memories, self.stories, self.speakers, texts = [], [], [], [], []
         with as_user(user_id):
             vault = open_vault()
-            self.names = entities.speakers(user_id, vault)
-            self.asker = asker_among(self.names, own_name(user_id))
+            asker = read_asker(user_id, "I")
+            self.names, self.asker = asker.names, asker_among(asker.names, asker.own_name)
             told = dict(Story.objects.of(user_id).values_list("conversation_id", "pk"))
             for conversation_id in Conversation.objects.of(user_id).values_list("pk", flat=True):
                 source = read(user_id, conversation_id, vault)

@@ -16,9 +16,13 @@ from stories.models import Story
 from stories.ranking import Ranking
 from vibe.crypto.fields import address_of
 from vibe.crypto.vault import Vault
+from vibe.db import bulk
 
 PASSAGES_SHOWN = 3
-SHOWN = ("pk", "user_id", "conversation_id", "title", "occurred_from", "revision", "corrected")
+SHOWN = ("id", "user_id", "conversation_id", "title", "occurred_from", "corrected", "revision")
+STORIES = f"SELECT {', '.join(SHOWN)} FROM stories WHERE user_id = %b AND id = ANY(%b)"  # noqa: S608
+SAID = ("id", "message_ids", "payload", "occurred_at", "revision")
+MEMORIES = f"SELECT {', '.join(SAID)} FROM encrypted_memories WHERE user_id = %b AND id = ANY(%b)"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +62,15 @@ class Answer:
     degraded: str = ""
 
 
-def open_stories(user_id: UUID, vault: Vault, found: Found, ranking: Ranking, limit: int) -> list[FoundStory]:
+def open_stories(vault: Vault, found: Found, ranking: Ranking, limit: int) -> list[FoundStory]:
     """Open the best stories: their titles, and the texts of their best passages."""
     best = ranking.stories.best(limit).tolist()
     id_of = dict(zip(found.passages.story.tolist(), found.stories, strict=True))
     ids = [id_of[int(ranking.story[at])] for at in best]
     passages = best_passages(found, ranking, ranking.story[best].tolist())
-    rows = Story.objects.of(user_id).filter(pk__in=ids)
-    stories = {row.pk: row for row in rows.only(*SHOWN)}
-    memories = opened(user_id, vault, [found.memories[at] for places in passages.values() for at in places])
+    rows = bulk.run(STORIES, [vault.user_id, ids])
+    stories = {row.pk: row for row in bulk.as_models(Story, SHOWN, rows)}
+    memories = opened(vault, [found.memories[at] for places in passages.values() for at in places])
 
     def shown(at: int) -> FoundPassage:
         memory_id = found.memories[at]
@@ -101,10 +105,10 @@ def best_passages(found: Found, ranking: Ranking, stories: Sequence[int]) -> dic
     return best
 
 
-def opened(user_id: UUID, vault: Vault, ids: list[UUID | None]) -> dict[UUID, OpenedMemory]:
+def opened(vault: Vault, ids: list[UUID | None]) -> dict[UUID, OpenedMemory]:
     """Memories by id."""
-    wanted = [each for each in ids if each is not None]
-    return {memory.id: memory for memory in open_memories(Memory.objects.of(user_id).filter(pk__in=wanted), vault)}
+    rows = bulk.run(MEMORIES, [vault.user_id, [each for each in ids if each is not None]])
+    return {memory.id: memory for memory in open_memories(bulk.as_models(Memory, SAID, rows), vault)}
 
 
 def corrected_text(story: Story, vault: Vault) -> str:

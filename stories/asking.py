@@ -1,28 +1,31 @@
-"""What a question needs before any story is looked at: whom it names, and its vector. In no transaction of its own.
-
-A service behind the embedder may take seconds, and no snapshot and no lock is to wait for it.
-"""
+"""What a question needs before any story is looked at: who asks, whom it names, and its vector."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from psycopg import sql
+
 from accounts.models import User
-from accounts.services import open_name, open_vault
-from stories.entities import speakers
+from accounts.services import data_keys, open_name, vault_of
+from stories.entities import names_of, speakers
 from stories.models import SearchSet
-from stories.processors.embedding import Vectors
+from stories.processors.embedding import Embedder, Vectors
 from stories.processors.openai_compatible.budget import spending_for
 from stories.processors.openai_compatible.errors import TokensSpent
 from stories.providers import EmbedderFailed, embed, embedder_named
 from stories.question import Question, is_first_person, understand
-from vibe.db.contexts import as_user
+from vibe.crypto.vault import Vault
+from vibe.db import bulk
 
 logger = logging.getLogger(__name__)
 ROLES_OF_ASKERS = frozenset({"user", "human", "me"})
+SET_COLUMNS = ("id", "user_id", "passages", "words", "in_graph", "embedder")
+SEARCH_SET = sql.SQL("SELECT id, user_id, passages, words, in_graph, embedder FROM search_sets WHERE user_id = {user}")
+OWN_NAME = sql.SQL("SELECT id, name FROM users WHERE id = {user}")
 
 NO_EMBEDDER = "The embedder gave no answer: found by words alone."
 OTHER_EMBEDDER = (
@@ -31,50 +34,74 @@ OTHER_EMBEDDER = (
 
 
 @dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: their keys, the names under which people spoke to them, and what there is to search."""
+
+    vault: Vault
+    names: Sequence[str] = field(repr=False)
+    own_name: str = field(repr=False)
+    """Empty where none is known; and where the question does not speak of "I", for then it does not matter."""
+    search_set: SearchSet | None
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, understood and embedded by the model of the person's vectors."""
+    """A question, understood; and embedded by the model of the person's vectors, unless it is `waiting` for that."""
 
     question: Question
-    embedder: str
-    """The model of the person's vectors when the question was embedded; empty for a person without any."""
-    vector: Vectors | None = field(repr=False)
+    embedder: str = ""
+    """The model of the person's vectors when the question was understood; empty for a person without any."""
+    vector: Vectors | None = field(default=None, repr=False)
     """(1, dimensions), as the model made it; None where there is nothing to compare, or `degraded` says why."""
-    degraded: str
+    degraded: str = ""
+    waiting: bool = False
+    """The model may take seconds to answer, and is not to be asked inside a transaction."""
 
     def fits(self, search_set: SearchSet | None) -> bool:
         """Whether its vector can be compared with those that are there now."""
         return self.vector is None or search_set is None or search_set.embedder == self.embedder
 
 
-def ask(user_id: UUID, text: str) -> Asked:
-    """Understand and embed. Reads the names under which people spoke to the person, and nothing else of theirs."""
-    with as_user(user_id):
-        names = speakers(user_id, open_vault())
-        asker = asker_among(names, own_name(user_id)) if is_first_person(text) else None
-        search_set = SearchSet.objects.of(user_id).first()
-    question = understand(text, names, asker)
-    if search_set is None or not search_set.passages:
-        return Asked(question, "", None, "")
-    vector, degraded = vector_of(user_id, question, search_set.embedder)
-    return Asked(question, search_set.embedder, vector, degraded)
+def read_asker(user_id: UUID, text: str) -> Asker:
+    """Read what a question is understood by, in one round trip, inside the person's scope.
+
+    Raises DataKeyMissing for a person whose data key is destroyed.
+    """
+    statements = [data_keys(user_id), speakers(user_id), SEARCH_SET.format(user=sql.Literal(user_id))]
+    if is_first_person(text):
+        statements.append(OWN_NAME.format(user=sql.Literal(user_id)))
+    keys, names, sets, *users = bulk.in_one_trip(sql.SQL("; ").join(statements))
+    vault = vault_of(user_id, keys)
+    own = [open_name(user) for rows in users for user in bulk.as_models(User, ("id", "name"), rows)]
+    search_set = next(iter(bulk.as_models(SearchSet, SET_COLUMNS, sets)), None)
+    return Asker(vault, names_of(vault, names), "".join(own), search_set)
 
 
-def vector_of(user_id: UUID, question: Question, embedder: str) -> tuple[Vectors | None, str]:
-    """The question under a model, by its name; nothing, and why, where that model cannot be asked."""
-    model = embedder_named(embedder)
-    if model is None:
-        return None, OTHER_EMBEDDER
+def understood(asker: Asker, text: str) -> Asked:
+    """The question, embedded at once if the model answers out of this process."""
+    question = understand(text, asker.names, asker_among(asker.names, asker.own_name))
+    if asker.search_set is None or not asker.search_set.passages:
+        return Asked(question)
+    asked = Asked(question, asker.search_set.embedder, waiting=True)
+    model = embedder_named(asked.embedder)
+    return asked if model and not getattr(model, "in_process", False) else embedded(asker.vault.user_id, asked)
+
+
+def embedded(user_id: UUID, asked: Asked) -> Asked:
+    """The same question, not waiting any more: with its vector, or with the reason why there is none."""
+    model = embedder_named(asked.embedder)
+    vector, degraded = (None, OTHER_EMBEDDER) if model is None else vector_of(user_id, asked.question, model)
+    return replace(asked, vector=vector, degraded=degraded, waiting=False)
+
+
+def vector_of(user_id: UUID, question: Question, model: Embedder) -> tuple[Vectors | None, str]:
+    """The question under a model; nothing, and why, where that gives no answer."""
     try:
         with spending_for(user_id):
             return embed([question.spoken], model), ""
     except (EmbedderFailed, TokensSpent) as problem:
         logger.warning("Searching by words alone. %s", problem)
         return None, NO_EMBEDDER
-
-
-def own_name(user_id: UUID) -> str:
-    """The name of the person who asks; empty if none is known."""
-    return open_name(User.objects.only("pk", "name").get(pk=user_id))
 
 
 def asker_among(names: Sequence[str], own: str) -> str | None:

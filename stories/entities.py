@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from psycopg import sql
+
 from accounts.services import open_vault
 from audit.actors import Actor
 from audit.services import record
@@ -20,7 +22,7 @@ from vibe.db.owned import uuid7
 TABLE = Entity._meta.db_table
 KIND = Entity.Kind
 INDEXES = {KIND.PERSON: "people_index", KIND.PLACE: "places_index", KIND.EVENT: "events_index"}
-SPEAKERS_READ = 200
+SPEAKERS = sql.SQL("SELECT id, name FROM entities WHERE user_id = {user} AND kind = 'speaker' ORDER BY id LIMIT 200")
 MOST_LISTED = 10_000
 
 # What bears the names of each kind: a token and the story's first and last moment.
@@ -60,7 +62,7 @@ def list_entities(*, user_id: UUID, kind: str, actor: Actor, limit: int = 100) -
             "WHERE e.user_id = %b AND e.kind = %b GROUP BY e.id, e.name ORDER BY count(*) DESC, e.id LIMIT %b",
             [user_id, user_id, kind.value, limit],
         )
-        names = vault.open_all(TABLE, "name", ((row[0], 1, Sealed(row[1])) for row in rows))
+        names = names_of(vault, (row[:2] for row in rows))
         record(
             actor=actor,
             action="entities.list",
@@ -121,7 +123,11 @@ def forget_unused(user_id: UUID, among: Mapping[str, list[int]] | None = None) -
     )
 
 
-def speakers(user_id: UUID, vault: Vault) -> list[str]:
-    """Under which names people spoke, the first of them first."""
-    rows = list(Entity.objects.of(user_id).filter(kind=KIND.SPEAKER).order_by("id")[:SPEAKERS_READ])
-    return vault.open_all(TABLE, "name", ((row.pk, 1, row.name) for row in rows))
+def speakers(user_id: UUID) -> sql.Composed:
+    """The statement that reads what `names_of` opens: the names under which people spoke, the first of them first."""
+    return SPEAKERS.format(user=sql.Literal(user_id))
+
+
+def names_of(vault: Vault, rows: Iterable[tuple[UUID, bytes]]) -> list[str]:
+    """The names of rows of id and sealed name."""
+    return vault.open_all(TABLE, "name", ((row_id, 1, Sealed(name)) for row_id, name in rows))

@@ -20,8 +20,9 @@ from stories.candidates import EXACT, HNSW, Backdrop, Found, Rows, Wanted, as_fo
 from stories.filters import Scope
 from stories.models import SearchSet
 from stories.ranking import StoryWords
-from stories.word_index import MOST_ROWS, Place, Stands, best_by_words, in_one_trip, stands
+from stories.word_index import MOST_ROWS, Place, Stands, best_by_words, stands
 from vibe.db import bulk
+from vibe.db.bulk import in_one_trip
 
 LIKEST = 40
 """Passages taken from the graph, at the least; for a longer answer more."""

@@ -1,7 +1,7 @@
 """The one search that the command, the API and the admin use.
 
-understand the question, embed it → blind its words, cloak its vector → fetch candidates → rank → open what is shown →
-record.
+read who asks → understand the question, embed it → blind its words, cloak its vector → fetch candidates → rank → open
+what is shown → record.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from uuid import UUID
 import numpy as np
 from django.db import connection
 
-from accounts.services import open_vault
 from audit.actors import Actor
 from audit.services import record
 from stories.answers import Answer, open_stories
-from stories.asking import Asked, ask
+from stories.asking import Asked, Asker, embedded, read_asker, understood
 from stories.blinding import cloaked, speaker_token, vector_text, word_tokens
 from stories.candidates import Found, Wanted
 from stories.filters import Filters, scope_of
-from stories.models import SearchSet
 from stories.passages import ASKS, DATES
 from stories.ranking import Ranker, Ranking
 from stories.signals import searched
@@ -52,35 +50,36 @@ def search_stories(
     """
     check(question, limit)
     started = time.perf_counter()
-    for _ in range(ATTEMPTS):
-        asked = ask(user_id, question)
-        if answer := answered(user_id, asked, actor, limit, filters):
+    alone, asked = not connection.in_atomic_block, None
+    for _ in range(1 + ATTEMPTS):
+        with as_user(user_id):
+            if alone:
+                in_one_snapshot()
+            asker = read_asker(user_id, question)
+            if asked is None or not asked.fits(asker.search_set):
+                asked = understood(asker, question)
+            answer = None if asked.waiting else answered(asked, asker, actor, limit, filters)
+        if answer:
             seconds = time.perf_counter() - started
             searched.send(None, strategy=answer.strategy, seconds=seconds, degraded=bool(answer.degraded))
             return answer
+        # In no transaction. Keys are read again afterwards: one may be destroyed by then.
+        asked = embedded(user_id, asked)
     raise VectorsChanging(f"The vectors of person {user_id} were exchanged several times during a search. Ask again.")
 
 
-def answered(user_id: UUID, asked: Asked, actor: Actor, limit: int, filters: Filters | None) -> Answer | None:
-    """Fetch, rank, open and record, all in one snapshot; None if the vectors are another model's by now."""
-    alone = not connection.in_atomic_block
-    with as_user(user_id):
-        if alone:
-            in_one_snapshot()
-        # Keys are opened again: nothing is to be opened under one that was destroyed while the question was embedded.
-        vault = open_vault()
-        search_set = SearchSet.objects.of(user_id).first()
-        if not asked.fits(search_set):
-            return None
-        found, ranking, degraded = rank(user_id, asked, vault, search_set, filters=filters, limit=limit)
-        stories = open_stories(user_id, vault, found, ranking, limit)
-        record(
-            actor=actor,
-            action="stories.search",
-            subject=user_id,
-            resource="stories",
-            details={"strategy": found.strategy, "stories": [str(story.id) for story in stories]},
-        )
+def answered(asked: Asked, asker: Asker, actor: Actor, limit: int, filters: Filters | None) -> Answer:
+    """Fetch, rank, open and record, all in one snapshot."""
+    user_id = asker.vault.user_id
+    found, ranking, degraded = rank(asked, asker, filters=filters, limit=limit)
+    stories = open_stories(asker.vault, found, ranking, limit)
+    record(
+        actor=actor,
+        action="stories.search",
+        subject=user_id,
+        resource="stories",
+        details={"strategy": found.strategy, "stories": [str(story.id) for story in stories]},
+    )
     return Answer(found.strategy, tuple(stories), degraded)
 
 
@@ -100,18 +99,12 @@ def in_one_snapshot() -> None:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
-def rank(
-    user_id: UUID,
-    asked: Asked,
-    vault: Vault,
-    search_set: SearchSet | None,
-    *,
-    filters: Filters | None = None,
-    limit: int = 10,
-) -> tuple[Found, Ranking, str]:
+def rank(asked: Asked, asker: Asker, *, filters: Filters | None = None, limit: int = 10) -> tuple[Found, Ranking, str]:
     """Candidates and their ranks, inside the person's scope, with nothing opened yet; and how it is degraded."""
+    vault = asker.vault
     wanted = wanted_by(asked, vault)
-    found = fetch(user_id, wanted, scope_of(user_id, filters, vault), search_set, limit)
+    scope = scope_of(vault.user_id, filters, vault)
+    found = fetch(vault.user_id, wanted, scope, asker.search_set, limit)
     degraded = asked.degraded
     if wanted.vector is None and not wanted.asked:
         degraded = " ".join(filter(None, [degraded, NOTHING_TO_GO_BY]))

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import psycopg
-from django.db import connection
 from psycopg import sql
 
 from stories.bm25 import Collection
 from stories.weights import Weights
+from vibe.db.bulk import in_one_trip
 from vibe.db.roles import USER, WORDS
 
 MOST_ROWS = 3_000
@@ -105,19 +104,3 @@ def as_words(statements: Sequence[sql.Composable]) -> list[list[tuple[Any, ...]]
     before = sql.SQL("SET LOCAL ROLE {}; " + BITMAPS_ALONE).format(sql.Identifier(WORDS))
     after = sql.SQL("SET LOCAL vibe.words = ''; " + ANY_SCAN + "; SET LOCAL ROLE {}").format(sql.Identifier(USER))
     return in_one_trip(sql.SQL("; ").join([before, *statements, after]))
-
-
-def in_one_trip(statements: sql.Composed) -> list[list[tuple[Any, ...]]]:
-    """Run several statements, values and all written out, and give the rows of each that gives rows.
-
-    Nothing sent this way is ever a prepared statement, so each is planned for the values it has.
-    """
-    connection.validate_no_broken_transaction()
-    with connection.wrap_database_errors, psycopg.ClientCursor(connection.connection) as cursor:
-        cursor.execute(statements)
-        found = []
-        while True:
-            if cursor.description:
-                found.append(cursor.fetchall())
-            if not cursor.nextset():
-                return found

@@ -21,7 +21,11 @@ MAX_CHARACTERS = 4_000
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors in which a small angle means a similar meaning."""
+    """Turns texts into vectors in which a small angle means a similar meaning.
+
+    One that answers out of this process, within milliseconds, may say so by an attribute `in_process = True`: a search
+    then asks it inside its one transaction. Any other is asked in none, for nothing is to wait for a network there.
+    """
 
     @property
     def name(self) -> str: ...
@@ -44,6 +48,7 @@ class OfflineEmbedder:
 
     name = "use-multilingual-3"
     dimensions = 512
+    in_process = True
 
     _model: _Model | None = None
     _loading = threading.Lock()

@@ -11,10 +11,9 @@ import pytest
 from django.db import connection
 from psycopg import sql
 
-from accounts.services import open_vault
 from memories.models import Conversation
 from stories import graph, search, strategy, word_index
-from stories.asking import ask as ask_for
+from stories.asking import embedded, read_asker, understood
 from stories.candidates import Wanted, column_values, columns
 from stories.filters import Filters
 from stories.models import Passage, SearchSet, Story
@@ -163,9 +162,10 @@ def test_what_is_built_while_a_set_is_in_the_graph_goes_there(
 
 
 def wanted_of(user_id: UUID) -> str:
-    asked = ask_for(user_id, "the boat")
     with as_user(user_id):
-        vector = search.wanted_by(asked, open_vault()).vector
+        asker = read_asker(user_id, "the boat")
+        asked = embedded(user_id, understood(asker, "the boat"))
+        vector = search.wanted_by(asked, asker.vault).vector
     assert vector
     return vector
 

@@ -9,11 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from accounts.services import find_person, open_vault
+from accounts.services import find_person
 from memories.importing import FileImport
 from memories.models import Memory
-from stories.asking import ask
-from stories.models import SearchSet
+from stories.asking import read_asker, understood
 from stories.search import rank, search_stories
 from tests.conftest import TESTER
 from tests.stories.conftest import build_all, external_ids
@@ -73,14 +72,13 @@ def test_a_dialogue_answers_its_questions(locomo: Path, db: None) -> None:
     build_all(user_id)
     with as_user(user_id):
         memory = {ids[0]: row_id for row_id, ids in Memory.objects.of(user_id).values_list("pk", "message_ids")}
-        vault = open_vault()
         shares = []
         for question in map(json.loads, (locomo / "questions.jsonl").read_text().splitlines()):
             evidence = {memory[each] for each in question["evidence"] if each in memory}
             if question["user"] != who or question["category"] == "adversarial" or not evidence or len(shares) == 60:
                 continue
-            asked = ask(user_id, question["question"])
-            found, ranking, _ = rank(user_id, asked, vault, SearchSet.objects.of(user_id).get())
+            asker = read_asker(user_id, question["question"])
+            found, ranking, _ = rank(understood(asker, question["question"]), asker)
             first = {found.memories[at] for at in ranking.passages.best(10).tolist()}
             shares.append(len(evidence & first) / len(evidence))
     assert len(shares) == 60

@@ -22,6 +22,8 @@ from stories import asking, search
 from stories.answers import Answer
 from stories.filters import Filters
 from stories.models import Passage, SearchSet, Story
+from stories.processors.embedding import OfflineEmbedder
+from stories.processors.openai_compatible.embedder import OpenAIEmbedder
 from stories.reembedding import reembed_person
 from stories.search import search_stories
 from stories.sets import settle_graph
@@ -271,22 +273,37 @@ def test_vectors_of_another_model_are_not_compared(ada_told: UUID, use_embedder:
     assert ask(ada_told, "piano").degraded == ""
 
 
-def test_a_question_is_embedded_in_no_transaction(
-    committed: None, tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("in_process", [False, True])
+def test_a_question_is_embedded_in_no_transaction_unless_the_model_is_in_this_process(
+    committed: None, tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch, in_process: bool
 ) -> None:
-    """A slow service holds up no snapshot, and what is read afterwards is read as one."""
+    """A slow service holds up no snapshot; what is read before and after, or all at once, is read as one."""
+    monkeypatch.setattr(HashedEmbedder, "in_process", in_process, raising=False)
     ada = ensure_person(profile=Profile(firebase_uid="ada", name="Ada Tavares"), actor=TESTER)
     tell(ada, "lisbon", LISBON)
     build_all(ada)
-    embed, seen = asking.embed, []
+    embed, read, seen, levels = asking.embed, search.read_asker, [], []
 
     def watched(texts: list[str], model: object) -> object:
         seen.append((connection.in_atomic_block, connection.connection.info.transaction_status))
         return embed(texts, model)  # type: ignore[arg-type]
 
+    def reading(user_id: UUID, text: str) -> object:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW transaction_isolation")
+            levels.append(cursor.fetchone())
+        return read(user_id, text)
+
     monkeypatch.setattr(asking, "embed", watched)
+    monkeypatch.setattr(search, "read_asker", reading)
     assert external_ids(ada, ask(ada, "Who dropped the piano?")) == ["lisbon"]
-    assert seen == [(False, TransactionStatus.IDLE)]
+    assert seen == [(True, TransactionStatus.INTRANS) if in_process else (False, TransactionStatus.IDLE)]
+    assert levels == [("repeatable read",)] * (1 if in_process else 2)
+
+
+def test_the_offline_model_is_in_this_process() -> None:
+    assert OfflineEmbedder().in_process
+    assert not hasattr(OpenAIEmbedder, "in_process")
 
 
 def test_a_key_destroyed_while_the_question_is_embedded_opens_nothing(

@@ -1,18 +1,20 @@
-"""Many rows in one statement: `INSERT ... SELECT FROM unnest(...)`, in PostgreSQL's binary format.
+"""Past Django's compiler: many rows in one statement, and several statements in one round trip.
 
-COPY would be faster still, but PostgreSQL refuses it for tables under row-level security.
+Rows go in by `INSERT ... SELECT FROM unnest(...)`, in PostgreSQL's binary format. COPY would be faster still, but
+PostgreSQL refuses it for tables under row-level security.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, models
 from psycopg import sql
 
 Column = tuple[str, Sequence[Any]]
+Row = TypeVar("Row", bound=models.Model)
 
 
 def insert(
@@ -66,3 +68,38 @@ def run(statement: Any, parameters: Any) -> list[tuple[Any, ...]]:
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall() if cursor.description else []
+
+
+def in_one_trip(statements: sql.Composed) -> list[list[tuple[Any, ...]]]:
+    """Run several statements, values and all written out, and give the rows of each that gives rows.
+
+    Nothing sent this way is ever a prepared statement, so each is planned for the values it has.
+    """
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors, psycopg.ClientCursor(connection.connection) as cursor:
+        cursor.execute(statements)
+        found = []
+        while True:
+            if cursor.description:
+                found.append(cursor.fetchall())
+            if not cursor.nextset():
+                return found
+
+
+def as_models(model: type[Row], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Row]:
+    """Rows that a statement of ours read, as objects with these columns; any other is read when it is asked for.
+
+    For what stands in the way of every answer: Django takes several times as long to write a query as to read its rows.
+    """
+    fields = [field for field in model._meta.concrete_fields if field.column in columns]
+    names = [field.attname for field in fields]
+    read = [(columns.index(field.column), getattr(field, "from_db_value", None)) for field in fields]
+    return [
+        model.from_db(
+            DEFAULT_DB_ALIAS,
+            names,
+            [row[at] if convert is None else convert(row[at], None, connection) for at, convert in read],
+        )
+        for row in rows
+    ]

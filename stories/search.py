@@ -26,6 +26,7 @@ from stories.ranking import Ranker, Ranking
 from stories.signals import searched
 from stories.strategy import fetch
 from vibe.crypto.vault import Vault
+from vibe.db import replica
 from vibe.db.contexts import as_user
 from vibe.errors import InputError, VibeError
 
@@ -69,19 +70,27 @@ def answered(user_id: UUID, asked: Asked, actor: Actor, limit: int, filters: Fil
             in_one_snapshot()
         # Keys are opened again: nothing is to be opened under one that was destroyed while the question was embedded.
         vault = open_vault()
-        search_set = SearchSet.objects.of(user_id).first()
-        if not asked.fits(search_set):
+        try:
+            answer = replica.read(user_id, lambda: found_by(user_id, asked, vault, limit, filters))
+        except VectorsChanging:
             return None
-        found, ranking, degraded = rank(user_id, asked, vault, search_set, filters=filters, limit=limit)
-        stories = open_stories(user_id, vault, found, ranking, limit)
         record(
             actor=actor,
             action="stories.search",
             subject=user_id,
             resource="stories",
-            details={"strategy": found.strategy, "stories": [str(story.id) for story in stories]},
+            details={"strategy": answer.strategy, "stories": [str(story.id) for story in answer.stories]},
         )
-    return Answer(found.strategy, tuple(stories), degraded)
+    return answer
+
+
+def found_by(user_id: UUID, asked: Asked, vault: Vault, limit: int, filters: Filters | None) -> Answer:
+    """Fetch, rank and open. Raises VectorsChanging."""
+    search_set = SearchSet.objects.of(user_id).first()
+    if not asked.fits(search_set):
+        raise VectorsChanging
+    found, ranking, degraded = rank(user_id, asked, vault, search_set, filters=filters, limit=limit)
+    return Answer(found.strategy, tuple(open_stories(user_id, vault, found, ranking, limit)), degraded)
 
 
 def check(question: str, limit: int) -> None:

@@ -26,8 +26,8 @@ from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
 from vibe.errors import InputError
 
 __all__ = [
-    "AccessGrant", "ApiKey", "Erasure", "Export", "KeptAnswer", "OneTimeDevice", "RateLimit", "User", "UserKey",
-    "UserPreferences",
+    "AccessGrant", "ApiKey", "Erasure", "Export", "KeptAnswer", "LastChange", "OneTimeDevice", "RateLimit", "User",
+    "UserKey", "UserPreferences",
 ]  # fmt: skip
 
 PREFERENCES_BYTES = 65_536
@@ -310,6 +310,29 @@ class KeptAnswer(UserOwned):
                 role=SYSTEM,
                 verbs={"SELECT": ("id", "user_id", "created_at"), "DELETE": None},
             ),
+        ]
+
+
+class LastChange(UserOwned):
+    """How far the primary's log had come after a person's last change, in bytes: see vibe.db.replica.
+
+    Nothing to keep: the table is not logged, empty after a crash, and filled only where there is a replica.
+    """
+
+    place = models.BigIntegerField()
+
+    class Meta:
+        db_table = "last_changes"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user"], name="last_changes_one_each"),
+            CompositeReference(name="last_changes_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
+            RowSecurity(name="last_changes_walls"),
+            Privileges(
+                name="last_changes_for_user",
+                role=USER,
+                verbs={"SELECT": None, "INSERT": None, "UPDATE": ("place",)},
+            ),
+            Privileges(name="last_changes_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id")}),
         ]
 
 

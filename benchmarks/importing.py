@@ -6,6 +6,8 @@ Speed: the rate of `import_conversations` without story building, against `bulk_
 into a table without any index. The rounds alternate between the two, each with new people and new text, and the
 ratio is of the medians. `plain` starts from values already in memory, `plain_from_file` parses the same file first.
 `sealed` leaves the story jobs out; `sealed_with_jobs` enqueues one a conversation, as in production.
+`one_by_one` seals and saves each conversation and each message by the model's own `save`, in one transaction a
+conversation, from the same file: what one would write without an import.
 `crowd` is the worst case of the batching: a file in which every line is another person's, each of them new.
 
 Memory: the peak of a process of its own that imports a file made on the way in, never whole on disk or in memory
@@ -104,6 +106,7 @@ def speed(messages: int, rounds: int) -> dict[str, Any]:
         "plain_from_file": plain.load_file,
         "sealed": lambda file: timed(lambda: import_file(file, jobs=False)),
         "sealed_with_jobs": lambda file: timed(lambda: import_file(file, jobs=True)),
+        "one_by_one": lambda file: timed(lambda: save_one_by_one(file)),
     }
     seconds: dict[str, list[float]] = {way: [] for way in (*ways, "crowd")}
     for number in range(rounds):
@@ -119,6 +122,8 @@ def speed(messages: int, rounds: int) -> dict[str, Any]:
         "ratio_from_file": rates["sealed"] / rates["plain_from_file"],
         "ratio_of_crowd": rates["crowd"] / rates["plain"],
         "target": 0.5,
+        "ratio_to_one_by_one": rates["sealed"] / rates["one_by_one"],
+        "target_to_one_by_one": 5,
         "messages": conversations * MESSAGES_EACH,
         "rounds": rounds,
     }
@@ -141,6 +146,39 @@ def import_file(file: bytes | IO[bytes], *, jobs: bool) -> None:
     stories = nullcontext() if jobs else mock.patch.object(conversations_changed, "send")
     with stories:
         FileImport(actor=Actor.system("benchmark"), strict=False, on_refused=fail).run(source)
+
+
+def save_one_by_one(file: bytes) -> None:
+    """The same rows, each by its model."""
+    from accounts.services import ensure_person, open_vault
+    from audit.actors import Actor
+    from memories.conversations import seal_texts
+    from memories.lines import parse
+    from memories.models import Conversation, Memory
+    from vibe.crypto.fields import address_of
+    from vibe.db.contexts import as_user
+
+    for number, line in enumerate(file.splitlines(), start=1):
+        given = parse(number, line)
+        assert given
+        user_id = ensure_person(profile=given.profile, actor=Actor.system("benchmark"))
+        with as_user(user_id):
+            vault = open_vault()
+            conversation = Conversation(
+                user_id=user_id,
+                external_id=given.external_id,
+                memory_count=len(given.messages),
+                started_at=given.started_at,
+                active_at=max(message.sent_at for message in given.messages),
+            )
+            seal_texts(conversation, vault, {"title": given.title, "description": given.description})
+            conversation.save(force_insert=True)
+            for message in given.messages:
+                memory = Memory(
+                    user_id=user_id, conversation=conversation, message_ids=[message.id], occurred_at=message.sent_at
+                )
+                memory.payload = vault.seal(message.payload.encode(), address_of(memory, "payload"))
+                memory.save(force_insert=True)
 
 
 def fail(problem: Exception) -> None:

@@ -1,4 +1,7 @@
-"""Reading one's own conversations and memories, page by page, opened. Inside as_user(); who reads is in the trail."""
+"""Reading one's own conversations and memories, page by page, opened. Inside as_user(); who reads is in the trail.
+
+The rows may come from a replica, the keys never do.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from memories.models import Conversation, Memory
 from memories.services import CONVERSATIONS, open_memories
 from vibe.apikit.cursors import Place
 from vibe.crypto.vault import Vault
+from vibe.db import replica
 
 Row = TypeVar("Row")
 
@@ -33,7 +37,7 @@ def conversations_page(user_id: UUID, *, archived: bool, after: Place | None, si
     rows = rows.archived() if archived else rows.active()
     if after:
         rows = rows.filter(after.older("active_at"))
-    found = list(rows[: size + 1])
+    found = replica.read(user_id, lambda: list(rows[: size + 1]))
     return Page(opened(found[:size], open_vault()), len(found) > size)
 
 
@@ -49,22 +53,34 @@ def opened(rows: Sequence[Conversation], vault: Vault) -> list[OpenedConversatio
 
 def conversation(user_id: UUID, conversation_id: UUID) -> OpenedConversation:
     """One of them. Raises NotFound."""
-    row = Conversation.objects.of(user_id).filter(pk=conversation_id).first()
-    if row is None:
-        raise no_such_conversation()
+    row = replica.read(user_id, lambda: conversation_row(user_id, conversation_id))
     texts = open_texts(row, open_vault())
     return OpenedConversation(row, texts["title"], texts["description"])
 
 
+def conversation_row(user_id: UUID, conversation_id: UUID) -> Conversation:
+    """Its row. Raises NotFound."""
+    row: Conversation | None = Conversation.objects.of(user_id).filter(pk=conversation_id).first()
+    if row is None:
+        raise no_such_conversation()
+    return row
+
+
 def memories_page(user_id: UUID, conversation_id: UUID, *, after: Place | None, size: int) -> Page[KeptMemory]:
     """What was said in a conversation, in order. Raises NotFound when there is no such conversation."""
+    found = replica.read(user_id, lambda: memory_rows(user_id, conversation_id, after, size + 1))
+    return Page(kept(found[:size]), len(found) > size)
+
+
+def memory_rows(user_id: UUID, conversation_id: UUID, after: Place | None, most: int) -> list[Memory]:
+    """The rows of a page. Raises NotFound when there is no such conversation."""
     rows = Memory.objects.of(user_id).filter(conversation_id=conversation_id).order_by("occurred_at", "id")
     if after:
         rows = rows.filter(after.newer("occurred_at"))
-    found = list(rows[: size + 1])
-    if not found and not Conversation.objects.of(user_id).filter(pk=conversation_id).exists():
-        raise no_such_conversation()
-    return Page(kept(found[:size]), len(found) > size)
+    found = list(rows[:most])
+    if not found:
+        conversation_row(user_id, conversation_id)
+    return found
 
 
 def kept(rows: Sequence[Memory]) -> list[KeptMemory]:
@@ -76,7 +92,12 @@ def kept(rows: Sequence[Memory]) -> list[KeptMemory]:
 
 def memory(user_id: UUID, memory_id: UUID) -> KeptMemory:
     """One of them. Raises NotFound."""
-    row = Memory.objects.of(user_id).filter(pk=memory_id).first()
+    return kept([replica.read(user_id, lambda: memory_row(user_id, memory_id))])[0]
+
+
+def memory_row(user_id: UUID, memory_id: UUID) -> Memory:
+    """Its row. Raises NotFound."""
+    row: Memory | None = Memory.objects.of(user_id).filter(pk=memory_id).first()
     if row is None:
         raise no_such_memory()
-    return kept([row])[0]
+    return row

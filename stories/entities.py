@@ -15,7 +15,7 @@ from audit.services import record
 from stories.models import Entity, Story
 from vibe.crypto.sealed import Sealed
 from vibe.crypto.vault import Vault
-from vibe.db import bulk
+from vibe.db import bulk, replica
 from vibe.db.contexts import as_user
 from vibe.db.owned import uuid7
 
@@ -56,11 +56,14 @@ def list_entities(*, user_id: UUID, kind: str, actor: Actor, limit: int = 100) -
     kind, limit = KIND(kind), max(0, min(limit, MOST_LISTED))
     with as_user(user_id):
         vault = open_vault()
-        rows = bulk.run(
-            f"SELECT e.id, e.name, count(*), min(borne.occurred_from), max(borne.occurred_to) "  # noqa: S608
-            f"FROM entities e JOIN ({BORNE[kind]}) AS borne ON borne.token = e.token "
-            "WHERE e.user_id = %b AND e.kind = %b GROUP BY e.id, e.name ORDER BY count(*) DESC, e.id LIMIT %b",
-            [user_id, user_id, kind.value, limit],
+        rows = replica.read(
+            user_id,
+            lambda: bulk.run(
+                f"SELECT e.id, e.name, count(*), min(borne.occurred_from), max(borne.occurred_to) "  # noqa: S608
+                f"FROM entities e JOIN ({BORNE[kind]}) AS borne ON borne.token = e.token "
+                "WHERE e.user_id = %b AND e.kind = %b GROUP BY e.id, e.name ORDER BY count(*) DESC, e.id LIMIT %b",
+                [user_id, user_id, kind.value, limit],
+            ),
         )
         names = names_of(vault, (row[:2] for row in rows))
         record(

@@ -17,7 +17,7 @@ from stories.processors.base import Event
 from stories.sealed_story import open_draft
 from stories.sources import story_at
 from vibe.crypto.vault import Vault
-from vibe.db import bulk
+from vibe.db import bulk, replica
 from vibe.db.contexts import as_user
 from vibe.errors import InputError
 
@@ -63,7 +63,8 @@ class Place:
 def open_story(*, user_id: UUID, story_id: UUID, actor: Actor) -> OpenedStory:
     """One story of the person's. Raises NotFound; what is given back was recorded first."""
     with as_user(user_id):
-        found = opened(story_at(user_id, story_id), open_vault())
+        vault = open_vault()
+        found = replica.read(user_id, lambda: opened(story_at(user_id, story_id), vault))
         record(actor=actor, action="story.read", subject=user_id, resource=f"stories/{story_id}")
     return found
 
@@ -79,9 +80,7 @@ def list_stories(
         raise InputError(f"The limit must be from 1 to {MOST_LISTED}.")
     with as_user(user_id):
         vault = open_vault()
-        ids = listed(user_id, vault, limit, after, filters)
-        rows = {row.pk: row for row in Story.objects.of(user_id).filter(pk__in=ids).defer("embedding")}
-        found = [opened(rows[each], vault) for each in ids if each in rows]
+        found = replica.read(user_id, lambda: page(user_id, vault, limit, after, filters))
         record(
             actor=actor,
             action="stories.list",
@@ -90,6 +89,13 @@ def list_stories(
             details={"stories": [str(story.id) for story in found]},
         )
     return found
+
+
+def page(user_id: UUID, vault: Vault, limit: int, after: Place | None, filters: Filters | None) -> list[OpenedStory]:
+    """A page, opened."""
+    ids = listed(user_id, vault, limit, after, filters)
+    rows = {row.pk: row for row in Story.objects.of(user_id).filter(pk__in=ids).defer("embedding")}
+    return [opened(rows[each], vault) for each in ids if each in rows]
 
 
 def listed(user_id: UUID, vault: Vault, limit: int, after: Place | None, filters: Filters | None) -> list[UUID]:

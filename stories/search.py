@@ -7,6 +7,7 @@ what is shown → record.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
@@ -19,11 +20,13 @@ from stories.asking import Asked, Asker, embedded, read_asker, understood
 from stories.blinding import cloaked, speaker_token, vector_text, word_tokens
 from stories.candidates import Found, Wanted
 from stories.filters import Filters, scope_of
+from stories.models import SearchSet
 from stories.passages import ASKS, DATES
 from stories.ranking import Ranker, Ranking
 from stories.signals import searched
 from stories.strategy import fetch
 from vibe.crypto.vault import Vault
+from vibe.db import replica
 from vibe.db.contexts import as_user
 from vibe.errors import InputError, VibeError
 
@@ -69,18 +72,27 @@ def search_stories(
 
 
 def answered(asked: Asked, asker: Asker, actor: Actor, limit: int, filters: Filters | None) -> Answer:
-    """Fetch, rank, open and record, all in one snapshot."""
+    """Fetch, rank and open, on the replica or here, each in one snapshot; and record, here."""
     user_id = asker.vault.user_id
-    found, ranking, degraded = rank(asked, asker, filters=filters, limit=limit)
-    stories = open_stories(asker.vault, found, ranking, limit)
+    answer = replica.read(user_id, lambda: found_by(asked, asker, limit, filters))
     record(
         actor=actor,
         action="stories.search",
         subject=user_id,
         resource="stories",
-        details={"strategy": found.strategy, "stories": [str(story.id) for story in stories]},
+        details={"strategy": answer.strategy, "stories": [str(story.id) for story in answer.stories]},
     )
-    return Answer(found.strategy, tuple(stories), degraded)
+    return answer
+
+
+def found_by(asked: Asked, asker: Asker, limit: int, filters: Filters | None) -> Answer:
+    """Fetch, rank and open. Raises VectorsChanging where a replica still has another model's."""
+    if replica.asked():
+        asker = replace(asker, search_set=SearchSet.objects.of(asker.vault.user_id).first())
+        if not asked.fits(asker.search_set):
+            raise VectorsChanging
+    found, ranking, degraded = rank(asked, asker, filters=filters, limit=limit)
+    return Answer(found.strategy, tuple(open_stories(asker.vault, found, ranking, limit)), degraded)
 
 
 def check(question: str, limit: int) -> None:

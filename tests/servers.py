@@ -59,9 +59,17 @@ class Server:
 
     def ask(self, path: str, **headers: str) -> tuple[int, bytes]:
         """A GET on a connection of its own."""
+        return self.send("GET", path, None, **headers)
+
+    def post(self, path: str, body: bytes, **headers: str) -> tuple[int, bytes]:
+        """A POST of JSON."""
+        return self.send("POST", path, body, **{"Content-Type": "application/json", **headers})
+
+    def send(self, method: str, path: str, body: bytes | None, **headers: str) -> tuple[int, bytes]:
+        """A request on a connection of its own: status and body."""
         asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
-            asked.request("GET", path, headers={"Connection": "close", **headers})
+            asked.request(method, path, body, headers={"Connection": "close", **headers})
             answer = asked.getresponse()
             return answer.status, answer.read()
         finally:

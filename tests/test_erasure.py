@@ -22,7 +22,7 @@ from accounts.authentication.buckets import PostgresBuckets
 from accounts.erasure import StillRunning, cancel_erasure, erase, erase_again, erase_due, owed, request_erasure
 from accounts.erasure_proof import ReceiptBroken, receipt_of, verify, verify_all
 from accounts.exporting import request_export
-from accounts.models import AccessGrant, KeptAnswer, User, UserKey, UserPreferences
+from accounts.models import AccessGrant, KeptAnswer, LastChange, User, UserKey, UserPreferences
 from accounts.receipts import holds, signed
 from accounts.services import Profile, ensure_person, find_person
 from accounts.standing import set_active
@@ -79,6 +79,7 @@ def rarer(who):
         StoryDeletion(user_id=who, conversation_id=conversation, memory_ids=[]).save(force_insert=True)
         TokenUse(user_id=who, day=DAY.date(), tokens=1).save(force_insert=True)
         KeptAnswer(user_id=who, key=bytes(32)).save(force_insert=True)
+        LastChange(user_id=who, place=1).save(force_insert=True)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE api_keys NO FORCE ROW LEVEL SECURITY")
         cursor.execute(

@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from accounts.models import AccessGrant, KeptAnswer, User, UserKey, UserPreferences
+from accounts.models import AccessGrant, KeptAnswer, LastChange, User, UserKey, UserPreferences
 from accounts.takeout import Export
 from memories.models import Conversation, Memory
 from stories.models import Entity, NextVector, Passage, SearchSet, Story, StoryDeletion, TokenUse
@@ -60,6 +60,7 @@ def furnish(person):
     UserPreferences.objects.create(user_id=person)
     Export.objects.create(user_id=person)
     KeptAnswer.objects.create(user_id=person, key=bytes(32))
+    LastChange.objects.create(user_id=person, place=1)
     AccessGrant.objects.create(
         user_id=person, requested_by=uuid4(), reason="-", ticket="-", duration=timedelta(hours=1)
     )

@@ -25,7 +25,7 @@ from vibe.apikit.limits import Rate, store
 from vibe.crypto.master import MasterRing
 from vibe.crypto.strength import strong_text
 from vibe.db.embedded import DATABASE, OWNER, EmbeddedServer
-from vibe.db.url import behind_pooler, database
+from vibe.db.url import behind_pooler, database, read_replica
 from vibe.errors import ConfigurationError
 from vibe.state import made_once
 
@@ -189,9 +189,13 @@ BACKUP_DATABASE = (  # by a role that sees every row: see docs/backup.md
 PG_BIN = env.str("PG_BIN", default="")
 MIGRATION_LOCK_TIMEOUT: int = env.int("MIGRATION_LOCK_TIMEOUT", default=500)
 MIGRATION_PATIENCE: int = env.int("MIGRATION_PATIENCE", default=600)
+REPLICA_MAX_LAG_MS: int = env.int("REPLICA_MAX_LAG_MS", default=1000)
+if env.str("REPLICA_URL", default=""):  # see vibe.db.replica, which alone asks it
+    DATABASES["replica"] = read_replica(database(env.str("REPLICA_URL"), setting="REPLICA_URL"))
+    DATABASES["replica"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
 DATABASE_POOLER: bool = env.bool("DATABASE_POOLER", default=False)
 if DATABASE_POOLER:
-    DATABASES["default"] = behind_pooler(DATABASES["default"])
+    DATABASES = {alias: behind_pooler(each) for alias, each in DATABASES.items()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Signing in

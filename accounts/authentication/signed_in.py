@@ -11,6 +11,7 @@ from ninja.security.http import HttpAuthBase
 
 from accounts.authentication.caller import Caller
 from audit.actors import Actor
+from vibe.db import replica
 from vibe.errors import ConfigurationError, VibeError
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -35,12 +36,15 @@ class SignedIn(HttpAuthBase):
             caller = admitted(request)
             if entry:
                 entry.actor, entry.subject = caller.actor, caller.user_id
-            caller.require(self.scope or ("read" if request.method in SAFE else "write"))
+            scope = self.scope or ("read" if request.method in SAFE else "write")
+            caller.require(scope)
         except VibeError as refusal:
             if entry:
                 entry.reason = refusal.code
                 entry.actor = entry.actor or Actor.anonymous(request.origin)  # type: ignore[attr-defined]
             raise
+        if scope != "read":
+            replica.will_change(caller.user_id)
         return caller
 
 

@@ -19,6 +19,7 @@ from vibe.apikit.answers import VERSIONED, answer, answer_unless_seen, bare, exp
 from vibe.apikit.cursors import Listing
 from vibe.apikit.etags import check
 from vibe.apikit.shapes import Cursor, PageSize
+from vibe.db import replica
 
 router = Router(tags=["Stories"])
 
@@ -58,7 +59,8 @@ def get_story(request: HttpRequest, story_id: UUID) -> HttpResponse:
 def correct_story(request: HttpRequest, story_id: UUID, given: CorrectedStory) -> HttpResponse:
     """Put the person's own words in it. They stay when it is told anew."""
     wanted, whose = expected(request), of(request, story_id)
-    before = open_story(**whose)
+    with replica.at_primary():
+        before = open_story(**whose)
     check(version(before), wanted)
     correct(**whose, changes=given.changes(), expected_revision=before.revision)
     story = open_story(**whose)

@@ -39,6 +39,15 @@ def database(url: str, *, setting: str = "DATABASE_URL") -> dict[str, Any]:
     return found
 
 
+def read_replica(database: dict[str, Any]) -> dict[str, Any]:
+    """The same database as a replica that one can do without: who waits for it gives up soon.
+
+    Seconds to connect, and milliseconds without an answer of the network, unless the URL says otherwise.
+    """
+    options = {"connect_timeout": 2, "tcp_user_timeout": 2000, **database.get("OPTIONS", {})}
+    return {**database, "OPTIONS": options, "CONN_HEALTH_CHECKS": True, "TEST": {"MIRROR": "default"}}
+
+
 def behind_pooler(database: dict[str, Any]) -> dict[str, Any]:
     """The same database through a pooler in transaction mode, where the next statement may meet another session.
 

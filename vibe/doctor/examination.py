@@ -30,6 +30,7 @@ WITH_DATABASE: dict[str, Check] = {
     "connections": server.connections,
     "long transactions": server.transactions,
     "replication": server.replication,
+    "read replica": server.read_replica,
     "migrations": schema.migrations,
 }
 WITH_SCHEMA: dict[str, Check] = {

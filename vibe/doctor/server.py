@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 
+from vibe.db import replica
 from vibe.db.requirements import OLDEST_VECTOR, require_schema, require_server
 from vibe.db.roles import ALL, PER_GRANT, joined, statements
 from vibe.doctor.findings import Finding, error, note, warning
-from vibe.errors import DatabaseNotReady
+from vibe.errors import DatabaseNotReady, VibeError
 from vibe.metrics import figures
 
 CLOCK_SECONDS = 5.0
@@ -164,13 +165,50 @@ def transactions() -> Iterator[Finding]:
 
 def replication() -> Iterator[Finding]:
     """Replicas keep up."""
-    for (replica,), seconds in figures.replication_seconds():
+    for (name,), seconds in figures.replication_seconds():
         if seconds > BEHIND_SECONDS:
             yield warning(
-                f"The replica '{replica}' is {seconds:.0f} seconds behind.",
+                f"The replica '{name}' is {seconds:.0f} seconds behind.",
                 why="What it serves is old, and after a failover that much would be lost.",
                 do="SELECT * FROM pg_stat_replication;",
             )
+
+
+def read_replica() -> Iterator[Finding]:
+    """The replica of REPLICA_URL, if there is one, is a copy of this database and near enough to be asked."""
+    if not replica.configured():
+        return
+    instead = "The primary answers in its place: it bears all the load."
+    try:
+        standing = replica.compared()
+    except DatabaseError as problem:
+        told = str(problem) if isinstance(problem, VibeError) else f"it answered with {type(problem).__name__}."
+        yield warning(f"The replica of REPLICA_URL cannot be asked: {told}", why=instead, do="Start or mend it.")
+        return
+    if not standing.same:
+        yield error(
+            "REPLICA_URL leads to a database that is no copy of the one of DATABASE_URL.",
+            why="What is read there is not what was written here.",
+            do="Correct REPLICA_URL, or leave it out.",
+        )
+    elif not standing.replays:
+        yield warning(
+            "The server of REPLICA_URL is no replica: it was promoted, or never was one.",
+            why=instead,
+            do="If it was promoted, set DATABASE_URL to it. Make a new replica: docs/scaling.md",
+        )
+    elif standing.seconds * 1000 > settings.REPLICA_MAX_LAG_MS:
+        yield warning(
+            f"The replica of REPLICA_URL is {standing.seconds:.1f} seconds and {standing.behind:,} bytes behind.",
+            why=instead,
+            do="SELECT * FROM pg_stat_wal_receiver; on the replica. Is its replay paused, its disk or network slow?",
+        )
+    else:
+        yield note(
+            f"The replica of REPLICA_URL is used. It is {standing.behind:,} bytes behind.",
+            why="It answers what people read of their own.",
+            do="Nothing.",
+        )
 
 
 def monitoring() -> Iterator[Finding]:

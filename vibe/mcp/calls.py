@@ -15,6 +15,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from accounts.authentication.caller import Caller
 from audit.services import FAILED, REFUSED, record
+from vibe.db import replica
 from vibe.db.contexts import as_user
 from vibe.errors import VibeError
 
@@ -53,6 +54,8 @@ def done(admitted: Callable[[], Caller], tool: str, scope: str, work: Callable[[
         caller = admitted()
         caller.require(scope)
         with as_user(caller.user_id):
+            if scope != "read":
+                replica.will_change(caller.user_id)
             result = work(caller)
             note(caller, tool)
     except VibeError as problem:

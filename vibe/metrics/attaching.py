@@ -11,7 +11,15 @@ from django.db.backends.signals import connection_created
 
 from stories.signals import searched
 from vibe.crypto import tally
-from vibe.metrics.instruments import CRYPTO, SEARCH_SECONDS, SEARCHES_DEGRADED, STATEMENT_SECONDS, STATEMENTS_FAILED
+from vibe.db.replica import routed
+from vibe.metrics.instruments import (
+    CRYPTO,
+    READINGS,
+    SEARCH_SECONDS,
+    SEARCHES_DEGRADED,
+    STATEMENT_SECONDS,
+    STATEMENTS_FAILED,
+)
 
 KINDS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "SET", "SAVEPOINT", "RELEASE", "ROLLBACK", "COPY", "WITH"})
 
@@ -21,6 +29,7 @@ def attach() -> None:
     """Once a process."""
     tally.watch(crypto_done)
     searched.connect(search_done)
+    routed.connect(reading_done)
     connection_created.connect(time_statements)
     for connection in connections.all(initialized_only=True):
         time_statements(connection)
@@ -36,6 +45,11 @@ def search_done(strategy: str, seconds: float, degraded: bool, **_: Any) -> None
     SEARCH_SECONDS.labels(strategy).observe(seconds)
     if degraded:
         SEARCHES_DEGRADED.inc()
+
+
+def reading_done(to: str, why: str, **_: Any) -> None:
+    """Something was read, where there is a replica."""
+    READINGS.labels(to, why).inc()
 
 
 def time_statements(connection: Any, **_: Any) -> None:

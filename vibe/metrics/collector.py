@@ -27,6 +27,9 @@ ASKED: tuple[tuple[str, str, tuple[str, ...], Callable[[], figures.Figures]], ..
     ),
     ("vibe_replication_lag_seconds", "How far a replica is behind.", ("replica",), figures.replication_seconds),
     ("vibe_replication_lag_bytes", "How much a replica is behind.", ("replica",), figures.replication_bytes),
+    ("vibe_replica_usable", "Whether the replica of REPLICA_URL answers and is one.", (), figures.replica_usable),
+    ("vibe_replica_behind_bytes", "How much it has not replayed.", (), figures.replica_behind_bytes),
+    ("vibe_replica_behind_seconds", "How old that makes it.", (), figures.replica_behind_seconds),
     ("vibe_disk_free_bytes", "Free space where Vibe writes.", ("place",), figures.disk_free),
     ("vibe_disk_size_bytes", "Size of the disk where Vibe writes.", ("place",), figures.disk_size),
 )

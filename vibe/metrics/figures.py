@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 
+from vibe.db import replica
 from vibe.db.contexts import as_system
 
 Figures = list[tuple[tuple[str, ...], float]]
@@ -99,6 +100,25 @@ def replication_seconds() -> Figures:
 
 def replication_bytes() -> Figures:
     return [((name,), float(behind)) for name, _, behind in rows(REPLICATION)]
+
+
+def replica_usable() -> Figures:
+    """1 or 0; nothing where none is configured."""
+    if not replica.configured():
+        return []
+    try:
+        standing = replica.compared()
+    except DatabaseError:
+        return [((), 0)]
+    return [((), float(standing.replays and standing.same))]
+
+
+def replica_behind_bytes() -> Figures:
+    return [((), replica.compared().behind)] if replica.configured() else []
+
+
+def replica_behind_seconds() -> Figures:
+    return [((), replica.compared().seconds)] if replica.configured() else []
 
 
 def disk() -> Iterator[tuple[str, Any]]:

@@ -27,6 +27,11 @@ SEARCH_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
 SEARCHES_DEGRADED = Counter("vibe_searches_degraded", "Searches that went by words alone.")
+READINGS = Counter(
+    "vibe_readings",
+    "What was read where there is a replica, by who answered, and why it was the primary.",
+    ["server", "why"],
+)
 POOL_CONNECTIONS = Gauge("vibe_pool_connections", "Connections of the pools.", ["state"], multiprocess_mode="livesum")
 POOL_WAITING = Gauge("vibe_pool_waiting", "Requests that wait for a connection now.", multiprocess_mode="livesum")
 POOL_WAITED = Counter("vibe_pool_waits", "Times that a connection of the pool was waited for.")

@@ -15,6 +15,8 @@ from vibe.db.embedded import PORT, EmbeddedServer
 from vibe.db.requirements import require_schema, require_server
 from vibe.errors import DatabaseNotReady
 
+REPLICA = "replica"  # the alias of the database of REPLICA_URL: see vibe.db.replica
+
 # libpq tells these apart by words alone. A server that speaks another language gets the last resort, which quotes it.
 REFUSED = ("password", "authentication", "pg_hba", "role ", "permission denied for database")
 FULL = ("too many", "remaining connection slots")
@@ -29,7 +31,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_connection_params(self) -> dict[str, Any]:
         # Here and not in get_new_connection: the worker's own connector asks for the parameters alone.
-        embedded = embedded_server()
+        embedded = embedded_server() if self.alias != REPLICA else None
         if embedded:
             embedded.start()
         parameters = super().get_connection_params()
@@ -39,7 +41,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             return super().get_new_connection(conn_params)
         except psycopg.OperationalError as problem:
-            raise Unreachable(explain(str(problem), self.settings_dict)) from problem
+            setting = "REPLICA_URL" if self.alias == REPLICA else "DATABASE_URL"
+            raise Unreachable(explain(str(problem), self.settings_dict, setting)) from problem
 
     def check_database_version_supported(self) -> None:
         require_server(self.pg_version)
@@ -61,9 +64,9 @@ def embedded_server() -> EmbeddedServer | None:
     return getattr(settings, "EMBEDDED_SERVER", None)
 
 
-def explain(text: str, database: dict[str, Any]) -> str:
+def explain(text: str, database: dict[str, Any], setting: str = "DATABASE_URL") -> str:
     """What to do about a connection that failed, by libpq's words. Names host, port, database and user, never the
-    password."""
+    password; and the setting that it was made by."""
     where = f"{database['HOST'] or 'the local socket'}:{database['PORT'] or 5432}"
     if "database" in text and "does not exist" in text:
         return f"Database '{database['NAME']}' does not exist at {where}. Create it: createdb {database['NAME']}"
@@ -72,11 +75,11 @@ def explain(text: str, database: dict[str, Any]) -> str:
     if "FATAL:" in text and any(word in text for word in REFUSED):
         return (
             f"PostgreSQL at {where} refused user '{database['USER']}' ({last_words(text)}). "
-            "Check user and password in DATABASE_URL."
+            f"Check user and password in {setting}."
         )
     if "FATAL:" in text:
         return f"PostgreSQL at {where} refused the connection: {last_words(text)}."
-    return f"No PostgreSQL answers at {where} ({last_words(text)}). Start it, or correct host and port in DATABASE_URL."
+    return f"No PostgreSQL answers at {where} ({last_words(text)}). Start it, or correct host and port in {setting}."
 
 
 def last_words(text: str) -> str:

@@ -1,0 +1,90 @@
+"""A streaming replica of the server of the tests: a base backup, replayed by a second server."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from vibe.db.embedded import PORT, SUPERUSER, EmbeddedServer
+from vibe.db.embedded_account import server_account
+from vibe.db.embedded_paths import own_folder
+
+
+class ReplicaServer:
+    """It follows its primary until it is stopped, paused or promoted."""
+
+    def __init__(self, primary: EmbeddedServer, folder: Path) -> None:
+        self.server = EmbeddedServer(folder)
+        account = server_account()
+        own_folder(folder, account)
+        self.server._run(
+            *("pg_basebackup", "-D", str(self.server.data), "-R", "-X", "stream", "-c", "fast"),
+            *("-h", str(primary.sockets), "-p", str(PORT), "-U", SUPERUSER),
+        )
+        self.server._prepare()
+        self.start()
+
+    def start(self) -> None:
+        server = self.server
+        server._run("pg_ctl", "start", "-w", "-t", "60", "-D", str(server.data), "-l", str(server.log))
+
+    def stop(self) -> None:
+        self.server._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(self.server.data))
+
+    def run(self, statement: str) -> Any:
+        """A statement of the superuser."""
+        with self.server.connect("postgres") as connection:
+            found = connection.execute(statement)
+            return found.fetchone()[0] if found.description else None  # type: ignore[index]
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Receive the log and replay nothing of it, as a replica that is far behind."""
+        self.run("SELECT pg_wal_replay_pause()")
+        until(lambda: self.run("SELECT pg_get_wal_replay_pause_state()") == "paused")
+        try:
+            yield
+        finally:
+            self.run("SELECT pg_wal_replay_resume()")
+
+    def catch_up(self, primary: EmbeddedServer) -> None:
+        """Wait until it has replayed what the primary has now."""
+        with primary.connect("postgres") as connection:
+            connection.execute("SELECT pg_switch_wal()")  # or what is not flushed yet would wait for somebody's commit
+            (place,) = connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()  # type: ignore[misc]
+        until(lambda: self.run(f"SELECT pg_last_wal_replay_lsn() >= '{place}'::pg_lsn"))
+
+
+def until(true: Callable[[], Any], seconds: float = 60) -> None:
+    """Wait for something that comes."""
+    given_up = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < given_up, "it did not come"
+        time.sleep(0.02)
+
+
+@contextmanager
+def replicated() -> Iterator[ReplicaServer]:
+    """A replica of the embedded server of the tests. Skips where the tests have another server."""
+    primary = settings.EMBEDDED_SERVER
+    if primary is None:
+        pytest.skip("needs the embedded server, which it copies")
+    primary.start()
+    folder = Path(tempfile.mkdtemp(prefix="vibe-replica-"))
+    try:
+        replica = ReplicaServer(primary, folder)
+        try:
+            yield replica
+        finally:
+            if replica.server.is_running():
+                replica.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

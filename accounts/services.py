@@ -22,7 +22,7 @@ from vibe.crypto.master import MasterRing
 from vibe.crypto.seal import HIGHEST_GENERATION
 from vibe.crypto.vault import Vault
 from vibe.db import revisions
-from vibe.db.contexts import as_sign_in, as_system, as_user, require_user
+from vibe.db.contexts import as_newcomer, as_sign_in, as_system, as_user, require_user
 from vibe.db.owned import uuid7
 from vibe.errors import InputError, NotFound
 
@@ -58,7 +58,7 @@ def ensure_person(*, profile: Profile, actor: Actor) -> UUID:
             if found is None:
                 raise InputError("The email address belongs to another account. Leave it out, or correct it.")
             return found
-        with as_user(made):
+        with as_newcomer(made, profile.firebase_uid):
             make_data_key(made, generation=1)
             record(actor=actor, action="person.create", subject=made, resource=f"users/{made}")
         return made

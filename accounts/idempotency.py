@@ -14,8 +14,9 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from django.utils import timezone
+from psycopg import sql
 
 from accounts.models import KeptAnswer
 from accounts.services import open_vault
@@ -25,19 +26,20 @@ from vibe.crypto.address import Address
 from vibe.crypto.sealed import Sealed
 from vibe.db.contexts import as_system, as_user
 from vibe.db.owned import uuid7
+from vibe.db.trips import in_one_trip
 from vibe.errors import Conflict, InputError
 
 KEPT: Final = timedelta(hours=24)
 LONGEST_KEY: Final = 200
 TABLE: Final = KeptAnswer._meta.db_table
 
-# One round trip. A key of the same moment makes the second request wait here for the first; one that has outlived its
-# day is begun anew. The wait is bounded: whoever retries has not all day either.
-CLAIM: Final = (
-    "SET LOCAL lock_timeout = '10s'; "  # noqa: S608  # the table's name is ours
-    f"INSERT INTO {TABLE} (id, user_id, key, created_at) VALUES (%s, %s, %s, %s) "
+# A key of the same moment makes the second request wait here for the first; one that has outlived its day is begun
+# anew. The wait is bounded: whoever retries has not all day either.
+PATIENCE: Final = sql.SQL("SET LOCAL lock_timeout = '10s'")
+CLAIM: Final = sql.SQL(
+    f"INSERT INTO {TABLE} (id, user_id, key, created_at) VALUES ({{}}, {{}}, {{}}, {{}}) "  # noqa: S608
     f"ON CONFLICT (user_id, key) DO UPDATE SET created_at = excluded.created_at, answer = NULL "
-    f"WHERE {TABLE}.created_at < %s RETURNING id"
+    f"WHERE {TABLE}.created_at < {{}} RETURNING id"
 )
 
 
@@ -96,15 +98,12 @@ def claim(user_id: UUID, hashed: bytes) -> UUID | None:
     """The id of the row made for a key; None if there is one. Raises StillRunning."""
     now = timezone.now()
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(CLAIM, [uuid7(), user_id, hashed, now, now - KEPT])
-            cursor.nextset()
-            found = cursor.fetchone()
+        [made] = in_one_trip([PATIENCE, CLAIM.format(uuid7(), user_id, hashed, now, now - KEPT)])
     except OperationalError as problem:
         if getattr(problem.__cause__, "sqlstate", "") == "55P03":  # lock_not_available
             raise StillRunning from None
         raise
-    return found[0] if found else None
+    return made[0][0] if made else None
 
 
 def keep(user_id: UUID, row_id: UUID, reply: KeptReply) -> None:

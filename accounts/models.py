@@ -19,7 +19,7 @@ from accounts.takeout import Erasure, Export
 from audit.actors import Actor
 from audit.services import record
 from vibe.crypto.fields import SealedField, WrappedField
-from vibe.db.constraints import CompositeReference, Privileges, RowSecurity
+from vibe.db.constraints import OWN, CompositeReference, Privileges, RowSecurity
 from vibe.db.contexts import as_staff
 from vibe.db.owned import UserOwned, uuid7
 from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
@@ -156,8 +156,12 @@ class UserKey(UserOwned):
                 name="user_keys_kept_or_destroyed",
             ),
             CompositeReference(name="user_keys_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
-            RowSecurity(name="user_keys_walls"),
+            RowSecurity(
+                name="user_keys_walls",
+                others=[(SUPPORT, "true"), (SYSTEM, "true"), (SIGN_IN, OWN.format(column="user_id", setting="user_id"))],
+            ),
             Privileges(name="user_keys_for_user", role=USER, verbs={"SELECT": None, "INSERT": None}),
+            Privileges(name="user_keys_for_sign_in", role=SIGN_IN, verbs={"SELECT": ("created_at",), "INSERT": None}),
             Privileges(
                 name="user_keys_for_support",
                 role=SUPPORT,

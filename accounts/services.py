@@ -25,8 +25,9 @@ from vibe.crypto.master import MasterRing
 from vibe.crypto.seal import HIGHEST_GENERATION
 from vibe.crypto.vault import Vault
 from vibe.db import bulk, revisions
-from vibe.db.contexts import as_sign_in, as_system, as_user, require_user
+from vibe.db.contexts import as_newcomer, as_sign_in, as_system, as_user, require_user
 from vibe.db.owned import uuid7
+from vibe.db.trips import in_one_trip
 from vibe.errors import InputError, NotFound
 
 KEY_COLUMNS = ("id", "user_id", "generation", "wrapped")
@@ -66,7 +67,7 @@ def ensure_person(*, profile: Profile, actor: Actor) -> UUID:
             if found is None:
                 raise InputError("The email address belongs to another account. Leave it out, or correct it.")
             return found
-        with as_user(made):
+        with as_newcomer(made, profile.firebase_uid):
             make_data_key(made, generation=1)
             record(actor=actor, action="person.create", subject=made, resource=f"users/{made}")
         return made
@@ -148,7 +149,7 @@ def key_address(row: UserKey) -> Address:
 def open_vault() -> Vault:
     """The keys of the person whose scope this is. Raises DataKeyMissing when they were destroyed or never made."""
     user_id = require_user()
-    [rows] = bulk.in_one_trip(data_keys(user_id))
+    [rows] = in_one_trip([data_keys(user_id)])
     return vault_of(user_id, rows)
 
 

@@ -18,13 +18,12 @@ from audit.row_digest import AuditRow, encode_row
 from vibe.db import revisions
 from vibe.db.contexts import OUTSIDE, current_scope
 from vibe.db.owned import uuid7
-from vibe.db.roles import SYSTEM
+from vibe.db.roles import SYSTEM, taking
 from vibe.errors import AuditUnavailable
 
 OK, REFUSED, FAILED = AuditLog.Outcome.OK, AuditLog.Outcome.REFUSED, AuditLog.Outcome.FAILED
 COLUMNS = (*AuditRow._fields, "mac")
 INSERT = f"INSERT INTO audit_logs ({', '.join(COLUMNS)}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"  # noqa: S608
-AS_SYSTEM = f"SET LOCAL ROLE {SYSTEM}; {INSERT}; SET LOCAL ROLE none"
 
 
 def record(
@@ -77,7 +76,7 @@ def append(row: AuditRow) -> None:
     values: tuple[Any, ...] = (*row, keys.mac(encode_row(row)))
     outside = current_scope() is OUTSIDE
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
-        cursor.execute(AS_SYSTEM if outside else INSERT, values)
+        cursor.execute(f"{taking(SYSTEM)}; {INSERT}; {taking('none')}" if outside else INSERT, values)
 
 
 def fitting(column: str, text: str) -> str:

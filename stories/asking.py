@@ -20,6 +20,7 @@ from stories.providers import EmbedderFailed, embed, embedder_named
 from stories.question import Question, is_first_person, understand
 from vibe.crypto.vault import Vault
 from vibe.db import bulk
+from vibe.db.trips import in_one_trip
 
 logger = logging.getLogger(__name__)
 ROLES_OF_ASKERS = frozenset({"user", "human", "me"})
@@ -70,7 +71,7 @@ def read_asker(user_id: UUID, text: str) -> Asker:
     statements = [data_keys(user_id), speakers(user_id), SEARCH_SET.format(user=sql.Literal(user_id))]
     if is_first_person(text):
         statements.append(OWN_NAME.format(user=sql.Literal(user_id)))
-    keys, names, sets, *users = bulk.in_one_trip(sql.SQL("; ").join(statements))
+    keys, names, sets, *users = in_one_trip(statements)
     vault = vault_of(user_id, keys)
     own = [open_name(user) for rows in users for user in bulk.as_models(User, ("id", "name"), rows)]
     search_set = next(iter(bulk.as_models(SearchSet, SET_COLUMNS, sets)), None)

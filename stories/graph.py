@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
-from django.db import connection
 from psycopg import sql
 
 from stories.bm25 import Collection, Counts
@@ -22,7 +21,7 @@ from stories.models import SearchSet
 from stories.ranking import StoryWords
 from stories.word_index import MOST_ROWS, Place, Stands, best_by_words, stands
 from vibe.db import bulk
-from vibe.db.bulk import in_one_trip
+from vibe.db.trips import in_one_trip
 
 LIKEST = 40
 """Passages taken from the graph, at the least; for a longer answer more."""
@@ -36,11 +35,9 @@ SAMPLED_STORIES = 10
 SAMPLED_PASSAGES = 300
 
 # The planner is left one way to fetch a few rows by their keys.
-STEERED = (
-    "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off; "
-    "SET LOCAL enable_mergejoin = off"
-)
-RELEASED = STEERED.replace("off", "on")
+WAYS = ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin")
+STEERED = [sql.SQL(f"SET LOCAL {way} = off") for way in WAYS]
+RELEASED = [sql.SQL(f"SET LOCAL {way} = on") for way in WAYS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +76,13 @@ def likeliest(
     missing = limit - len({story for story, _ in places})
     if missing > 0:
         places += newest(user_id, stories, {story for story, _ in places}, missing)
-    with connection.cursor() as cursor:
-        cursor.execute(STEERED)
+    in_one_trip(STEERED)
     rows = with_neighbours(user_id, wanted, places)
     story_collection = Collection(
         sample.stories, search_set.words / max(sample.stories, 1), frequencies(each.stories for each in there)
     )
     words = whole_stories(user_id, wanted, rows)
-    with connection.cursor() as cursor:
-        cursor.execute(RELEASED)
+    in_one_trip(RELEASED)
     return as_found(strategy, rows, wanted, Backdrop(collection, words, story_collection, sample.floor))
 
 
@@ -98,24 +93,19 @@ def nearest(user_id: UUID, vector: str, stories: Sequence[UUID] | None, limit: i
     come short: a person's vectors are an island, and now and then the walk ends before it gets there.
     """
     statement = sql.SQL(
-        "SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {ef}; "
-        "SET LOCAL hnsw.max_scan_tuples = {most}; SET LOCAL enable_sort = off; {steered}; "
         "SELECT p.story_id, p.position FROM passages p WHERE p.in_graph AND p.user_id = {user} {of} "
-        "ORDER BY p.embedding <=> {vector}::halfvec LIMIT {limit}; "
-        "SET LOCAL enable_sort = on; {released}"
+        "ORDER BY p.embedding <=> {vector}::halfvec LIMIT {limit}"
     )
-    ef, most = sql.Literal(max(EF_SEARCH, min(limit, 1000))), sql.Literal(MOST_SCANNED)
-    return placed(
-        statement,
-        user_id,
-        vector,
-        stories,
-        limit,
-        ef=ef,
-        most=most,
-        steered=sql.SQL(STEERED),
-        released=sql.SQL(RELEASED),
-    )
+    walk = [
+        sql.SQL("SET LOCAL hnsw.iterative_scan = strict_order"),
+        sql.SQL("SET LOCAL hnsw.ef_search = {}").format(max(EF_SEARCH, min(limit, 1000))),
+        sql.SQL("SET LOCAL hnsw.max_scan_tuples = {}").format(MOST_SCANNED),
+        sql.SQL("SET LOCAL enable_sort = off"),
+        *STEERED,
+    ]
+    back = [sql.SQL("SET LOCAL enable_sort = on"), *RELEASED]
+    [rows] = in_one_trip([*walk, about(statement, user_id, vector, stories, limit), *back])
+    return rows  # type: ignore[return-value]
 
 
 def nearest_of_all(user_id: UUID, vector: str, stories: Sequence[UUID] | None, limit: int) -> list[Place]:
@@ -124,29 +114,24 @@ def nearest_of_all(user_id: UUID, vector: str, stories: Sequence[UUID] | None, l
     Without `in_graph` in its condition no index of distances can serve.
     """
     statement = sql.SQL(
-        "SET LOCAL enable_seqscan = off; SELECT p.story_id, p.position FROM passages p WHERE p.user_id = {user} {of} "
-        "AND p.embedding IS NOT NULL ORDER BY p.embedding <=> {vector}::halfvec, p.id LIMIT {limit}; "
-        "SET LOCAL enable_seqscan = on"
+        "SELECT p.story_id, p.position FROM passages p WHERE p.user_id = {user} {of} "
+        "AND p.embedding IS NOT NULL ORDER BY p.embedding <=> {vector}::halfvec, p.id LIMIT {limit}"
     )
-    return placed(statement, user_id, vector, stories, limit)
+    off, on = sql.SQL("SET LOCAL enable_seqscan = off"), sql.SQL("SET LOCAL enable_seqscan = on")
+    [rows] = in_one_trip([off, about(statement, user_id, vector, stories, limit), on])
+    return rows  # type: ignore[return-value]
 
 
-def placed(
-    statement: sql.SQL, user_id: UUID, vector: str, stories: Sequence[UUID] | None, limit: int, **more: sql.Composable
-) -> list[Place]:
-    """Run a statement of nearness."""
-    [rows] = in_one_trip(
-        statement.format(
-            user=sql.Literal(user_id),
-            of=sql.SQL("")
-            if stories is None
-            else sql.SQL("AND p.story_id = ANY({})").format(sql.Literal(list(stories))),
-            vector=sql.Literal(vector),
-            limit=sql.Literal(limit),
-            **more,
-        )
+def about(
+    statement: sql.SQL, user_id: UUID, vector: str, stories: Sequence[UUID] | None, limit: int
+) -> sql.Composable:
+    """A statement of nearness, with its values."""
+    return statement.format(
+        user=sql.Literal(user_id),
+        of=sql.SQL("") if stories is None else sql.SQL("AND p.story_id = ANY({})").format(sql.Literal(list(stories))),
+        vector=sql.Literal(vector),
+        limit=sql.Literal(limit),
     )
-    return [(story, position) for story, position in rows]
 
 
 def sampled(user_id: UUID, wanted: Wanted) -> Sample:

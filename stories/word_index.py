@@ -19,15 +19,15 @@ from psycopg import sql
 
 from stories.bm25 import Collection
 from stories.weights import Weights
-from vibe.db.bulk import in_one_trip
-from vibe.db.roles import USER, WORDS
+from vibe.db.roles import USER, WORDS, taking
+from vibe.db.trips import in_one_trip
 
 MOST_ROWS = 3_000
 """Rows that are read for one word, and for all candidates together."""
 
 # Only bitmap scans: of the words' index, or of the person's rows where that is less.
-BITMAPS_ALONE = "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off"
-ANY_SCAN = BITMAPS_ALONE.replace("off", "on")
+BITMAPS_ALONE = (sql.SQL("SET LOCAL enable_seqscan = off"), sql.SQL("SET LOCAL enable_indexscan = off"))
+ANY_SCAN = (sql.SQL("SET LOCAL enable_seqscan = on"), sql.SQL("SET LOCAL enable_indexscan = on"))
 
 Place = tuple[UUID, int]
 
@@ -49,11 +49,10 @@ def stands(user_id: UUID, tokens: Sequence[int]) -> list[Stands]:
     if not tokens:
         return []
     look_up = sql.SQL(
-        "SET LOCAL vibe.words = {words}; SELECT count(*), count(DISTINCT story_id) FROM "
+        "SELECT count(*), count(DISTINCT story_id) FROM "
         "(SELECT story_id FROM passages WHERE user_id = {user} LIMIT {most}) AS there"
-    )
-    user, most = sql.Literal(user_id), sql.Literal(MOST_ROWS)
-    counted = as_words([look_up.format(words=setting([token]), user=user, most=most) for token in tokens])
+    ).format(user=sql.Literal(user_id), most=sql.Literal(MOST_ROWS))
+    counted = as_words([statement for token in tokens for statement in (asking_for([token]), look_up)])
     return [Stands(*row) for [row] in counted]
 
 
@@ -79,28 +78,26 @@ def best_by_words(
         for token, weight in weighed
     )
     statement = sql.SQL(
-        "SET LOCAL vibe.words = {words}; SELECT story_id, position FROM "
+        "SELECT story_id, position FROM "
         "(SELECT id, story_id, position, words, counts, length FROM passages WHERE user_id = {user} {of} LIMIT {most}) "
         "AS p ORDER BY {score} DESC, id LIMIT {limit}"
     ).format(
-        words=setting([token for token, _ in weighed]),
         user=sql.Literal(user_id),
         of=sql.SQL("") if stories is None else sql.SQL("AND story_id = ANY({})").format(sql.Literal(list(stories))),
         most=sql.Literal(MOST_ROWS),
         score=score,
         limit=sql.Literal(limit),
     )
-    [rows] = as_words([statement])
+    [rows] = as_words([asking_for([token for token, _ in weighed]), statement])
     return [(story, position) for story, position in rows]
 
 
-def setting(tokens: Sequence[int]) -> sql.Composable:
-    """Tokens as the policy reads them."""
-    return sql.Literal("{" + ",".join(map(str, tokens)) + "}")
+def asking_for(tokens: Sequence[int]) -> sql.Composable:
+    """Tell the policy which words."""
+    return sql.SQL("SET LOCAL vibe.words = {}").format(sql.Literal("{" + ",".join(map(str, tokens)) + "}"))
 
 
 def as_words(statements: Sequence[sql.Composable]) -> list[list[tuple[Any, ...]]]:
-    """Run statements as `vibe_words`, in one round trip, and come back to the person's own role."""
-    before = sql.SQL("SET LOCAL ROLE {}; " + BITMAPS_ALONE).format(sql.Identifier(WORDS))
-    after = sql.SQL("SET LOCAL vibe.words = ''; " + ANY_SCAN + "; SET LOCAL ROLE {}").format(sql.Identifier(USER))
-    return in_one_trip(sql.SQL("; ").join([before, *statements, after]))
+    """Run statements as `vibe_words`, and come back to the person's own role."""
+    take, back = sql.SQL(taking(WORDS)), sql.SQL(taking(USER))  # type: ignore[arg-type]
+    return in_one_trip([take, *BITMAPS_ALONE, *statements, asking_for([]), *ANY_SCAN, back])

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from accounts.models import RateLimit
 from vibe.apikit.limits import Buckets, Rate, Verdict
 from vibe.db.contexts import OUTSIDE, as_system, current_scope
-from vibe.db.roles import SIGN_IN
+from vibe.db.roles import SIGN_IN, taking
 
 # One statement counts the request and says how it stands; what would not fit leaves the moment where it is.
 NEXT: Final = "greatest(kept.full_at, statement_timestamp()) + %(step)s * interval '1 second'"
@@ -26,7 +26,6 @@ TAKE: Final = (
     f"refused = CASE WHEN {FITS} THEN 0 ELSE least(kept.refused + 1, 2000000000) END "
     "RETURNING extract(epoch FROM full_at - statement_timestamp())::float8, refused"
 )
-AS_SIGN_IN: Final = f"SET LOCAL ROLE {SIGN_IN}; {TAKE}; SET LOCAL ROLE none"
 
 
 class PostgresBuckets:
@@ -35,7 +34,8 @@ class PostgresBuckets:
     def take(self, name: str, rate: Rate) -> Verdict:
         with transaction.atomic(savepoint=False), connection.cursor() as cursor:
             outside = current_scope() is OUTSIDE
-            cursor.execute(AS_SIGN_IN if outside else TAKE, {"name": name[:100], "step": rate.step, "span": rate.span})
+            statement = f"{taking(SIGN_IN)}; {TAKE}; {taking('none')}" if outside else TAKE
+            cursor.execute(statement, {"name": name[:100], "step": rate.step, "span": rate.span})
             if outside:
                 cursor.nextset()
             until_full, refused = cursor.fetchone()

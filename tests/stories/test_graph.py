@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import threading
 from collections.abc import Callable
 from uuid import UUID
@@ -175,9 +177,9 @@ def plan(user_id: UUID, vector: str) -> str:
     sent: list[str] = []
     send = graph.in_one_trip
 
-    def explained(statements: object) -> object:
-        text = statements.as_string(None).replace("SELECT p.story_id", "EXPLAIN SELECT p.story_id")  # type: ignore[attr-defined]
-        [lines] = send(sql.SQL(text) + sql.SQL(""))  # type: ignore[arg-type]
+    def explained(statements: Sequence[sql.Composable]) -> object:
+        text = "; ".join(each.as_string(None) for each in statements)
+        [lines] = send([sql.SQL(text.replace("SELECT p.story_id", "EXPLAIN SELECT p.story_id"))])  # type: ignore[arg-type]
         sent.extend(line for (line,) in lines)
         return [[]]
 

@@ -1,4 +1,4 @@
-"""Past Django's compiler: many rows in one statement, and several statements in one round trip.
+"""Past Django's compiler: many rows in one statement, and rows that are read for every answer.
 
 Rows go in by `INSERT ... SELECT FROM unnest(...)`, in PostgreSQL's binary format. COPY would be faster still, but
 PostgreSQL refuses it for tables under row-level security.
@@ -68,23 +68,6 @@ def run(statement: Any, parameters: Any) -> list[tuple[Any, ...]]:
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall() if cursor.description else []
-
-
-def in_one_trip(statements: sql.Composed) -> list[list[tuple[Any, ...]]]:
-    """Run several statements, values and all written out, and give the rows of each that gives rows.
-
-    Nothing sent this way is ever a prepared statement, so each is planned for the values it has.
-    """
-    connection.ensure_connection()
-    connection.validate_no_broken_transaction()
-    with connection.wrap_database_errors, psycopg.ClientCursor(connection.connection) as cursor:
-        cursor.execute(statements)
-        found = []
-        while True:
-            if cursor.description:
-                found.append(cursor.fetchall())
-            if not cursor.nextset():
-                return found
 
 
 def as_models(model: type[Row], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Row]:

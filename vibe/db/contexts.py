@@ -15,7 +15,8 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from vibe.db import revisions
-from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
+from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER, taking
+from vibe.db.trips import distributed
 from vibe.errors import ContextError
 
 
@@ -30,6 +31,7 @@ class Scope:
 
 
 OUTSIDE = Scope("none")
+TELL = "SET LOCAL vibe.user_id = %s; SET LOCAL vibe.firebase_uid = %s; SET LOCAL vibe.api_key = %s"
 
 
 def as_user(user_id: UUID) -> AbstractContextManager[None]:
@@ -55,6 +57,11 @@ def as_sign_in(firebase_uid: str) -> AbstractContextManager[None]:
     if not firebase_uid:
         raise ContextError("Signing in needs a Firebase UID.")
     return entered(Scope(SIGN_IN, firebase_uid=firebase_uid))
+
+
+def as_newcomer(user_id: UUID, firebase_uid: str) -> AbstractContextManager[None]:
+    """The one person of a verified Firebase UID, whose id is new: the role that makes them puts their first key in."""
+    return entered(Scope(SIGN_IN, user_id=str(user_id), firebase_uid=firebase_uid))
 
 
 def as_api_key(digest: bytes, *, firebase_uid: str = "") -> AbstractContextManager[None]:
@@ -111,13 +118,17 @@ def entered(scope: Scope) -> Iterator[None]:
 
 
 def take(scope: Scope) -> None:
-    """Tell the server. One round trip, and SET LOCAL only: it survives neither the transaction nor a pooler."""
+    """Tell the server, until the transaction ends: it survives neither that nor a pooler. One round trip.
+
+    Two on Citus, so that the shards are told by the second alone.
+    """
+    values = [scope.user_id, scope.firebase_uid, scope.api_key]
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SET LOCAL ROLE {scope.role}; SET LOCAL vibe.user_id = %s; SET LOCAL vibe.firebase_uid = %s; "
-            "SET LOCAL vibe.api_key = %s",
-            [scope.user_id, scope.firebase_uid, scope.api_key],
-        )
+        if distributed():
+            cursor.execute(taking(scope.role))
+            cursor.execute(TELL, values)
+        else:
+            cursor.execute(f"{taking(scope.role)}; {TELL}", values)
     remember(scope)
 
 

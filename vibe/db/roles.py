@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import ProgrammingError, transaction
 
+from vibe.db.trips import distributed
 from vibe.errors import DatabaseNotReady
 
 USER = "vibe_user"
@@ -15,6 +16,10 @@ SIGN_IN = "vibe_sign_in"
 SYSTEM = "vibe_system"
 WORDS = "vibe_words"  # one person's passages that hold given words: see stories.word_index
 ALL = (USER, SUPPORT, STAFF, SIGN_IN, SYSTEM, WORDS)
+
+# Not by SET LOCAL where Citus would repeat it on the shards: it logs in there as the role that is taken here, and that
+# one may take no other.
+TAKE, TAKE_HERE_ALONE = "SET LOCAL ROLE {role}", "DO $$BEGIN PERFORM set_config('role', '{role}', true); END$$"
 
 # An advisory lock for what several databases of one server must not do at once.
 ROLES_LOCK = 0x76696265
@@ -61,6 +66,11 @@ EXCEPTION WHEN dependent_objects_still_exist OR insufficient_privilege THEN
     NULL;  -- another database of this server still uses it, or somebody else made it
 END $$;
 """
+
+
+def taking(role: str) -> str:
+    """The statement that takes a role until the transaction ends; `none` gives it back."""
+    return (TAKE_HERE_ALONE if distributed() else TAKE).format(role=role)
 
 
 def create(_apps: Any, schema_editor: Any) -> None:

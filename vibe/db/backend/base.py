@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import OperationalError
 from django.db.backends.postgresql import base
 
+from vibe.db.backend import citus
 from vibe.db.backend.schema import Stepwise, Whole
 from vibe.db.embedded import PORT, EmbeddedServer
 from vibe.db.requirements import require_schema, require_server
@@ -43,6 +44,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except psycopg.OperationalError as problem:
             setting = "REPLICA_URL" if self.alias == REPLICA else "DATABASE_URL"
             raise Unreachable(explain(str(problem), self.settings_dict, setting)) from problem
+
+    def _configure_connection(self, connection: Any) -> bool:
+        # Once a connection, pooled or not.
+        super()._configure_connection(connection)
+        with connection.cursor() as cursor:
+            connection.distributed = citus.prepare(cursor)
+        return True
+
+    @property
+    def distributed(self) -> bool:
+        """Whether people's rows are on shards: see vibe.db.distribution."""
+        self.ensure_connection()
+        return bool(self.connection.distributed)
 
     def check_database_version_supported(self) -> None:
         require_server(self.pg_version)

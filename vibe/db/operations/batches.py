@@ -13,6 +13,7 @@ from django.db.migrations.operations.base import Operation
 from tqdm import tqdm
 
 from vibe.crypto.fields import SealedColumn
+from vibe.db.roles import taking
 from vibe.db.backend.schema import patiently
 from vibe.db.roles import SYSTEM
 from vibe.errors import ConfigurationError, DatabaseNotReady
@@ -123,7 +124,7 @@ class RunInBatches(Operation):
             beyond="" if last is None else f" AND {quote(self.key)} > %s",
         )  # fmt: skip
         with transaction.atomic(using=connection.alias):
-            cursor.execute(f"SET LOCAL ROLE {role}")
+            cursor.execute(taking(role))
             cursor.execute(statement, [] if last is None else [last])
             found: tuple[int, Any] = cursor.fetchone()
         return found
@@ -131,7 +132,7 @@ class RunInBatches(Operation):
     def left(self, connection: Any, cursor: Any, role: str) -> int:
         """How many rows are not done."""
         with transaction.atomic(using=connection.alias):
-            cursor.execute(f"SET LOCAL ROLE {role}")
+            cursor.execute(taking(role))
             table = connection.ops.quote_name(self.table)
             cursor.execute(f"SELECT count(*) FROM {table} WHERE {self.where}")  # noqa: S608  the migration's own
             return int(cursor.fetchone()[0])

@@ -1,0 +1,24 @@
+"""What a session needs where the extension Citus is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+THERE = "SELECT FROM pg_extension WHERE extname = 'citus'"
+DISTRIBUTED = "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass('users'))"
+
+# What is told by SET LOCAL reaches the shards; what changes several shards goes from one to the next, so that it may
+# touch `users` as well, which every one of them refers to.
+CLUSTER = {"citus.propagate_set_commands": "local", "citus.multi_shard_modify_mode": "sequential"}
+# Until the tables are distributed nothing of ours concerns the workers.
+ALONE = {"citus.enable_ddl_propagation": "off"}
+
+
+def prepare(cursor: Any) -> bool:
+    """Set a new session up. Whether people's rows are on shards."""
+    if cursor.execute(THERE).fetchone() is None:
+        return False
+    distributed = bool(cursor.execute(DISTRIBUTED).fetchone()[0])
+    for name, value in (CLUSTER if distributed else ALONE).items():
+        cursor.execute(f"SET {name} = {value}")
+    return distributed

@@ -1,0 +1,44 @@
+"""Several statements in one round trip, where the database is one machine.
+
+Citus sends the whole text that a `SET LOCAL` came in on to the shards, whatever else stands in it, so there each
+statement goes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from django.db import connection
+from psycopg import sql
+
+Rows = list[tuple[Any, ...]]
+
+
+def in_one_trip(statements: Sequence[sql.Composable]) -> list[Rows]:
+    """Run statements, values and all written out, and give the rows of each that gives rows.
+
+    Nothing sent this way is ever a prepared statement, so each is planned for the values it has. Like Django's own
+    cursors it refuses a transaction that is to be given up.
+    """
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    trips = statements if distributed() else [sql.SQL("; ").join(statements)]
+    with connection.wrap_database_errors, psycopg.ClientCursor(connection.connection) as cursor:
+        return [rows for trip in trips for rows in answers(cursor.execute(trip))]
+
+
+def distributed() -> bool:
+    """Whether the database is a Citus cluster: see vibe.db.backend."""
+    return bool(connection.distributed)  # type: ignore[attr-defined]
+
+
+def answers(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[Rows]:
+    """The rows of each statement of a trip that gives rows."""
+    found = []
+    while True:
+        if cursor.description:
+            found.append(cursor.fetchall())
+        if not cursor.nextset():
+            return found

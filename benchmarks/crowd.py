@@ -1,16 +1,18 @@
-"""A crowd to search among: people of Zipf sizes whose stories, passages and memories are made up, sealed and cloaked.
+"""A crowd to search among: people of Zipf sizes with stories, passages and memories, sealed and cloaked.
 
-Vectors have the structure measured on real conversations: cosines of 0.34 within a conversation, 0.22 across, about 70
-effective dimensions. Words follow Zipf too. Rows are COPYed past the checks by the server's superuser, which only a
-throw-away database allows.
+What they say is made up, unless it is taken from conversations (benchmarks.peers.conversations). Made-up vectors have
+the structure measured on real ones: cosines of 0.34 within a conversation, 0.22 across, about 70 effective dimensions.
+Words follow Zipf too. Rows are COPYed past the checks by the server's superuser, which only a throw-away database
+allows.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import numpy as np
@@ -50,6 +52,46 @@ class Space:
         return (asked / np.linalg.norm(asked)).astype(np.float32)
 
 
+Words = list[list[str]]
+"""The words of each message, with repeats."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """N messages of one person: their vectors (N, 512), words and texts."""
+
+    vectors: Any
+    words: Words
+    texts: Sequence[str]
+
+
+class Source(Protocol):
+    """Where it comes from what people say, and what they ask."""
+
+    def said(self, count: int) -> Said:
+        """The next person's messages."""
+
+    def asked(self, said: Said, count: int) -> list[tuple[str, Any]]:
+        """Questions of a person who said that, each as text and vector."""
+
+
+class MadeUp:
+    """Vectors of a Space, words by Zipf; questions are like one message each and have four of its words."""
+
+    def __init__(self) -> None:
+        self.space, self.rng = Space(1), np.random.default_rng(2)
+
+    def said(self, count: int) -> Said:
+        words = draw_words(self.rng, count)
+        return Said(self.space.messages(count), words, [" ".join(each) for each in words])
+
+    def asked(self, said: Said, count: int) -> list[tuple[str, Any]]:
+        return [
+            (" ".join(["remember", *self.rng.choice(said.words[at], 4)]), self.space.like(said.vectors[at]))
+            for at in self.rng.integers(0, len(said.texts), count)
+        ]
+
+
 @dataclass
 class Person:
     """One of the crowd, with a few questions kept: text and vector."""
@@ -66,28 +108,33 @@ def sizes(people: int, passages: int) -> list[int]:
     return [max(int(each), 3) for each in passages * shares / shares.sum()]
 
 
-def make_crowd(people: int, passages: int, *, questions: int, exact_up_to: int, quiet: bool) -> list[Person]:
-    """Fill the database. The graph's indexes are built last, in one go."""
+def make_crowd(
+    people: int,
+    passages: int,
+    *,
+    questions: int,
+    exact_up_to: int,
+    quiet: bool,
+    source: Source | None = None,
+    plain: bool = True,
+) -> list[Person]:
+    """Fill the database, and the table of plain vectors if `plain`. The graph's indexes are built last, in one go."""
     from django.conf import settings
 
     from accounts.services import Profile, ensure_person
     from audit.actors import Actor
 
-    space, crowd = Space(1), []
-    rng = np.random.default_rng(2)
+    source, crowd = source or MadeUp(), []
     with settings.EMBEDDED_SERVER.connect() as server:
         make_room(server)
         server.execute("DROP INDEX passages_embedding; DROP INDEX stories_embedding; DROP INDEX passages_words")
         for number, size in enumerate(tqdm(sizes(people, passages), unit="people", disable=quiet)):
             user_id = ensure_person(profile=Profile(firebase_uid=f"crowd-{number}"), actor=Actor.system("benchmark"))
-            person = Person(user_id, size, size > exact_up_to)
-            vectors, worded = space.messages(size), draw_words(rng, size)
-            fill(server, person, vectors, worded)
-            for at in rng.integers(0, size, questions):
-                told = [f"w{word}" for word in rng.choice(worded[at], 4)]
-                person.questions.append((" ".join(["remember", *told]), space.like(vectors[at])))
+            said = source.said(size)
+            person = Person(user_id, size, size > exact_up_to, source.asked(said, questions))
+            fill(server, person, said.vectors, said.words, said.texts, plain=plain)
             crowd.append(person)
-        build_indexes(server)
+        build_indexes(server, plain=plain)
     return crowd
 
 
@@ -97,10 +144,10 @@ def make_room(server: Any) -> None:
 
     register_vector(server)
     server.execute("SET session_replication_role = replica; SET synchronous_commit = off")
-    server.execute("CREATE TABLE plain_passages (id uuid, user_id uuid, embedding halfvec(512))")
+    server.execute("CREATE TABLE plain_passages (id uuid, user_id uuid, embedding halfvec(512), text text)")
 
 
-def build_indexes(server: Any) -> None:
+def build_indexes(server: Any, *, plain: bool = True) -> None:
     """As the models declare them, in one go; and the usual ones of the plain table."""
     server.execute("SET maintenance_work_mem = '1GB'; SET max_parallel_maintenance_workers = 2")
     server.execute(
@@ -108,20 +155,28 @@ def build_indexes(server: Any) -> None:
     )
     server.execute("CREATE INDEX stories_embedding ON stories USING hnsw (embedding halfvec_cosine_ops) WHERE in_graph")
     server.execute("CREATE INDEX passages_words ON passages USING gin (words)")
-    server.execute("CREATE INDEX ON plain_passages USING hnsw (embedding halfvec_cosine_ops)")
-    server.execute("CREATE INDEX ON plain_passages (user_id)")
-    server.execute("GRANT SELECT ON plain_passages TO vibe_user")
+    if plain:
+        server.execute("CREATE INDEX ON plain_passages USING hnsw (embedding halfvec_cosine_ops)")
+        server.execute("CREATE INDEX ON plain_passages (user_id)")
+        server.execute("GRANT SELECT ON plain_passages TO vibe_user")
     server.execute("VACUUM ANALYZE")
 
 
-def draw_words(rng: Any, size: int) -> Any:
+def draw_numbers(rng: Any, size: int) -> Any:
     """(size, WORDS) word numbers by Zipf."""
     weights = 1 / np.arange(1, VOCABULARY + 1)
     return rng.choice(VOCABULARY, (size, WORDS), p=weights / weights.sum())
 
 
-def fill(server: Any, person: Person, vectors: Any, worded: Any) -> None:
-    """One person's conversations, memories, stories, passages and search set."""
+def draw_words(rng: Any, size: int) -> Words:
+    """`size` times WORDS words by Zipf."""
+    return [[f"w{number}" for number in row] for row in draw_numbers(rng, size).tolist()]
+
+
+def fill(
+    server: Any, person: Person, vectors: Any, words: Words, texts: Sequence[str] | None = None, *, plain: bool = True
+) -> None:
+    """One person's conversations, memories, stories, passages and search set. Without texts they say their words."""
     from pgvector import HalfVector
 
     from accounts.services import open_vault
@@ -134,19 +189,24 @@ def fill(server: Any, person: Person, vectors: Any, worded: Any) -> None:
     with as_user(person.id):
         vault = open_vault()
     user, size, graph = person.id, person.size, person.in_graph
-    token = {int(word): vault.index.token("word", f"w{word}") for word in np.unique(worded)}
+    texts = texts or [" ".join(each) for each in words]
+    token = {word: vault.index.token("word", word) for word in {word for each in words for word in each}}
     rotated = vault.cloak(DIMENSIONS).apply(vectors)
     count = -(-size // STORY)
     conversations, stories, memories = ([uuid7() for _ in range(each)] for each in (count, count, size))
-    payload = Payload("Ada", "It was a long day and I am glad that it is over now. " * 2).encode()
-    payloads = vault.seal_all("encrypted_memories", "payload", ((each, 1, payload) for each in memories))
+    payloads = vault.seal_all(
+        "encrypted_memories",
+        "payload",
+        ((row, 1, Payload("Ada", text).encode()) for row, text in zip(memories, texts, strict=True)),
+    )
     names = {
         column: vault.seal_all("stories", column, ((each, 1, "[]") for each in stories))
         for column in ("title", "text", "people", "places", "events")
     }
     moments = [START + timedelta(hours=each) for each in range(size)]
     of = [at // STORY for at in range(size)]
-    lengths = [min(STORY, size - first * STORY) for first in range(count)]
+    messages = [min(STORY, size - first * STORY) for first in range(count)]
+    lengths = [sum(map(len, words[first * STORY : (first + 1) * STORY])) for first in range(count)]
     copy(server, "conversations", "id uuid, user_id uuid, is_archived bool, memory_count int4, started_at timestamptz, "
          "active_at timestamptz, revision int4, updated_at timestamptz",
          ((each, user, False, 0, START, START, 1, START) for each in conversations))  # fmt: skip
@@ -160,19 +220,21 @@ def fill(server: Any, person: Person, vectors: Any, worded: Any) -> None:
          "occurred_from timestamptz, occurred_to timestamptz, memory_ids uuid[], passage_count int4, word_count int4, "
          "in_graph bool, processor text, embedder text, fingerprint text, revision int4, built_at timestamptz",
          ((row, user, conversations[at], *(names[column][at].ciphertext for column in sealed), [], [], [],
-           START, START, [], lengths[at], lengths[at] * WORDS, graph, "made-up", embedder().name, "", 1, START)
+           START, START, [], messages[at], lengths[at], graph, "made-up", embedder().name, "", 1, START)
           for at, row in enumerate(stories)))  # fmt: skip
     speaker = speaker_token(vault, "Ada")
-    counted = [Counter(token[int(word)] for word in row) for row in worded]
+    counted = [Counter(token[word] for word in each) for each in words]
     copy(server, "passages", "id uuid, user_id uuid, story_id uuid, memory_id uuid, memory_revision int4, "
          "position int4, speaker int8, words int8[], counts int2[], length int4, occurred_at timestamptz, "
          "embedding halfvec, in_graph bool",
          ((uuid7(), user, stories[of[at]], row, 1, at % STORY, speaker, list(counted[at]), list(counted[at].values()),
-           WORDS, moments[at], HalfVector(rotated[at]), graph) for at, row in enumerate(memories)))  # fmt: skip
-    copy(server, "plain_passages", "id uuid, user_id uuid, embedding halfvec",
-         ((row, user, HalfVector(vectors[at])) for at, row in enumerate(memories)))  # fmt: skip
+           len(words[at]), moments[at], HalfVector(rotated[at]), graph)
+          for at, row in enumerate(memories)))  # fmt: skip
+    if plain:
+        copy(server, "plain_passages", "id uuid, user_id uuid, embedding halfvec, text text",
+             ((row, user, HalfVector(vectors[at]), texts[at]) for at, row in enumerate(memories)))  # fmt: skip
     copy(server, "search_sets", "id uuid, user_id uuid, passages int4, words int8, in_graph bool, embedder text",
-         [(uuid7(), user, size, size * WORDS, graph, embedder().name)])  # fmt: skip
+         [(uuid7(), user, size, sum(lengths), graph, embedder().name)])  # fmt: skip
 
 
 def copy(server: Any, table: str, columns: str, rows: Any) -> None:

@@ -1,21 +1,26 @@
 """How the product grows: ten thousand, a hundred thousand, a million memories, each in a fresh database.
 
-    python -m benchmarks.growth [--sizes 10000,100000,1000000]
+    python -m benchmarks.growth [--sizes 10000,100000,1000000] [--lock FILE]
 
 For each: what a further import and a single added message take, the whole search by size of the asker's set, bytes in
-the database for each memory (and of these in indexes), and the memory of this process and of the server. Then each
-figure's growth for ten times the memories.
+the database for each memory (and of these in indexes), and the memory of the process that searched and imported, and
+of the server. Then each figure's growth for ten times the memories. With --lock nothing is timed while another holds
+FILE (as flock(1) does); the memories are made before.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import resource
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from datetime import timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -34,21 +39,21 @@ IMPORTED, ADDED, QUESTIONS, WARM = 4_000, 200, 60, 5
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default=SIZES, help="memories, divided by commas")
+    parser.add_argument("--lock", type=Path, help="held while things are timed")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         with throw_away_database():
-            show(measured(options.one))
+            show(measured(options.one, options.lock))
         return
-    stages = [stage(int(size)) for size in options.sizes.split(",")]
+    stages = [stage(int(size), options.lock) for size in options.sizes.split(",")]
     show({"stages": stages, "times_for_ten_times_the_memories": growth(stages)})
 
 
-def stage(size: int) -> dict[str, Any]:
+def stage(size: int, lock: Path | None) -> dict[str, Any]:
     """One size, in a process of its own, so that memory is that of this size."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.growth", "--one", str(size)], check=True, stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-m", "benchmarks.growth", "--one", str(size), *(["--lock", str(lock)] if lock else [])]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return dict(json.loads(done.stdout))
 
 
@@ -60,34 +65,53 @@ def growth(stages: list[dict[str, Any]]) -> dict[str, float]:
     return {name: float((last[name] / first[name]) ** (1 / tenfolds)) for name in names} if tenfolds else {}
 
 
-def measured(size: int) -> dict[str, Any]:
+def measured(size: int, lock: Path | None) -> dict[str, Any]:
     """All figures of one size."""
     from django.conf import settings
 
-    crowd = make_crowd(
+    with ProcessPoolExecutor(1, get_context("spawn")) as builder:  # whose memory is then given back
+        crowd = builder.submit(built, size).result()
+    print(f"{size:,} memories are made.", file=sys.stderr, flush=True)
+    with settings.EMBEDDED_SERVER.connect() as server:
+        server.execute("DROP TABLE plain_passages")
+        memories = server.execute("SELECT count(*) FROM encrypted_memories").fetchone()[0]
+        bytes_, indexed, graph = server.execute(
+            "SELECT sum(pg_total_relation_size(oid)), sum(pg_indexes_size(oid)), pg_relation_size('passages_embedding')"
+            " FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        ).fetchone()
+    with lock.open() if lock else nullcontext() as held:
+        if held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+        timed = {**searches(crowd), **writing()}
+    return {
+        "memories": memories,
+        "people": len(crowd),
+        "largest": max(person.size for person in crowd),
+        "in_graph": sum(person.size for person in crowd if person.in_graph),
+        "bytes_per_memory": float(bytes_ / memories),
+        "index_bytes_per_memory": float(indexed / memories),
+        "graph_bytes": graph,
+        **timed,
+        "process_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "server_mb": server_memory(),
+    }
+
+
+def built(size: int) -> list[Person]:
+    """A crowd with that many memories, made in a process of its own."""
+    import django
+
+    django.setup()
+    from django.conf import settings
+
+    return make_crowd(
         max(size // PEOPLE_FOR, 8),
         size,
         questions=4,
         exact_up_to=settings.SEARCH_EXACT_UP_TO,
         quiet=not sys.stderr.isatty(),
+        plain=False,
     )
-    with settings.EMBEDDED_SERVER.connect() as server:
-        server.execute("DROP TABLE plain_passages")
-        memories = server.execute("SELECT count(*) FROM encrypted_memories").fetchone()[0]
-        bytes_, indexed = server.execute(
-            "SELECT sum(pg_total_relation_size(oid)), sum(pg_indexes_size(oid)) FROM pg_class "
-            "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-        ).fetchone()
-    return {
-        "memories": memories,
-        "people": len(crowd),
-        "bytes_per_memory": float(bytes_ / memories),
-        "index_bytes_per_memory": float(indexed / memories),
-        **searches(crowd),
-        **writing(),
-        "process_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "server_mb": server_memory(),
-    }
 
 
 def searches(crowd: list[Person]) -> dict[str, float]:

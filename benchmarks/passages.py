@@ -17,7 +17,7 @@ from uuid import UUID
 
 import numpy as np
 
-from benchmarks.crowd import START, WORDS, Space, draw_words
+from benchmarks.crowd import START, WORDS, Space, draw_numbers
 from benchmarks.harness import show, throw_away_database
 
 STORY, ROUNDS = 25, 5
@@ -99,7 +99,7 @@ COLUMNS = {
 
 def rows(size: int, *, in_graph: bool) -> list[Row]:
     """Passages as Python values: words and counts as lists, the vector as an array; ids are drawn when written."""
-    vectors, worded = Space(3).messages(size), draw_words(np.random.default_rng(4), size)
+    vectors, worded = Space(3).messages(size), draw_numbers(np.random.default_rng(4), size)
     return [
         (1, at % STORY, 7, sorted({int(word) + 10 for word in worded[at]}), WORDS, START, vectors[at], in_graph)
         for at in range(size)

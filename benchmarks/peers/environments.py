@@ -20,6 +20,8 @@ class Peer:
     script: str
     database: bool = False
     """Whether it is given an empty database of the same server."""
+    durable: str = "yes"
+    """Whether what it has taken survives the power going, as it comes."""
 
 
 STORES = (
@@ -49,9 +51,8 @@ def python_of(peer: Peer) -> Path:
     wanted = "\n".join(peer.packages)
     if not (made.exists() and made.read_text() == wanted):
         print(f"Installing {peer.name} into {folder} ...", file=sys.stderr, flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        subprocess.run(
-            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *peer.packages], check=True
-        )
+        subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)], check=True)
+        pip = [sys.executable, "-m", "pip", "--python", str(python), "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "install", "--no-compile", *peer.packages], check=True)
         made.write_text(wanted)
     return python

@@ -4,40 +4,40 @@ from __future__ import annotations
 
 from typing import Any, TextIO
 
+COLUMNS = {
+    "bulk": "bulk_rows_per_second",
+    "one by one": "single_rows_per_second",
+    "bulk, told": "bulk_told_rows_per_second",
+    "one by one, told": "single_told_rows_per_second",
+}
+
 
 def print_tables(result: dict[str, Any], out: TextIO) -> None:
     """Markdown, as docs/comparison.md shows it."""
-    stores = result["stores"]
+    stores, whole = result["stores"], result["whole"]
     sizes = [each["size"] for each in next(iter(stores.values()))["buckets"]]
-    print(f"{result['rows']:,} rows of {result['people']} people, {result['date']}, {result['machine']}\n", file=out)
-    print("Recall of the ten likest / p95 in milliseconds, by the size of the person's own set:\n", file=out)
+    print(f"{result['rows']:,} rows of {result['people']} people, {result['date']}, {result['machine']}", file=out)
+    print(f"Vectors {result['vectors']}.", file=out)
+    print("\nRecall of the ten likest: p50 / p95 in milliseconds, by the size of the person's own set:\n", file=out)
     table(out, ["", *sizes], [[name, *(cell(each) for each in of["buckets"])] for name, of in stores.items()])
-    print("\nAnswers shorter than they had to be, in percent:\n", file=out)
-    table(
-        out,
-        ["", *sizes],
-        [
-            [name, *(f"{each['short']:.0%}" for each in of["buckets"])]
-            for name, of in stores.items()
-            if "short" in of["buckets"][0]
-        ],
-    )
+    print("\nAnswers shorter than they had to be:\n", file=out)
+    rows = [[name, *(f"{each['short']:.0%}" for each in of["buckets"])] for name, of in stores.items()]
+    table(out, ["", *sizes], rows)
+    print("\nBy words and vectors together, p50 / p95 in milliseconds:\n", file=out)
+    table(out, ["", *sizes], [[name, *(cell(each) for each in buckets)] for name, buckets in whole.items()])
+    print("\nTimes as long as pgvector by hand, p50 / p95:\n", file=out)
+    rows = [
+        [name, *(f"{each['p50_ms']:.1f} / {each['p95_ms']:.1f}" for each in of)]
+        for name, of in result["behind"].items()
+    ]
+    table(out, ["", *sizes], rows)
     print("\nRows a second, in bulk and one by one:\n", file=out)
-    columns = (
-        "bulk_rows_per_second",
-        "single_rows_per_second",
-        "bulk_told_rows_per_second",
-        "single_told_rows_per_second",
-    )
-    table(
-        out,
-        ["", "bulk", "one by one", "bulk, told", "one by one, told"],
-        [
-            [name, *(f"{of[each]:,.0f}" if each in of else "" for each in columns)]
-            for name, of in stores.items()
-            if columns[0] in of
-        ],
-    )
+    rows = [
+        [name, *(f"{of[each]:,.0f}" if each in of else "" for each in COLUMNS.values()), of["durable"]]
+        for name, of in stores.items()
+        if "durable" in of
+    ]
+    table(out, ["", *COLUMNS, "durable"], rows)
     print("\nTexts of 500 bytes a second, and what one takes:\n", file=out)
     table(
         out,
@@ -48,20 +48,21 @@ def print_tables(result: dict[str, Any], out: TextIO) -> None:
         ],
     )
     print("\nChanging a row with audit and without, milliseconds:\n", file=out)
+    columns = ("with", "without", "added")
     table(
         out,
-        ["", "with", "without", "ratio"],
+        ["", *columns, "ratio"],
         [
-            [name, f"{of['ms_with']:.2f}", f"{of['ms_without']:.2f}", f"{of['ratio']:.2f}"]
+            [name, *(f"{of[f'ms_{each}']:.2f}" for each in columns), f"{of['ratio']:.2f}"]
             for name, of in result["audit"].items()
         ],
     )
 
 
 def cell(bucket: dict[str, Any]) -> str:
-    """Recall and time."""
-    recall = f"{bucket['recall']:.2f} / " if "recall" in bucket else ""
-    return f"{recall}{bucket['p95_ms']:.1f}"
+    """Recall and times."""
+    recall = f"{bucket['recall']:.2f}: " if "recall" in bucket else ""
+    return f"{recall}{bucket['p50_ms']:.1f} / {bucket['p95_ms']:.1f}"
 
 
 def table(out: TextIO, head: list[str], rows: list[list[Any]]) -> None:

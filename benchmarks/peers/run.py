@@ -13,15 +13,19 @@ from typing import Any
 
 from psycopg import sql
 
+from benchmarks.crowd import Source
 from benchmarks.peers import ours
 from benchmarks.peers.environments import AUDITLOG, EASY_AUDIT, FERNET, STORES, Peer, python_of
-from benchmarks.peers.task import QUESTIONS, Task, judged, make_task
+from benchmarks.peers.task import QUESTIONS, Task, judged, make_task, times_only
 
 HERE = Path(__file__).resolve().parent
-OURS, OURS_WHOLE = "Vibe", "Vibe, whole search"
+STAGE, OPENED, WHOLE = "Vibe, the statement alone", "Vibe, opened and recorded", "Vibe, whole search"
+BY_HAND, BY_HAND_WHOLE = "pgvector by hand", "pgvector by hand, with words"
 
 
-def everything(folder: Path, people: int, passages: int, only: list[str] | None) -> dict[str, Any]:
+def everything(
+    folder: Path, people: int, passages: int, only: list[str] | None, source: Source | None = None
+) -> dict[str, Any]:
     """All figures of a run."""
     from django.conf import settings
     from pgvector.psycopg import register_vector
@@ -32,29 +36,39 @@ def everything(folder: Path, people: int, passages: int, only: list[str] | None)
     wanted = [peer for peer in STORES if only is None or any(part in peer.name for part in only)]
     pythons = {peer.name: python_of(peer) for peer in (*wanted, FERNET, AUDITLOG, EASY_AUDIT)}
     crowd = make_crowd(
-        people, passages, questions=QUESTIONS, exact_up_to=settings.SEARCH_EXACT_UP_TO, quiet=not sys.stderr.isatty()
+        people,
+        passages,
+        questions=QUESTIONS,
+        exact_up_to=settings.SEARCH_EXACT_UP_TO,
+        quiet=not sys.stderr.isatty(),
+        source=source,
     )
     with settings.EMBEDDED_SERVER.connect() as server:
         register_vector(server)
         task = make_task(crowd, server)
+        ours_ = ours.Likest(crowd, task, server)
     task.write(folder)
-    number = {memory: at for at, memory in enumerate(task.ids)}
-    found = ours.asked(ours.Vectors(crowd).search, task.asked, task.askers)
-    found["found"] = [[number[memory] for memory in answer] for answer in found["found"]]
-    stores = {OURS: {**ours.ingest(), "buckets": judged(task, **found)}}
-    search = ours.asked(ours.whole(crowd), task.asked, task.askers)
-    stores[OURS_WHOLE] = {"buckets": times_only(judged(task, search["milliseconds"], [[] for _ in search["found"]]))}
+    stores: dict[str, Any] = {
+        STAGE: {"buckets": judged(task, **ours.asked(ours_.stage, task))},
+        OPENED: {**ours.ingest(), "durable": "yes", "buckets": judged(task, **ours.asked(ours_.opened, task))},
+    }
+    whole = {WHOLE: times_only(task, ours.asked(ours.whole(crowd), task)["milliseconds"])}
     for peer in wanted:
-        stores[peer.name] = store(peer, pythons[peer.name], task, folder)
+        stores[peer.name], with_words = store(peer, pythons[peer.name], task, folder)
+        if with_words:
+            whole[BY_HAND_WHOLE] = with_words
     seal = speed()
     return {
         "date": date.today().isoformat(),  # noqa: DTZ011
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+        "machine": machine(),
+        "vectors": "of real sentences" if source else "made up",
         "people": len(crowd),
         "rows": len(task.vectors),
         "stores": stores,
+        "whole": whole,
+        "behind": behind(stores, whole),
         "sealing": {
-            OURS: {"seal_per_second": seal["sealing"]["texts_a_second"]["vibe"],
+            "Vibe": {"seal_per_second": seal["sealing"]["texts_a_second"]["vibe"],
                    "open_per_second": seal["opening"]["texts_a_second"]["vibe"],
                    "stored_bytes": seal["stored_bytes"]["vibe"]},
             "django-encrypted-model-fields": {
@@ -64,28 +78,47 @@ def everything(folder: Path, people: int, passages: int, only: list[str] | None)
             FERNET.name: script(pythons[FERNET.name], "others/fernet_fields.py", str(folder), folder, {}),
         },
         "audit": {
-            OURS: ours.audited(),
+            "Vibe": ours.audited(),
             **{peer.name: audit_package(peer, pythons[peer.name], folder) for peer in (AUDITLOG, EASY_AUDIT)},
         },
     }  # fmt: skip
 
 
-def times_only(buckets: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Stories are not rows: the whole search has no recall in these terms."""
-    return [{name: each[name] for name in ("size", "p50_ms", "p95_ms")} for each in buckets]
+def machine() -> str:
+    """Cores and memory, and the software that counts."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores, {memory:.0f} GB, {platform.machine()}, Python {platform.python_version()}"
 
 
-def store(peer: Peer, python: Path, task: Task, folder: Path) -> dict[str, Any]:
-    """One of the others, from empty to judged."""
+def behind(stores: dict[str, Any], whole: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """How many times as long as pgvector by hand ours takes, like with like, by size."""
+    pairs = {
+        "the statement alone": (stores[STAGE]["buckets"], stores.get(BY_HAND, {}).get("buckets")),
+        "whole search": (whole[WHOLE], whole.get(BY_HAND_WHOLE)),
+    }
+    return {
+        name: [
+            {"size": own["size"], **{cut: own[cut] / theirs[cut] for cut in ("p50_ms", "p95_ms")}}
+            for own, theirs in zip(mine, hand, strict=True)
+        ]
+        for name, (mine, hand) in pairs.items()
+        if hand
+    }
+
+
+def store(peer: Peer, python: Path, task: Task, folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]] | None]:
+    """One of the others, from empty to judged; and its times with words, if it searches by them too."""
     place = folder / peer.script
     place.mkdir()
     environment = {"PEER_FOLDER": str(place)} | (empty_database(peer.script) if peer.database else {})
     result = script(python, f"stores/{peer.script}.py", str(folder), folder, environment)
+    with_words = result.get("with_words")
     return {
         "bulk_rows_per_second": result["bulk_rows_per_second"],
         "single_rows_per_second": result["single_rows_per_second"],
+        "durable": peer.durable,
         "buckets": judged(task, result["milliseconds"], result["found"]),
-    }
+    }, with_words and times_only(task, with_words["milliseconds"])
 
 
 def audit_package(peer: Peer, python: Path, folder: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from benchmarks.crowd import Person
 from benchmarks.peers.stores.protocol import TOP
 
 BUCKETS = ((0, 50), (50, 100), (100, 300), (300, 1_000), (1_000, 10_000), (10_000, 10**9))
-QUESTIONS = 40
-"""In each bucket of sizes."""
+QUESTIONS = 100
+"""In each bucket of sizes, shared out among its people."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,36 +27,44 @@ class Task:
     owners: Any
     """(N,)"""
     ids: list[UUID]
+    texts: list[str]
     asked: Any
     """(Q, D)"""
     askers: Any
     """(Q,)"""
+    questions: list[str]
+    """The Q questions in words."""
     truth: list[set[int]]
     """(Q,) the TOP likest rows of the asker, by exact sorting."""
 
     def write(self, folder: Path) -> None:
         """For the scripts of the stores."""
         np.savez(folder / "task.npz", vectors=self.vectors, owners=self.owners, asked=self.asked, askers=self.askers)
+        (folder / "task.json").write_text(json.dumps({"texts": self.texts, "questions": self.questions}))
 
 
 def make_task(crowd: list[Person], server: Any) -> Task:
     """From what the crowd's plain vectors are in the database."""
     number = {person.id: at for at, person in enumerate(crowd)}
-    rows = server.execute("SELECT id, user_id, embedding FROM plain_passages ORDER BY user_id, id").fetchall()
+    rows = server.execute("SELECT id, user_id, embedding, text FROM plain_passages ORDER BY user_id, id").fetchall()
     vectors = np.array([row[2].to_numpy() for row in rows], dtype=np.float32)
     owners = np.array([number[row[1]] for row in rows])
-    asked, askers = [], []
+    questions, asked, askers = [], [], []
     for low, high in BUCKETS:
         inside = [at for at, person in enumerate(crowd) if low <= person.size < high]
         for at in range(QUESTIONS if inside else 0):
             person = crowd[inside[at % len(inside)]]
-            asked.append(person.questions[at // len(inside) % len(person.questions)][1])
+            text, vector = person.questions[at // len(inside) % len(person.questions)]
+            questions.append(text)
+            asked.append(vector)
             askers.append(inside[at % len(inside)])
     matrix = np.array(asked, dtype=np.float32)
     truth = [
         likest(vectors, np.flatnonzero(owners == asker), vector) for vector, asker in zip(matrix, askers, strict=True)
     ]
-    return Task(vectors, owners, [row[0] for row in rows], matrix, np.array(askers), truth)
+    return Task(
+        vectors, owners, [row[0] for row in rows], [row[3] for row in rows], matrix, np.array(askers), questions, truth
+    )
 
 
 def likest(vectors: Any, own: Any, vector: Any) -> set[int]:
@@ -67,22 +76,31 @@ def likest(vectors: Any, own: Any, vector: Any) -> set[int]:
 
 def judged(task: Task, milliseconds: list[float], found: list[list[int]]) -> list[dict[str, Any]]:
     """By size of the asker's set: recall of the TOP likest, the share of answers shorter than they had to be, times."""
+    return [
+        {
+            **timed(task, milliseconds, inside),
+            "recall": float(np.mean([len(task.truth[at] & set(found[at])) / len(task.truth[at]) for at in inside])),
+            "short": float(np.mean([len(found[at]) < len(task.truth[at]) for at in inside])),
+        }
+        for inside in by_size(task)
+    ]
+
+
+def times_only(task: Task, milliseconds: list[float]) -> list[dict[str, Any]]:
+    """The same of what finds other than the likest rows: no recall in these terms."""
+    return [timed(task, milliseconds, inside) for inside in by_size(task)]
+
+
+def by_size(task: Task) -> list[Any]:
+    """For each bucket with anybody in it: which questions are asked from it."""
     sizes = np.bincount(task.owners)[task.askers]
-    figures = []
-    for low, high in BUCKETS:
-        inside = np.flatnonzero((low <= sizes) & (sizes < high))
-        if not len(inside):
-            continue
-        recalls = [len(task.truth[at] & set(found[at])) / len(task.truth[at]) for at in inside]
-        short = [len(found[at]) < len(task.truth[at]) for at in inside]
-        times = [milliseconds[at] for at in inside]
-        figures.append(
-            {
-                "size": f"{low}-{high}" if high < 10**9 else f">{low}",
-                "recall": float(np.mean(recalls)),
-                "short": float(np.mean(short)),
-                "p50_ms": float(np.percentile(times, 50)),
-                "p95_ms": float(np.percentile(times, 95)),
-            }
-        )
-    return figures
+    inside = [np.flatnonzero((low <= sizes) & (sizes < high)) for low, high in BUCKETS]
+    return [each for each in inside if len(each)]
+
+
+def timed(task: Task, milliseconds: list[float], inside: Any) -> dict[str, Any]:
+    """The bucket's name and its times."""
+    size = np.bincount(task.owners)[task.askers[inside[0]]]
+    low, high = next(bucket for bucket in BUCKETS if bucket[0] <= size < bucket[1])
+    p50, p95 = np.percentile([milliseconds[at] for at in inside], (50, 95))
+    return {"size": f"{low}-{high}" if high < 10**9 else f">{low}", "p50_ms": float(p50), "p95_ms": float(p95)}

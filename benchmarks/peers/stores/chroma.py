@@ -29,6 +29,9 @@ class Chroma:
     def add(self, number: int, owner: int, vector: Any, text: str) -> None:
         self.bulk([number], [owner], vector[None], [text])
 
+    def settled(self) -> None:
+        pass
+
     def search(self, owner: int, vector: Any, limit: int) -> list[int]:
         found = self.rows.query(query_embeddings=vector[None], n_results=limit, where={"user_id": owner})
         return [int(each) for each in found["ids"][0]]

@@ -34,6 +34,9 @@ class Lance:
     def add(self, number: int, owner: int, vector: Any, text: str) -> None:
         self.bulk([number], [owner], vector[None], [text])
 
+    def settled(self) -> None:
+        self.table.optimize()
+
     def search(self, owner: int, vector: Any, limit: int) -> list[int]:
         query = self.table.search(vector).distance_type("cosine").where(f"owner = {owner}", prefilter=True)
         return [each["number"] for each in query.limit(limit).select(["number", "text"]).to_list()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import psycopg
 from langgraph.store.base import PutOp
 from langgraph.store.postgres import PostgresStore
 from protocol import run
@@ -41,6 +42,10 @@ class LangGraph:
     def add(self, number: int, owner: int, vector: Any, text: str) -> None:
         vectors_of[text] = vector.tolist()
         self.store.put(("people", str(owner)), str(number), {"text": text})
+
+    def settled(self) -> None:
+        with psycopg.connect(os.environ["PEER_DSN"], autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")  # as autovacuum does in time
 
     def search(self, owner: int, vector: Any, limit: int) -> list[int]:
         vectors_of["?"] = vector.tolist()

@@ -6,6 +6,7 @@ import os
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from mem0.vector_stores.pgvector import PGVector
 from protocol import run
 
@@ -29,6 +30,10 @@ class Mem0:
 
     def add(self, number: int, owner: int, vector: Any, text: str) -> None:
         self.store.insert([vector.tolist()], [{"user_id": str(owner), "data": text}], [str(UUID(int=number))])
+
+    def settled(self) -> None:
+        with psycopg.connect(os.environ["PEER_DSN"], autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")  # as autovacuum does in time
 
     def search(self, owner: int, vector: Any, limit: int) -> list[int]:
         found = self.store.search("", vector.tolist(), top_k=limit, filters={"user_id": str(owner)})

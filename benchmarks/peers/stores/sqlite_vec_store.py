@@ -38,6 +38,9 @@ class SqliteVec:
     def add(self, number: int, owner: int, vector: Any, text: str) -> None:
         self.bulk([number], [owner], vector[None], [text])
 
+    def settled(self) -> None:
+        pass
+
     def search(self, owner: int, vector: Any, limit: int) -> list[int]:
         found = self.database.execute(
             "SELECT rowid, text FROM memories WHERE vector MATCH ? AND owner = ? AND k = ?",

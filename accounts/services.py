@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact
 
+from accounts import key_use
 from accounts.models import User, UserKey
 from audit.actors import Actor
 from audit.services import record
@@ -100,15 +102,19 @@ def make_data_key(user_id: UUID, *, generation: int) -> None:
     row.save(force_insert=True)
 
 
-def renew_data_key(*, user_id: UUID, actor: Actor) -> int:
+def renew_data_key(*, user_id: UUID, actor: Actor, instead_of: int | None = None) -> int | None:
     """Give a person a further data key, which seals from now on. The new generation.
 
     What is sealed already stays as it is and opens; blind index and cloak stay those of the first. Two renewals at
-    once wait for each other. Raises DataKeyMissing when the person's keys were destroyed or never made.
+    once wait for each other; nothing is made, and None returned, where another generation than `instead_of` seals by
+    then. Raises DataKeyMissing when the person's keys were destroyed or never made.
     """
     with as_user(user_id), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"user_keys/{user_id}"])
-        generation = open_vault().generation + 1
+        newest = open_vault().generation
+        if instead_of not in (None, newest):
+            return None
+        generation = newest + 1
         if generation > HIGHEST_GENERATION:
             raise InputError(f"Person {user_id} has had {HIGHEST_GENERATION} data keys, which is all there can be.")
         make_data_key(user_id, generation=generation)
@@ -142,7 +148,7 @@ def open_vault() -> Vault:
     user_id = require_user()
     rows = UserKey.objects.of(user_id).filter(destroyed_at=None)
     keys = {row.generation: ring().unwrap(row.wrapped, key_address(row)) for row in rows}
-    return Vault(user_id, keys, sealed_anew=revisions.note)
+    return Vault(user_id, keys, sealed_anew=revisions.note, used=partial(key_use.count, user_id))
 
 
 def open_name(user: User) -> str:

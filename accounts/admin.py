@@ -210,12 +210,12 @@ def count_column(model: type[models.Model]) -> Any:
 
 @admin.register(UserKey)
 class UserKeyAdmin(OwnedAdmin):
-    """Data keys: that there is one, since when, and whether it was destroyed."""
+    """Data keys: that there is one, since when, how much it has sealed, and whether it was destroyed."""
 
-    list_display = ("row_id", "person", "generation", "standing", "created_at", "destroyed_at")
+    list_display = ("row_id", "person", "generation", "standing", "sealed", "created_at", "destroyed_at")
     list_filter = (("destroyed_at", admin.EmptyFieldListFilter),)
     date_hierarchy = "created_at"
-    fields = ("id", "person", "generation", "standing", "created_at", "destroyed_at")
+    fields = ("id", "person", "generation", "standing", "sealed", "created_at", "destroyed_at")
     empty_hint = "A data key is made together with its person."
 
     @labelled("State", {"In use": "success", "Destroyed": "danger"})

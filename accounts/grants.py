@@ -121,11 +121,15 @@ def end(*, grant_id: UUID, actor: Actor) -> AccessGrant:
 
 
 def in_force(user_id: UUID, staff: User) -> AccessGrant | None:
-    """The grant by which this member of staff may read this person's content now, by the database's clock."""
+    """The grant by which this member of staff may read this person's content now, by the database's clock.
+
+    While that clock is behind the decision, which it can only be after it was set back, there is none.
+    """
     if not may_ask(staff):
         return None
     mine = AccessGrant.objects.of(user_id).filter(requested_by=staff.pk)
-    return mine.filter(approved=True, ended_at=None, expires_at__gt=Now()).order_by("-expires_at").first()
+    now = mine.filter(approved=True, ended_at=None, decided_at__lte=Now(), expires_at__gt=Now())
+    return now.order_by("-expires_at").first()
 
 
 def require(user_id: UUID, staff: User) -> AccessGrant:

@@ -143,6 +143,7 @@ class UserKey(UserOwned):
 
     generation = models.PositiveSmallIntegerField(default=1)
     wrapped = WrappedField(null=True)
+    sealed = models.BigIntegerField(db_default=0)  # values under it, about: see accounts.key_use
     created_at = models.DateTimeField(db_default=Now())
     destroyed_at = models.DateTimeField(null=True)
 
@@ -165,10 +166,12 @@ class UserKey(UserOwned):
             Privileges(
                 name="user_keys_for_support",
                 role=SUPPORT,
-                verbs={"SELECT": ("id", "user_id", "generation", "created_at", "destroyed_at")},
+                verbs={"SELECT": ("id", "user_id", "generation", "sealed", "created_at", "destroyed_at")},
             ),
             Privileges(
-                name="user_keys_for_system", role=SYSTEM, verbs={"SELECT": None, "UPDATE": ("wrapped", "destroyed_at")}
+                name="user_keys_for_system",
+                role=SYSTEM,
+                verbs={"SELECT": None, "UPDATE": ("wrapped", "sealed", "destroyed_at")},
             ),
         ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact
 from psycopg import sql
 
+from accounts import key_use
 from accounts.models import User, UserKey
 from audit.actors import Actor
 from audit.services import record
@@ -109,15 +111,19 @@ def make_data_key(user_id: UUID, *, generation: int) -> None:
     row.save(force_insert=True)
 
 
-def renew_data_key(*, user_id: UUID, actor: Actor) -> int:
+def renew_data_key(*, user_id: UUID, actor: Actor, instead_of: int | None = None) -> int | None:
     """Give a person a further data key, which seals from now on. The new generation.
 
     What is sealed already stays as it is and opens; blind index and cloak stay those of the first. Two renewals at
-    once wait for each other. Raises DataKeyMissing when the person's keys were destroyed or never made.
+    once wait for each other; nothing is made, and None returned, where another generation than `instead_of` seals by
+    then. Raises DataKeyMissing when the person's keys were destroyed or never made.
     """
     with as_user(user_id), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"user_keys/{user_id}"])
-        generation = open_vault().generation + 1
+        newest = open_vault().generation
+        if instead_of not in (None, newest):
+            return None
+        generation = newest + 1
         if generation > HIGHEST_GENERATION:
             raise InputError(f"Person {user_id} has had {HIGHEST_GENERATION} data keys, which is all there can be.")
         make_data_key(user_id, generation=generation)
@@ -164,7 +170,7 @@ def vault_of(user_id: UUID, rows: Iterable[Sequence[Any]]) -> Vault:
         row.generation: ring().unwrap(row.wrapped, key_address(row))
         for row in bulk.as_models(UserKey, KEY_COLUMNS, rows)
     }
-    return Vault(user_id, keys, sealed_anew=revisions.note)
+    return Vault(user_id, keys, sealed_anew=revisions.note, used=partial(key_use.count, user_id))
 
 
 def open_name(user: User) -> str:

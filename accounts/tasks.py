@@ -8,7 +8,7 @@ from django.db import OperationalError
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from accounts import erasure, exporting
+from accounts import erasure, exporting, renewal
 from accounts.authentication.buckets import forget_full
 from accounts.exporting import JOB, QUEUE
 from accounts.idempotency import forget_answers
@@ -50,6 +50,13 @@ def remove_exports(timestamp: int) -> None:  # noqa: ARG001
 def erase_due(timestamp: int) -> None:  # noqa: ARG001
     """Erase everybody whose grace period is over."""
     erasure.erase_due(actor=Actor.system("accounts.erase_due"))
+
+
+@app.periodic(cron="7 * * * *")
+@app.task(name="accounts.renew_keys", queue=QUEUE, queueing_lock="accounts.renew_keys", pass_context=False)
+def renew_keys(timestamp: int) -> None:  # noqa: ARG001
+    """Renew the data keys that have sealed enough."""
+    renewal.renew_due(actor=Actor.system("accounts.renew_keys"))
 
 
 @app.periodic(cron="23 * * * *")

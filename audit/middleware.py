@@ -77,7 +77,7 @@ class AuditMiddleware:
 
     def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
         """An error of ours that a view let through becomes the answer it stands for."""
-        return told(request, problem) if isinstance(problem, VibeError) else None
+        return told(request, sayable(problem)) if isinstance(problem, VibeError) else None
 
     def _answer(self, request: HttpRequest, origin: Origin) -> HttpResponseBase:
         match = matched(request)
@@ -92,7 +92,7 @@ class AuditMiddleware:
                 return undone.response
         except (DatabaseError, RowNotEncodable, VibeError) as problem:
             logger.error("Request %s failed: %s", origin.request_id, getattr(problem, "code", type(problem).__name__))
-            return told(request, problem if isinstance(problem, VibeError) else AuditUnavailable())
+            return told(request, sayable(problem))
 
     def _within(self, request: HttpRequest, match: ResolverMatch, entry: Entry, origin: Origin) -> HttpResponseBase:
         with scope_of(request, match):
@@ -116,11 +116,20 @@ def scope_of(request: HttpRequest, match: ResolverMatch) -> AbstractContextManag
     return scope()
 
 
+def sayable(problem: Exception) -> VibeError:
+    """What is said of an error. That of a database which is away names host and user: no business of a caller's."""
+    ours = isinstance(problem, VibeError) and not isinstance(problem, DatabaseError)
+    return problem if ours else AuditUnavailable()  # type: ignore[return-value]
+
+
 def told(request: HttpRequest, problem: VibeError) -> HttpResponse:
     """An error of ours as an answer."""
-    if request.resolver_match and request.resolver_match.app_name == API:
+    match = request.resolver_match or matched(request)  # it may have failed before Django looked
+    if match and match.app_name == API:
         return problem_document(problem, request_id=request.origin.request_id)  # type: ignore[attr-defined]
-    return HttpResponse(str(problem), status=problem.status, content_type="text/plain; charset=utf-8")
+    return HttpResponse(
+        str(problem), status=problem.status, content_type="text/plain; charset=utf-8", headers=problem.headers
+    )
 
 
 def write(request: HttpRequest, entry: Entry, origin: Origin, outcome: str) -> None:

@@ -8,90 +8,21 @@ request may fail even the first time.
 
 from __future__ import annotations
 
-import http.client
-import itertools
-import json
 import socket
 import sys
 import threading
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import show, throw_away_database
 from benchmarks.replicas import url
+from tests.installation import FREE
 from tests.servers import Server, serving
+from tests.writers import Writer, compare
 
 TERMS, KILLS, CLIENTS = 200, 50, 4
-BETWEEN_SECONDS, PAUSE_SECONDS = 0.4, 0.1
-FREE = {"API_LIMIT_PERSON": "off", "API_LIMIT_STRANGER": "off"}
-
-
-@dataclass
-class Written:
-    """What one person's client saw."""
-
-    acknowledged: list[str] = field(default_factory=list)
-    failed: Counter[str] = field(default_factory=Counter)
-    slowest: float = 0.0
-
-
-class Person(threading.Thread):
-    """Adds memories to a conversation until told to stop."""
-
-    def __init__(self, number: int, port: int, token: str, over: threading.Event) -> None:
-        super().__init__(daemon=True)
-        self.number, self.port, self.token, self.over = number, port, token, over
-        self.written = Written()
-        self.path = "/api/v1/conversations"
-        self.path = f"{self.path}/{self.send('POST', {'title': 'Measured'})['id']}/memories"
-
-    def run(self) -> None:
-        for count in itertools.count():
-            if self.over.is_set():
-                return
-            self.write(f"Memory {count} of {self.number}.", f"{self.path}-{count}")
-            time.sleep(PAUSE_SECONDS)
-
-    def write(self, text: str, key: str) -> None:
-        """Until it is acknowledged."""
-        while text not in self.written.acknowledged[-1:]:
-            start = time.monotonic()
-            try:
-                self.send("POST", {"author": "Ada", "text": text}, key)
-                self.written.acknowledged.append(text)
-            except (OSError, http.client.HTTPException, RuntimeError) as problem:
-                self.written.failed[str(problem) if isinstance(problem, RuntimeError) else type(problem).__name__] += 1
-                time.sleep(PAUSE_SECONDS)
-            self.written.slowest = max(self.written.slowest, time.monotonic() - start)
-
-    def texts(self) -> Counter[str]:
-        """What is there, through the API."""
-        found: Counter[str] = Counter()
-        cursor = ""
-        while cursor is not None:
-            page = self.send("GET", path=f"{self.path}?limit=100" + (f"&cursor={cursor}" if cursor else ""))
-            found.update(each["text"] for each in page["items"])
-            cursor = page["next"]
-        return found
-
-    def send(self, method: str, body: Any = None, key: str = "", path: str = "") -> Any:
-        """One request on a connection of its own. Raises RuntimeError for an answer that is a refusal."""
-        headers = {"Authorization": f"Bearer {self.token}", "Connection": "close", "Content-Type": "application/json"}
-        if key:
-            headers["Idempotency-Key"] = key
-        asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
-        try:
-            asked.request(method, path or self.path, body=body and json.dumps(body), headers=headers)
-            answer = asked.getresponse()
-            told = answer.read()
-            if answer.status >= 400:
-                raise RuntimeError(f"answered {answer.status}")
-            return json.loads(told)
-        finally:
-            asked.close()
+BETWEEN_SECONDS = 0.4
 
 
 def main() -> None:
@@ -112,7 +43,7 @@ def under_load(times: int, folder: Path, how: str) -> dict[str, Any]:
     ):
         server.wait_ready()
         tokens = [local.issue(uid=f"{how}-{number}", email=None, seconds=86_000) for number in range(CLIENTS)]
-        people = [Person(number, server.port, token, over) for number, token in enumerate(tokens)]
+        people = [Writer(number, server.port, token, over) for number, token in enumerate(tokens)]
         for person in people:
             person.start()
         for _ in range(times):
@@ -126,17 +57,14 @@ def under_load(times: int, folder: Path, how: str) -> dict[str, Any]:
         over.set()
         for person in people:
             person.join(180)
-        found = [person.texts() for person in people]
-    written = [person.written for person in people]
+        kept = compare(people)
     return {
         "restarts": times,
-        "acknowledged_writes": sum(len(each.acknowledged) for each in written),
-        "acknowledged_and_lost": sum(
-            text not in there for each, there in zip(written, found, strict=True) for text in each.acknowledged
-        ),
-        "written_twice": sum(count > 1 for there in found for count in there.values()),
-        "requests_that_failed_at_first": dict(sum((each.failed for each in written), Counter())),
-        "slowest_request_s": max(each.slowest for each in written),
+        "acknowledged_writes": kept.acknowledged,
+        "acknowledged_and_lost": kept.lost,
+        "written_twice": kept.doubled,
+        "requests_that_failed_at_first": dict(kept.failed),
+        "slowest_request_s": kept.slowest,
         "ended_in_s_median": sorted(ended)[len(ended) // 2],
         "back_in_s_median": sorted(back)[len(back) // 2],
         "back_in_s_slowest": max(back),

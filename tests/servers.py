@@ -75,16 +75,16 @@ class Server:
         finally:
             asked.close()
 
-    def wait_ready(self, status: int = 200) -> float:
+    def wait_ready(self, status: int = 200, *, patience: float = PATIENCE) -> float:
         """Seconds from its start until /readyz answers so."""
-        while time.monotonic() - self.started < PATIENCE:
+        while time.monotonic() - self.started < patience:
             try:
                 if self.ask("/readyz")[0] == status:
                     return time.monotonic() - self.started
             except OSError:
                 assert self.process.poll() is None, self.said()
             time.sleep(0.02)
-        raise AssertionError(f"Not ready in {PATIENCE} s: {self.said()}")
+        raise AssertionError(f"Not ready in {patience:g} s: {self.said()}")
 
     def checks(self) -> dict[str, Any]:
         """What /readyz tells."""

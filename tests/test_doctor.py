@@ -166,6 +166,12 @@ def test_a_scope_that_may_log_in_is_found(db):
     mend(server.roles)
 
 
+def test_a_server_that_answers_before_it_is_on_disk_is_found(db):
+    assert found(server.durability) == []
+    execute("SET LOCAL synchronous_commit = off")
+    assert found(server.durability) == ["The server's synchronous_commit is off."]
+
+
 def test_a_clock_that_is_wrong_is_found(db, monkeypatch):
     assert found(server.clock) == []
     monkeypatch.setattr(server.time, "time", lambda: 1_000_000.0)

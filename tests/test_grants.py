@@ -161,6 +161,18 @@ def test_it_ends_by_time(lena, omar, ada):
     assert in_force(lena, ada) is None
 
 
+def test_it_is_not_in_force_while_the_clock_is_behind_its_decision(lena, omar, ada):
+    """The clock was an hour ahead when it was decided, and is set back since: it does not last an hour longer."""
+    grant_id = granted(lena, omar, ada)
+    assert in_force(lena, ada)
+    as_owner(
+        "UPDATE access_grants SET decided_at = decided_at + interval '1 hour', "
+        "expires_at = expires_at + interval '1 hour' WHERE id = %s",
+        grant_id,
+    )
+    assert in_force(lena, ada) is None
+
+
 @pytest.mark.parametrize("who", ["lena", "omar"])
 def test_it_ends_by_hand(request, lena, omar, ada, who):
     grant_id = granted(lena, omar, ada)

@@ -261,6 +261,10 @@ class AuditUnavailable(VibeError):
     code = "audit-unavailable"
     status = 503
 
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "1"}
+
 
 class Unrecorded(VibeError):
     """Rows were changed without a row in the audit trail, so nothing was changed."""

@@ -23,6 +23,7 @@ from stories.processors.named import class_path
 from stories.processors.openai_compatible.service import Service
 from vibe.apikit.limits import Rate, store
 from vibe.crypto.master import MasterRing
+from vibe.crypto.seal import MOST_MESSAGES
 from vibe.crypto.strength import strong_text
 from vibe.db.embedded import DATABASE, OWNER, EmbeddedServer
 from vibe.db.url import behind_pooler, database, read_replica
@@ -179,7 +180,8 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=0)
 if DATABASE_POOL_SIZE:
     DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps connections
-    pool = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
+    # Whoever waits longer for a connection is told to come again: a queue that grows helps nobody.
+    pool = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 1.5}
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = pool
 BACKUP_DATABASE = (  # by a role that sees every row: see docs/backup.md
     database(env.str("BACKUP_DATABASE_URL"), setting="BACKUP_DATABASE_URL")
@@ -253,6 +255,12 @@ API_LIMIT_PERSON = Rate.parse("API_LIMIT_PERSON", env.str("API_LIMIT_PERSON", de
 API_LIMIT_KEY = Rate.parse("API_LIMIT_KEY", env.str("API_LIMIT_KEY", default="6000/1000"))
 API_LIMIT_STRANGER = Rate.parse("API_LIMIT_STRANGER", env.str("API_LIMIT_STRANGER", default="60/60"))
 API_LIMIT_STORE = store(env.str("API_LIMIT_STORE", default="postgresql"))
+
+# Data keys: see docs/keys.md
+
+DATA_KEY_SEALS: int = env.int("DATA_KEY_SEALS", default=100_000_000)
+if not 1 <= DATA_KEY_SEALS <= MOST_MESSAGES // 2:
+    raise ConfigurationError(f"DATA_KEY_SEALS is not between 1 and {MOST_MESSAGES // 2}. Leave it out for 100 million.")
 
 # Access grants: see docs/grants.md
 

@@ -16,13 +16,15 @@ from vibe.apikit.limits import Buckets, Rate, Verdict
 from vibe.db.contexts import OUTSIDE, as_system, current_scope
 from vibe.db.roles import SIGN_IN, taking
 
-# One statement counts the request and says how it stands; what would not fit leaves the moment where it is.
-NEXT: Final = "greatest(kept.full_at, statement_timestamp()) + %(step)s * interval '1 second'"
+# One statement counts the request and says how it stands; what would not fit leaves the moment where it is. None is
+# further off than an empty bucket's: that one was written by a clock which has been set back since.
+THERE: Final = "least(kept.full_at, statement_timestamp() + %(span)s * interval '1 second')"
+NEXT: Final = f"greatest({THERE}, statement_timestamp()) + %(step)s * interval '1 second'"
 FITS: Final = f"{NEXT} <= statement_timestamp() + (%(span)s + 0.001) * interval '1 second'"
 TAKE: Final = (
     "INSERT INTO rate_limits AS kept (name, full_at, refused) "  # noqa: S608
     "VALUES (%(name)s, statement_timestamp() + %(step)s * interval '1 second', 0) "
-    f"ON CONFLICT (name) DO UPDATE SET full_at = CASE WHEN {FITS} THEN {NEXT} ELSE kept.full_at END, "
+    f"ON CONFLICT (name) DO UPDATE SET full_at = CASE WHEN {FITS} THEN {NEXT} ELSE {THERE} END, "
     f"refused = CASE WHEN {FITS} THEN 0 ELSE least(kept.refused + 1, 2000000000) END "
     "RETURNING extract(epoch FROM full_at - statement_timestamp())::float8, refused"
 )

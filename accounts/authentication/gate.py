@@ -63,9 +63,12 @@ def asked(authorization: str, person: str, origin: Origin) -> tuple[Caller | Vib
 
 
 def who_calls(authorization: str, person: str, origin: Origin) -> Caller | VibeError:
-    """The caller, or the error that says why there is none."""
+    """The caller, or the error that says why there is none. A database that is away is the caller's error no more than
+    their business: its message names host and user."""
     try:
         return authenticate(authorization=authorization, person=person, origin=origin)
+    except DatabaseError:
+        raise
     except VibeError as refusal:
         return refusal
 

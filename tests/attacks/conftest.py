@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
 
+import pytest
+
 from tests.attacks.corpus import FULL
+from tests.installation import Installation, a_folder, installed
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -27,3 +31,16 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for attack in sorted(tried):
         said = "; ".join(dict.fromkeys(figures[attack]))
         terminalreporter.write_line(f"{attack:<22} {tried[attack]:>5} tried {held[attack]:>5} held  {said}")
+
+
+@pytest.fixture(scope="session")
+def one_installation() -> Iterator[Installation]:
+    with a_folder() as folder, installed(folder) as installation:
+        yield installation
+
+
+@pytest.fixture
+def installation(one_installation: Installation) -> Iterator[Installation]:
+    """One that may be broken. Whoever breaks it mends it; no worker runs at first."""
+    yield one_installation
+    one_installation.end_worker()

@@ -27,10 +27,11 @@ class Failed(VibeError):
     code = "failed"
 
 
-class Busy(DatabaseNotReady):
+class Busy(VibeError):
     """The database does not answer at the moment. Nothing was changed. Try again shortly."""
 
     code = "busy"
+    status = 503
 
     @property
     def headers(self) -> dict[str, str]:
@@ -49,6 +50,7 @@ def handle_all(api: NinjaAPI) -> None:
     handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
         Exception: unforeseen,
         VibeError: ours,
+        DatabaseNotReady: no_database,  # whose message is for whoever runs this: it names host and user
         ValidationError: invalid,
         HttpError: of_ninja,
         OperationalError: no_database,

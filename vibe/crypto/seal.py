@@ -4,8 +4,8 @@ Stored form, version 1:  0x01 | generation of the data key, 2 bytes | nonce, 12 
 Associated data:         the first 3 of these bytes | the address of the value (see vibe.crypto.address)
 
 So every stored byte is authenticated, and with it the place where it is stored. Nonces are random: after 2**32
-messages under one key the chance that any two are equal is 2**-33 (SP 800-38D, 8.3, allows no more). docs/keys.md
-says when a key is renewed.
+messages under one key the chance that any two are equal is 2**-33 (SP 800-38D, 8.3, allows no more). Keys are renewed
+long before: see accounts.key_use.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16
 BODY_START: Final = HEADER_BYTES + NONCE_BYTES
 OVERHEAD_BYTES: Final = BODY_START + TAG_BYTES
+MOST_MESSAGES: Final = 2**32  # under one key
 HIGHEST_GENERATION: Final = 2**15 - 1  # what the column of the generation holds
 
 

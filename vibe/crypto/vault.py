@@ -33,7 +33,7 @@ class Vault:
     `data_keys` maps generation to 32 bytes. The newest generation seals; every one opens. Index and cloak come from
     the first for good, since blind values and vectors must stay comparable when the sealing key is renewed: without
     that one there is no vault. `sealed_anew` is told table, person, row and revision of what is sealed for a row that
-    was there before.
+    was there before; `used` is told the generation, and how many values were sealed under it.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Vault:
         data_keys: Mapping[int, bytes],
         *,
         sealed_anew: Callable[[str, UUID, UUID, int], object] = lambda *_: None,
+        used: Callable[[int, int], object] = lambda *_: None,
     ) -> None:
         if ROOT_GENERATION not in data_keys:
             raise DataKeyMissing(f"user_keys has no data key of person {user_id}: it was destroyed or never made.")
@@ -51,6 +52,7 @@ class Vault:
         self.generation = max(data_keys)
         self._newest = self._seals[self.generation]
         self._sealed_anew = sealed_anew
+        self._used = used
 
     def __repr__(self) -> str:
         return f"<vault of {self.user_id}>"
@@ -83,6 +85,7 @@ class Vault:
                 break  # and raise outside: what was caught holds the text
         else:
             tally.count("seal", len(sealed))
+            self._used(self.generation, len(sealed))
             for row_id, revision, _ in rows:
                 if revision > FIRST_REVISION:
                     self._sealed_anew(table, self.user_id, row_id, revision)

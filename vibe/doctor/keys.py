@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.conf import settings
+from django.db.models import Count, Max
+
 from accounts.models import UserKey
+from accounts.renewal import newest
 from accounts.rotation import require_masters, values_to_rewrap
 from accounts.services import key_address, ring
+from vibe.crypto.seal import MOST_MESSAGES
 from vibe.db.contexts import as_system
 from vibe.doctor.findings import Finding, error, note, warning
 from vibe.errors import MasterKeyMissing, SealError
@@ -56,4 +61,19 @@ def retired() -> Iterator[Finding]:
             f"{configured} retired master keys are configured, and no stored value needs them.",
             why="A key that is not there cannot be stolen. Backups from before the rotation still need them.",
             do="Remove ENCRYPTION_KEYS_RETIRED once those backups have expired",
+        )
+
+
+def used_up() -> Iterator[Finding]:
+    """Data keys that have sealed as much as they should, and seal on."""
+    with as_system():
+        rows = newest().filter(sealed__gte=settings.DATA_KEY_SEALS)
+        figures = rows.aggregate(count=Count("pk"), most=Max("sealed"))
+    if figures["count"]:
+        found = error if figures["most"] >= MOST_MESSAGES // 2 else warning
+        yield found(
+            f"{figures['count']} data keys have sealed DATA_KEY_SEALS values or more, the most used about "
+            f"{figures['most']:,}, and are not renewed.",
+            why=f"Nonces are random: under one key they are to be at most {MOST_MESSAGES:,} (NIST SP 800-38D).",
+            do="manage.py procrastinate worker (within the hour; generation 32,767 is the last)",
         )

@@ -133,6 +133,19 @@ def clock() -> Iterator[Finding]:
         )
 
 
+def durability() -> Iterator[Finding]:
+    """What is answered as done is on disk."""
+    for name, value in figures.rows(
+        "SELECT name, setting FROM pg_settings "
+        "WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'"
+    ):
+        yield error(
+            f"The server's {name} is {value}.",
+            why="When it crashes, changes that were answered as done are lost, or the database is damaged.",
+            do=f"ALTER SYSTEM RESET {name}; SELECT pg_reload_conf();",
+        )
+
+
 def connections() -> Iterator[Finding]:
     """Those in use against those the server allows, and against the pool's size."""
     [((), most)] = figures.most_connections()

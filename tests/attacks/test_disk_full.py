@@ -1,0 +1,75 @@
+"""Fault: the disk of the database is full. Requests are refused without content, nothing acknowledged is lost, and once
+there is room again everything works."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from accounts.authentication import local
+from tests.installation import a_folder, installed, until
+from tests.writers import Writer, compare
+
+MEGABYTES = 224
+CANARY = "the heron at the weir "
+SIZES = (50,)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A disk that is soon full."""
+    if os.geteuid():
+        pytest.skip("mounting a small disk needs root")
+    with a_folder() as disk:
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "tmpfs", str(disk)]
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            pytest.skip("nothing may be mounted here")
+        try:
+            yield disk
+        finally:
+            subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Take all there is left."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(1 << 16))
+        except OSError:
+            pass
+    return ballast
+
+
+def test_nothing_acknowledged_is_lost_and_it_works_again_once_there_is_room(
+    small_disk: Path, record_property: pytest.RecordProperty
+) -> None:
+    with installed(small_disk, processes=1) as installation:
+        writer = Writer(
+            0, installation.web.port, local.issue(uid="full"), threading.Event(), sizes=SIZES, about=CANARY * 20
+        )
+        writer.start()
+        until(lambda: len(writer.written.acknowledged) >= 200)
+        ballast = fill(small_disk)
+        until(lambda: sum(writer.written.failed.values()) >= 5)
+        refused, before = dict(writer.written.failed), len(writer.written.acknowledged)
+        ballast.unlink()
+        if not installation.postgres.is_running():
+            installation.start_postgres()  # it gave up where it could not write its log, and is started again
+        until(lambda: len(writer.written.acknowledged) >= before + 200)
+        writer.over.set()
+        writer.join()
+        kept = compare([writer])
+        said = installation.web.said() + installation.postgres.log.read_text(errors="replace")
+        trail = installation.manage("verify_audit")
+    assert (kept.lost, kept.doubled, kept.untyped) == (0, 0, set())
+    assert set(kept.failed) <= {"answered 500", "answered 503"}, kept.failed
+    assert CANARY not in said + "".join(writer.written.refusals)
+    assert trail.returncode == 0, trail.stdout + trail.stderr
+    record_property("figure", f"{kept.acknowledged:,} acknowledged, {sum(refused.values())} refused while full, 0 lost")

@@ -1,0 +1,86 @@
+"""Fault: web workers, job workers, database backends and the postmaster are killed while memories are added.
+
+What was acknowledged is there, once, and opens. (In numbers: `python -m benchmarks.kills`. That without keys retries
+double: test_api_retries.)
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from random import Random
+
+from accounts.authentication import local
+from tests.attacks.corpus import tries
+from tests.installation import Installation, Killer, until
+from tests.servers import started_by
+from tests.writers import Refusal, Writer, compare
+
+EACH = tries(1, 25)
+CLIENTS, SIZES = 2, (1, 10, 100)
+AGAIN = 20  # tries of what is left to chance
+
+
+def writers_on(installation: Installation, count: int = CLIENTS) -> list[Writer]:
+    return [
+        Writer(number, installation.web.port, local.issue(uid=f"killed-{number}"), threading.Event(), sizes=SIZES)
+        for number in range(count)
+    ]
+
+
+def test_what_was_acknowledged_is_there_once_and_opens(installation: Installation, record_property) -> None:
+    killer, chance = Killer(installation, Random()), Random()
+    planned = list(killer.kinds) * EACH
+    chance.shuffle(planned)
+    installation.start_worker()
+    writers = writers_on(installation)
+    for writer in writers:
+        writer.start()
+    for kind in planned:
+        before = sum(len(each.written.acknowledged) for each in writers)
+        until(killer.kinds[kind])
+        until(lambda before=before: sum(len(each.written.acknowledged) for each in writers) > before)
+    for writer in writers:
+        writer.over.set()
+    for writer in writers:
+        writer.join()
+    kept = compare(writers)
+    assert kept.acknowledged > 0
+    assert (kept.lost, kept.doubled, kept.untyped) == (0, 0, set())
+    assert set(kept.failed) <= {"answered 503", "RemoteDisconnected", "ConnectionResetError"}, kept.failed
+    for writer in writers:
+        for path in writer.paths:
+            conversation = writer.send("GET", path.removesuffix("/memories"))
+            assert conversation["memory_count"] == len(list(writer.items(path)))
+    trail = installation.manage("verify_audit")
+    assert trail.returncode == 0, trail.stdout + trail.stderr
+    record_property("figure", f"{len(planned)} kills over {kept.acknowledged:,} acknowledged writes, 0 lost, 0 doubled")
+
+
+def test_control_without_waiting_for_the_disk_an_acknowledged_write_is_lost(installation: Installation) -> None:
+    """What holds them is that a commit is on disk before it is answered."""
+    with installation.configured(synchronous_commit="off", wal_writer_delay="10s", wal_writer_flush_after="1GB"):
+        assert "synchronous_commit" in installation.manage("doctor").stdout
+
+        def lost() -> int:
+            [writer] = writers_on(installation, 1)
+            for number in range(3):
+                writer.write([f"Memory {number}."])
+            power_off(installation)
+            try:
+                return compare([writer]).lost
+            except Refusal as refusal:
+                assert refusal.status == 404, "the conversation is gone too"
+                return 1
+
+        assert any(lost() for _ in range(AGAIN))
+
+
+def power_off(installation: Installation) -> None:
+    """All of PostgreSQL at once, as when the machine loses its memory."""
+    postmaster = installation.postmaster()
+    for process in (postmaster, *started_by(postmaster)):
+        os.kill(process, signal.SIGKILL)
+    installation.start_postgres()
+    until(lambda: installation.web.ask("/readyz")[0] == 200)

@@ -6,6 +6,7 @@ A service behind the embedder may take seconds, and no snapshot and no lock is t
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -40,6 +41,8 @@ class Asked:
     vector: Vectors | None = field(repr=False)
     """(1, dimensions), as the model made it; None where there is nothing to compare, or `degraded` says why."""
     degraded: str
+    seconds: float = 0.0
+    """How long it took."""
 
     def fits(self, search_set: SearchSet | None) -> bool:
         """Whether its vector can be compared with those that are there now."""
@@ -48,15 +51,16 @@ class Asked:
 
 def ask(user_id: UUID, text: str) -> Asked:
     """Understand and embed. Reads the names under which people spoke to the person, and nothing else of theirs."""
+    started = time.perf_counter()
     with as_user(user_id):
         names = speakers(user_id, open_vault())
         asker = asker_among(names, own_name(user_id)) if is_first_person(text) else None
         search_set = SearchSet.objects.of(user_id).first()
     question = understand(text, names, asker)
     if search_set is None or not search_set.passages:
-        return Asked(question, "", None, "")
+        return Asked(question, "", None, "", time.perf_counter() - started)
     vector, degraded = vector_of(user_id, question, search_set.embedder)
-    return Asked(question, search_set.embedder, vector, degraded)
+    return Asked(question, search_set.embedder, vector, degraded, time.perf_counter() - started)
 
 
 def vector_of(user_id: UUID, question: Question, embedder: str) -> tuple[Vectors | None, str]:

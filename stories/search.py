@@ -43,18 +43,26 @@ class VectorsChanging(VibeError):
 
 
 def search_stories(
-    *, user_id: UUID, question: str, actor: Actor, limit: int = 10, filters: Filters | None = None
+    *,
+    user_id: UUID,
+    question: str,
+    actor: Actor,
+    limit: int = 10,
+    filters: Filters | None = None,
+    asked: Asked | None = None,
 ) -> Answer:
     """The person's own stories that answer a question best, best first; never fewer than there are, up to `limit`.
+
+    `asked` is the question as `ask` understood it, for who does that before a transaction of theirs begins.
 
     Raises InputError for an empty or overlong question and for a limit out of 1 to 100, DataKeyMissing for a person
     whose data key is destroyed. What was found is given back after the row that records it has been committed.
     """
     check(question, limit)
-    started = time.perf_counter()
+    started = time.perf_counter() - (asked.seconds if asked else 0)
     for _ in range(ATTEMPTS):
-        asked = ask(user_id, question)
-        if answer := answered(user_id, asked, actor, limit, filters):
+        understood, asked = asked or ask(user_id, question), None
+        if answer := answered(user_id, understood, actor, limit, filters):
             seconds = time.perf_counter() - started
             searched.send(None, strategy=answer.strategy, seconds=seconds, degraded=bool(answer.degraded))
             return answer

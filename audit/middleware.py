@@ -1,7 +1,9 @@
 """One row for every request that can touch personal data, and no answer before the row has committed.
 
 Every view counts as touching personal data, unless it is marked `@no_personal_data`. The request runs in one
-transaction together with its row. An answer of 400 or more undoes what the request did, and is recorded by itself.
+transaction together with its row. For an operation of the API it begins when the operation does: what is done
+beforehand (vibe.apikit.beforehand) reads in transactions of its own, and changes nothing. An answer of 400 or more
+undoes what the request did, and is recorded by itself.
 A streamed answer begins after the commit: what still reads rows then must enter a scope of its own.
 """
 
@@ -9,8 +11,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -95,10 +98,14 @@ class AuditMiddleware:
             return told(request, sayable(problem))
 
     def _within(self, request: HttpRequest, match: ResolverMatch, entry: Entry, origin: Origin) -> HttpResponseBase:
-        with scope_of(request, match):
+        with ExitStack() as transaction:
+            request.begin = begin = cache(lambda: transaction.enter_context(scope_of(request, match)))  # type: ignore[attr-defined]
+            if match.app_name != API:
+                begin()
             response = self.get_response(request)
             if response.status_code >= 400:
                 raise Undo(response)
+            begin()
             write(request, entry, origin, OK)
         return response
 

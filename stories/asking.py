@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
@@ -16,10 +17,11 @@ from stories.models import SearchSet
 from stories.processors.embedding import Embedder, Vectors
 from stories.processors.openai_compatible.budget import spending_for
 from stories.processors.openai_compatible.errors import TokensSpent
-from stories.providers import EmbedderFailed, embed, embedder_named
+from stories.providers import EmbedderFailed, embed, embedder_named, may_wait
 from stories.question import Question, is_first_person, understand
 from vibe.crypto.vault import Vault
 from vibe.db import bulk
+from vibe.db.contexts import as_user
 from vibe.db.trips import in_one_trip
 
 logger = logging.getLogger(__name__)
@@ -57,6 +59,8 @@ class Asked:
     degraded: str = ""
     waiting: bool = False
     """The model may take seconds to answer, and is not to be asked inside a transaction."""
+    seconds: float = 0.0
+    """How long it took before the search."""
 
     def fits(self, search_set: SearchSet | None) -> bool:
         """Whether its vector can be compared with those that are there now."""
@@ -76,6 +80,20 @@ def read_asker(user_id: UUID, text: str) -> Asker:
     own = [open_name(user) for rows in users for user in bulk.as_models(User, ("id", "name"), rows)]
     search_set = next(iter(bulk.as_models(SearchSet, SET_COLUMNS, sets)), None)
     return Asker(vault, names_of(vault, names), "".join(own), search_set)
+
+
+def ask(user_id: UUID, text: str) -> Asked | None:
+    """The question with its vector, for whoever searches inside a transaction of theirs: before that begins.
+
+    None where every model is in this process, and may as well be asked inside.
+    """
+    if not may_wait():
+        return None
+    started = time.perf_counter()
+    with as_user(user_id):
+        asked = understood(read_asker(user_id, text), text)
+    asked = embedded(user_id, asked) if asked.waiting else asked
+    return replace(asked, seconds=time.perf_counter() - started)
 
 
 def understood(asker: Asker, text: str) -> Asked:

@@ -29,10 +29,10 @@ from stories.sets import count, hold_search_set
 from stories.sources import hold, story_at
 from stories.storing import NewPassage, insert_passages, names_of
 from stories.tasks import tell
+from vibe.apikit.etags import Expected, check
 from vibe.crypto.vault import Vault
 from vibe.db import bulk
 from vibe.db.contexts import as_system, as_user
-from vibe.errors import VibeError
 
 logger = logging.getLogger(__name__)
 WRITTEN = (
@@ -42,16 +42,9 @@ WRITTEN = (
 )
 
 
-class StoryChanged(VibeError):
-    """The story is at another revision than was expected. Read it again, then correct it."""
-
-    code = "story-changed"
-    status = 409
-
-
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A correction before it is stored: made outside any transaction, since vectors may take long."""
+    """The story as it is to be."""
 
     revision: int
     """Of the story that was read."""
@@ -67,50 +60,81 @@ class Correction:
         return own + [passage.embedded for passage in self.passages or ()]
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A correction before it is stored: embedded outside any transaction, since vectors may take long."""
+
+    user_id: UUID
+    story_id: UUID
+    fields: tuple[str, ...]
+    correction: Correction
+    model: str
+    """By which the person's stories were found when it was embedded."""
+    vectors: Vectors | None = field(repr=False)
+
+
 def correct_story(
-    *, user_id: UUID, story_id: UUID, changes: Changes, actor: Actor, expected_revision: int | None = None
+    *, user_id: UUID, story_id: UUID, changes: Changes, actor: Actor, expected: Expected | None = None
 ) -> int:
     """Put the person's words in place of what was told; they stay when it is told anew. The story's new revision.
 
     Where no vectors can be had, the words stand and are found at once, and a job adds the vectors. Raises NotFound;
-    InputError; StoryChanged if a revision is expected and the story is at another; StillChanging if it changes
-    every time.
+    InputError; Outdated if a version is expected and the story is at another; StillChanging if it changes every time.
+    """
+    for _ in range(ATTEMPTS):
+        prepared = prepare_correction(user_id=user_id, story_id=story_id, changes=changes, expected=expected)
+        try:
+            return store_correction(prepared=prepared, actor=actor, expected=expected)
+        except StillChanging:
+            continue
+    raise still_changing(story_id)
+
+
+def prepare_correction(
+    *, user_id: UUID, story_id: UUID, changes: Changes, expected: Expected | None = None
+) -> Prepared:
+    """What a correction needs before anything is written: the story as it is, and vectors. In no transaction.
+
+    A service behind the embedder may take seconds, and no snapshot and no lock is to wait for it.
     """
     given = changes.given()
-    for _ in range(ATTEMPTS):
-        with as_user(user_id):
-            story = expected(story_at(user_id, story_id), expected_revision)
-            correction = corrected(story, open_vault(), given, timezone.now())
-            model = SearchSet.objects.of(user_id).values_list("embedder", flat=True).first() or ""
-        vectors = vectors_of(user_id, correction, model)
-        with as_user(user_id):
-            # Keys are opened again: nothing is to be sealed under one that was destroyed meanwhile.
-            vault = open_vault()
-            hold(user_id, story.conversation_id)
-            search_set = hold_search_set(user_id)
-            story = expected(story_at(user_id, story_id), expected_revision)
-            if (story.revision, search_set.embedder) != (correction.revision, model):
-                continue
-            write(search_set, story, correction, vectors, vault)
-            record(
-                actor=actor,
-                action="story.correct",
-                subject=user_id,
-                resource=f"stories/{story_id}",
-                details={"fields": sorted(given), "revision": story.revision},
-            )
-            if vectors is None:
-                with as_system():
-                    tell.defer(user_id=str(user_id), conversation_id=str(story.conversation_id))
-        return story.revision
-    raise StillChanging(f"Story {story_id} kept changing while it was corrected. Correct it again.")
+    with as_user(user_id):
+        story = story_at(user_id, story_id)
+        check(story, expected)
+        correction = corrected(story, open_vault(), given, timezone.now())
+        model = SearchSet.objects.of(user_id).values_list("embedder", flat=True).first() or ""
+    return Prepared(user_id, story_id, tuple(sorted(given)), correction, model, vectors_of(user_id, correction, model))
 
 
-def expected(story: Story, revision: int | None) -> Story:
-    """The story, if it is at the revision that is expected. Raises StoryChanged."""
-    if revision is not None and story.revision != revision:
-        raise StoryChanged()
-    return story
+def store_correction(*, prepared: Prepared, actor: Actor, expected: Expected | None = None) -> int:
+    """Store it, if the story is as it was. Its new revision. Raises NotFound, Outdated and StillChanging."""
+    user_id, story_id = prepared.user_id, prepared.story_id
+    with as_user(user_id):
+        # Keys are opened again: nothing is to be sealed under one that was destroyed meanwhile.
+        vault = open_vault()
+        hold(user_id, story_at(user_id, story_id).conversation_id)
+        search_set = hold_search_set(user_id)
+        story = story_at(user_id, story_id)
+        check(story, expected)
+        if (story.revision, search_set.embedder) != (prepared.correction.revision, prepared.model):
+            raise still_changing(story_id)
+        write(search_set, story, prepared.correction, prepared.vectors, vault)
+        record(
+            actor=actor,
+            action="story.correct",
+            subject=user_id,
+            resource=f"stories/{story_id}",
+            details={"fields": list(prepared.fields), "revision": story.revision},
+        )
+        if prepared.vectors is None:
+            with as_system():
+                tell.defer(user_id=str(user_id), conversation_id=str(story.conversation_id))
+    return story.revision
+
+
+def still_changing(story_id: UUID) -> StillChanging:
+    """It was told anew, or corrected, between being read and being written."""
+    return StillChanging(f"Story {story_id} kept changing while it was corrected. Correct it again.")
 
 
 def corrected(story: Story, vault: Vault, given: dict[str, Any], now: datetime) -> Correction:

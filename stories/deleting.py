@@ -13,12 +13,15 @@ from stories.sets import count, hold_search_set
 from stories.sources import hold
 from stories.storing import KEPT, drop_passages
 from stories.tasks import tell
+from vibe.apikit.etags import Expected, check
 from vibe.db.contexts import as_system, as_user
 from vibe.errors import NotFound
 
+VERSION = ("built_at", "corrected_at")
 
-def delete_story(*, user_id: UUID, story_id: UUID, actor: Actor) -> None:
-    """Delete a story with its passages, and the names that nothing else bears. Raises NotFound.
+
+def delete_story(*, user_id: UUID, story_id: UUID, actor: Actor, expected: Expected | None = None) -> None:
+    """Delete a story with its passages, and the names that nothing else bears. Raises NotFound and Outdated.
 
     Its conversation is told again only once it has a message that it has not now, then as a new story. A job looks
     whether what is left is still to be searched in the graph.
@@ -27,9 +30,10 @@ def delete_story(*, user_id: UUID, story_id: UUID, actor: Actor) -> None:
         conversation_id = conversation_of(user_id, story_id)
         hold(user_id, conversation_id)
         search_set = hold_search_set(user_id)
-        story = Story.objects.of(user_id).filter(pk=story_id).only(*KEPT).first()
+        story = Story.objects.of(user_id).filter(pk=story_id).only(*KEPT, *VERSION).first()
         if story is None:
             raise NotFound("There is no such story.")
+        check(story, expected)
         gone = drop_passages(user_id, story_id)
         names = {**entities.borne_by(story), entities.KIND.SPEAKER: gone}
         story.delete()

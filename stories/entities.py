@@ -13,6 +13,7 @@ from accounts.services import open_vault
 from audit.actors import Actor
 from audit.services import record
 from stories.models import Entity, Story
+from vibe.apikit.cursors import Rank
 from vibe.crypto.sealed import Sealed
 from vibe.crypto.vault import Vault
 from vibe.db import bulk, replica
@@ -45,13 +46,23 @@ class Listed:
     stories: int
     first: datetime
     last: datetime
+    at: datetime
+    """When the list was begun."""
     name: str = field(repr=False)
 
+    @property
+    def rank(self) -> Rank:
+        """Where it stands in the list: `list_entities(after=...)` goes on behind it."""
+        return Rank(self.stories, self.id, self.at)
 
-def list_entities(*, user_id: UUID, kind: str, actor: Actor, limit: int = 100) -> list[Listed]:
+
+def list_entities(
+    *, user_id: UUID, kind: str, actor: Actor, limit: int = 100, after: Rank | None = None
+) -> list[Listed]:
     """The names of one kind, those of most stories first; no story is opened for it.
 
-    `kind` is speaker, person, place or event; `limit` at most 10,000.
+    `kind` is speaker, person, place or event; `limit` at most 10,000. Behind a rank it goes on as of the moment at
+    which the list was begun: stories that came since count from the next beginning on.
     """
     kind, limit = KIND(kind), max(0, min(limit, MOST_LISTED))
     with as_user(user_id):
@@ -59,10 +70,18 @@ def list_entities(*, user_id: UUID, kind: str, actor: Actor, limit: int = 100) -
         rows = replica.read(
             user_id,
             lambda: bulk.run(
-                f"SELECT e.id, e.name, count(*), min(borne.occurred_from), max(borne.occurred_to) "  # noqa: S608
-                f"FROM entities e JOIN ({BORNE[kind]}) AS borne ON borne.token = e.token "
-                "WHERE e.user_id = %b AND e.kind = %b GROUP BY e.id, e.name ORDER BY count(*) DESC, e.id LIMIT %b",
-                [user_id, user_id, kind.value, limit],
+                f"SELECT e.id, e.name, count(*), min(borne.occurred_from), max(borne.occurred_to), asked.at "  # noqa: S608
+                "FROM (SELECT coalesce(%b::timestamptz, statement_timestamp()) AS at, %b::int8 AS count, %b::uuid AS id) "
+                f"AS asked, entities e JOIN ({BORNE[kind]}) AS borne ON borne.token = e.token "
+                "JOIN stories s ON s.user_id = e.user_id AND s.id = borne.story "
+                "WHERE e.user_id = %b AND s.user_id = %b AND e.kind = %b AND s.created_at <= asked.at "
+                "GROUP BY e.id, e.name, asked.at, asked.count, asked.id "
+                "HAVING asked.id IS NULL OR (-count(*), e.id) > (-asked.count, asked.id) "
+                "ORDER BY count(*) DESC, e.id LIMIT %b",
+                [
+                    *(after and after.at, after and after.count, after and after.id),
+                    *(user_id, user_id, user_id, kind.value, limit),
+                ],
             ),
         )
         names = names_of(vault, (row[:2] for row in rows))
@@ -74,8 +93,8 @@ def list_entities(*, user_id: UUID, kind: str, actor: Actor, limit: int = 100) -
             details={"kind": kind.value, "count": len(rows)},
         )
     return [
-        Listed(row_id, kind.value, stories, first, last, name)
-        for (row_id, _, stories, first, last), name in zip(rows, names, strict=True)
+        Listed(row_id, kind.value, stories, first, last, at, name)
+        for (row_id, _, stories, first, last, at), name in zip(rows, names, strict=True)
     ]
 
 

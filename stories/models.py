@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -95,6 +96,11 @@ class Story(UserOwned):
             ),
             Privileges(name="stories_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id", "created_at")}),
         ]
+
+    @property
+    def updated_at(self) -> datetime:
+        """When it was told or corrected last: with the revision its version, see vibe.apikit.etags."""
+        return max(self.built_at, self.corrected_at or self.built_at)
 
 
 class Passage(UserOwned):

@@ -52,6 +52,12 @@ def embedder_named(name: str) -> Embedder | None:
     return None
 
 
+def may_wait() -> bool:
+    """Whether there can be vectors of a model that answers from somewhere else."""
+    paths = (settings.STORY_EMBEDDER, *settings.STORY_EMBEDDERS_RETIRED)
+    return not all(getattr(import_string(path), "in_process", False) for path in paths)
+
+
 def embed(texts: Sequence[str], model: Embedder | None = None) -> Vectors:
     """The vectors of the texts by a model, or by the configured one, float32 (texts, dimensions).
 

@@ -47,6 +47,11 @@ class OpenedStory:
     events: tuple[Event, ...] = field(repr=False)
 
     @property
+    def updated_at(self) -> datetime:
+        """When it was told or corrected last: with the revision its version, see vibe.apikit.etags."""
+        return max(self.built_at, self.corrected_at or self.built_at)
+
+    @property
     def place(self) -> Place:
         """Where it stands in the list: `list_stories(after=...)` goes on behind it."""
         return Place(self.occurred_from, self.id)

@@ -15,6 +15,7 @@ from stories.models import Story
 from stories.sealed_story import COLUMNS, open_draft, seal_draft
 from stories.sources import hold, story_at
 from stories.tasks import tell
+from vibe.apikit.etags import Expected, check
 from vibe.db.contexts import as_system, as_user
 from vibe.errors import NotFound, VibeError
 
@@ -28,13 +29,24 @@ class JobNotFailed(VibeError):
     status = 409
 
 
-def request_rebuild(*, user_id: UUID, story_id: UUID, actor: Actor, forget_corrections: bool = False) -> None:
-    """Have a job tell a story anew; what was corrected stays, unless it is to be forgotten. Raises NotFound."""
+def request_rebuild(
+    *,
+    user_id: UUID,
+    story_id: UUID,
+    actor: Actor,
+    forget_corrections: bool = False,
+    expected: Expected | None = None,
+) -> None:
+    """Have a job tell a story anew; what was corrected stays, unless it is to be forgotten.
+
+    Raises NotFound and Outdated.
+    """
     with as_user(user_id):
+        hold(user_id, story_at(user_id, story_id).conversation_id)
         story = story_at(user_id, story_id)
+        check(story, expected)
         if forget_corrections:
-            hold(user_id, story.conversation_id)
-            forget(story_at(user_id, story_id))
+            forget(story)
         rebuild_story(user_id=user_id, conversation_id=story.conversation_id, actor=actor)
 
 

@@ -44,16 +44,24 @@ class VectorsChanging(VibeError):
 
 
 def search_stories(
-    *, user_id: UUID, question: str, actor: Actor, limit: int = 10, filters: Filters | None = None
+    *,
+    user_id: UUID,
+    question: str,
+    actor: Actor,
+    limit: int = 10,
+    filters: Filters | None = None,
+    asked: Asked | None = None,
 ) -> Answer:
     """The person's own stories that answer a question best, best first; never fewer than there are, up to `limit`.
+
+    `asked` is the question as `ask` understood it, for who does that before a transaction of theirs begins.
 
     Raises InputError for an empty or overlong question and for a limit out of 1 to 100, DataKeyMissing for a person
     whose data key is destroyed. What was found is given back after the row that records it has been committed.
     """
     check(question, limit)
-    started = time.perf_counter()
-    alone, asked = not connection.in_atomic_block, None
+    started = time.perf_counter() - (asked.seconds if asked else 0)
+    alone = not connection.in_atomic_block
     for _ in range(1 + ATTEMPTS):
         with as_user(user_id):
             if alone:

@@ -11,7 +11,6 @@ from ninja.security.http import HttpAuthBase
 
 from accounts.authentication.caller import Caller
 from audit.actors import Actor
-from vibe.db import replica
 from vibe.errors import ConfigurationError, VibeError
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -43,8 +42,7 @@ class SignedIn(HttpAuthBase):
                 entry.reason = refusal.code
                 entry.actor = entry.actor or Actor.anonymous(request.origin)  # type: ignore[attr-defined]
             raise
-        if scope != "read":
-            replica.will_change(caller.user_id)
+        request.changes = scope != "read"  # type: ignore[attr-defined]
         return caller
 
 

@@ -2,48 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
-from pydantic import Field
 
 from accounts.calling import caller_of
-from stories.api.shapes import Entities, Entity
+from stories.api.shapes import EntitiesPage, Entity
 from stories.entities import KIND, list_entities
 from vibe.apikit.answers import answer
+from vibe.apikit.cursors import Listing
+from vibe.apikit.shapes import Cursor, PageSize
 
 router = Router(tags=["People, places, events"])
-Most = Annotated[int, Field(ge=1, le=1_000, description="how many at most")]
 
 
-@router.get("/people", response=Entities)
-def list_people(request: HttpRequest, limit: Most = 100) -> HttpResponse:
+@router.get("/people", response=EntitiesPage)
+def list_people(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | None = None) -> HttpResponse:
     """The people that stories tell of, those of the most stories first."""
-    return listed(request, KIND.PERSON, limit)
+    return listed(request, KIND.PERSON, limit, cursor)
 
 
-@router.get("/places", response=Entities)
-def list_places(request: HttpRequest, limit: Most = 100) -> HttpResponse:
+@router.get("/places", response=EntitiesPage)
+def list_places(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | None = None) -> HttpResponse:
     """The places, those of the most stories first."""
-    return listed(request, KIND.PLACE, limit)
+    return listed(request, KIND.PLACE, limit, cursor)
 
 
-@router.get("/events", response=Entities)
-def list_events(request: HttpRequest, limit: Most = 100) -> HttpResponse:
+@router.get("/events", response=EntitiesPage)
+def list_events(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | None = None) -> HttpResponse:
     """The events, those of the most stories first."""
-    return listed(request, KIND.EVENT, limit)
+    return listed(request, KIND.EVENT, limit, cursor)
 
 
-def listed(request: HttpRequest, kind: str, limit: int) -> HttpResponse:
-    """The names of one kind."""
+def listed(request: HttpRequest, kind: str, limit: int, cursor: str | None) -> HttpResponse:
+    """A page of the names of one kind."""
     caller = caller_of(request)
-    found = list_entities(user_id=caller.user_id, kind=kind, actor=caller.actor, limit=limit)
-    return answer(
-        Entities(
-            items=[
-                Entity(id=each.id, name=each.name, stories=each.stories, first=each.first, last=each.last)
-                for each in found
-            ]
-        )
+    listing = Listing(caller.user_id, "entities", kind)
+    found = list_entities(
+        user_id=caller.user_id, kind=kind, actor=caller.actor, limit=limit, after=listing.rank(cursor)
     )
+    more = listing.cursor_behind(found[-1].rank) if len(found) == limit else None
+    return answer(EntitiesPage(items=[Entity.of(each) for each in found], next=more))

@@ -13,9 +13,11 @@ from pydantic import Field, StringConstraints
 from accounts.authentication.signed_in import SignedIn
 from accounts.calling import caller_of
 from stories.answers import FoundPassage, FoundStory
+from stories.asking import Asked, ask
 from stories.filters import MOST_NAMES, Filters
-from stories.search import LONGEST_QUESTION, MOST_STORIES, search_stories
+from stories.search import LONGEST_QUESTION, MOST_STORIES, check, search_stories
 from vibe.apikit.answers import answer
+from vibe.apikit.beforehand import beforehand, prepared
 from vibe.apikit.shapes import Given, Moment, Taken
 
 router = Router(tags=["Stories"])
@@ -90,7 +92,14 @@ class Answer(Given):
     degraded: str | None = Field(description="why this is less than it could be, such as words alone")
 
 
+def understood(request: HttpRequest, asked: Search) -> Asked:
+    """The question with its vector."""
+    check(asked.question, asked.limit)
+    return ask(caller_of(request).user_id, asked.question)
+
+
 @router.post("/search", response=Answer, auth=SignedIn("read"))
+@beforehand(understood)
 def search(request: HttpRequest, asked: Search) -> HttpResponse:
     """Ask. The question travels in the body, so that it stands in no log of addresses."""
     caller = caller_of(request)
@@ -100,5 +109,6 @@ def search(request: HttpRequest, asked: Search) -> HttpResponse:
         actor=caller.actor,
         limit=asked.limit,
         filters=asked.filters(),
+        asked=prepared(request),
     )
     return answer(Answer(items=[Found.of(each) for each in found.stories], degraded=found.degraded or None))

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from stories.corrections import LONGEST, MOST_NAMES, Changes
+from stories.entities import Listed
 from stories.processors.base import Event as StoredEvent
 from stories.processors.base import Precision
 from stories.reading import OpenedStory
@@ -124,8 +125,18 @@ class Entity(Given):
     first: datetime = Field(description="when the first of them begins")
     last: datetime = Field(description="when the last of them ends")
 
+    @classmethod
+    def of(cls, listed: Listed) -> Self:
+        return cls(id=listed.id, name=listed.name, stories=listed.stories, first=listed.first, last=listed.last)
+
 
 class Entities(Given):
     """Those of the most stories first."""
 
     items: list[Entity]
+
+
+class EntitiesPage(Entities):
+    """A page of them."""
+
+    next: str | None = Field(description="the cursor of the next page; null on the last")

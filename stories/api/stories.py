@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,23 +11,14 @@ from ninja import Router
 from accounts.calling import caller_of
 from stories import deleting, reading, rebuilding
 from stories.api.shapes import CorrectedStory, Stories, Story
-from stories.correcting import correct_story as correct
-from stories.reading import OpenedStory, open_story
+from stories.correcting import Prepared, prepare_correction, store_correction
+from stories.reading import open_story
 from vibe.apikit.answers import VERSIONED, answer, answer_unless_seen, bare, expected, nothing, private
+from vibe.apikit.beforehand import beforehand, prepared
 from vibe.apikit.cursors import Listing
-from vibe.apikit.etags import check
 from vibe.apikit.shapes import Cursor, PageSize
-from vibe.db import replica
 
 router = Router(tags=["Stories"])
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """What the ETag of a story is made of: it is told anew also where its revision is not another."""
-
-    revision: int
-    updated_at: datetime
 
 
 @router.get("", response=Stories)
@@ -52,32 +41,39 @@ def list_stories(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | No
 def get_story(request: HttpRequest, story_id: UUID) -> HttpResponse:
     """One story."""
     story = open_story(**of(request, story_id))
-    return answer_unless_seen(request, Story.of(story), of=version(story))
+    return answer_unless_seen(request, Story.of(story), of=story)
+
+
+def embedded(request: HttpRequest, story_id: UUID, given: CorrectedStory) -> Prepared:
+    """The correction with its vectors."""
+    return prepare_correction(
+        user_id=caller_of(request).user_id, story_id=story_id, changes=given.changes(), expected=expected(request)
+    )
 
 
 @router.patch("/{uuid:story_id}", response=Story, openapi_extra=VERSIONED)
-def correct_story(request: HttpRequest, story_id: UUID, given: CorrectedStory) -> HttpResponse:
+@beforehand(embedded)
+def correct_story(request: HttpRequest, story_id: UUID, given: CorrectedStory) -> HttpResponse:  # noqa: ARG001
     """Put the person's own words in it. They stay when it is told anew."""
-    wanted, whose = expected(request), of(request, story_id)
-    with replica.at_primary():
-        before = open_story(**whose)
-    check(version(before), wanted)
-    correct(**whose, changes=given.changes(), expected_revision=before.revision)
+    whose = of(request, story_id)
+    store_correction(prepared=prepared(request), actor=whose["actor"], expected=expected(request))
     story = open_story(**whose)
-    return answer(Story.of(story), of=version(story))
+    return answer(Story.of(story), of=story)
 
 
-@router.delete("/{uuid:story_id}", response={204: None})
+@router.delete("/{uuid:story_id}", response={204: None}, openapi_extra=VERSIONED)
 def delete_story(request: HttpRequest, story_id: UUID) -> HttpResponse:
     """Delete it. Its conversation stays, and is told again once something is added to it."""
-    deleting.delete_story(**of(request, story_id))
+    deleting.delete_story(**of(request, story_id), expected=expected(request))
     return nothing()
 
 
-@router.post("/{uuid:story_id}/rebuild", response={202: None})
+@router.post("/{uuid:story_id}/rebuild", response={202: None}, openapi_extra=VERSIONED)
 def rebuild_story(request: HttpRequest, story_id: UUID, forget_corrections: bool = False) -> HttpResponse:
     """Have it told anew. What was corrected stays, unless it is to be forgotten."""
-    rebuilding.request_rebuild(**of(request, story_id), forget_corrections=forget_corrections)
+    rebuilding.request_rebuild(
+        **of(request, story_id), forget_corrections=forget_corrections, expected=expected(request)
+    )
     return private(bare(202))
 
 
@@ -85,8 +81,3 @@ def of(request: HttpRequest, story_id: UUID) -> dict[str, Any]:
     """What every verb is told."""
     caller = caller_of(request)
     return {"user_id": caller.user_id, "actor": caller.actor, "story_id": story_id}
-
-
-def version(story: OpenedStory) -> Version:
-    """The version of a story."""
-    return Version(story.revision, max(story.built_at, story.corrected_at or story.built_at))

@@ -37,14 +37,14 @@ def at_once(settings: Any) -> Iterator[Callable[[str], list[Any]]]:
 
     def ask(token: str) -> Any:
         client = Client(raise_request_exception=False)
-        start.wait(30)
+        start.wait(600)
         return client.get(WHO, headers={"authorization": f"Bearer {token}"})
 
     pools = [ThreadPoolExecutor(1), ThreadPoolExecutor(1)]
 
     def both(uid: str) -> list[Any]:
         token = local.issue(uid=uid, email=f"{uid}@example.com")
-        return [future.result(60) for future in [pool.submit(ask, token) for pool in pools]]
+        return [future.result(600) for future in [pool.submit(ask, token) for pool in pools]]
 
     yield both
     for pool in pools:
@@ -58,7 +58,7 @@ def together(monkeypatch: pytest.MonkeyPatch) -> None:
     insert, met = services.insert_person, threading.Barrier(2)
 
     def insert_together(*given: Any) -> bool:
-        met.wait(30)
+        met.wait(600)
         return insert(*given)
 
     monkeypatch.setattr(services, "insert_person", insert_together)

@@ -12,7 +12,7 @@ from audit.models import AuditLog
 from audit.services import record
 from memories.models import Conversation, Memory
 from stories import correcting, services
-from stories.correcting import StoryChanged, correct_story
+from stories.correcting import correct_story
 from stories.corrections import Changes
 from stories.entities import list_entities
 from stories.filters import Filters
@@ -33,9 +33,10 @@ from tests.stories.conftest import (
     external_ids,
     memory_saying,
 )
+from vibe.apikit.etags import Expected, etag
 from vibe.crypto.fields import address_of
 from vibe.db.contexts import as_support, as_user
-from vibe.errors import InputError, NotFound, SealBroken
+from vibe.errors import InputError, NotFound, Outdated, SealBroken
 
 
 @pytest.fixture(autouse=True)
@@ -49,13 +50,13 @@ def id_of(user_id: UUID, external_id: str = "lisbon") -> UUID:
         return UUID(str(of.values_list("pk", flat=True).get()))
 
 
-def correct(user_id: UUID, story_id: UUID | None = None, revision: int | None = None, **changes: object) -> int:
+def correct(user_id: UUID, story_id: UUID | None = None, expected: Expected | None = None, **changes: object) -> int:
     return correct_story(
         user_id=user_id,
         story_id=story_id or id_of(user_id),
         changes=Changes(**changes),  # type: ignore[arg-type]
         actor=TESTER,
-        expected_revision=revision,
+        expected=expected,
     )
 
 
@@ -255,10 +256,11 @@ def test_two_corrections_at_once_both_stand(ada_told: UUID, monkeypatch: pytest.
     assert (after.title, after.places, after.corrected) == ("Mine", ("Belém",), ("title", "places"))
 
 
-def test_another_revision_than_expected_is_refused(ada_told: UUID) -> None:
-    assert correct(ada_told, revision=1, title="One") == 2
-    with pytest.raises(StoryChanged):
-        correct(ada_told, revision=1, title="Two")
+def test_another_version_than_expected_is_refused(ada_told: UUID) -> None:
+    seen = Expected.read(etag(read(ada_told)))
+    assert correct(ada_told, expected=seen, title="One") == 2
+    with pytest.raises(Outdated):
+        correct(ada_told, expected=seen, title="Two")
     assert read(ada_told).title == "One"
 
 

@@ -11,17 +11,23 @@ from django.http import HttpRequest, HttpResponse
 from accounts.authentication.signed_in import SAFE
 from accounts.calling import caller_of
 from accounts.idempotency import KeptReply, digest, once
+from vibe.apikit.beforehand import prepare
+from vibe.db import replica
 
 Operation = Callable[..., HttpResponse]
 KEPT: Final = ("Content-Type", "Cache-Control", "ETag", "Location")
 
 
 def named_and_once(operation: Operation) -> Operation:
-    """Name it in the trail; with an Idempotency-Key, do it once."""
+    """Name it in the trail; begin its transaction; with an Idempotency-Key, do it once."""
 
     @wraps(operation)
     def run(request: HttpRequest, *args: Any, **given: Any) -> HttpResponse:
         request.audit.action = f"api:{operation.__name__}"  # type: ignore[attr-defined]
+        prepare(operation, request, *args, **given)
+        request.begin()  # type: ignore[attr-defined]
+        if request.changes:  # type: ignore[attr-defined]
+            replica.will_change(caller_of(request).user_id)
         key = None if request.method in SAFE else request.headers.get("Idempotency-Key")
         if key is None:
             return operation(request, *args, **given)

@@ -21,6 +21,7 @@ from vibe.errors import InputError
 
 NONCE_BYTES: Final = 12
 PLACE: Final = struct.Struct(">q16s")
+RANK: Final = struct.Struct(">qq16s")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -48,6 +49,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Rank:
+    """The count and id of the last row of a page of a list that is ordered by how many, as they were at one moment."""
+
+    count: int
+    id: UUID
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """One list of one person, with what narrows it: what a cursor is bound to."""
 
@@ -57,25 +67,52 @@ class Listing:
 
     def cursor(self, row: Any, column: str) -> str:
         """The place behind this row."""
-        at = (getattr(row, column) - EPOCH) // MICROSECOND
-        nonce = os.urandom(NONCE_BYTES)
-        sealed = cipher(settings.SECRET_KEY).encrypt(nonce, PLACE.pack(at, row.id.bytes), self.bound())
-        return base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
+        return self._sealed(PLACE, microseconds(getattr(row, column)), row.id.bytes)
 
     def place(self, cursor: str | None) -> Place | None:
         """What a cursor of this list says; None for the beginning. Raises CursorInvalid."""
         if cursor is None:
             return None
+        at, row_id = self._opened(PLACE, cursor)
+        return Place(time_of(at), UUID(bytes=row_id))
+
+    def cursor_behind(self, rank: Rank) -> str:
+        """The place behind this rank."""
+        return self._sealed(RANK, microseconds(rank.at), rank.count, rank.id.bytes)
+
+    def rank(self, cursor: str | None) -> Rank | None:
+        """What a cursor of a list by rank says; None for the beginning. Raises CursorInvalid."""
+        if cursor is None:
+            return None
+        at, count, row_id = self._opened(RANK, cursor)
+        return Rank(count, UUID(bytes=row_id), time_of(at))
+
+    def _sealed(self, form: struct.Struct, *values: int | bytes) -> str:
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = cipher(settings.SECRET_KEY).encrypt(nonce, form.pack(*values), self.bound())
+        return base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
+
+    def _opened(self, form: struct.Struct, cursor: str) -> tuple[Any, ...]:
         try:
             given = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
-            opened = cipher(settings.SECRET_KEY).decrypt(given[:NONCE_BYTES], given[NONCE_BYTES:], self.bound())
-            at, row_id = PLACE.unpack(opened)
-            return Place(EPOCH + at * MICROSECOND, UUID(bytes=row_id))
+            return form.unpack(
+                cipher(settings.SECRET_KEY).decrypt(given[:NONCE_BYTES], given[NONCE_BYTES:], self.bound())
+            )
         except (InvalidTag, ValueError, OverflowError, struct.error):
             raise CursorInvalid from None
 
     def bound(self) -> bytes:
         return self.user_id.bytes + f"{self.name}\0{self.narrowed}".encode()
+
+
+def microseconds(at: datetime) -> int:
+    """Since 1970."""
+    return (at - EPOCH) // MICROSECOND
+
+
+def time_of(count: int) -> datetime:
+    """The same back. What a cursor of ours holds is a time that there is."""
+    return EPOCH + count * MICROSECOND
 
 
 @lru_cache(maxsize=2)

@@ -42,21 +42,40 @@ async def in_thread(work: Callable[[], Result]) -> Result:
     return await asyncio.get_running_loop().run_in_executor(pool, kept_fresh)
 
 
-async def called(context: Context, admit: Admit, tool: str, scope: str, work: Callable[[Caller], Result]) -> Result:
-    """Do the work of a tool for who calls. Raises ToolError, whose text is for the agent."""
-    return await in_thread(lambda: done(lambda: named(admit(context), context), tool, scope, work))
+async def called(
+    context: Context,
+    admit: Admit,
+    tool: str,
+    scope: str,
+    work: Callable[..., Result],
+    *,
+    beforehand: Callable[[Caller], Any] | None = None,
+) -> Result:
+    """Do the work of a tool for who calls. Raises ToolError, whose text is for the agent.
+
+    `work` is given the caller, and after it what `beforehand` gave, which is done before the transaction begins since
+    it may wait for a service somewhere else.
+    """
+    return await in_thread(lambda: done(lambda: named(admit(context), context), tool, scope, work, beforehand))
 
 
-def done(admitted: Callable[[], Caller], tool: str, scope: str, work: Callable[[Caller], Result]) -> Result:
+def done(
+    admitted: Callable[[], Caller],
+    tool: str,
+    scope: str,
+    work: Callable[..., Result],
+    beforehand: Callable[[Caller], Any] | None = None,
+) -> Result:
     """The work and the row that records it, or neither."""
     caller = None
     try:
         caller = admitted()
         caller.require(scope)
+        ready = [beforehand(caller)] if beforehand else []
         with as_user(caller.user_id):
             if scope != "read":
                 replica.will_change(caller.user_id)
-            result = work(caller)
+            result = work(caller, *ready)
             note(caller, tool)
     except VibeError as problem:
         outcome = FAILED if problem.status >= 500 else REFUSED

@@ -14,6 +14,7 @@ from memories.noting import remember as keep
 from memories.payload import Payload
 from stories.api.search import Answer, Found
 from stories.api.shapes import Entities, Entity, Story
+from stories.asking import ask
 from stories.entities import KIND, list_entities
 from stories.reading import open_story
 from stories.search import LONGEST_QUESTION, search_stories
@@ -76,7 +77,10 @@ class Tools:
         """Find the stories that answer a question, by meaning, best first, with the passages that do."""
         found = await called(
             *(context, self.admit, "search_stories", "read"),
-            lambda caller: search_stories(user_id=caller.user_id, question=question, limit=limit, actor=caller.actor),
+            lambda caller, asked: search_stories(
+                user_id=caller.user_id, question=question, limit=limit, actor=caller.actor, asked=asked
+            ),
+            beforehand=lambda caller: ask(caller.user_id, question),
         )
         return Answer(items=[Found.of(each) for each in found.stories], degraded=found.degraded or None)
 
@@ -104,12 +108,7 @@ class Tools:
             *(context, self.admit, tool, "read"),
             lambda caller: list_entities(user_id=caller.user_id, kind=kind, actor=caller.actor, limit=limit),
         )
-        return Entities(
-            items=[
-                Entity(id=each.id, name=each.name, stories=each.stories, first=each.first, last=each.last)
-                for each in found
-            ]
-        )
+        return Entities(items=[Entity.of(each) for each in found])
 
 
 def server(admit: Admit) -> MCPServer:

@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     """How many values each data key has sealed, about: counted by whatever keeps the house, seen by support."""
 
     dependencies = [
-        ("accounts", "0010_right_to_see_health"),
+        ("accounts", "0012_keys_first_on_every_shard"),
     ]
 
     operations = [

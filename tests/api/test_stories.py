@@ -1,0 +1,178 @@
+"""/api/v1/stories, and the people, places and events they tell of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+
+from stories import correcting
+from stories.api import search
+from stories.services import build_story
+from tests.api.conftest import Api
+from tests.conftest import TESTER
+from tests.stories.conftest import HashedEmbedder, use_embedder  # noqa: F401
+from vibe.apikit.cursors import Rank
+
+PLACES = ["Lisbon", "Porto", "Berlin", "Madrid", "Paris", "Vienna"]
+
+
+@pytest.fixture(autouse=True)
+def fast(use_embedder: Callable[[object], None]) -> None:  # noqa: F811
+    use_embedder(HashedEmbedder())
+
+
+def tell(user_id: UUID, api: Api, *texts: str) -> str:
+    """Say it in a conversation of its own, and have the story told: its id."""
+    conversation = api.post("/conversations", {}).json()["id"]
+    said = [{"author": "Ada", "text": text} for text in texts]
+    api.post(f"/conversations/{conversation}/memories/batch", {"memories": said})
+    build_story(user_id=user_id, conversation_id=UUID(conversation), actor=TESTER)
+    return next(each["id"] for each in api.get("/stories").json()["items"] if each["conversation_id"] == conversation)
+
+
+@pytest.fixture
+def story(ada: UUID, as_ada: Api) -> str:
+    return tell(ada, as_ada, "I moved to Lisbon with Ines.")
+
+
+def paged(api: Api, path: str, size: int, between: Callable[[], Any] = lambda: None) -> list[Any]:
+    """All pages of a list, with something done between two of them."""
+    found, cursor = [], ""
+    while True:
+        page = api.get(f"{path}?limit={size}{cursor}").json()
+        found += page["items"]
+        if page["next"] is None:
+            return found
+        cursor = f"&cursor={page['next']}"
+        between()
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_pages_of_places_are_the_list(ada: UUID, as_ada: Api, size: int) -> None:
+    for number in range(len(PLACES)):
+        tell(ada, as_ada, *(f"I was in {place}." for place in PLACES[number:]))
+    whole = as_ada.get("/places").json()
+    assert [each["name"] for each in whole["items"][:2]] == ["Vienna", "Paris"]
+    assert [each["stories"] for each in whole["items"]] == [6, 5, 4, 3, 2, 1]
+    assert whole["next"] is None
+    assert paged(as_ada, "/places", size) == whole["items"]
+
+
+def test_stories_told_between_two_pages_neither_repeat_nor_hide_a_name(ada: UUID, as_ada: Api) -> None:
+    for place in PLACES:
+        tell(ada, as_ada, f"I was in {place}.")
+    whole = as_ada.get("/places").json()["items"]
+
+    def last_becomes_first() -> None:
+        tell(ada, as_ada, f"I was in {whole[-1]['name']}, and in Hamburg.")
+
+    assert paged(as_ada, "/places", 1, last_becomes_first) == whole
+    assert as_ada.get("/places").json()["items"][0]["name"] == whole[-1]["name"]
+
+
+def test_control_counted_as_of_now_a_name_is_hidden(ada: UUID, as_ada: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stories.entities.Rank", lambda count, id_, at: Rank(count, id_, at.replace(year=2190)))
+    test = test_stories_told_between_two_pages_neither_repeat_nor_hide_a_name
+    with pytest.raises(AssertionError):
+        test(ada, as_ada)
+
+
+def test_a_cursor_is_of_its_own_kind_and_person(ada: UUID, as_ada: Api, as_jonas: Api) -> None:
+    tell(ada, as_ada, "I was in Lisbon and in Porto with Ines and Tomas.")
+    cursor = as_ada.get("/places?limit=1").json()["next"]
+    assert as_ada.get(f"/places?cursor={cursor}").status_code == 200
+    for api, path in ((as_ada, "/people"), (as_ada, "/stories"), (as_jonas, "/places")):
+        assert api.get(f"{path}?cursor={cursor}").json()["code"] == "cursor-invalid"
+
+
+CHANGES: dict[str, Callable[[Api, str, str], Any]] = {
+    "correct": lambda api, story, seen: api.patch(f"/stories/{story}", {"title": "Mine"}, if_match=seen),
+    "delete": lambda api, story, seen: api.delete(f"/stories/{story}", if_match=seen),
+    "rebuild": lambda api, story, seen: api.post(f"/stories/{story}/rebuild", if_match=seen),
+    "rebuild, forgetting": lambda api, story, seen: api.post(
+        f"/stories/{story}/rebuild?forget_corrections=true", if_match=seen
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_was_changed_since_it_was_read_stays_as_it_is(as_ada: Api, story: str, name: str) -> None:
+    old = as_ada.get(f"/stories/{story}")["ETag"]
+    as_ada.patch(f"/stories/{story}", {"places": ["Belém"]})
+    before = as_ada.get(f"/stories/{story}")
+    refused = CHANGES[name](as_ada, story, old)
+    assert (refused.status_code, refused.json()["code"]) == (412, "outdated")
+    after = as_ada.get(f"/stories/{story}")
+    assert (after.json(), after["ETag"]) == (before.json(), before["ETag"])
+    assert CHANGES[name](as_ada, story, after["ETag"]).status_code in (200, 202, 204)
+
+
+def test_a_story_told_anew_is_another_version(ada: UUID, as_ada: Api, story: str) -> None:
+    old, conversation = as_ada.get(f"/stories/{story}"), as_ada.get("/conversations").json()["items"][0]["id"]
+    as_ada.post(f"/stories/{story}/rebuild")
+    build_story(user_id=ada, conversation_id=UUID(conversation), actor=TESTER)
+    assert as_ada.delete(f"/stories/{story}", if_match=old["ETag"]).status_code == 412
+
+
+class Watching(HashedEmbedder):
+    """Notes whether a transaction was open while it embedded; a test's own does not count."""
+
+    def __init__(self, depth: Callable[[], int]) -> None:
+        self.depth, self.seen = depth, list[int]()
+
+    def embed(self, texts: Any) -> Any:
+        self.seen.append(self.depth())
+        return super().embed(texts)
+
+
+@pytest.fixture
+def watching(use_embedder: Callable[[object], None], story: str) -> Watching:  # noqa: F811
+    outside = len(connection.savepoint_ids)
+    embedder = Watching(lambda: len(connection.savepoint_ids) - outside)
+    use_embedder(embedder)
+    return embedder
+
+
+def test_a_correction_and_a_question_are_embedded_in_no_transaction(
+    as_ada: Api, story: str, watching: Watching
+) -> None:
+    assert as_ada.patch(f"/stories/{story}", {"text": "Zeppelins."}).status_code == 200
+    assert as_ada.post("/stories/search", {"question": "Zeppelins?"}).json()["items"]
+    assert watching.seen == [0, 0]
+
+
+def test_control_embedded_where_the_operation_is_it_would_be_in_one(
+    as_ada: Api, story: str, watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vibe.api.around.prepare", lambda *_, **__: None)
+    monkeypatch.setattr(search, "prepared", lambda request: search.ask(request.auth.user_id, "Zeppelins?"))
+    as_ada.post("/stories/search", {"question": "Zeppelins?"})
+    assert watching.seen and min(watching.seen) > 0
+
+
+def test_a_story_that_changes_while_its_correction_is_embedded_is_not_overwritten(
+    ada: UUID, as_ada: Api, story: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embed = correcting.vectors_of
+
+    def disturbed(*arguments: Any) -> Any:
+        monkeypatch.setattr(correcting, "vectors_of", embed)
+        as_ada.patch(f"/stories/{story}", {"places": ["Belém"]})
+        return embed(*arguments)
+
+    monkeypatch.setattr(correcting, "vectors_of", disturbed)
+    refused = as_ada.patch(f"/stories/{story}", {"title": "Mine"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "still-changing")
+    assert as_ada.get(f"/stories/{story}").json()["corrected"] == ["places"]
+
+
+def test_a_retry_of_a_correction_is_answered_as_the_first(as_ada: Api, story: str) -> None:
+    seen = as_ada.get(f"/stories/{story}")["ETag"]
+    sent = {"if_match": seen, "idempotency_key": "once"}
+    first, again = (as_ada.patch(f"/stories/{story}", {"title": "Mine"}, **sent) for _ in range(2))
+    assert (first.status_code, again.status_code, again["Idempotency-Replayed"]) == (200, 200, "true")
+    assert first.content == again.content

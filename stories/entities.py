@@ -71,8 +71,8 @@ def list_entities(
             user_id,
             lambda: bulk.run(
                 f"SELECT e.id, e.name, count(*), min(borne.occurred_from), max(borne.occurred_to), asked.at "  # noqa: S608
-                "FROM (SELECT coalesce(%b::timestamptz, statement_timestamp()) AS at, %b::int8 AS count, %b::uuid AS id) "
-                f"AS asked, entities e JOIN ({BORNE[kind]}) AS borne ON borne.token = e.token "
+                "FROM (SELECT coalesce(%b::timestamptz, statement_timestamp()) AS at, %b::int8 AS count, "
+                f"%b::uuid AS id) AS asked, entities e JOIN ({BORNE[kind]}) AS borne ON borne.token = e.token "
                 "JOIN stories s ON s.user_id = e.user_id AND s.id = borne.story "
                 "WHERE e.user_id = %b AND s.user_id = %b AND e.kind = %b AND s.created_at <= asked.at "
                 "GROUP BY e.id, e.name, asked.at, asked.count, asked.id "

@@ -92,8 +92,8 @@ class Answer(Given):
     degraded: str | None = Field(description="why this is less than it could be, such as words alone")
 
 
-def understood(request: HttpRequest, asked: Search) -> Asked:
-    """The question with its vector."""
+def understood(request: HttpRequest, asked: Search) -> Asked | None:
+    """The question with its vector, where that may take long."""
     check(asked.question, asked.limit)
     return ask(caller_of(request).user_id, asked.question)
 

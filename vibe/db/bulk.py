@@ -67,7 +67,7 @@ def run(statement: Any, parameters: Any) -> list[tuple[Any, ...]]:
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement, parameters)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if gives_rows(cursor) else []
 
 
 def in_one_trip(statements: sql.Composed) -> list[list[tuple[Any, ...]]]:
@@ -81,10 +81,15 @@ def in_one_trip(statements: sql.Composed) -> list[list[tuple[Any, ...]]]:
         cursor.execute(statements)
         found = []
         while True:
-            if cursor.description:
+            if gives_rows(cursor):
                 found.append(cursor.fetchall())
             if not cursor.nextset():
                 return found
+
+
+def gives_rows(cursor: psycopg.Cursor[Any]) -> bool:
+    """Whether the statement gives rows, be it none. (`description` would make an object of each column.)"""
+    return cursor.pgresult is not None and cursor.pgresult.nfields > 0
 
 
 def as_models(model: type[Row], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Row]:

@@ -160,6 +160,7 @@ def build_indexes(server: Any, *, plain: bool = True) -> None:
         server.execute("CREATE INDEX ON plain_passages (user_id)")
         server.execute("GRANT SELECT ON plain_passages TO vibe_user")
     server.execute("VACUUM ANALYZE")
+    server.execute("CHECKPOINT")  # or what was written is still being written out while something is measured
 
 
 def draw_numbers(rng: Any, size: int) -> Any:

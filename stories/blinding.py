@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.conf import settings
 
@@ -57,9 +57,9 @@ def cloaked(vault: Vault, vectors: Vectors) -> list[list[float] | None]:
     return [row.tolist() if row.any() else None for row in rotated]
 
 
-def vector_text(numbers: Iterable[float] | None) -> str | None:
+def vector_text(numbers: Sequence[float] | None) -> str | None:
     """A vector as PostgreSQL reads it, with the precision of a half-precision float."""
-    return None if numbers is None else f"[{','.join(f'{number:.5g}' for number in numbers)}]"
+    return None if numbers is None else f"[{','.join(['%.5g'] * len(numbers))}]" % tuple(numbers)
 
 
 def array_text(numbers: Iterable[int]) -> str:

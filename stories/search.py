@@ -64,9 +64,7 @@ def search_stories(
     alone = not connection.in_atomic_block
     for _ in range(1 + ATTEMPTS):
         with as_user(user_id):
-            if alone:
-                in_one_snapshot()
-            asker = read_asker(user_id, question)
+            asker = read_asker(user_id, question, in_one_snapshot=alone)
             if asked is None or not asked.fits(asker.search_set):
                 asked = understood(asker, question)
             answer = None if asked.waiting else answered(asked, asker, actor, limit, filters)
@@ -111,12 +109,6 @@ def check(question: str, limit: int) -> None:
         raise InputError(f"The question is longer than {LONGEST_QUESTION:,} characters. Ask more briefly.")
     if not 1 <= limit <= MOST_STORIES:
         raise InputError(f"The limit must be from 1 to {MOST_STORIES}.")
-
-
-def in_one_snapshot() -> None:
-    """Let all statements of a search see one moment, whatever is built or moved between two of them."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
 def rank(asked: Asked, asker: Asker, *, filters: Filters | None = None, limit: int = 10) -> tuple[Found, Ranking, str]:

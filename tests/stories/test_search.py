@@ -288,11 +288,12 @@ def test_a_question_is_embedded_in_no_transaction_unless_the_model_is_in_this_pr
         seen.append((connection.in_atomic_block, connection.connection.info.transaction_status))
         return embed(texts, model)  # type: ignore[arg-type]
 
-    def reading(user_id: UUID, text: str) -> object:
+    def reading(*arguments: object, **options: object) -> object:
+        asker = read(*arguments, **options)  # type: ignore[arg-type]
         with connection.cursor() as cursor:
             cursor.execute("SHOW transaction_isolation")
             levels.append(cursor.fetchone())
-        return read(user_id, text)
+        return asker
 
     monkeypatch.setattr(asking, "embed", watched)
     monkeypatch.setattr(search, "read_asker", reading)

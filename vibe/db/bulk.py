@@ -13,6 +13,8 @@ import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, models
 from psycopg import sql
 
+from vibe.db.trips import gives_rows
+
 Column = tuple[str, Sequence[Any]]
 Row = TypeVar("Row", bound=models.Model)
 
@@ -67,7 +69,7 @@ def run(statement: Any, parameters: Any) -> list[tuple[Any, ...]]:
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement, parameters)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if gives_rows(cursor) else []
 
 
 def as_models(model: type[Row], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Row]:

@@ -38,7 +38,12 @@ def answers(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[Rows]:
     """The rows of each statement of a trip that gives rows."""
     found = []
     while True:
-        if cursor.description:
+        if gives_rows(cursor):
             found.append(cursor.fetchall())
         if not cursor.nextset():
             return found
+
+
+def gives_rows(cursor: psycopg.Cursor[Any]) -> bool:
+    """Whether the statement gives rows, be it none. (`description` would make an object of each column.)"""
+    return cursor.pgresult is not None and cursor.pgresult.nfields > 0

@@ -27,6 +27,7 @@ from vibe.adminkit.links import LINK, list_url
 from vibe.db.contexts import as_staff
 
 PERSON, STAFF = "Person", "Staff"
+KINDS = (("person", "People"), ("staff", "Staff"))
 
 
 class Kind(admin.SimpleListFilter):
@@ -36,7 +37,7 @@ class Kind(admin.SimpleListFilter):
     parameter_name = "kind"
 
     def lookups(self, *_: Any) -> list[tuple[str, str]]:
-        return [("person", "People"), ("staff", "Staff")]
+        return list(KINDS)
 
     def queryset(self, _request: Any, queryset: models.QuerySet[User]) -> models.QuerySet[User]:
         return queryset.filter(is_staff=self.value() == "staff") if self.value() else queryset
@@ -71,6 +72,7 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
         *("created_at", "last_login"),
     )
     list_filter = (Kind, "is_active", "email_verified")
+    parted_by, parts = Kind.parameter_name, KINDS
     date_hierarchy = "created_at"
     search_fields = ("email",)
     search_help_text = "Email (or how it begins), Firebase UID (or how it begins), or id"
@@ -173,6 +175,9 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
         numbers = {(pk, name): number for pk, name, number in first.union(*others, all=True)}
         for row, model in product(rows, self.counted):
             setattr(row, count_name(model), numbers.get((row.pk, count_name(model)), 0))
+
+    def complete_page(self, row: User) -> None:
+        """Nothing: what is theirs is counted beside the links to it."""
 
     def related(self, row: User) -> list[Related]:
         about = [] if row.is_staff else [Related("Trail: whose data this is", trail_url(subject=row.pk))]

@@ -41,7 +41,7 @@ class AuditLogAdmin(MetadataAdmin):
         *("id", "at", "result", "action", "by", "whose", "resource", "reason"),
         *("ip", "user_agent", "request_id", "particulars"),
     )
-    empty_hint = "Nothing was recorded for this."
+    empty_hint = "Whatever touches anybody's data is recorded here, page by page and verb by verb."
 
     def found(self, term: str) -> Q:
         if valid(term):

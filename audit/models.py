@@ -85,6 +85,7 @@ class AuditLog(models.Model):
             models.Index(fields=["actor", "-at", "-id"], name="audit_logs_actor", condition=~Q(actor="")),
             models.Index(fields=["resource", "-at", "-id"], name="audit_logs_resource", condition=~Q(resource="")),
             models.Index(fields=["-at", "-id"], name="audit_logs_newest"),
+            models.Index(fields=["-at", "-id"], name="audit_logs_refused", condition=~Q(outcome="ok")),
             models.Index(fields=["xact"], name="audit_logs_xact"),
         ]
         constraints: ClassVar = [

@@ -23,7 +23,7 @@ from audit.keys import TrailKeys
 from audit.models import AuditCheckpoint, AuditPruning
 from audit.pruned import Missing, Pruned
 from audit.unsealed import all_unsealed_rows
-from audit.wire import COLUMNS, FIELDS, copy, field, moment, read_row
+from audit.wire import COLUMNS, FIELDS, copy, field, moment, read_leaf
 from vibe.db.contexts import as_system
 
 WINDOW: Final = 50_000  # rows in one query
@@ -130,11 +130,9 @@ def read_sealed(
             position = int.from_bytes(line[_POSITION], "big", signed=True)
             stored, start = field(line, _LEAF)
             leaf = stored or b""
-            found: bytes | None
-            if row := read_row(line, start):
-                found = row.leaf()
-            else:
-                found = pruned.excused(line[_ROW_AT], position, leaf) if pruned else None
+            found = read_leaf(line, start)
+            if found is None and pruned:
+                found = pruned.excused(line[_ROW_AT], position, leaf)
             yield SealedRow(position, line[_ROW_ID], leaf, found)
 
 

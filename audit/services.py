@@ -82,7 +82,8 @@ def append(row: AuditRow) -> None:
 def fitting(column: str, text: str) -> str:
     """What the column can hold of a text that may come from outside."""
     limit: int = AuditLog._meta.get_field(column).max_length  # type: ignore[union-attr, assignment]
-    return "".join(character for character in text[:limit] if character.isprintable())
+    cut = text[:limit]
+    return cut if cut.isprintable() else "".join(character for character in cut if character.isprintable())
 
 
 def origin_details(actor: Actor) -> dict[str, str]:

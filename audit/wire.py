@@ -100,7 +100,27 @@ def read_row(row: bytes, start: int) -> WireRow | None:
 
     A code of another size is read as a row without content: the recorder never wrote it.
     """
-    if row[start : start + len(_NO_DETAILS)] == _NO_DETAILS:
+    if (found := pieces(row, start)) is None:
+        return None
+    begin, content = found
+    texts = begin + _ID + _TIME
+    return WireRow(row[begin + 4 : begin + _ID], row[texts - 8 : texts], b"".join(content), row[len(row) - _STAMP :])
+
+
+def read_leaf(row: bytes, start: int) -> bytes | None:
+    """What `read_row(row, start).leaf()` gives, without the row: proving a trail is this, over and over."""
+    if (found := pieces(row, start)) is None:
+        return None
+    _, content = found
+    return sha256(b"".join((b"\x00", *content, row[len(row) - _STAMP :]))).digest() if content else b""
+
+
+def pieces(row: bytes, start: int) -> tuple[int, tuple[bytes, ...]] | None:
+    """Where the id begins, and in pieces what encode_row gives: none if the row holds what the recorder never writes.
+
+    None where an outer join found no row.
+    """
+    if row.startswith(_NO_DETAILS, start):
         details, begin = _NO_DETAILS, start + len(_NO_DETAILS)
     else:
         text, begin = field(row, start)
@@ -111,10 +131,7 @@ def read_row(row: bytes, start: int) -> WireRow | None:
         except (RecursionError, TypeError, ValueError):
             details = b""
     texts, stamp = begin + _ID + _TIME, len(row) - _STAMP
-    at = row[texts - 8 : texts]
-    since = int.from_bytes(at, "big", signed=True) + _SINCE_1970
-    content = b""
-    if details and since < 1 << 63 and row[stamp : stamp + 4] == _MAC_HEADER:
-        time = since.to_bytes(8, "big", signed=True)
-        content = ROW_HEADER + row[begin : texts - 8] + time + row[texts:stamp] + details
-    return WireRow(row[begin + 4 : begin + _ID], at, content, row[stamp:])
+    since = int.from_bytes(row[texts - 8 : texts], "big", signed=True) + _SINCE_1970
+    if not details or since >= 1 << 63 or not row.startswith(_MAC_HEADER, stamp):
+        return begin, ()
+    return begin, (ROW_HEADER, row[begin : texts - 8], since.to_bytes(8, "big", signed=True), row[texts:stamp], details)

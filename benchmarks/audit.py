@@ -1,9 +1,10 @@
 """What the trail costs and how fast it proves.
 
-    python -m benchmarks.audit [--rows 1000000] [--seconds 5]
+    python -m benchmarks.audit [--rows 1000000] [--seconds 5] [--requests 400]
 
-Requests with and without their row, alternating in one run; 32 writers with and without a sealer beside them; sealing,
-proving and reading a trail of `--rows` rows. Everything on a throw-away server, in a folder that is gone afterwards.
+Requests to the API with and without their rows, alternating in one run, by the clock and of the processor; 32 writers
+with and without a sealer beside them; sealing, proving and reading a trail of `--rows` rows. Everything on a throw-away
+server, in a folder that is gone afterwards.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import random
 import statistics
 import subprocess
@@ -18,25 +20,27 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from benchmarks.harness import show, throw_away_database
+from benchmarks.harness import processor_time, show, throw_away_database
 
 WRITERS, PROCESSES, EVERY = 32, 4, 5  # connections, processes they are in, seconds between seals
 PEOPLE, STAFF, DAYS = 20_000, 40, 60
-urlpatterns: list[Any] = []  # of the one view that requests are measured on
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=5, help="of each phase of writing (four phases)")
+    parser.add_argument("--requests", type=int, default=400, help="of each kind, with the trail and without")
     options = parser.parse_args()
+    os.environ.update(API_LIMIT_PERSON="100000000/100000000", ALLOWED_HOSTS="*")
     with throw_away_database() as folder:
         show(
             {
-                "request": requests(),
+                "request": requests(options.requests),
                 "writers": writers(options.seconds),
                 "trail": trail_of(options.rows, folder),
             }
@@ -46,71 +50,101 @@ def main() -> None:
 # Requests
 
 
-def requests(count: int = 400) -> dict[str, Any]:
-    """The same request with its row and without, in turns. Milliseconds.
+def requests(count: int) -> dict[str, Any]:
+    """The same request to the API with its rows in the trail and without, in turns. Milliseconds.
 
-    `reading` opens 50 memories of a person, and its row is all it has to commit; `changing` commits something anyway.
+    Everything else is there: signing in by token, the limit, scope, keys, opening or sealing, JSON. Getting has nothing
+    to commit to disk but its row; adding commits anyway, and has two rows, of the verb and of the request.
     """
-    from django.conf import settings
-    from django.urls import path
-
+    from accounts.authentication import local
     from accounts.services import Profile, ensure_person
-    from audit import middleware
     from audit.actors import Actor
     from memories.lines import ConversationLine, Message
+    from memories.models import Conversation, Memory
     from memories.payload import Payload
     from memories.services import import_conversations
+    from vibe.db.contexts import as_user
 
-    settings.ROOT_URLCONF, settings.ALLOWED_HOSTS = "benchmarks.audit", ["testserver"]
     me, now = Actor.system("bench"), datetime.now(UTC)
     ada = ensure_person(profile=Profile(firebase_uid="ada"), actor=me)
     said = tuple(Message(f"m{n}", Payload("Ada", "I moved to Lisbon. " * 9), now) for n in range(50))
     line = ConversationLine(1, Profile(firebase_uid="-"), "first", "A title", None, now, said)
     import_conversations(user_id=ada, lines=[line], actor=me)
-    urlpatterns[:] = [path("memories", reading_view(ada)), path("preferences", changing_view(ada))]
-    middleware_write = middleware.write
-    try:
-        return {
-            "reading": compared("/memories", count),
-            "changing": compared("/preferences", count),
-            "commit_to_disk_ms": commit_time(),
-        }
-    finally:
-        middleware.write = middleware_write
+    with as_user(ada):
+        conversation, memory = Conversation.objects.of(ada).get().pk, Memory.objects.of(ada)[0].pk
+    asked: dict[str, tuple[str, str, Any]] = {
+        "get a memory": ("GET", f"/memories/{memory}", None),
+        "list 50 memories": ("GET", f"/conversations/{conversation}/memories", None),
+        "add a memory": ("POST", f"/conversations/{conversation}/memories", {"author": "Ada", "text": "I stayed."}),
+    }
+    signed_in = {"authorization": f"Bearer {local.issue(uid='ada')}", "user-agent": "bench"}
+    return {
+        **{name: compared(*how, signed_in, count) for name, how in asked.items()},
+        "commit_to_disk_ms": commit_time(),
+    }
 
 
-def compared(address: str, count: int) -> dict[str, Any]:
-    """One address with the row and without."""
+def compared(method: str, path: str, body: Any, headers: dict[str, str], count: int) -> dict[str, Any]:
+    """One request with its rows and without."""
     from django.db import connection
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
 
-    from audit import middleware
+    client = Client()
 
-    client, recorded = Client(), middleware.write
-    client.get(address)  # what only the first request does is not counted
-    kinds: dict[str, Callable[..., None]] = {"with": recorded, "without": lambda *_: None}
+    def ask() -> None:
+        given = b"" if body is None else json.dumps(body)
+        answer = client.generic(method, f"/api/v1{path}", given, "application/json", headers=headers)
+        assert answer.status_code in (200, 201), answer.content
+
+    kinds: dict[str, Callable[[], Any]] = {"with": nullcontext, "without": without_trail}
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    used = dict.fromkeys(kinds, 0.0)
     statements = {}
-    for kind, write in kinds.items():
-        middleware.write = write
-        with CaptureQueriesContext(connection) as seen:
-            client.get(address)
+    ask()  # what only the first request does is not counted
+    for kind, around in kinds.items():
+        with around(), CaptureQueriesContext(connection) as seen:
+            ask()
         statements[kind] = len(seen)
     for number in range(count * 2):
         kind = ("with", "without")[number % 2]
-        middleware.write = kinds[kind]
-        start = time.perf_counter()
-        assert client.get(address, headers={"user-agent": "bench"}).status_code == 200
-        times[kind].append((time.perf_counter() - start) * 1000)
-    middleware.write = recorded
+        with kinds[kind]():
+            start, before = time.perf_counter(), processor_time()
+            ask()
+            times[kind].append((time.perf_counter() - start) * 1000)
+            used[kind] += (processor_time() - before) * 1000 / count
     p50 = {kind: statistics.median(values) for kind, values in times.items()}
     return {
         "p50_ms": p50,
         "p95_ms": {kind: statistics.quantiles(values, n=20)[-1] for kind, values in times.items()},
         "ratio_p50": p50["with"] / p50["without"],
+        "processor_ms": used,
+        "ratio_processor": used["with"] / used["without"],
         "extra_statements": statements["with"] - statements["without"],
     }
+
+
+@contextmanager
+def without_trail() -> Iterator[None]:
+    """Whoever records has a recorder that writes nothing."""
+    from audit import services
+
+    recorder = services.record
+    places = [each for each in list(sys.modules.values()) if getattr(each, "record", None) is recorder]
+    for module in places:
+        module.record = forget  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        for module in places:
+            module.record = recorder  # type: ignore[attr-defined]
+
+
+def forget(*, subject: Any = None, **_: Any) -> None:
+    """What recording does beside writing: a scope does not end before its revisions were told."""
+    from audit.services import changes
+
+    changes(subject)
 
 
 def commit_time() -> float:
@@ -124,38 +158,6 @@ def commit_time() -> float:
             cursor.execute("SELECT pg_current_xact_id(), pg_logical_emit_message(true, 'bench', 'x')")
         times.append((time.perf_counter() - start) * 1000)
     return statistics.median(times)
-
-
-def changing_view(ada: Any) -> Callable[..., Any]:
-    from django.http import JsonResponse
-
-    from accounts.models import UserPreferences
-    from vibe.db.contexts import as_user
-
-    def view(_: Any) -> Any:
-        with as_user(ada):
-            stored, _ = UserPreferences.objects.of(ada).get_or_create(defaults={"user_id": ada})
-            stored.revision += 1
-            stored.save(update_fields=["revision", "updated_at"])
-            return JsonResponse({"revision": stored.revision})
-
-    return view
-
-
-def reading_view(ada: Any) -> Callable[..., Any]:
-    from django.http import JsonResponse
-
-    from accounts.services import open_vault
-    from memories.models import Memory
-    from memories.services import open_memories
-    from vibe.db.contexts import as_user
-
-    def view(_: Any) -> Any:
-        with as_user(ada):
-            opened = open_memories(Memory.objects.of(ada).order_by("occurred_at"), open_vault())
-            return JsonResponse({"memories": [each.payload.text for each in opened]})
-
-    return view
 
 
 # Writers
@@ -380,6 +382,4 @@ def ask(query: str) -> Any:
 
 
 if __name__ == "__main__":
-    # Imported by its name too, for its urlpatterns and by the processes of the writers: be one module.
-    sys.modules["benchmarks.audit"] = sys.modules["__main__"]
     main()

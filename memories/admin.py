@@ -45,7 +45,7 @@ class ConversationAdmin(OwnedAdmin):
         *("id", "person", "external_id", "is_archived", "memory_count"),
         *("started_at", "active_at", "revision", "created_at", "updated_at"),
     )
-    empty_hint = "Conversations come in by `manage.py import_conversations`."
+    empty_hint = "Conversations come in by the API, or with: manage.py import_conversations"
     deeds = (
         Deed(
             "archive",

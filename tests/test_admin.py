@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import ClassVar
 from uuid import UUID
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
+from django.contrib.staticfiles import finders
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection, models, transaction
 from django.test import Client, RequestFactory
@@ -18,8 +21,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+import vibe.staff
 from accounts.groups import ensure_groups
 from accounts.models import AccessGrant, User, UserPreferences
+from accounts.sessions import NOTED_EVERY
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from stories.models import Entity, Passage, SearchSet, Story
@@ -28,6 +33,7 @@ from vibe.adminkit.admin import MetadataAdmin
 from vibe.adminkit.dates import Drill, first_uuid7_at
 from vibe.adminkit.links import list_url, page_url
 from vibe.adminkit.readable import readable_fields
+from vibe.adminkit.sudo import SEEN
 from vibe.crypto.fields import SealedColumn
 from vibe.crypto.sealed import Sealed
 from vibe.db.constraints import Privileges
@@ -152,13 +158,23 @@ def own_account(statement: str) -> bool:
     return '"users"."password"' in statement and '"users"."id" = ' in statement and "JOIN" not in statement
 
 
+@contextmanager
+def as_minute_later(client: Client) -> Iterator[None]:
+    """The request after a minute also notes that the session is in use: the dearest there is."""
+    session = client.session
+    session[SEEN] -= NOTED_EVERY
+    session.save()
+    yield
+    assert client.session[SEEN] >= session[SEEN] + NOTED_EVERY
+
+
 @pytest.mark.parametrize("who", ["boss", "viewer"])
 def test_every_page_opens_and_shows_no_content(request, content, who):
     client = request.getfixturevalue(who)
     sealed = sealed_in_database()
     assert any(CANARY.encode() in value for value in sealed), "the canary is where a leak would show it"
     for page in all_pages():
-        with CaptureQueriesContext(connection) as statements:
+        with as_minute_later(client), CaptureQueriesContext(connection) as statements:
             answer = client.get(page)
         body = answer.content.decode()
         assert answer.status_code == 200, page
@@ -614,3 +630,30 @@ def test_the_landing_page_shows_nothing_of_anybody(content):
     assert reverse("admin:index") in body
     assert "ada@" not in body.lower()
     assert not re.search(r"(src|href)=\"https?://", body), "nothing is loaded from elsewhere"
+
+
+# How it looks
+
+
+def classes(text: str) -> set[str]:
+    """The classes that a template or a line of Python names."""
+    bare = re.sub(r"{%.*?%}|{{.*?}}", " ", text)
+    return {name for found in re.findall(r'class="([^"]*)"', bare) for name in found.split()}
+
+
+def test_every_class_of_our_pages_is_one_that_the_theme_has():
+    """Its stylesheet comes built, with the classes of its own pages: any other changes nothing, and nobody notices."""
+    sheets = [
+        Path(str(finders.find(f"unfold/{name}"))) for name in ("css/styles.css", "fonts/material-symbols/styles.css")
+    ]
+    known = {
+        re.sub(r"\\(.)", r"\1", name)
+        for sheet in sheets
+        for name in re.findall(r"\.((?:[\w-]|\\.)+)", sheet.read_text())
+    }
+    folder = Path(vibe.staff.__file__).parent.parent
+    files = [*(folder / "templates" / "vibe" / "admin").glob("*.html"), *(folder / "adminkit").glob("*.py")]
+    used = {name: file.name for file in files for name in classes(file.read_text())}
+    assert len(used) > 50
+    assert {name: file for name, file in used.items() if name not in known} == {}
+    assert "gap-x-6" not in known, "the control: one that it has not"

@@ -23,7 +23,7 @@ from vibe.db.backend.schema import Stepwise, Whole, pauses
 from vibe.db.constraints import CompositeReference
 from vibe.db.contexts import as_system, as_user
 from vibe.db.migrating import PatientExecutor
-from vibe.db.operations import DropColumn, ForgetField, RunInBatches
+from vibe.db.operations import AddPartitionedIndex, DropColumn, ForgetField, RunInBatches
 from vibe.errors import ConfigurationError, DatabaseNotReady
 
 TABLE = "conversations"
@@ -60,9 +60,9 @@ class Runner:
     def __init__(self):
         self.state = MigrationLoader(None).project_state()
 
-    def __call__(self, operation, atomic=False):
+    def __call__(self, operation, atomic=False, app="memories"):
         kind = type("Migration", (dj.Migration,), {"operations": [operation], "atomic": atomic})
-        migration = kind(f"trial_{uuid4().hex}", "memories")
+        migration = kind(f"trial_{uuid4().hex}", app)
         self.state = PatientExecutor(connection).apply_migration(self.state, migration)
         return migration
 
@@ -86,10 +86,10 @@ def asked(statement, *parameters):
         return cursor.fetchall()
 
 
-def statements(run, operation):
+def statements(run, operation, **where):
     """The statements that change something, without what surrounds them."""
     with CaptureQueriesContext(connection) as seen:
-        run(operation)
+        run(operation, **where)
     texts = [each["sql"] for each in seen.captured_queries]
     return [text for text in texts if text.startswith(("ALTER", "CREATE", "DROP"))]
 
@@ -240,6 +240,82 @@ def test_an_index_is_dropped_concurrently(run):
     assert statements(run, dj.RemoveIndex("conversation", "trial_index")) == [
         'DROP INDEX CONCURRENTLY IF EXISTS "trial_index"'
     ]
+
+
+# An index of a table in parts: over each part concurrently, then over the whole
+
+
+PARTED = AddPartitionedIndex("auditlog", models.Index(fields=["request_id"], name="trial_parted"))
+OF_PARTS = """
+SELECT count(*), bool_and(indisvalid), bool_and(pg_get_indexdef(indexrelid) LIKE '%(request_id)') FROM pg_index
+WHERE indexrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass('trial_parted'))
+"""
+
+
+@pytest.fixture
+def parts(run):
+    """The names of the trail's parts. The index is taken away after."""
+    yield [
+        name
+        for (name,) in asked(
+            "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
+            "WHERE inhparent = 'audit_logs'::regclass ORDER BY 1"
+        )
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX IF EXISTS trial_parted")
+
+
+def whole_and_valid(parts):
+    """Whether the whole's index is valid, and each part has one beneath it."""
+    assert asked("SELECT indisvalid FROM pg_index WHERE indexrelid = 'trial_parted'::regclass") == [(True,)]
+    return asked(OF_PARTS) == [(len(parts), True, True)]
+
+
+def test_an_index_of_a_table_in_parts_is_built_part_by_part(run, parts):
+    made = statements(run, PARTED, app="audit")
+    building = [text for text in made if text.startswith("CREATE INDEX")]
+    assert len(parts) > 1
+    assert building[0].startswith('CREATE INDEX IF NOT EXISTS "trial_parted" ON ONLY "audit_logs"')
+    assert [text.split()[2] for text in building[1:]] == ["CONCURRENTLY"] * len(parts)
+    assert whole_and_valid(parts)
+
+
+def test_control_the_server_builds_none_concurrently_over_the_whole(run, parts):
+    with pytest.raises(DatabaseError, match="partitioned"):
+        run(dj.AddIndex("auditlog", PARTED.index), app="audit")
+
+
+def test_one_that_was_interrupted_goes_on_with_the_parts_that_lack_theirs(run, parts):
+    first, second = (f'"trial_parted{part.removeprefix("audit_logs")}"' for part in parts[:2])
+    with connection.cursor() as cursor:
+        cursor.execute('CREATE INDEX "trial_parted" ON ONLY audit_logs (request_id)')
+        cursor.execute(f"CREATE INDEX {first} ON {parts[0]} (request_id)")
+        cursor.execute(f'ALTER INDEX "trial_parted" ATTACH PARTITION {first}')
+        cursor.execute(f"CREATE INDEX {second} ON {parts[1]} (request_id)")  # built, not attached
+    made = statements(run, PARTED, app="audit")
+    assert not [text for text in made if first in text]
+    assert whole_and_valid(parts)
+
+
+def test_a_part_made_while_it_is_built_brings_its_own(run, parts):
+    with connection.cursor() as cursor:
+        cursor.execute('CREATE INDEX "trial_parted" ON ONLY audit_logs (request_id)')
+        old = "FOR VALUES FROM ('1999-01-01') TO ('1999-02-01')"
+        cursor.execute(f"CREATE TABLE trial_part PARTITION OF audit_logs {old}")
+    try:
+        run(PARTED, app="audit")
+        assert whole_and_valid([*parts, "trial_part"])
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE trial_part")
+
+
+def test_and_is_taken_back_as_a_whole(run, parts):
+    before = run.state.clone()
+    migration = run(PARTED, app="audit")
+    run.back(before, migration)
+    assert asked("SELECT count(*) FROM pg_class WHERE relname ~ '^trial_parted'") == [(0,)]
 
 
 # Constraints

@@ -8,13 +8,18 @@ from datetime import timedelta
 import pytest
 from axes.models import AccessAttempt
 from django.conf import settings as configured
-from django.contrib.auth.models import Group
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.backends.base import UpdateError
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts import grants
 from accounts.groups import ensure_groups
 from accounts.models import AccessGrant, User
+from accounts.session_store import SessionStore
 from accounts.sign_in import counted_name
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
@@ -130,6 +135,39 @@ def test_a_session_in_use_goes_on(superuser):
     client = signed_in(superuser, seen_at=50 * 60)
     client.get("/admin/")
     assert time.time() - client.session["seen_at"] < 60
+
+
+def test_noting_that_a_session_is_in_use_takes_one_statement(superuser):
+    session = signed_in(superuser).session
+    session["seen_at"] = 1
+    with CaptureQueriesContext(connection) as statements:
+        session["seen_at"] = 0
+        session.save()
+    assert [one["sql"].split()[0] for one in statements.captured_queries] == ["UPDATE"]
+    assert SessionStore(session.session_key)["seen_at"] == 0
+
+
+def test_a_session_that_was_ended_meanwhile_does_not_come_back(superuser):
+    session = signed_in(superuser).session
+    session["seen_at"] = 0
+    SessionStore(session.session_key).delete()
+    with pytest.raises(UpdateError):
+        session.save()
+    assert not SessionStore().exists(session.session_key)
+
+
+def test_rights_by_role_and_by_account_are_one_statement(supporter):
+    ensure_groups()
+    with as_staff():
+        supporter.groups.set(Group.objects.filter(name="engineer"))
+        supporter.user_permissions.set(Permission.objects.filter(codename="view_auditlog"))
+        with CaptureQueriesContext(connection) as statements:
+            rights = supporter.get_all_permissions()
+        assert len(statements) == 1
+        assert {"audit.view_auditlog", "accounts.see_health"} <= rights
+        assert rights == ModelBackend().get_all_permissions(User.objects.get(pk=supporter.pk))
+        assert supporter.has_perm("accounts.see_health")
+        assert not supporter.has_perm("accounts.change_accessgrant")
 
 
 def test_a_session_without_clocks_has_run_out(superuser):

@@ -51,6 +51,7 @@ class GroupAdmin(PlainAdmin):
     fields = ("name", "rights")
     ordering = ("name",)
     search_fields = ("name",)
+    search_help_text = "Name of the role, or how it begins"
     empty_hint = "Roles come with the migrations."
 
     def found(self, term: str) -> Q:

@@ -213,6 +213,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = reverse_lazy("admin:login")
 SESSION_HOURS: int = env.int("SESSION_HOURS", default=12)
 SESSION_IDLE_MINUTES: int = env.int("SESSION_IDLE_MINUTES", default=60)
+SESSION_ENGINE = "accounts.session_store"
 SESSION_COOKIE_AGE = int(timedelta(hours=SESSION_HOURS).total_seconds())
 SUDO_MINUTES: int = env.int("SUDO_MINUTES", default=10)
 ONE_TIME_CODES: bool = env.bool("ONE_TIME_CODES", default=not DEBUG)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from functools import partial
 from uuid import uuid4
 
 import psycopg
 import pytest
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
 
 from vibe.db.contexts import as_support, as_user, current_scope
 from vibe.db.health import cache, connections, disk, indexes, locks, replication, statements, tables, units
-from vibe.db.health.observing import look, observing
+from vibe.db.health.observing import LIMITS, in_step, look, observing
 from vibe.db.health.reading import Chapter, Reading, Verdict, judged
 from vibe.db.health.report import PROBES, report
 
@@ -21,8 +23,7 @@ CANARY = "xylocanary"
 
 
 def ask(probe):
-    with observing() as cursor:
-        return probe(cursor)
+    return in_step([probe])[0]
 
 
 def named(chapter, name):
@@ -76,10 +77,14 @@ def test_the_scope_around_it_is_as_before(db, scope):
         assert (state(), current_scope()) == before
 
 
+def divides_by_zero():
+    yield [("SELECT 1 / 0", ())]
+
+
 def test_and_so_after_a_probe_that_failed(db):
     with as_support():
         before = state(), current_scope()
-        (chapter,) = look([("Broken", lambda cursor: cursor.execute("SELECT 1 / 0"))])
+        (chapter,) = look([("Broken", divides_by_zero)])
         assert chapter.verdict == Verdict.UNKNOWN
         assert (state(), current_scope()) == before
 
@@ -89,27 +94,43 @@ def test_and_so_after_a_probe_that_failed(db):
     ["UPDATE users SET is_active = false", "ALTER TABLE users NO FORCE ROW LEVEL SECURITY", "CREATE TABLE t (a int)"],
 )
 def test_nothing_can_be_written_while_looking(db, statement):
-    with pytest.raises(DatabaseError, match="read-only"), observing() as cursor:
-        cursor.execute(statement)
+    with pytest.raises(DatabaseError, match="read-only"), observing() as asking:
+        asking([(statement, ())])
 
 
 def test_control_without_the_limits_it_could(db, monkeypatch):
     monkeypatch.setattr("vibe.db.health.observing.LIMITS", "SELECT 1")
-    with observing() as cursor:
-        cursor.execute("CREATE TABLE t (a int)")
+    with observing() as asking:
+        asking([("CREATE TABLE t (a int)", ())])
     with connection.cursor() as cursor:  # and yet nothing stays: it is undone
         cursor.execute("SELECT to_regclass('t')")
         assert cursor.fetchone() == (None,)
 
 
 def test_one_that_fails_holds_up_no_other_and_tells_no_value(db):
-    def fails(cursor):
-        cursor.execute("SELECT %s::int", [CANARY])
+    def fails():
+        yield [("SELECT %s::int", [CANARY])]
 
-    found = look([("First", lambda _: Chapter("First", "-")), ("Broken", fails), ("Disk", disk.disk)])
+    def asks_nothing():
+        yield from ()
+        return Chapter("First", "-")
+
+    found = look([("First", asks_nothing), ("Broken", fails), ("Disk", disk.disk)])
     assert [chapter.title for chapter in found] == ["First", "Broken", "Disk"]
     assert CANARY not in str(found)
     assert "22P02" in found[1].readings[0].advice
+
+
+def test_all_ask_at_once_and_each_is_given_its_own_rows(db):
+    def counts(number):
+        [[first]], [] = yield [("SELECT %s", [number]), ("SELECT 1 WHERE false", ())]
+        [[second]] = yield [("SELECT %s + 1", [first])]
+        return Chapter(str(number), str(second[0]))
+
+    with CaptureQueriesContext(connection) as asked:
+        found = in_step([partial(counts, number) for number in (10, 20, 30)])
+    assert [(chapter.title, chapter.about) for chapter in found] == [("10", "11"), ("20", "21"), ("30", "31")]
+    assert len([one for one in asked.captured_queries if LIMITS in one["sql"]]) == 2
 
 
 # Without pg_monitor
@@ -124,20 +145,19 @@ def stranger(committed):
         server.execute("DROP ROLE health_stranger")
 
 
-class Narrow:
-    """What a probe needs of a cursor, on a connection that is not Django's."""
-
-    def __init__(self, found):
-        self.cursor = found.cursor()
-        self.fetchone, self.fetchall = self.cursor.fetchone, self.cursor.fetchall
-
-    def execute(self, statement, parameters=None):
-        self.cursor.execute(statement, parameters)
+def answered(found, probe):
+    """What a probe says that is asked on a connection of its own."""
+    looking, rows = probe(), None
+    try:
+        while True:
+            rows = [found.execute(text, values or None).fetchall() for text, values in looking.send(rows)]
+    except StopIteration as told:
+        return told.value
 
 
 def test_without_pg_monitor_it_says_what_to_type_and_shows_the_rest(stranger):
     with another("health_stranger") as found:
-        chapters = {title: probe(Narrow(found)) for title, probe in PROBES}
+        chapters = {title: answered(found, probe) for title, probe in PROBES}
     unseen = [r for chapter in chapters.values() for r in chapter.readings if r.verdict == Verdict.UNKNOWN]
     assert {reading.name for reading in unseen} >= {"pg_stat_statements", "Locks", "Longest transaction"}
     assert all("pg_monitor" in reading.advice for reading in unseen)

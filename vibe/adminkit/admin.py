@@ -36,7 +36,7 @@ from vibe.adminkit.sudo import PasswordAgain, fresh
 from vibe.errors import VibeError
 
 # What a filter in the address may ask of a column. No patterns: they would let values be guessed letter by letter.
-LOOKUPS = frozenset({"exact", "isnull", "gte", "lt", "year", "month", "day"})
+LOOKUPS = frozenset({"exact", "isnull", "isempty", "gte", "lt", "year", "month", "day"})
 
 
 class MetadataChecks(UnfoldModelAdminChecks):
@@ -105,6 +105,23 @@ class MetadataChangeList(ChangeList):
         return str(self.get_query_string(remove=["p", Before.parameter_name])) if gone_on else ""
 
     @property
+    def narrowed(self) -> bool:
+        """Whether somebody left rows out. A table that the sidebar lists in parts is whole in each of them."""
+        chosen = set(self.get_filters_params()) - {self.model_admin.parted_by}
+        return bool(self.query or self.drill.year or chosen)
+
+    @property
+    def called(self) -> str:
+        """What the rows are called, or those of this part of the table."""
+        parts = dict(self.model_admin.parts)
+        return str(parts.get(self.request_part, self.opts.verbose_name_plural)).lower()
+
+    @property
+    def request_part(self) -> str:
+        """Which part of the table this is."""
+        return str(self.get_filters_params().get(self.model_admin.parted_by, [""])[0])
+
+    @property
     def drill(self) -> Drill:
         """Where in the calendar this list stands."""
         return Drill.of(self.date_hierarchy, self.params) if self.date_hierarchy else Drill()
@@ -135,6 +152,8 @@ class MetadataAdmin(ModelAdmin):
     owner: ClassVar[str] = ""  # the attribute that says whose row it is
     whole: ClassVar[bool] = False  # a table of Django or procrastinate, which support may read whole
     empty_hint: ClassVar[str] = ""
+    parted_by: ClassVar[str] = ""  # the filter by which the sidebar lists the table in parts, and what these are called
+    parts: ClassVar[tuple[tuple[str, str], ...]] = ()
     deeds: ClassVar[tuple[Deed, ...]] = ()
     paginator = WindowPaginator
     show_full_result_count = False
@@ -212,6 +231,7 @@ class MetadataAdmin(ModelAdmin):
 
     def complete_page(self, row: Any) -> None:
         """Put beside the row of a page what takes a query. A column asked while drawing is asked several times."""
+        self.complete([row])
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[MetadataChangeList]:
         return MetadataChangeList
@@ -240,7 +260,6 @@ class MetadataAdmin(ModelAdmin):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         if row := context.get("original"):
-            self.complete([row])
             self.complete_page(row)
             context["buttons"] = self.buttons(request, row)
             context["related"] = [*related_rows(self.admin_site, request, row), *self.related(row)]

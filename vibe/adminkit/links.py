@@ -11,7 +11,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-LINK = '<a href="{}" class="text-primary-600 hover:underline dark:text-primary-500">{}</a>'
+LINK = (
+    '<a href="{}" class="text-primary-600 hover:text-primary-700 dark:text-primary-500 dark:hover:text-primary-400">'
+    "{}</a>"
+)
 
 
 def page_url(model: type[models.Model], pk: Any) -> str:

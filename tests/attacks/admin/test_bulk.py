@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 
 from memories.admin import ConversationAdmin
 from memories.models import Conversation
@@ -68,6 +69,20 @@ def test_an_editable_list_is_refused_by_the_database(cast, monkeypatch):
     before = metadata("Conversation")
     assert edit(cast, "Conversation").status_code == 500
     assert metadata("Conversation") == before
+
+
+def test_control_where_support_may_write_an_editable_list_does_change_rows(cast, monkeypatch):
+    """Both protections off: the bulk edit goes through, and the attack above notices."""
+    monkeypatch.setattr(ConversationAdmin, "list_editable", ("is_archived",))
+    monkeypatch.setattr(MetadataAdmin, "has_change_permission", lambda *_: True)
+    with undone(), connection.cursor() as cursor:
+        cursor.execute("GRANT UPDATE ON conversations TO vibe_support")
+        before = metadata("Conversation")
+        assert edit(cast, "Conversation").status_code == 302
+        assert metadata("Conversation") != before
+    with undone(), connection.cursor() as cursor, pytest.raises(AssertionError):
+        cursor.execute("GRANT UPDATE ON conversations TO vibe_support")
+        test_bulk_actions_change_nothing(cast, "Conversation", "archive")
 
 
 def test_no_admin_offers_a_bulk_edit():

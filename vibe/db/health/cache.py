@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from vibe.db.health import units
+from vibe.db.health.observing import Looking
 from vibe.db.health.reading import Chapter, Reading, Verdict, judged
 
 TITLE = "Cache and index use"
@@ -26,12 +25,11 @@ ENOUGH = 10_000  # blocks read, before a rate says anything
 LARGE, OFTEN, SHOWN = 10_000, 100, 5
 
 
-def cache(cursor: Any) -> Chapter:
+def cache() -> Looking:
     """The chapter."""
-    cursor.execute(HITS)
-    heap_hit, heap, index_hit, index = map(int, cursor.fetchone())
-    cursor.execute(SCANS, [LARGE, OFTEN, SHOWN])
-    scans = tuple(by_index(*row) for row in cursor.fetchall())
+    [hits], tables = yield [(HITS, ()), (SCANS, [LARGE, OFTEN, SHOWN])]
+    heap_hit, heap, index_hit, index = map(int, hits)
+    scans = tuple(by_index(*row) for row in tables)
     return Chapter(TITLE, ABOUT, (rate("Tables", heap_hit, heap), rate("Indexes", index_hit, index), *scans))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 
 from vibe.db.health import units
-from vibe.db.health.observing import login
+from vibe.db.health.observing import Looking, login
 from vibe.db.health.reading import Chapter, Reading, Verdict, judged
 
 TITLE = "Connections and transactions"
@@ -33,15 +33,11 @@ WRAPAROUND = "SELECT age(datfrozenxid) FROM pg_database WHERE datname = current_
 SINCE_VACUUM = 2_000_000_000  # transactions that may go by at most
 
 
-def connections(cursor: Any) -> Chapter:
+def connections() -> Looking:
     """The chapter."""
-    cursor.execute(NOW)
-    count, active, waiting, most, unseen, allowed = cursor.fetchone()
-    cursor.execute(OLDEST)
-    oldest = cursor.fetchone()
-    cursor.execute(WRAPAROUND)
-    (age,) = cursor.fetchone()
-    longest = transaction(oldest) if allowed else hidden(unseen)
+    [now], oldest, [[age]] = yield [(NOW, ()), (OLDEST, ()), (WRAPAROUND, ())]
+    count, active, waiting, most, unseen, allowed = now
+    longest = transaction(*oldest) if allowed else hidden(unseen)
     return Chapter(TITLE, ABOUT, (in_use(count, active, waiting, most), pool(), longest, wraparound(age)))
 
 
@@ -65,8 +61,8 @@ def pool() -> Reading:
     return Reading("Pool", value, verdict, "Make the pool larger." if verdict else "", float(waiting))
 
 
-def transaction(oldest: tuple[int, float, str, str] | None) -> Reading:
-    """The transaction that has been open for the longest."""
+def transaction(oldest: tuple[Any, ...] | None = None) -> Reading:
+    """The transaction that has been open for the longest, of a row of OLDEST."""
     if oldest is None:
         return Reading("Longest transaction", "none open but this one", number=0.0)
     pid, age, state, application = oldest

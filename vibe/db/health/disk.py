@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 from vibe.db.backend.base import embedded_server
 from vibe.db.health import units
-from vibe.db.health.observing import login
+from vibe.db.health.observing import Looking, login
 from vibe.db.health.reading import Chapter, Reading, Verdict, judged
 
 TITLE = "Disk"
@@ -21,13 +20,11 @@ SIZES = """
 LOG = "SELECT sum(size) FROM pg_ls_waldir()"
 
 
-def disk(cursor: Any) -> Chapter:
+def disk() -> Looking:
     """The chapter."""
-    cursor.execute(SIZES)
-    database, files, spilt, allowed = cursor.fetchone()
-    if allowed:
-        cursor.execute(LOG)
-    log = cursor.fetchone()[0] if allowed else None
+    [[sizes]] = yield [(SIZES, ())]
+    database, files, spilt, allowed = sizes
+    [[[log]]] = (yield [(LOG, ())]) if allowed else [[[None]]]
     embedded = embedded_server()
     return Chapter(
         TITLE,

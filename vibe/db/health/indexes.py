@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vibe.db.health import units
+from vibe.db.health.observing import Looking
 from vibe.db.health.reading import Chapter, Reading, Verdict
 
 TITLE = "Indexes"
@@ -61,14 +62,11 @@ class Index:
         return same and self.name != other.name and (self.needed, other.name) > (other.needed, self.name)
 
 
-def indexes(cursor: Any) -> Chapter:
+def indexes() -> Looking:
     """The chapter: what is wrong, or that nothing is."""
-    cursor.execute(SINCE)
-    since = float(cursor.fetchone()[0])
-    cursor.execute(ALL)
-    found = [Index(*map(fixed, row)) for row in cursor.fetchall()]
-    cursor.execute(UNREFERENCED, [WORTH_IT])
-    wrong = (*broken(found), *doubled(found), *unused(found, since), *unreferenced(cursor.fetchall()))
+    [[since]], every, lacking = yield [(SINCE, ()), (ALL, ()), (UNREFERENCED, [WORTH_IT])]
+    found = [Index(*map(fixed, row)) for row in every]
+    wrong = (*broken(found), *doubled(found), *unused(found, float(since)), *unreferenced(lacking))
     total = sum(index.size for index in found)
     summary = Reading("All indexes", f"{len(found)}, {units.size(total)} altogether", number=float(total))
     return Chapter(TITLE, ABOUT, (summary, *wrong[:SHOWN]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vibe.db.health import units
-from vibe.db.health.observing import login
+from vibe.db.health.observing import Looking, login
 from vibe.db.health.reading import Chapter, Reading, Verdict, judged
 
 TITLE = "Locks"
@@ -25,15 +25,14 @@ WAITING = """
 SHOWN = 20
 
 
-def locks(cursor: Any) -> Chapter:
+def locks() -> Looking:
     """The chapter."""
-    cursor.execute(ALLOWED)
-    if not cursor.fetchone()[0]:
+    [[allowed]], waiting = yield [(ALLOWED, ()), (WAITING, [SHOWN])]
+    if not allowed:
         advice = f"As superuser: GRANT pg_monitor TO {login()};"
         unseen = Reading("Locks", "may not be looked at", Verdict.UNKNOWN, advice)
         return Chapter(TITLE, ABOUT, (unseen,))
-    cursor.execute(WAITING, [SHOWN])
-    return Chapter(TITLE, ABOUT, tuple(wait(row) for row in cursor.fetchall()), "Nobody waits for anybody.")
+    return Chapter(TITLE, ABOUT, tuple(wait(row) for row in waiting), "Nobody waits for anybody.")
 
 
 def wait(row: tuple[Any, ...]) -> Reading:

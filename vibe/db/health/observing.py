@@ -1,9 +1,13 @@
-"""Looking at the server as the login role, which alone can be given pg_monitor: reading only, briefly, undone after."""
+"""Looking at the server as the login role, which alone can be given pg_monitor: reading only, briefly, undone after.
+
+A probe is a generator: it yields what it asks, is sent the rows, and returns its chapter. So all can ask at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from django.db import DatabaseError, OperationalError, ProgrammingError, connection, transaction
@@ -11,35 +15,76 @@ from django.db import DatabaseError, OperationalError, ProgrammingError, connect
 from vibe.db.contexts import OUTSIDE, current_scope, remember
 from vibe.db.health.reading import Chapter, Reading, Verdict
 
-Probe = Callable[[Any], Chapter]
+Rows = list[tuple[Any, ...]]
+Statement = tuple[str, Sequence[Any]]  # and its values
+Looking = Generator[list[Statement], list[Rows], Chapter]
+Probe = Callable[[], Looking]
+Ask = Callable[[Sequence[Statement]], list[Rows]]
 LIMITS = "SET LOCAL ROLE none; SET LOCAL transaction_read_only = on; SET LOCAL statement_timeout = '5s'"
 
 
 @contextmanager
-def observing() -> Iterator[Any]:
-    """A cursor outside every scope that can write nothing. The scope around it is taken up again."""
+def observing() -> Iterator[Ask]:
+    """A way to ask outside every scope that can write nothing. The scope around it is taken up again."""
     outer = current_scope()
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(LIMITS)
+        with transaction.atomic():
             remember(OUTSIDE)
-            yield cursor
+            yield ask
             transaction.set_rollback(True)  # with which role, reading only and time limit go
     finally:
         remember(outer)
 
 
+def ask(statements: Sequence[Statement]) -> list[Rows]:
+    """The rows of each, in one round trip."""
+    whole = "; ".join([LIMITS, *(text for text, _ in statements)])
+    with connection.cursor() as cursor:
+        cursor.execute(whole, [value for _, values in statements for value in values] or None)
+        rows = [cursor.fetchall() if cursor.description else [] for _ in sets(cursor)]
+    return rows[-len(statements) :]
+
+
+def sets(cursor: Any) -> Iterator[None]:
+    """Once for each result that a cursor stands at."""
+    yield
+    while cursor.nextset():
+        yield
+
+
 def look(probes: Sequence[tuple[str, Probe]]) -> list[Chapter]:
-    """What each probe found. One that fails says so and holds up no other."""
-    chapters: list[Chapter] = []
-    while len(chapters) < len(probes):
-        try:
-            with observing() as cursor:
-                for _, probe in probes[len(chapters) :]:
-                    chapters.append(probe(cursor))
-        except DatabaseError as problem:
-            chapters.append(unseen(probes[len(chapters)][0], problem))
-    return chapters
+    """What each probe found. One that fails says so and holds up no other: then each is asked by itself."""
+    try:
+        return in_step([probe for _, probe in probes])
+    except DatabaseError:
+        return [alone(title, probe) for title, probe in probes]
+
+
+def in_step(probes: Sequence[Probe]) -> list[Chapter]:
+    """All at once: what they ask at the same time goes to the server in one."""
+    with observing() as asking:
+        running = {number: probe() for number, probe in enumerate(probes)}
+        chapters: dict[int, Chapter] = {}
+        answers: dict[int, list[Rows]] = {}
+        while running:
+            asked: dict[int, list[Statement]] = {}
+            for number, probe in running.items():
+                try:
+                    asked[number] = probe.send(answers.get(number))  # type: ignore[arg-type]  # None begins
+                except StopIteration as told:
+                    chapters[number] = told.value
+            running = {number: running[number] for number in asked}
+            rows = iter(asking([each for statements in asked.values() for each in statements]) if asked else ())
+            answers = {number: list(islice(rows, len(statements))) for number, statements in asked.items()}
+    return [chapters[number] for number in sorted(chapters)]
+
+
+def alone(title: str, probe: Probe) -> Chapter:
+    """One by itself, or why it could not be seen."""
+    try:
+        return in_step([probe])[0]
+    except DatabaseError as problem:
+        return unseen(title, problem)
 
 
 def unseen(title: str, problem: DatabaseError) -> Chapter:

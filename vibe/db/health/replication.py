@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from vibe.db.health import units
+from vibe.db.health.observing import Looking
 from vibe.db.health.reading import Chapter, Reading, Verdict, judged
 
 TITLE = "Replication"
@@ -25,17 +24,15 @@ SLOTS = """
 MEGABYTE = 1024 * 1024
 
 
-def replication(cursor: Any) -> Chapter:
+def replication() -> Looking:
     """The chapter, of a primary or of a replica."""
-    cursor.execute(SELF)
-    is_replica, behind = cursor.fetchone()
+    [[itself]] = yield [(SELF, ())]
+    is_replica, behind = itself
     if is_replica:
         return Chapter(TITLE, ABOUT, (lag("This server, a replica", "replaying", behind or 0.0, None),))
-    cursor.execute(REPLICAS)
-    replicas = [lag(*row) for row in cursor.fetchall()]
-    cursor.execute(SLOTS)
-    slots = [slot(*row) for row in cursor.fetchall()]
-    return Chapter(TITLE, ABOUT, (*replicas, *slots), "There is no replica, and no slot for one.")
+    replicas, slots = yield [(REPLICAS, ()), (SLOTS, ())]
+    found = (*(lag(*row) for row in replicas), *(slot(*row) for row in slots))
+    return Chapter(TITLE, ABOUT, found, "There is no replica, and no slot for one.")
 
 
 def lag(name: str, state: str | None, seconds: float | None, bytes_behind: float | None) -> Reading:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from vibe.db.health import units
-from vibe.db.health.observing import login
+from vibe.db.health.observing import Looking, login
 from vibe.db.health.reading import Chapter, Reading, Verdict, judged
 
 TITLE = "Slowest statements"
@@ -50,15 +50,13 @@ VALUES = re.compile(
 )
 
 
-def slowest(cursor: Any) -> Chapter:
+def slowest() -> Looking:
     """The chapter. Where nothing can be seen, one reading that says what to type."""
-    cursor.execute(ABLE)
-    loaded, schema, allowed, database = cursor.fetchone()
-    hint = missing(loaded, schema, allowed, database)
-    if hint:
+    [[able]] = yield [(ABLE, ())]
+    if hint := missing(*able):
         return Chapter(TITLE, ABOUT, (Reading("pg_stat_statements", "not available", Verdict.UNKNOWN, hint),))
-    cursor.execute(SLOWEST.format(schema=schema), [SHOWN])
-    return Chapter(TITLE, ABOUT, tuple(reading(row) for row in cursor.fetchall()), "No statement was counted yet.")
+    [rows] = yield [(SLOWEST.format(schema=able[1]), [SHOWN])]
+    return Chapter(TITLE, ABOUT, tuple(reading(row) for row in rows), "No statement was counted yet.")
 
 
 def missing(loaded: bool, schema: str | None, allowed: bool, database: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vibe.db.health import units
+from vibe.db.health.observing import Looking
 from vibe.db.health.reading import Chapter, Reading, Verdict, judged
 
 TITLE = "Tables and bloat"
@@ -38,12 +39,10 @@ SHOWN, BLOAT_SHOWN, PAGES = 10, 5, 1280  # pages: 10 MB
 MANY = 10_000  # dead rows, below which the share says nothing
 
 
-def tables(cursor: Any) -> Chapter:
+def tables() -> Looking:
     """The chapter."""
-    cursor.execute(LARGEST, [SHOWN])
-    largest = [table(row) for row in cursor.fetchall()]
-    cursor.execute(BLOATED, [PAGES, BLOAT_SHOWN])
-    return Chapter(TITLE, ABOUT, (*largest, *(bloat(*row) for row in cursor.fetchall())), "There are no tables.")
+    largest, bloated = yield [(LARGEST, [SHOWN]), (BLOATED, [PAGES, BLOAT_SHOWN])]
+    return Chapter(TITLE, ABOUT, (*map(table, largest), *(bloat(*row) for row in bloated)), "There are no tables.")
 
 
 def table(row: tuple[Any, ...]) -> Reading:

@@ -3,6 +3,6 @@
 from vibe.db.operations.assured import Assured
 from vibe.db.operations.batches import RunInBatches
 from vibe.db.operations.contracting import DropColumn, ForgetField
-from vibe.db.operations.partitioned import CreatePartitionedModel
+from vibe.db.operations.partitioned import AddPartitionedIndex, CreatePartitionedModel
 
-__all__ = ["Assured", "CreatePartitionedModel", "DropColumn", "ForgetField", "RunInBatches"]
+__all__ = ["AddPartitionedIndex", "Assured", "CreatePartitionedModel", "DropColumn", "ForgetField", "RunInBatches"]

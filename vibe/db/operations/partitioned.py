@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.migrations import CreateModel
+from django.db.backends.postgresql.schema import DatabaseSchemaEditor
+from django.db.migrations import AddIndex, CreateModel
+
+# The parts that have no index of their own under the whole's yet.
+LACKING = """
+SELECT part.relname FROM pg_inherits JOIN pg_class part ON part.oid = inhrelid
+WHERE inhparent = to_regclass(%s) AND NOT EXISTS (
+    SELECT FROM pg_inherits beneath JOIN pg_index ON indexrelid = beneath.inhrelid
+    WHERE beneath.inhparent = to_regclass(%s) AND indrelid = part.oid
+) ORDER BY 1
+"""
 
 
 class CreatePartitionedModel(CreateModel):
@@ -29,3 +39,36 @@ class CreatePartitionedModel(CreateModel):
         partitioned = f"{body}, PRIMARY KEY ({key}, {column})) PARTITION BY RANGE ({column})"
         schema_editor.execute(partitioned, parameters or None)
         schema_editor.deferred_sql.extend(schema_editor._model_indexes_sql(model))
+
+
+class AddPartitionedIndex(AddIndex):
+    """AddIndex for a table in parts: PostgreSQL builds none concurrently over the whole, but over each part.
+
+    The whole's index is there at once, empty and invalid; it becomes valid when the last part's is attached to it. A
+    part that is made meanwhile brings its own. Run again after a stop, it goes on with the parts that lack theirs.
+    """
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        model = to_state.apps.get_model(app_label, self.model_name)
+        if not self.allow_migrate_model(schema_editor.connection.alias, model):
+            return
+        table, name, quote = model._meta.db_table, self.index.name, schema_editor.quote_name
+        parts = self.index.create_sql(model, schema_editor).parts
+        schema_editor.execute(built(parts, "INDEX IF NOT EXISTS", name=quote(name), table=f"ONLY {quote(table)}"))
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute(LACKING, [table, name])
+            lacking = [part for (part,) in cursor.fetchall()]
+        for part in lacking:
+            own = quote(f"{name}{part.removeprefix(table)}")
+            schema_editor.execute(built(parts, "INDEX CONCURRENTLY IF NOT EXISTS", name=own, table=quote(part)))
+            schema_editor.execute(f"ALTER INDEX {quote(name)} ATTACH PARTITION {own}")
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        model = from_state.apps.get_model(app_label, self.model_name)
+        if self.allow_migrate_model(schema_editor.connection.alias, model):
+            schema_editor.execute(f"DROP INDEX IF EXISTS {schema_editor.quote_name(self.index.name)}")
+
+
+def built(parts: dict[str, Any], kind: str, **names: str) -> str:
+    """The statement that makes an index as Django describes it, of another kind and elsewhere."""
+    return str(DatabaseSchemaEditor.sql_create_index.replace("INDEX", kind, 1) % {**parts, **names})

@@ -122,9 +122,7 @@ def nearest_of_all(user_id: UUID, vector: str, stories: Sequence[UUID] | None, l
     return rows  # type: ignore[return-value]
 
 
-def about(
-    statement: sql.SQL, user_id: UUID, vector: str, stories: Sequence[UUID] | None, limit: int
-) -> sql.Composable:
+def about(statement: sql.SQL, user_id: UUID, vector: str, stories: Sequence[UUID] | None, limit: int) -> sql.Composable:
     """A statement of nearness, with its values."""
     return statement.format(
         user=sql.Literal(user_id),

@@ -10,7 +10,6 @@ import time
 from uuid import UUID
 
 import numpy as np
-from django.db import connection
 
 from accounts.services import open_vault
 from audit.actors import Actor
@@ -27,6 +26,7 @@ from stories.signals import searched
 from stories.strategy import fetch
 from vibe.crypto.vault import Vault
 from vibe.db.contexts import as_user
+from vibe.db.snapshots import one_snapshot
 from vibe.errors import InputError, VibeError
 
 ATTEMPTS = 3
@@ -63,10 +63,7 @@ def search_stories(
 
 def answered(user_id: UUID, asked: Asked, actor: Actor, limit: int, filters: Filters | None) -> Answer | None:
     """Fetch, rank, open and record, all in one snapshot; None if the vectors are another model's by now."""
-    alone = not connection.in_atomic_block
-    with as_user(user_id):
-        if alone:
-            in_one_snapshot()
+    with one_snapshot(), as_user(user_id):
         # Keys are opened again: nothing is to be opened under one that was destroyed while the question was embedded.
         vault = open_vault()
         search_set = SearchSet.objects.of(user_id).first()
@@ -92,12 +89,6 @@ def check(question: str, limit: int) -> None:
         raise InputError(f"The question is longer than {LONGEST_QUESTION:,} characters. Ask more briefly.")
     if not 1 <= limit <= MOST_STORIES:
         raise InputError(f"The limit must be from 1 to {MOST_STORIES}.")
-
-
-def in_one_snapshot() -> None:
-    """Let all statements of a search see one moment, whatever is built or moved between two of them."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
 def rank(

@@ -175,9 +175,9 @@ def plan(user_id: UUID, vector: str) -> str:
     sent: list[str] = []
     send = graph.in_one_trip
 
-    def explained(statements: object) -> object:
-        text = statements.as_string(None).replace("SELECT p.story_id", "EXPLAIN SELECT p.story_id")  # type: ignore[attr-defined]
-        [lines] = send(sql.SQL(text) + sql.SQL(""))  # type: ignore[arg-type]
+    def explained(statements: list[sql.Composable]) -> object:
+        texts = [each.as_string(None).replace("SELECT p.story_id", "EXPLAIN SELECT p.story_id") for each in statements]
+        [lines] = send([sql.SQL(text) for text in texts])  # type: ignore[arg-type]
         sent.extend(line for (line,) in lines)
         return [[]]
 

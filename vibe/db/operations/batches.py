@@ -13,9 +13,8 @@ from django.db.migrations.operations.base import Operation
 from tqdm import tqdm
 
 from vibe.crypto.fields import SealedColumn
-from vibe.db.roles import taking
 from vibe.db.backend.schema import patiently
-from vibe.db.roles import SYSTEM
+from vibe.db.roles import SYSTEM, taking
 from vibe.errors import ConfigurationError, DatabaseNotReady
 
 PAUSE = 0.5  # seconds until rows that others were changing are tried again

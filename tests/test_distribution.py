@@ -191,8 +191,7 @@ def test_a_person_goes_after_their_keys_whoever_deletes_the_row(db, ada):
             User.objects.filter(pk=ada)._raw_delete("default")
 
 
-@pytest.mark.django_db(transaction=True)
-def test_one_snapshot_is_of_one_transaction_and_ends_with_it():
+def test_one_snapshot_is_of_one_transaction_and_ends_with_it(committed):
     with one_snapshot(), transaction.atomic():
         assert trips.in_one_trip([sql("SHOW transaction_isolation")]) == [[("repeatable read",)]]
     with transaction.atomic():

@@ -45,6 +45,7 @@ LOGS_IN_THERE = "SELECT bool_and(success AND result = 't') FROM run_command_on_w
 COUNTERS = """
 SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
+AND NOT a.attisdropped
 AND pg_get_serial_sequence(quote_ident(c.relname), a.attname) IS NOT NULL ORDER BY 1
 """
 

@@ -159,7 +159,11 @@ class UserKey(UserOwned):
             CompositeReference(name="user_keys_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
             RowSecurity(
                 name="user_keys_walls",
-                others=[(SUPPORT, "true"), (SYSTEM, "true"), (SIGN_IN, OWN.format(column="user_id", setting="user_id"))],
+                others=[
+                    (SUPPORT, "true"),
+                    (SYSTEM, "true"),
+                    (SIGN_IN, OWN.format(column="user_id", setting="user_id")),
+                ],
             ),
             Privileges(name="user_keys_for_user", role=USER, verbs={"SELECT": None, "INSERT": None}),
             Privileges(name="user_keys_for_sign_in", role=SIGN_IN, verbs={"SELECT": ("created_at",), "INSERT": None}),

@@ -75,6 +75,12 @@ def ensure_person(*, profile: Profile, actor: Actor) -> UUID:
         return made
 
 
+def is_known(firebase_uid: str) -> bool:
+    """Whether there is a person of a Firebase UID."""
+    with as_sign_in(firebase_uid):
+        return User.objects.filter(firebase_uid=firebase_uid).exists()
+
+
 def update_email(*, user_id: UUID, profile: Profile, actor: Actor) -> bool:
     """Keep the address a person signs in with now. False, and nothing changed, where another account has it."""
     try:

@@ -9,11 +9,12 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from accounts.services import ensure_person
+from accounts.services import ensure_person, is_known
 from audit.actors import Actor
 from audit.services import OK, REFUSED, record
 from memories.lines import BadLine, ConversationLine, parse, read_lines
 from memories.services import Counts, import_conversations
+from vibe.db.trips import distributed
 from vibe.errors import DataKeyMissing, InputError
 
 BATCH_MESSAGES = 2000
@@ -99,6 +100,8 @@ class FileImport:
         These commits do not wait for the disk. The file's own row in the trail does, and with it all before it.
         """
         try:
+            if distributed():
+                self._make_first(lines[0])
             with transaction.atomic():
                 if not self.strict:
                     without_waiting()
@@ -112,6 +115,14 @@ class FileImport:
         else:
             self._remember(lines[0].profile.firebase_uid, user_id)
             self._add(done)
+
+    def _make_first(self, line: ConversationLine) -> None:
+        """On shards, who writes as one role does not see what another role has written and not committed."""
+        uid = line.profile.firebase_uid
+        if self.strict and not is_known(uid):
+            raise BadLine(line.number, "A new person cannot come in by a strict import of a distributed database.")
+        if uid not in self._people:
+            self._remember(uid, ensure_person(profile=line.profile, actor=self.actor))
 
     def _import(self, lines: Batch) -> tuple[UUID, Counts]:
         """The person, made with the first of their lines that goes in, and what was done."""

@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 ROLES_OF_ASKERS = frozenset({"user", "human", "me"})
 SET_COLUMNS = ("id", "user_id", "passages", "words", "in_graph", "embedder")
 SEARCH_SET = sql.SQL("SELECT id, user_id, passages, words, in_graph, embedder FROM search_sets WHERE user_id = {user}")
-ONE_SNAPSHOT = sql.SQL("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 OWN_NAME = sql.SQL("SELECT id, name FROM users WHERE id = {user}")
 
 NO_EMBEDDER = "The embedder gave no answer: found by words alone."
@@ -68,15 +67,12 @@ class Asked:
         return self.vector is None or search_set is None or search_set.embedder == self.embedder
 
 
-def read_asker(user_id: UUID, text: str, *, in_one_snapshot: bool = False) -> Asker:
-    """Read what a question is understood by, in one round trip, as the first thing in the person's scope.
+def read_asker(user_id: UUID, text: str) -> Asker:
+    """Read what a question is understood by, in one round trip, inside the person's scope.
 
-    `in_one_snapshot` lets this and every further statement see one moment, whatever is built or moved between two of
-    them. Raises DataKeyMissing for a person whose data key is destroyed.
+    Raises DataKeyMissing for a person whose data key is destroyed.
     """
     statements = [data_keys(user_id), speakers(user_id), SEARCH_SET.format(user=sql.Literal(user_id))]
-    if in_one_snapshot:
-        statements.insert(0, ONE_SNAPSHOT)
     if is_first_person(text):
         statements.append(OWN_NAME.format(user=sql.Literal(user_id)))
     keys, names, sets, *users = in_one_trip(statements)

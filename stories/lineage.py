@@ -77,12 +77,12 @@ OF_SETTLED: dict[str, str] = {
     "story with other passages than it counts": (
         "SELECT s.id FROM stories s WHERE s.user_id = %b AND s.id = ANY(%b) AND "
         "(s.passage_count, s.word_count) <> (SELECT count(*), coalesce(sum(p.length), 0) FROM passages p "
-        "WHERE p.user_id = s.user_id AND p.story_id = s.id)"
+        "WHERE p.user_id = %b AND p.story_id = s.id)"
     ),
     "correction made over a memory that is gone": (
-        "SELECT s.id FROM stories s WHERE s.user_id = %b AND s.id = ANY(%b) AND EXISTS "
-        "(SELECT FROM unnest(s.corrected_from) AS made_from(id) WHERE NOT EXISTS "
-        "(SELECT FROM encrypted_memories m WHERE m.user_id = s.user_id AND m.id = made_from.id))"
+        "SELECT s.id FROM stories s WHERE s.user_id = %b AND s.id = ANY(%b) AND NOT "
+        "s.corrected_from <@ ARRAY(SELECT m.id FROM encrypted_memories m WHERE m.user_id = %b "
+        "AND m.id = ANY(s.corrected_from))"
     ),
 }
 
@@ -95,7 +95,7 @@ def check_lineage(*, user_id: UUID, actor: Actor) -> Report:
         for what, statement in FAULTS.items():
             add(report, what, bulk.run(statement, [user_id, user_id]))
         for what, statement in OF_SETTLED.items():
-            add(report, what, bulk.run(statement, [user_id, settled]))
+            add(report, what, bulk.run(statement, [user_id, settled, user_id]))
         if not report.waiting:
             for kind in Entity.Kind:
                 add(report, f"{kind.label.lower()} that no story bears", unborne(user_id, kind))

@@ -11,7 +11,6 @@ from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
-from django.db import connection
 
 from audit.actors import Actor
 from audit.services import record
@@ -28,6 +27,7 @@ from stories.strategy import fetch
 from vibe.crypto.vault import Vault
 from vibe.db import replica
 from vibe.db.contexts import as_user
+from vibe.db.snapshots import one_snapshot
 from vibe.errors import InputError, VibeError
 
 ATTEMPTS = 3
@@ -61,10 +61,9 @@ def search_stories(
     """
     check(question, limit)
     started = time.perf_counter() - (asked.seconds if asked else 0)
-    alone = not connection.in_atomic_block
     for _ in range(1 + ATTEMPTS):
-        with as_user(user_id):
-            asker = read_asker(user_id, question, in_one_snapshot=alone)
+        with one_snapshot(), as_user(user_id):
+            asker = read_asker(user_id, question)
             if asked is None or not asked.fits(asker.search_set):
                 asked = understood(asker, question)
             answer = None if asked.waiting else answered(asked, asker, actor, limit, filters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from uuid import UUID
 
 import numpy as np
@@ -175,9 +175,9 @@ def plan(user_id: UUID, vector: str) -> str:
     sent: list[str] = []
     send = graph.in_one_trip
 
-    def explained(statements: Sequence[sql.Composable]) -> object:
-        text = "; ".join(each.as_string(None) for each in statements)
-        [lines] = send([sql.SQL(text.replace("SELECT p.story_id", "EXPLAIN SELECT p.story_id"))])  # type: ignore[arg-type]
+    def explained(statements: list[sql.Composable]) -> object:
+        texts = [each.as_string(None).replace("SELECT p.story_id", "EXPLAIN SELECT p.story_id") for each in statements]
+        [lines] = send([sql.SQL(text) for text in texts])  # type: ignore[arg-type]
         sent.extend(line for (line,) in lines)
         return [[]]
 

@@ -13,10 +13,11 @@ import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, models
 from psycopg import sql
 
-from vibe.db.trips import gives_rows
+from vibe.db.trips import distributed, gives_rows
 
 Column = tuple[str, Sequence[Any]]
 Row = TypeVar("Row", bound=models.Model)
+MOST_PARAMETERS = 65_535  # of one statement, by the protocol
 
 
 def insert(
@@ -30,6 +31,8 @@ def insert(
     returned.
     """
     constant = same or {}
+    if distributed():
+        return insert_values(table, columns, constant, tail)
     statement = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM unnest({}) AS given({}) {}").format(
         sql.Identifier(table),
         sql.SQL(", ").join(map(sql.Identifier, (*constant, *columns))),
@@ -46,6 +49,36 @@ def insert(
     return run(
         statement, [*(value for _, value in constant.values()), *(list(values) for _, values in columns.values())]
     )
+
+
+def insert_values(
+    table: str, columns: Mapping[str, Column], same: Mapping[str, tuple[str, Any]], tail: str
+) -> list[tuple[Any, ...]]:
+    """The same on shards: rows of a SELECT go there by COPY, so these are written out, as many as parameters allow."""
+    every = {**{name: (kind, None) for name, (kind, _) in same.items()}, **columns}
+    row = sql.SQL("({})").format(sql.SQL(", ").join(map(written, [kind for kind, _ in every.values()])))
+    size = MOST_PARAMETERS // len(every)
+    rows = list(zip(*(values for _, values in columns.values()), strict=True))
+    given: list[tuple[Any, ...]] = []
+    for part in (rows[at : at + size] for at in range(0, len(rows), size)):
+        statement = sql.SQL("INSERT INTO {} ({}) VALUES {} {}").format(
+            sql.Identifier(table),
+            sql.SQL(", ").join(map(sql.Identifier, every)),
+            sql.SQL(", ").join([row] * len(part)),
+            sql.SQL(tail),  # type: ignore[arg-type]
+        )
+        constant = [value for _, value in same.values()]
+        given += run(statement, [value for values in part for value in (*constant, *values)])
+    return given
+
+
+def written(kind: str) -> sql.Composable:
+    """A parameter as the value of a column."""
+    source, _, target = kind.partition("::")
+    one = f"%b::{sent(kind)}"
+    if target:
+        return sql.SQL(f"{one}::{target}")  # type: ignore[arg-type]
+    return sql.SQL(f"ARRAY[{one}]" if source.endswith("[]") else one)  # type: ignore[arg-type]
 
 
 def sent(kind: str) -> str:

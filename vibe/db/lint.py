@@ -85,7 +85,8 @@ RULES: dict[str, str] = {
     ),
     "is a role with more rights than its grants": (
         "SELECT rolname FROM pg_roles WHERE rolname = ANY(%(roles)s) "
-        "AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolcanlogin OR rolreplication)"
+        "AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication OR rolcanlogin "
+        "AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus'))"  # which goes to the shards as that role
     ),
     "is a role that is a member of another": (
         "SELECT r.rolname FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member WHERE r.rolname = ANY(%(roles)s)"

@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection
 from vibe.db import replica
 from vibe.db.requirements import OLDEST_VECTOR, require_schema, require_server
 from vibe.db.roles import ALL, PER_GRANT, joined, statements
+from vibe.db.trips import distributed
 from vibe.doctor.findings import Finding, error, note, warning
 from vibe.errors import DatabaseNotReady, VibeError
 from vibe.metrics import figures
@@ -78,7 +79,10 @@ def roles() -> Iterator[Finding]:
                 do="CREATE ROLE vibe LOGIN CREATEROLE PASSWORD '...'; and make it the owner: docs/configuration.md",
             )
     for role, *traits in figures.rows(TRAITS, [list(ALL)]):
-        wrong = [trait for trait, has in zip(("SUPERUSER", "BYPASSRLS", "LOGIN"), traits, strict=True) if has]
+        forbidden = ("SUPERUSER", "BYPASSRLS", "LOGIN")
+        wrong = [trait for trait, has in zip(forbidden, traits, strict=True) if has]
+        if distributed() and "LOGIN" in wrong:
+            wrong.remove("LOGIN")  # Citus goes to the shards as the role of the scope
         if wrong:
             yield error(
                 f"The role {role} has {' and '.join(wrong)}.",

@@ -44,4 +44,6 @@ def take(cursor: Any, step: Step) -> None:
                 cursor.execute(statement)
     except DatabaseError as problem:
         said = str(problem).partition("DETAIL")[0].strip()  # a DETAIL may quote a row
-        raise DatabaseNotReady(f"It stopped at '{step.what}': {said}. Mend that and run distribute --apply again.") from None
+        raise DatabaseNotReady(
+            f"It stopped at '{step.what}': {said}. Mend that and run distribute --apply again."
+        ) from None

@@ -15,7 +15,9 @@ from vibe.db.roles import ALL
 OLDEST_SERVER, OLDEST_CITUS = 150000, (13, 1)  # from 13.1 on privileges on columns reach the shards
 
 CITUS = "SELECT extversion FROM pg_extension WHERE extname = 'citus'"
-WORKERS = "SELECT count(*) FROM pg_dist_node WHERE isactive AND noderole = 'primary' AND shouldhaveshards AND groupid <> 0"
+WORKERS = (
+    "SELECT count(*) FROM pg_dist_node WHERE isactive AND noderole = 'primary' AND shouldhaveshards AND groupid <> 0"
+)
 COORDINATOR = "SELECT count(*) FROM pg_dist_node WHERE groupid = 0"
 SETTING = "SELECT current_setting(%s)"
 SUPERUSER_OR_ROLES = "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
@@ -68,12 +70,16 @@ def obstacles(cursor: Any) -> Iterator[str]:
 def of_the_tables(cursor: Any) -> Iterator[str]:
     """What is wrong with tables, policies and indexes."""
     people = [model._meta.db_table for model in placing.distributed()]
-    moving = [*people, *placing.on_every_node(cursor)]
+    moving = [*people, placing.on_every_node()]
     for table in placing.unknown(cursor):
         yield f"Table {table} belongs to no model, so nobody can tell whose rows it holds. Move it to another schema."
     for question, names, what in (
         (OTHERS_TABLES, moving, "belongs to another role: ALTER TABLE ... OWNER TO the login role of Vibe"),
-        (SUB_SELECTS, moving, "has a sub-select, which no policy on a shard may have: write it as a condition of the row"),
+        (
+            SUB_SELECTS,
+            moving,
+            "has a sub-select, which no policy on a shard may have: write it as a condition of the row",
+        ),
         (UNIQUE_WITHOUT_OWNER, people, "is unique without user_id, which no shard could see to: add user_id"),
     ):
         yield from (f"{name} {what}." for name in names_of(cursor, question, names))
@@ -98,7 +104,7 @@ def of_the_cluster(cursor: Any) -> Iterator[str]:
     if value(cursor, SETTING, ["wal_level"]) != "logical":
         yield "wal_level is not logical, without which shards cannot be moved later. Set it, and restart the server."
     if not value(cursor, SUPERUSER_OR_ROLES) or not value(cursor, DATABASE_OWNER):
-        yield "The login role must own the database and have CREATEROLE, for settings and roles: see docs/configuration.md."
+        yield "The login role must own the database and have CREATEROLE: see docs/configuration.md."
     if not value(cursor, COORDINATOR):
         yield "The coordinator does not know its own address: SELECT citus_set_coordinator_host('host', port);"
     if not value(cursor, WORKERS):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from typing import Any
@@ -14,15 +13,10 @@ from django.db import models
 from vibe.db.constraints import CompositeReference
 from vibe.db.owned import UserOwned
 
-# Its functions are what the statements of triggers are in; the rest are ordinary tables and the parts of parted ones.
 TABLES = """
 SELECT relname FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
-AND NOT relispartition AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') ORDER BY relname
-"""
-# What the row triggers of a table run; those of references are the server's own.
-TRIGGERS = """
-SELECT p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-WHERE t.tgrelid = to_regclass(%s) AND NOT t.tgisinternal
+AND NOT relispartition AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+ORDER BY relname
 """
 DJANGO = "django_migrations"  # the one table of Django's that no model is of
 
@@ -36,20 +30,9 @@ def distributed() -> list[type[UserOwned]]:
     return [owned[label] for label in order.static_order()]
 
 
-def on_every_node(cursor: Any) -> list[str]:
-    """Accounts, which every person's rows refer to, and what the guards of these tables look up."""
-    owned = [model._meta.db_table for model in distributed()]
-    found = [get_user_model()._meta.db_table]
-    for table in (*found, *owned):
-        found += [name for name in read_by_triggers(cursor, table) if name not in (*found, *owned)]
-    return found
-
-
-def read_by_triggers(cursor: Any, table: str) -> list[str]:
-    """The tables of models that the triggers of a table name, itself left out."""
-    cursor.execute(TRIGGERS, [table])
-    words = {word for (source,) in cursor.fetchall() for word in re.findall(r"\w+", source)}
-    return sorted(words & {model._meta.db_table for model in apps.get_models()} - {table})
+def on_every_node() -> str:
+    """Accounts, which every person's rows refer to."""
+    return get_user_model()._meta.db_table
 
 
 def unknown(cursor: Any) -> list[str]:

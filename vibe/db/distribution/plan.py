@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.models import Model
 from pgvector.django import HnswIndex
@@ -24,8 +23,11 @@ from vibe.db.roles import ALL
 Done = Callable[[Any], bool]
 quote = connection.ops.quote_name
 
-PART = "SELECT partmethod::text FROM pg_dist_partition WHERE logicalrelid = to_regclass(%s) AND repmodel <> 's'"
-HASHED = "SELECT partmethod::text FROM pg_dist_partition WHERE logicalrelid = to_regclass(%s) AND partmethod = 'h'"
+# partmethod h: on shards by a hash; repmodel t: a copy on every node. What is neither is known to Citus and local.
+MOVED = """
+SELECT partmethod::text FROM pg_dist_partition
+WHERE logicalrelid = to_regclass(%s) AND (partmethod = 'h' OR repmodel = 't')
+"""
 SETTING = """
 SELECT FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase
 WHERE d.datname = current_database() AND setrole = 0 AND %s = ANY(setconfig)
@@ -38,10 +40,12 @@ WHERE c.conrelid = to_regclass(%s) AND c.contype = 'p'
 REFERENCE = "SELECT FROM pg_constraint WHERE conrelid = to_regclass(%s) AND conname = %s AND convalidated"
 INDEX = "SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid"
 LOCAL_BYTES = "SELECT pg_relation_size(to_regclass(%s))"
-MAY_LOG_IN = "SELECT FROM pg_roles WHERE rolname = %s AND rolcanlogin"
+LOGS_IN = "SELECT rolcanlogin FROM pg_roles WHERE rolname = '{role}'"
+LOGS_IN_THERE = "SELECT bool_and(success AND result = 't') FROM run_command_on_workers(%s)"
 COUNTERS = """
 SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
+AND NOT a.attisdropped
 AND pg_get_serial_sequence(quote_ident(c.relname), a.attname) IS NOT NULL ORDER BY 1
 """
 
@@ -58,18 +62,17 @@ class Step:
 def steps(cursor: Any) -> Iterator[Step]:
     """The whole way, from one machine's tables to those of a cluster."""
     people = placing.distributed()
-    common = placing.on_every_node(cursor)
+    accounts = placing.on_every_node()
     yield from settings()
-    yield from logins()
     yield from (owner_into_key(model) for model in people)
     yield from (index_dropped(model, index) for model, index in graphs(people))
     yield from (reference_dropped(model, wall) for model in people for wall in placing.references(model))
-    for table in common:
-        yield copied_to_every_node(table)
+    yield copied_to_every_node(accounts)
     for model in people:
         yield onto_shards(model, beside=people[0])
-    for table in (*common, *(model._meta.db_table for model in people)):
+    for table in (accounts, *(model._meta.db_table for model in people)):
         yield copy_left_behind(table)
+    yield from logins()  # by now each is on every node, for the sake of what it was granted
     yield from (reference_added(model, wall) for model in people for wall in placing.references(model))
     yield from (index_built(model, index) for model, index in graphs(people))
     yield from counters(cursor)
@@ -89,7 +92,17 @@ def settings() -> Iterator[Step]:
 def logins() -> Iterator[Step]:
     """Citus goes to the shards as the role that a scope has taken."""
     for role in ALL:
-        yield Step(f"{role} may log in to the workers", (f"ALTER ROLE {role} LOGIN",), there(MAY_LOG_IN, role))
+        yield Step(
+            f"{role} may log in to the workers",
+            (*on_shards(), f"ALTER ROLE {role} LOGIN"),
+            logs_in(LOGS_IN.format(role=role)),
+        )
+
+
+def logs_in(question: str) -> Done:
+    return lambda cursor: (
+        one(cursor, question) is True and one(cursor, LOGS_IN_THERE, question, unless="pg_dist_partition") is True
+    )
 
 
 def owner_into_key(model: type[Model]) -> Step:
@@ -113,7 +126,7 @@ def index_dropped(model: type[Model], index: Any) -> Step:
     return Step(
         f"{table}: without {name} while it is copied",
         (f"DROP INDEX IF EXISTS {quote(name)}",),
-        lambda cursor: hashed(cursor, table) or not there("SELECT to_regclass(%s)::oid::int8", name)(cursor),
+        lambda cursor: moved(cursor, table) or not there("SELECT to_regclass(%s)::oid::int8", name)(cursor),
     )
 
 
@@ -123,15 +136,15 @@ def reference_dropped(model: type[Model], wall: Any) -> Step:
     return Step(
         f"{table}: without {wall.name} until both ends have moved",
         tuple(wall.lowering(table, quote)),
-        lambda cursor: hashed(cursor, table) or not there(REFERENCE, table, wall.name)(cursor),
+        lambda cursor: moved(cursor, table) or not there(REFERENCE, table, wall.name)(cursor),
     )
 
 
 def copied_to_every_node(table: str) -> Step:
     return Step(
         f"{table}: a copy on every node",
-        moved(table, f"SELECT create_reference_table({literal(table)})"),
-        lambda cursor: one(cursor, PART, table, unless="pg_dist_partition") is not None,
+        moving(table, f"SELECT create_reference_table({literal(table)})"),
+        lambda cursor: moved(cursor, table),
     )
 
 
@@ -140,10 +153,10 @@ def onto_shards(model: type[Model], *, beside: type[Model]) -> Step:
     table = model._meta.db_table
     where = "'none'" if model is beside else literal(beside._meta.db_table)
     call = f"SELECT create_distributed_table({literal(table)}, 'user_id', colocate_with => {where})"
-    return Step(f"{table}: onto shards by user_id", moved(table, call), lambda cursor: hashed(cursor, table))
+    return Step(f"{table}: onto shards by user_id", moving(table, call), lambda cursor: moved(cursor, table))
 
 
-def moved(table: str, call: str) -> tuple[str, ...]:
+def moving(table: str, call: str) -> tuple[str, ...]:
     """The owner copies the rows, whom forced row-level security would show none; until the end of the transaction
     nobody else reaches the table. The policies, privileges and triggers go along."""
     forced = table in {model._meta.db_table for model, wall in walls() if isinstance(wall, RowSecurity)}
@@ -160,10 +173,12 @@ def copy_left_behind(table: str) -> Step:
     """What was copied lies on here, unseen, until it is dropped."""
     return Step(
         f"{table}: the copy left behind goes",
-        (*on_shards(), f"SELECT truncate_local_data_after_distributing_table({literal(table)})", f"ANALYZE {quote(table)}"),
-        lambda cursor: (
-            one(cursor, PART, table, unless="pg_dist_partition") is not None and one(cursor, LOCAL_BYTES, table) == 0
+        (
+            *on_shards(),
+            f"SELECT truncate_local_data_after_distributing_table({literal(table)})",
+            f"ANALYZE {quote(table)}",
         ),
+        lambda cursor: moved(cursor, table) and one(cursor, LOCAL_BYTES, table) == 0,
     )
 
 
@@ -172,7 +187,7 @@ def reference_added(model: type[Model], wall: Any) -> Step:
     return Step(
         f"{table}: {wall.name} again",
         (*on_shards(), *wall.raising(table, quote)),
-        lambda cursor: hashed(cursor, table) and there(REFERENCE, table, wall.name)(cursor),
+        lambda cursor: moved(cursor, table) and there(REFERENCE, table, wall.name)(cursor),
     )
 
 
@@ -182,7 +197,7 @@ def index_built(model: type[Model], index: Any) -> Step:
     return Step(
         f"{table}: {index.name} on every shard",
         (*on_shards(), statement),
-        lambda cursor: hashed(cursor, table) and there(INDEX, index.name)(cursor),
+        lambda cursor: moved(cursor, table) and there(INDEX, index.name)(cursor),
     )
 
 
@@ -195,7 +210,7 @@ def counters(cursor: Any) -> Iterator[Step]:
     """A table that refers to `users` is made anew around its rows, and its counter then begins at 1."""
     cursor.execute(COUNTERS)
     for table, column in cursor.fetchall():
-        last = f"SELECT coalesce(max({quote(column)}), 0) FROM {quote(table)}"
+        last = f"SELECT coalesce(max({quote(column)}), 0) FROM {quote(table)}"  # noqa: S608  # names that the catalog gives
         sequence = f"pg_get_serial_sequence({literal(quote(table))}, {literal(column)})"
         yield Step(
             f"{table}: the counter of {column} goes on where it was",
@@ -206,7 +221,7 @@ def counters(cursor: Any) -> Iterator[Step]:
 
 def counted_on(table: str, column: str, last: str) -> Done:
     def done(cursor: Any) -> bool:
-        if one(cursor, PART, get_user_model()._meta.db_table, unless="pg_dist_partition") is None:
+        if not moved(cursor, placing.on_every_node()):
             return False
         sequence = one(cursor, "SELECT pg_get_serial_sequence(%s, %s)", quote(table), column)
         at = one(cursor, f"SELECT last_value FROM {sequence}")  # noqa: S608  # a name that the catalog gives
@@ -215,9 +230,9 @@ def counted_on(table: str, column: str, last: str) -> Done:
     return done
 
 
-def hashed(cursor: Any, table: str) -> bool:
-    """Whether a table is on shards."""
-    return one(cursor, HASHED, table, unless="pg_dist_partition") is not None
+def moved(cursor: Any, table: str) -> bool:
+    """Whether a table is on shards or on every node."""
+    return one(cursor, MOVED, table, unless="pg_dist_partition") is not None
 
 
 def there(query: str, *values: Any) -> Done:

@@ -10,12 +10,16 @@ from vibe.errors import DatabaseNotReady
 
 
 class Command(BaseCommand):
-    help = "Bring this database, with what it holds, onto the shards of a Citus cluster by user_id: see docs/scaling.md."
+    help = (
+        "Bring this database, with what it holds, onto the shards of a Citus cluster by user_id: see docs/scaling.md."
+    )
 
     def add_arguments(self, parser: Any) -> None:
         what = parser.add_mutually_exclusive_group()
         what.add_argument("--plan", action="store_true", help="say every statement and what does not fit; the default")
-        what.add_argument("--apply", action="store_true", help="do what is not done yet; runs again after an interruption")
+        what.add_argument(
+            "--apply", action="store_true", help="do what is not done yet; runs again after an interruption"
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         if options["apply"]:

@@ -1,0 +1,111 @@
+"""The main flows on a real Citus cluster, and what distributing kept. Skipped without CITUS_DATABASE_URL."""
+
+from __future__ import annotations
+
+import json
+
+import psycopg
+import pytest
+
+from tests.citus.conftest import ASKER, SAMPLE, Cluster, counted
+
+pytestmark = pytest.mark.citus
+
+
+def test_every_table_is_where_the_plan_puts_it_and_nothing_is_left_behind(cluster: Cluster) -> None:
+    assert "nothing stands in the way" in cluster.seen["plan"]
+    placed = dict(cluster.ask("SELECT logicalrelid::text, partmethod || repmodel FROM pg_dist_partition"))
+    assert placed["users"] == "nt"
+    assert {table for table, how in placed.items() if how == "hs"} >= {
+        "conversations",
+        "stories",
+        "passages",
+        "user_keys",
+    }
+    assert not {"audit_logs", "procrastinate_jobs", "django_session", "erasures"} & placed.keys()
+    assert cluster.ask("SELECT count(DISTINCT colocationid) FROM pg_dist_partition WHERE partmethod = 'h'") == [(1,)]
+    left = "SELECT logicalrelid FROM pg_dist_partition WHERE partmethod = 'h' AND pg_relation_size(logicalrelid) > 0"
+    assert cluster.ask(left) == []
+
+
+def test_no_row_is_lost_and_a_question_is_answered_as_before(cluster: Cluster) -> None:
+    assert {table: rows for table, rows in counted(cluster).items() if rows < cluster.seen["rows"][table]} == {}
+    assert cluster.answer()[:3] == cluster.seen["answer"][:3]
+
+
+def test_applied_again_it_finds_everything_done(cluster: Cluster) -> None:
+    assert cluster.manage("distribute", "--apply").splitlines()[-1].startswith("0 steps done")
+
+
+def test_a_step_that_was_undone_is_done_again_alone(cluster: Cluster) -> None:
+    with psycopg.connect(cluster.url, autocommit=True) as session:
+        session.execute("SET citus.multi_shard_modify_mode = sequential")
+        session.execute("DROP INDEX passages_embedding")
+    assert cluster.manage("distribute", "--apply").splitlines()[-1].startswith("1 steps done")
+    assert cluster.ask("SELECT indisvalid FROM pg_index WHERE indexrelid = 'passages_embedding'::regclass") == [(True,)]
+
+
+def test_a_person_sees_their_own_rows_on_every_shard_and_nobody_sees_any_without_a_scope(cluster: Cluster) -> None:
+    owners = cluster.ask("SELECT user_id, count(id) FROM conversations GROUP BY 1", role="vibe_system")
+    assert len(owners) > 1
+    for owner, rows in owners:
+        seen = cluster.ask("SELECT DISTINCT user_id FROM conversations", role="vibe_user", user_id=str(owner))
+        assert seen == [(owner,)]
+        assert len(cluster.ask("SELECT id FROM conversations", role="vibe_user", user_id=str(owner))) == rows
+    assert cluster.ask("SELECT id FROM conversations", role="vibe_user") == []
+    assert cluster.ask("SELECT id FROM conversations") == []
+
+
+@pytest.mark.parametrize("column", ["payload"])
+def test_support_reads_no_sealed_column_on_any_shard(cluster: Cluster, column: str) -> None:
+    assert cluster.ask("SELECT message_ids FROM encrypted_memories LIMIT 1", role="vibe_support")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        cluster.ask(f"SELECT {column} FROM encrypted_memories LIMIT 1", role="vibe_support")
+
+
+def test_what_is_imported_again_is_there_already_and_new_people_come_in(cluster: Cluster, tmp_path) -> None:
+    again = cluster.manage("import_conversations", str(SAMPLE))
+    assert again.startswith("0 conversations and 0 memories added")
+    lines = [json.loads(line) for line in SAMPLE.read_text(encoding="utf-8").splitlines()]
+    line = next(each for each in lines if each["user"]["firebase_uid"] == ASKER)
+    line["user"] = {"firebase_uid": "new", "email": "new@example.com", "name": "Noor"}
+    (tmp_path / "new.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
+    assert cluster.manage("import_conversations", str(tmp_path / "new.jsonl")).startswith("1 conversations")
+    assert cluster.manage("tell_stories").startswith("1 stories built")
+
+
+def test_people_and_staff_are_served(cluster: Cluster) -> None:
+    answers = json.loads(cluster.run("-m", "tests.citus.pages").splitlines()[-1])
+    assert {name: said for name, said in answers.items() if not fine(said)} == {}
+    assert answers["what was corrected is found"] == "Miso"
+
+
+def fine(said: object) -> bool:
+    return said is True or (isinstance(said, int) and 200 <= said < 400) or said == "Miso"
+
+
+def test_lineage_names_and_keys_hold(cluster: Cluster) -> None:
+    assert "0 wait" in cluster.manage("check_lineage")
+    assert cluster.manage("list_entities", "person", "--user", ASKER)
+    cluster.manage("rotate_keys")
+
+
+def test_migrations_go_on(cluster: Cluster) -> None:
+    cluster.manage("migrate", "accounts", "0010")
+    cluster.manage("migrate", "-v", "0")
+
+
+def test_the_trail_is_sealed_and_proved(cluster: Cluster) -> None:
+    cluster.manage("seal_audit")
+    assert cluster.manage("verify_audit").startswith("The trail holds")
+
+
+def test_a_person_is_erased_keys_first_and_others_are_not(cluster: Cluster) -> None:
+    [(before,)] = cluster.ask("SELECT count(id) FROM users", role="vibe_system")
+    [(owner,)] = cluster.ask("SELECT id FROM users WHERE firebase_uid = 'sample-ada'", role="vibe_system")
+    with pytest.raises(psycopg.errors.CheckViolation):  # what guards a row stands on its shard
+        cluster.ask(f"DELETE FROM users WHERE id = '{owner}' RETURNING id", role="vibe_system")
+    assert "is erased" in cluster.manage("erase_user", "sample-ada", "--now", "--yes")
+    assert cluster.ask("SELECT count(id) FROM users", role="vibe_system") == [(before - 1,)]
+    for table in ("user_keys", "conversations", "encrypted_memories", "passages"):
+        assert cluster.ask(f"SELECT id FROM {table} WHERE user_id = '{owner}'", role="vibe_system") == []

@@ -1,0 +1,204 @@
+"""The way onto shards, as it is told on a database that is none of Citus: always. The real one is in tests/citus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+from uuid import uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection, transaction
+
+from accounts.models import User, UserKey
+from memories.models import Conversation, Memory
+from stories.models import Passage
+from stories.search import search_stories
+from stories.services import build_story
+from tests.conftest import TESTER
+from vibe.db import bulk, trips
+from vibe.db.contexts import as_sign_in, as_system, as_user
+from vibe.db.distribution import placing, plan
+from vibe.db.roles import taking
+from vibe.db.snapshots import one_snapshot
+
+
+@pytest.fixture
+def as_on_shards(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Speak to this database as to a cluster's coordinator: it understands that too."""
+    connection.ensure_connection()
+    monkeypatch.setattr(connection.connection, "distributed", True)
+    yield
+
+
+def planned() -> str:
+    out = StringIO()
+    call_command("distribute", "--plan", stdout=out)
+    return out.getvalue()
+
+
+@pytest.mark.django_db
+def test_the_plan_names_every_table_of_people_and_why_it_cannot_be_done_here():
+    told = planned()
+    for model in placing.distributed():
+        table = model._meta.db_table
+        assert f"SELECT create_distributed_table('{table}', 'user_id'" in told
+        assert (
+            "PRIMARY KEY (user_id, id);" in told.partition(f"-- {table}: owner into the primary key")[2].split("--")[0]
+        )
+    assert "SELECT create_reference_table('users');" in told
+    assert "does not fit: The extension Citus is not in this database." in told
+    assert "create_distributed_table('audit_logs'" not in told
+    assert "create_distributed_table('procrastinate_jobs'" not in told
+
+
+@pytest.mark.django_db
+def test_what_is_taken_down_while_tables_move_is_put_up_again_after():
+    with connection.cursor() as cursor:
+        steps = [statement for step in plan.steps(cursor) for statement in step.statements]
+    moved = [number for number, statement in enumerate(steps) if "create_distributed_table" in statement]
+    for model in placing.distributed():
+        for wall in placing.references(model):
+            down, up = (position(steps, f"{verb} CONSTRAINT", f'"{wall.name}"') for verb in ("DROP", "ADD"))
+            assert down < min(moved) < max(moved) < up
+    for _, index in plan.graphs(placing.distributed()):
+        assert (
+            position(steps, "DROP INDEX", index.name)
+            < min(moved)
+            < max(moved)
+            < position(steps, "CREATE INDEX", index.name)
+        )
+    for table in ("users", "conversations"):
+        [call] = [
+            number
+            for number, statement in enumerate(steps)
+            if f"_table('{table}'" in statement and "create_" in statement
+        ]
+        assert "NO FORCE ROW LEVEL SECURITY" in steps[call - 1]
+        assert steps[call + 1] == f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY'
+
+
+def position(steps: list[str], *words: str) -> int:
+    [found] = [number for number, statement in enumerate(steps) if all(word in statement for word in words)]
+    return found
+
+
+@pytest.mark.django_db
+def test_nothing_is_begun_where_something_does_not_fit():
+    with pytest.raises(CommandError, match="Citus is not in this database"):
+        call_command("distribute", "--apply", stdout=StringIO())
+    with connection.cursor() as cursor:
+        assert not any(step.done(cursor) for step in plan.steps(cursor) if "onto shards" in step.what)
+        assert not any(step.done(cursor) for step in plan.steps(cursor) if "primary key" in step.what)
+
+
+WRONG = {
+    "CREATE TABLE of_nobody (id int)": "Table of_nobody belongs to no model",
+    "CREATE POLICY peeks ON conversations USING (EXISTS (SELECT FROM users))": "conversations.peeks has a sub-select",
+    "CREATE UNIQUE INDEX only_once ON conversations (external_id)": "only_once is unique without user_id",
+    "DELETE FROM django_migrations WHERE app = 'stories' AND name LIKE '0004%'": "1 migrations are not applied",
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("statement", WRONG)
+def test_what_does_not_fit_is_named(statement):
+    assert WRONG[statement] not in planned(), "the control: nothing is wrong yet"
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert WRONG[statement] in planned()
+
+
+def test_on_shards_a_role_is_never_taken_by_a_statement_that_citus_repeats(as_on_shards):
+    assert not taking("vibe_user").startswith("SET")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(taking("vibe_support"))
+        cursor.execute("SELECT current_user")
+        assert cursor.fetchone() == ("vibe_support",)
+        cursor.execute(taking("none"))
+        cursor.execute("SELECT current_user = session_user")
+        assert cursor.fetchone() == (True,)
+
+
+def test_on_shards_nothing_stands_beside_a_set_local(as_on_shards, ada, tell, django_assert_num_queries, monkeypatch):
+    """Citus sends the shards the whole text that a SET LOCAL came in on."""
+    sent: list[str] = []
+    import psycopg
+
+    run = psycopg.Cursor.execute
+
+    def seen(self, query, *arguments, **options):
+        sent.append(query if isinstance(query, str) else query.as_string(self))
+        return run(self, query, *arguments, **options)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", seen)
+    tell(ada, "boat", [("Ada", "I bought a boat in Bergen."), ("Ada", "It is red.")])
+    with as_user(ada):
+        conversation = Conversation.objects.of(ada).get()
+    build_story(user_id=ada, conversation_id=conversation.pk, actor=TESTER)
+    answer = search_stories(user_id=ada, question="Where did I buy the boat?", actor=TESTER)
+    assert len(answer.stories) == 1
+    with as_user(ada):
+        assert Memory.objects.of(ada).count() == 2
+        assert Passage.objects.of(ada).count() == 2
+    with as_user(ada):
+        from stories.word_index import stands
+
+        stands(ada, [1, 2])
+    mixed = [
+        text
+        for text in sent
+        if "SET LOCAL" in text and any(not each.strip().startswith("SET LOCAL") for each in text.split(";"))
+    ]
+    assert mixed == []
+    assert any(text.startswith("SET LOCAL vibe.user_id") for text in sent)
+
+
+def test_rows_written_out_are_those_of_a_select(db, ada, monkeypatch):
+    """The two forms of one statement leave the same rows, also where one needs several statements."""
+    columns = {
+        "id": ("uuid", [uuid4() for _ in range(3)]),
+        "kind": ("text", ["person"] * 3),
+        "token": ("int8", [1, 2, 2]),
+        "name": ("bytea", [b"x"] * 3),
+    }
+    options = {
+        "same": {"user_id": ("uuid", ada)},
+        "tail": "ON CONFLICT (user_id, kind, token) DO NOTHING RETURNING token",
+    }
+    with as_user(ada), transaction.atomic():
+        selected = bulk.insert("entities", columns, **options)
+        transaction.set_rollback(True)
+    monkeypatch.setattr(connection.connection, "distributed", True)
+    monkeypatch.setattr(bulk, "MOST_PARAMETERS", 10)
+    with as_user(ada):
+        assert bulk.insert("entities", columns, **options) == selected == [(1,), (2,)]
+
+
+def test_a_first_key_is_put_in_by_who_makes_the_person_and_for_them_alone(db, person, ada):
+    with as_sign_in("ada"), pytest.raises(DatabaseError), transaction.atomic():
+        UserKey(user_id=ada, generation=2, wrapped=None).save(force_insert=True)
+
+
+def test_a_person_goes_after_their_keys_whoever_deletes_the_row(db, ada):
+    with as_system():
+        bulk.run(
+            "INSERT INTO erasures (id, person, due_at, was_active, begun_at, removed) "
+            "VALUES (%b, %b, now(), true, now(), '{}')",
+            [uuid4(), ada],
+        )
+        with pytest.raises(DatabaseError, match="after their data keys"), transaction.atomic():
+            User.objects.filter(pk=ada)._raw_delete("default")
+
+
+def test_one_snapshot_is_of_one_transaction_and_ends_with_it(committed):
+    with one_snapshot(), transaction.atomic():
+        assert trips.in_one_trip([sql("SHOW transaction_isolation")]) == [[("repeatable read",)]]
+    with transaction.atomic():
+        assert trips.in_one_trip([sql("SHOW transaction_isolation")]) == [[("read committed",)]]
+
+
+def sql(text: str):
+    from psycopg import sql
+
+    return sql.SQL(text)

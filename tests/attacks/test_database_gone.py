@@ -22,6 +22,7 @@ from vibe.db.embedded import DATABASE, OWNER
 
 CANARY = "the heron at the weir"
 POOL, AT_ONCE = 2, 6
+MANY = 32  # so that every thread of the server is asked
 REFUSED_WITHIN_SECONDS = 2
 
 
@@ -59,6 +60,7 @@ def test_gone_and_back(installation: Installation) -> None:
     finally:
         installation.start_postgres()
     until(lambda: installation.web.ask("/readyz")[0] == 200)
+    assert {status_of(writer) for _ in range(MANY)} == {200}, "a connection of before was used"
     writer.write(["After."])
     assert writer.texts().keys() == {"Before.", "After."}
     assert set(started_by(installation.web.process.pid)) == processes, "nobody started it again"

@@ -166,7 +166,9 @@ class UserKey(UserOwned):
                 ],
             ),
             Privileges(name="user_keys_for_user", role=USER, verbs={"SELECT": None, "INSERT": None}),
-            Privileges(name="user_keys_for_sign_in", role=SIGN_IN, verbs={"SELECT": ("created_at",), "INSERT": None}),
+            Privileges(  # an INSERT gives back what the database made
+                name="user_keys_for_sign_in", role=SIGN_IN, verbs={"SELECT": ("sealed", "created_at"), "INSERT": None}
+            ),
             Privileges(
                 name="user_keys_for_support",
                 role=SUPPORT,

@@ -13,6 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(model_name="userkey", name="sealed", field=models.BigIntegerField(db_default=0)),
         migrations.RemoveConstraint(model_name="userkey", name="user_keys_for_support"),
         migrations.RemoveConstraint(model_name="userkey", name="user_keys_for_system"),
+        migrations.RemoveConstraint(model_name="userkey", name="user_keys_for_sign_in"),
         migrations.AddConstraint(
             model_name="userkey",
             constraint=vibe.db.constraints.Privileges(
@@ -27,6 +28,14 @@ class Migration(migrations.Migration):
                 name="user_keys_for_system",
                 role="vibe_system",
                 verbs=(("SELECT", None), ("UPDATE", ("wrapped", "sealed", "destroyed_at"))),
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="userkey",
+            constraint=vibe.db.constraints.Privileges(
+                name="user_keys_for_sign_in",
+                role="vibe_sign_in",
+                verbs=(("SELECT", ("sealed", "created_at")), ("INSERT", None)),
             ),
         ),
     ]

@@ -69,11 +69,11 @@ def read_asker(user_id: UUID, text: str, *, in_one_snapshot: bool = False) -> As
     `in_one_snapshot` lets this and every further statement see one moment, whatever is built or moved between two of
     them. Raises DataKeyMissing for a person whose data key is destroyed.
     """
-    statements = [data_keys(user_id), speakers(user_id), SEARCH_SET.format(user=sql.Literal(user_id))]
-    if in_one_snapshot:
-        statements.insert(0, ONE_SNAPSHOT)
+    user = sql.Literal(user_id)
+    statements: list[sql.Composable] = [ONE_SNAPSHOT] if in_one_snapshot else []
+    statements += [data_keys(user_id), speakers(user_id), SEARCH_SET.format(user=user)]
     if is_first_person(text):
-        statements.append(OWN_NAME.format(user=sql.Literal(user_id)))
+        statements.append(OWN_NAME.format(user=user))
     keys, names, sets, *users = bulk.in_one_trip(sql.SQL("; ").join(statements))
     vault = vault_of(user_id, keys)
     own = [open_name(user) for rows in users for user in bulk.as_models(User, ("id", "name"), rows)]

@@ -26,7 +26,7 @@ def in_one_trip(statements: Sequence[sql.Composable]) -> list[Rows]:
     connection.validate_no_broken_transaction()
     trips = statements if distributed() else [sql.SQL("; ").join(statements)]
     with connection.wrap_database_errors, psycopg.ClientCursor(connection.connection) as cursor:
-        return [rows for trip in trips for rows in answers(cursor.execute(trip))]
+        return [rows for trip in trips for rows in answers(cursor.execute(trip))]  # type: ignore[call-overload]
 
 
 def distributed() -> bool:

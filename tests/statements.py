@@ -21,11 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = str(ROOT / "tests")
 PARTS = tuple(str(ROOT / name) for name in ("accounts", "audit", "memories", "stories", "vibe"))
 NOT_ASKING = (
-    "/vibe/db/owned.py",
-    "/vibe/db/bulk.py",
-    "/vibe/db/contexts.py",
-    "/vibe/db/trips.py",
-    "/vibe/db/backend/",
+    *(f"/vibe/db/{part}" for part in ("owned.py", "bulk.py", "trips.py", "contexts.py", "backend/")),
     "/vibe/metrics/",
 )
 """What sends statements for others; who asks stands above it on the stack."""

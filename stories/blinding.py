@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from django.conf import settings
+from pgvector import HalfVector
 
 from stories.passages import PassageText
 from stories.processors.embedding import Vectors
@@ -48,18 +49,21 @@ def blind_phrases(vault: Vault, kind: str, phrases: Iterable[str]) -> list[int]:
     return sorted(tokens)
 
 
-def cloaked(vault: Vault, vectors: Vectors) -> list[list[float] | None]:
-    """Vectors under the person's rotation. Shape (n, d) to n lists.
+def cloaked(vault: Vault, vectors: Vectors) -> list[HalfVector | None]:
+    """Vectors under the person's rotation. Shape (n, d) to n of them, with the precision of a half-precision float.
 
     A vector of zeros (a text without a word) has no direction and gives None.
     """
     rotated = vault.cloak(settings.EMBEDDING_DIMENSIONS).apply(vectors)
-    return [row.tolist() if row.any() else None for row in rotated]
+    return [HalfVector(row) if row.any() else None for row in rotated]
 
 
-def vector_text(numbers: Sequence[float] | None) -> str | None:
-    """A vector as PostgreSQL reads it, with the precision of a half-precision float."""
-    return None if numbers is None else f"[{','.join(['%.5g'] * len(numbers))}]" % tuple(numbers)
+def vector_text(vector: HalfVector | Sequence[float] | None) -> str | None:
+    """A vector as PostgreSQL reads it in the text of a statement, with the precision of a half-precision float."""
+    if vector is None:
+        return None
+    numbers = vector.to_list() if isinstance(vector, HalfVector) else vector
+    return f"[{','.join(['%.5g'] * len(numbers))}]" % tuple(numbers)
 
 
 def array_text(numbers: Iterable[int]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from stories.blinding import cloaked, vector_text
+from stories.blinding import cloaked
 from stories.models import NextVector, Story
 from stories.processors.embedding import Vectors
 from vibe.crypto.vault import Vault
@@ -43,7 +43,7 @@ def keep(story: Story, embedder: str, memories: Mapping[int, UUID | None], vecto
             "id": ("uuid", [uuid7() for _ in positions]),
             "memory_id": ("uuid", [None, *memories.values()]),
             "position": ("int4", positions),
-            "embedding": ("text::halfvec", [vector_text(vector) for vector in cloaked(vault, vectors)]),
+            "embedding": ("halfvec", cloaked(vault, vectors)),
         },
         same={
             "user_id": ("uuid", story.user_id),

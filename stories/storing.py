@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from memories.services import OpenedMemory
 from stories import entities, next_vectors
-from stories.blinding import array_text, blind_words, cloaked, speaker_token, vector_text
+from stories.blinding import array_text, blind_words, cloaked, speaker_token
 from stories.models import Passage, SearchSet, Story
 from stories.passages import PassageText
 from stories.processors.base import Draft
@@ -139,7 +139,7 @@ def insert_passages(story: Story, made: Sequence[NewPassage], vault: Vault, *, c
             "counts": ("text::smallint[]", [array_text(tokens.values()) for tokens in words]),
             "length": ("int4", [each.text.length for each in made]),
             "occurred_at": ("timestamptz", [each.occurred_at for each in made]),
-            "embedding": ("text::halfvec", [vector_text(vector) for vector in vectors]),
+            "embedding": ("halfvec", vectors),
             "in_graph": ("bool", [story.in_graph] * size),
         },
     )

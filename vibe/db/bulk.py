@@ -1,7 +1,7 @@
 """Past Django's compiler: many rows in one statement, and rows that are read for every answer.
 
-Rows go in by `INSERT ... SELECT FROM unnest(...)`, in PostgreSQL's binary format. COPY would be faster still, but
-PostgreSQL refuses it for tables under row-level security.
+PostgreSQL refuses COPY into a table under row-level security. Through a temporary table it can be done, and
+saves nothing at the sizes that are written here: `python -m benchmarks.bulk`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, models
+from pgvector.psycopg.halfvec import register_halfvec_info
 from psycopg import sql
+from psycopg.types import TypeInfo
 
 from vibe.db.trips import distributed, gives_rows
 
@@ -26,9 +28,10 @@ def insert(
     """Insert rows given as columns: name -> (type, the values). All have one length.
 
     The type is that of one value. `text[]` makes each text an array of one; `text::bigint[]` sends texts and casts
-    each, for what cannot be an element of an array itself. `same` gives columns that hold one value in every row:
-    name -> (type, the value). `tail` is SQL of ours, such as ON CONFLICT or RETURNING; what that gives back is
-    returned.
+    each, for what cannot be an element of an array itself. Values of `halfvec` are pgvector's HalfVector, or None: two
+    bytes a number, where text takes 20 times the work to write and read. `same` gives columns that hold one value in
+    every row: name -> (type, the value). `tail` is SQL of ours, such as ON CONFLICT or RETURNING; what that gives back
+    is returned.
     """
     constant = same or {}
     if distributed():
@@ -46,9 +49,8 @@ def insert(
         sql.SQL(", ").join(map(sql.Identifier, columns)),
         sql.SQL(tail),  # type: ignore[arg-type]
     )
-    return run(
-        statement, [*(value for _, value in constant.values()), *(list(values) for _, values in columns.values())]
-    )
+    parameters = [*(value for _, value in constant.values()), *(list(values) for _, values in columns.values())]
+    return run(statement, parameters, vectors=holds_vectors(columns))
 
 
 def insert_values(
@@ -57,7 +59,7 @@ def insert_values(
     """The same on shards: rows of a SELECT go there by COPY, so these are written out, as many as parameters allow."""
     every = {**{name: (kind, None) for name, (kind, _) in same.items()}, **columns}
     row = sql.SQL("({})").format(sql.SQL(", ").join(map(written, [kind for kind, _ in every.values()])))
-    size = MOST_PARAMETERS // len(every)
+    size, vectors = MOST_PARAMETERS // len(every), holds_vectors(columns)
     rows = list(zip(*(values for _, values in columns.values()), strict=True))
     given: list[tuple[Any, ...]] = []
     for part in (rows[at : at + size] for at in range(0, len(rows), size)):
@@ -68,8 +70,13 @@ def insert_values(
             sql.SQL(tail),  # type: ignore[arg-type]
         )
         constant = [value for _, value in same.values()]
-        given += run(statement, [value for values in part for value in (*constant, *values)])
+        given += run(statement, [value for values in part for value in (*constant, *values)], vectors=vectors)
     return given
+
+
+def holds_vectors(columns: Mapping[str, Column]) -> bool:
+    """Whether any column is of vectors."""
+    return any(kind == "halfvec" for kind, _ in columns.values())
 
 
 def written(kind: str) -> sql.Composable:
@@ -93,14 +100,17 @@ def selected(name: str, kind: str) -> sql.Composed:
     return sql.SQL(form).format(sql.Identifier("given", name))  # type: ignore[arg-type]
 
 
-def run(statement: Any, parameters: Any) -> list[tuple[Any, ...]]:
+def run(statement: Any, parameters: Any, *, vectors: bool = False) -> list[tuple[Any, ...]]:
     """Run one statement with parameters bound by the server, which Django's own cursors do not do here.
 
+    With `vectors`, HalfVector is known among the parameters.
     Like them it refuses a transaction that is to be given up: the role there may be an inner scope's still.
     """
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        if vectors:
+            register_halfvec_info(cursor, halfvec())  # type: ignore[arg-type]
         cursor.execute(statement, parameters)
         return cursor.fetchall() if gives_rows(cursor) else []
 
@@ -121,3 +131,12 @@ def as_models(model: type[Row], columns: Sequence[str], rows: Iterable[Sequence[
         )
         for row in rows
     ]
+
+
+def halfvec() -> TypeInfo:
+    """What this database knows pgvector's type by, asked once a connection: an extension's has no fixed number."""
+    known, info = getattr(connection, "vibe_halfvec", (None, None))
+    if known is not connection.connection or info is None:
+        info = TypeInfo.fetch(connection.connection, "halfvec")
+        connection.vibe_halfvec = (connection.connection, info)  # type: ignore[attr-defined]
+    return info  # type: ignore[no-any-return]

@@ -44,6 +44,8 @@ class Counts:
     memories: int = 0
     unchanged: int = 0
     refused: int = 0
+    restored: int = 0
+    passed_over: int = 0
 
 
 def open_memories(memories: Iterable[Memory], vault: Vault) -> list[OpenedMemory]:

@@ -20,8 +20,9 @@ from vibe.crypto.derive import KEY_BYTES
 from vibe.crypto.fields import address_of
 from vibe.crypto.master import MasterRing
 from vibe.crypto.seal import HIGHEST_GENERATION
+from vibe.crypto.sealed import Sealed
 from vibe.crypto.vault import Vault
-from vibe.db import revisions
+from vibe.db import bulk, revisions
 from vibe.db.contexts import as_sign_in, as_system, as_user, require_user
 from vibe.db.owned import uuid7
 from vibe.errors import InputError, NotFound
@@ -132,6 +133,9 @@ def destroy_data_keys(*, user_id: UUID, actor: Actor) -> int:
     return destroyed
 
 
+KEYS = "SELECT id, generation, wrapped FROM user_keys WHERE user_id = %b AND destroyed_at IS NULL"
+
+
 def key_address(row: UserKey) -> Address:
     """Where a wrapped data key belongs. The generation takes the place of a revision."""
     return Address("user_keys", "wrapped", row.user_id, row.pk, row.generation)
@@ -140,8 +144,10 @@ def key_address(row: UserKey) -> Address:
 def open_vault() -> Vault:
     """The keys of the person whose scope this is. Raises DataKeyMissing when they were destroyed or never made."""
     user_id = require_user()
-    rows = UserKey.objects.of(user_id).filter(destroyed_at=None)
-    keys = {row.generation: ring().unwrap(row.wrapped, key_address(row)) for row in rows}
+    keys = {
+        generation: ring().unwrap(Sealed(wrapped), Address("user_keys", "wrapped", user_id, row_id, generation))
+        for row_id, generation, wrapped in bulk.run(KEYS, [user_id])
+    }
     return Vault(user_id, keys, sealed_anew=revisions.note)
 
 

@@ -15,6 +15,7 @@ from memories.models import Conversation, Memory
 from memories.services import CONVERSATIONS, open_memories
 from vibe.apikit.cursors import Place
 from vibe.crypto.vault import Vault
+from vibe.db.one import one
 
 Row = TypeVar("Row")
 
@@ -49,7 +50,7 @@ def opened(rows: Sequence[Conversation], vault: Vault) -> list[OpenedConversatio
 
 def conversation(user_id: UUID, conversation_id: UUID) -> OpenedConversation:
     """One of them. Raises NotFound."""
-    row = Conversation.objects.of(user_id).filter(pk=conversation_id).first()
+    row = one(Conversation, user_id, conversation_id)
     if row is None:
         raise no_such_conversation()
     texts = open_texts(row, open_vault())
@@ -76,7 +77,7 @@ def kept(rows: Sequence[Memory]) -> list[KeptMemory]:
 
 def memory(user_id: UUID, memory_id: UUID) -> KeptMemory:
     """One of them. Raises NotFound."""
-    row = Memory.objects.of(user_id).filter(pk=memory_id).first()
+    row = one(Memory, user_id, memory_id)
     if row is None:
         raise no_such_memory()
     return kept([row])[0]

@@ -6,6 +6,7 @@ COPY would be faster still, but PostgreSQL refuses it for tables under row-level
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import psycopg
@@ -13,6 +14,7 @@ from django.db import connection
 from psycopg import sql
 
 Column = tuple[str, Sequence[Any]]
+Kinds = tuple[tuple[str, str], ...]  # name and type of each column
 
 
 def insert(
@@ -26,22 +28,34 @@ def insert(
     returned.
     """
     constant = same or {}
-    statement = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM unnest({}) AS given({}) {}").format(
-        sql.Identifier(table),
-        sql.SQL(", ").join(map(sql.Identifier, (*constant, *columns))),
-        sql.SQL(", ").join(
-            (
-                *(sql.SQL("%b::" + kind) for kind, _ in constant.values()),  # type: ignore[arg-type]
-                *(selected(name, kind) for name, (kind, _) in columns.items()),
-            )
-        ),
-        sql.SQL(", ").join(sql.SQL("%b::" + sent(kind) + "[]") for kind, _ in columns.values()),  # type: ignore[arg-type]
-        sql.SQL(", ").join(map(sql.Identifier, columns)),
-        sql.SQL(tail),  # type: ignore[arg-type]
+    statement = inserting(
+        table,
+        tuple((name, kind) for name, (kind, _) in constant.items()),
+        tuple((name, kind) for name, (kind, _) in columns.items()),
+        tail,
     )
     return run(
         statement, [*(value for _, value in constant.values()), *(list(values) for _, values in columns.values())]
     )
+
+
+@lru_cache(maxsize=256)
+def inserting(table: str, constant: Kinds, columns: Kinds, tail: str) -> str:
+    """The statement. It is composed once: that takes longer than running it."""
+    statement = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM unnest({}) AS given({}) {}").format(
+        sql.Identifier(table),
+        sql.SQL(", ").join(sql.Identifier(name) for name, _ in (*constant, *columns)),
+        sql.SQL(", ").join(
+            (
+                *(sql.SQL("%b::" + kind) for _, kind in constant),  # type: ignore[arg-type]
+                *(selected(name, kind) for name, kind in columns),
+            )
+        ),
+        sql.SQL(", ").join(sql.SQL("%b::" + sent(kind) + "[]") for _, kind in columns),  # type: ignore[arg-type]
+        sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns),
+        sql.SQL(tail),  # type: ignore[arg-type]
+    )
+    return statement.as_string(None)
 
 
 def sent(kind: str) -> str:

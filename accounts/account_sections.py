@@ -1,4 +1,7 @@
-"""What this app adds to an export: the profile, preferences, grants, and who did what with the person's data."""
+"""What this app adds to an export: the profile, preferences, grants, and who did what with the person's data.
+
+Of these an import brings back the preferences: see docs/import.md for why not the others.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from uuid import UUID
 
 from django.db.models import Model
 
-from accounts import sections
+from accounts import restoring, sections
 from accounts.models import AccessGrant, User, UserPreferences
+from accounts.preferences import restore_preferences
 from accounts.sections import Line, Page, Section, rows_after
 from accounts.services import open_name
 from audit.models import AuditLog
@@ -27,6 +31,7 @@ def add_all() -> None:
         ("grants", AccessGrant, grant_line),
     ):
         sections.add(of_rows(name, model, line))
+    restoring.add("vibe.preferences", restore_preferences)
     sections.add(Section("access", lambda user_id: AuditLog.objects.about(user_id).count(), trail))
 
 

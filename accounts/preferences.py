@@ -58,6 +58,18 @@ def change_preferences(
     return row
 
 
+def restore_preferences(user_id: UUID, line: dict[str, Any], actor: Actor) -> bool:
+    """Set what an export has, for a person who has set nothing here. Whether that was so. Raises InputError."""
+    data = line.get("data")
+    if not isinstance(data, dict):
+        raise InputError("data is missing or not an object")
+    with as_user(user_id):
+        if not data or hold(user_id).revision:
+            return False
+        change_preferences(user_id=user_id, patch=data, actor=actor)
+    return True
+
+
 def hold(user_id: UUID) -> UserPreferences:
     """The person's row, made if it is not there, kept from others until the transaction ends."""
     bulk.run(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -25,17 +24,14 @@ from vibe.crypto.derive import KEY_BYTES
 from vibe.crypto.fields import address_of
 from vibe.crypto.master import MasterRing
 from vibe.crypto.seal import HIGHEST_GENERATION
+from vibe.crypto.sealed import Sealed
 from vibe.crypto.vault import Vault
 from vibe.db import bulk, revisions
 from vibe.db.contexts import as_newcomer, as_sign_in, as_system, as_user, require_user
 from vibe.db.owned import uuid7
-from vibe.db.trips import in_one_trip
 from vibe.errors import InputError, NotFound
 
-KEY_COLUMNS = ("id", "user_id", "generation", "wrapped")
-DATA_KEYS = sql.SQL(
-    "SELECT id, user_id, generation, wrapped FROM user_keys WHERE user_id = {user} AND destroyed_at IS NULL"
-)
+KEYS = "SELECT id, generation, wrapped FROM user_keys WHERE user_id = {} AND destroyed_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,20 +157,19 @@ def key_address(row: UserKey) -> Address:
 def open_vault() -> Vault:
     """The keys of the person whose scope this is. Raises DataKeyMissing when they were destroyed or never made."""
     user_id = require_user()
-    [rows] = in_one_trip([data_keys(user_id)])
-    return vault_of(user_id, rows)
+    return vault_of(user_id, bulk.run(KEYS.format("%b"), [user_id]))
 
 
 def data_keys(user_id: UUID) -> sql.Composed:
-    """The statement that reads what `vault_of` opens: alone, or in one round trip with others."""
-    return DATA_KEYS.format(user=sql.Literal(user_id))
+    """The statement that reads what `vault_of` opens, to go in one round trip with others."""
+    return sql.SQL(KEYS).format(sql.Literal(user_id))
 
 
-def vault_of(user_id: UUID, rows: Iterable[Sequence[Any]]) -> Vault:
+def vault_of(user_id: UUID, rows: Iterable[tuple[UUID, int, bytes]]) -> Vault:
     """The keys of a person, from the rows of `data_keys`. Raises DataKeyMissing as above."""
     keys = {
-        row.generation: ring().unwrap(row.wrapped, key_address(row))
-        for row in bulk.as_models(UserKey, KEY_COLUMNS, rows)
+        generation: ring().unwrap(Sealed(wrapped), Address("user_keys", "wrapped", user_id, row_id, generation))
+        for row_id, generation, wrapped in rows
     }
     return Vault(user_id, keys, sealed_anew=revisions.note, used=partial(key_use.count, user_id))
 

@@ -65,7 +65,7 @@ def add_memories(
         count(user_id, conversation_id, kept)
         refuse_taken(user_id, conversation_id, named)
         insert(user_id, kept, open_vault())
-        conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[conversation_id])
+        conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[conversation_id], only_added=True)
         record(
             actor=actor,
             action="memories.add",
@@ -111,10 +111,12 @@ def count(user_id: UUID, conversation_id: UUID, kept: Sequence[KeptMemory]) -> N
 
 def refuse_taken(user_id: UUID, conversation_id: UUID, named: list[str]) -> None:
     """Raises MessageIdTaken."""
+    if not named:
+        return
     if len(set(named)) < len(named):
         raise MessageIdTaken
     rows = Memory.objects.of(user_id).filter(conversation_id=conversation_id, message_ids__overlap=named)
-    if named and rows.exists():
+    if rows.exists():
         raise MessageIdTaken
 
 

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import IO
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
 
-from accounts.services import ensure_person, is_known
+from accounts.restoring import READERS
+from accounts.services import Profile, ensure_person, is_known
 from audit.actors import Actor
 from audit.services import OK, REFUSED, record
-from memories.lines import BadLine, ConversationLine, parse, read_lines
+from memories.lines import (
+    EXPORT_BEGINS,
+    EXPORT_PROFILE,
+    ArchiveLine,
+    BadLine,
+    ConversationLine,
+    parse,
+    read_lines,
+)
 from memories.services import Counts, import_conversations
 from vibe.db.trips import distributed
 from vibe.errors import DataKeyMissing, InputError
@@ -25,6 +35,14 @@ PEOPLE_KEPT = 100_000
 STRICT_LOCK = 0x76696D70
 
 Batch = list[ConversationLine]
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A line of an export, and whose it is."""
+
+    profile: Profile = field(repr=False)
+    line: ArchiveLine
 
 
 class FileImport:
@@ -44,6 +62,7 @@ class FileImport:
         self._on_progress = on_progress
         self._on_refused = on_refused
         self._people: dict[str, UUID] = {}
+        self._owner: Profile | None = None  # of the archive that is being read
 
     def run(self, source: IO[bytes]) -> Counts:
         """Everything that can be taken. With `strict` the first bad line raises BadLine, and nothing of the file stays.
@@ -72,21 +91,24 @@ class FileImport:
         done = 0
         for batch in self._batches(counted):
             for lines in by_person(batch):
-                self._take(lines)
+                self._take([line for line in lines if isinstance(line, ConversationLine)])
+                for line in lines:
+                    if isinstance(line, Owned):
+                        self._restore(line)
             self._on_progress(counted.bytes - done)
             done = counted.bytes
 
-    def _batches(self, source: Counted) -> Iterator[Batch]:
-        batch: Batch = []
+    def _batches(self, source: Counted) -> Iterator[list[ConversationLine | Owned]]:
+        batch: list[ConversationLine | Owned] = []
         messages = start = 0
         for number, line in read_lines(source, settings.IMPORT_LINE_LIMIT):  # type: ignore[arg-type]
             try:
                 if isinstance(line, BadLine):
                     raise line
-                read = parse(number, line)
+                read = self._owned(parse(number, line))
                 if read:
                     batch.append(read)
-                    messages += len(read.messages) or 1
+                    messages += len(read.messages) or 1 if isinstance(read, ConversationLine) else 1
             except BadLine as problem:
                 self._refuse(problem)
             if messages >= BATCH_MESSAGES or source.bytes - start >= BATCH_BYTES:
@@ -94,11 +116,43 @@ class FileImport:
                 batch, messages, start = [], 0, source.bytes
         yield batch
 
+    def _owned(self, line: ConversationLine | ArchiveLine) -> ConversationLine | Owned | None:
+        """What is to be taken; None for a line of an export that brings nothing back. Raises BadLine."""
+        if isinstance(line, ConversationLine):
+            return line
+        if line.kind in READERS:
+            if self._owner is None:
+                raise BadLine(line.number, "comes before the vibe.profile of its person")
+            return Owned(self._owner, line)
+        if line.kind in (EXPORT_BEGINS, EXPORT_PROFILE):
+            self._owner = line.profile
+        else:
+            self.counts.passed_over += 1
+        return None
+
+    def _restore(self, owned: Owned) -> None:
+        """One line of an export, by the reader of its type."""
+        line = owned.line
+        try:
+            with transaction.atomic():
+                if not self.strict:
+                    without_waiting()
+                user_id = self._person(owned.profile)
+                changed = READERS[line.kind](user_id, line.values, self.actor)
+        except (InputError, DataKeyMissing) as problem:
+            self._refuse(BadLine(line.number, str(problem)))
+        else:
+            self._remember(owned.profile.firebase_uid, user_id)
+            self.counts.restored += changed
+            self.counts.passed_over += not changed
+
     def _take(self, lines: Batch) -> None:
         """One person's lines together; if that fails, one by one, so that a bad one stays out alone.
 
         These commits do not wait for the disk. The file's own row in the trail does, and with it all before it.
         """
+        if not lines:
+            return
         try:
             if distributed():
                 self._make_first(lines[0])
@@ -126,9 +180,12 @@ class FileImport:
 
     def _import(self, lines: Batch) -> tuple[UUID, Counts]:
         """The person, made with the first of their lines that goes in, and what was done."""
-        profile = lines[0].profile
-        user_id = self._people.get(profile.firebase_uid) or ensure_person(profile=profile, actor=self.actor)
+        user_id = self._person(lines[0].profile)
         return user_id, import_conversations(user_id=user_id, lines=lines, actor=self.actor)
+
+    def _person(self, profile: Profile) -> UUID:
+        """Found or made."""
+        return self._people.get(profile.firebase_uid) or ensure_person(profile=profile, actor=self.actor)
 
     def _remember(self, uid: str, user_id: UUID) -> None:
         if len(self._people) >= PEOPLE_KEPT:
@@ -158,6 +215,8 @@ class FileImport:
                 "memories": counts.memories,
                 "unchanged": counts.unchanged,
                 "lines_left_out": counts.refused,
+                "restored": counts.restored,
+                "passed_over": counts.passed_over,
             },
         )
 
@@ -181,9 +240,9 @@ class Counted:
         return line
 
 
-def by_person(batch: Batch) -> list[Batch]:
+def by_person(batch: list[ConversationLine | Owned]) -> list[list[ConversationLine | Owned]]:
     """The lines of a batch, person by person; each person's in the order of the file."""
-    people: dict[str, Batch] = {}
+    people: dict[str, list[ConversationLine | Owned]] = {}
     for line in batch:
         people.setdefault(line.profile.firebase_uid, []).append(line)
     return list(people.values())

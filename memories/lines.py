@@ -11,8 +11,10 @@ from typing import IO, Any, NoReturn
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from accounts.restoring import READERS
 from accounts.services import Profile
 from memories.payload import Payload
+from vibe.apikit.bodies import check
 from vibe.errors import InputError
 
 LONGEST_ID = 200
@@ -26,6 +28,7 @@ EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
 MOST_IDS = 1000  # of one message
 EXPORTED = "vibe."  # what the type of a line begins with that an export wrote; see docs/export.md
 CONVERSATION = "vibe.conversation"
+EXPORT_BEGINS, EXPORT_PROFILE = "vibe.export", "vibe.profile"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 KINDS: dict[type, str] = {dict: "an object", list: "a list"}
 
@@ -54,6 +57,16 @@ class ConversationLine:
     is_archived: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ArchiveLine:
+    """A line of an export that is no conversation. `profile` is whose archive it is, on the line that says so."""
+
+    number: int
+    kind: str
+    values: dict[str, Any] = field(repr=False)
+    profile: Profile | None = field(default=None, repr=False)
+
+
 class BadLine(InputError):
     """A line that cannot be taken, by number and reason. It never quotes the line."""
 
@@ -79,8 +92,8 @@ def read_lines(source: IO[bytes], limit: int) -> Iterator[tuple[int, bytes | Bad
             yield number, line
 
 
-def parse(number: int, line: bytes) -> ConversationLine | None:
-    """One line as values; None for a line of an export that is no conversation. Raises BadLine."""
+def parse(number: int, line: bytes) -> ConversationLine | ArchiveLine:
+    """One line as values. Raises BadLine."""
     return LineParser(number).parse(line)
 
 
@@ -93,26 +106,39 @@ class LineParser:
     def fail(self, reason: str) -> NoReturn:
         raise BadLine(self.number, reason) from None
 
-    def parse(self, line: bytes) -> ConversationLine | None:
+    def parse(self, line: bytes) -> ConversationLine | ArchiveLine:
         root = self.document(line)
         kind = root.get("type")
         if isinstance(kind, str) and kind.startswith(EXPORTED) and kind != CONVERSATION:
-            return None
+            return self.of_archive(kind, root)
         user, conversation = self.member(root, "user", dict), self.member(root, "conversation", dict)
         messages = self.messages(self.member(root, "messages", list), may_be_none=kind == CONVERSATION)
         return ConversationLine(
             number=self.number,
-            profile=Profile(
-                firebase_uid=self.text(user, "user", "firebase_uid", LONGEST_UID),
-                email=self.email(user),
-                name=self.optional(user, "user", "name", LONGEST_NAME),
-            ),
+            profile=self.profile(user, "user"),
             external_id=self.text(conversation, "conversation", "id", LONGEST_ID),
             title=self.optional(conversation, "conversation", "title", LONGEST_TITLE),
             description=self.optional(conversation, "conversation", "description", LONGEST_DESCRIPTION),
             started_at=self.started_at(conversation, messages),
             messages=messages,
             is_archived=conversation.get("archived") is True,
+        )
+
+    def of_archive(self, kind: str, root: dict[str, Any]) -> ArchiveLine:
+        if kind == EXPORT_PROFILE:
+            return ArchiveLine(self.number, kind, {}, self.profile(root, "profile"))
+        if kind in READERS:
+            try:
+                check(root)
+            except InputError:
+                self.fail("holds a NUL character, half a surrogate pair or a number that is none, or nests too deep")
+        return ArchiveLine(self.number, kind, root)
+
+    def profile(self, parent: dict[str, Any], where: str) -> Profile:
+        return Profile(
+            firebase_uid=self.text(parent, where, "firebase_uid", LONGEST_UID),
+            email=self.email(parent, where),
+            name=self.optional(parent, where, "name", LONGEST_NAME),
         )
 
     def document(self, line: bytes) -> dict[str, Any]:
@@ -165,13 +191,13 @@ class LineParser:
             return min(message.sent_at for message in messages)
         return self.time(conversation, "conversation", "started_at")
 
-    def email(self, user: dict[str, Any]) -> str | None:
-        email = self.optional(user, "user", "email", LONGEST_EMAIL)
+    def email(self, parent: dict[str, Any], where: str) -> str | None:
+        email = self.optional(parent, where, "email", LONGEST_EMAIL)
         try:
             if email:
                 validate_email(email)
         except ValidationError:
-            self.fail("user.email is not an email address")
+            self.fail(f"{where}.email is not an email address")
         return email
 
     def optional(self, parent: dict[str, Any], where: str, name: str, longest: int) -> str | None:

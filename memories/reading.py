@@ -19,6 +19,7 @@ from memories.services import CONVERSATIONS, open_memories
 from vibe.apikit.cursors import Place
 from vibe.crypto.vault import Vault
 from vibe.db import replica
+from vibe.db.one import one
 
 Row = TypeVar("Row")
 
@@ -60,7 +61,7 @@ def conversation(user_id: UUID, conversation_id: UUID) -> OpenedConversation:
 
 def conversation_row(user_id: UUID, conversation_id: UUID) -> Conversation:
     """Its row. Raises NotFound."""
-    row: Conversation | None = Conversation.objects.of(user_id).filter(pk=conversation_id).first()
+    row = one(Conversation, user_id, conversation_id)
     if row is None:
         raise no_such_conversation()
     return row
@@ -97,7 +98,7 @@ def memory(user_id: UUID, memory_id: UUID) -> KeptMemory:
 
 def memory_row(user_id: UUID, memory_id: UUID) -> Memory:
     """Its row. Raises NotFound."""
-    row: Memory | None = Memory.objects.of(user_id).filter(pk=memory_id).first()
+    row = one(Memory, user_id, memory_id)
     if row is None:
         raise no_such_memory()
     return row

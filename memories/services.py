@@ -44,6 +44,8 @@ class Counts:
     memories: int = 0
     unchanged: int = 0
     refused: int = 0
+    restored: int = 0
+    passed_over: int = 0
 
 
 def open_memories(memories: Iterable[Memory], vault: Vault) -> list[OpenedMemory]:
@@ -72,7 +74,8 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
         if fresh:
             insert_memories(user_id, ids, fresh, vault)
             count_memories(user_id, {ids[each]: new for each, new in fresh.items() if each in there})
-            conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[ids[each] for each in fresh])
+            changed = [ids[each] for each in fresh]
+            conversations_changed.send(Conversation, user_id=user_id, conversation_ids=changed, only_added=True)
         counts = Counts(
             conversations=len(ids.keys() - there.keys() | fresh.keys()),
             memories=sum(map(len, fresh.values())),

@@ -2,5 +2,6 @@
 
 from django.dispatch import Signal
 
-# Arguments: user_id, conversation_ids. Sent inside as_user(user_id).
+# Arguments: user_id, conversation_ids, and only_added where nothing that was there is another now. Sent inside
+# as_user(user_id).
 conversations_changed = Signal()

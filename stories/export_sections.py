@@ -1,4 +1,4 @@
-"""Stories and the names in them, in an export. They are for reading: an import tells the stories anew."""
+"""Stories and the names in them, in an export. An import tells them anew, and brings back what was corrected."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from accounts.sections import Line, Page, Section, rows_after
+from memories.models import Memory
 from stories.models import Entity, Story
 from stories.sealed_story import event_values, open_draft
 from vibe.crypto.fields import address_of
@@ -23,7 +24,7 @@ def stories(user_id: UUID, vault: Vault, after: UUID | None) -> Page:
 
 def story_line(row: Any, vault: Vault) -> Line:
     """One story, with what it was told from, and which fields stand as the person corrected them."""
-    story = open_draft(row, vault)
+    story, names = open_draft(row, vault), message_names(row)
     return {
         "type": "vibe.story",
         "id": str(row.pk),
@@ -32,15 +33,24 @@ def story_line(row: Any, vault: Vault) -> Line:
         "text": story.text,
         "people": list(story.people),
         "places": list(story.places),
-        "events": [event_values(event) for event in story.events],
+        "events": [event_values(each) | {"message": names.get(each.message_id)} for each in story.events],
         "occurred_from": row.occurred_from.isoformat(),
         "occurred_to": row.occurred_to.isoformat(),
         "memories": [str(each) for each in row.memory_ids],
         "corrected": list(row.corrected),
         "corrected_at": row.corrected_at and row.corrected_at.isoformat(),
+        "corrected_from": [names.get(str(each), str(each)) for each in row.corrected_from],
         "processor": row.processor,
         "built_at": row.built_at.isoformat(),
     }
+
+
+def message_names(story: Story) -> dict[str, str]:
+    """Of a corrected story: under which id each message went, by the id of its memory, which is another elsewhere."""
+    if not story.corrected:
+        return {}
+    rows = Memory.objects.of(story.user_id).filter(pk__in={*story.corrected_from, *story.memory_ids})
+    return {str(row_id): (names or [str(row_id)])[0] for row_id, names in rows.values_list("pk", "message_ids")}
 
 
 def entities(user_id: UUID, vault: Vault, after: UUID | None) -> Page:

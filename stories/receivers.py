@@ -15,10 +15,11 @@ from vibe.db.contexts import as_system
 
 
 @receiver(conversations_changed)
-def follow(user_id: UUID, conversation_ids: Iterable[UUID], **_: Any) -> None:
+def follow(user_id: UUID, conversation_ids: Iterable[UUID], only_added: bool = False, **_: Any) -> None:
     """One job a conversation, all in one statement. A job that finds nothing to do ends at once."""
     changed = list(conversation_ids)
-    drop_outdated(user_id, changed)
+    if not only_added:
+        drop_outdated(user_id, changed)
     with as_system():
         jobs: list[dict[str, Any]] = [{"user_id": str(user_id), "conversation_id": str(each)} for each in changed]
         tell.batch_defer(*jobs)

@@ -15,6 +15,7 @@ from stories.processors.base import Message, Transcript
 from stories.providers import processor_id
 from vibe.crypto.fields import address_of
 from vibe.crypto.vault import Vault
+from vibe.db.one import one
 from vibe.errors import NotFound
 
 
@@ -92,7 +93,7 @@ def hold(user_id: UUID, conversation_id: UUID) -> bool:
 
 def story_at(user_id: UUID, story_id: UUID) -> Story:
     """A person's story as it is now, without its vector. Raises NotFound."""
-    story: Story | None = Story.objects.of(user_id).filter(pk=story_id).defer("embedding").first()
+    story = one(Story, user_id, story_id, without=("embedding",))
     if story is None:
         raise NotFound("There is no such story.")
     return story

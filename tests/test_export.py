@@ -8,7 +8,8 @@ import os
 import traceback
 import tracemalloc
 from collections import Counter
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from io import BytesIO
 from uuid import UUID, uuid4
 
@@ -31,17 +32,25 @@ from accounts.exporting import (
     request_export,
 )
 from accounts.models import AccessGrant, UserPreferences
+from accounts.preferences import change_preferences, preferences
 from accounts.services import Profile, destroy_data_keys, find_person
 from accounts.standing import set_active
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
 from audit.services import record
 from memories import export_section
+from memories.changing import delete_memory
 from memories.importing import FileImport
 from memories.lines import ConversationLine, Message
-from memories.models import Conversation
+from memories.models import Conversation, Memory
 from memories.payload import Payload
 from memories.services import import_conversations
+from stories.correcting import correct_story
+from stories.corrections import Changes
+from stories.lineage import check_lineage
+from stories.processors.base import Event
+from stories.reading import list_stories
+from stories.search import search_stories
 from stories.services import build_story
 from tests.conftest import DAY, TESTER
 from vibe.db.contexts import as_support, as_system, as_user
@@ -152,6 +161,146 @@ def test_exported_and_imported_into_an_empty_database_is_the_same(full, committe
     again = find_person("ada@example.com")
     assert again != full
     assert content(again) == before
+
+
+def test_what_the_person_had_set_and_corrected_comes_back(full, committed_person):
+    """As it stood, also once the story has been told anew: beside the preferences, the title, names and events."""
+    (story,) = stories_of(full)
+    mine = Event("Ada", "moved in", date(2026, 5, 8), "day", str(story.memory_ids[0]))
+    changes = Changes(title="The year of the tram", places=["Bel\u00e9m"], events=[mine])
+    correct_story(user_id=full, story_id=story.id, changes=changes, actor=TESTER)
+    archive = exported(full)
+    committed_person(full)
+    counts = FileImport(actor=TESTER).run(BytesIO(archive))
+    kinds = Counter(line["type"] for line in lines(archive))
+    assert (counts.refused, counts.restored) == (0, 2)
+    assert counts.passed_over == kinds["vibe.access"] + kinds["vibe.grant"] + kinds["vibe.entity"] + kinds["vibe.end"]
+    again = find_person("ada@example.com")
+    with as_user(again):
+        assert preferences(again).data == {"theme": "dark"}
+    for told in (False, True):
+        if told:
+            tell_all(again)
+        after = next(each for each in stories_of(again) if each.corrected)
+        assert (after.title, after.places, after.corrected) == (
+            changes.title,
+            ("Bel\u00e9m",),
+            ("title", "places", "events"),
+        )
+        assert after.events == (replace(mine, message_id=str(memory_of(again, "lisbon", "m1"))),)
+    assert "Noor" in after.text and after.people != ()
+    found = search_stories(user_id=again, question="tram", actor=TESTER, limit=1).stories
+    assert [each.title for each in found] == [changes.title]
+    assert check_lineage(user_id=again, actor=TESTER).faults == []
+
+
+def test_a_correction_goes_again_with_a_message_it_was_made_over(full, committed_person):
+    (story,) = stories_of(full)
+    correct_story(user_id=full, story_id=story.id, changes=Changes(title="The year of the tram"), actor=TESTER)
+    archive = exported(full)
+    committed_person(full)
+    FileImport(actor=TESTER).run(BytesIO(archive))
+    again = find_person("ada@example.com")
+    delete_memory(user_id=again, memory_id=memory_of(again, "lisbon", "m2"), actor=TESTER)
+    tell_all(again)
+    assert not any(each.corrected for each in stories_of(again))
+
+
+def test_what_is_there_already_stays(full):
+    """Read back beside newer words and settings, an archive changes neither."""
+    (story,) = stories_of(full)
+    correct_story(user_id=full, story_id=story.id, changes=Changes(title="Older"), actor=TESTER)
+    archive = exported(full)
+    correct_story(user_id=full, story_id=story.id, changes=Changes(title="Newer"), actor=TESTER)
+    change_preferences(user_id=full, patch={"theme": "light"}, actor=TESTER)
+    counts = FileImport(actor=TESTER).run(BytesIO(archive))
+    assert (counts.restored, counts.refused) == (0, 0)
+    assert [each.title for each in stories_of(full)] == ["Newer"]
+    with as_user(full):
+        assert preferences(full).data["theme"] == "light"
+
+
+BAD: dict[str, dict[str, object]] = {
+    "a field that is none": {"corrected": ["embedding"]},
+    "fields that are no list": {"corrected": "title"},
+    "no title": {"title": None},
+    "an empty title": {"title": " "},
+    "a long title": {"title": "x" * 301},
+    "a title with NUL": {"title": "\0"},
+    "a title that is no text": {"title": {"a": 1}},
+    "half a surrogate pair": {"title": "\ud800"},
+    "another conversation": {"conversation": "nowhere"},
+    "a conversation that is no text": {"conversation": ["lisbon"]},
+    "a conversation of nothing": {"conversation": "empty", "corrected_from": []},
+    "a message that is not there": {"corrected_from": ["m1", "m77"]},
+    "messages that are no list": {"corrected_from": {"m1": 1}},
+    "no time": {"corrected_at": "yesterday"},
+    "a time without a zone": {"corrected_at": "2026-05-12T09:30:00"},
+    "events that are none": {"corrected": ["events"], "events": [7]},
+    "an event of a day that is none": {"corrected": ["events"], "events": [{"who": "Ada", "what": "ran", "when": "x"}]},
+    "an event of a number": {"corrected": ["events"], "events": [{"who": 3, "what": "ran"}]},
+    "an event of no precision": {"corrected": ["events"], "events": [{"what": "ran", "precision": ["day"]}]},
+    "people that are no list": {"corrected": ["people"], "people": "Noor"},
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_correction_that_is_none_is_named_by_its_line_and_the_others_go_in(full, name):
+    """Of the hostile line nothing is left, and nothing of it is said again."""
+    (before,) = stories_of(full)
+    frame = [json.dumps({"type": "vibe.profile", "firebase_uid": "ada"})]
+    good = {"type": "vibe.story", "conversation": "lisbon", "corrected": ["title"], "title": "Mine"}
+    good |= {"corrected_at": "2026-05-12T09:30:00Z", "corrected_from": ["m1", "m2", "m3"]}
+    refused = []
+    run = FileImport(actor=TESTER, on_refused=lambda problem: refused.append(str(problem)))
+    counts = run.run(BytesIO("\n".join([*frame, json.dumps(good | BAD[name])]).encode()))
+    assert (counts.refused, counts.restored, len(refused)) == (1, 0, 1)
+    assert refused[0].startswith("line 2: ") and "xxx" not in refused[0]
+    assert stories_of(full) == [before]
+    assert run.run(BytesIO("\n".join([*frame, json.dumps(good)]).encode())).restored == 1, "the control"
+
+
+PREFERENCES = {
+    "no object": [1],
+    "too much": {"a": "x" * 70_000},
+    "a number that is none": {"a": float("nan")},
+    "NUL": {"a": "\0"},
+    "too deep": json.loads('{"a":' * 40 + "1" + "}" * 40),
+}
+
+
+@pytest.mark.parametrize("name", PREFERENCES)
+def test_preferences_that_are_none_are_named_by_their_line(jonas, name):
+    text = json.dumps({"type": "vibe.profile", "firebase_uid": "jonas"}) + "\n"
+    bad = text + json.dumps({"type": "vibe.preferences", "data": PREFERENCES[name]})
+    counts = FileImport(actor=TESTER).run(BytesIO(bad.encode()))
+    assert (counts.refused, counts.restored) == (1, 0)
+    with as_user(jonas):
+        assert preferences(jonas).data == {}
+
+
+def test_lines_before_that_of_their_person_are_nobodys(db):
+    line = json.dumps({"type": "vibe.preferences", "data": {"theme": "dark"}})
+    archive = f'{{"type": "vibe.profile", "firebase_uid": "ada"}}\n{{"type": "vibe.export"}}\n{line}\n'
+    counts = FileImport(actor=TESTER).run(BytesIO(archive.encode()))
+    assert (counts.refused, counts.restored) == (1, 0)
+
+
+def stories_of(user_id):
+    return list_stories(user_id=user_id, actor=TESTER)
+
+
+def memory_of(user_id, conversation, name):
+    with as_user(user_id):
+        rows = Memory.objects.of(user_id).filter(conversation__external_id=conversation)
+        return rows.get(message_ids__contains=[name]).pk
+
+
+def tell_all(user_id):
+    with as_user(user_id):
+        ids = list(Conversation.objects.of(user_id).values_list("pk", flat=True))
+    for conversation_id in ids:
+        build_story(user_id=user_id, conversation_id=conversation_id, actor=TESTER)
 
 
 @pytest.fixture

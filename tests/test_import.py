@@ -247,7 +247,14 @@ def test_a_file_leaves_one_row_in_the_trail_and_each_round_of_a_person_another()
                 "conversations.import_file",
                 "refused",
                 "1 lines left out",
-                {"conversations": 1, "memories": 1, "unchanged": 0, "lines_left_out": 1},
+                {
+                    "conversations": 1,
+                    "memories": 1,
+                    "unchanged": 0,
+                    "lines_left_out": 1,
+                    "restored": 0,
+                    "passed_over": 0,
+                },
             ),
         ]
 

@@ -1,22 +1,27 @@
 """Scopes: who the database takes us for, where one begins and ends, and that every mistake ends with no rows."""
 
 import threading
+from contextlib import nullcontext
 from uuid import uuid4
 
+import psycopg
 import pytest
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, connections, transaction
 from django.db.transaction import TransactionManagementError
 
 from memories.models import Memory
 from vibe.db import bulk
 from vibe.db.contexts import (
     OUTSIDE,
+    Scope,
     as_sign_in,
     as_staff,
     as_support,
     as_system,
     as_user,
+    ask_alone,
     current_scope,
+    entered,
     require_user,
 )
 from vibe.errors import ContextError
@@ -213,3 +218,54 @@ def test_no_scope_is_a_superuser_or_passes_row_security_by(scope):
     with scope(), connection.cursor() as cursor:
         cursor.execute("SELECT rolsuper OR rolbypassrls OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
         assert cursor.fetchone() == (False,)
+
+
+def test_a_transaction_and_its_scope_begin_in_one_round_trip(between_transactions, monkeypatch):
+    sent, execute = [], psycopg.Cursor.execute
+
+    def noted(self, text, *given, **how):
+        sent.append(text)
+        return execute(self, text, *given, **how)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", noted)
+    with as_support():
+        assert on_the_server() == ("vibe_support", "", "")
+    assert len(sent) == 2 and sent[0].startswith("BEGIN; SET LOCAL ROLE vibe_support;")
+    assert (on_the_server(), connection.get_autocommit()) == ((login(), "", ""), True)
+
+
+def test_a_scope_that_cannot_begin_leaves_nothing_behind(between_transactions, monkeypatch):
+    """Neither a transaction that is half begun nor a scope that the next one would begin with."""
+    with pytest.raises(DatabaseError), entered(Scope("no_such_role")):
+        pass
+    assert (connection.opening, current_scope(), connection.in_atomic_block) == (None, OUTSIDE, False)
+    with transaction.atomic():
+        assert on_the_server() == (login(), "", "")
+    monkeypatch.setattr(type(connections["default"]), "close_if_health_check_failed", broken)
+    with pytest.raises(OperationalError), as_support():
+        pass
+    monkeypatch.undo()
+    with transaction.atomic():
+        assert on_the_server() == (login(), "", "")
+
+
+def broken(_):
+    raise OperationalError("no connection")
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_one_statement_alone_is_in_its_scope_and_leaves_it(between_transactions, inside):
+    asked = "SELECT current_user::text, current_setting('vibe.firebase_uid', true)"
+    with transaction.atomic() if inside else nullcontext():
+        assert ask_alone(Scope("vibe_sign_in", firebase_uid="ada"), asked, []) == [("vibe_sign_in", "ada")]
+        assert (on_the_server(), current_scope()) == ((login(), "", ""), OUTSIDE)
+
+
+def test_rows_too_many_to_hold_are_read_within_their_transaction(between_transactions):
+    """Django takes a cursor that outlives its transaction where the driver commits by itself, as it does here."""
+    with as_support(), connection.chunked_cursor() as cursor:
+        cursor.execute("SELECT generate_series(1, 10)")
+        assert cursor.fetchone() == (1,)
+        with connection.cursor() as other:
+            other.execute("SELECT bool_or(is_holdable) FROM pg_cursors")
+            assert other.fetchone() == (False,)

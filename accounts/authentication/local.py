@@ -40,7 +40,13 @@ def public_key(kid: str) -> Ed25519PublicKey:
     """What they are checked with."""
     if kid != KEY_ID:
         raise TokenInvalid("The token was not made on this machine. Make one with: manage.py issue_token --user WHO")
-    return private_key(settings.LOCAL_TOKEN_KEY).public_key()
+    return public_half(settings.LOCAL_TOKEN_KEY)
+
+
+@cache
+def public_half(seed: str) -> Ed25519PublicKey:
+    """Of the key that is made of a seed."""
+    return private_key(seed).public_key()
 
 
 @cache

@@ -13,11 +13,13 @@ from accounts.authentication.claims import Claims
 from accounts.models import User
 from accounts.services import Profile, ensure_person, update_email
 from audit.actors import Actor, Origin
-from vibe.db.contexts import as_sign_in
+from vibe.db.contexts import Scope, as_sign_in, ask_alone
+from vibe.db.roles import SIGN_IN
 from vibe.errors import Deactivated, EmailUnverified, InputError, TokenRevoked
 
 logger = logging.getLogger(__name__)
-STANDING = ("pk", "is_active", "email", "email_verified", "last_login", "tokens_valid_since")
+STANDING = ("id", "is_active", "email", "email_verified", "last_login", "tokens_valid_since")
+LOOK_UP = f"SELECT {', '.join(STANDING)} FROM users WHERE firebase_uid = %s"  # noqa: S608  # names of ours
 
 
 def admit(claims: Claims, origin: Origin) -> Caller:
@@ -34,17 +36,18 @@ def admit(claims: Claims, origin: Origin) -> Caller:
     if known["tokens_valid_since"] and claims.signed_in_at < known["tokens_valid_since"]:
         raise TokenRevoked()
     keep_email(known, claims, origin)
-    return Caller(known["pk"], "token", issuer=claims.issuer, origin=origin)
+    return Caller(known["id"], "token", issuer=claims.issuer, origin=origin)
 
 
 def standing(claims: Claims) -> Any:
     """How the account stands, or None where there is none yet. A newer sign-in is noted."""
-    with as_sign_in(claims.uid):
-        mine = User.objects.filter(firebase_uid=claims.uid)
-        known = mine.values(*STANDING).first()
-        if known and (known["last_login"] is None or known["last_login"] < claims.signed_in_at):
-            mine.update(last_login=claims.signed_in_at)
-    return known
+    for row in ask_alone(Scope(SIGN_IN, firebase_uid=claims.uid), LOOK_UP, [claims.uid]):
+        known = dict(zip(STANDING, row, strict=True))
+        if known["last_login"] is None or known["last_login"] < claims.signed_in_at:
+            with as_sign_in(claims.uid):
+                User.objects.filter(firebase_uid=claims.uid).update(last_login=claims.signed_in_at)
+        return known
+    return None
 
 
 def make(profile: Profile, origin: Origin) -> UUID:
@@ -61,4 +64,4 @@ def keep_email(known: Any, claims: Claims, origin: Origin) -> None:
     said = claims.profile(unverified_email=settings.FIREBASE.unverified_email)
     if said.email is None or (said.email, said.email_verified) == (known["email"], known["email_verified"]):
         return
-    update_email(user_id=known["pk"], profile=said, actor=Actor.person(known["pk"], origin))
+    update_email(user_id=known["id"], profile=said, actor=Actor.person(known["id"], origin))

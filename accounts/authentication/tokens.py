@@ -5,10 +5,13 @@ What a token says of itself decides nothing: the algorithm and the key come from
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import Any, Final
 
 import jwt
@@ -21,6 +24,7 @@ from accounts.authentication.firebase import Firebase
 from accounts.authentication.key_set import KeySet, fetch_keys
 from vibe.errors import SignInUnavailable, TokenExpired, TokenInvalid
 
+MOST_PROVEN: Final = 10_000  # about 10 MB
 REQUIRED: Final = ["exp", "iat", "aud", "iss", "sub", "auth_time"]
 
 
@@ -35,10 +39,61 @@ class Issuer:
     key: Callable[[str], Any] | None
     skew: int
 
+    def same_as(self, other: Issuer) -> bool:
+        """Whether tokens of the one are tokens of the other."""
+        return (self.label, self.name, self.audience) == (other.label, other.name, other.audience)
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What a token said when it was proven, and what that rests on."""
+
+    by: Issuer
+    kid: str
+    key: Any
+    until: float
+    claims: Claims
+
+
+proven: OrderedDict[bytes, Proven] = OrderedDict()
+lock = Lock()
+
 
 def verify(token: str) -> Claims:
-    """What the token says, once it is proven. Raises TokenInvalid or SignInUnavailable."""
+    """What the token says, once it is proven. Raises TokenInvalid or SignInUnavailable.
+
+    A signature is proven once: the same token is taken again as long as it lasts, by the digest of all of it, while the
+    issuer is the one that is set up and its key is still among those it signs with.
+    """
+    digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+    return known(digest) or kept(digest, token)
+
+
+def known(digest: bytes) -> Claims | None:
+    """What was proven already and still holds."""
+    before = proven.get(digest)
+    if before is None or before.until <= time.time():
+        return None
     issuer = configured()
+    same = issuer.key and issuer.same_as(before.by) and issuer.key(before.kid) is before.key
+    return before.claims if same else None
+
+
+def kept(digest: bytes, token: str) -> Claims:
+    """Prove it, and keep what was proven."""
+    issuer = configured()
+    claims, header, until = proven_now(token, issuer)
+    if issuer.key:
+        found = Proven(issuer, header["kid"], issuer.key(header["kid"]), until, claims)
+        with lock:
+            proven[digest] = found
+            while len(proven) > MOST_PROVEN:
+                proven.popitem(last=False)
+    return claims
+
+
+def proven_now(token: str, issuer: Issuer) -> tuple[Claims, Mapping[str, Any], float]:
+    """What the token says, its header, and until when it may be taken."""
     try:
         header = jwt.get_unverified_header(token)
         claims = signed(token, header, issuer)
@@ -51,7 +106,7 @@ def verify(token: str) -> Claims:
     said = Claims.read(issuer.label, claims)
     if said.signed_in_at.timestamp() > time.time() + issuer.skew:
         raise TokenInvalid("The token's person has not signed in yet ('auth_time'). Set the clocks right.")
-    return said
+    return said, header, claims["exp"] + issuer.skew
 
 
 def signed(token: str, header: Mapping[str, Any], issuer: Issuer) -> dict[str, Any]:

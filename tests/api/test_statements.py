@@ -12,6 +12,7 @@ import pytest
 from stories.services import build_story
 from tests.api.conftest import Api
 from tests.conftest import TESTER
+from vibe.apikit.limits import Rate
 
 SAID = {"author": "Ada", "text": "I moved to Lisbon."}
 # Before the request's transaction: the account is looked up (4). Then the scope, and the request's own row.
@@ -55,9 +56,9 @@ BOUNDS = [
     ("PATCH", "/conversations/{c}", {"title": "y"}, 10),
     ("POST", "/conversations/{c}/archive", None, 4),
     ("DELETE", "/conversations/{c}", None, 8),
-    ("POST", "/conversations/{c}/memories", SAID, 9),
-    ("POST", "/conversations/{c}/memories/batch", {"memories": [SAID] * 500}, 9),
-    ("POST", "/conversations/{c}/memories", {**SAID, "message_id": "m1"}, 11),
+    ("POST", "/conversations/{c}/memories", SAID, 7),
+    ("POST", "/conversations/{c}/memories/batch", {"memories": [SAID] * 500}, 7),
+    ("POST", "/conversations/{c}/memories", {**SAID, "message_id": "m1"}, 9),
     ("GET", "/conversations/{c}/memories", None, 2),
     ("GET", "/memories/{m}", None, 2),
     ("PATCH", "/memories/{m}", {"text": "x"}, 15),
@@ -77,6 +78,22 @@ def test_statements_are_bounded(
         answer = as_ada(method, path.format(**there), body)
     assert answer.status_code < 300, answer.content
     assert len(sent) - SIGNED_IN <= most, sent
+
+
+def test_outside_of_tests_signing_in_is_one_round_trip_and_so_is_beginning(
+    really_ada: Api, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With real transactions, whose BEGIN goes with the scope; COMMIT comes on top."""
+    settings.API_LIMIT_PERSON = Rate.parse("API_LIMIT_PERSON", "600/100")
+    memories = f"/conversations/{really_ada.post('/conversations', {}).json()['id']}/memories"
+    with statements(monkeypatch) as adding:
+        added = really_ada.post(memories, SAID).json()["id"]
+    with statements(monkeypatch) as getting:
+        really_ada.get(f"/memories/{added}")
+    assert "FROM users" in getting[0]
+    assert "rate_limits" in getting[1] and getting[2].startswith("BEGIN; SET LOCAL ROLE vibe_user;")
+    assert len(getting) == 6  # after these three: the memory, the keys, the trail
+    assert len(adding) == 11  # conversation, keys, memory, the job in its scope and back (3), its row and the request's
 
 
 def test_a_key_costs_two_more(as_ada: Api, there: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,11 +5,13 @@ VIBE_ATTACK=full sends 10,000 requests; here fewer.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
@@ -25,6 +27,7 @@ from vibe.db.contexts import as_user
 
 FULL = os.environ.get("VIBE_ATTACK") == "full"
 KEYS, AT_ONCE, THREADS = (2_500 if FULL else 30), 4, 8
+REQUESTS_A_KILL = 10
 KILL = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user "
@@ -38,16 +41,26 @@ def without_limits(settings: Any) -> None:
 
 
 class Saboteur(threading.Thread):
-    """Ends a connection four times a second: more often, and on a busy machine nothing gets through."""
+    """Ends a connection whenever some more requests were sent, so that a slow machine gets through as well."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.done = threading.Event()
-        self.killed = 0
+        self.sent, self.due = itertools.count(1), threading.Semaphore(0)
+        self.done, self.killed = False, 0
+
+    def one_more(self) -> None:
+        """A request is about to be sent."""
+        if next(self.sent) % REQUESTS_A_KILL == 0:
+            self.due.release()
+
+    def stop(self) -> None:
+        self.done = True
+        self.due.release()
+        self.join()
 
     def run(self) -> None:
         try:
-            while not self.done.wait(0.25):
+            while self.due.acquire() and not self.done:
                 with connection.cursor() as cursor:
                     cursor.execute(KILL)
                     self.killed += cursor.rowcount
@@ -61,10 +74,11 @@ def begun() -> tuple[UUID, str]:
     return user_id, Api("ada").post("/conversations", {}).json()["id"]
 
 
-def insist(path: str, number: int, keyed: bool) -> bytes:
+def insist(path: str, number: int, keyed: bool, saboteur: Saboteur) -> bytes:
     """Ask until it is answered; what the answer was."""
     headers = {"idempotency_key": f"key-{number}"} if keyed else {}
     while True:
+        saboteur.one_more()
         answer = Api("ada").post(path, {"author": "Ada", "text": f"Message {number}."}, **headers)
         if answer.status_code == 201:
             return bytes(answer.content)
@@ -79,20 +93,20 @@ def storm(path: str, *, keyed: bool) -> tuple[dict[int, set[bytes]], int]:
     near = sorted(range(len(asked)), key=lambda place: place + random.random() * 3 * AT_ONCE)
     answers: dict[int, set[bytes]] = defaultdict(set)
 
+    saboteur = Saboteur()
+
     def one(place: int) -> None:
         try:
-            answers[asked[place]].add(insist(path, asked[place], keyed))
+            answers[asked[place]].add(insist(path, asked[place], keyed, saboteur))
         finally:
             connection.close()
 
-    saboteur = Saboteur()
     saboteur.start()
     try:
         with ThreadPoolExecutor(THREADS) as threads:
             list(threads.map(one, near))
     finally:
-        saboteur.done.set()
-        saboteur.join()
+        saboteur.stop()
     return answers, saboteur.killed
 
 
@@ -103,13 +117,14 @@ def kept(user_id: UUID) -> tuple[int, int]:
 
 
 @pytest.mark.filterwarnings("ignore")  # of connections that were killed
-def test_nothing_is_lost_and_nothing_doubled(committed: None) -> None:
+def test_nothing_is_lost_and_nothing_doubled(committed: None, record_property: Callable[[str, object], None]) -> None:
     user_id, conversation = begun()
     answers, killed = storm(f"/conversations/{conversation}/memories", keyed=True)
     connection.close()
     assert killed > 0
     assert {len(each) for each in answers.values()} == {1}
     assert kept(user_id) == (KEYS, KEYS)
+    record_property("figure", f"{KEYS * AT_ONCE:,} requests, {killed} connections killed, 0 lost, 0 doubled")
 
 
 @pytest.mark.filterwarnings("ignore")

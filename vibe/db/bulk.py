@@ -7,6 +7,7 @@ saves nothing at the sizes that are written here: `python -m benchmarks.bulk`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import psycopg
@@ -18,6 +19,7 @@ from psycopg.types import TypeInfo
 from vibe.db.trips import distributed, gives_rows
 
 Column = tuple[str, Sequence[Any]]
+Kinds = tuple[tuple[str, str], ...]  # name and type of each column
 Row = TypeVar("Row", bound=models.Model)
 MOST_PARAMETERS = 65_535  # of one statement, by the protocol
 
@@ -36,18 +38,11 @@ def insert(
     constant = same or {}
     if distributed():
         return insert_values(table, columns, constant, tail)
-    statement = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM unnest({}) AS given({}) {}").format(
-        sql.Identifier(table),
-        sql.SQL(", ").join(map(sql.Identifier, (*constant, *columns))),
-        sql.SQL(", ").join(
-            (
-                *(sql.SQL("%b::" + kind) for kind, _ in constant.values()),  # type: ignore[arg-type]
-                *(selected(name, kind) for name, (kind, _) in columns.items()),
-            )
-        ),
-        sql.SQL(", ").join(sql.SQL("%b::" + sent(kind) + "[]") for kind, _ in columns.values()),  # type: ignore[arg-type]
-        sql.SQL(", ").join(map(sql.Identifier, columns)),
-        sql.SQL(tail),  # type: ignore[arg-type]
+    statement = inserting(
+        table,
+        tuple((name, kind) for name, (kind, _) in constant.items()),
+        tuple((name, kind) for name, (kind, _) in columns.items()),
+        tail,
     )
     parameters = [*(value for _, value in constant.values()), *(list(values) for _, values in columns.values())]
     return run(statement, parameters, vectors=holds_vectors(columns))
@@ -86,6 +81,25 @@ def written(kind: str) -> sql.Composable:
     if target:
         return sql.SQL(f"{one}::{target}")  # type: ignore[arg-type]
     return sql.SQL(f"ARRAY[{one}]" if source.endswith("[]") else one)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=256)
+def inserting(table: str, constant: Kinds, columns: Kinds, tail: str) -> str:
+    """The statement. It is composed once: that takes longer than running it."""
+    statement = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM unnest({}) AS given({}) {}").format(
+        sql.Identifier(table),
+        sql.SQL(", ").join(sql.Identifier(name) for name, _ in (*constant, *columns)),
+        sql.SQL(", ").join(
+            (
+                *(sql.SQL("%b::" + kind) for _, kind in constant),  # type: ignore[arg-type]
+                *(selected(name, kind) for name, kind in columns),
+            )
+        ),
+        sql.SQL(", ").join(sql.SQL("%b::" + sent(kind) + "[]") for _, kind in columns),  # type: ignore[arg-type]
+        sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns),
+        sql.SQL(tail),  # type: ignore[arg-type]
+    )
+    return statement.as_string(None)
 
 
 def sent(kind: str) -> str:

@@ -7,9 +7,10 @@ Scopes nest; the outer one is taken up again at the end, or the whole transactio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -103,8 +104,13 @@ def entered(scope: Scope) -> Iterator[None]:
             yield
         return
     try:
+        by_itself = inside_a_transaction or distributed()
+        connection.opening = None if by_itself else telling(scope)  # type: ignore[attr-defined]
         with transaction.atomic(savepoint=outer is OUTSIDE):
-            take(scope)
+            if by_itself or connection.opening:  # type: ignore[attr-defined]
+                take(scope)
+            else:  # it was told as the transaction began
+                remember(scope)
             yield
             if scope.user_id and scope != outer and not connection.needs_rollback:
                 revisions.require_recorded(UUID(scope.user_id))
@@ -112,6 +118,7 @@ def entered(scope: Scope) -> Iterator[None]:
                 take(outer)
             remember(outer)  # before the commit: what runs on_commit is in no scope any more
     finally:
+        connection.opening = None  # type: ignore[attr-defined]
         remember(outer)
         if scope.user_id and scope != outer:
             revisions.forget(UUID(scope.user_id))
@@ -122,14 +129,42 @@ def take(scope: Scope) -> None:
 
     Two on Citus, so that the shards are told by the second alone.
     """
-    values = [scope.user_id, scope.firebase_uid, scope.api_key]
     with connection.cursor() as cursor:
         if distributed():
             cursor.execute(taking(scope.role))
-            cursor.execute(TELL, values)
+            cursor.execute(TELL, values_of(scope))
         else:
-            cursor.execute(f"{taking(scope.role)}; {TELL}", values)
+            cursor.execute(*telling(scope))
     remember(scope)
+
+
+def telling(scope: Scope) -> tuple[str, list[str]]:
+    """The statement that takes a scope, and its parameters."""
+    return f"{taking(scope.role)}; {TELL}", values_of(scope)
+
+
+def values_of(scope: Scope) -> list[str]:
+    """The parameters of TELL."""
+    return [scope.user_id, scope.firebase_uid, scope.api_key]
+
+
+def ask_alone(scope: Scope, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The rows that one statement gives in a scope. In one round trip: scope and statement are a transaction.
+
+    (What is sent as one text outside of a transaction is one, from PostgreSQL's side.) Inside a transaction it is a
+    part of that, and on Citus a transaction like any other.
+    """
+    if connection.in_atomic_block or distributed():
+        with entered(scope), connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return list(cursor.fetchall())
+    told, settings = telling(scope)
+    with connection.cursor() as cursor:
+        cursor.execute(f"{told}; {statement}", [*settings, *parameters])
+        while cursor.nextset():
+            pass
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def remember(scope: Scope) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connection
-from psycopg import IsolationLevel
 
 
 @contextmanager
@@ -18,11 +17,8 @@ def one_snapshot() -> Iterator[None]:
     if connection.in_atomic_block:
         yield
         return
-    connection.ensure_connection()
-    session = connection.connection
-    session.isolation_level = IsolationLevel.REPEATABLE_READ
+    connection.isolation = "ISOLATION LEVEL REPEATABLE READ"  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        if not session.closed:
-            session.isolation_level = None
+        connection.isolation = ""  # type: ignore[attr-defined]

@@ -29,6 +29,11 @@ class Command(BaseCommand):
             f"{done.conversations:,} conversations and {done.memories:,} memories added; "
             f"{done.unchanged:,} memories were there already."
         )
+        if done.restored or done.passed_over:
+            self.stdout.write(
+                f"Of an export: {done.restored:,} lines of preferences and corrections brought back, "
+                f"{done.passed_over:,} lines passed over (docs/import.md says which, and why)."
+            )
         if done.refused:
             raise CommandError(f"{done.refused:,} lines were left out, each named above.", returncode=SOME_LEFT_OUT)
 

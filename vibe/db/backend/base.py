@@ -30,6 +30,30 @@ class Unreachable(DatabaseNotReady, OperationalError):
 class DatabaseWrapper(base.DatabaseWrapper):
     """The connection of the product."""
 
+    opening: tuple[str, list[str]] | None = None
+    """What the transaction that begins next begins with: a statement of vibe.db.contexts, and its parameters."""
+    isolation: str = ""
+    """And how: the words after BEGIN, of vibe.db.snapshots."""
+
+    def _start_transaction_under_autocommit(self) -> None:
+        # What Django calls where a transaction is to be begun in words. Left to itself psycopg says BEGIN before the
+        # first statement, in a round trip of its own; here it goes with what has to be told first anyway.
+        (statement, parameters), self.opening = self.opening or ("", []), None
+        try:
+            with self.cursor() as cursor:
+                cursor.execute(f"BEGIN {self.isolation}; {statement}", parameters or None)
+        except Exception:
+            if self.connection is not None and not self.connection.closed:
+                with self.wrap_database_errors:
+                    self.connection.rollback()  # begun, perhaps, and Django does not know it yet
+            raise
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        if name and self.in_atomic_block:
+            # Django would have it outlive the transaction: it goes by the driver's autocommit, which stays on in ours.
+            return base.ServerSideCursor(self.connection, name=name, scrollable=False)  # type: ignore[call-arg]
+        return super().create_cursor(name)
+
     def get_connection_params(self) -> dict[str, Any]:
         # Here and not in get_new_connection: the worker's own connector asks for the parameters alone.
         embedded = embedded_server() if self.alias != REPLICA else None

@@ -54,8 +54,8 @@ def embedder_named(name: str) -> Embedder | None:
 
 def may_wait() -> bool:
     """Whether there can be vectors of a model that answers from somewhere else."""
-    paths = (settings.STORY_EMBEDDER, *settings.STORY_EMBEDDERS_RETIRED)
-    return not all(getattr(import_string(path), "in_process", False) for path in paths)
+    models = (embedder(), *map(import_string, settings.STORY_EMBEDDERS_RETIRED))
+    return not all(getattr(model, "in_process", False) for model in models)
 
 
 def embed(texts: Sequence[str], model: Embedder | None = None) -> Vectors:

@@ -17,6 +17,7 @@ from tests.conftest import TESTER
 from tests.processes import manage
 from vibe.crypto.master import MasterKey, MasterRing
 from vibe.db.contexts import as_system
+from vibe.db.health import statements
 from vibe.db.health.reading import Chapter, Reading, Verdict
 from vibe.doctor import catalog, configuration, jobs, keys, machine, schema, server, trail
 from vibe.doctor.examination import Examined, examine, worst
@@ -48,7 +49,14 @@ def worker(db: None) -> None:
     execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
 
 
-def test_a_sound_development_machine_has_nothing_wrong_but_debug(worker, ada, settings):
+@pytest.fixture
+def fast(monkeypatch):
+    """A machine on which no statement of another test was slow."""
+    monkeypatch.setattr(statements, "SLOW", float("inf"))
+    monkeypatch.setattr(statements, "VERY_SLOW", float("inf"))
+
+
+def test_a_sound_development_machine_has_nothing_wrong_but_debug(worker, ada, settings, fast):
     settings.DEBUG = True
     wrong = {each.check: each.findings for each in examine() if each.findings}
     elsewhere = {"disk", "rights in the catalog"}  # the machine's; and what tests/attacks/test_catalog.py holds
@@ -81,7 +89,7 @@ def test_a_grant_that_no_model_declares_is_found(db):
     assert "conversations" in more
 
 
-def test_what_is_bad_in_the_health_report_is_found(db, monkeypatch):
+def test_what_is_bad_in_the_health_report_is_found(db, monkeypatch, fast):
     assert found(catalog.health) == []
     bad = Chapter("Connections", "Who is there.", (Reading("In use", "97 of 100", Verdict.BAD, "Pool them."),))
     monkeypatch.setattr(catalog, "report", lambda: [bad])

@@ -116,7 +116,7 @@ def test_coming_back_after_destruction_makes_no_new_key(ada):
 def test_a_person_without_a_key_is_an_error_that_names_them(ada, tell):
     tell(ada, "first", [("Ada", "I moved to Lisbon.")])
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE user_keys NO FORCE ROW LEVEL SECURITY")
+        cursor.execute("ALTER TABLE user_keys NO FORCE ROW LEVEL SECURITY; ALTER TABLE user_keys DISABLE TRIGGER USER")
         cursor.execute("DELETE FROM user_keys")
     with pytest.raises(DataKeyMissing, match=f"user_keys.*{ada}"):
         said(ada)
@@ -129,7 +129,7 @@ def test_without_the_first_key_nothing_is_searched_under_another(ada):
     """Its root is what index and cloak hang on: a vault made of the second alone would silently find nothing."""
     renew_data_key(user_id=ada, actor=TESTER)
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE user_keys NO FORCE ROW LEVEL SECURITY")
+        cursor.execute("ALTER TABLE user_keys NO FORCE ROW LEVEL SECURITY; ALTER TABLE user_keys DISABLE TRIGGER USER")
         cursor.execute("DELETE FROM user_keys WHERE generation = 1")
     with as_user(ada), pytest.raises(DataKeyMissing, match=str(ada)):
         open_vault()

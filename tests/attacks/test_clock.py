@@ -163,5 +163,5 @@ def test_a_bucket_of_a_clock_that_was_ahead_locks_nobody_out(db: None) -> None:
 
 
 def test_control_else_it_would_until_the_clock_is_there_again(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buckets, "AS_SIGN_IN", buckets.AS_SIGN_IN.replace(buckets.THERE, "kept.full_at"))
+    monkeypatch.setattr(buckets, "TAKE", buckets.TAKE.replace(buckets.THERE, "kept.full_at"))
     assert after_the_clock_was_set_back("ahead").retry_after > 19 * HOUR

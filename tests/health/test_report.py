@@ -169,7 +169,8 @@ def test_without_pg_monitor_it_says_what_to_type_and_shows_the_rest(stranger):
 
 
 def test_the_slowest_statement_is_named_without_its_values(db):
-    owner("SELECT pg_stat_statements_reset(0, oid) FROM pg_database WHERE datname = current_database()")
+    with another() as server:
+        server.execute("SELECT pg_stat_statements_reset(0, oid) FROM pg_database WHERE datname = current_database()")
     owner("SELECT pg_sleep(%s), %s", 0.15, CANARY)
     found = [reading for reading in ask(statements.slowest).readings if "pg_sleep" in reading.name]
     assert found, "the slowest comes among the first"

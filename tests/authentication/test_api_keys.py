@@ -298,7 +298,7 @@ def test_a_person_sees_the_keys_that_are_theirs_alone(key: Any, ada: UUID, jonas
 def test_a_key_goes_with_its_person(key: Any, ada: UUID) -> None:
     key(person=ada)
     with connection.cursor() as cursor:
-        # Erasure deletes the person last of all; here its triggers are off, and only the reference is left to see to it.
+        # Erasure deletes the person last of all; here no trigger, and only the reference is left to see to it.
         cursor.execute("ALTER TABLE users NO FORCE ROW LEVEL SECURITY; ALTER TABLE users DISABLE TRIGGER USER")
         cursor.execute("ALTER TABLE user_keys DISABLE TRIGGER USER")
         cursor.execute("DELETE FROM users")

@@ -77,11 +77,10 @@ def test_what_is_imported_again_is_there_already_and_new_people_come_in(cluster:
 def test_people_and_staff_are_served(cluster: Cluster) -> None:
     answers = json.loads(cluster.run("-m", "tests.citus.pages").splitlines()[-1])
     assert {name: said for name, said in answers.items() if not fine(said)} == {}
-    assert answers["what was corrected is found"] == "Miso"
 
 
 def fine(said: object) -> bool:
-    return said is True or (isinstance(said, int) and 200 <= said < 400) or said == "Miso"
+    return said is True or (isinstance(said, int) and 200 <= said < 400)
 
 
 def test_lineage_names_and_keys_hold(cluster: Cluster) -> None:

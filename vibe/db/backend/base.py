@@ -71,7 +71,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _configure_connection(self, connection: Any) -> bool:
         # Once a connection, pooled or not.
-        super()._configure_connection(connection)  # type: ignore[misc]
+        super()._configure_connection(connection)  # type: ignore[misc]  # django-stubs does not know it
         with connection.cursor() as cursor:
             connection.distributed = citus.prepare(cursor)
         return True

@@ -8,8 +8,13 @@ THERE = "SELECT FROM pg_extension WHERE extname = 'citus'"
 DISTRIBUTED = "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass('users'))"
 
 # What is told by SET LOCAL reaches the shards; what changes several shards goes from one to the next, so that it may
-# touch `users` as well, which every one of them refers to.
-CLUSTER = {"citus.propagate_set_commands": "local", "citus.multi_shard_modify_mode": "sequential"}
+# touch `users` as well, which every one of them refers to; and the guards of rows stand on every shard: ours look at
+# nothing but the row.
+CLUSTER = {
+    "citus.propagate_set_commands": "local",
+    "citus.multi_shard_modify_mode": "sequential",
+    "citus.enable_unsafe_triggers": "on",
+}
 # Until the tables are distributed nothing of ours concerns the workers.
 ALONE = {"citus.enable_ddl_propagation": "off"}
 

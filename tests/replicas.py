@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
 
@@ -17,16 +20,18 @@ from vibe.db.embedded import PORT, SUPERUSER, EmbeddedServer
 from vibe.db.embedded_account import server_account
 from vibe.db.embedded_paths import own_folder
 
+counted = count()
+
 
 class ReplicaServer:
-    """It follows its primary until it is stopped, paused or promoted."""
+    """It follows its primary until it is stopped, paused or promoted. `slot` keeps the log for it meanwhile."""
 
-    def __init__(self, primary: EmbeddedServer, folder: Path) -> None:
+    def __init__(self, primary: EmbeddedServer, folder: Path, slot: str) -> None:
         self.server = EmbeddedServer(folder)
         account = server_account()
         own_folder(folder, account)
         self.server._run(
-            *("pg_basebackup", "-D", str(self.server.data), "-R", "-X", "stream", "-c", "fast"),
+            *("pg_basebackup", "-D", str(self.server.data), "-R", "-X", "stream", "-c", "fast", "-S", slot),
             *("-h", str(primary.sockets), "-p", str(PORT), "-U", SUPERUSER),
         )
         self.server._prepare()
@@ -80,11 +85,34 @@ def replicated() -> Iterator[ReplicaServer]:
     primary.start()
     folder = Path(tempfile.mkdtemp(prefix="vibe-replica-"))
     try:
-        replica = ReplicaServer(primary, folder)
-        try:
-            yield replica
-        finally:
-            if replica.server.is_running():
-                replica.stop()
+        with slot(primary) as name:
+            replica = ReplicaServer(primary, folder, name)
+            try:
+                yield replica
+            finally:
+                if replica.server.is_running():
+                    replica.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def slot(primary: EmbeddedServer) -> Iterator[str]:
+    """The log is kept from here on, whatever other tests write. Slots of processes that were killed are dropped."""
+    name = f"tests_{os.getpid()}_{next(counted)}"
+    with primary.connect("postgres") as server:
+        for (left,) in server.execute("SELECT slot_name FROM pg_replication_slots WHERE slot_name LIKE 'tests\\_%'"):
+            if not Path("/proc", left.split("_")[1]).exists():
+                server.execute("SELECT pg_drop_replication_slot(%s)", [left])
+        server.execute("SELECT pg_create_physical_replication_slot(%s, true)", [name])
+        try:
+            yield name
+        finally:
+            until(lambda: not active(server, name))
+            server.execute("SELECT pg_drop_replication_slot(%s)", [name])
+
+
+def active(server: psycopg.Connection[Any], name: str) -> bool:
+    """Whether somebody reads from a slot."""
+    found = server.execute("SELECT active FROM pg_replication_slots WHERE slot_name = %s", [name]).fetchone()
+    return bool(found and found[0])

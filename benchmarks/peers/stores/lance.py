@@ -39,7 +39,7 @@ class Lance:
 
     def search(self, owner: int, vector: Any, limit: int) -> list[int]:
         query = self.table.search(vector).distance_type("cosine").where(f"owner = {owner}", prefilter=True)
-        return [each["number"] for each in query.limit(limit).select(["number", "text"]).to_list()]
+        return [each["number"] for each in query.limit(limit).select(["number", "text", "_distance"]).to_list()]
 
 
 run(Lance())

@@ -131,6 +131,14 @@ def titles(api: Api) -> list[str]:
     return [each["title"] for each in answer.json()["items"]]
 
 
+@contextmanager
+def at_primary():
+    """As if there were no replica."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(replica, "configured", lambda: False)
+        yield
+
+
 # What goes there, and what does not
 
 
@@ -140,7 +148,7 @@ def test_the_replica_answers_what_the_primary_would(told, second, readings, sent
     assert external_ids(told, here)[0] == "lisbon"
     there = {host for host, text in sent if "FROM passages" in text}
     assert there == {str(second.server.sockets)}
-    with replica.at_primary():
+    with at_primary():
         assert search_stories(user_id=told, question="Who dropped the piano?", actor=TESTER) == here
 
 
@@ -309,7 +317,7 @@ def test_a_change_is_decided_by_what_the_primary_has(told, second, readings):
             Story.objects.of(told).filter(pk=story["id"]).update(fingerprint="another")
         build_story(user_id=told, conversation_id=conversation, actor=TESTER)
         seen = api.get(f"/stories/{story['id']}").headers["ETag"]
-        with replica.at_primary():
+        with at_primary():
             there = api.get(f"/stories/{story['id']}").headers["ETag"]
         assert seen != there, "the replica lags, as it may"
         changed = api.patch(f"/stories/{story['id']}", {"title": "Mine"}, if_match=there)

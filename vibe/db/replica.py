@@ -21,7 +21,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 from uuid import UUID
@@ -63,7 +62,6 @@ routed = Signal()
 """Sent for every reading, `to` the "replica" or the "primary", and then `why`: changing, resting, behind, failed, not
 found."""
 logger = logging.getLogger(__name__)
-_at_primary: ContextVar[bool] = ContextVar("at_primary", default=False)
 
 
 class Behind(VibeError):
@@ -175,8 +173,6 @@ def put_aside(problem: Exception) -> str:
 
 def needed(user_id: UUID) -> int | None:
     """How far the replica must have come; None where the caller's transaction changes something itself."""
-    if _at_primary.get():
-        return None
     now = time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute(ASK, [user_id])
@@ -266,16 +262,6 @@ def compared() -> Standing:
         replays, come, age, *its = cursor.fetchone()
     behind = max(0, place - (come or 0)) if replays else 0
     return Standing(bool(replays), its == which, behind, float(age or 0) if behind else 0.0)
-
-
-@contextmanager
-def at_primary() -> Iterator[None]:
-    """Read at the primary for the block: what is read decides on a change."""
-    before = _at_primary.set(True)
-    try:
-        yield
-    finally:
-        _at_primary.reset(before)
 
 
 def will_change(user_id: UUID) -> None:

@@ -25,6 +25,8 @@ class Peer:
 
 
 STORES = (
+    # Right after ours, so that a machine that is busier by then does not decide.
+    Peer("pgvector by hand", ("pgvector", "psycopg[binary]==3.3.*", "numpy"), "tuned_pgvector", True),
     Peer("mem0 (pgvector)", ("mem0ai==2.2.1", "psycopg[binary,pool]==3.3.*", "numpy"), "mem0_pgvector", True),
     Peer(
         "LangGraph PostgresStore",
@@ -35,7 +37,6 @@ STORES = (
     Peer("Chroma", ("chromadb==1.5.9", "numpy"), "chroma"),
     Peer("LanceDB", ("lancedb==0.40.0", "pyarrow", "numpy"), "lance", durable="no"),
     Peer("sqlite-vec", ("sqlite-vec==0.1.9", "apsw", "numpy"), "sqlite_vec_store"),
-    Peer("pgvector by hand", ("pgvector", "psycopg[binary]==3.3.*", "numpy"), "tuned_pgvector", True),
 )
 FERNET = Peer("django-fernet-encrypted-fields", ("Django==5.2.*", "django-fernet-encrypted-fields==0.4.0"), "")
 AUDITLOG = Peer("django-auditlog", ("Django==5.2.*", "django-auditlog==3.4.1", "psycopg[binary]==3.3.*"), "auditlog")

@@ -10,7 +10,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 SETTINGS = (ROOT / "vibe" / "settings.py").read_text(encoding="utf-8")
 READ = set(re.findall(r"""(?:env\.\w+|secret)\(\s*"([A-Z_]+)\"""", SETTINGS))
-COMMANDS = {path.stem for path in ROOT.glob("*/management/commands/*.py") if path.stem != "__init__"}
+PARTS = ("accounts", "audit", "memories", "stories", "vibe")
+COMMANDS = {path.stem for part in PARTS for path in (ROOT / part).glob("**/management/commands/*.py")} - {"__init__"}
 DJANGO = {"migrate", "makemigrations", "createsuperuser", "shell", "check", "help", "procrastinate", "test", "dumpdata"}
 DJANGO |= {"collectstatic", "showmigrations", "sqlmigrate"}
 

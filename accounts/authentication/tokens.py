@@ -51,6 +51,7 @@ class Proven:
     by: Issuer
     kid: str
     key: Any
+    since: float
     until: float
     claims: Claims
 
@@ -72,7 +73,7 @@ def verify(token: str) -> Claims:
 def known(digest: bytes) -> Claims | None:
     """What was proven already and still holds."""
     before = proven.get(digest)
-    if before is None or before.until <= time.time():
+    if before is None or not before.since <= time.time() < before.until:
         return None
     issuer = configured()
     same = issuer.key and issuer.same_as(before.by) and issuer.key(before.kid) is before.key
@@ -82,9 +83,9 @@ def known(digest: bytes) -> Claims | None:
 def kept(digest: bytes, token: str) -> Claims:
     """Prove it, and keep what was proven."""
     issuer = configured()
-    claims, header, until = proven_now(token, issuer)
+    claims, header, times = proven_now(token, issuer)
     if issuer.key:
-        found = Proven(issuer, header["kid"], issuer.key(header["kid"]), until, claims)
+        found = Proven(issuer, header["kid"], issuer.key(header["kid"]), *times, claims)
         with lock:
             proven[digest] = found
             while len(proven) > MOST_PROVEN:
@@ -92,8 +93,8 @@ def kept(digest: bytes, token: str) -> Claims:
     return claims
 
 
-def proven_now(token: str, issuer: Issuer) -> tuple[Claims, Mapping[str, Any], float]:
-    """What the token says, its header, and until when it may be taken."""
+def proven_now(token: str, issuer: Issuer) -> tuple[Claims, Mapping[str, Any], tuple[float, float]]:
+    """What the token says, its header, and from when until when it may be taken."""
     try:
         header = jwt.get_unverified_header(token)
         claims = signed(token, header, issuer)
@@ -106,7 +107,8 @@ def proven_now(token: str, issuer: Issuer) -> tuple[Claims, Mapping[str, Any], f
     said = Claims.read(issuer.label, claims)
     if said.signed_in_at.timestamp() > time.time() + issuer.skew:
         raise TokenInvalid("The token's person has not signed in yet ('auth_time'). Set the clocks right.")
-    return said, header, claims["exp"] + issuer.skew
+    begins = max(claims["iat"], claims.get("nbf", 0), said.signed_in_at.timestamp())
+    return said, header, (begins - issuer.skew, claims["exp"] + issuer.skew)
 
 
 def signed(token: str, header: Mapping[str, Any], issuer: Issuer) -> dict[str, Any]:

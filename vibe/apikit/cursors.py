@@ -74,7 +74,7 @@ class Listing:
         if cursor is None:
             return None
         at, row_id = self._opened(PLACE, cursor)
-        return Place(time_of(at), UUID(bytes=row_id))
+        return Place(at, UUID(bytes=row_id))
 
     def cursor_behind(self, rank: Rank) -> str:
         """The place behind this rank."""
@@ -85,7 +85,7 @@ class Listing:
         if cursor is None:
             return None
         at, count, row_id = self._opened(RANK, cursor)
-        return Rank(count, UUID(bytes=row_id), time_of(at))
+        return Rank(count, UUID(bytes=row_id), at)
 
     def _sealed(self, form: struct.Struct, *values: int | bytes) -> str:
         nonce = os.urandom(NONCE_BYTES)
@@ -93,11 +93,12 @@ class Listing:
         return base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
 
     def _opened(self, form: struct.Struct, cursor: str) -> tuple[Any, ...]:
+        """The time, and what else there is."""
         try:
             given = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
-            return form.unpack(
-                cipher(settings.SECRET_KEY).decrypt(given[:NONCE_BYTES], given[NONCE_BYTES:], self.bound())
-            )
+            opened = cipher(settings.SECRET_KEY).decrypt(given[:NONCE_BYTES], given[NONCE_BYTES:], self.bound())
+            at, *rest = form.unpack(opened)
+            return EPOCH + at * MICROSECOND, *rest
         except (InvalidTag, ValueError, OverflowError, struct.error):
             raise CursorInvalid from None
 
@@ -108,11 +109,6 @@ class Listing:
 def microseconds(at: datetime) -> int:
     """Since 1970."""
     return (at - EPOCH) // MICROSECOND
-
-
-def time_of(count: int) -> datetime:
-    """The same back. What a cursor of ours holds is a time that there is."""
-    return EPOCH + count * MICROSECOND
 
 
 @lru_cache(maxsize=2)

@@ -39,9 +39,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # What Django calls where a transaction is to be begun in words. Left to itself psycopg says BEGIN before the
         # first statement, in a round trip of its own; here it goes with what has to be told first anyway.
         (statement, parameters), self.opening = self.opening or ("", []), None
+        begin = f"BEGIN {self.isolation}".rstrip()
         try:
             with self.cursor() as cursor:
-                cursor.execute(f"BEGIN {self.isolation}; {statement}", parameters or None)
+                cursor.execute(f"{begin}; {statement}", parameters or None)
         except Exception:
             if self.connection is not None and not self.connection.closed:
                 with self.wrap_database_errors:

@@ -21,15 +21,18 @@ KEYS_FIRST = """
 CREATE FUNCTION user_keys_destroyed_first() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 BEGIN
     IF OLD.destroyed_at IS NULL THEN
-        RAISE EXCEPTION 'A person goes after their data keys.' USING ERRCODE = 'check_violation';
+        RAISE EXCEPTION 'A person goes by an erasure that has begun, after their data keys.' USING ERRCODE = 'check_violation';
     END IF;
     RETURN OLD;
 END $$;
+"""
+ON_EACH_KEY = """
 CREATE TRIGGER user_keys_destroyed_first BEFORE DELETE ON user_keys
     FOR EACH ROW EXECUTE FUNCTION user_keys_destroyed_first();
 """
+OFF_EACH_KEY = "DROP TRIGGER user_keys_destroyed_first ON user_keys"
+NOT_FIRST = "DROP FUNCTION user_keys_destroyed_first()"
 BOTH_IN_ONE = """
-DROP TRIGGER user_keys_destroyed_first ON user_keys; DROP FUNCTION user_keys_destroyed_first();
 CREATE OR REPLACE FUNCTION users_leave_by_erasure() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 BEGIN
     IF OLD.is_staff THEN
@@ -58,7 +61,8 @@ class Migration(migrations.Migration):
     dependencies = [("accounts", "0011_last_changes")]
 
     operations = [
-        migrations.RunSQL(KEYS_FIRST + BY_ERASURE, BOTH_IN_ONE),
+        # One statement at a time: a cluster hands each on whole.
+        migrations.RunSQL([KEYS_FIRST, ON_EACH_KEY, BY_ERASURE], [OFF_EACH_KEY, NOT_FIRST, BOTH_IN_ONE]),
         migrations.SeparateDatabaseAndState(
             database_operations=[
                 # The one policy that is new, not all of them anew: the table is in use.

@@ -22,6 +22,7 @@ from django_zero_downtime_migrations.backends.postgres.schema import (
     PGShareUpdateExclusive,
 )
 
+from vibe.db.backend.schema import TOGETHER
 from vibe.db.roles import SUPPORT, SYSTEM, USER
 
 OWN = "{column} = nullif(current_setting('vibe.{setting}', true), '')::uuid"
@@ -44,10 +45,10 @@ class Wall(BaseConstraint):
         schema_editor.deferred_sql.extend(self.raising(model._meta.db_table, schema_editor.quote_name))
 
     def create_sql(self, model: Any, schema_editor: Any) -> str:
-        return ";\n".join(self.raising(model._meta.db_table, schema_editor.quote_name))
+        return TOGETHER.join(self.raising(model._meta.db_table, schema_editor.quote_name))
 
     def remove_sql(self, model: Any, schema_editor: Any) -> str:
-        return ";\n".join(self.lowering(model._meta.db_table, schema_editor.quote_name))
+        return TOGETHER.join(self.lowering(model._meta.db_table, schema_editor.quote_name))
 
     def validate(self, *_: Any, **__: Any) -> None:
         """The database alone decides."""

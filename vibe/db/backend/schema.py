@@ -41,11 +41,22 @@ AND (relname = %s OR relname ~ ('^' || %s || '_ccnew[0-9]*$'))
 
 OLDEST = "SELECT pid, state, xact_start, query FROM pg_stat_activity WHERE xact_start < now() ORDER BY xact_start"
 
+TOGETHER = ";\n--\n"  # between the statements of vibe.db.constraints.Wall
+
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Whole(DatabaseSchemaEditor):
+class OneByOne(DatabaseSchemaEditor):
+    """Sends the statements of a wall apart where a cluster would hand their whole text on to the shards each time."""
+
+    def execute(self, sql: Any, params: Any = ()) -> Any:
+        together = isinstance(sql, str) and not params and not self.collect_sql and self.connection.distributed  # type: ignore[attr-defined]
+        for each in sql.split(TOGETHER) if together else (sql,):
+            super().execute(each, params)
+
+
+class Whole(OneByOne):
     """One transaction, in which no statement waits long for a lock."""
 
     def __enter__(self) -> Self:
@@ -55,7 +66,7 @@ class Whole(DatabaseSchemaEditor):
         return editor
 
 
-class Patient(DatabaseSchemaEditor):
+class Patient(OneByOne):
     """Tries each statement again that did not get its lock."""
 
     def __enter__(self) -> Self:

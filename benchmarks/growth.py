@@ -54,6 +54,7 @@ def stage(size: int, lock: Path | None) -> dict[str, Any]:
     """One size, in a process of its own, so that memory is that of this size."""
     command = [sys.executable, "-m", "benchmarks.growth", "--one", str(size), *(["--lock", str(lock)] if lock else [])]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    print(done.stdout, file=sys.stderr, flush=True)  # so that a larger size that is given up takes nothing along
     return dict(json.loads(done.stdout))
 
 

@@ -291,6 +291,9 @@ def test_the_database_holds_the_order(full):
         connection.cursor().execute(delete)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE users DISABLE TRIGGER users_leave_by_erasure")
+    with pytest.raises(DatabaseError, match="after their data keys"), transaction.atomic(), as_system():
+        connection.cursor().execute(delete)  # the guard of the keys holds alone
+    with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE user_keys DISABLE TRIGGER user_keys_destroyed_first")
     with as_system():
         cursor = connection.cursor()

@@ -107,8 +107,8 @@ def proven_now(token: str, issuer: Issuer) -> tuple[Claims, Mapping[str, Any], t
     said = Claims.read(issuer.label, claims)
     if said.signed_in_at.timestamp() > time.time() + issuer.skew:
         raise TokenInvalid("The token's person has not signed in yet ('auth_time'). Set the clocks right.")
-    begins = max(claims["iat"], claims.get("nbf", 0), said.signed_in_at.timestamp())
-    return said, header, (begins - issuer.skew, claims["exp"] + issuer.skew)
+    begins = max(int(claims["iat"]), int(claims.get("nbf", 0)), said.signed_in_at.timestamp())  # "1" is taken for 1
+    return said, header, (begins - issuer.skew, int(claims["exp"]) + issuer.skew)
 
 
 def signed(token: str, header: Mapping[str, Any], issuer: Issuer) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # What Django calls where a transaction is to be begun in words. Left to itself psycopg says BEGIN before the
         # first statement, in a round trip of its own; here it goes with what has to be told first anyway.
         (statement, parameters), self.opening = self.opening or ("", []), None
-        begin = f"BEGIN {self.isolation}".rstrip()
+        begin, self.isolation = f"BEGIN {self.isolation}".rstrip(), ""  # not of what its commit begins
         try:
             with self.cursor() as cursor:
                 cursor.execute(f"{begin}; {statement}", parameters or None)

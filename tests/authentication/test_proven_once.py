@@ -73,3 +73,11 @@ def test_no_more_are_kept_than_there_is_room_for(monkeypatch):
     for number in range(5):
         verify(local.issue(uid=f"person-{number}"))
     assert [each.claims.uid for each in tokens.proven.values()] == ["person-2", "person-3", "person-4"]
+
+
+def test_it_is_not_taken_before_its_time_by_a_clock_that_was_set_back(monkeypatch):
+    token, now = local.issue(uid="ada"), time.time
+    verify(token)
+    monkeypatch.setattr(time, "time", lambda: now() - 7200)
+    with pytest.raises(TokenInvalid):
+        verify(token)

@@ -173,6 +173,12 @@ def test_clocks_may_differ_by_the_setting(ask: Any, firebase: Any, skew: int, st
         assert ask(token(**late)).status_code == status
 
 
+def test_times_in_quotes_are_read_as_numbers(ask: Any, firebase: Any) -> None:
+    """As the library reads them; not an error of ours, neither the first time nor from what is kept."""
+    quoted = token(**{name: str(value) for name, value in now(iat=-5, exp=3600).items()})
+    assert [ask(quoted).status_code for _ in range(2)] == [200, 200]
+
+
 @pytest.mark.parametrize(
     "headers",
     [{}, {"authorization": ""}, {"authorization": "Basic YTpi"}, {"authorization": "Bearer"}, {"cookie": "token=x"}],

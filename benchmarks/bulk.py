@@ -86,7 +86,6 @@ def vectors(rounds: int) -> dict[str, float]:
     """Vectors, and what binary gains over text."""
     from django.db import connection, transaction
 
-    from stories.blinding import vector_text
     from vibe.db import bulk
     from vibe.db.owned import uuid7
 
@@ -106,7 +105,7 @@ def vectors(rounds: int) -> dict[str, float]:
         return timed(
             lambda: bulk.insert(
                 "plain_vectors",
-                {"id": ("uuid", ids), "embedding": ("text::halfvec", [vector_text(each) for each in given])},
+                {"id": ("uuid", ids), "embedding": ("text::halfvec", [str(each.to_list()) for each in given])},
             )
         )
 

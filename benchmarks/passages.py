@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+from pgvector import HalfVector
 
 from benchmarks.crowd import START, WORDS, Space, draw_numbers
 from benchmarks.harness import show, throw_away_database
@@ -92,7 +93,7 @@ COLUMNS = {
     "counts": "text::smallint[]",
     "length": "int4",
     "occurred_at": "timestamptz",
-    "embedding": "text::halfvec",
+    "embedding": "halfvec",
     "in_graph": "bool",
 }
 
@@ -129,7 +130,7 @@ def values(row: Row, owner: Any) -> list[Any]:
 
 def in_bulk(table: str, given: list[Row]) -> None:
     """As stories.storing writes a story: stories of STORY messages, one transaction of many."""
-    from stories.blinding import array_text, vector_text
+    from stories.blinding import array_text
     from vibe.db import bulk
     from vibe.db.contexts import as_user
 
@@ -139,13 +140,13 @@ def in_bulk(table: str, given: list[Row]) -> None:
             columns = dict(zip(COLUMNS, zip(*taken, strict=True), strict=True))
             columns["words"] = tuple(map(array_text, columns["words"]))
             columns["counts"] = tuple(map(array_text, columns["counts"]))
-            columns["embedding"] = tuple(vector_text(vector.tolist()) for vector in columns["embedding"])
+            columns["embedding"] = tuple(map(HalfVector, columns["embedding"]))
             bulk.insert(table, {name: (kind, columns[name]) for name, kind in COLUMNS.items()})
 
 
 def one_by_one(table: str, given: list[Row]) -> None:
     """A statement a row, a transaction for all, so that the disk's flushes do not drown what is compared."""
-    from stories.blinding import array_text, vector_text
+    from stories.blinding import array_text
     from vibe.db import bulk
     from vibe.db.contexts import as_user
 
@@ -153,18 +154,18 @@ def one_by_one(table: str, given: list[Row]) -> None:
         for row in given:
             one = dict(zip(COLUMNS, values(row, OWNER), strict=True))
             one |= {"words": array_text(one["words"]), "counts": array_text(one["counts"])}
-            one["embedding"] = vector_text(one["embedding"].tolist())
+            one["embedding"] = HalfVector(one["embedding"])
             bulk.insert(table, {name: (kind, [one[name]]) for name, kind in COLUMNS.items()})
 
 
 def by_copy(server: Any, given: list[Row], table: str = "by_copy", owner: Any = None) -> None:
     """COPY, as text, of the same values."""
-    from stories.blinding import array_text, vector_text
+    from stories.blinding import array_text
 
     with server.cursor().copy(f"COPY {table} ({', '.join(COLUMNS)}) FROM STDIN") as target:
         for row in given:
             one = values(row, owner or OWNER)
-            one[7], one[8], one[11] = array_text(one[7]), array_text(one[8]), vector_text(one[11].tolist())
+            one[7], one[8], one[11] = array_text(one[7]), array_text(one[8]), str(one[11].tolist())
             target.write_row(one)
 
 

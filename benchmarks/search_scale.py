@@ -159,10 +159,9 @@ def exact(person: Person, vector: Any) -> tuple[float, list[Any]]:
 
 def plain(person: Person, vector: Any) -> tuple[float, list[Any]]:
     """The usual way: one index over everybody's vectors, as they are, and a filter. Gives places, to be compared."""
-    from stories.blinding import vector_text
     from stories.graph import EF_SEARCH, LIKEST
 
-    text = vector_text(vector.tolist())
+    text = str(vector.tolist())
     seconds, ids = timed(person, None, lambda _: rows(STEERED.format(ef=EF_SEARCH), PLAIN, [person.id, text, LIKEST]))
     with_places = rows_of(person, "SELECT memory_id, story_id, position FROM passages WHERE memory_id = ANY(%s)",
                           [[row[0] for row in ids]])  # fmt: skip
@@ -173,11 +172,11 @@ def plain(person: Person, vector: Any) -> tuple[float, list[Any]]:
 def timed(person: Person, vector: Any, run: Callable[[Any], list[Any]]) -> tuple[float, list[Any]]:
     """How long the vector stage takes, by itself, in the person's scope."""
     from accounts.services import open_vault
-    from stories.blinding import cloaked, vector_text
+    from stories.blinding import question_text
     from vibe.db.contexts import as_user
 
     with as_user(person.id):
-        given = vector_text(cloaked(open_vault(), vector[None])[0]) if vector is not None else None
+        given = question_text(open_vault(), vector[None]) if vector is not None else None
         start = time.perf_counter()
         found = run(given)
         return time.perf_counter() - start, list(found)

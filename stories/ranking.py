@@ -137,8 +137,8 @@ class Ranker:
         if passages.similarity is None or not np.isfinite(passages.similarity).any():
             return None
         cosine = np.asarray(passages.similarity, dtype=np.float64)
-        floor = float(np.nanmin(cosine)) if self.floor is None else self.floor
-        return _to_one(np.nan_to_num(np.maximum(cosine - floor, 0.0)))
+        floor = np.fmin.reduce(cosine) if self.floor is None else self.floor
+        return _to_one(np.fmax(cosine - floor, 0.0))
 
     def _own(self, passages: Passages, likeness: Floats | None, near: _Near) -> dict[str, Floats]:
         """Words and vector of a passage and of those next to it, scaled so that the best comes to 1."""
@@ -203,11 +203,11 @@ class _Near:
     def _gathered(self, scores: Floats, shares: tuple[float, ...]) -> Floats:
         ordered = scores[:, self.order]
         found = np.zeros_like(ordered)
+        by_distance = np.array([0.0, *shares, 0.0])
         for step in range(1, len(shares) + 1):
             # Sorted neighbours need not be next to each other: passages between them may be missing.
             distance = self.position[step:] - self.position[:-step]
-            together = (self.story[step:] == self.story[:-step]) & (distance >= 1) & (distance <= len(shares))
-            share = np.where(together, np.asarray(shares)[np.clip(distance, 1, len(shares)) - 1], 0.0)
+            share = by_distance.take(distance, mode="clip") * (self.story[step:] == self.story[:-step])
             found[:, step:] += share * ordered[:, :-step]
             found[:, :-step] += share * ordered[:, step:]
         back = np.empty_like(found)
@@ -220,7 +220,7 @@ def _added(counts: Counts, of: Integers, groups: int) -> Integers:
 
 
 def _sum(parts: dict[str, Floats], size: int) -> Ranked:
-    return Ranked(np.sum(list(parts.values()), axis=0) if parts else np.zeros(size), parts)
+    return Ranked(sum(parts.values(), np.zeros(size)), parts)
 
 
 def _to_one(scores: Floats) -> Floats:

@@ -43,12 +43,12 @@ class Likest:
 
     def stage(self, owner: int, vector: Any, _: str) -> tuple[float, list[int]]:
         from accounts.services import open_vault
-        from stories.blinding import cloaked, vector_text
+        from stories.blinding import question_text
         from vibe.db.contexts import as_user
 
         person = self.crowd[owner]
         with as_user(person.id):
-            given = vector_text(cloaked(open_vault(), vector[None])[0])
+            given = question_text(open_vault(), vector[None])
             start = time.perf_counter()
             places = likest(person, given)
             seconds = time.perf_counter() - start
@@ -60,14 +60,14 @@ class Likest:
         from audit.services import record
         from memories.models import Memory
         from memories.services import open_memories
-        from stories.blinding import cloaked, vector_text
+        from stories.blinding import question_text
         from vibe.db.contexts import as_user
 
         person = self.crowd[owner]
         start = time.perf_counter()
         with as_user(person.id):
             vault = open_vault()
-            places = likest(person, vector_text(cloaked(vault, vector[None])[0]))
+            places = likest(person, question_text(vault, vector[None]))
             found = Memory.objects.of(person.id).filter(pk__in=[self.memories[place] for place in places])
             opened = open_memories(found, vault)
             record(actor=Actor.system("benchmark"), action="stories.search", subject=person.id, resource="stories")

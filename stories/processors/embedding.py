@@ -80,7 +80,7 @@ def _load() -> _Model:
 
 
 def _normalised(vectors: Vectors) -> Vectors:
-    finite: Vectors = np.nan_to_num(vectors.astype(np.float32))
+    finite: Vectors = np.where(np.isfinite(vectors), vectors, np.float32(0))
     lengths = np.linalg.norm(finite, axis=1, keepdims=True)
     np.divide(finite, lengths, out=finite, where=lengths > 0)
     return finite

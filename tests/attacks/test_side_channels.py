@@ -13,7 +13,6 @@ from django.db import connection
 
 from accounts.services import Profile, ensure_person
 from benchmarks.crowd import STORY, Person, Space, draw_words, fill, make_room
-from stories.blinding import vector_text
 from stories.search import search_stories
 from tests.attacks.corpus import tries
 from tests.conftest import TESTER
@@ -55,7 +54,7 @@ def too_few_by_a_filter_after_the_graph(ada, asked):
         for vector in asked:
             given = server.execute(
                 "SELECT id FROM plain_passages WHERE user_id = %s ORDER BY embedding <=> %s::halfvec LIMIT 10",
-                [ada, vector_text(vector.tolist())],
+                [ada, str(vector.tolist())],
             ).fetchall()
             few += len(given) < 10
     return few

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from accounts.authentication import key_set
 from accounts.authentication.key_set import RETRY, KeySet, KeysNotHad, Published, fetch_keys, max_age
 from tests.authentication.conftest import code
 from tests.authentication.issuer import Answer, KeyServer, published, rsa_key, token
+from tests.processes import PATIENCE
 from vibe.errors import SignInUnavailable, TokenInvalid
 
 GRACE, MAX_AGE = 1000.0, 600
@@ -129,16 +129,14 @@ def test_whatever_is_not_a_set_of_keys_changes_nothing(
     assert key_server.asked == 3
 
 
-@pytest.mark.parametrize("answer", [Answer(hang=30), Answer(drip=0.2)], ids=["slow", "dripping"])
+@pytest.mark.parametrize("answer", [Answer(hang=PATIENCE), Answer(drip=0.2)], ids=["slow", "dripping"])
 def test_an_issuer_that_is_slow_is_given_up_on(
     key_server: KeyServer, monkeypatch: pytest.MonkeyPatch, answer: Answer
 ) -> None:
     monkeypatch.setattr(key_set, "SECONDS", 0.5)
     key_server.answer = answer
-    began = time.monotonic()
     with pytest.raises(KeysNotHad):
         fetch_keys(key_server.url)
-    assert time.monotonic() - began < 5
 
 
 def test_while_it_is_down_known_keys_go_on_and_then_nobody_is_let_in(

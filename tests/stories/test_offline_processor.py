@@ -165,10 +165,10 @@ def test_any_text_gives_the_same_bounded_story_twice(texts: list[str], title: st
     ["a", " ", "[image", "\U0001f600", "'", '"', "I ", "Anna ", "in ", "12 ", "a-", "A, ", "\n", "\u6211", "my pal "],
 )
 def test_a_message_of_100_kb_is_cut_and_done_in_seconds(unit: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     draft = compose(unit * (100_000 // len(unit)))
     assert_bounded(draft)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_no_piece_is_longer_than_the_bound() -> None:
@@ -177,9 +177,9 @@ def test_no_piece_is_longer_than_the_bound() -> None:
 
 def test_time_grows_with_the_length_and_not_faster() -> None:
     def seconds(times: int) -> float:
-        began = time.perf_counter()
+        began = time.process_time()
         assert_bounded(compose(*(f"{text} Number {n}." for n in range(times) for text in TALK)))
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     seconds(1)
     assert seconds(625) < 40 * max(seconds(62), 0.02)

@@ -85,10 +85,10 @@ def test_the_way_a_text_is_composed_makes_no_difference(text: str) -> None:
 
 
 def test_a_hundred_kilobytes_take_no_time_to_speak_of() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(words("lorem ipsum dolor " * 6_000)) == 18_000
     assert len(words("x" * 100_000)[0]) <= MAX_WORD
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_threads_do_not_spoil_each_others_stems() -> None:

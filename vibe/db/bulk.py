@@ -7,7 +7,7 @@ saves nothing at the sizes that are written here: `python -m benchmarks.bulk`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 import psycopg
@@ -134,9 +134,7 @@ def as_models(model: type[Row], columns: Sequence[str], rows: Iterable[Sequence[
 
     For what stands in the way of every answer: Django takes several times as long to write a query as to read its rows.
     """
-    fields = [field for field in model._meta.concrete_fields if field.column in columns]
-    names = [field.attname for field in fields]
-    read = [(columns.index(field.column), getattr(field, "from_db_value", None)) for field in fields]
+    names, read = reading(model, tuple(columns))
     return [
         model.from_db(
             DEFAULT_DB_ALIAS,
@@ -145,6 +143,14 @@ def as_models(model: type[Row], columns: Sequence[str], rows: Iterable[Sequence[
         )
         for row in rows
     ]
+
+
+@cache
+def reading(model: type[models.Model], columns: tuple[str, ...]) -> tuple[list[str], list[tuple[int, Any]]]:
+    """The fields of these columns, in the model's order: their names; where each stands, and what it is read by."""
+    fields = [field for field in model._meta.concrete_fields if field.column in columns]
+    read = [(columns.index(field.column), getattr(field, "from_db_value", None)) for field in fields]
+    return [field.attname for field in fields], read
 
 
 def halfvec() -> TypeInfo:

@@ -12,6 +12,7 @@ from django.db import connection
 from stories.processors.openai_compatible import client
 from stories.processors.openai_compatible.embedder import OpenAIEmbedder
 from stories.processors.openai_compatible.processor import OpenAIProcessor
+from tests.processes import PATIENCE
 from tests.stories.openai.fake_service import KEY, FakeService
 
 
@@ -36,8 +37,8 @@ def configure(service: FakeService, settings: Any, monkeypatch: pytest.MonkeyPat
         text_model="teller",
         embedding_model="vectors",
         embedding_dimensions=service.dimensions,
-        timeout=2.0,
-        deadline=2.0,
+        timeout=PATIENCE,
+        deadline=PATIENCE,
         daily_tokens=0,
     )
     yield configure

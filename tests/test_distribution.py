@@ -18,7 +18,7 @@ from stories.services import build_story
 from tests.conftest import TESTER
 from vibe.db import bulk, trips
 from vibe.db.contexts import as_sign_in, as_system, as_user
-from vibe.db.distribution import placing, plan
+from vibe.db.distribution import obstacles, placing, plan
 from vibe.db.roles import taking
 from vibe.db.snapshots import one_snapshot
 
@@ -107,6 +107,67 @@ def test_what_does_not_fit_is_named(statement):
     with connection.cursor() as cursor:
         cursor.execute(statement)
     assert WRONG[statement] in planned()
+
+
+# What Citus keeps of its nodes, as a cluster with one worker has it. The real catalog is asked in tests/citus.
+CLUSTER = """
+CREATE TEMP TABLE pg_dist_node (groupid int, noderole text, isactive bool, shouldhaveshards bool);
+INSERT INTO pg_dist_node VALUES (0, 'primary', true, false), (1, 'primary', true, true);
+GRANT SELECT ON pg_dist_node TO PUBLIC;
+CREATE FUNCTION run_command_on_workers(text) RETURNS TABLE (nodename text, nodeport int, success bool, result text)
+LANGUAGE sql AS $$ VALUES ('worker.example', 5432, true, '') $$
+"""
+ANSWERS = "CREATE OR REPLACE FUNCTION run_command_on_workers(text) RETURNS TABLE (nodename text, nodeport int, " + (
+    "success bool, result text) LANGUAGE sql AS $$ VALUES ('worker.example', 5432, {}) $$"
+)
+NOT_A_CLUSTER = {
+    "DELETE FROM pg_dist_node WHERE groupid = 0": "The coordinator does not know its own address",
+    "DELETE FROM pg_dist_node WHERE groupid = 1": "The cluster has no worker",
+    "UPDATE pg_dist_node SET isactive = false WHERE groupid = 1": "The cluster has no worker",
+    ANSWERS.format("false, 'no pg_hba.conf entry'"): "Worker worker.example:5432 cannot be reached",
+    ANSWERS.format("true, 'wal_level = logical'"): "Worker worker.example:5432 lacks wal_level = logical",
+}
+
+
+def wrong_with_the_cluster() -> str:
+    with connection.cursor() as cursor:
+        return "\n".join(obstacles.of_the_cluster(cursor))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("statement", NOT_A_CLUSTER)
+def test_a_cluster_that_is_not_whole_is_refused(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(CLUSTER)
+        assert NOT_A_CLUSTER[statement] not in wrong_with_the_cluster(), "the control: nothing is wrong yet"
+        cursor.execute(statement)
+    assert NOT_A_CLUSTER[statement] in wrong_with_the_cluster()
+
+
+@pytest.mark.django_db
+def test_a_way_in_that_cannot_move_tables_is_refused(settings, monkeypatch):
+    with connection.cursor() as cursor:
+        cursor.execute(CLUSTER)
+    before = wrong_with_the_cluster()
+    assert "pooler" not in before
+    assert "older than 15" not in before
+    assert "own the database" not in before
+    settings.DATABASE_POOLER = True
+    monkeypatch.setitem(vars(connection), "pg_version", 140_012)
+    assert "leads through a pooler" in wrong_with_the_cluster()
+    assert "older than 15" in wrong_with_the_cluster()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE vibe_user")
+        assert "must own the database" in "\n".join(obstacles.of_the_cluster(cursor))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("version", "too_old"), [("12.1-1", True), ("13.0", True), ("13.1-1", False), ("14.0", False)])
+def test_a_citus_that_carries_no_privileges_is_too_old(monkeypatch, version, too_old):
+    with connection.cursor() as cursor:
+        cursor.execute(CLUSTER)
+        monkeypatch.setattr(obstacles, "CITUS", f"SELECT '{version}'")
+        assert any("is too old" in each for each in obstacles.obstacles(cursor)) is too_old
 
 
 def test_on_shards_a_role_is_never_taken_by_a_statement_that_citus_repeats(as_on_shards):

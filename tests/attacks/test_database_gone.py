@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import json
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ import pytest
 from accounts.authentication import local
 from tests.installation import Installation, until
 from tests.processes import manage
-from tests.servers import serving, started_by
+from tests.servers import Server, serving, started_by
 from tests.writers import Refusal, Writer
 from vibe.db.embedded import DATABASE, OWNER
 
+UNPROTECTED = "tests.attacks.unprotected"
 CANARY = "the heron at the weir"
 POOL, AT_ONCE = 2, 6
 MANY = 32  # so that every thread of the server is asked
@@ -67,6 +69,23 @@ def test_gone_and_back(installation: Installation) -> None:
     assert CANARY not in installation.web.said()
 
 
+def test_control_without_health_checks_a_connection_of_before_is_used(
+    installation: Installation, tmp_path: Path
+) -> None:
+    with without("health checks", installation, tmp_path, "--threads", "1") as server:
+        writer = Writer(0, server.port, local.issue(uid="stale"), threading.Event())
+        writer.write(["Before."])
+        installation.stop_postgres()
+        installation.start_postgres()
+        assert status_of(writer) == 503
+
+
+def without(what: str, installation: Installation, folder: Path, *options: str, **more: str) -> Any:
+    """A server on the same database that lacks a protection."""
+    environment = {**installation.environment, **more, "DJANGO_SETTINGS_MODULE": UNPROTECTED, "WITHOUT": what}
+    return serving(environment.pop("DATABASE_URL"), folder / "log", *options, **environment)
+
+
 def test_connections_run_out(installation: Installation) -> None:
     writer = writer_on(installation)
     writer.write(["Before."])
@@ -99,18 +118,35 @@ def test_a_pool_runs_out(installation: Installation, tmp_path: Path) -> None:
     """Whoever waits for a connection is refused while those who have one are still held up."""
     environment = {**installation.environment, "DATABASE_POOL_SIZE": str(POOL)}
     with serving(environment.pop("DATABASE_URL"), tmp_path / "log", **environment) as server:
-        server.wait_ready()
         writer = Writer(0, server.port, local.issue(uid="pooled"), threading.Event())
-        writer.write(["Before."])
-        with ThreadPoolExecutor(AT_ONCE) as threads, installation.postgres.connect() as superuser:
-            with superuser.transaction():
-                superuser.execute("LOCK TABLE encrypted_memories IN ACCESS EXCLUSIVE MODE")
-                asked = [threads.submit(status_of, writer) for _ in range(AT_ONCE)]
-                until(lambda: sum(each.done() for each in asked) == AT_ONCE - POOL)
-                assert {each.result() for each in asked if each.done()} == {503}
-            assert [each.result() for each in asked].count(200) == POOL
+        with held_up(server, writer, installation) as asked:
+            until(lambda: sum(each.done() for each in asked) == AT_ONCE - POOL)
+            assert {each.result() for each in asked if each.done()} == {503}
+        assert [each.result() for each in asked].count(200) == POOL
         assert status_of(writer) == 200
     assert longest_wait() < REFUSED_WITHIN_SECONDS
+
+
+def test_control_without_an_end_of_waiting_nobody_is_refused(installation: Installation, tmp_path: Path) -> None:
+    with without("an end of waiting", installation, tmp_path, DATABASE_POOL_SIZE=str(POOL)) as server:
+        writer = Writer(0, server.port, local.issue(uid="patient"), threading.Event())
+        with held_up(server, writer, installation) as asked:
+            wait(asked, 2 * REFUSED_WITHIN_SECONDS)
+            assert not any(each.done() for each in asked)
+
+
+@contextmanager
+def held_up(server: Server, writer: Writer, installation: Installation) -> Iterator[list[Future[int]]]:
+    """More requests at once than the pool has connections, none of which is answered before the end of the block."""
+    server.wait_ready()
+    writer.write(["Before."])
+    with (
+        ThreadPoolExecutor(AT_ONCE) as threads,
+        installation.postgres.connect() as superuser,
+        superuser.transaction(),
+    ):
+        superuser.execute("LOCK TABLE encrypted_memories IN ACCESS EXCLUSIVE MODE")
+        yield [threads.submit(status_of, writer) for _ in range(AT_ONCE)]
 
 
 def longest_wait() -> float:

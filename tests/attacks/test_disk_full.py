@@ -8,12 +8,13 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from accounts.authentication import local
 from tests.installation import a_folder, installed, until
-from tests.writers import Writer, compare
+from tests.writers import Refusal, Writer, compare
 
 MEGABYTES = 224
 CANARY = "the heron at the weir "
@@ -47,6 +48,16 @@ def fill(disk: Path) -> Path:
     return ballast
 
 
+class Believer(Writer):
+    """The control: it takes a refusal for an acknowledgement."""
+
+    def insist(self, path: str, body: Any, key: str) -> Any:
+        try:
+            return self.send("POST", path, body, key)
+        except Refusal as refusal:
+            self.written.failed[str(refusal)] += 1
+
+
 def test_nothing_acknowledged_is_lost_and_it_works_again_once_there_is_room(
     small_disk: Path, record_property: pytest.RecordProperty
 ) -> None:
@@ -56,8 +67,13 @@ def test_nothing_acknowledged_is_lost_and_it_works_again_once_there_is_room(
         )
         writer.start()
         until(lambda: len(writer.written.acknowledged) >= 200)
+        believer = Believer(1, installation.web.port, local.issue(uid="believes"), threading.Event())
+        believer.write(["Before."])
         ballast = fill(small_disk)
         until(lambda: sum(writer.written.failed.values()) >= 5)
+        until(
+            lambda: believer.write([f"{len(believer.written.acknowledged)} {CANARY * 500}"]) or believer.written.failed
+        )
         refused, before = dict(writer.written.failed), len(writer.written.acknowledged)
         ballast.unlink()
         if not installation.postgres.is_running():
@@ -65,10 +81,11 @@ def test_nothing_acknowledged_is_lost_and_it_works_again_once_there_is_room(
         until(lambda: len(writer.written.acknowledged) >= before + 200)
         writer.over.set()
         writer.join()
-        kept = compare([writer])
+        kept, believed = compare([writer]), compare([believer])
         said = installation.web.said() + installation.postgres.log.read_text(errors="replace")
         trail = installation.manage("verify_audit")
     assert (kept.lost, kept.doubled, kept.untyped) == (0, 0, set())
+    assert believed.lost == sum(believed.failed.values()) > 0, "the control"
     assert set(kept.failed) <= {"answered 500", "answered 503"}, kept.failed
     assert CANARY not in said + "".join(writer.written.refusals)
     assert trail.returncode == 0, trail.stdout + trail.stderr

@@ -8,7 +8,7 @@ iterative scan; and the product's own: exact or by the graph of rotated vectors,
 that of its ten likest. Then the whole search, against the time its statements take by themselves, in two states:
 `first_search_`, each person's first question, with their rotation to be drawn and rows nobody read since they were
 written; and `search_`, when each person measured has asked before. Up to 40 people of a bucket, spread over its sizes,
-whatever the size of the crowd: `passages` is the median of what they have.
+whatever the size of the crowd: `passages` is the median of what they have. Where they are few, each stands alone too.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from benchmarks.harness import show, throw_away_database
 
 BUCKETS = ((0, 50), (50, 100), (100, 300), (300, 1_000), (1_000, 10_000), (10_000, 10**9))
 QUESTIONS, TRIES, TOP = 40, 2, 10
+FEW = 10
 
 
 def main() -> None:
@@ -123,7 +124,16 @@ def bucket(crowd: list[Person], low: int, high: int) -> dict[str, Any] | None:
         **percentiles("first_search_", first),
         **percentiles("first_search_sql_", first_statements),
         "search_to_sql": float(np.percentile(whole, 95) / np.percentile(statements, 95)),
+        **({"by_person": by_person(asked, whole)} if len(spread) <= FEW else {}),
     }
+
+
+def by_person(asked: list[tuple[Person, int]], seconds: Sequence[float]) -> list[dict[str, Any]]:
+    """The whole search of each: in two crowds the largest sets differ, and only those of like size compare."""
+    of: dict[int, list[float]] = {}
+    for (person, _), spent in zip(asked, seconds, strict=True):
+        of.setdefault(person.size, []).append(spent)
+    return [{"passages": size, **percentiles("search_", spent)} for size, spent in sorted(of.items())]
 
 
 def question(person: Person, number: int) -> str:

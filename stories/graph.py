@@ -25,7 +25,7 @@ from vibe.db.trips import in_one_trip
 
 LIKEST = 40
 """Passages taken from the graph, at the least; for a longer answer more."""
-EF_SEARCH = 300
+EF_SEARCH = 400
 """How far the graph is searched at a time; the iterative scan goes on from there."""
 MOST_SCANNED = 20_000
 """Rows of the graph that are looked at for one question at most; what is missing then is fetched exactly."""

@@ -106,7 +106,7 @@ class AuditMiddleware:
             if response.status_code >= 400:
                 raise Undo(response)
             begin()
-            write(request, entry, origin, OK)
+            write(request, entry, origin, OK, last=True)
         return response
 
     def _record_alone(self, request: HttpRequest, entry: Entry, origin: Origin, status: int) -> None:
@@ -139,7 +139,7 @@ def told(request: HttpRequest, problem: VibeError) -> HttpResponse:
     )
 
 
-def write(request: HttpRequest, entry: Entry, origin: Origin, outcome: str) -> None:
+def write(request: HttpRequest, entry: Entry, origin: Origin, outcome: str, *, last: bool = False) -> None:
     """The row of this request."""
     record(
         actor=entry.actor or actor_of(request, origin),
@@ -149,6 +149,7 @@ def write(request: HttpRequest, entry: Entry, origin: Origin, outcome: str) -> N
         outcome=entry.outcome or outcome,
         reason=entry.reason,
         details=entry.details,
+        last=last,
     )
 
 

@@ -35,12 +35,14 @@ def record(
     outcome: str = OK,
     reason: str = "",
     details: Mapping[str, Any] | None = None,
+    last: bool = False,
 ) -> None:
     """Write one row into the caller's transaction: it stands or falls with what it records.
 
-    `details` holds ids, names of fields and counts, never content. Which rows of the subject were sealed under a
-    further revision is added to it. Raises AuditUnavailable when the row cannot be written; the caller's transaction is
-    then to be given up.
+    `last` says that nothing follows in the transaction: the row goes with its commit then, in one round trip, and an
+    error of the commit may be that of the row. `details` holds ids, names of fields and counts, never content. Which
+    rows of the subject were sealed under a further revision is added to it. Raises AuditUnavailable when the row cannot
+    be written; the caller's transaction is then to be given up.
     """
     try:
         append(
@@ -58,7 +60,8 @@ def record(
                 user_agent=actor.origin.user_agent,
                 request_id=actor.origin.request_id,
                 details=json.dumps({**origin_details(actor), **(details or {}), **changes(subject)}),
-            )
+            ),
+            last=last,
         )
     except DatabaseError as problem:
         raise AuditUnavailable() from problem
@@ -70,13 +73,17 @@ def changes(subject: UUID | None) -> dict[str, Any]:
     return {"revisions": taken} if taken else {}
 
 
-def append(row: AuditRow) -> None:
-    """One round trip. Outside every scope the system's role is taken for it, and given back."""
+def append(row: AuditRow, *, last: bool = False) -> None:
+    """One round trip, or none of its own. Outside every scope the system's role is taken for it, and given back."""
     keys: TrailKeys = settings.AUDIT_KEYS
     values: tuple[Any, ...] = (*row, keys.mac(encode_row(row)))
-    outside = current_scope() is OUTSIDE
+    statement = f"{taking(SYSTEM)}; {INSERT}; {taking('none')}" if current_scope() is OUTSIDE else INSERT
+    if last and connection.commits_next():  # type: ignore[attr-defined]
+        connection.validate_no_broken_transaction()  # which would be given up at its end, and the row with it
+        connection.closing = (statement, values)  # type: ignore[attr-defined]
+        return
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
-        cursor.execute(f"{taking(SYSTEM)}; {INSERT}; {taking('none')}" if outside else INSERT, values)
+        cursor.execute(statement, values)
 
 
 def fitting(column: str, text: str) -> str:

@@ -48,6 +48,11 @@ def crash(_: HttpRequest) -> HttpResponse:
     raise RuntimeError(SECRET)
 
 
+def give_up(_: HttpRequest) -> HttpResponse:
+    transaction.set_rollback(True)
+    return HttpResponse(SECRET)
+
+
 def stream(_: HttpRequest) -> StreamingHttpResponse:
     def parts() -> Iterator[str]:
         assert len(rows()) == 1, "the row is there before the first byte"
@@ -59,7 +64,7 @@ def stream(_: HttpRequest) -> StreamingHttpResponse:
 urlpatterns = [
     *(path(name, view, name=name) for name, view in {"read": read, "plain": plain, "crash": crash}.items()),
     *(path(f"answer-{status}", change(status), name=f"answer-{status}") for status in (302, 404, 403, 500)),
-    *(path(name, view, name=name) for name, view in {"refuse": refuse, "stream": stream}.items()),
+    *(path(name, view, name=name) for name, view in {"refuse": refuse, "stream": stream, "give-up": give_up}.items()),
 ]
 
 
@@ -132,6 +137,47 @@ def test_when_the_commit_fails_there_is_no_answer(web: Client) -> None:
         cursor.execute("CREATE TRIGGER fail BEFORE INSERT ON audit_logs FOR EACH ROW EXECUTE FUNCTION fail()")
     answer = web.get("/read")
     assert (answer.status_code, SECRET in answer.content.decode()) == (503, False)
+
+
+def test_a_transaction_that_is_given_up_gives_no_answer(web: Client) -> None:
+    answer = web.get("/give-up")
+    assert (answer.status_code, SECRET in answer.content.decode()) == (503, False)
+
+
+@pytest.fixture
+def live(committed: None, settings: Any, tmp_path: Any) -> Client:
+    """The same with transactions that are ended by COMMIT."""
+    settings.ROOT_URLCONF, settings.STATIC_ROOT = "tests.audit.test_requests", tmp_path
+    return Client(raise_request_exception=False)
+
+
+def test_the_row_goes_with_the_commit(live: Client) -> None:
+    with CaptureQueriesContext(connection) as seen:
+        assert live.get("/read").content.decode() == SECRET
+    begun, written = [each["sql"] for each in seen.captured_queries]
+    assert begun.startswith("BEGIN")
+    assert "INSERT INTO audit_logs" in written
+    assert written.endswith("; COMMIT")
+    assert [row.action for row in rows()] == ["read"]
+    with transaction.atomic():
+        assert connection.closing is None  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("address", ["/read", "/answer-302", "/give-up"])
+def test_when_the_row_cannot_go_with_the_commit_there_is_no_answer_and_nothing_is_kept(
+    live: Client, address: str
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("REVOKE INSERT ON audit_logs FROM vibe_system")
+    try:
+        answer = live.get(address)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("GRANT INSERT ON audit_logs TO vibe_system")
+    assert (answer.status_code, SECRET in answer.content.decode()) == (503, False)
+    assert rows() == []
+    assert live.get("/read").content.decode() == SECRET, "the control: with the right there is an answer"
+    assert [row.action for row in rows()] == ["read"]
 
 
 def test_the_row_costs_one_statement(web: Client) -> None:

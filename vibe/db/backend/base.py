@@ -3,6 +3,7 @@ what is wrong when there is no connection."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -34,6 +35,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """What the transaction that begins next begins with: a statement of vibe.db.contexts, and its parameters."""
     isolation: str = ""
     """And how: the words after BEGIN, of vibe.db.snapshots."""
+    closing: tuple[str, Sequence[Any]] | None = None
+    """The last statement of the transaction, and its parameters: it goes with the commit, of audit.services."""
 
     def _start_transaction_under_autocommit(self) -> None:
         # What Django calls where a transaction is to be begun in words. Left to itself psycopg says BEGIN before the
@@ -48,6 +51,25 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 with self.wrap_database_errors:
                     self.connection.rollback()  # begun, perhaps, and Django does not know it yet
             raise
+
+    def commits_next(self) -> bool:
+        """Whether the end of the innermost block commits, so that its last statement may go with that.
+
+        Not on Citus, where each statement goes alone: see vibe.db.trips.
+        """
+        return self.in_atomic_block and not self.savepoint_ids and self.commit_on_exit and not self.distributed
+
+    def _commit(self) -> None:
+        if self.closing is None:
+            super()._commit()  # type: ignore[misc]  # django-stubs does not know it
+            return
+        (statement, parameters), self.closing = self.closing, None
+        with self.cursor() as cursor:  # an error before its end leaves COMMIT out
+            cursor.execute(f"{statement}; COMMIT", parameters)
+
+    def _rollback(self) -> None:
+        self.closing = None
+        super()._rollback()  # type: ignore[misc]
 
     def create_cursor(self, name: str | None = None) -> Any:
         if name and self.in_atomic_block:

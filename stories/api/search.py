@@ -19,6 +19,7 @@ from stories.search import LONGEST_QUESTION, MOST_STORIES, check, search_stories
 from vibe.apikit.answers import answer
 from vibe.apikit.beforehand import beforehand, prepared
 from vibe.apikit.shapes import Given, Moment, Taken
+from vibe.db.snapshots import of_one_moment
 
 router = Router(tags=["Stories"])
 Question = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_QUESTION, pattern=r"\S")]
@@ -100,6 +101,7 @@ def understood(request: HttpRequest, asked: Search) -> Asked | None:
 
 @router.post("/search", response=Answer, auth=SignedIn("read"))
 @beforehand(understood)
+@of_one_moment
 def search(request: HttpRequest, asked: Search) -> HttpResponse:
     """Ask. The question travels in the body, so that it stands in no log of addresses."""
     caller = caller_of(request)

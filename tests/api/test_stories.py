@@ -176,3 +176,21 @@ def test_a_retry_of_a_correction_is_answered_as_the_first(as_ada: Api, story: st
     first, again = (as_ada.patch(f"/stories/{story}", {"title": "Mine"}, **sent) for _ in range(2))
     assert (first.status_code, again.status_code, again["Idempotency-Replayed"]) == (200, 200, "true")
     assert first.content == again.content
+
+
+@pytest.mark.parametrize(("key", "level"), [({}, "repeatable read"), ({"idempotency_key": "k"}, "read committed")])
+def test_a_search_sees_one_moment_unless_it_has_to_see_what_became_of_its_key(
+    committed: None, monkeypatch: pytest.MonkeyPatch, key: dict[str, str], level: str
+) -> None:
+    """Rows that another change between two statements would be ranked and not opened, or opened and not ranked."""
+    found, levels = search.search_stories, []
+
+    def watched(**given: Any) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW transaction_isolation")
+            levels.extend(cursor.fetchone())
+        return found(**given)
+
+    monkeypatch.setattr(search, "search_stories", watched)
+    answer = Api("ada").post("/stories/search", {"question": "Where do I live?"}, **key)
+    assert (answer.status_code, levels) == (200, [level])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from accounts.calling import caller_of
 from accounts.idempotency import KeptReply, digest, once
 from vibe.apikit.beforehand import prepare
 from vibe.db import replica
+from vibe.db.snapshots import moment_of
 
 Operation = Callable[..., HttpResponse]
 KEPT: Final = ("Content-Type", "Cache-Control", "ETag", "Location")
@@ -25,10 +27,11 @@ def named_and_once(operation: Operation) -> Operation:
     def run(request: HttpRequest, *args: Any, **given: Any) -> HttpResponse:
         request.audit.action = f"api:{operation.__name__}"  # type: ignore[attr-defined]
         prepare(operation, request, *args, **given)
-        request.begin()  # type: ignore[attr-defined]
+        key = None if request.method in SAFE else request.headers.get("Idempotency-Key")
+        with nullcontext() if key else moment_of(operation):  # what another made of the key meanwhile is to be seen
+            request.begin()  # type: ignore[attr-defined]
         if request.changes:  # type: ignore[attr-defined]
             replica.will_change(caller_of(request).user_id)
-        key = None if request.method in SAFE else request.headers.get("Idempotency-Key")
         if key is None:
             return operation(request, *args, **given)
         return done_once(request, key, lambda: operation(request, *args, **given))

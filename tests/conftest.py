@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import hypothesis
 import pytest
 from django.db import connection
 
@@ -25,6 +26,11 @@ from tests.statements import statements_are_routed, statements_are_watched  # no
 TESTER = Actor.system("tests")
 DAY = datetime(2026, 5, 12, 9, 30, tzinfo=UTC)
 LOCOMO = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "locomo"
+
+# A busy machine takes its time over an example: that is no failure.
+PATIENT = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("patient", **PATIENT)  # type: ignore[arg-type]
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)

@@ -148,6 +148,7 @@ def test_a_cluster_that_is_not_whole_is_refused(statement):
 def test_a_way_in_that_cannot_move_tables_is_refused(settings, monkeypatch):
     with connection.cursor() as cursor:
         cursor.execute(CLUSTER)
+    settings.DATABASE_POOLER = False
     before = wrong_with_the_cluster()
     assert "pooler" not in before
     assert "older than 15" not in before

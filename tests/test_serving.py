@@ -34,6 +34,8 @@ LINE = {
 @pytest.fixture
 def empty(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
     """The name of a database with nothing in it."""
+    if not settings.EMBEDDED_SERVER:
+        pytest.skip("makes databases of its own, on the embedded server")
     name = f"serving_{connection.settings_dict['NAME']}"
     quoted = sql.Identifier(name)
     with django_db_blocker.unblock(), settings.EMBEDDED_SERVER.connect("postgres") as postgres:

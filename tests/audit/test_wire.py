@@ -38,7 +38,7 @@ ROWS = st.builds(
 
 
 @given(ROWS, st.binary(min_size=32, max_size=32))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_wire_and_python_agree(db: Any, row: AuditRow, mac: bytes) -> None:
     with transaction.atomic(), as_system():
         with connection.cursor() as cursor:

@@ -152,7 +152,7 @@ def test_any_script_and_no_script_at_all_gives_a_story(text: str) -> None:
 WORDS = st.sampled_from([*" ".join(TALK).split(), "I", "my", "Anna's", "in", "...", "-", "[image:", "12", "May", "\n"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(WORDS, max_size=30).map(" ".join) | st.text(max_size=200), min_size=1, max_size=8), st.text())
 def test_any_text_gives_the_same_bounded_story_twice(texts: list[str], title: str) -> None:
     draft = compose(*texts, title=title)

@@ -219,7 +219,7 @@ def test_a_question_of_nothing_says_so(ada_told: UUID, question: str) -> None:
     assert ask(ada_told, f"{question} piano").degraded == ""
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(question=st.text(min_size=1, max_size=80))
 def test_any_text_can_be_asked(ada_told: UUID, question: str) -> None:
     if question.strip():

@@ -28,6 +28,7 @@ from accounts.services import (
 )
 from audit.models import AuditLog
 from tests.conftest import TESTER
+from tests.processes import PATIENCE
 from vibe.crypto.fields import WrappedField
 from vibe.crypto.master import MasterRing
 from vibe.crypto.sealed import Sealed
@@ -245,7 +246,7 @@ def test_while_a_batch_is_open_others_may_refer_to_its_rows(committed, old_ring,
             rewrap_after(column, START, actor=TESTER, size=10)
         writer = threading.Thread(target=insert)
         writer.start()
-        assert done.wait(20)
+        assert done.wait(PATIENCE)
     writer.join()
 
 

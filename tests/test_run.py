@@ -71,7 +71,7 @@ def running(tmp_path):
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
-            process.wait(30)
+            process.wait(PATIENCE)
 
 
 def fetch(url: str, seconds: float = PATIENCE) -> tuple[int, str]:
@@ -102,7 +102,7 @@ def test_from_start_to_end(running):
     assert LINE["messages"][0]["text"] in told, "the worker told no story"
 
     os.kill(process.pid, signal.SIGINT)
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE) == 0
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", port), timeout=2).close()
     status = subprocess.run(
@@ -114,7 +114,7 @@ def test_from_start_to_end(running):
 def test_the_sign_ins_are_shown_once(running):
     process, folder, port, output = running
     os.kill(process.pid, signal.SIGTERM)
-    process.wait(30)
+    process.wait(PATIENCE)
     second = output.with_name("second")
     with second.open("w") as sink:
         again = subprocess.Popen(

@@ -135,7 +135,7 @@ def test_the_lock_is_one_persons_at_a_time(committed):
 
 def test_migrate_by_hand_waits_its_turn(migrated):
     by_hand = start("migrate", DATABASE_URL=url(name=migrated))
-    assert by_hand.wait(60) == 0, "the control: it ends when nobody is before it"
+    assert by_hand.wait(PATIENCE) == 0, "the control: it ends when nobody is before it"
     by_hand.communicate()
     with psycopg.connect(host=connection.settings_dict["HOST"], dbname=migrated, user=OWNER) as other:
         other.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
@@ -160,14 +160,14 @@ def test_whoever_waits_for_the_lock_holds_no_index_build_up(committed):
     with migration_lock():
         thread = threading.Thread(target=wait)
         thread.start()
-        assert waits.wait(30)
+        assert waits.wait(PATIENCE)
         with connection.cursor() as cursor:
             cursor.execute("SET statement_timeout = '20s'")
             cursor.execute("CREATE INDEX CONCURRENTLY lock_probe ON users (updated_at)")
             cursor.execute("DROP INDEX lock_probe")
             cursor.execute("RESET statement_timeout")
         assert not done.is_set()
-    thread.join(30)
+    thread.join(PATIENCE)
     assert done.is_set()
 
 
@@ -185,7 +185,7 @@ def test_a_request_that_is_under_way_is_answered(migrated, tmp_path):
             time.sleep(1)
             slow.sendall(b"name=")
             assert slow.recv(12) == b"HTTP/1.1 403", "the form's token is missing; what counts is the answer"
-        assert server.process.wait(30) == 0
+        assert server.process.wait(PATIENCE) == 0
 
 
 def test_on_a_socket_that_is_kept_no_request_fails_across_a_restart(migrated, tmp_path):
@@ -212,7 +212,7 @@ def test_on_a_socket_that_is_kept_no_request_fails_across_a_restart(migrated, tm
             time.sleep(0.5)
             over.set()
             for thread in threads:
-                thread.join(30)
+                thread.join(PATIENCE)
     assert len(answers) > 20
     assert set(answers) == {200}
 

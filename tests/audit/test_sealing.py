@@ -19,6 +19,7 @@ from audit.proving import prove
 from audit.sealing import seal, write_out
 from audit.services import record
 from audit.unsealed import Snapshot, heed_a_restore, state
+from tests.processes import PATIENCE
 from vibe.db.contexts import as_system
 
 ME = Actor.system("tests")
@@ -74,10 +75,10 @@ def test_a_row_that_commits_late_is_sealed_later(committed: None, settings: Any)
         with transaction.atomic():
             note()
             written.set()
-            may_commit.wait(20)
+            may_commit.wait(PATIENCE)
 
     thread = elsewhere(slow)
-    written.wait(20)
+    written.wait(PATIENCE)
     note(3)
     assert seal().rows == 3
     note(2)
@@ -96,10 +97,10 @@ def test_of_two_sealers_at_once_one_works(committed: None) -> None:
         with as_system():
             sealing.alone()
             held.set()
-            may_end.wait(20)
+            may_end.wait(PATIENCE)
 
     thread = elsewhere(other)
-    held.wait(20)
+    held.wait(PATIENCE)
     first = seal()
     may_end.set()
     thread.join()

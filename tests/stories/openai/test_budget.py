@@ -14,6 +14,7 @@ from django.utils import timezone
 from stories.processors.openai_compatible import budget
 from stories.processors.openai_compatible.budget import estimated, reserve, spending_for, spent
 from stories.processors.openai_compatible.errors import BadAnswer, ProviderFailed, TokensBusy, TokensSpent
+from tests.processes import PATIENCE
 from tests.stories.openai.fake_service import SAID, Reply, story_answer, vectors_answer
 from vibe.db.contexts import as_user
 from vibe.errors import ContextError
@@ -53,11 +54,13 @@ def test_a_service_that_does_not_say_what_it_took_costs_the_estimate(embedder, s
     assert spent(ada, today()) == estimated("one")
 
 
-@pytest.mark.parametrize(("reply", "costs"), [(Reply({}, 503), False), (Reply({}, 401), False), (Reply(hang=1), True)])
+@pytest.mark.parametrize(
+    ("reply", "costs"), [(Reply({}, 503), False), (Reply({}, 401), False), (Reply(hang=PATIENCE), True)]
+)
 def test_what_was_not_done_costs_nothing_and_what_may_have_been_does(processor, service, ada, reply, costs):
     service.always = reply
     with spending_for(ada), pytest.raises(ProviderFailed):
-        processor(daily_tokens=100_000, timeout=0.2, deadline=0.3).compose(SAID)
+        processor(daily_tokens=100_000, timeout=1.0, deadline=1.5).compose(SAID)
     assert bool(spent(ada, today())) is costs
 
 

@@ -63,10 +63,10 @@ def test_nothing_is_told(request, service, logged, reply, what):
     problem = None
     try:
         if what == "story":
-            request.getfixturevalue("processor")(timeout=0.2, deadline=0.3).compose(SAID)
+            request.getfixturevalue("processor")(timeout=1.0, deadline=1.5).compose(SAID)
         else:
             texts = [message.text for message in SAID.messages]
-            request.getfixturevalue("embedder")(timeout=0.2, deadline=0.3).embed(texts)
+            request.getfixturevalue("embedder")(timeout=1.0, deadline=1.5).embed(texts)
     except ProviderFailed as failed:
         problem = failed
     assert any(CANARY in json.dumps(request) for request in service.requests)

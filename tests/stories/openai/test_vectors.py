@@ -12,6 +12,7 @@ import pytest
 from stories import providers
 from stories.processors.embedding import Embedder
 from stories.processors.openai_compatible.errors import BadAnswer, ProviderFailed, ProviderRefused, WrongDimensions
+from tests.processes import PATIENCE
 from tests.stories.openai.fake_service import FakeService, Reply, vector_of, vectors_answer
 
 TEXTS = ["one", "two three", "four five six"]
@@ -83,9 +84,9 @@ def test_after_a_refusal_no_further_batch_is_sent(embedder, service):
 def test_a_question_is_not_waited_for_as_long_as_a_story(embedder, service):
     service.always = Reply(hang=1)
     with pytest.raises(ProviderFailed):
-        embedder(question_timeout=0.2, deadline=5.0, timeout=5.0).embed(["where?"])
+        embedder(question_timeout=0.2, deadline=PATIENCE, timeout=PATIENCE).embed(["where?"])
     service.always = Reply(hang=0.4)
-    assert embedder(question_timeout=0.2, deadline=5.0, timeout=5.0).embed(TEXTS).any()
+    assert embedder(question_timeout=0.2, deadline=PATIENCE, timeout=PATIENCE).embed(TEXTS).any()
 
 
 def answer(vectors: list[list[float]], **changes: object) -> dict[str, object]:

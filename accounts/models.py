@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Group, PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
 from django.db import IntegrityError, models
@@ -43,14 +43,24 @@ KEY_SHOWN = "digest = decode(nullif(current_setting('vibe.api_key', true), ''), 
 class UserManager(BaseUserManager["User"]):
     """Accounts. What it makes are members of staff; people come in by `accounts.services`."""
 
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """A member of staff who signs in with email and password. Raises InputError when the email is taken."""
+    def create_user(self, email: str, password: str | None = None, *, role: str = "", **fields: Any) -> User:
+        """A member of staff who signs in with email and password, and has a role: a name of accounts.groups.
+
+        Raises InputError when the email is taken.
+        """
         user = self.model(email=self.normalize_email(email), is_staff=True, **fields)
         user.set_password(password)
         try:
             with as_staff():
                 user.save(force_insert=True)
-                record(actor=Actor.system("accounts.create_user"), action="staff.create", resource=f"users/{user.pk}")
+                if role:
+                    user.groups.add(Group.objects.get(name=role))
+                record(
+                    actor=Actor.system("accounts.create_user"),
+                    action="staff.create",
+                    resource=f"users/{user.pk}",
+                    details={"role": role} if role else {},
+                )
         except IntegrityError:
             raise InputError("There is an account with that email address already.") from None
         return user

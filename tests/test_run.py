@@ -12,9 +12,13 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from django.test import Client
 
+from accounts.models import User
 from tests.processes import PATIENCE
+from vibe.db.contexts import as_support
 from vibe.db.embedded import BINARIES
+from vibe.management.commands.run import make_staff
 
 ROOT = Path(__file__).resolve().parent.parent
 LINE = {
@@ -111,6 +115,22 @@ def test_from_start_to_end(running):
     assert status.returncode != 0, "the database outlived the command"
 
 
+def test_support_finds_people_and_the_superuser_everything(db):
+    """Whoever signs in as printed is not to stand before an empty page."""
+    assert set(make_staff()) == {"admin@example.com", "support@example.com"}
+    for email, page, status in (
+        ("support@example.com", "/admin/accounts/user/?q=ada", 200),
+        ("support@example.com", "/admin/health/", 403),
+        ("admin@example.com", "/admin/health/", 200),
+    ):
+        client = Client()
+        user = User.objects.get_by_natural_key(email)
+        with as_support():
+            client.force_login(user)
+        assert client.get(page).status_code == status, (email, page)
+    assert make_staff() == {}
+
+
 def test_the_sign_ins_are_shown_once(running):
     process, folder, port, output = running
     os.kill(process.pid, signal.SIGTERM)
@@ -123,7 +143,7 @@ def test_the_sign_ins_are_shown_once(running):
         )  # fmt: skip
     said = wait_for("Ctrl-C ends it", second)
     os.kill(again.pid, signal.SIGINT)
-    again.wait(30)
+    again.wait(PATIENCE)
     assert "@example.com" not in said
 
 

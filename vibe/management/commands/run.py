@@ -19,7 +19,10 @@ from vibe.serving.web import WebOptions
 from vibe.supervisor import Supervisor
 
 SAMPLE = settings.BASE_DIR / "memories" / "sample" / "conversations.jsonl"
-STAFF = {"admin@example.com": True, "support@example.com": False}
+STAFF: dict[str, dict[str, Any]] = {  # a superuser, and somebody with the role of support
+    "admin@example.com": {"is_superuser": True},
+    "support@example.com": {"role": "support"},
+}
 EXAMPLE = ("sample-teo", "What is the secret ingredient of the mole negro?")
 
 
@@ -96,7 +99,7 @@ def make_staff() -> dict[str, str]:
         if User.objects.filter(is_staff=True).exists():
             return {}
     made = {}
-    for email, is_superuser in STAFF.items():
+    for email, rights in STAFF.items():
         made[email] = secrets.token_urlsafe(12)
-        User.objects.create_user(email, made[email], is_superuser=is_superuser)
+        User.objects.create_user(email, made[email], **rights)
     return made

@@ -20,7 +20,7 @@ from accounts.finding import people_meant
 from accounts.models import User, UserKey, UserPreferences
 from accounts.owned_admin import OwnedAdmin, label_of
 from accounts.staff_forms import NewStaffForm, StaffForm, StaffPasswordForm
-from vibe.adminkit.admin import MetadataAdmin, Related, note, trail_url
+from vibe.adminkit.admin import MetadataAdmin, Related, note, trail
 from vibe.adminkit.deeds import Button, Deed, has
 from vibe.adminkit.labels import labelled
 from vibe.adminkit.links import LINK, list_url
@@ -180,9 +180,9 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
         """Nothing: what is theirs is counted beside the links to it."""
 
     def related(self, row: User) -> list[Related]:
-        about = [] if row.is_staff else [Related("Trail: whose data this is", trail_url(subject=row.pk))]
-        done = Related("Trail: done by them", trail_url(actor=row.pk))
-        return [*about, done, Related("Trail: this account", trail_url(resource=f"users/{row.pk}"))]
+        about = [] if row.is_staff else [trail("Trail: whose data this is", subject=row.pk)]
+        done = trail("Trail: done by them", actor=row.pk)
+        return [*about, done, trail("Trail: this account", resource=f"users/{row.pk}")]
 
     @admin.display(description="Account", ordering="pk")
     def account(self, row: User) -> str:

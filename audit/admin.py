@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.models import AuditCheckpoint, AuditLeaf, AuditLog, AuditPruning
-from vibe.adminkit.admin import MetadataAdmin, Related, trail_url
+from vibe.adminkit.admin import MetadataAdmin, Related, trail
 from vibe.adminkit.filters import valid
 from vibe.adminkit.labels import labelled
 from vibe.adminkit.links import list_url, page_link, short
@@ -59,9 +59,9 @@ class AuditLogAdmin(MetadataAdmin):
 
     def related(self, row: AuditLog) -> list[Related]:
         """The same request, the same person, the same thing."""
-        about = [Related("Trail: the same person's data", trail_url(subject=row.subject))] if row.subject else []
-        done = [Related("Trail: the same actor", trail_url(actor=row.actor))] if row.actor else []
-        return [*about, *done, Related("Trail: the same resource", trail_url(resource=row.resource))]
+        about = [trail("Trail: the same person's data", subject=row.subject)] if row.subject else []
+        done = [trail("Trail: the same actor", actor=row.actor)] if row.actor else []
+        return [*about, *done, trail("Trail: the same resource", resource=row.resource)]
 
     @admin.display(description="When", ordering="at")
     def when(self, row: AuditLog) -> SafeString:

@@ -115,7 +115,7 @@ def test_from_start_to_end(running):
     assert status.returncode != 0, "the database outlived the command"
 
 
-def test_support_finds_people_and_the_superuser_everything(db):
+def test_support_finds_people_and_the_superuser_everything(ada):
     """Whoever signs in as printed is not to stand before an empty page."""
     assert set(make_staff()) == {"admin@example.com", "support@example.com"}
     for email, page, status in (
@@ -128,6 +128,8 @@ def test_support_finds_people_and_the_superuser_everything(db):
         with as_support():
             client.force_login(user)
         assert client.get(page).status_code == status, (email, page)
+        shown = client.get(f"/admin/accounts/user/{ada}/change/").content.decode()
+        assert ("/admin/audit/auditlog/?" in shown) is user.is_superuser, "a link is shown to who may follow it"
     assert make_staff() == {}
 
 

@@ -262,7 +262,8 @@ class MetadataAdmin(ModelAdmin):
         if row := context.get("original"):
             self.complete_page(row)
             context["buttons"] = self.buttons(request, row)
-            context["related"] = [*related_rows(self.admin_site, request, row), *self.related(row)]
+            further = [each for each in self.related(row) if not each.needs or request.user.has_perm(each.needs)]
+            context["related"] = [*related_rows(self.admin_site, request, row), *further]
         return super().render_change_form(request, context, *args, **kwargs)
 
     # What can be done: see vibe.adminkit.deeds.
@@ -323,7 +324,7 @@ class MetadataAdmin(ModelAdmin):
 
     def related(self, row: Any) -> list[Related]:
         """Further pages that belong to a row."""
-        return [Related("Trail", trail_url(resource=f"{row._meta.db_table}/{row.pk}"))]
+        return [trail("Trail", resource=f"{row._meta.db_table}/{row.pk}")]
 
 
 def note(request: HttpRequest, resource: str, subject: Any = None) -> None:
@@ -337,4 +338,9 @@ def trail_url(**matching: Any) -> str:
     return f"{reverse('admin:audit_auditlog_changelist')}?{urlencode(matching)}"
 
 
-__all__ = ["MetadataAdmin", "Related", "ValueFilter", "note", "trail_url"]
+def trail(title: str, **matching: Any) -> Related:
+    """A link to the trail, narrowed, for who may read it."""
+    return Related(title, trail_url(**matching), needs="audit.view_auditlog")
+
+
+__all__ = ["MetadataAdmin", "Related", "ValueFilter", "note", "trail"]

@@ -21,6 +21,8 @@ class Related:
     title: str
     url: str
     count: int | None = None
+    needs: str = ""
+    """The permission without which the list is closed to who looks; empty where whoever sees the row sees it."""
 
     @property
     def counted(self) -> str:

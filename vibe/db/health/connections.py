@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 
 from vibe.db.health import units
-from vibe.db.health.observing import Looking, login
+from vibe.db.health.observing import Looking, to_be_let_look
 from vibe.db.health.reading import Chapter, Reading, Verdict, judged
 
 TITLE = "Connections and transactions"
@@ -74,7 +74,7 @@ def transaction(oldest: tuple[Any, ...] | None = None) -> Reading:
 
 def hidden(count: int) -> Reading:
     """What is said of transactions that may not be seen."""
-    advice = f"As superuser: GRANT pg_monitor TO {login()};"
+    advice = to_be_let_look()
     return Reading("Longest transaction", f"{count} connections may not be looked at", Verdict.UNKNOWN, advice)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vibe.db.backend.base import embedded_server
 from vibe.db.health import units
-from vibe.db.health.observing import Looking, login
+from vibe.db.health.observing import Looking, to_be_let_look
 from vibe.db.health.reading import Chapter, Reading, Verdict, judged
 
 TITLE = "Disk"
@@ -44,7 +44,7 @@ def write_ahead_log(size: int | None) -> Reading:
     """What the write-ahead log takes."""
     name = "Write-ahead log"
     if size is None:
-        return Reading(name, "may not be looked at", Verdict.UNKNOWN, f"As superuser: GRANT pg_monitor TO {login()};")
+        return Reading(name, "may not be looked at", Verdict.UNKNOWN, to_be_let_look())
     return Reading(name, units.size(size), number=float(size))
 
 

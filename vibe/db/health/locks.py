@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vibe.db.health import units
-from vibe.db.health.observing import Looking, login
+from vibe.db.health.observing import Looking, to_be_let_look
 from vibe.db.health.reading import Chapter, Reading, Verdict, judged
 
 TITLE = "Locks"
@@ -29,7 +29,7 @@ def locks() -> Looking:
     """The chapter."""
     [[allowed]], waiting = yield [(ALLOWED, ()), (WAITING, [SHOWN])]
     if not allowed:
-        advice = f"As superuser: GRANT pg_monitor TO {login()};"
+        advice = to_be_let_look()
         unseen = Reading("Locks", "may not be looked at", Verdict.UNKNOWN, advice)
         return Chapter(TITLE, ABOUT, (unseen,))
     return Chapter(TITLE, ABOUT, tuple(wait(row) for row in waiting), "Nobody waits for anybody.")

@@ -97,7 +97,7 @@ def reason(problem: DatabaseError) -> str:
     """What kind of error it was, and what to do."""
     state = getattr(problem.__cause__, "sqlstate", None)
     if isinstance(problem, ProgrammingError) and state == "42501":
-        return f"The database refuses it to this user. As superuser: GRANT pg_monitor TO {login()};"
+        return f"The database refuses it to this user. {to_be_let_look()}"
     if isinstance(problem, OperationalError) and state == "57014":
         return "It took longer than 5 seconds and was given up. Try again when the server is less busy."
     return f"The database answered with error {state or 'of no known kind'}."
@@ -106,3 +106,8 @@ def reason(problem: DatabaseError) -> str:
 def login() -> str:
     """The role that the configuration signs in with."""
     return str(connection.settings_dict["USER"] or "the login role")
+
+
+def to_be_let_look() -> str:
+    """What to type where the login role may not see what others do."""
+    return f"As superuser: GRANT pg_monitor TO {login()};"

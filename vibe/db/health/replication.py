@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vibe.db.health import units
-from vibe.db.health.observing import Looking
+from vibe.db.health.observing import Looking, to_be_let_look
 from vibe.db.health.reading import Chapter, Reading, Verdict, judged
 
 TITLE = "Replication"
@@ -39,9 +39,11 @@ def lag(name: str, state: str | None, seconds: float | None, bytes_behind: float
     """One replica."""
     late = seconds or 0.0
     behind = f", {units.size(bytes_behind)}" if bytes_behind is not None else ""
-    verdict = Verdict.UNKNOWN if state is None else judged(late, watch=30, bad=5 * units.MINUTE)
+    if state is None:  # who may not look sees that there is one, and nothing of it
+        return Reading(name, "its state may not be looked at", Verdict.UNKNOWN, to_be_let_look())
+    verdict = judged(late, watch=30, bad=5 * units.MINUTE)
     advice = "Look at its log, its disk and the network between." if verdict else ""
-    return Reading(name, f"{state or 'state unseen'}, {units.time(late)} behind{behind}", verdict, advice, late)
+    return Reading(name, f"{state}, {units.time(late)} behind{behind}", verdict, advice, late)
 
 
 def slot(name: str, _active: bool, kept: float | None) -> Reading:

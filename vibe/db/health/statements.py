@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from vibe.db.health import units
-from vibe.db.health.observing import Looking, login
+from vibe.db.health.observing import Looking, to_be_let_look
 from vibe.db.health.reading import Chapter, Reading, Verdict, judged
 
 TITLE = "Slowest statements"
@@ -65,7 +65,7 @@ def missing(loaded: bool, schema: str | None, allowed: bool, database: str) -> s
         return LOAD
     if not schema:
         return f"As superuser, in database {database}: CREATE EXTENSION pg_stat_statements;"
-    return "" if allowed else f"As superuser: GRANT pg_monitor TO {login()};"
+    return "" if allowed else to_be_let_look()
 
 
 def reading(row: tuple[Any, ...]) -> Reading:

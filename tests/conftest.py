@@ -28,8 +28,7 @@ DAY = datetime(2026, 5, 12, 9, 30, tzinfo=UTC)
 LOCOMO = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "locomo"
 
 # A busy machine takes its time over an example: that is no failure.
-PATIENT = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
-hypothesis.settings.register_profile("patient", **PATIENT)  # type: ignore[arg-type]
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("patient")
 
 

@@ -18,8 +18,8 @@ from stories.filters import MOST_NAMES, Filters
 from stories.search import LONGEST_QUESTION, MOST_STORIES, check, search_stories
 from vibe.apikit.answers import answer
 from vibe.apikit.beforehand import beforehand, prepared
+from vibe.apikit.moments import of_one_moment
 from vibe.apikit.shapes import Given, Moment, Taken
-from vibe.db.snapshots import of_one_moment
 
 router = Router(tags=["Stories"])
 Question = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_QUESTION, pattern=r"\S")]

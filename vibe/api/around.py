@@ -13,8 +13,8 @@ from accounts.authentication.signed_in import SAFE
 from accounts.calling import caller_of
 from accounts.idempotency import KeptReply, digest, once
 from vibe.apikit.beforehand import prepare
+from vibe.apikit.moments import moment_of
 from vibe.db import replica
-from vibe.db.snapshots import moment_of
 
 Operation = Callable[..., HttpResponse]
 KEPT: Final = ("Content-Type", "Cache-Control", "ETag", "Location")

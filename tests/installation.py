@@ -15,12 +15,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 from urllib.parse import quote
 
-from tests.processes import PROJECT, manage
+from tests.processes import PROJECT, manage, until
 from tests.servers import Server, started_by
 from vibe.db.embedded import DATABASE, OWNER, PORT, EmbeddedServer
 from vibe.errors import DatabaseNotReady
 
-PATIENCE_SECONDS: Final = 600
 FREE: Final = {"API_LIMIT_PERSON": "off", "API_LIMIT_STRANGER": "off"}
 
 
@@ -190,7 +189,7 @@ def installed(folder: Path, **options: Any) -> Iterator[Installation]:
     """One that is there for the block, ready."""
     installation = Installation(folder, **options)
     try:
-        installation.web.wait_ready(patience=PATIENCE_SECONDS)  # it migrates first
+        installation.web.wait_ready()  # it migrates first
         yield installation
     finally:
         installation.stop()
@@ -201,11 +200,3 @@ def title(process: int) -> str:
     with suppress(OSError):
         return Path("/proc", str(process), "cmdline").read_bytes().decode(errors="replace")
     return ""
-
-
-def until(holds: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait for it, with a limit that only a machine at a standstill reaches."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"Not so within {seconds:g} s."
-        time.sleep(0.05)

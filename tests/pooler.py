@@ -63,7 +63,7 @@ def pooled(server: EmbeddedServer, *, size: int, idle: int = 60) -> Iterator[Pat
         yield folder
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
         shutil.rmtree(folder, ignore_errors=True)
 
 

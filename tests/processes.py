@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +18,15 @@ from vibe.db.embedded import PORT
 PROJECT = Path(__file__).resolve().parent.parent
 PATIENCE = 600
 """Seconds after which something that should have ended is given up. No test fails because a machine is slow."""
+
+
+def until(holds: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """Wait for what comes, and give it: with a limit that only a machine at a standstill reaches."""
+    given_up = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < given_up, f"not so within {seconds:g} s"
+        time.sleep(0.02)
+    return found
 
 
 def url(**changes: Any) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -16,6 +15,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
+from tests.processes import PATIENCE, until
 from vibe.db.embedded import PORT, SUPERUSER, EmbeddedServer
 from vibe.db.embedded_account import server_account
 from vibe.db.embedded_paths import own_folder
@@ -39,7 +39,7 @@ class ReplicaServer:
 
     def start(self) -> None:
         server = self.server
-        server._run("pg_ctl", "start", "-w", "-t", "60", "-D", str(server.data), "-l", str(server.log))
+        server._run("pg_ctl", "start", "-w", "-t", str(PATIENCE), "-D", str(server.data), "-l", str(server.log))
 
     def stop(self) -> None:
         self.server._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(self.server.data))
@@ -66,14 +66,6 @@ class ReplicaServer:
             connection.execute("SELECT pg_switch_wal()")  # or what is not flushed yet would wait for somebody's commit
             (place,) = connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()  # type: ignore[misc]
         until(lambda: self.run(f"SELECT pg_last_wal_replay_lsn() >= '{place}'::pg_lsn"))
-
-
-def until(true: Callable[[], Any], seconds: float = 60) -> None:
-    """Wait for something that comes."""
-    given_up = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < given_up, "it did not come"
-        time.sleep(0.02)
 
 
 @contextmanager

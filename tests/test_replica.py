@@ -27,8 +27,8 @@ from stories.search import search_stories
 from stories.services import build_story
 from tests.api.conftest import Api
 from tests.conftest import TESTER
-from tests.processes import url
-from tests.replicas import ReplicaServer, replicated, until
+from tests.processes import until, url
+from tests.replicas import ReplicaServer, replicated
 from tests.servers import Server, serving
 from tests.stories.conftest import LISBON, MARATHON, build_all, external_ids
 from vibe.db import replica

@@ -15,7 +15,8 @@ import pytest
 from django.db import connection
 
 from accounts.authentication import buckets, local
-from tests.installation import Installation, a_folder, installed, until
+from tests.installation import Installation, a_folder, installed
+from tests.processes import until
 from tests.writers import Refusal, Writer, compare
 from vibe.apikit.limits import Rate, Verdict
 

@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 from accounts.authentication import local
-from tests.installation import Installation, until
-from tests.processes import manage
+from tests.installation import Installation
+from tests.processes import manage, until
 from tests.servers import Server, serving, started_by
 from tests.writers import Refusal, Writer
 from vibe.db.embedded import DATABASE, OWNER

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from accounts.authentication import local
-from tests.installation import a_folder, installed, until
+from tests.installation import a_folder, installed
+from tests.processes import until
 from tests.writers import Refusal, Writer, compare
 
 MEGABYTES = 224

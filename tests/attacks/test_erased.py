@@ -35,7 +35,7 @@ from memories.services import import_conversations
 from stories.services import build_story
 from tests.attacks.corpus import tries
 from tests.conftest import DAY, TESTER
-from tests.processes import PATIENCE, start, url
+from tests.processes import PATIENCE, start, until, url
 from vibe.crypto.address import Address
 from vibe.crypto.sealed import Sealed
 from vibe.crypto.vault import Vault
@@ -197,10 +197,17 @@ def read_copy(copy, user_id, export_id, keys):
     return b"".join(Vault(user_id, keys).files.open(BytesIO(copy), context(user_id, export_id)))
 
 
+def forgotten_by_all(postgres):
+    """Wait for the transactions that began before: VACUUM FULL keeps what they might see, in other databases too."""
+    (now,) = postgres.execute("SELECT pg_current_xact_id()").fetchone()
+    until(lambda: postgres.execute("SELECT pg_snapshot_xmin(pg_current_snapshot()) > %s::xid8", [now]).fetchone()[0])
+
+
 def in_server_files(needle):
     """How many of the server's files hold some bytes, after everything was written out and cleaned up."""
     name = connection.settings_dict["NAME"]
     with superuser(name) as postgres:
+        forgotten_by_all(postgres)
         postgres.execute("VACUUM (FULL)")
         postgres.execute("CHECKPOINT")
         (oid,) = postgres.execute("SELECT oid FROM pg_database WHERE datname = %s", [name]).fetchone()

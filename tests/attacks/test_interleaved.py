@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -24,7 +23,7 @@ from memories.services import import_conversations
 from tests.attacks.corpus import tries
 from tests.conftest import DAY, TESTER
 from tests.pooler import POOLER_PORT, pooled
-from tests.processes import PATIENCE
+from tests.processes import PATIENCE, until
 from tests.test_walls import OWNED
 from vibe.db import contexts
 from vibe.db.contexts import as_support, as_user
@@ -165,12 +164,10 @@ def four_connections(request, people, monkeypatch):
     wait_until_alone()
 
 
-def wait_until_alone(seconds=PATIENCE):
+def wait_until_alone():
     """What the pooler leaves ends of itself, and must have before the database can be dropped."""
-    until = time.monotonic() + seconds
     others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    while run(others) and time.monotonic() < until:
-        time.sleep(0.05)
+    until(lambda: not run(others))
 
 
 def worked(people, count, seed=9):
@@ -195,7 +192,7 @@ def worked(people, count, seed=9):
             seen[name] += strange
             backends.add(backend)
         together = threading.Barrier(THREADS)
-        list(pool.map(lambda _: (connections.close_all(), together.wait(60)), range(THREADS)))
+        list(pool.map(lambda _: (connections.close_all(), together.wait(PATIENCE)), range(THREADS)))
     return seen, backends
 
 

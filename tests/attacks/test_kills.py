@@ -13,7 +13,8 @@ from random import Random
 
 from accounts.authentication import local
 from tests.attacks.corpus import tries
-from tests.installation import Installation, Killer, until
+from tests.installation import Installation, Killer
+from tests.processes import until
 from tests.servers import started_by
 from tests.writers import Refusal, Writer, compare
 

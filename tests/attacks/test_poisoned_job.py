@@ -17,7 +17,8 @@ from accounts.authentication import local
 from accounts.services import Profile, ensure_person
 from stories import tasks
 from tests.conftest import TESTER
-from tests.installation import Installation, until
+from tests.installation import Installation
+from tests.processes import until
 from tests.stories.conftest import LISBON
 from tests.writers import Writer
 from vibe.db.contexts import as_system

@@ -181,7 +181,7 @@ def test_who_has_a_key_that_will_do_does_not_wait_for_anothers_call(held: Any, c
         calls.append(clock.now)
         if len(calls) > 1:
             asking.set()
-            answered.wait(10)
+            answered.wait(PATIENCE)
         return Published({"one": object()}, 60)
 
     keys = KeySet(fetch, grace=GRACE, clock=clock)
@@ -189,11 +189,11 @@ def test_who_has_a_key_that_will_do_does_not_wait_for_anothers_call(held: Any, c
     clock.now += 60
     waiting = threading.Thread(target=keys.key, args=("one",), daemon=True)
     waiting.start()
-    assert asking.wait(10)
+    assert asking.wait(PATIENCE)
     keys.key("one")
     assert waiting.is_alive()
     answered.set()
-    waiting.join(10)
+    waiting.join(PATIENCE)
     assert len(calls) == 2
 
 
@@ -205,7 +205,7 @@ def test_many_who_come_at_once_ask_once(key_server: KeyServer, clock: Clock) -> 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
     assert (len(found), key_server.asked) == (16, 1)
 
 

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
+from tests.processes import until
 from vibe.db.contexts import as_support, as_user, current_scope
 from vibe.db.health import cache, connections, disk, indexes, locks, replication, statements, tables, units
 from vibe.db.health.observing import LIMITS, in_step, look, observing
@@ -378,28 +379,18 @@ def test_who_waits_for_whom_is_told_without_values(committed):
         thread = threading.Thread(target=waits, args=(waiter,))
         thread.start()
         try:
-            chapter = until(lambda: ask(locks.locks))
+            (reading,) = until(lambda: ask(locks.locks).readings)
         finally:
             holder.rollback()
             thread.join()
-    (reading,) = chapter.readings
     assert reading.name == f"Process {pids[1]}"
     assert f"for process {pids[0]}" in reading.value
     assert "on users" in reading.value
-    assert CANARY not in str(chapter)
+    assert CANARY not in str(reading)
 
 
 def waits(waiter):
     waiter.execute(f"SELECT '{CANARY}' FROM users LIMIT 0")
-
-
-def until(look_again, patience=200):
-    for _ in range(patience):
-        found = look_again()
-        if found.readings:
-            return found
-        threading.Event().wait(0.05)
-    raise AssertionError("nobody waited")
 
 
 @pytest.mark.parametrize(("seconds", "verdict"), [(1.0, Verdict.OK), (10.0, Verdict.WATCH), (120.0, Verdict.BAD)])

@@ -18,6 +18,7 @@ from memories.models import Conversation, Memory
 from stories.services import build_story
 from tests.authentication.conftest import trail
 from tests.conftest import TESTER
+from tests.processes import PATIENCE
 from vibe.apikit.limits import Rate
 from vibe.db.contexts import as_user
 from vibe.mcp import calls, local
@@ -35,11 +36,11 @@ def threads_end() -> Iterator[None]:
     together = threading.Barrier(calls.THREADS)
 
     def end() -> None:
-        together.wait(10)  # or one thread would do it for all
+        together.wait(PATIENCE)  # or one thread would do it for all
         connections.close_all()
 
     for thread in [calls.pool.submit(end) for _ in range(calls.THREADS)]:
-        thread.result(20)
+        thread.result(PATIENCE)
 
 
 @pytest.fixture

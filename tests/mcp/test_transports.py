@@ -52,15 +52,15 @@ def served(settings: Any) -> Iterator[str]:
         time.sleep(0.01)
     yield f"http://127.0.0.1:{port}{web.PATH}"
     running.should_exit = True
-    thread.join(20)
+    thread.join(PATIENCE)
     together = threading.Barrier(calls.THREADS)
 
     def end() -> None:
-        together.wait(10)
+        together.wait(PATIENCE)
         connections.close_all()
 
     for each in [calls.pool.submit(end) for _ in range(calls.THREADS)]:
-        each.result(20)
+        each.result(PATIENCE)
 
 
 def spoken(address: str, headers: dict[str, str], talk: Callable[[Client], Coroutine[Any, Any, Any]]) -> Any:

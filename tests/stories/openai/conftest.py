@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from stories.processors.openai_compatible import client
+from stories.processors.openai_compatible import client, deadline
 from stories.processors.openai_compatible.embedder import OpenAIEmbedder
 from stories.processors.openai_compatible.processor import OpenAIProcessor
 from tests.processes import PATIENCE
 from tests.stories.openai.fake_service import KEY, FakeService
+
+
+@dataclass
+class Clock:
+    """A clock that goes on only while somebody sleeps by it."""
+
+    now: float = 0.0
+    waits: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    for module in (client, deadline):
+        monkeypatch.setattr(module, "time", made)
+    return made
 
 
 @pytest.fixture

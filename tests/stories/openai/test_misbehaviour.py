@@ -6,7 +6,6 @@ import gzip
 import json
 import socket
 import time
-from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -14,7 +13,7 @@ import httpx2
 import pytest
 from django.utils import timezone
 
-from stories.processors.openai_compatible import client, deadline, transport
+from stories.processors.openai_compatible import client, transport
 from stories.processors.openai_compatible.client import seconds_of
 from stories.processors.openai_compatible.errors import (
     BadAnswer,
@@ -27,29 +26,6 @@ from tests.processes import PATIENCE as FOR_EVER
 from tests.stories.openai.fake_service import SAID, STORY, FakeService, Reply, story_answer
 
 ERROR = {"error": {"message": "no", "type": "t", "code": None}}
-
-
-@dataclass
-class Clock:
-    """A clock that goes on only while somebody sleeps by it."""
-
-    now: float = 0.0
-    waits: list[float] = field(default_factory=list)
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.now += seconds
-
-
-@pytest.fixture
-def clock(monkeypatch) -> Clock:
-    made = Clock()
-    for module in (client, deadline):
-        monkeypatch.setattr(module, "time", made)
-    return made
 
 
 def failing(processor, error, **values) -> Exception:

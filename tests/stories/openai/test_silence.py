@@ -12,6 +12,7 @@ import pytest
 
 from stories.processors.openai_compatible import client
 from stories.processors.openai_compatible.errors import ProviderFailed
+from tests.processes import until
 from tests.stories.openai.fake_service import CANARY, KEY, SAID, STORY, Reply, story_answer, vectors_answer
 
 WAYS = {
@@ -69,7 +70,7 @@ def test_nothing_is_told(request, service, logged, reply, what):
             request.getfixturevalue("embedder")(timeout=1.0, deadline=1.5).embed(texts)
     except ProviderFailed as failed:
         problem = failed
-    assert any(CANARY in json.dumps(request) for request in service.requests)
+    until(lambda: any(CANARY in json.dumps(request) for request in service.requests))
     told = logged.getvalue() + (everything_of(problem) if problem else "")
     assert CANARY not in told
     assert KEY not in told

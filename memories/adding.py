@@ -72,6 +72,7 @@ def add_memories(
             subject=user_id,
             resource=f"conversations/{conversation_id}",
             details={"count": len(kept)},
+            last=True,
         )
     return kept
 

@@ -21,6 +21,7 @@ from vibe.db.contexts import (
     as_user,
     ask_alone,
     current_scope,
+    each_as_system,
     entered,
     require_user,
 )
@@ -220,14 +221,20 @@ def test_no_scope_is_a_superuser_or_passes_row_security_by(scope):
         assert cursor.fetchone() == (False,)
 
 
-def test_a_transaction_and_its_scope_begin_in_one_round_trip(between_transactions, monkeypatch):
-    sent, execute = [], psycopg.Cursor.execute
+@pytest.fixture
+def sent(monkeypatch):
+    """The statements that go to the server, by the round trip."""
+    seen, execute = [], psycopg.Cursor.execute
 
     def noted(self, text, *given, **how):
-        sent.append(text)
+        seen.append(text)
         return execute(self, text, *given, **how)
 
     monkeypatch.setattr(psycopg.Cursor, "execute", noted)
+    return seen
+
+
+def test_a_transaction_and_its_scope_begin_in_one_round_trip(between_transactions, sent):
     with as_support():
         assert on_the_server() == ("vibe_support", "", "")
     assert len(sent) == 2 and sent[0].startswith("BEGIN; SET LOCAL ROLE vibe_support;")
@@ -259,6 +266,34 @@ def test_one_statement_alone_is_in_its_scope_and_leaves_it(between_transactions,
     with transaction.atomic() if inside else nullcontext():
         assert ask_alone(Scope("vibe_sign_in", firebase_uid="ada"), asked, []) == [("vibe_sign_in", "ada")]
         assert (on_the_server(), current_scope()) == ((login(), "", ""), OUTSIDE)
+
+
+@pytest.mark.parametrize("person", [uuid4(), None])
+def test_each_statement_as_the_system_and_back_again(between_transactions, person):
+    with as_user(person) if person else nullcontext():
+        before = on_the_server()
+        with each_as_system():
+            assert on_the_server() == ("vibe_system", "", "")
+        assert on_the_server() == before
+        with connection.cursor() as cursor, each_as_system():
+            cursor.execute("SELECT %(word)s || '%%;'; ", {"word": "a;b"})
+            assert cursor.fetchall() == [("a;b%;",)]
+
+
+def test_each_as_the_system_is_one_round_trip_within_a_persons_scope(between_transactions, sent):
+    with as_user(uuid4()):
+        sent.clear()
+        with each_as_system():
+            assert on_the_server()[0] == "vibe_system"
+        assert len(sent) == 1
+
+
+def test_an_error_as_the_system_does_not_leave_its_role(between_transactions):
+    ada = uuid4()
+    with as_user(ada):
+        with pytest.raises(DatabaseError), transaction.atomic(), each_as_system(), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+        assert (on_the_server(), require_user()) == (("vibe_user", str(ada), ""), ada)
 
 
 def test_rows_too_many_to_hold_are_read_within_their_transaction(between_transactions):

@@ -56,9 +56,9 @@ BOUNDS = [
     ("PATCH", "/conversations/{c}", {"title": "y"}, 10),
     ("POST", "/conversations/{c}/archive", None, 4),
     ("DELETE", "/conversations/{c}", None, 8),
-    ("POST", "/conversations/{c}/memories", SAID, 7),
-    ("POST", "/conversations/{c}/memories/batch", {"memories": [SAID] * 500}, 7),
-    ("POST", "/conversations/{c}/memories", {**SAID, "message_id": "m1"}, 9),
+    ("POST", "/conversations/{c}/memories", SAID, 5),
+    ("POST", "/conversations/{c}/memories/batch", {"memories": [SAID] * 500}, 5),
+    ("POST", "/conversations/{c}/memories", {**SAID, "message_id": "m1"}, 7),
     ("GET", "/conversations/{c}/memories", None, 2),
     ("GET", "/memories/{m}", None, 2),
     ("PATCH", "/memories/{m}", {"text": "x"}, 15),
@@ -93,7 +93,7 @@ def test_outside_of_tests_signing_in_is_one_round_trip_and_so_is_beginning(
     assert "FROM users" in getting[0]
     assert "rate_limits" in getting[1] and getting[2].startswith("BEGIN; SET LOCAL ROLE vibe_user;")
     assert len(getting) == 6  # after these three: the memory, the keys, the trail
-    assert len(adding) == 11  # conversation, keys, memory, the job in its scope and back (3), its row and the request's
+    assert len(adding) == 9  # conversation, keys, memory, the job in its scope, its row and the request's
 
 
 def test_a_key_costs_two_more(as_ada: Api, there: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 from django.db.backends.postgresql import base
 
 from vibe.db.backend import citus
 from vibe.db.backend.schema import Stepwise, Whole
 from vibe.db.embedded import PORT, EmbeddedServer
 from vibe.db.requirements import require_schema, require_server
-from vibe.errors import DatabaseNotReady
+from vibe.errors import AuditUnavailable, DatabaseNotReady
 
 REPLICA = "replica"  # the alias of the database of REPLICA_URL: see vibe.db.replica
 
@@ -26,6 +26,10 @@ FULL = ("too many", "remaining connection slots")
 
 class Unreachable(DatabaseNotReady, OperationalError):
     """There is no connection to the database."""
+
+
+class NotCommitted(AuditUnavailable, DatabaseError):
+    """The last statement of a transaction failed, or its commit: nothing of it was done. Try again shortly."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -64,8 +68,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             super()._commit()  # type: ignore[misc]  # django-stubs does not know it
             return
         (statement, parameters), self.closing = self.closing, None
-        with self.cursor() as cursor:  # an error before its end leaves COMMIT out
-            cursor.execute(f"{statement}; COMMIT", parameters)
+        try:
+            with self.cursor() as cursor:  # an error before its end leaves COMMIT out
+                cursor.execute(f"{statement}; COMMIT", parameters)
+        except DatabaseError as problem:
+            raise NotCommitted from problem
 
     def _rollback(self) -> None:
         self.closing = None

@@ -1,0 +1,70 @@
+"""Adding as a verb, with real commits: its row of the trail goes with the COMMIT, and without it nothing is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.services import Profile, ensure_person
+from audit.models import AuditLog
+from memories.adding import NewMemory, add_memories
+from memories.conversations import create_conversation
+from memories.models import Memory
+from memories.payload import Payload
+from tests.conftest import TESTER
+from vibe.db.contexts import as_support, as_user
+from vibe.errors import AuditUnavailable
+
+
+@pytest.fixture
+def add(committed: None) -> Callable[[], int]:
+    """Add a memory of Ada's; how many she has."""
+    ada = ensure_person(profile=Profile("ada"), actor=TESTER)
+    conversation = create_conversation(user_id=ada, title="Moving", actor=TESTER).row.pk
+
+    def add() -> int:
+        said = [NewMemory(Payload("Ada", "I moved to Lisbon."))]
+        add_memories(user_id=ada, conversation_id=conversation, memories=said, actor=TESTER)
+        return kept()
+
+    def kept() -> int:
+        with as_user(ada):
+            return Memory.objects.of(ada).count()
+
+    add.kept = kept  # type: ignore[attr-defined]
+    return add
+
+
+@contextmanager
+def unwritable() -> Iterator[None]:
+    """The trail, for a person's requests."""
+    with connection.cursor() as cursor:
+        cursor.execute("REVOKE INSERT ON audit_logs FROM vibe_user")
+        try:
+            yield
+        finally:
+            cursor.execute("GRANT INSERT ON audit_logs TO vibe_user")
+
+
+def recorded() -> int:
+    with as_support():
+        return AuditLog.objects.filter(action="memories.add").count()
+
+
+def test_the_row_goes_with_the_commit(add: Callable[[], int]) -> None:
+    with CaptureQueriesContext(connection) as seen:
+        assert add() == 1
+    sent = [each["sql"] for each in seen.captured_queries if "INSERT INTO audit_logs" in each["sql"]]
+    assert len(sent) == 1 and sent[0].endswith("; COMMIT")
+    assert recorded() == 1
+
+
+def test_without_its_row_nothing_is_kept(add: Callable[[], int]) -> None:
+    with unwritable(), pytest.raises(AuditUnavailable, match="nothing"):
+        add()
+    assert (add.kept(), recorded()) == (0, 0)  # type: ignore[attr-defined]
+    assert (add(), recorded()) == (1, 1), "the control: with the right it is"

@@ -74,9 +74,7 @@ class AuditMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         origin = getattr(request, "origin", None) or origin_of(request)
         request.origin = origin  # type: ignore[attr-defined]
-        response = self._answer(request, origin)
-        response.headers["X-Request-ID"] = origin.request_id
-        return response
+        return self._answer(request, origin)
 
     def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
         """An error of ours that a view let through becomes the answer it stands for."""

@@ -107,6 +107,4 @@ def too_many(path: str, caller: Caller | VibeError, verdict: Verdict, origin: Or
             outcome=REFUSED,
             reason=error.code,
         )
-    response = problem(error, request_id=origin.request_id)
-    response.headers["X-Request-ID"] = origin.request_id
-    return response
+    return problem(error, request_id=origin.request_id)

@@ -45,6 +45,14 @@ BODIES = {
 }
 
 
+def test_a_host_that_is_none_of_ours(as_ada):
+    """Refused before anything of ours sees it, by Django: told as a problem all the same."""
+    answer = as_ada.get("/conversations", host="gvv@<??NzbHk")
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad-request")
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer.json()["request_id"] == answer["X-Request-ID"]
+
+
 @pytest.mark.parametrize("name", BODIES)
 def test_a_body_that_cannot_be_taken(ada, as_ada, name, caplog):
     body, status, code = BODIES[name]

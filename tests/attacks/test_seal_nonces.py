@@ -11,7 +11,7 @@ from tests.attacks.corpus import tries
 from vibe.crypto.seal import HEADER_BYTES, NONCE_BYTES
 from vibe.crypto.vault import Vault
 
-SEALS = tries(200_000, 2_000_000)
+SEALS = tries(200_000, 10_000_000)
 BATCH = 10_000
 ROW = UUID(int=2)
 

@@ -12,6 +12,7 @@ from audit.middleware import no_personal_data
 from vibe.apikit.compression import PREFIX
 from vibe.apikit.problems import MEDIA_TYPE, problem
 from vibe.errors import NotFound, VibeError
+from vibe.logs.request_id import request_id
 
 SAYS = {
     HTTPStatus.BAD_REQUEST: "The request cannot be read.",
@@ -41,7 +42,7 @@ class ProblemsOnly:
             return response
         if response.headers.get("Content-Type", "").startswith(MEDIA_TYPE):
             return response
-        told = problem(Other(response.status_code), request_id=response.headers.get("X-Request-ID", ""))
+        told = problem(Other(response.status_code), request_id=request_id())
         for name, value in response.items():
             if name not in ("Content-Type", "Content-Length"):
                 told.headers[name] = value

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from vibe.logs.request_id import new_request_id
+from vibe.logs.request_id import new_request_id, request_id
 from vibe.metrics.attaching import attach
 from vibe.metrics.instruments import REQUEST_SECONDS, REQUESTS, REQUESTS_RUNNING
 from vibe.metrics.pool import note_pool
@@ -32,6 +32,7 @@ class Observed:
         start = perf_counter()
         with new_request_id(), REQUESTS_RUNNING.track_inprogress():
             response = self.get_response(request)
+            response.headers["X-Request-ID"] = request_id()
             note(request, response.status_code, perf_counter() - start)
         return response
 

@@ -14,6 +14,8 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
+from tests.processes import PATIENCE
+
 PAUSE_SECONDS = 0.1
 LONG_CONVERSATION = 400  # memories; then the next one is begun
 LARGEST_PAGE = 100
@@ -115,7 +117,7 @@ class Writer(threading.Thread):
         headers = {"Authorization": f"Bearer {self.token}", "Connection": "close", "Content-Type": "application/json"}
         if key:
             headers["Idempotency-Key"] = key
-        asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             asked.request(method, path, body=body and json.dumps(body), headers=headers)
             answer = asked.getresponse()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.services import Profile, ensure_person
@@ -68,3 +68,10 @@ def test_without_its_row_nothing_is_kept(add: Callable[[], int]) -> None:
         add()
     assert (add.kept(), recorded()) == (0, 0)  # type: ignore[attr-defined]
     assert (add(), recorded()) == (1, 1), "the control: with the right it is"
+
+
+def test_a_commit_that_may_have_arrived_is_not_called_refused(committed: None) -> None:
+    with pytest.raises(OperationalError) as lost, transaction.atomic():
+        connection.closing = ("SELECT 1", ())  # type: ignore[attr-defined]
+        connection.connection.pgconn.finish()
+    assert not isinstance(lost.value, AuditUnavailable)

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from vibe.logs.request_id import new_request_id, request_id
+from vibe.logs.request_id import new_request_id
 from vibe.metrics.attaching import attach
 from vibe.metrics.instruments import REQUEST_SECONDS, REQUESTS, REQUESTS_RUNNING
 from vibe.metrics.pool import note_pool
@@ -30,9 +30,9 @@ class Observed:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         start = perf_counter()
-        with new_request_id(), REQUESTS_RUNNING.track_inprogress():
+        with new_request_id() as made, REQUESTS_RUNNING.track_inprogress():
             response = self.get_response(request)
-            response.headers["X-Request-ID"] = request_id()
+            response.headers["X-Request-ID"] = made
             note(request, response.status_code, perf_counter() - start)
         return response
 

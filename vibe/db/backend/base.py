@@ -29,7 +29,7 @@ class Unreachable(DatabaseNotReady, OperationalError):
 
 
 class NotCommitted(AuditUnavailable, DatabaseError):
-    """The last statement of a transaction failed, or its commit: nothing of it was done. Try again shortly."""
+    """The last statement or the commit was refused by the database, so nothing was done. Try again shortly."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -72,6 +72,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             with self.cursor() as cursor:  # an error before its end leaves COMMIT out
                 cursor.execute(f"{statement}; COMMIT", parameters)
         except DatabaseError as problem:
+            if self.connection is None or self.connection.closed:
+                raise  # whether the commit arrived is not known, so nobody is told that nothing was done
             raise NotCommitted from problem
 
     def _rollback(self) -> None:

@@ -8,8 +8,10 @@ import psycopg
 import pytest
 from django.db import DatabaseError, OperationalError, connection, connections, transaction
 from django.db.transaction import TransactionManagementError
+from procrastinate.exceptions import ConnectorException
 
 from memories.models import Memory
+from stories.tasks import tell
 from vibe.db import bulk
 from vibe.db.contexts import (
     OUTSIDE,
@@ -294,6 +296,18 @@ def test_an_error_as_the_system_does_not_leave_its_role(between_transactions):
         with pytest.raises(DatabaseError), transaction.atomic(), each_as_system(), connection.cursor() as cursor:
             cursor.execute("SELECT 1 / 0")
         assert (on_the_server(), require_user()) == (("vibe_user", str(ada), ""), ada)
+
+
+@pytest.mark.parametrize("scope", [as_system, lambda: as_user(uuid4())])
+def test_a_job_that_cannot_be_started_fails_with_an_error_of_django(between_transactions, scope):
+    """Of procrastinate's the API knows nothing: it would be a failure of ours, where the database is away."""
+    with pytest.raises(ConnectorException), scope():
+        connection.connection.pgconn.finish()
+        tell.defer(user_id="nobody", conversation_id="none")
+    with pytest.raises(OperationalError), scope(), each_as_system():
+        connection.connection.pgconn.finish()
+        tell.defer(user_id="nobody", conversation_id="none")
+    assert (on_the_server(), current_scope()) == ((login(), "", ""), OUTSIDE)
 
 
 def test_rows_too_many_to_hold_are_read_within_their_transaction(between_transactions):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from django.db import connection, transaction
 from psycopg import sql
 
@@ -83,14 +84,11 @@ def each_as_system() -> Iterator[None]:
     """What Django's cursors run in the block, in the system's role: taken and given back in the statement's own round
     trip, where as_system() takes three.
 
-    For one statement of somebody else's code, such as that which starts a job. The same as as_system() outside of a
-    person's scope and on Citus.
+    For one statement of somebody else's code, such as that which starts a job. An error of the database comes out as
+    Django's, whatever that code made of it. On Citus and outside of a person's scope the role is taken as always.
     """
     outer = current_scope()
-    if outer.role != USER or distributed():
-        with as_system():
-            yield
-        return
+    whole = outer.role != USER or distributed()
     before, after = written(Scope(SYSTEM)), written(outer)
 
     def between(execute: Any, statement: str, parameters: Any, many: bool, context: Any) -> Any:
@@ -99,8 +97,14 @@ def each_as_system() -> Iterator[None]:
             context["cursor"].nextset()
         return done
 
-    with connection.execute_wrapper(between):
-        yield
+    with as_system() if whole else connection.execute_wrapper(between):
+        try:
+            yield
+        except Exception as problem:
+            if not isinstance(problem.__cause__, psycopg.Error):
+                raise
+            with connection.wrap_database_errors:
+                raise problem.__cause__ from None
 
 
 def written(scope: Scope) -> str:

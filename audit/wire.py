@@ -13,11 +13,11 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-import psycopg
 from django.db import connection
 
 from audit.keys import MAC_SIZE
 from audit.row_digest import ROW_HEADER, encoded_details
+from vibe.db.backend.cursors import Cursor
 
 # Details first, so that nothing has to be walked over to find them; then the order of AuditRow; then the stamp. The
 # address is sent as its bytes and the length of its mask.
@@ -78,7 +78,7 @@ def copy(query: str, parameters: Sequence[Any] = ()) -> Generator[bytes, None, N
     connection.ensure_connection()  # not Django's cursor: with DEBUG on, its copy() takes no parameters
     with (
         connection.wrap_database_errors,
-        psycopg.ClientCursor(connection.connection) as cursor,
+        Cursor(connection.connection) as cursor,
         cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)", parameters) as stream,
     ):
         parts = iter(stream)

@@ -9,8 +9,9 @@ from typing import Final
 from uuid import UUID
 
 from django.utils import timezone
+from psycopg import sql
 
-from accounts.services import open_vault
+from accounts.services import data_keys, vault_of
 from audit.actors import Actor
 from audit.services import record
 from memories.conversations import no_such_conversation
@@ -23,9 +24,14 @@ from vibe.crypto.vault import Vault
 from vibe.db import bulk
 from vibe.db.contexts import as_user
 from vibe.db.owned import uuid7
+from vibe.db.trips import in_one_trip
 from vibe.errors import Conflict, InputError
 
 LARGEST_BATCH: Final = 1_000
+COUNT: Final = sql.SQL(
+    "UPDATE conversations SET memory_count = memory_count + {}, updated_at = {}, active_at = greatest(active_at, {}) "
+    "WHERE user_id = {} AND id = {} RETURNING id"
+)
 
 
 class MessageIdTaken(Conflict):
@@ -62,9 +68,9 @@ def add_memories(
         if named:
             alone_with(user_id)  # an import looks for message ids first and adds then, too
         kept = [made(user_id, conversation_id, each) for each in memories]
-        count(user_id, conversation_id, kept)
+        vault = count(user_id, conversation_id, kept)
         refuse_taken(user_id, conversation_id, named)
-        insert(user_id, kept, open_vault())
+        insert(user_id, kept, vault)
         conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[conversation_id], only_added=True)
         record(
             actor=actor,
@@ -93,21 +99,17 @@ def made(user_id: UUID, conversation_id: UUID, new: NewMemory) -> KeptMemory:
     return KeptMemory(row, new.payload)
 
 
-def count(user_id: UUID, conversation_id: UUID, kept: Sequence[KeptMemory]) -> None:
-    """Keep count and time of last activity; the conversation is then held. Raises NotFound."""
-    there = bulk.run(
-        "UPDATE conversations SET memory_count = memory_count + %b, updated_at = %b, "
-        "active_at = greatest(active_at, %b) WHERE user_id = %b AND id = %b RETURNING id",
-        [
-            len(kept),
-            timezone.now(),
-            max(each.row.occurred_at for each in kept),
-            user_id,
-            conversation_id,
-        ],
-    )
+def count(user_id: UUID, conversation_id: UUID, kept: Sequence[KeptMemory]) -> Vault:
+    """Keep count and time of last activity; the conversation is then held. The keys come with it.
+
+    Raises NotFound and DataKeyMissing.
+    """
+    active = max(each.row.occurred_at for each in kept)
+    counting = COUNT.format(len(kept), timezone.now(), active, user_id, conversation_id)
+    there, keys = in_one_trip([counting, data_keys(user_id)])
     if not there:
         raise no_such_conversation()
+    return vault_of(user_id, keys)
 
 
 def refuse_taken(user_id: UUID, conversation_id: UUID, named: list[str]) -> None:
@@ -122,7 +124,7 @@ def refuse_taken(user_id: UUID, conversation_id: UUID, named: list[str]) -> None
 
 
 def insert(user_id: UUID, kept: Sequence[KeptMemory], vault: Vault) -> None:
-    """Seal and insert, in one statement."""
+    """Seal and insert, in one statement that goes with the next one."""
     rows = [each.row for each in kept]
     sealed: list[Sealed] = vault.seal_all(
         MEMORIES, "payload", ((each.row.pk, 1, each.payload.encode()) for each in kept)
@@ -142,4 +144,5 @@ def insert(user_id: UUID, kept: Sequence[KeptMemory], vault: Vault) -> None:
             "conversation_id": ("uuid", rows[0].conversation_id),
             "revision": ("int4", 1),
         },
+        later=True,
     )

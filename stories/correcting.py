@@ -32,7 +32,7 @@ from stories.tasks import tell
 from vibe.apikit.etags import Expected, check
 from vibe.crypto.vault import Vault
 from vibe.db import bulk
-from vibe.db.contexts import as_user, each_as_system
+from vibe.db.contexts import as_user, starting_jobs
 
 logger = logging.getLogger(__name__)
 WRITTEN = (
@@ -127,7 +127,7 @@ def store_correction(*, prepared: Prepared, actor: Actor, expected: Expected | N
             details={"fields": list(prepared.fields), "revision": story.revision},
         )
         if prepared.vectors is None:
-            with each_as_system():
+            with starting_jobs():
                 tell.defer(user_id=str(user_id), conversation_id=str(story.conversation_id))
     return story.revision
 

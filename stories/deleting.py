@@ -14,7 +14,7 @@ from stories.sources import hold
 from stories.storing import KEPT, drop_passages
 from stories.tasks import tell
 from vibe.apikit.etags import Expected, check
-from vibe.db.contexts import as_user, each_as_system
+from vibe.db.contexts import as_user, starting_jobs
 from vibe.errors import NotFound
 
 VERSION = ("built_at", "corrected_at")
@@ -48,7 +48,7 @@ def delete_story(*, user_id: UUID, story_id: UUID, actor: Actor, expected: Expec
             resource=f"stories/{story_id}",
             details={"conversation": str(conversation_id)},
         )
-        with each_as_system():
+        with starting_jobs():
             tell.defer(user_id=str(user_id), conversation_id=str(conversation_id))
 
 

@@ -16,7 +16,7 @@ from stories.sealed_story import COLUMNS, open_draft, seal_draft
 from stories.sources import hold, story_at
 from stories.tasks import tell
 from vibe.apikit.etags import Expected, check
-from vibe.db.contexts import as_system, as_user, each_as_system
+from vibe.db.contexts import as_system, as_user, starting_jobs
 from vibe.errors import NotFound, VibeError
 
 FAILED = "failed"
@@ -64,7 +64,7 @@ def rebuild_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> None
         if not Story.objects.of(user_id).filter(conversation_id=conversation_id).update(fingerprint=""):
             raise NotFound("There is no such story.")
         record(actor=actor, action="story.rebuild", subject=user_id, resource=f"conversations/{conversation_id}")
-        with each_as_system():
+        with starting_jobs():
             tell.defer(user_id=str(user_id), conversation_id=str(conversation_id))
 
 

@@ -11,7 +11,7 @@ from django.dispatch import receiver
 from memories.signals import conversations_changed
 from stories.tasks import tell
 from vibe.db import bulk
-from vibe.db.contexts import each_as_system
+from vibe.db.contexts import starting_jobs
 
 
 @receiver(conversations_changed)
@@ -20,7 +20,7 @@ def follow(user_id: UUID, conversation_ids: Iterable[UUID], only_added: bool = F
     changed = list(conversation_ids)
     if not only_added:
         drop_outdated(user_id, changed)
-    with each_as_system():
+    with starting_jobs():
         jobs: list[dict[str, Any]] = [{"user_id": str(user_id), "conversation_id": str(each)} for each in changed]
         tell.batch_defer(*jobs)
 

@@ -25,7 +25,7 @@ from stories.sets import hold_search_set
 from stories.sources import hold
 from stories.tasks import tell
 from vibe.crypto.vault import Vault
-from vibe.db.contexts import as_user, each_as_system
+from vibe.db.contexts import as_user, starting_jobs
 from vibe.db.owned import uuid7
 from vibe.errors import InputError
 
@@ -65,7 +65,7 @@ def restore_correction(user_id: UUID, line: Line, actor: Actor) -> bool:
             resource=f"stories/{story.pk}",
             details={"fields": sorted(given), "revision": story.revision},
         )
-        with each_as_system():
+        with starting_jobs():
             tell.defer(user_id=str(user_id), conversation_id=str(conversation_id))
     return True
 

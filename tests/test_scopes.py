@@ -23,9 +23,9 @@ from vibe.db.contexts import (
     as_user,
     ask_alone,
     current_scope,
-    each_as_system,
     entered,
     require_user,
+    starting_jobs,
 )
 from vibe.errors import ContextError
 
@@ -239,14 +239,14 @@ def sent(monkeypatch):
 def test_a_transaction_and_its_scope_begin_in_one_round_trip(between_transactions, sent):
     with as_support():
         assert on_the_server() == ("vibe_support", "", "")
-    assert len(sent) == 2 and sent[0].startswith("BEGIN; SET LOCAL ROLE vibe_support;")
+    assert len(sent) == 1 and sent[0].startswith("BEGIN; SET LOCAL ROLE vibe_support;")
     assert (on_the_server(), connection.get_autocommit()) == ((login(), "", ""), True)
 
 
 def test_a_scope_that_cannot_begin_leaves_nothing_behind(between_transactions, monkeypatch):
     """Neither a transaction that is half begun nor a scope that the next one would begin with."""
     with pytest.raises(DatabaseError), entered(Scope("no_such_role")):
-        pass
+        on_the_server()
     assert (connection.opening, current_scope(), connection.in_atomic_block) == (None, OUTSIDE, False)
     with transaction.atomic():
         assert on_the_server() == (login(), "", "")
@@ -274,26 +274,26 @@ def test_one_statement_alone_is_in_its_scope_and_leaves_it(between_transactions,
 def test_each_statement_as_the_system_and_back_again(between_transactions, person):
     with as_user(person) if person else nullcontext():
         before = on_the_server()
-        with each_as_system():
+        with starting_jobs():
             assert on_the_server() == ("vibe_system", "", "")
         assert on_the_server() == before
-        with connection.cursor() as cursor, each_as_system():
+        with connection.cursor() as cursor, starting_jobs():
             cursor.execute("SELECT %(word)s || '%%;'; ", {"word": "a;b"})
             assert cursor.fetchall() == [("a;b%;",)]
 
 
-def test_each_as_the_system_is_one_round_trip_within_a_persons_scope(between_transactions, sent):
+def test_an_inner_scope_costs_no_round_trip(between_transactions, sent):
     with as_user(uuid4()):
-        sent.clear()
-        with each_as_system():
+        with as_system():
             assert on_the_server()[0] == "vibe_system"
-        assert len(sent) == 1
+        assert on_the_server()[0] == "vibe_user"
+    assert len(sent) == 2, "and none of the three that are told at the end of a scope is sent for that alone"
 
 
 def test_an_error_as_the_system_does_not_leave_its_role(between_transactions):
     ada = uuid4()
     with as_user(ada):
-        with pytest.raises(DatabaseError), transaction.atomic(), each_as_system(), connection.cursor() as cursor:
+        with pytest.raises(DatabaseError), transaction.atomic(), starting_jobs(), connection.cursor() as cursor:
             cursor.execute("SELECT 1 / 0")
         assert (on_the_server(), require_user()) == (("vibe_user", str(ada), ""), ada)
 
@@ -304,7 +304,7 @@ def test_a_job_that_cannot_be_started_fails_with_an_error_of_django(between_tran
     with pytest.raises(ConnectorException), scope():
         connection.connection.pgconn.finish()
         tell.defer(user_id="nobody", conversation_id="none")
-    with pytest.raises(OperationalError), scope(), each_as_system():
+    with pytest.raises(OperationalError), scope(), starting_jobs():
         connection.connection.pgconn.finish()
         tell.defer(user_id="nobody", conversation_id="none")
     assert (on_the_server(), current_scope()) == ((login(), "", ""), OUTSIDE)

@@ -16,6 +16,7 @@ from pgvector.psycopg.halfvec import register_halfvec_info
 from psycopg import sql
 from psycopg.types import TypeInfo
 
+from vibe.db.backend.cursors import Cursor, holds
 from vibe.db.trips import distributed, gives_rows
 
 Column = tuple[str, Sequence[Any]]
@@ -25,7 +26,12 @@ MOST_PARAMETERS = 65_535  # of one statement, by the protocol
 
 
 def insert(
-    table: str, columns: Mapping[str, Column], *, same: Mapping[str, tuple[str, Any]] | None = None, tail: str = ""
+    table: str,
+    columns: Mapping[str, Column],
+    *,
+    same: Mapping[str, tuple[str, Any]] | None = None,
+    tail: str = "",
+    later: bool = False,
 ) -> list[tuple[Any, ...]]:
     """Insert rows given as columns: name -> (type, the values). All have one length.
 
@@ -33,7 +39,8 @@ def insert(
     each, for what cannot be an element of an array itself. Values of `halfvec` are pgvector's HalfVector, or None: two
     bytes a number, where text takes 20 times the work to write and read. `same` gives columns that hold one value in
     every row: name -> (type, the value). `tail` is SQL of ours, such as ON CONFLICT or RETURNING; what that gives back
-    is returned.
+    is returned. With `later` the rows go with the next statement of the transaction, which an error of theirs is then
+    raised by: for rows without vectors, that nothing is to be given back of.
     """
     constant = same or {}
     if distributed():
@@ -45,6 +52,9 @@ def insert(
         tail,
     )
     parameters = [*(value for _, value in constant.values()), *(list(values) for _, values in columns.values())]
+    if later:
+        connection.hold(statement, parameters)  # type: ignore[attr-defined]
+        return []
     return run(statement, parameters, vectors=holds_vectors(columns))
 
 
@@ -117,12 +127,16 @@ def selected(name: str, kind: str) -> sql.Composed:
 def run(statement: Any, parameters: Any, *, vectors: bool = False) -> list[tuple[Any, ...]]:
     """Run one statement with parameters bound by the server, which Django's own cursors do not do here.
 
-    With `vectors`, HalfVector is known among the parameters.
+    With `vectors`, HalfVector is known among the parameters. Without, the first statement of a transaction is written
+    out by the driver instead, and goes in one round trip with what begins that.
     Like them it refuses a transaction that is to be given up: the role there may be an inner scope's still.
     """
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    if vectors:
+        connection.send_held()  # type: ignore[attr-defined]
+    kind = Cursor if holds(connection.connection) else psycopg.Cursor
+    with connection.wrap_database_errors, kind(connection.connection) as cursor:
         if vectors:
             register_halfvec_info(cursor, halfvec())  # type: ignore[arg-type]
         cursor.execute(statement, parameters)

@@ -1,8 +1,9 @@
 """Scopes: who the database takes us for, until the transaction ends.
 
-Each scope is a transaction, a role taken with SET LOCAL ROLE, and at most one setting. Outside any scope the
-connection owns the tables and still sees no row of anybody, since row-level security is forced on the owner too.
-Scopes nest; the outer one is taken up again at the end, or the whole transaction is given up.
+Each scope is a transaction, a role taken with SET LOCAL ROLE, and at most one setting. They are told together with the
+first statement inside, and cost no round trip (vibe.db.backend.cursors). Outside any scope the connection owns the
+tables and still sees no row of anybody, since row-level security is forced on the owner too. Scopes nest; the outer one
+is taken up again at the end, or the whole transaction is given up.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from uuid import UUID
 
 import psycopg
 from django.db import connection, transaction
-from psycopg import sql
 
 from vibe.db import revisions
 from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER, taking
@@ -80,24 +80,9 @@ def as_system() -> AbstractContextManager[None]:
 
 
 @contextmanager
-def each_as_system() -> Iterator[None]:
-    """What Django's cursors run in the block, in the system's role: taken and given back in the statement's own round
-    trip, where as_system() takes three.
-
-    For one statement of somebody else's code, such as that which starts a job. An error of the database comes out as
-    Django's, whatever that code made of it. On Citus and outside of a person's scope the role is taken as always.
-    """
-    outer = current_scope()
-    whole = outer.role != USER or distributed()
-    before, after = written(Scope(SYSTEM)), written(outer)
-
-    def between(execute: Any, statement: str, parameters: Any, many: bool, context: Any) -> Any:
-        done = execute(f"{before}; {statement.rstrip().rstrip(';')}; {after}", parameters, many, context)
-        for _ in range(before.count(";") + 1):  # on to what the statement gave
-            context["cursor"].nextset()
-        return done
-
-    with as_system() if whole else connection.execute_wrapper(between):
+def starting_jobs() -> Iterator[None]:
+    """as_system(), for procrastinate's code: an error of the database comes out as Django's, which the API knows."""
+    with as_system():
         try:
             yield
         except Exception as problem:
@@ -105,12 +90,6 @@ def each_as_system() -> Iterator[None]:
                 raise
             with connection.wrap_database_errors:
                 raise problem.__cause__ from None
-
-
-def written(scope: Scope) -> str:
-    """The statement that takes a scope, its values written out."""
-    statement, values = telling(scope)
-    return statement % tuple(sql.Literal(value).as_string(None) for value in values)
 
 
 def current_scope() -> Scope:
@@ -161,16 +140,15 @@ def entered(scope: Scope) -> Iterator[None]:
 
 
 def take(scope: Scope) -> None:
-    """Tell the server, until the transaction ends: it survives neither that nor a pooler. One round trip.
+    """Tell the server, until the transaction ends: it survives neither that nor a pooler.
 
-    Two on Citus, so that the shards are told by the second alone.
+    It goes with the next statement. On Citus at once, in two, so that the shards are told by the second alone.
     """
-    with connection.cursor() as cursor:
-        if distributed():
-            cursor.execute(taking(scope.role))
-            cursor.execute(TELL, values_of(scope))
-        else:
-            cursor.execute(*telling(scope))
+    if distributed():
+        connection.hold(taking(scope.role))  # type: ignore[attr-defined]
+        connection.hold(TELL, values_of(scope))  # type: ignore[attr-defined]
+    else:
+        connection.hold(*telling(scope), telling=True)  # type: ignore[attr-defined]
     remember(scope)
 
 

@@ -13,6 +13,8 @@ import psycopg
 from django.db import connection
 from psycopg import sql
 
+from vibe.db.backend.cursors import Cursor
+
 Rows = list[tuple[Any, ...]]
 
 
@@ -25,8 +27,8 @@ def in_one_trip(statements: Sequence[sql.Composable]) -> list[Rows]:
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     trips = statements if distributed() else [sql.SQL("; ").join(statements)]
-    with connection.wrap_database_errors, psycopg.ClientCursor(connection.connection) as cursor:
-        return [rows for trip in trips for rows in answers(cursor.execute(trip))]  # type: ignore[call-overload]
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        return [rows for trip in trips for rows in answers(cursor.execute(trip))]
 
 
 def distributed() -> bool:

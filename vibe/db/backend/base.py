@@ -12,6 +12,7 @@ from django.db import DatabaseError, OperationalError
 from django.db.backends.postgresql import base
 
 from vibe.db.backend import citus
+from vibe.db.backend.cursors import Cursor, Held, hold, send_held, take_held
 from vibe.db.backend.schema import Stepwise, Whole
 from vibe.db.embedded import PORT, EmbeddedServer
 from vibe.db.requirements import require_schema, require_server
@@ -44,17 +45,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _start_transaction_under_autocommit(self) -> None:
         # What Django calls where a transaction is to be begun in words. Left to itself psycopg says BEGIN before the
-        # first statement, in a round trip of its own; here it goes with what has to be told first anyway.
+        # first statement, in a round trip of its own; here it goes with that, as does what has to be told first.
         (statement, parameters), self.opening = self.opening or ("", []), None
         begin, self.isolation = f"BEGIN {self.isolation}".rstrip(), ""  # not of what its commit begins
-        try:
-            with self.cursor() as cursor:
-                cursor.execute(f"{begin}; {statement}", parameters or None)
-        except Exception:
-            if self.connection is not None and not self.connection.closed:
-                with self.wrap_database_errors:
-                    self.connection.rollback()  # begun, perhaps, and Django does not know it yet
-            raise
+        self.hold(f"{begin}; {statement}" if statement else begin, parameters, telling=True)
 
     def commits_next(self) -> bool:
         """Whether the end of the innermost block commits, so that its last statement may go with that.
@@ -65,6 +59,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _commit(self) -> None:
         if self.closing is None:
+            self.send_held(ends=True)
             super()._commit()  # type: ignore[misc]  # django-stubs does not know it
             return
         (statement, parameters), self.closing = self.closing, None
@@ -78,9 +73,37 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _rollback(self) -> None:
         self.closing = None
+        take_held(self.connection)
         super()._rollback()  # type: ignore[misc]
 
+    def _close(self) -> None:
+        if self.connection is not None:
+            take_held(self.connection)  # a pool would hand it on to whoever comes next
+        super()._close()  # type: ignore[misc]
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        take_held(self.connection)  # held since the savepoint, for making that sent what was held before
+        super()._savepoint_rollback(sid)  # type: ignore[misc]
+
+    def hold(self, text: str, parameters: Sequence[Any] = (), *, telling: bool = False) -> None:
+        """Let statements go with the next one of this transaction, in its round trip. For those that give nothing.
+
+        On Citus they go at once, for it repeats on the shards the whole text that a SET LOCAL came in with.
+        """
+        self.validate_no_broken_transaction()
+        hold(self.connection, Held(text, parameters, text.count(";") + 1, telling))
+        if self.distributed:
+            self.send_held()
+
+    def send_held(self, *, ends: bool = False) -> None:
+        """Send what is held back: ahead of what takes nothing along, or as the transaction `ends`."""
+        if self.connection is not None:
+            with self.wrap_database_errors:
+                send_held(self.connection, ends=ends)
+
     def create_cursor(self, name: str | None = None) -> Any:
+        if name:
+            self.send_held()
         if name and self.in_atomic_block:
             # Django would have it outlive the transaction: it goes by the driver's autocommit, which stays on in ours.
             return base.ServerSideCursor(self.connection, name=name, scrollable=False)  # type: ignore[call-arg]
@@ -91,7 +114,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         embedded = embedded_server() if self.alias != REPLICA else None
         if embedded:
             embedded.start()
-        parameters = super().get_connection_params()
+        parameters = {**super().get_connection_params(), "cursor_factory": Cursor}
         return {**parameters, "port": PORT} if embedded else parameters  # libpq would else take PGPORT's
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:

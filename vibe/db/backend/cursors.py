@@ -1,0 +1,92 @@
+"""Django's cursor, which takes along what is held back: statements whose answers nobody waits for.
+
+Such are BEGIN, what tells a scope, and rows that are inserted. They go ahead of whatever is sent next on the
+connection, in one text and one round trip. Each still is a statement of its own to the server; an error of one is
+raised where the next is run, and that one is not run then.
+
+Every statement of the product goes through this cursor, or calls `send_held` before: else it would be run under the
+role of the scope before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A text with `parts` statements in it, and its parameters.
+
+    `telling` says that they only tell who the next ones come from: nothing is lost if none come.
+    """
+
+    text: str
+    parameters: Sequence[Any] = ()
+    parts: int = 1
+    telling: bool = False
+
+
+class Cursor(psycopg.ClientCursor[Any]):
+    """The cursor of every statement whose parameters the driver writes out."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        """Run a statement, after what is held back. The cursor then stands at the statement's own first answer."""
+        ahead = take_held(self.connection)
+        if not ahead:
+            return super().execute(query, params, **options)
+        text = query if isinstance(query, str) else sql.SQL("{}").format(query).as_string(self)
+        if isinstance(params, Mapping):
+            text, params = self.mogrify(text, params), None
+        if params is None:
+            text, params = text.replace("%", "%%"), ()
+        together = "; ".join([*(each.text for each in ahead), text])
+        super().execute(together, [*(value for each in ahead for value in each.parameters), *params], **options)
+        for _ in range(sum(each.parts for each in ahead)):
+            self.nextset()
+        return self
+
+    def executemany(self, *arguments: Any, **options: Any) -> Any:
+        """The same statement many times, by the driver's pipeline, which takes one statement at a time."""
+        send_held(self.connection)
+        return super().executemany(*arguments, **options)
+
+    def copy(self, *arguments: Any, **options: Any) -> Any:
+        """COPY, which stands alone."""
+        send_held(self.connection)
+        return super().copy(*arguments, **options)
+
+
+def hold(connection: psycopg.Connection[Any], held: Held) -> None:
+    """Keep it until the next statement of this connection."""
+    connection.held = [*getattr(connection, "held", ()), held]  # type: ignore[attr-defined]
+
+
+def holds(connection: psycopg.Connection[Any]) -> bool:
+    """Whether something is held back."""
+    return bool(getattr(connection, "held", ()))
+
+
+def take_held(connection: psycopg.Connection[Any]) -> list[Held]:
+    """What is held back, which then is so no longer."""
+    held: list[Held] = getattr(connection, "held", [])
+    if held:
+        connection.held = []  # type: ignore[attr-defined]
+    return held
+
+
+def send_held(connection: psycopg.Connection[Any], *, ends: bool = False) -> None:
+    """Send it now: what comes next takes nothing along (COPY, a cursor on the server, parameters that travel apart).
+
+    With `ends` the transaction ends here, and what only tells is dropped.
+    """
+    held = take_held(connection)
+    if held and not (ends and all(each.telling for each in held)):
+        *before, last = held
+        connection.held = before  # type: ignore[attr-defined]
+        with Cursor(connection) as cursor:
+            cursor.execute(last.text, list(last.parameters))

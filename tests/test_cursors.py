@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from pgvector import HalfVector
@@ -72,6 +73,18 @@ def test_a_scope_is_told_before_the_first_statement_whatever_that_is(between_tra
         with as_system():
             assert WAYS[way]() == ("vibe_system", "")
         assert WAYS[way]() == AS_ADA
+    assert django("SELECT current_user = session_user") == (True,)
+
+
+@pytest.mark.parametrize(
+    "refused", [("SELECT %s", [object()]), ("SELECT %s", ["\0"]), ("SELECT %s", []), ("%(x)s", {})]
+)
+def test_what_the_driver_refuses_to_send_loses_no_scope(between_transactions: None, refused: tuple[str, Any]) -> None:
+    with as_user(ADA):
+        with connection.cursor() as cursor, pytest.raises((psycopg.Error, KeyError)) as problem:
+            cursor.cursor.execute(*refused)
+        assert getattr(problem.value, "sqlstate", None) is None
+        assert django() == AS_ADA
     assert django("SELECT current_user = session_user") == (True,)
 
 

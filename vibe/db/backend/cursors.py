@@ -40,12 +40,17 @@ class Cursor(psycopg.ClientCursor[Any]):
         if not ahead:
             return super().execute(query, params, **options)
         text = query if isinstance(query, str) else sql.SQL("{}").format(query).as_string(self)
-        if isinstance(params, Mapping):
-            text, params = self.mogrify(text, params), None
-        if params is None:
-            text, params = text.replace("%", "%%"), ()
-        together = "; ".join([*(each.text for each in ahead), text])
-        super().execute(together, [*(value for each in ahead for value in each.parameters), *params], **options)
+        try:
+            if isinstance(params, Mapping):
+                text, params = self.mogrify(text, params), None
+            if params is None:
+                text, params = text.replace("%", "%%"), ()
+            together = "; ".join(each for each in (*(each.text for each in ahead), text) if each)
+            super().execute(together, [*(value for each in ahead for value in each.parameters), *params], **options)
+        except Exception as problem:
+            if getattr(problem, "sqlstate", None) is None:  # it did not come to the server, nor did what goes ahead
+                self.connection.held = ahead  # type: ignore[attr-defined]
+            raise
         for _ in range(sum(each.parts for each in ahead)):
             self.nextset()
         return self
@@ -84,9 +89,8 @@ def send_held(connection: psycopg.Connection[Any], *, ends: bool = False) -> Non
 
     With `ends` the transaction ends here, and what only tells is dropped.
     """
-    held = take_held(connection)
-    if held and not (ends and all(each.telling for each in held)):
-        *before, last = held
-        connection.held = before  # type: ignore[attr-defined]
+    if ends and all(each.telling for each in getattr(connection, "held", ())):
+        take_held(connection)
+    if holds(connection):
         with Cursor(connection) as cursor:
-            cursor.execute(last.text, list(last.parameters))
+            cursor.execute("")

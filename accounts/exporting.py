@@ -27,7 +27,8 @@ from audit.actors import Actor
 from audit.services import record
 from vibe.crypto.file_seal import FileSeal
 from vibe.db import bulk
-from vibe.db.contexts import as_system, as_user, starting_jobs
+from vibe.db.contexts import as_system, as_user
+from vibe.db.jobs import start
 from vibe.db.owned import uuid7
 from vibe.errors import NotFound, Refused
 
@@ -68,8 +69,7 @@ def request_export(*, user_id: UUID, actor: Actor) -> UUID:
         if not made:
             return UUID(str(Export.objects.of(user_id).filter(state__in=UNFINISHED).values_list("pk", flat=True).get()))
         export_id: UUID = made[0][0]
-        with starting_jobs():
-            app.configure_task(JOB, queue=QUEUE).defer(user_id=str(user_id), export_id=str(export_id))
+        start(app.configure_task(JOB, queue=QUEUE), {"user_id": str(user_id), "export_id": str(export_id)})
         record(actor=actor, action="export.request", subject=user_id, resource=f"exports/{export_id}")
     return export_id
 

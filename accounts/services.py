@@ -13,7 +13,6 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact
-from psycopg import sql
 
 from accounts import key_use
 from accounts.models import User, UserKey
@@ -29,6 +28,7 @@ from vibe.crypto.vault import Vault
 from vibe.db import bulk, revisions
 from vibe.db.contexts import as_newcomer, as_sign_in, as_system, as_user, require_user
 from vibe.db.owned import uuid7
+from vibe.db.trips import Asked
 from vibe.errors import InputError, NotFound
 
 KEYS = "SELECT id, generation, wrapped FROM user_keys WHERE user_id = {} AND destroyed_at IS NULL"
@@ -160,9 +160,9 @@ def open_vault() -> Vault:
     return vault_of(user_id, bulk.run(KEYS.format("%b"), [user_id]))
 
 
-def data_keys(user_id: UUID) -> sql.Composed:
+def data_keys(user_id: UUID) -> Asked:
     """The statement that reads what `vault_of` opens, to go in one round trip with others."""
-    return sql.SQL(KEYS).format(sql.Literal(user_id))
+    return KEYS.format("%s"), [user_id]
 
 
 def vault_of(user_id: UUID, rows: Iterable[tuple[UUID, int, bytes]]) -> Vault:

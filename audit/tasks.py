@@ -8,7 +8,7 @@ from procrastinate.contrib.django import app
 from audit.partitions import PATIENCE, ensure_partitions
 from audit.sealing import seal
 
-QUEUE = "audit"  # of its own, so that a long job of another kind does not widen the unsealed window
+QUEUE = "audit"  # of its own, for a worker that does nothing else
 
 
 @app.periodic(cron="* * * * * */5")  # every five seconds: the sixth field is seconds

@@ -9,7 +9,6 @@ from typing import Final
 from uuid import UUID
 
 from django.utils import timezone
-from psycopg import sql
 
 from accounts.services import data_keys, vault_of
 from audit.actors import Actor
@@ -24,13 +23,13 @@ from vibe.crypto.vault import Vault
 from vibe.db import bulk
 from vibe.db.contexts import as_user
 from vibe.db.owned import uuid7
-from vibe.db.trips import in_one_trip
+from vibe.db.trips import together
 from vibe.errors import Conflict, InputError
 
 LARGEST_BATCH: Final = 1_000
-COUNT: Final = sql.SQL(
-    "UPDATE conversations SET memory_count = memory_count + {}, updated_at = {}, active_at = greatest(active_at, {}) "
-    "WHERE user_id = {} AND id = {} RETURNING id"
+COUNT: Final = (
+    "UPDATE conversations SET memory_count = memory_count + %s, updated_at = %s, active_at = greatest(active_at, %s) "
+    "WHERE user_id = %s AND id = %s RETURNING id"
 )
 
 
@@ -105,8 +104,8 @@ def count(user_id: UUID, conversation_id: UUID, kept: Sequence[KeptMemory]) -> V
     Raises NotFound and DataKeyMissing.
     """
     active = max(each.row.occurred_at for each in kept)
-    counting = COUNT.format(len(kept), timezone.now(), active, user_id, conversation_id)
-    there, keys = in_one_trip([counting, data_keys(user_id)])
+    counting = COUNT, [len(kept), timezone.now(), active, user_id, conversation_id]
+    there, keys = together(counting, data_keys(user_id))
     if not there:
         raise no_such_conversation()
     return vault_of(user_id, keys)

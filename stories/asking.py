@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from psycopg import sql
-
 from accounts.models import User
 from accounts.services import data_keys, open_name, vault_of
 from stories.entities import names_of, speakers
@@ -22,13 +20,13 @@ from stories.question import Question, is_first_person, understand
 from vibe.crypto.vault import Vault
 from vibe.db import bulk
 from vibe.db.contexts import as_user
-from vibe.db.trips import in_one_trip
+from vibe.db.trips import together
 
 logger = logging.getLogger(__name__)
 ROLES_OF_ASKERS = frozenset({"user", "human", "me"})
 SET_COLUMNS = ("id", "user_id", "passages", "words", "in_graph", "embedder")
-SEARCH_SET = sql.SQL("SELECT id, user_id, passages, words, in_graph, embedder FROM search_sets WHERE user_id = {user}")
-OWN_NAME = sql.SQL("SELECT id, name FROM users WHERE id = {user}")
+SEARCH_SET = "SELECT id, user_id, passages, words, in_graph, embedder FROM search_sets WHERE user_id = %s"
+OWN_NAME = "SELECT id, name FROM users WHERE id = %s"
 
 NO_EMBEDDER = "The embedder gave no answer: found by words alone."
 OTHER_EMBEDDER = (
@@ -72,10 +70,8 @@ def read_asker(user_id: UUID, text: str) -> Asker:
 
     Raises DataKeyMissing for a person whose data key is destroyed.
     """
-    statements = [data_keys(user_id), speakers(user_id), SEARCH_SET.format(user=sql.Literal(user_id))]
-    if is_first_person(text):
-        statements.append(OWN_NAME.format(user=sql.Literal(user_id)))
-    keys, names, sets, *users = in_one_trip(statements)
+    own_name = [(OWN_NAME, [user_id])] if is_first_person(text) else []
+    keys, names, sets, *users = together(data_keys(user_id), speakers(user_id), (SEARCH_SET, [user_id]), *own_name)
     vault = vault_of(user_id, keys)
     own = [open_name(user) for rows in users for user in bulk.as_models(User, ("id", "name"), rows)]
     search_set = next(iter(bulk.as_models(SearchSet, SET_COLUMNS, sets)), None)

@@ -28,11 +28,11 @@ from stories.services import ATTEMPTS, StillChanging
 from stories.sets import count, hold_search_set
 from stories.sources import hold, story_at
 from stories.storing import NewPassage, insert_passages, names_of
-from stories.tasks import tell
+from stories.tasks import start_telling
 from vibe.apikit.etags import Expected, check
 from vibe.crypto.vault import Vault
 from vibe.db import bulk
-from vibe.db.contexts import as_user, starting_jobs
+from vibe.db.contexts import as_user
 
 logger = logging.getLogger(__name__)
 WRITTEN = (
@@ -127,8 +127,7 @@ def store_correction(*, prepared: Prepared, actor: Actor, expected: Expected | N
             details={"fields": list(prepared.fields), "revision": story.revision},
         )
         if prepared.vectors is None:
-            with starting_jobs():
-                tell.defer(user_id=str(user_id), conversation_id=str(story.conversation_id))
+            start_telling(user_id, [story.conversation_id])
     return story.revision
 
 

@@ -12,9 +12,9 @@ from stories.models import Story, StoryDeletion
 from stories.sets import count, hold_search_set
 from stories.sources import hold
 from stories.storing import KEPT, drop_passages
-from stories.tasks import tell
+from stories.tasks import start_telling
 from vibe.apikit.etags import Expected, check
-from vibe.db.contexts import as_user, starting_jobs
+from vibe.db.contexts import as_user
 from vibe.errors import NotFound
 
 VERSION = ("built_at", "corrected_at")
@@ -48,8 +48,7 @@ def delete_story(*, user_id: UUID, story_id: UUID, actor: Actor, expected: Expec
             resource=f"stories/{story_id}",
             details={"conversation": str(conversation_id)},
         )
-        with starting_jobs():
-            tell.defer(user_id=str(user_id), conversation_id=str(conversation_id))
+        start_telling(user_id, [conversation_id])
 
 
 def conversation_of(user_id: UUID, story_id: UUID) -> UUID:

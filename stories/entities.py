@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from psycopg import sql
-
 from accounts.services import open_vault
 from audit.actors import Actor
 from audit.services import record
@@ -19,11 +17,12 @@ from vibe.crypto.vault import Vault
 from vibe.db import bulk, replica
 from vibe.db.contexts import as_user
 from vibe.db.owned import uuid7
+from vibe.db.trips import Asked
 
 TABLE = Entity._meta.db_table
 KIND = Entity.Kind
 INDEXES = {KIND.PERSON: "people_index", KIND.PLACE: "places_index", KIND.EVENT: "events_index"}
-SPEAKERS = sql.SQL("SELECT id, name FROM entities WHERE user_id = {user} AND kind = 'speaker' ORDER BY id LIMIT 200")
+SPEAKERS = "SELECT id, name FROM entities WHERE user_id = %s AND kind = 'speaker' ORDER BY id LIMIT 200"
 MOST_LISTED = 10_000
 
 # What bears the names of each kind: a token and the story's first and last moment.
@@ -145,9 +144,9 @@ def forget_unused(user_id: UUID, among: Mapping[str, list[int]] | None = None) -
     )
 
 
-def speakers(user_id: UUID) -> sql.Composed:
+def speakers(user_id: UUID) -> Asked:
     """The statement that reads what `names_of` opens: the names under which people spoke, the first of them first."""
-    return SPEAKERS.format(user=sql.Literal(user_id))
+    return SPEAKERS, [user_id]
 
 
 def names_of(vault: Vault, rows: Iterable[tuple[UUID, bytes]]) -> list[str]:

@@ -14,9 +14,9 @@ from audit.services import record
 from stories.models import Story
 from stories.sealed_story import COLUMNS, open_draft, seal_draft
 from stories.sources import hold, story_at
-from stories.tasks import tell
+from stories.tasks import start_telling
 from vibe.apikit.etags import Expected, check
-from vibe.db.contexts import as_system, as_user, starting_jobs
+from vibe.db.contexts import as_system, as_user
 from vibe.errors import NotFound, VibeError
 
 FAILED = "failed"
@@ -64,8 +64,7 @@ def rebuild_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> None
         if not Story.objects.of(user_id).filter(conversation_id=conversation_id).update(fingerprint=""):
             raise NotFound("There is no such story.")
         record(actor=actor, action="story.rebuild", subject=user_id, resource=f"conversations/{conversation_id}")
-        with starting_jobs():
-            tell.defer(user_id=str(user_id), conversation_id=str(conversation_id))
+        start_telling(user_id, [conversation_id])
 
 
 def retry_job(*, job_id: int, actor: Actor) -> None:

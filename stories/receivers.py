@@ -9,9 +9,8 @@ from uuid import UUID
 from django.dispatch import receiver
 
 from memories.signals import conversations_changed
-from stories.tasks import tell
+from stories.tasks import start_telling
 from vibe.db import bulk
-from vibe.db.contexts import starting_jobs
 
 
 @receiver(conversations_changed)
@@ -20,9 +19,7 @@ def follow(user_id: UUID, conversation_ids: Iterable[UUID], only_added: bool = F
     changed = list(conversation_ids)
     if not only_added:
         drop_outdated(user_id, changed)
-    with starting_jobs():
-        jobs: list[dict[str, Any]] = [{"user_id": str(user_id), "conversation_id": str(each)} for each in changed]
-        tell.batch_defer(*jobs)
+    start_telling(user_id, changed)
 
 
 def drop_outdated(user_id: UUID, conversation_ids: list[UUID]) -> None:

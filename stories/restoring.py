@@ -23,9 +23,9 @@ from stories.providers import processor_id
 from stories.sealed_story import open_draft, seal_draft
 from stories.sets import hold_search_set
 from stories.sources import hold
-from stories.tasks import tell
+from stories.tasks import start_telling
 from vibe.crypto.vault import Vault
-from vibe.db.contexts import as_user, starting_jobs
+from vibe.db.contexts import as_user
 from vibe.db.owned import uuid7
 from vibe.errors import InputError
 
@@ -65,8 +65,7 @@ def restore_correction(user_id: UUID, line: Line, actor: Actor) -> bool:
             resource=f"stories/{story.pk}",
             details={"fields": sorted(given), "revision": story.revision},
         )
-        with starting_jobs():
-            tell.defer(user_id=str(user_id), conversation_id=str(conversation_id))
+        start_telling(user_id, [conversation_id])
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,9 +16,11 @@ from audit.services import FAILED, record
 from stories.processors.openai_compatible.errors import TokensSpent
 from stories.services import build_story
 from stories.sets import settle_graph
+from vibe.db.jobs import start
 from vibe.errors import VibeError
 
 QUEUE: Final = "stories"
+PRIORITY: Final = -1  # an import leaves thousands: what keeps house, or is waited for by a person, goes before them
 STALLED_AFTER_SECONDS: Final = 60
 MOST_STALLS: Final = 10  # a job whose worker died so often is what kills them
 AGAIN_SECONDS: Final = 30
@@ -52,7 +55,7 @@ class Retry(BaseRetryStrategy):
         return self.often.get_retry_decision(exception=exception, job=job)
 
 
-@app.task(name="stories.tell", queue=QUEUE, retry=Retry())
+@app.task(name="stories.tell", queue=QUEUE, priority=PRIORITY, retry=Retry())
 def tell(user_id: str, conversation_id: str) -> None:
     """Build the story of a conversation, and bring the person's set to where it is searched from.
 
@@ -85,6 +88,12 @@ def tell(user_id: str, conversation_id: str) -> None:
             reason=why,
         )
     raise JobFailed(f"Telling conversation {conversation_id} failed: {told}")
+
+
+def start_telling(user_id: UUID, conversation_ids: Iterable[UUID]) -> None:
+    """Have conversations told once the caller's transaction has committed: a job each."""
+    given = ({"user_id": str(user_id), "conversation_id": str(each)} for each in conversation_ids)
+    start(tell.configure(), *given)
 
 
 def is_away(problem: DatabaseError) -> bool:

@@ -128,19 +128,20 @@ def test_what_was_held_since_a_savepoint_goes_back_with_it(between_transactions:
 
 def test_rows_for_later_are_there_at_the_end_and_before_the_next_statement(committed: None) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE later (id int8 PRIMARY KEY)")
+        cursor.execute("CREATE TABLE later (id int8 PRIMARY KEY, word text)")
     try:
         with transaction.atomic():
-            assert bulk.insert("later", {"id": ("int8", [1, 2])}, later=True) == []
-            assert django("SELECT count(*) FROM later") == (2,)
-            bulk.insert("later", {"id": ("int8", [3])}, later=True)
-        assert django("SELECT count(*) FROM later") == (3,)
+            assert bulk.insert("later", {"id": ("int8", [1])}, later=True) == []
+            assert django("SELECT count(*) FROM later") == (1,)
+            bulk.insert("later", {"id": ("int8", [2, 3])}, later=True)
+            bulk.insert("later", {"id": ("int8", [4])}, same={"word": ("text", "four%s")}, later=True)
+        assert django("SELECT count(*), min(word) FROM later") == (4, "four%s")
         with pytest.raises(IntegrityError), transaction.atomic():
-            bulk.insert("later", {"id": ("int8", [4, 3])}, later=True)
+            bulk.insert("later", {"id": ("int8", [4])}, later=True)
             django()
         with pytest.raises(IntegrityError), transaction.atomic():
-            bulk.insert("later", {"id": ("int8", [4, 3])}, later=True)
-        assert django("SELECT count(*) FROM later") == (3,)
+            bulk.insert("later", {"id": ("int8", [4])}, later=True)
+        assert django("SELECT count(*) FROM later") == (4,)
     finally:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE later")

@@ -8,10 +8,9 @@ import psycopg
 import pytest
 from django.db import DatabaseError, OperationalError, connection, connections, transaction
 from django.db.transaction import TransactionManagementError
-from procrastinate.exceptions import ConnectorException
 
 from memories.models import Memory
-from stories.tasks import tell
+from stories.tasks import PRIORITY, start_telling
 from vibe.db import bulk
 from vibe.db.contexts import (
     OUTSIDE,
@@ -25,7 +24,6 @@ from vibe.db.contexts import (
     current_scope,
     entered,
     require_user,
-    starting_jobs,
 )
 from vibe.errors import ContextError
 
@@ -270,18 +268,6 @@ def test_one_statement_alone_is_in_its_scope_and_leaves_it(between_transactions,
         assert (on_the_server(), current_scope()) == ((login(), "", ""), OUTSIDE)
 
 
-@pytest.mark.parametrize("person", [uuid4(), None])
-def test_each_statement_as_the_system_and_back_again(between_transactions, person):
-    with as_user(person) if person else nullcontext():
-        before = on_the_server()
-        with starting_jobs():
-            assert on_the_server() == ("vibe_system", "", "")
-        assert on_the_server() == before
-        with connection.cursor() as cursor, starting_jobs():
-            cursor.execute("SELECT %(word)s || '%%;'; ", {"word": "a;b"})
-            assert cursor.fetchall() == [("a;b%;",)]
-
-
 def test_an_inner_scope_costs_no_round_trip(between_transactions, sent):
     with as_user(uuid4()):
         with as_system():
@@ -293,28 +279,37 @@ def test_an_inner_scope_costs_no_round_trip(between_transactions, sent):
 def test_an_error_as_the_system_does_not_leave_its_role(between_transactions):
     ada = uuid4()
     with as_user(ada):
-        with pytest.raises(DatabaseError), transaction.atomic(), starting_jobs(), connection.cursor() as cursor:
+        with pytest.raises(DatabaseError), transaction.atomic(), as_system(), connection.cursor() as cursor:
             cursor.execute("SELECT 1 / 0")
         assert (on_the_server(), require_user()) == (("vibe_user", str(ada), ""), ada)
+
+
+def test_a_job_goes_with_the_next_statement_as_the_system(committed, sent):
+    with as_user(uuid4()):
+        start_telling(uuid4(), [uuid4(), uuid4()])
+        assert sent == []
+        assert on_the_server()[0] == "vibe_user"
+    assert len(sent) == 1
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*), min(priority) FROM procrastinate_jobs WHERE task_name = 'stories.tell'")
+        assert cursor.fetchone() == (2, PRIORITY)
+
+
+def test_a_job_with_nothing_after_it_goes_with_the_commit_and_one_that_is_given_up_does_not(committed):
+    with pytest.raises(RuntimeError), as_user(uuid4()):
+        start_telling(uuid4(), [uuid4()])
+        raise RuntimeError
+    with as_user(uuid4()):
+        start_telling(uuid4(), [uuid4()])
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'stories.tell'")
+        assert cursor.fetchone() == (1,)
 
 
 @pytest.mark.parametrize("scope", [as_system, lambda: as_user(uuid4())])
 def test_a_job_that_cannot_be_started_fails_with_an_error_of_django(between_transactions, scope):
     """Of procrastinate's the API knows nothing: it would be a failure of ours, where the database is away."""
-    with pytest.raises(ConnectorException), scope():
+    with pytest.raises(OperationalError), scope():
         connection.connection.pgconn.finish()
-        tell.defer(user_id="nobody", conversation_id="none")
-    with pytest.raises(OperationalError), scope(), starting_jobs():
-        connection.connection.pgconn.finish()
-        tell.defer(user_id="nobody", conversation_id="none")
+        start_telling(uuid4(), [uuid4()])
     assert (on_the_server(), current_scope()) == ((login(), "", ""), OUTSIDE)
-
-
-def test_rows_too_many_to_hold_are_read_within_their_transaction(between_transactions):
-    """Django takes a cursor that outlives its transaction where the driver commits by itself, as it does here."""
-    with as_support(), connection.chunked_cursor() as cursor:
-        cursor.execute("SELECT generate_series(1, 10)")
-        assert cursor.fetchone() == (1,)
-        with connection.cursor() as other:
-            other.execute("SELECT bool_or(is_holdable) FROM pg_cursors")
-            assert other.fetchone() == (False,)

@@ -92,7 +92,7 @@ def test_outside_of_tests_signing_in_is_one_round_trip_and_so_is_beginning(
     assert "FROM users" in getting[0]
     assert "rate_limits" in getting[1] and getting[2].startswith("BEGIN; SET LOCAL ROLE vibe_user;")
     assert len(getting) == 5  # with the memory; then the keys, and the trail with COMMIT
-    assert len(adding) == 6  # with conversation and keys; the memory with its job, its row, and the request's
+    assert len(adding) == 5  # with conversation and keys; the memory, its job and its row; the request's row
 
 
 def test_a_key_costs_two_more(as_ada: Api, there: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

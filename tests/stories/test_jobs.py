@@ -16,6 +16,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.periodic import PeriodicRegistry
 
 from accounts.services import Profile, ensure_person
+from audit.tasks import seal_trail
 from stories import services, tasks
 from stories.models import Story
 from tests.conftest import TESTER
@@ -52,11 +53,15 @@ def connections_end_with_their_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
 
 
-def work() -> None:
+def work(*queues: str) -> None:
     """What `manage.py procrastinate worker --one-shot` does."""
     with app.replace_connector(app.connector.get_worker_connector()) as worker:  # type: ignore[attr-defined]
         worker.run_worker(
-            queues=[tasks.QUEUE], wait=False, install_signal_handlers=False, listen_notify=False, concurrency=1
+            queues=list(queues) or [tasks.QUEUE],
+            wait=False,
+            install_signal_handlers=False,
+            listen_notify=False,
+            concurrency=1,
         )
 
 
@@ -79,6 +84,15 @@ def test_a_change_that_is_given_up_leaves_no_job(ada: UUID, tell: Callable[..., 
         tell(ada, "lisbon", LISBON)
         raise KeyboardInterrupt
     assert jobs() == []
+
+
+def test_the_trail_is_sealed_before_the_stories_that_wait(ada_waiting: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    monkeypatch.setattr("audit.tasks.seal", lambda: told.append(stories_of(ada_waiting)))
+    seal_trail.defer(timestamp=0)
+    work(tasks.QUEUE, "audit")
+    assert told[0] == 0, "though it was asked for later"
+    assert stories_of(ada_waiting) == 1
 
 
 @pytest.mark.parametrize("debug", [False, True])

@@ -39,12 +39,17 @@ def insert(
     each, for what cannot be an element of an array itself. Values of `halfvec` are pgvector's HalfVector, or None: two
     bytes a number, where text takes 20 times the work to write and read. `same` gives columns that hold one value in
     every row: name -> (type, the value). `tail` is SQL of ours, such as ON CONFLICT or RETURNING; what that gives back
-    is returned. With `later` the rows go with the next statement of the transaction, which an error of theirs is then
-    raised by: for rows without vectors, that nothing is to be given back of.
+    is returned. With `later` a row by itself goes with the next statement of the transaction, which then raises its
+    error: for what has no vectors, and gives nothing back.
     """
     constant = same or {}
     if distributed():
         return insert_values(table, columns, constant, tail)
+    if later and all(len(values) == 1 for _, values in columns.values()):
+        one = {**constant, **{name: (kind, values[0]) for name, (kind, values) in columns.items()}}
+        statement = inserting_one(table, tuple((name, kind) for name, (kind, _) in one.items()))
+        connection.hold(statement, [value for _, value in one.values()])  # type: ignore[attr-defined]
+        return []
     statement = inserting(
         table,
         tuple((name, kind) for name, (kind, _) in constant.items()),
@@ -52,9 +57,6 @@ def insert(
         tail,
     )
     parameters = [*(value for _, value in constant.values()), *(list(values) for _, values in columns.values())]
-    if later:
-        connection.hold(statement, parameters)  # type: ignore[attr-defined]
-        return []
     return run(statement, parameters, vectors=holds_vectors(columns))
 
 
@@ -91,6 +93,17 @@ def written(kind: str) -> sql.Composable:
     if target:
         return sql.SQL(f"{one}::{target}")  # type: ignore[arg-type]
     return sql.SQL(f"ARRAY[{one}]" if source.endswith("[]") else one)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=64)
+def inserting_one(table: str, columns: Kinds) -> str:
+    """The statement for one row."""
+    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+        sql.Identifier(table),
+        sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns),
+        sql.SQL(", ").join(written(kind) for _, kind in columns),
+    )
+    return statement.as_string(None)
 
 
 @lru_cache(maxsize=256)

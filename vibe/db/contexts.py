@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from django.db import connection, transaction
 
 from vibe.db import revisions
@@ -34,7 +33,6 @@ class Scope:
 
 
 OUTSIDE = Scope("none")
-TELL = "SET LOCAL vibe.user_id = %s; SET LOCAL vibe.firebase_uid = %s; SET LOCAL vibe.api_key = %s"
 
 
 def as_user(user_id: UUID) -> AbstractContextManager[None]:
@@ -77,19 +75,6 @@ def as_api_key(digest: bytes, *, firebase_uid: str = "") -> AbstractContextManag
 def as_system() -> AbstractContextManager[None]:
     """What keeps the house: wrapped keys, jobs, the trail. No sealed content."""
     return entered(Scope(SYSTEM))
-
-
-@contextmanager
-def starting_jobs() -> Iterator[None]:
-    """as_system(), for procrastinate's code: an error of the database comes out as Django's, which the API knows."""
-    with as_system():
-        try:
-            yield
-        except Exception as problem:
-            if not isinstance(problem.__cause__, psycopg.Error):
-                raise
-            with connection.wrap_database_errors:
-                raise problem.__cause__ from None
 
 
 def current_scope() -> Scope:
@@ -146,7 +131,7 @@ def take(scope: Scope) -> None:
     """
     if distributed():
         connection.hold(taking(scope.role))  # type: ignore[attr-defined]
-        connection.hold(TELL, values_of(scope))  # type: ignore[attr-defined]
+        connection.hold(*settings_of(scope))  # type: ignore[attr-defined]
     else:
         connection.hold(*telling(scope), telling=True)  # type: ignore[attr-defined]
     remember(scope)
@@ -154,12 +139,19 @@ def take(scope: Scope) -> None:
 
 def telling(scope: Scope) -> tuple[str, list[str]]:
     """The statement that takes a scope, and its parameters."""
-    return f"{taking(scope.role)}; {TELL}", values_of(scope)
+    text, parameters = settings_of(scope)
+    return f"{taking(scope.role)}; {text}", parameters
 
 
-def values_of(scope: Scope) -> list[str]:
-    """The parameters of TELL."""
-    return [scope.user_id, scope.firebase_uid, scope.api_key]
+def settings_of(scope: Scope) -> tuple[str, list[str]]:
+    """Whose rows it may see: each setting, also those that are empty."""
+    values = {
+        "vibe.user_id": scope.user_id,
+        "vibe.firebase_uid": scope.firebase_uid,
+        "vibe.api_key": scope.api_key,
+    }
+    text = "; ".join(f"SET LOCAL {name} = {'%s' if value else repr('')}" for name, value in values.items())
+    return text, [value for value in values.values() if value]
 
 
 def ask_alone(scope: Scope, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:

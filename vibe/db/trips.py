@@ -16,6 +16,8 @@ from psycopg import sql
 from vibe.db.backend.cursors import Cursor
 
 Rows = list[tuple[Any, ...]]
+Asked = tuple[str, Sequence[Any]]
+"""A statement with `%s`, and its parameters."""
 
 
 def in_one_trip(statements: Sequence[sql.Composable]) -> list[Rows]:
@@ -29,6 +31,17 @@ def in_one_trip(statements: Sequence[sql.Composable]) -> list[Rows]:
     trips = statements if distributed() else [sql.SQL("; ").join(statements)]
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         return [rows for trip in trips for rows in answers(cursor.execute(trip))]
+
+
+def together(*asked: Asked) -> list[Rows]:
+    """The same for statements that stay as they are, with parameters: written in less time than a composed one."""
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    trips = list(asked)
+    if not distributed():
+        trips = [("; ".join(text for text, _ in asked), [value for _, values in asked for value in values])]
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        return [rows for text, values in trips for rows in answers(cursor.execute(text, values))]
 
 
 def distributed() -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from audit.actors import Actor
@@ -17,6 +17,7 @@ from audit.models import AuditLog
 from audit.row_digest import AuditRow, encode_row
 from vibe.db import revisions
 from vibe.db.contexts import OUTSIDE, current_scope
+from vibe.db.here import here
 from vibe.db.owned import uuid7
 from vibe.db.roles import SYSTEM, taking
 from vibe.errors import AuditUnavailable
@@ -78,9 +79,10 @@ def append(row: AuditRow, *, last: bool = False) -> None:
     keys: TrailKeys = settings.AUDIT_KEYS
     values: tuple[Any, ...] = (*row, keys.mac(encode_row(row)))
     statement = f"{taking(SYSTEM)}; {INSERT}; {taking('none')}" if current_scope() is OUTSIDE else INSERT
-    if last and connection.commits_next():  # type: ignore[attr-defined]
+    connection = here()
+    if last and connection.commits_next():
         connection.validate_no_broken_transaction()  # which would be given up at its end, and the row with it
-        connection.closing = (statement, values)  # type: ignore[attr-defined]
+        connection.closing = (statement, values)
         return
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute(statement, values)

@@ -245,7 +245,7 @@ def test_a_scope_that_cannot_begin_leaves_nothing_behind(between_transactions, m
     """Neither a transaction that is half begun nor a scope that the next one would begin with."""
     with pytest.raises(DatabaseError), entered(Scope("no_such_role")):
         on_the_server()
-    assert (connection.opening, current_scope(), connection.in_atomic_block) == (None, OUTSIDE, False)
+    assert (current_scope(), connection.in_atomic_block) == (OUTSIDE, False)
     with transaction.atomic():
         assert on_the_server() == (login(), "", "")
     monkeypatch.setattr(type(connections["default"]), "close_if_health_check_failed", broken)

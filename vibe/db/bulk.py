@@ -17,6 +17,7 @@ from psycopg import sql
 from psycopg.types import TypeInfo
 
 from vibe.db.backend.cursors import Cursor, holds
+from vibe.db.here import here
 from vibe.db.trips import distributed, gives_rows
 
 Column = tuple[str, Sequence[Any]]
@@ -48,7 +49,7 @@ def insert(
     if later and all(len(values) == 1 for _, values in columns.values()):
         one = {**constant, **{name: (kind, values[0]) for name, (kind, values) in columns.items()}}
         statement = inserting_one(table, tuple((name, kind) for name, (kind, _) in one.items()))
-        connection.hold(statement, [value for _, value in one.values()])  # type: ignore[attr-defined]
+        here().hold(statement, [value for _, value in one.values()])
         return []
     statement = inserting(
         table,
@@ -144,10 +145,11 @@ def run(statement: Any, parameters: Any, *, vectors: bool = False) -> list[tuple
     out by the driver instead, and goes in one round trip with what begins that.
     Like them it refuses a transaction that is to be given up: the role there may be an inner scope's still.
     """
+    connection = here()
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     if vectors:
-        connection.send_held()  # type: ignore[attr-defined]
+        connection.send_held()
     kind = Cursor if holds(connection.connection) else psycopg.Cursor
     with connection.wrap_database_errors, kind(connection.connection) as cursor:
         if vectors:

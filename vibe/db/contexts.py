@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from vibe.db import revisions
+from vibe.db.here import here
 from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER, taking
 from vibe.db.trips import distributed
 from vibe.errors import ContextError
@@ -79,7 +80,7 @@ def as_system() -> AbstractContextManager[None]:
 
 def current_scope() -> Scope:
     """The scope that statements run in now."""
-    return getattr(connection, "vibe_scope", OUTSIDE)
+    return here().scope or OUTSIDE
 
 
 def require_user() -> UUID:
@@ -97,6 +98,7 @@ def entered(scope: Scope) -> Iterator[None]:
     An error inside undoes what was done since the outermost scope began: whoever catches it between an inner and an
     outer scope finds the transaction closed to further statements, never the inner role still taken.
     """
+    connection = here()
     outer, inside_a_transaction = current_scope(), connection.in_atomic_block
     if scope == outer and inside_a_transaction:  # a verb inside a request of the same person: nothing to tell
         connection.validate_no_broken_transaction()
@@ -104,13 +106,8 @@ def entered(scope: Scope) -> Iterator[None]:
             yield
         return
     try:
-        by_itself = inside_a_transaction or distributed()
-        connection.opening = None if by_itself else telling(scope)  # type: ignore[attr-defined]
         with transaction.atomic(savepoint=outer is OUTSIDE):
-            if by_itself or connection.opening:  # type: ignore[attr-defined]
-                take(scope)
-            else:  # it was told as the transaction began
-                remember(scope)
+            take(scope)
             yield
             if scope.user_id and scope != outer and not connection.needs_rollback:
                 revisions.require_recorded(UUID(scope.user_id))
@@ -118,7 +115,6 @@ def entered(scope: Scope) -> Iterator[None]:
                 take(outer)
             remember(outer)  # before the commit: what runs on_commit is in no scope any more
     finally:
-        connection.opening = None  # type: ignore[attr-defined]
         remember(outer)
         if scope.user_id and scope != outer:
             revisions.forget(UUID(scope.user_id))
@@ -129,18 +125,10 @@ def take(scope: Scope) -> None:
 
     It goes with the next statement. On Citus at once, in two, so that the shards are told by the second alone.
     """
-    if distributed():
-        connection.hold(taking(scope.role))  # type: ignore[attr-defined]
-        connection.hold(*settings_of(scope))  # type: ignore[attr-defined]
-    else:
-        connection.hold(*telling(scope), telling=True)  # type: ignore[attr-defined]
+    connection = here()
+    connection.hold(taking(scope.role), telling=True)
+    connection.hold(*settings_of(scope), telling=True)
     remember(scope)
-
-
-def telling(scope: Scope) -> tuple[str, list[str]]:
-    """The statement that takes a scope, and its parameters."""
-    text, parameters = settings_of(scope)
-    return f"{taking(scope.role)}; {text}", parameters
 
 
 def settings_of(scope: Scope) -> tuple[str, list[str]]:
@@ -160,13 +148,14 @@ def ask_alone(scope: Scope, statement: str, parameters: Sequence[Any]) -> list[t
     (What is sent as one text outside of a transaction is one, from PostgreSQL's side.) Inside a transaction it is a
     part of that, and on Citus a transaction like any other.
     """
+    connection = here()
     if connection.in_atomic_block or distributed():
         with entered(scope), connection.cursor() as cursor:
             cursor.execute(statement, parameters)
             return list(cursor.fetchall())
-    told, settings = telling(scope)
+    settings, values = settings_of(scope)
     with connection.cursor() as cursor:
-        cursor.execute(f"{told}; {statement}", [*settings, *parameters])
+        cursor.execute(f"{taking(scope.role)}; {settings}; {statement}", [*values, *parameters])
         while cursor.nextset():
             pass
         rows: list[tuple[Any, ...]] = cursor.fetchall()
@@ -175,4 +164,4 @@ def ask_alone(scope: Scope, statement: str, parameters: Sequence[Any]) -> list[t
 
 def remember(scope: Scope) -> None:
     """Note on our side of the connection what the server was told."""
-    connection.vibe_scope = scope  # type: ignore[attr-defined]
+    here().scope = scope

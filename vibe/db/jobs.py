@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.db import connection
 from procrastinate import sql
 from procrastinate.jobs import Job, JobDeferrer
 from procrastinate.types import JobToDefer
 from psycopg.types.json import Jsonb
 
 from vibe.db.contexts import as_system
+from vibe.db.here import here
 
 START: Final = sql.queries["defer_jobs"].replace("%(jobs)s", "%s").rstrip("; \n")
 
@@ -25,7 +25,7 @@ def start(deferrer: JobDeferrer, *arguments: Mapping[str, str]) -> None:
     if arguments:
         with as_system():
             given = [waiting(deferrer.make_new_job(**each)) for each in arguments]
-            connection.hold(START, [given])  # type: ignore[attr-defined]
+            here().hold(START, [given])
 
 
 def waiting(job: Job) -> tuple[Any, ...]:

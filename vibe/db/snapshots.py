@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import connection
+from vibe.db.here import here
 
 
 @contextmanager
@@ -14,11 +14,12 @@ def one_snapshot() -> Iterator[None]:
 
     Said with its BEGIN, which costs no round trip and reaches the shards. Inside a transaction it is that one's affair.
     """
+    connection = here()
     if connection.in_atomic_block:
         yield
         return
-    connection.isolation = "ISOLATION LEVEL REPEATABLE READ"  # type: ignore[attr-defined]
+    connection.isolation = "ISOLATION LEVEL REPEATABLE READ"
     try:
         yield
     finally:
-        connection.isolation = ""  # type: ignore[attr-defined]
+        connection.isolation = ""

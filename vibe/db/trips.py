@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from django.db import connection
 from psycopg import sql
 
 from vibe.db.backend.cursors import Cursor
+from vibe.db.here import here
 
 Rows = list[tuple[Any, ...]]
 Asked = tuple[str, Sequence[Any]]
@@ -26,6 +26,7 @@ def in_one_trip(statements: Sequence[sql.Composable]) -> list[Rows]:
     Nothing sent this way is ever a prepared statement, so each is planned for the values it has. Like Django's own
     cursors it refuses a transaction that is to be given up.
     """
+    connection = here()
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     trips = statements if distributed() else [sql.SQL("; ").join(statements)]
@@ -35,6 +36,7 @@ def in_one_trip(statements: Sequence[sql.Composable]) -> list[Rows]:
 
 def together(*asked: Asked) -> list[Rows]:
     """The same for statements that stay as they are, with parameters: written in less time than a composed one."""
+    connection = here()
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     trips = list(asked)
@@ -46,7 +48,7 @@ def together(*asked: Asked) -> list[Rows]:
 
 def distributed() -> bool:
     """Whether the database is a Citus cluster: see vibe.db.backend."""
-    return bool(connection.distributed)  # type: ignore[attr-defined]
+    return here().distributed
 
 
 def answers(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[Rows]:

@@ -36,19 +36,18 @@ class NotCommitted(AuditUnavailable, DatabaseError):
 class DatabaseWrapper(base.DatabaseWrapper):
     """The connection of the product."""
 
-    opening: tuple[str, list[str]] | None = None
-    """What the transaction that begins next begins with: a statement of vibe.db.contexts, and its parameters."""
+    scope: Any = None
+    """What the server was told, or will be with the next statement: of vibe.db.contexts."""
     isolation: str = ""
-    """And how: the words after BEGIN, of vibe.db.snapshots."""
+    """How the transaction that begins next begins: the words after BEGIN, of vibe.db.snapshots."""
     closing: tuple[str, Sequence[Any]] | None = None
     """The last statement of the transaction, and its parameters: it goes with the commit, of audit.services."""
 
     def _start_transaction_under_autocommit(self) -> None:
         # What Django calls where a transaction is to be begun in words. Left to itself psycopg says BEGIN before the
-        # first statement, in a round trip of its own; here it goes with that, as does what has to be told first.
-        (statement, parameters), self.opening = self.opening or ("", []), None
+        # first statement, in a round trip of its own; here it goes with that.
         begin, self.isolation = f"BEGIN {self.isolation}".rstrip(), ""  # not of what its commit begins
-        self.hold(f"{begin}; {statement}" if statement else begin, parameters, telling=True)
+        self.hold(begin, telling=True)
 
     def commits_next(self) -> bool:
         """Whether the end of the innermost block commits, so that its last statement may go with that.

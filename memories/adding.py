@@ -123,7 +123,7 @@ def refuse_taken(user_id: UUID, conversation_id: UUID, named: list[str]) -> None
 
 
 def insert(user_id: UUID, kept: Sequence[KeptMemory], vault: Vault) -> None:
-    """Seal and insert, in one statement that goes with the next one."""
+    """Seal and insert, in one statement; a memory by itself goes with the next one."""
     rows = [each.row for each in kept]
     sealed: list[Sealed] = vault.seal_all(
         MEMORIES, "payload", ((each.row.pk, 1, each.payload.encode()) for each in kept)

@@ -115,6 +115,14 @@ def committed(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -
             empty_the_database()
 
 
+@pytest.fixture
+def between_transactions(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+    """No transaction around the test, for what happens between them. These tests write nothing that stays."""
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        yield
+    assert not getattr(connection.connection, "held", ()), "what was held went nowhere"
+
+
 def empty_the_database() -> None:
     """As the owner, with the trail's protection off: no role of the application could do this."""
     assert connection.settings_dict["NAME"].startswith("test_"), "this would empty a database that is not the tests'"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,14 +22,6 @@ from vibe.db.trips import in_one_trip
 ADA = UUID(int=7)
 ASKED = "SELECT current_user::text, current_setting('vibe.user_id')"
 AS_ADA = ("vibe_user", str(ADA))
-
-
-@pytest.fixture
-def between_transactions(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """No transaction around the test. What these write is given up again."""
-    with django_db_blocker.unblock():
-        yield
-    assert not getattr(connection.connection, "held", ())
 
 
 def django(statement: str = ASKED, parameters: Any = None) -> Any:

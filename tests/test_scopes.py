@@ -38,13 +38,6 @@ def on_the_server():
         return cursor.fetchone()
 
 
-@pytest.fixture
-def between_transactions(django_db_setup, django_db_blocker):
-    """No transaction around the test, for what happens between them. These tests write nothing."""
-    with django_db_blocker.unblock():
-        yield
-
-
 def login():
     return connection.settings_dict["USER"]
 
@@ -313,3 +306,13 @@ def test_a_job_that_cannot_be_started_fails_with_an_error_of_django(between_tran
         connection.connection.pgconn.finish()
         start_telling(uuid4(), [uuid4()])
     assert (on_the_server(), current_scope()) == ((login(), "", ""), OUTSIDE)
+
+
+def test_rows_too_many_to_hold_are_read_within_their_transaction(between_transactions):
+    """Django takes a cursor that outlives its transaction where the driver commits by itself, as it does here."""
+    with as_support(), connection.chunked_cursor() as cursor:
+        cursor.execute("SELECT generate_series(1, 10)")
+        assert cursor.fetchone() == (1,)
+        with connection.cursor() as other:
+            other.execute("SELECT bool_or(is_holdable) FROM pg_cursors")
+            assert other.fetchone() == (False,)

@@ -26,22 +26,22 @@ def in_one_trip(statements: Sequence[sql.Composable]) -> list[Rows]:
     Nothing sent this way is ever a prepared statement, so each is planned for the values it has. Like Django's own
     cursors it refuses a transaction that is to be given up.
     """
-    connection = here()
-    connection.ensure_connection()
-    connection.validate_no_broken_transaction()
     trips = statements if distributed() else [sql.SQL("; ").join(statements)]
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        return [rows for trip in trips for rows in answers(cursor.execute(trip))]
+    return taken([(trip, None) for trip in trips])
 
 
 def together(*asked: Asked) -> list[Rows]:
     """The same for statements that stay as they are, with parameters: written in less time than a composed one."""
+    if distributed():
+        return taken(asked)
+    return taken([("; ".join(text for text, _ in asked), [value for _, values in asked for value in values])])
+
+
+def taken(trips: Sequence[tuple[Any, Sequence[Any] | None]]) -> list[Rows]:
+    """The rows of every statement of these trips."""
     connection = here()
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
-    trips = list(asked)
-    if not distributed():
-        trips = [("; ".join(text for text, _ in asked), [value for _, values in asked for value in values])]
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         return [rows for text, values in trips for rows in answers(cursor.execute(text, values))]
 

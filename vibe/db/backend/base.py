@@ -85,8 +85,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super()._savepoint_rollback(sid)  # type: ignore[misc]
 
     def hold(self, text: str, parameters: Sequence[Any] = (), *, telling: bool = False) -> None:
-        """Let statements go with the next one of this transaction, in its round trip. For those that give nothing.
+        """Let statements go with the next one of this transaction, in its round trip. What they give is passed over.
 
+        They are counted by the semicolons between them, so values are parameters.
         On Citus they go at once, for it repeats on the shards the whole text that a SET LOCAL came in with.
         """
         self.validate_no_broken_transaction()

@@ -1,8 +1,8 @@
 """Django's cursor, which takes along what is held back: statements whose answers nobody waits for.
 
-Such are BEGIN, what tells a scope, and rows that are inserted. They go ahead of whatever is sent next on the
-connection, in one text and one round trip. Each still is a statement of its own to the server; an error of one is
-raised where the next is run, and that one is not run then.
+Such are BEGIN, what tells a scope, a row that is inserted, and a job that is started. They go ahead of whatever is sent
+next on the connection, in one text and one round trip. Each still is a statement of its own to the server; an error of
+one is raised where the next is run, and that one is not run then.
 
 Every statement of the product goes through this cursor, or calls `send_held` before: else it would be run under the
 role of the scope before.

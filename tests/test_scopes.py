@@ -216,7 +216,8 @@ def test_no_scope_is_a_superuser_or_passes_row_security_by(scope):
 
 @pytest.fixture
 def sent(monkeypatch):
-    """The statements that go to the server, by the round trip."""
+    """The statements that go to the server, by the round trip, after those that a new connection is set up with."""
+    connection.ensure_connection()
     seen, execute = [], psycopg.Cursor.execute
 
     def noted(self, text, *given, **how):

@@ -108,9 +108,20 @@ class Writer(threading.Thread):
         """Everything of a list."""
         cursor = ""
         while cursor is not None:
-            page = self.send("GET", f"{path}?limit={LARGEST_PAGE}" + (f"&cursor={cursor}" if cursor else ""))
+            page = self.read(f"{path}?limit={LARGEST_PAGE}" + (f"&cursor={cursor}" if cursor else ""))
             yield from page["items"]
             cursor = page["next"]
+
+    def read(self, path: str) -> Any:
+        """What is there, once the database is: it may be coming back. Raises Refusal, or what the connection raises."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self.send("GET", path)
+            except Refusal as refusal:
+                if refusal.status != 503 or time.monotonic() > deadline:
+                    raise
+            time.sleep(PAUSE_SECONDS)
 
     def send(self, method: str, path: str, body: Any = None, key: str = "") -> Any:
         """One request on a connection of its own. Raises Refusal, or what the connection raises."""

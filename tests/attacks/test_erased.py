@@ -197,10 +197,24 @@ def read_copy(copy, user_id, export_id, keys):
     return b"".join(Vault(user_id, keys).files.open(BytesIO(copy), context(user_id, export_id)))
 
 
+STILL_SEEN = """
+    SELECT pg_snapshot_xmin(pg_current_snapshot()) <= %(now)s::xid8 OR EXISTS (
+        SELECT FROM (
+            SELECT backend_xmin FROM pg_stat_activity WHERE pid <> pg_backend_pid()
+            UNION ALL SELECT xmin FROM pg_replication_slots
+        ) AS seeing (oldest) WHERE age(oldest) >= age(%(now)s::xid8::xid)
+    )
+"""
+
+
 def forgotten_by_all(postgres):
-    """Wait for the transactions that began before: VACUUM FULL keeps what they might see, in other databases too."""
+    """Wait for whoever might see what was there before: VACUUM FULL keeps it for them.
+
+    Those are transactions of all databases, snapshots without a change of their own, and replicas that say what they
+    read (hot_standby_feedback).
+    """
     (now,) = postgres.execute("SELECT pg_current_xact_id()").fetchone()
-    until(lambda: postgres.execute("SELECT pg_snapshot_xmin(pg_current_snapshot()) > %s::xid8", [now]).fetchone()[0])
+    until(lambda: not postgres.execute(STILL_SEEN, {"now": now}).fetchone()[0])
 
 
 def in_server_files(needle):

@@ -52,7 +52,7 @@ def test_what_was_acknowledged_is_there_once_and_opens(installation: Installatio
     assert set(kept.failed) <= {"answered 503", "RemoteDisconnected", "ConnectionResetError"}, kept.failed
     for writer in writers:
         for path in writer.paths:
-            conversation = writer.send("GET", path.removesuffix("/memories"))
+            conversation = writer.read(path.removesuffix("/memories"))
             assert conversation["memory_count"] == len(list(writer.items(path)))
     trail = installation.manage("verify_audit")
     assert trail.returncode == 0, trail.stdout + trail.stderr

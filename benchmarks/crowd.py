@@ -224,7 +224,7 @@ def fill(
            START, START, [], messages[at], lengths[at], graph, "made-up", embedder().name, "", 1, START)
           for at, row in enumerate(stories)))  # fmt: skip
     speaker = speaker_token(vault, "Ada")
-    counted = [Counter(token[word] for word in each) for each in words]
+    counted = [dict(sorted(Counter(token[word] for word in each).items())) for each in words]
     copy(server, "passages", "id uuid, user_id uuid, story_id uuid, memory_id uuid, memory_revision int4, "
          "position int4, speaker int8, words int8[], counts int2[], length int4, occurred_at timestamptz, "
          "embedding halfvec, in_graph bool",

@@ -121,15 +121,15 @@ def ask(person: Person, question: dict[str, Any], side: str, turns: Figures, sto
         with as_user(person.id):
             asker = read_asker(person.id, question["question"])
             found, ranking, _ = rank(understood(asker, question["question"]), asker)
-    by_number = dict(zip(found.passages.story.tolist(), found.stories, strict=True))
+    place_of = {story: at for at, story in enumerate(found.passages.story.tolist())}
     turns.add(
         question["category"],
-        [found.memories[at] for at in ranking.passages.best(max(TURN_CUTS))],
+        [found.memory(at) for at in ranking.passages.best(max(TURN_CUTS))],
         {person.memory[each] for each in evidence},
     )
     stories.add(
         question["category"],
-        [by_number[int(ranking.story[at])] for at in ranking.stories.best(max(STORY_CUTS))],
+        [found.story(place_of[int(ranking.story[at])]) for at in ranking.stories.best(max(STORY_CUTS))],
         {person.story[each] for each in evidence},
     )
 
@@ -158,9 +158,9 @@ class PlainSet:
                 made = passages(source.transcript().messages)
                 self.passages += made
                 texts += [passage.embedded for passage in made]
-                self.memories += [memory.id for memory in source.memories]
+                self.memories += [memory.id.bytes for memory in source.memories]
                 self.speakers += [memory.payload.author for memory in source.memories]
-                self.stories += [told[conversation_id]] * len(made)
+                self.stories += [told[conversation_id].bytes] * len(made)
         self.counts = [Counter(passage.words) for passage in self.passages]
         self.vectors = embedder().embed(texts)
 

@@ -10,19 +10,20 @@ from uuid import UUID
 import numpy as np
 
 from memories.models import Memory
-from memories.services import OpenedMemory, open_memories
+from memories.services import open_memories
 from stories.candidates import Found
 from stories.models import Story
 from stories.ranking import Ranking
 from vibe.crypto.fields import address_of
 from vibe.crypto.vault import Vault
 from vibe.db import bulk
+from vibe.db.trips import together
 
 PASSAGES_SHOWN = 3
 SHOWN = ("id", "user_id", "conversation_id", "title", "occurred_from", "corrected", "revision")
-STORIES = f"SELECT {', '.join(SHOWN)} FROM stories WHERE user_id = %b AND id = ANY(%b)"  # noqa: S608
+STORIES = f"SELECT {', '.join(SHOWN)} FROM stories WHERE user_id = %s AND id = ANY(%s::uuid[])"  # noqa: S608
 SAID = ("id", "message_ids", "payload", "occurred_at", "revision")
-MEMORIES = f"SELECT {', '.join(SAID)} FROM encrypted_memories WHERE user_id = %b AND id = ANY(%b)"  # noqa: S608
+MEMORIES = f"SELECT {', '.join(SAID)} FROM encrypted_memories WHERE user_id = %s AND id = ANY(%s::uuid[])"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +66,19 @@ class Answer:
 def open_stories(vault: Vault, found: Found, ranking: Ranking, limit: int) -> list[FoundStory]:
     """Open the best stories: their titles, and the texts of their best passages."""
     best = ranking.stories.best(limit).tolist()
-    id_of = dict(zip(found.passages.story.tolist(), found.stories, strict=True))
-    ids = [id_of[int(ranking.story[at])] for at in best]
     passages = best_passages(found, ranking, ranking.story[best].tolist())
-    rows = bulk.run(STORIES, [vault.user_id, ids])
-    stories = {row.pk: row for row in bulk.as_models(Story, SHOWN, rows)}
-    memories = opened(vault, [found.memories[at] for places in passages.values() for at in places])
+    ids = [found.story(places[0]) for places in passages.values()]
+    said = [found.memory(at) for places in passages.values() for at in places]
+    told, spoken = together((STORIES, [vault.user_id, ids]), (MEMORIES, [vault.user_id, list(filter(None, said))]))
+    stories = {row.pk: row for row in bulk.as_models(Story, SHOWN, told)}
+    memories = {each.id: each for each in open_memories(bulk.as_models(Memory, SAID, spoken), vault)}
 
     def shown(at: int) -> FoundPassage:
-        memory_id = found.memories[at]
+        memory_id = found.memory(at)
         why = ranking.passages.why(at)
         score = round(float(ranking.passages.score[at]), 4)
         if memory_id is None:
-            return FoundPassage(None, (), score, why, "", corrected_text(stories[found.stories[at]], vault))
+            return FoundPassage(None, (), score, why, "", corrected_text(stories[found.story(at)], vault))
         memory = memories[memory_id]
         return FoundPassage(memory.id, memory.message_ids, score, why, memory.payload.author, memory.payload.text)
 
@@ -88,27 +89,22 @@ def open_stories(vault: Vault, found: Found, ranking: Ranking, limit: int) -> li
             score=round(float(ranking.stories.score[at]), 4),
             why=ranking.stories.why(at),
             occurred_at=stories[story_id].occurred_from,
-            passages=tuple(map(shown, passages[story_id])),
+            passages=tuple(map(shown, places)),
             title=vault.open(stories[story_id].title, address_of(stories[story_id], "title")),
         )
-        for at, story_id in zip(best, ids, strict=True)
+        for at, story_id, places in zip(best, ids, passages.values(), strict=True)
     ]
 
 
-def best_passages(found: Found, ranking: Ranking, stories: Sequence[int]) -> dict[UUID, list[int]]:
-    """Of each story, given by its number, the places of its best passages, best first."""
+def best_passages(found: Found, ranking: Ranking, stories: Sequence[int]) -> dict[int, list[int]]:
+    """Of each story, given by its number and in this order, the places of its best passages, best first."""
     order = ranking.passages.best()
-    best: dict[UUID, list[int]] = {}
-    for at in order[np.isin(found.passages.story[order], stories)].tolist():
-        if len(places := best.setdefault(found.stories[at], [])) < PASSAGES_SHOWN:
-            places.append(at)
+    order = order[np.isin(found.passages.story[order], stories)]
+    best: dict[int, list[int]] = {story: [] for story in stories}
+    for at, story in zip(order.tolist(), found.passages.story[order].tolist(), strict=True):
+        if len(best[story]) < PASSAGES_SHOWN:
+            best[story].append(at)
     return best
-
-
-def opened(vault: Vault, ids: list[UUID | None]) -> dict[UUID, OpenedMemory]:
-    """Memories by id."""
-    rows = bulk.run(MEMORIES, [vault.user_id, [each for each in ids if each is not None]])
-    return {memory.id: memory for memory in open_memories(bulk.as_models(Memory, SAID, rows), vault)}
 
 
 def corrected_text(story: Story, vault: Vault) -> str:

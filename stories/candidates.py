@@ -8,13 +8,15 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from psycopg import sql
 
 from stories.bm25 import Collection
-from stories.ranking import Flags, Passages, StoryWords
+from stories.ranking import Passages, StoryWords
 from vibe.db import bulk
 
 EXACT, HNSW = "exact", "hnsw"
+
+EVERY = "SELECT {columns} FROM passages p WHERE p.user_id = %(user)b"
+EVERY_OF = f"{EVERY} AND p.story_id = ANY(%(of)b::uuid[])"
 
 Rows = list[tuple[Any, ...]]
 
@@ -45,40 +47,64 @@ class Backdrop:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """Candidates as ids and as the arrays that are ranked; passages.story counts `stories` from 0 as they appear."""
+    """Candidates as ids and as the arrays that are ranked; passages.story counts stories from 0 as they appear.
+
+    Ids are the 16 bytes of theirs: thousands are read, and few are shown.
+    """
 
     strategy: str
-    memories: list[UUID | None]
+    memories: Sequence[bytes | None]
     """None for the passage of a correction."""
-    stories: list[UUID]
+    stories: Sequence[bytes]
     passages: Passages
     backdrop: Backdrop | None = None
+
+    def memory(self, at: int) -> UUID | None:
+        """The memory of a passage."""
+        found = self.memories[at]
+        return None if found is None else UUID(bytes=found)
+
+    def story(self, at: int) -> UUID:
+        """The story of a passage."""
+        return UUID(bytes=self.stories[at])
 
 
 def exact(user_id: UUID, wanted: Wanted, stories: Sequence[UUID] | None) -> Found:
     """Every passage of the person, or of these stories of theirs."""
-    condition = "" if stories is None else "AND p.story_id = ANY(%b)"
-    statement = sql.SQL("SELECT {} FROM passages p WHERE p.user_id = %b {}").format(columns(wanted), sql.SQL(condition))
-    given = [] if stories is None else [list(stories)]
-    return as_found(EXACT, bulk.run(statement, [*column_values(wanted), user_id, *given]), wanted)
+    statement = (EVERY if stories is None else EVERY_OF).format(columns=columns(wanted))
+    given = {**column_values(wanted), "user": user_id, "of": stories and list(stories)}
+    return as_found(EXACT, bulk.run(statement, given, binary=True), wanted)
 
 
-def columns(wanted: Wanted) -> sql.Composed:
-    """What is fetched of a passage: its places, how often it has each word, whether it asks, how like it is."""
-    times = sql.SQL("p.counts[array_position(p.words, %b::int8)]")
-    return sql.SQL(", ").join(
+def columns(wanted: Wanted) -> str:
+    """What is fetched of a passage: its places, how often it has each word and mark, how like it is."""
+    return ", ".join(
         [
-            sql.SQL("p.memory_id, p.story_id, p.position, p.speaker, p.length"),
-            *[times] * (len(wanted.tokens) + 2),
-            sql.SQL("NULL::float8" if wanted.vector is None else "1 - (p.embedding <=> %b::halfvec)"),
+            "uuid_send(p.memory_id), uuid_send(p.story_id), p.position, p.speaker, p.length",
+            *map(times, range(len(wanted.tokens) + 2)),
+            "NULL::float8" if wanted.vector is None else "1 - (p.embedding <=> %(vector)b::halfvec)",
         ]
     )
 
 
-def column_values(wanted: Wanted) -> list[Any]:
+def times(number: int) -> str:
+    """How often a passage has the token of this number, 0 for not at all.
+
+    A passage has its words in rising order (stories.blinding), so the place of one is found by halving.
+    """
+    token = f"(%(token{number})b)::int8"  # written out it may be negative, and :: binds closer than the sign
+    place = f"width_bucket({token}, p.words)"
+    return f"CASE WHEN p.words[{place}] = {token} THEN p.counts[{place}] ELSE 0::int2 END"
+
+
+def column_values(wanted: Wanted) -> dict[str, Any]:
     """The parameters of `columns`."""
-    vector = [] if wanted.vector is None else [wanted.vector]
-    return [*wanted.tokens, wanted.asks_mark, wanted.dates_mark, *vector]
+    return {**token_values([*wanted.tokens, wanted.asks_mark, wanted.dates_mark]), "vector": wanted.vector}
+
+
+def token_values(tokens: Iterable[int]) -> dict[str, int]:
+    """The parameters of `times`."""
+    return {f"token{number}": token for number, token in enumerate(tokens)}
 
 
 def as_found(strategy: str, rows: Rows, wanted: Wanted, backdrop: Backdrop | None = None) -> Found:
@@ -89,35 +115,25 @@ def as_found(strategy: str, rows: Rows, wanted: Wanted, backdrop: Backdrop | Non
     number = numbered(stories)
     return Found(
         strategy,
-        list(memories),
-        list(stories),
+        memories,
+        stories,
         Passages(
             story=np.array([number[story] for story in stories], dtype=np.int64),
             position=np.array(position, dtype=np.int64),
-            counts=np.array([zeroed(row) for row in counts], dtype=np.int64).reshape(len(wanted.tokens), len(rows)),
+            counts=np.array(counts, dtype=np.int64).reshape(len(wanted.tokens), len(rows)),
             lengths=np.array(length, dtype=np.int64),
             similarity=None if wanted.vector is None else np.array(similarity, dtype=np.float64),
-            asking=there(asking),
-            dated=there(dated) if wanted.when else None,
+            asking=np.array(asking, dtype=np.bool_),
+            dated=np.array(dated, dtype=np.bool_) if wanted.when else None,
             spoken=None if wanted.speaker is None else np.array(speaker, dtype=np.int64) == wanted.speaker,
         ),
         backdrop,
     )
 
 
-def numbered(stories: Iterable[UUID]) -> dict[UUID, int]:
+def numbered(stories: Iterable[bytes]) -> dict[bytes, int]:
     """Each story's number, counted from 0 as they appear."""
-    number: dict[UUID, int] = {}
+    number: dict[bytes, int] = {}
     for story in stories:
         number.setdefault(story, len(number))
     return number
-
-
-def there(row: Iterable[int | None]) -> Flags:
-    """Whether a mark stands in each passage."""
-    return np.array([value is not None for value in row], dtype=np.bool_)
-
-
-def zeroed(row: Iterable[int | None]) -> list[int]:
-    """A word that is not there counts nothing."""
-    return [value or 0 for value in row]

@@ -12,16 +12,29 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
-from psycopg import sql
 
 from stories.bm25 import Collection, Counts
-from stories.candidates import EXACT, HNSW, Backdrop, Found, Rows, Wanted, as_found, column_values, columns, numbered
+from stories.candidates import (
+    EXACT,
+    HNSW,
+    Backdrop,
+    Found,
+    Rows,
+    Wanted,
+    as_found,
+    column_values,
+    columns,
+    numbered,
+    times,
+    token_values,
+)
 from stories.filters import Scope
 from stories.models import SearchSet
 from stories.ranking import StoryWords
 from stories.word_index import MOST_ROWS, Place, Stands, best_by_words, stands
 from vibe.db import bulk
-from vibe.db.trips import in_one_trip
+from vibe.db.here import here
+from vibe.db.trips import Asked, together
 
 LIKEST = 40
 """Passages taken from the graph, at the least; for a longer answer more."""
@@ -34,10 +47,38 @@ NEAR = 2
 SAMPLED_STORIES = 10
 SAMPLED_PASSAGES = 300
 
-# The planner is left one way to fetch a few rows by their keys.
-WAYS = ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin")
-STEERED = [sql.SQL(f"SET LOCAL {way} = off") for way in WAYS]
-RELEASED = [sql.SQL(f"SET LOCAL {way} = on") for way in WAYS]
+# The planner is left one way to fetch a few rows by their keys. (No table is read whole in a person's scope anyway.)
+WAYS = ("enable_bitmapscan", "enable_hashjoin", "enable_mergejoin")
+STEERED = "; ".join(f"SET LOCAL {way} = off" for way in WAYS)
+RELEASED = "; ".join(f"SET LOCAL {way} = on" for way in WAYS)
+WALK = (
+    "SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {ef_search}; "
+    f"SET LOCAL hnsw.max_scan_tuples = {MOST_SCANNED}; SET LOCAL enable_sort = off; {STEERED}"
+)
+WALKED = f"SET LOCAL enable_sort = on; {RELEASED}"
+
+# {of} is a condition on the stories, {columns} and {sums} are made by stories.candidates.
+IN_GRAPH = (
+    "SELECT p.story_id, p.position FROM passages p WHERE p.in_graph AND p.user_id = %s {of} "
+    "ORDER BY p.embedding <=> %s::halfvec LIMIT %s"
+)
+OF_ALL = (
+    "SELECT p.story_id, p.position FROM passages p WHERE p.user_id = %s {of} "
+    "AND p.embedding IS NOT NULL ORDER BY p.embedding <=> %s::halfvec, p.id LIMIT %s"
+)
+A_FEW = "SELECT id, count(*) OVER () FROM stories WHERE user_id = %b ORDER BY hashtext(id::text), id LIMIT %b"
+SAMPLE = (
+    "SELECT {columns} FROM passages p WHERE p.user_id = %(user)b AND p.story_id = ANY(%(stories)b::uuid[]) "
+    "LIMIT %(limit)b"
+)
+AT_PLACES = (
+    "SELECT {columns} FROM unnest(%(stories)b::uuid[], %(places)b::int4[]) AS at(story, place) "
+    "JOIN passages p ON p.user_id = %(user)b AND p.story_id = at.story AND p.position = at.place"
+)
+SUMMED = (
+    "SELECT uuid_send(p.story_id), {sums} FROM passages p "
+    "WHERE p.user_id = %(user)b AND p.story_id = ANY(%(stories)b::uuid[]) GROUP BY p.story_id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +117,13 @@ def likeliest(
     missing = limit - len({story for story, _ in places})
     if missing > 0:
         places += newest(user_id, stories, {story for story, _ in places}, missing)
-    in_one_trip(STEERED)
+    here().hold(STEERED, telling=True)
     rows = with_neighbours(user_id, wanted, places)
     story_collection = Collection(
         sample.stories, search_set.words / max(sample.stories, 1), frequencies(each.stories for each in there)
     )
     words = whole_stories(user_id, wanted, rows)
-    in_one_trip(RELEASED)
+    here().hold(RELEASED, telling=True)
     return as_found(strategy, rows, wanted, Backdrop(collection, words, story_collection, sample.floor))
 
 
@@ -92,19 +133,8 @@ def nearest(user_id: UUID, vector: str, stories: Sequence[UUID] | None, limit: i
     With sorting switched off only an index that gives the order can serve, and under `in_graph` there is one. It may
     come short: a person's vectors are an island, and now and then the walk ends before it gets there.
     """
-    statement = sql.SQL(
-        "SELECT p.story_id, p.position FROM passages p WHERE p.in_graph AND p.user_id = {user} {of} "
-        "ORDER BY p.embedding <=> {vector}::halfvec LIMIT {limit}"
-    )
-    walk = [
-        sql.SQL("SET LOCAL hnsw.iterative_scan = strict_order"),
-        sql.SQL("SET LOCAL hnsw.ef_search = {}").format(max(EF_SEARCH, min(limit, 1000))),
-        sql.SQL("SET LOCAL hnsw.max_scan_tuples = {}").format(MOST_SCANNED),
-        sql.SQL("SET LOCAL enable_sort = off"),
-        *STEERED,
-    ]
-    back = [sql.SQL("SET LOCAL enable_sort = on"), *RELEASED]
-    [rows] = in_one_trip([*walk, about(statement, user_id, vector, stories, limit), *back])
+    walk = WALK.format(ef_search=max(EF_SEARCH, min(limit, 1000)))
+    [rows] = together((walk, []), about(IN_GRAPH, user_id, vector, stories, limit), (WALKED, []))
     return rows  # type: ignore[return-value]
 
 
@@ -113,36 +143,21 @@ def nearest_of_all(user_id: UUID, vector: str, stories: Sequence[UUID] | None, l
 
     Without `in_graph` in its condition no index of distances can serve.
     """
-    statement = sql.SQL(
-        "SELECT p.story_id, p.position FROM passages p WHERE p.user_id = {user} {of} "
-        "AND p.embedding IS NOT NULL ORDER BY p.embedding <=> {vector}::halfvec, p.id LIMIT {limit}"
-    )
-    off, on = sql.SQL("SET LOCAL enable_seqscan = off"), sql.SQL("SET LOCAL enable_seqscan = on")
-    [rows] = in_one_trip([off, about(statement, user_id, vector, stories, limit), on])
+    [rows] = together(about(OF_ALL, user_id, vector, stories, limit))
     return rows  # type: ignore[return-value]
 
 
-def about(statement: sql.SQL, user_id: UUID, vector: str, stories: Sequence[UUID] | None, limit: int) -> sql.Composable:
-    """A statement of nearness, with its values."""
-    return statement.format(
-        user=sql.Literal(user_id),
-        of=sql.SQL("") if stories is None else sql.SQL("AND p.story_id = ANY({})").format(sql.Literal(list(stories))),
-        vector=sql.Literal(vector),
-        limit=sql.Literal(limit),
-    )
+def about(statement: str, user_id: UUID, vector: str, stories: Sequence[UUID] | None, limit: int) -> Asked:
+    """A statement of nearness and its values."""
+    of = ("", []) if stories is None else ("AND p.story_id = ANY(%s::uuid[])", [list(stories)])
+    return statement.format(of=of[0]), [user_id, *of[1], vector, limit]
 
 
 def sampled(user_id: UUID, wanted: Wanted) -> Sample:
     """Look at a few stories, taken by a hash of their ids."""
-    chosen = bulk.run(
-        "SELECT id, count(*) OVER () FROM stories WHERE user_id = %b ORDER BY hashtext(id::text), id LIMIT %b",
-        [user_id, SAMPLED_STORIES],
-    )
-    statement = sql.SQL("SELECT {} FROM passages p WHERE p.user_id = %b AND p.story_id = ANY(%b) LIMIT %b")
-    rows = bulk.run(
-        statement.format(columns(wanted)),
-        [*column_values(wanted), user_id, [row_id for row_id, _ in chosen], SAMPLED_PASSAGES],
-    )
+    chosen = bulk.run(A_FEW, [user_id, SAMPLED_STORIES])
+    few = {"stories": [story for story, _ in chosen], "limit": SAMPLED_PASSAGES}
+    rows = bulk.run(SAMPLE.format(columns=columns(wanted)), {**column_values(wanted), "user": user_id, **few})
     passages = as_found(HNSW, rows, wanted).passages
     known = passages.similarity is not None and np.isfinite(passages.similarity).any()
     return Sample(
@@ -184,12 +199,8 @@ def with_neighbours(user_id: UUID, wanted: Wanted, places: Sequence[Place]) -> R
     spread = dict.fromkeys(
         (story, at + step) for story, at in places for step in range(-NEAR, NEAR + 1) if at + step >= 0
     )
-    statement = sql.SQL(
-        "SELECT {} FROM unnest(%b::uuid[], %b::int4[]) AS at(story, place) "
-        "JOIN passages p ON p.user_id = %b AND p.story_id = at.story AND p.position = at.place"
-    ).format(columns(wanted))
-    given = [[story for story, _ in spread], [place for _, place in spread]]
-    return bulk.run(statement, [*column_values(wanted), *given, user_id])
+    there = {"stories": [story for story, _ in spread], "places": [place for _, place in spread]}
+    return bulk.run(AT_PLACES.format(columns=columns(wanted)), {**column_values(wanted), "user": user_id, **there})
 
 
 def newest(user_id: UUID, stories: Sequence[UUID] | None, without: set[UUID], limit: int) -> list[Place]:
@@ -206,10 +217,9 @@ def newest(user_id: UUID, stories: Sequence[UUID] | None, without: set[UUID], li
 def whole_stories(user_id: UUID, wanted: Wanted, rows: Rows) -> StoryWords:
     """How often each word stands in the whole of each candidate's story, and how long that is."""
     number = numbered(row[1] for row in rows)
-    times = sql.SQL("coalesce(sum(p.counts[array_position(p.words, %b::int8)]), 0)")
-    statement = sql.SQL(
-        "SELECT {} FROM passages p WHERE p.user_id = %b AND p.story_id = ANY(%b) GROUP BY p.story_id"
-    ).format(sql.SQL(", ").join([sql.SQL("p.story_id, sum(p.length)"), *[times] * len(wanted.tokens)]))
-    summed = {row[0]: row[1:] for row in bulk.run(statement, [*wanted.tokens, user_id, list(number)])}
+    sums = ", ".join(["sum(p.length)", *(f"sum({times(each)})" for each in range(len(wanted.tokens)))])
+    stories = [UUID(bytes=each) for each in number]
+    rows = bulk.run(SUMMED.format(sums=sums), {**token_values(wanted.tokens), "user": user_id, "stories": stories})
+    summed = {story: row for story, *row in rows}
     table = np.array([summed[story] for story in number], dtype=np.int64).reshape(len(number), 1 + len(wanted.tokens))
     return StoryWords(np.arange(len(number), dtype=np.int64), table[:, 1:].T, table[:, 0])

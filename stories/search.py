@@ -86,6 +86,7 @@ def answered(asked: Asked, asker: Asker, actor: Actor, limit: int, filters: Filt
         subject=user_id,
         resource="stories",
         details={"strategy": answer.strategy, "stories": [str(story.id) for story in answer.stories]},
+        last=True,
     )
     return answer
 

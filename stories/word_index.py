@@ -26,8 +26,7 @@ MOST_ROWS = 3_000
 """Rows that are read for one word, and for all candidates together."""
 
 # Only bitmap scans: of the words' index, or of the person's rows where that is less.
-BITMAPS_ALONE = (sql.SQL("SET LOCAL enable_seqscan = off"), sql.SQL("SET LOCAL enable_indexscan = off"))
-ANY_SCAN = (sql.SQL("SET LOCAL enable_seqscan = on"), sql.SQL("SET LOCAL enable_indexscan = on"))
+BITMAPS_ALONE, ANY_SCAN = sql.SQL("SET LOCAL enable_indexscan = off"), sql.SQL("SET LOCAL enable_indexscan = on")
 
 Place = tuple[UUID, int]
 
@@ -100,4 +99,4 @@ def asking_for(tokens: Sequence[int]) -> sql.Composable:
 def as_words(statements: Sequence[sql.Composable]) -> list[list[tuple[Any, ...]]]:
     """Run statements as `vibe_words`, and come back to the person's own role."""
     take, back = sql.SQL(taking(WORDS)), sql.SQL(taking(USER))  # type: ignore[arg-type]
-    return in_one_trip([take, *BITMAPS_ALONE, *statements, asking_for([]), *ANY_SCAN, back])
+    return in_one_trip([take, BITMAPS_ALONE, *statements, asking_for([]), ANY_SCAN, back])

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import hypothesis
+import psycopg
 import pytest
 from django.db import connection
 
@@ -121,6 +122,22 @@ def between_transactions(django_db_setup: None, django_db_blocker: pytest.Fixtur
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         yield
     assert not getattr(connection.connection, "held", ()), "what was held went nowhere"
+
+
+@pytest.fixture
+def sent(django_db_setup: None, django_db_blocker: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The statements that go to the server, by the round trip, after those that a new connection is set up with."""
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        connection.ensure_connection()
+    seen: list[Any] = []
+    execute = psycopg.Cursor.execute
+
+    def noted(self: Any, text: Any, *given: Any, **how: Any) -> Any:
+        seen.append(text)
+        return execute(self, text, *given, **how)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", noted)
+    return seen
 
 
 def empty_the_database() -> None:

@@ -4,7 +4,6 @@ import threading
 from contextlib import nullcontext
 from uuid import uuid4
 
-import psycopg
 import pytest
 from django.db import DatabaseError, OperationalError, connection, connections, transaction
 from django.db.transaction import TransactionManagementError
@@ -68,6 +67,27 @@ def test_a_persons_scope_says_whose_it_is():
         require_user()
     with as_support(), pytest.raises(ContextError):
         require_user()
+
+
+def plan_of_ones_own(user_id):
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN SELECT id FROM conversations WHERE user_id = %s", [user_id])
+        return str(cursor.fetchall())
+
+
+def test_in_a_persons_scope_no_table_is_read_whole(ada, tell):
+    """Not where the planner would, as here, of one page; in no other scope is it kept from that."""
+    tell(ada, "only", [("Ada", "Hello.")])
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE conversations")
+    with as_support():
+        assert "Seq Scan" in plan_of_ones_own(ada), "the control"
+        with as_user(ada):
+            assert "Seq Scan" not in plan_of_ones_own(ada)
+        assert "Seq Scan" in plan_of_ones_own(ada)
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW enable_seqscan")
+        assert cursor.fetchone() == ("on",)
 
 
 @pytest.mark.django_db
@@ -212,20 +232,6 @@ def test_no_scope_is_a_superuser_or_passes_row_security_by(scope):
     with scope(), connection.cursor() as cursor:
         cursor.execute("SELECT rolsuper OR rolbypassrls OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
         assert cursor.fetchone() == (False,)
-
-
-@pytest.fixture
-def sent(monkeypatch):
-    """The statements that go to the server, by the round trip, after those that a new connection is set up with."""
-    connection.ensure_connection()
-    seen, execute = [], psycopg.Cursor.execute
-
-    def noted(self, text, *given, **how):
-        seen.append(text)
-        return execute(self, text, *given, **how)
-
-    monkeypatch.setattr(psycopg.Cursor, "execute", noted)
-    return seen
 
 
 def test_a_transaction_and_its_scope_begin_in_one_round_trip(between_transactions, sent):

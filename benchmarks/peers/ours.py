@@ -30,8 +30,8 @@ def likest(person: Person, vector: str) -> list[Place]:
 class Likest:
     """The likest memories of a person by vectors alone, which is what the others do.
 
-    `stage`: the statement alone, timed within the person's scope. `opened`: all of it, with scope, key, cloak, the
-    memories' texts opened, and the row of the trail committed.
+    `stage`: the statement alone, within the person's scope, TRIES times one after the other, as by hand. `opened`: all
+    of it, with scope, key, cloak, the memories' texts opened, and the row of the trail committed.
     """
 
     def __init__(self, crowd: list[Person], task: Task, server: Any) -> None:
@@ -49,9 +49,11 @@ class Likest:
         person = self.crowd[owner]
         with as_user(person.id):
             given = question_text(open_vault(), vector[None])
-            start = time.perf_counter()
-            places = likest(person, given)
-            seconds = time.perf_counter() - start
+            seconds = float("inf")
+            for _ in range(TRIES):
+                start = time.perf_counter()
+                places = likest(person, given)
+                seconds = min(seconds, time.perf_counter() - start)
         return seconds, [self.numbers[place] for place in places]
 
     def opened(self, owner: int, vector: Any, _: str) -> tuple[float, list[int]]:

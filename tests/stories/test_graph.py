@@ -9,12 +9,11 @@ from uuid import UUID
 import numpy as np
 import pytest
 from django.db import connection
-from psycopg import sql
 
 from memories.models import Conversation
 from stories import graph, search, strategy, word_index
 from stories.asking import embedded, read_asker, understood
-from stories.candidates import Wanted, column_values, columns
+from stories.candidates import EVERY, Wanted, column_values, columns
 from stories.filters import Filters
 from stories.models import Passage, SearchSet, Story
 from stories.search import search_stories
@@ -25,6 +24,7 @@ from tests.conftest import TESTER
 from tests.stories.conftest import HashedEmbedder, build_all, external_ids
 from vibe.db import bulk
 from vibe.db.contexts import as_user
+from vibe.db.trips import Asked, Rows
 
 NOUNS = ["boat", "piano", "compass", "marathon", "bakery", "harbour", "violin", "garden", "letter", "kitchen"]
 VERBS = ["sold", "carried", "found", "painted", "lost", "repaired"]
@@ -172,22 +172,23 @@ def wanted_of(user_id: UUID) -> str:
 
 def plan(user_id: UUID, vector: str) -> str:
     """The plan of the statement just as search sends it."""
-    sent: list[str] = []
-    send = graph.in_one_trip
+    send = graph.together
+    lines: list[str] = []
 
-    def explained(statements: list[sql.Composable]) -> object:
-        texts = [each.as_string(None).replace("SELECT p.story_id", "EXPLAIN SELECT p.story_id") for each in statements]
-        [lines] = send([sql.SQL(text) for text in texts])  # type: ignore[arg-type]
-        sent.extend(line for (line,) in lines)
+    def explained(*asked: Asked) -> list[Rows]:
+        [told] = send(
+            *((text.replace("SELECT p.story_id", "EXPLAIN SELECT p.story_id"), given) for text, given in asked)
+        )
+        lines.extend(line for (line,) in told)
         return [[]]
 
-    graph.in_one_trip = explained  # type: ignore[assignment]
+    graph.together = explained  # type: ignore[assignment]
     try:
         with as_user(user_id):
             graph.nearest(user_id, vector, None, 10)
     finally:
-        graph.in_one_trip = send
-    return "\n".join(sent)
+        graph.together = send
+    return "\n".join(lines)
 
 
 def test_the_planner_has_no_choice_on_the_first_and_the_thousandth_call(many: UUID, settings: object) -> None:
@@ -220,9 +221,9 @@ def test_a_small_set_is_never_searched_in_the_graph(many: UUID) -> None:
     """Its statement sorts by nothing, so the index could give it nothing even if its rows were there."""
     vector = wanted_of(many)
     wanted = Wanted([1, 2], [1, 1], 3, 4, False, vector, None)
-    statement = sql.SQL("EXPLAIN SELECT {} FROM passages p WHERE p.user_id = %b").format(columns(wanted))
+    statement = "EXPLAIN " + EVERY.format(columns=columns(wanted))
     with as_user(many):
-        lines = bulk.run(statement, [*column_values(wanted), many])
+        lines = bulk.run(statement, {**column_values(wanted), "user": many})
     assert "passages_embedding" not in str(lines)
 
 
@@ -232,7 +233,7 @@ def test_words_are_looked_up_by_their_index_in_the_role_for_it_alone(ada_told: U
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE passages DROP CONSTRAINT passages_one_per_memory; DROP INDEX passages_of_story")
     with as_user(ada_told), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL ROLE {role}; SET LOCAL enable_seqscan = off; SET LOCAL vibe.words = '{{5}}'")
+        cursor.execute(f"SET LOCAL ROLE {role}; SET LOCAL vibe.words = '{{5}}'")
         cursor.execute("EXPLAIN SELECT story_id FROM passages WHERE words && '{5}'::bigint[]")
         assert ("passages_words" in str(cursor.fetchall())) is served
 

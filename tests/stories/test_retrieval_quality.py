@@ -79,7 +79,7 @@ def test_a_dialogue_answers_its_questions(locomo: Path, db: None) -> None:
                 continue
             asker = read_asker(user_id, question["question"])
             found, ranking, _ = rank(understood(asker, question["question"]), asker)
-            first = {found.memories[at] for at in ranking.passages.best(10).tolist()}
+            first = {found.memory(at) for at in ranking.passages.best(10).tolist()}
             shares.append(len(evidence & first) / len(evidence))
     assert len(shares) == 60
     assert sum(shares) / len(shares) >= 0.73

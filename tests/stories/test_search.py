@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -78,6 +79,20 @@ def test_every_result_says_why(ada_told: UUID) -> None:
     assert {"words", "vector", "conversation", "speaker"} <= best.why.keys()
     assert sum(best.why.values()) == pytest.approx(best.score, abs=1e-3)
     assert best.message_ids == ("m1",)
+
+
+@pytest.mark.usefixtures("real_embedder")
+def test_a_search_of_a_small_set_is_four_round_trips(
+    committed: None, tell: Callable[..., None], sent: list[Any]
+) -> None:
+    """Who asks, the candidates, what is shown, and the row that records it together with the commit."""
+    ada = ensure_person(profile=Profile("ada"), actor=TESTER)
+    tell(ada, "lisbon", LISBON)
+    build_all(ada)
+    sent.clear()
+    assert len(ask(ada, "Who carried the piano?").stories) == 1
+    assert len(sent) == 4
+    assert sent[0].startswith("BEGIN ISOLATION LEVEL REPEATABLE READ") and sent[-1].endswith("COMMIT")
 
 
 def test_nobody_finds_anybody_elses(ada_told: UUID, jonas_told: UUID) -> None:

@@ -138,10 +138,11 @@ def selected(name: str, kind: str) -> sql.Composed:
     return sql.SQL(form).format(sql.Identifier("given", name))  # type: ignore[arg-type]
 
 
-def run(statement: Any, parameters: Any, *, vectors: bool = False) -> list[tuple[Any, ...]]:
+def run(statement: Any, parameters: Any, *, vectors: bool = False, binary: bool = False) -> list[tuple[Any, ...]]:
     """Run one statement with parameters bound by the server, which Django's own cursors do not do here.
 
-    With `vectors`, HalfVector is known among the parameters. Without, the first statement of a transaction is written
+    With `vectors`, HalfVector is known among the parameters; with `binary`, rows are sent as the server holds them,
+    which is less work where they are many. Without vectors, the first statement of a transaction is written
     out by the driver instead, and goes in one round trip with what begins that.
     Like them it refuses a transaction that is to be given up: the role there may be an inner scope's still.
     """
@@ -154,7 +155,7 @@ def run(statement: Any, parameters: Any, *, vectors: bool = False) -> list[tuple
     with connection.wrap_database_errors, kind(connection.connection) as cursor:
         if vectors:
             register_halfvec_info(cursor, halfvec())  # type: ignore[arg-type]
-        cursor.execute(statement, parameters)
+        cursor.execute(statement, parameters, binary=binary and kind is psycopg.Cursor)
         return cursor.fetchall() if gives_rows(cursor) else []
 
 

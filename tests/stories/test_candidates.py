@@ -1,0 +1,45 @@
+"""What is fetched of a passage: every word of the question as often as it stands there."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stories.candidates import times, token_values
+from stories.models import Passage
+from vibe.db import bulk
+from vibe.db.contexts import as_user
+
+TOKENS = st.integers(-(2**63), 2**63 - 1)
+
+
+def counted(words: list[int], counts: list[int], asked: list[int]) -> list[int]:
+    """How often a passage of these words has those that are asked for."""
+    columns = ", ".join(map(times, range(len(asked))))
+    passage = "(SELECT %(words)b::int8[] AS words, %(counts)b::int2[] AS counts) AS p"
+    [row] = bulk.run(f"SELECT {columns} FROM {passage}", {**token_values(asked), "words": words, "counts": counts})
+    return list(row)
+
+
+@pytest.mark.django_db
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(passage=st.dictionaries(TOKENS, st.integers(1, 2**15 - 1), max_size=40), others=st.lists(TOKENS, max_size=5))
+def test_a_word_is_counted_wherever_it_stands_and_no_other(passage: dict[int, int], others: list[int]) -> None:
+    """The first, the last, one before and one after all of them; and of a passage without a word none."""
+    asked = [*passage, *others, -(2**63), 2**63 - 1]
+    words = sorted(passage)
+    assert counted(words, [passage[each] for each in words], asked) == [passage.get(each, 0) for each in asked]
+
+
+@pytest.mark.django_db
+def test_control_among_words_in_another_order_one_is_missed() -> None:
+    assert counted([3, 2, 1], [1, 1, 1], [1, 2, 3]) != [1, 1, 1]
+
+
+def test_a_passage_has_its_words_in_rising_order(ada_told: UUID) -> None:
+    with as_user(ada_told):
+        kept = [words for (words,) in Passage.objects.of(ada_told).values_list("words")]
+    assert len(kept) > 3 and all(words == sorted(words) and len(words) > 2 for words in kept)

@@ -126,13 +126,12 @@ def through_copy(columns: dict[str, str], rows: Rows) -> None:
     """Rows into a temporary table `coming`, which goes with the transaction."""
     import psycopg
     from django.db import connection
-    from pgvector.psycopg.halfvec import register_halfvec_info
 
     from vibe.db import bulk
 
     defined = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    bulk.know_vectors()
     with psycopg.Cursor(connection.connection) as cursor:
-        register_halfvec_info(cursor, bulk.halfvec())
         cursor.execute(f"CREATE TEMPORARY TABLE coming ({defined}) ON COMMIT DROP")
         with cursor.copy("COPY coming FROM STDIN (FORMAT BINARY)") as copying:
             copying.set_types(list(columns.values()))

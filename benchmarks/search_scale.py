@@ -160,16 +160,15 @@ def ours(person: Person, vector: Any) -> tuple[float, list[Any]]:
     return timed(person, vector, lambda cloaked: nearest(person.id, cloaked, None, LIKEST))
 
 
-EXACT = "SELECT story_id, position FROM passages WHERE user_id = %s ORDER BY embedding <=> %s::halfvec, id LIMIT %s"
 PLAIN = "SELECT id FROM plain_passages WHERE user_id = %s ORDER BY embedding <=> %s::halfvec LIMIT %s"
 STEERED = "SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {ef}; SET LOCAL enable_sort = off"
 
 
 def exact(person: Person, vector: Any) -> tuple[float, list[Any]]:
     """Every one of the person's rows, sorted."""
-    from stories.graph import LIKEST
+    from stories.graph import LIKEST, nearest_of_all
 
-    return timed(person, vector, lambda cloaked: rows("", EXACT, [person.id, cloaked, LIKEST]))
+    return timed(person, vector, lambda cloaked: nearest_of_all(person.id, cloaked, None, LIKEST))
 
 
 def plain(person: Person, vector: Any) -> tuple[float, list[Any]]:
@@ -187,11 +186,11 @@ def plain(person: Person, vector: Any) -> tuple[float, list[Any]]:
 def timed(person: Person, vector: Any, run: Callable[[Any], list[Any]]) -> tuple[float, list[Any]]:
     """How long the vector stage takes, by itself, in the person's scope."""
     from accounts.services import open_vault
-    from stories.blinding import question_text
+    from stories.blinding import cloaked
     from vibe.db.contexts import as_user
 
     with as_user(person.id):
-        given = question_text(open_vault(), vector[None]) if vector is not None else None
+        given = cloaked(open_vault(), vector[None])[0] if vector is not None else None
         start = time.perf_counter()
         found = run(given)
         return time.perf_counter() - start, list(found)

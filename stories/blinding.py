@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-import numpy as np
 from django.conf import settings
 from pgvector import HalfVector
 
@@ -17,7 +16,6 @@ from vibe.crypto.vault import Vault
 WORD = "word"
 SPEAKER = "speaker"
 MOST = 32_767  # of one word in one passage; the column is a smallint
-FINEST = 32_000  # what the longest of a question's numbers is written as: a half-precision float ends at 65,504
 
 
 def word_tokens(vault: Vault, wanted: Iterable[str]) -> list[int]:
@@ -58,16 +56,6 @@ def cloaked(vault: Vault, vectors: Vectors) -> list[HalfVector | None]:
     """
     rotated = vault.cloak(settings.EMBEDDING_DIMENSIONS).apply(vectors)
     return [HalfVector(row) if row.any() else None for row in rotated]
-
-
-def question_text(vault: Vault, vectors: Vectors) -> str | None:
-    """The one vector (1, d) of a question under the person's rotation, as PostgreSQL reads it; None for zeros.
-
-    It is compared by its angle alone, so whole numbers serve: Python writes them in a tenth of the time.
-    """
-    [rotated] = vault.cloak(settings.EMBEDDING_DIMENSIONS).apply(vectors)
-    longest = np.abs(rotated).max()
-    return str(np.rint(rotated * (FINEST / longest)).astype(np.int64).tolist()) if longest else None
 
 
 def array_text(numbers: Iterable[int]) -> str:

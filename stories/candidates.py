@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+from pgvector import HalfVector
 
 from stories.bm25 import Collection
 from stories.ranking import Passages, StoryWords
@@ -31,7 +32,7 @@ class Wanted:
     asks_mark: int
     dates_mark: int
     when: bool
-    vector: str | None
+    vector: HalfVector | None
     speaker: int | None
 
 
@@ -73,7 +74,7 @@ def exact(user_id: UUID, wanted: Wanted, stories: Sequence[UUID] | None) -> Foun
     """Every passage of the person, or of these stories of theirs."""
     statement = (EVERY if stories is None else EVERY_OF).format(columns=columns(wanted))
     given = {**column_values(wanted), "user": user_id, "of": stories and list(stories)}
-    return as_found(EXACT, bulk.run(statement, given, binary=True), wanted)
+    return as_found(EXACT, bulk.run(statement, given, vectors=True, binary=True), wanted)
 
 
 def columns(wanted: Wanted) -> str:

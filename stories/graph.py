@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
+from pgvector import HalfVector
 
 from stories.bm25 import Collection, Counts
 from stories.candidates import (
@@ -34,7 +35,6 @@ from stories.ranking import StoryWords
 from stories.word_index import MOST_ROWS, Place, Stands, best_by_words, stands
 from vibe.db import bulk
 from vibe.db.here import here
-from vibe.db.trips import Asked, together
 
 LIKEST = 40
 """Passages taken from the graph, at the least; for a longer answer more."""
@@ -59,12 +59,12 @@ WALKED = f"SET LOCAL enable_sort = on; {RELEASED}"
 
 # {of} is a condition on the stories, {columns} and {sums} are made by stories.candidates.
 IN_GRAPH = (
-    "SELECT p.story_id, p.position FROM passages p WHERE p.in_graph AND p.user_id = %s {of} "
-    "ORDER BY p.embedding <=> %s::halfvec LIMIT %s"
+    "SELECT p.story_id, p.position FROM passages p WHERE p.in_graph AND p.user_id = %b {of} "
+    "ORDER BY p.embedding <=> %b::halfvec LIMIT %b"
 )
 OF_ALL = (
-    "SELECT p.story_id, p.position FROM passages p WHERE p.user_id = %s {of} "
-    "AND p.embedding IS NOT NULL ORDER BY p.embedding <=> %s::halfvec, p.id LIMIT %s"
+    "SELECT p.story_id, p.position FROM passages p WHERE p.user_id = %b {of} "
+    "AND p.embedding IS NOT NULL ORDER BY p.embedding <=> %b::halfvec, p.id LIMIT %b"
 )
 A_FEW = "SELECT id, count(*) OVER () FROM stories WHERE user_id = %b ORDER BY hashtext(id::text), id LIMIT %b"
 SAMPLE = (
@@ -127,37 +127,40 @@ def likeliest(
     return as_found(strategy, rows, wanted, Backdrop(collection, words, story_collection, sample.floor))
 
 
-def nearest(user_id: UUID, vector: str, stories: Sequence[UUID] | None, limit: int) -> list[Place]:
+def nearest(user_id: UUID, vector: HalfVector, stories: Sequence[UUID] | None, limit: int) -> list[Place]:
     """The likest, as (story, position), the likest first; the graph is walked on until they are enough.
 
     With sorting switched off only an index that gives the order can serve, and under `in_graph` there is one. It may
     come short: a person's vectors are an island, and now and then the walk ends before it gets there.
     """
-    walk = WALK.format(ef_search=max(EF_SEARCH, min(limit, 1000)))
-    [rows] = together((walk, []), about(IN_GRAPH, user_id, vector, stories, limit), (WALKED, []))
-    return rows  # type: ignore[return-value]
+    here().hold(WALK.format(ef_search=max(EF_SEARCH, min(limit, 1000))), telling=True)
+    likest = by_likeness(IN_GRAPH, user_id, vector, stories, limit)
+    here().hold(WALKED, telling=True)
+    return likest
 
 
-def nearest_of_all(user_id: UUID, vector: str, stories: Sequence[UUID] | None, limit: int) -> list[Place]:
+def nearest_of_all(user_id: UUID, vector: HalfVector, stories: Sequence[UUID] | None, limit: int) -> list[Place]:
     """The same by looking at every one of the person's vectors: for sets outside the graph, or if it came short.
 
     Without `in_graph` in its condition no index of distances can serve.
     """
-    [rows] = together(about(OF_ALL, user_id, vector, stories, limit))
-    return rows  # type: ignore[return-value]
+    return by_likeness(OF_ALL, user_id, vector, stories, limit)
 
 
-def about(statement: str, user_id: UUID, vector: str, stories: Sequence[UUID] | None, limit: int) -> Asked:
-    """A statement of nearness and its values."""
-    of = ("", []) if stories is None else ("AND p.story_id = ANY(%s::uuid[])", [list(stories)])
-    return statement.format(of=of[0]), [user_id, *of[1], vector, limit]
+def by_likeness(
+    statement: str, user_id: UUID, vector: HalfVector, stories: Sequence[UUID] | None, limit: int
+) -> list[Place]:
+    """What a statement of nearness gives."""
+    of, given = ("", []) if stories is None else ("AND p.story_id = ANY(%b::uuid[])", [list(stories)])
+    return bulk.run(statement.format(of=of), [user_id, *given, vector, limit], vectors=True)  # type: ignore[return-value]
 
 
 def sampled(user_id: UUID, wanted: Wanted) -> Sample:
     """Look at a few stories, taken by a hash of their ids."""
     chosen = bulk.run(A_FEW, [user_id, SAMPLED_STORIES])
     few = {"stories": [story for story, _ in chosen], "limit": SAMPLED_PASSAGES}
-    rows = bulk.run(SAMPLE.format(columns=columns(wanted)), {**column_values(wanted), "user": user_id, **few})
+    given = {**column_values(wanted), "user": user_id, **few}
+    rows = bulk.run(SAMPLE.format(columns=columns(wanted)), given, vectors=True)
     passages = as_found(HNSW, rows, wanted).passages
     known = passages.similarity is not None and np.isfinite(passages.similarity).any()
     return Sample(
@@ -200,7 +203,8 @@ def with_neighbours(user_id: UUID, wanted: Wanted, places: Sequence[Place]) -> R
         (story, at + step) for story, at in places for step in range(-NEAR, NEAR + 1) if at + step >= 0
     )
     there = {"stories": [story for story, _ in spread], "places": [place for _, place in spread]}
-    return bulk.run(AT_PLACES.format(columns=columns(wanted)), {**column_values(wanted), "user": user_id, **there})
+    given = {**column_values(wanted), "user": user_id, **there}
+    return bulk.run(AT_PLACES.format(columns=columns(wanted)), given, vectors=True)
 
 
 def newest(user_id: UUID, stories: Sequence[UUID] | None, without: set[UUID], limit: int) -> list[Place]:

@@ -16,7 +16,7 @@ from audit.actors import Actor
 from audit.services import record
 from stories.answers import Answer, open_stories
 from stories.asking import Asked, Asker, embedded, read_asker, understood
-from stories.blinding import question_text, speaker_token, word_tokens
+from stories.blinding import cloaked, speaker_token, word_tokens
 from stories.candidates import Found, Wanted
 from stories.filters import Filters, scope_of
 from stories.models import SearchSet
@@ -133,7 +133,7 @@ def wanted_by(asked: Asked, vault: Vault) -> Wanted:
         asks_mark=asks_mark,
         dates_mark=dates_mark,
         when=question.when,
-        vector=None if asked.vector is None else question_text(vault, asked.vector),
+        vector=None if asked.vector is None else cloaked(vault, asked.vector)[0],
         speaker=speaker_token(vault, question.speaker) if question.speaker else None,
     )
 

@@ -19,7 +19,7 @@ Search = Callable[[int, Any, str], tuple[float, list[Any]]]
 """Whose question, its vector, its words: the seconds it took, and what it found."""
 
 
-def likest(person: Person, vector: str) -> list[Place]:
+def likest(person: Person, vector: Any) -> list[Place]:
     """The likest passages of a person, in whose scope this runs, by a cloaked vector: as stories.graph has them."""
     from stories.graph import nearest, nearest_of_all
 
@@ -43,12 +43,12 @@ class Likest:
 
     def stage(self, owner: int, vector: Any, _: str) -> tuple[float, list[int]]:
         from accounts.services import open_vault
-        from stories.blinding import question_text
+        from stories.blinding import cloaked
         from vibe.db.contexts import as_user
 
         person = self.crowd[owner]
         with as_user(person.id):
-            given = question_text(open_vault(), vector[None])
+            given = cloaked(open_vault(), vector[None])[0]
             seconds = float("inf")
             for _ in range(TRIES):
                 start = time.perf_counter()
@@ -62,14 +62,14 @@ class Likest:
         from audit.services import record
         from memories.models import Memory
         from memories.services import open_memories
-        from stories.blinding import question_text
+        from stories.blinding import cloaked
         from vibe.db.contexts import as_user
 
         person = self.crowd[owner]
         start = time.perf_counter()
         with as_user(person.id):
             vault = open_vault()
-            places = likest(person, question_text(vault, vector[None]))
+            places = likest(person, cloaked(vault, vector[None])[0])
             found = Memory.objects.of(person.id).filter(pk__in=[self.memories[place] for place in places])
             opened = open_memories(found, vault)
             record(actor=Actor.system("benchmark"), action="stories.search", subject=person.id, resource="stories")

@@ -9,6 +9,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 from django.db import connection
+from pgvector import HalfVector
 
 from memories.models import Conversation
 from stories import graph, search, strategy, word_index
@@ -24,7 +25,6 @@ from tests.conftest import TESTER
 from tests.stories.conftest import HashedEmbedder, build_all, external_ids
 from vibe.db import bulk
 from vibe.db.contexts import as_user
-from vibe.db.trips import Asked, Rows
 
 NOUNS = ["boat", "piano", "compass", "marathon", "bakery", "harbour", "violin", "garden", "letter", "kitchen"]
 VERBS = ["sold", "carried", "found", "painted", "lost", "repaired"]
@@ -161,7 +161,7 @@ def test_what_is_built_while_a_set_is_in_the_graph_goes_there(
         assert not Passage.objects.of(many).filter(in_graph=False).exists()
 
 
-def wanted_of(user_id: UUID) -> str:
+def wanted_of(user_id: UUID) -> HalfVector:
     with as_user(user_id):
         asker = read_asker(user_id, "the boat")
         asked = embedded(user_id, understood(asker, "the boat"))
@@ -170,24 +170,21 @@ def wanted_of(user_id: UUID) -> str:
     return vector
 
 
-def plan(user_id: UUID, vector: str) -> str:
+def plan(user_id: UUID, vector: HalfVector) -> str:
     """The plan of the statement just as search sends it."""
-    send = graph.together
+    run = bulk.run
     lines: list[str] = []
 
-    def explained(*asked: Asked) -> list[Rows]:
-        [told] = send(
-            *((text.replace("SELECT p.story_id", "EXPLAIN SELECT p.story_id"), given) for text, given in asked)
-        )
-        lines.extend(line for (line,) in told)
-        return [[]]
+    def explained(statement: str, given: list[object], **how: bool) -> list[object]:
+        lines.extend(line for (line,) in run(f"EXPLAIN {statement}", given, **how))
+        return []
 
-    graph.together = explained  # type: ignore[assignment]
+    bulk.run = explained  # type: ignore[assignment]
     try:
         with as_user(user_id):
             graph.nearest(user_id, vector, None, 10)
     finally:
-        graph.together = send
+        bulk.run = run
     return "\n".join(lines)
 
 
@@ -223,7 +220,7 @@ def test_a_small_set_is_never_searched_in_the_graph(many: UUID) -> None:
     wanted = Wanted([1, 2], [1, 1], 3, 4, False, vector, None)
     statement = "EXPLAIN " + EVERY.format(columns=columns(wanted))
     with as_user(many):
-        lines = bulk.run(statement, {**column_values(wanted), "user": many})
+        lines = bulk.run(statement, {**column_values(wanted), "user": many}, vectors=True)
     assert "passages_embedding" not in str(lines)
 
 

@@ -151,10 +151,9 @@ def run(statement: Any, parameters: Any, *, vectors: bool = False, binary: bool 
     connection.validate_no_broken_transaction()
     if vectors:
         connection.send_held()
+        know_vectors()
     kind = Cursor if holds(connection.connection) else psycopg.Cursor
     with connection.wrap_database_errors, kind(connection.connection) as cursor:
-        if vectors:
-            register_halfvec_info(cursor, halfvec())  # type: ignore[arg-type]
         cursor.execute(statement, parameters, binary=binary and kind is psycopg.Cursor)
         return cursor.fetchall() if gives_rows(cursor) else []
 
@@ -183,10 +182,8 @@ def reading(model: type[models.Model], columns: tuple[str, ...]) -> tuple[list[s
     return [field.attname for field in fields], read
 
 
-def halfvec() -> TypeInfo:
-    """What this database knows pgvector's type by, asked once a connection: an extension's has no fixed number."""
-    known, info = getattr(connection, "vibe_halfvec", (None, None))
-    if known is not connection.connection or info is None:
-        info = TypeInfo.fetch(connection.connection, "halfvec")
-        connection.vibe_halfvec = (connection.connection, info)  # type: ignore[attr-defined]
-    return info  # type: ignore[no-any-return]
+def know_vectors() -> None:
+    """Tell the connection what number this database knows pgvector's type by: an extension's has no fixed one."""
+    if getattr(connection, "vibe_vectors", None) is not connection.connection:
+        register_halfvec_info(connection.connection, TypeInfo.fetch(connection.connection, "halfvec"))
+        connection.vibe_vectors = connection.connection  # type: ignore[attr-defined]

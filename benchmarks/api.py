@@ -83,10 +83,14 @@ def percentile(values: list[float], share: float = 0.95) -> float:
     return sorted(values)[int(share * (len(values) - 1))]
 
 
+Sent = tuple[bool, Any, Any, dict[str, Any]]
+"""Whether the driver wrote the values out, a statement, its parameters, and how it was run."""
+
+
 class Replay:
     """What an operation sends to the database, sent again over a bare connection."""
 
-    def __init__(self, person: UUID, statements: list[tuple[bool, Any, Any]], made: set[UUID]) -> None:
+    def __init__(self, person: UUID, statements: list[Sent], made: set[UUID]) -> None:
         self.person, self.statements, self.made, self.count = person, statements, made, len(statements)
         self.connection = bare_connection()
         self.fresh: dict[str, str] = {}
@@ -109,12 +113,12 @@ class Replay:
     def __call__(self) -> None:
         import psycopg
 
-        for by_client, statement, given in self.statements:
+        for by_client, statement, given, more in self.statements:
             if statement is None:
                 self.connection.commit()
                 continue
             cursor = (psycopg.ClientCursor if by_client else psycopg.Cursor)(self.connection)
-            cursor.execute(statement, renamed(given, self.fresh))
+            cursor.execute(statement, renamed(given, self.fresh), **more)
             if cursor.description:
                 cursor.fetchall()
 
@@ -123,15 +127,15 @@ def recorded(person: UUID, call: Callable[[], Any]) -> Replay:
     """The statements of one call, with their parameters; None stands for COMMIT."""
     import psycopg
 
-    statements: list[tuple[bool, Any, Any]] = []
+    statements: list[Sent] = []
     execute, commit = psycopg.Cursor.execute, psycopg.Connection.commit
 
     def noting(self: Any, statement: Any, given: Any = None, **more: Any) -> Any:
-        statements.append((isinstance(self, psycopg.ClientCursor), statement, given))
+        statements.append((isinstance(self, psycopg.ClientCursor), statement, given, more))
         return execute(self, statement, given, **more)
 
     def noting_commit(self: Any) -> None:
-        statements.append((False, None, None))
+        statements.append((False, None, None, {}))
         commit(self)
 
     call()  # once unwatched, so that nothing is done for the first time
@@ -141,7 +145,7 @@ def recorded(person: UUID, call: Callable[[], Any]) -> Replay:
         call()
     finally:
         psycopg.Cursor.execute, psycopg.Connection.commit = execute, commit  # type: ignore[method-assign]
-    found = {UUID(text) for _, _, given in statements for text in UUIDS.findall(repr(given))}
+    found = {UUID(text) for _, _, given, _ in statements for text in UUIDS.findall(repr(given))}
     return Replay(person, statements, {each for each in found if each.version == 7 and each.int >> 80 >= since})
 
 
@@ -164,8 +168,12 @@ def bare_connection() -> Any:
     import psycopg
     from django.db import connection
 
+    from vibe.db import bulk
+
     given = {name: value for name, value in connection.get_connection_params().items() if name != "cursor_factory"}
-    return psycopg.connect(**given, autocommit=True)
+    bare = psycopg.connect(**given, autocommit=True)
+    bulk.know_vectors(bare)
+    return bare
 
 
 def prepared() -> tuple[UUID, dict[str, Callable[[], Any]], dict[str, Callable[[], Any]]]:

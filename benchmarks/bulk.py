@@ -130,7 +130,7 @@ def through_copy(columns: dict[str, str], rows: Rows) -> None:
     from vibe.db import bulk
 
     defined = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-    bulk.know_vectors()
+    bulk.know_vectors(connection.connection)
     with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE coming ({defined}) ON COMMIT DROP")
         with cursor.copy("COPY coming FROM STDIN (FORMAT BINARY)") as copying:

@@ -35,11 +35,11 @@ def test_the_type_is_asked_for_once_a_connection(table, monkeypatch):
     asked = []
     fetch = bulk.TypeInfo.fetch
     monkeypatch.setattr(bulk.TypeInfo, "fetch", lambda *given: (asked.append(1), fetch(*given))[1])
-    connection.vibe_vectors = None
+    connection.connection.knows_vectors = False
     for place in (1, 2):
         bulk.insert("given", {"place": ("int4", [place]), "vector": ("halfvec", [HalfVector([1.0] * 4)])})
     assert asked == [1]
-    connection.vibe_vectors = object()
+    connection.connection.knows_vectors = False
     bulk.insert("given", {"place": ("int4", [3]), "vector": ("halfvec", [HalfVector([1.0] * 4)])})
     assert asked == [1, 1], "another connection may lead to another database"
 

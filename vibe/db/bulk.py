@@ -142,8 +142,8 @@ def run(statement: Any, parameters: Any, *, vectors: bool = False, binary: bool 
     """Run one statement with parameters bound by the server, which Django's own cursors do not do here.
 
     With `vectors`, HalfVector is known among the parameters; with `binary`, rows are sent as the server holds them,
-    which is less work where they are many. Without vectors, the first statement of a transaction is written
-    out by the driver instead, and goes in one round trip with what begins that.
+    which is less work where they are many. Without vectors, the first statement of a transaction is written out by the
+    driver instead, and goes in one round trip with what begins that.
     Like them it refuses a transaction that is to be given up: the role there may be an inner scope's still.
     """
     connection = here()
@@ -151,7 +151,7 @@ def run(statement: Any, parameters: Any, *, vectors: bool = False, binary: bool 
     connection.validate_no_broken_transaction()
     if vectors:
         connection.send_held()
-        know_vectors()
+        know_vectors(connection.connection)
     kind = Cursor if holds(connection.connection) else psycopg.Cursor
     with connection.wrap_database_errors, kind(connection.connection) as cursor:
         cursor.execute(statement, parameters, binary=binary and kind is psycopg.Cursor)
@@ -182,8 +182,9 @@ def reading(model: type[models.Model], columns: tuple[str, ...]) -> tuple[list[s
     return [field.attname for field in fields], read
 
 
-def know_vectors() -> None:
-    """Tell the connection what number this database knows pgvector's type by: an extension's has no fixed one."""
-    if getattr(connection, "vibe_vectors", None) is not connection.connection:
-        register_halfvec_info(connection.connection, TypeInfo.fetch(connection.connection, "halfvec"))
-        connection.vibe_vectors = connection.connection  # type: ignore[attr-defined]
+def know_vectors(connection: psycopg.Connection[Any]) -> None:
+    """Tell a connection, once, what number its database knows pgvector's type by: an extension's has no fixed one."""
+    if not getattr(connection, "knows_vectors", False):
+        known = TypeInfo.fetch(connection, "halfvec")
+        register_halfvec_info(connection, known)  # type: ignore[arg-type]  # no table of ours is there without it
+        connection.knows_vectors = True  # type: ignore[attr-defined]

@@ -130,6 +130,7 @@ def through_copy(columns: dict[str, str], rows: Rows) -> None:
     from vibe.db import bulk
 
     defined = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    connection.send_held()  # type: ignore[attr-defined]
     bulk.know_vectors(connection.connection)
     with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE coming ({defined}) ON COMMIT DROP")

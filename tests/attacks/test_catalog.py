@@ -47,6 +47,7 @@ DEEDS = {
         "ALTER TABLE stories ADD CONSTRAINT loose FOREIGN KEY (conversation_id) REFERENCES conversations (id)"
     ),
     "a unique index across people": "CREATE UNIQUE INDEX telling ON conversations (external_id)",
+    "a sealed column in the statistics": "ALTER TABLE user_keys ALTER COLUMN wrapped SET STATISTICS 100",
     "an owner that may be absent": "ALTER TABLE passages ALTER COLUMN user_id DROP NOT NULL",
 }
 

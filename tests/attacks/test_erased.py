@@ -41,6 +41,7 @@ from vibe.crypto.sealed import Sealed
 from vibe.crypto.vault import Vault
 from vibe.db.contexts import as_system, as_user
 from vibe.db.embedded_paths import BINARIES
+from vibe.db.unsampled import keep_out
 from vibe.errors import VibeError
 
 SAID = "I moved to Lisbon with Noor."
@@ -236,9 +237,25 @@ def test_after_a_vacuum_the_servers_files_do_not_hold_the_wrapped_key_nor_a_seal
     with superuser(connection.settings_dict["NAME"]) as postgres:
         rows = postgres.execute("SELECT payload FROM encrypted_memories WHERE user_id = %s", [told["ada"]])
         ((payload,),) = rows.fetchall()
+        postgres.execute("ANALYZE")  # as autovacuum does when it likes
     assert in_server_files(wrapped) and in_server_files(payload), "the control: they were found while they were there"
     erase_now(told["ada"])
     assert (in_server_files(wrapped), in_server_files(payload)) == (0, 0)
+
+
+def test_control_what_analyze_sampled_of_a_wrapped_key_outlives_the_erasure(told):
+    """Were the column not kept out of the statistics."""
+    with as_user(told["ada"]):
+        wrapped = UserKey.objects.of(told["ada"]).get().wrapped.ciphertext
+    with superuser(connection.settings_dict["NAME"]) as postgres:
+        postgres.execute("ALTER TABLE user_keys ALTER COLUMN wrapped SET STATISTICS 100")
+        try:
+            postgres.execute("ANALYZE user_keys")
+            erase_now(told["ada"])
+            assert in_server_files(wrapped)
+        finally:
+            keep_out(using="default")
+    assert not in_server_files(wrapped), "taken out, what was sampled before is gone too"
 
 
 def rows_of(user_id):

@@ -16,6 +16,7 @@ from django.db import connection, models
 from vibe.db.constraints import Privileges, RowSecurity
 from vibe.db.owned import UserOwned
 from vibe.db.roles import ALL, SIGN_IN, USER, WORDS
+from vibe.db.unsampled import SAMPLED, sealed_columns
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,7 +38,8 @@ OURS = (
     "relnamespace = 'public'::regnamespace "
     "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"
 )
-# Each gives the names of what is at fault. `walled` are the tables with row security, `owned` those of people's rows.
+# Each gives the names of what is at fault. `walled` are the tables with row security, `owned` those of people's rows,
+# `sealed` the sealed columns.
 RULES: dict[str, str] = {
     "row security is not enabled and forced": (
         "SELECT relname FROM pg_class c WHERE relname = ANY(%(walled)s) "
@@ -83,6 +85,9 @@ RULES: dict[str, str] = {
         "SELECT attrelid::regclass::text FROM pg_attribute WHERE attrelid = ANY(%(owned)s::regclass[]) "
         "AND attname = 'user_id' AND NOT attnotnull"
     ),
+    "is sampled by ANALYZE, whose copies outlive an erasure (manage.py migrate ends it)": (
+        f"SELECT relname || '.' || attname FROM ({SAMPLED}) AS sampled"  # noqa: S608
+    ),
     "is a role with more rights than its grants": (
         "SELECT rolname FROM pg_roles WHERE rolname = ANY(%(roles)s) "
         "AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication OR rolcanlogin "
@@ -120,8 +125,9 @@ def broken_rules(cursor: Any) -> Iterator[Finding]:
     """What breaks a rule that holds of every table, view, function, policy and role."""
     walled = [model._meta.db_table for model, wall in walls() if isinstance(wall, RowSecurity)]
     owned = [model._meta.db_table for model in apps.get_models() if issubclass(model, UserOwned)]
+    given = {"walled": walled, "owned": owned, "roles": list(ALL), "sealed": sealed_columns()}
     for what, statement in RULES.items():
-        cursor.execute(statement.replace("$ours", OURS), {"walled": walled, "owned": owned, "roles": list(ALL)})
+        cursor.execute(statement.replace("$ours", OURS), given)
         yield from (Finding(what, name) for (name,) in cursor.fetchall())
 
 

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.citus.conftest import ASKER, SAMPLE, Cluster, counted
+from vibe.db.unsampled import sealed_columns
 
 pytestmark = pytest.mark.citus
 
@@ -92,6 +93,35 @@ def test_lineage_names_and_keys_hold(cluster: Cluster) -> None:
 def test_migrations_go_on(cluster: Cluster) -> None:
     cluster.manage("migrate", "accounts", "0010")
     cluster.manage("migrate", "-v", "0")
+
+
+def sampled(cluster: Cluster) -> set[str]:
+    """The sealed columns that ANALYZE may sample on any shard."""
+    placed = {table for (table,) in cluster.ask("SELECT logicalrelid::text FROM pg_dist_partition")}
+    found = set()
+    for column in sealed_columns():
+        table, name = column.split(".")
+        look = (
+            "SELECT attstattarget IS NOT DISTINCT FROM 0 FROM pg_attribute "
+            f"WHERE attrelid = ''%s''::regclass AND attname = ''{name}''"
+        )
+        there = f"SELECT FROM run_command_on_shards('{table}', '{look}') WHERE result <> 't'"
+        if table in placed and cluster.ask(there):
+            found.add(column)
+    return found
+
+
+def test_sealed_columns_are_in_the_statistics_of_no_shard(cluster: Cluster) -> None:
+    """Distributing carries that along; one that is sampled, as on a cluster of before, is taken out by migrating."""
+    assert sampled(cluster) == set()
+    again = "ALTER TABLE {} ALTER COLUMN payload SET STATISTICS -1"
+    with psycopg.connect(cluster.url, autocommit=True) as session:
+        session.execute(f"SELECT run_command_on_shards('encrypted_memories', '{again.format('%s')}')")
+        session.execute("SET citus.enable_ddl_propagation = off")
+        session.execute(again.format("encrypted_memories"))
+    assert sampled(cluster) == {"encrypted_memories.payload"}
+    cluster.manage("migrate")
+    assert sampled(cluster) == set()
 
 
 def test_the_trail_is_sealed_and_proved(cluster: Cluster) -> None:

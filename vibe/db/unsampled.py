@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import apps
-from django.db import connections
+from django.db import connections, transaction
 
 from vibe.crypto.fields import SealedColumn
+from vibe.errors import DatabaseNotReady
 
 # Those that ANALYZE may sample still, with their types.
 SAMPLED = (
@@ -21,6 +22,10 @@ SAMPLED = (
 )
 # Taking its own type anew rewrites nothing, and drops what was sampled before.
 UNSAMPLED = "ALTER TABLE {table} ALTER COLUMN {column} TYPE {type}, ALTER COLUMN {column} SET STATISTICS 0"
+# Citus hands that on to no shard. It is said on each, and then, last of all, of the table that stands for them.
+ON_SHARDS = "SELECT bool_and(success) FROM run_command_on_shards(%s, %s)"
+HERE_ALONE = "SET LOCAL citus.enable_ddl_propagation = off"
+MOVED = "SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass(%s)"
 
 
 def sealed_columns() -> list[str]:
@@ -36,11 +41,32 @@ def sealed_columns() -> list[str]:
 def keep_out(*, using: str, **_: Any) -> None:
     """Take those out that are not yet, after each `migrate`: what a migration adds is still empty then."""
     connection = connections[using]
+    quote = connection.ops.quote_name
     with connection.cursor() as cursor:
         cursor.execute(SAMPLED, {"sealed": sealed_columns()})
         found = cursor.fetchall()
-    if found and not connection.distributed:  # type: ignore[attr-defined]  # Citus takes no SET STATISTICS; doctor tells
-        quote = connection.ops.quote_name
-        with connection.schema_editor(atomic=False) as editor:
-            for table, column, kind in found:
-                editor.execute(UNSAMPLED.format(table=quote(table), column=quote(column), type=kind))
+    for table, column, kind in found:
+        statement = UNSAMPLED.format(table="{table}", column=quote(column), type=kind)
+        if moved(connection, table):
+            take_out_of_shards(connection, table, statement)
+        else:
+            with connection.schema_editor(atomic=False) as editor:
+                editor.execute(statement.format(table=quote(table)))
+
+
+def moved(connection: Any, table: str) -> bool:
+    """Whether a table's rows are on shards."""
+    if not connection.distributed:
+        return False
+    with connection.cursor() as cursor:
+        return cursor.execute(MOVED, [table]).fetchone() is not None
+
+
+def take_out_of_shards(connection: Any, table: str, statement: str) -> None:
+    """Take a column of a table out on every shard. Raises DatabaseNotReady when one did not do it: migrate again."""
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        done = cursor.execute(ON_SHARDS, [table, statement.format(table="%s")]).fetchone()[0]
+        if not done:
+            raise DatabaseNotReady(f"A shard of {table} did not take a sealed column out of its statistics. Try again.")
+        cursor.execute(HERE_ALONE)
+        cursor.execute(statement.format(table=connection.ops.quote_name(table)))

@@ -74,7 +74,7 @@ def exact(user_id: UUID, wanted: Wanted, stories: Sequence[UUID] | None) -> Foun
     """Every passage of the person, or of these stories of theirs."""
     statement = (EVERY if stories is None else EVERY_OF).format(columns=columns(wanted))
     given = {**column_values(wanted), "user": user_id, "of": stories and list(stories)}
-    return as_found(EXACT, bulk.run(statement, given, vectors=True, binary=True), wanted)
+    return as_found(EXACT, bulk.run(statement, given, vectors=True, binary=True, prepared=True), wanted)
 
 
 def columns(wanted: Wanted) -> str:

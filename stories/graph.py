@@ -134,7 +134,7 @@ def nearest(user_id: UUID, vector: HalfVector, stories: Sequence[UUID] | None, l
     come short: a person's vectors are an island, and now and then the walk ends before it gets there.
     """
     here().hold(WALK.format(ef_search=max(EF_SEARCH, min(limit, 1000))), telling=True)
-    likest = by_likeness(IN_GRAPH, user_id, vector, stories, limit)
+    likest = by_likeness(IN_GRAPH, user_id, vector, stories, limit, prepared=False)
     here().hold(WALKED, telling=True)
     return likest
 
@@ -144,15 +144,16 @@ def nearest_of_all(user_id: UUID, vector: HalfVector, stories: Sequence[UUID] | 
 
     Without `in_graph` in its condition no index of distances can serve.
     """
-    return by_likeness(OF_ALL, user_id, vector, stories, limit)
+    return by_likeness(OF_ALL, user_id, vector, stories, limit, prepared=True)
 
 
 def by_likeness(
-    statement: str, user_id: UUID, vector: HalfVector, stories: Sequence[UUID] | None, limit: int
+    statement: str, user_id: UUID, vector: HalfVector, stories: Sequence[UUID] | None, limit: int, *, prepared: bool
 ) -> list[Place]:
     """What a statement of nearness gives."""
     of, given = ("", []) if stories is None else ("AND p.story_id = ANY(%b::uuid[])", [list(stories)])
-    return bulk.run(statement.format(of=of), [user_id, *given, vector, limit], vectors=True)  # type: ignore[return-value]
+    asked = [user_id, *given, vector, limit]
+    return bulk.run(statement.format(of=of), asked, vectors=True, prepared=prepared)  # type: ignore[return-value]
 
 
 def sampled(user_id: UUID, wanted: Wanted) -> Sample:

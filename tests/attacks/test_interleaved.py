@@ -25,8 +25,10 @@ from tests.conftest import DAY, TESTER
 from tests.pooler import POOLER_PORT, pooled
 from tests.processes import PATIENCE, until
 from tests.test_walls import OWNED
-from vibe.db import contexts
+from vibe.db import bulk, contexts
 from vibe.db.contexts import as_support, as_user
+from vibe.db.url import behind_pooler
+from vibe.errors import DatabaseNotReady
 
 pytestmark = pytest.mark.skipif(settings.DATABASE_POOLER, reason="has a pooler of its own, which it spoils for others")
 REQUESTS, THREADS, POOL = tries(400, 2_000), 16, 4
@@ -111,6 +113,20 @@ def nests(person, other):
         return seen + strangers(person)
 
 
+def asked_of(owner):
+    """The rows of a person by a statement that the session keeps."""
+    statement = "SELECT user_id FROM encrypted_memories WHERE user_id = %b"
+    return len(bulk.run(statement, [owner], prepared=True))
+
+
+def reads_by_a_statement_that_is_kept(person, other):
+    """What was read and planned in the scope of one person is run in that of another."""
+    with as_user(person):
+        seen = strangers(person)
+        assert asked_of(person)
+        return seen + asked_of(other)
+
+
 def writes(person, _):
     with as_user(person):
         run("UPDATE conversations SET is_archived = NOT is_archived")
@@ -121,6 +137,7 @@ def writes(person, _):
 WORK = [
     *(reads, reads_outside_every_scope, reads_as_the_role_without_a_context, sets_another_in_the_middle, sets_nonsense),
     *(breaks_in_the_middle, fails_a_statement, goes_back_to_a_savepoint, nests, writes),
+    reads_by_a_statement_that_is_kept,
 ]
 
 
@@ -150,9 +167,10 @@ def four_connections(request, people, monkeypatch):
                 pytest.skip("DATABASE_URL is set: the pooler of the tests stands before the embedded server")
             folder = stack.enter_context(pooled(server, size=POOL))
             monkeypatch.setattr(settings, "EMBEDDED_SERVER", None)  # or the connection would go to it
-            database.update(HOST=str(folder), PORT=POOLER_PORT, DISABLE_SERVER_SIDE_CURSORS=True, CONN_MAX_AGE=None)
+            database.update(behind_pooler(database), HOST=str(folder), PORT=POOLER_PORT, CONN_MAX_AGE=None)
         else:
-            database.update(OPTIONS={"pool": {"min_size": POOL, "max_size": POOL, "timeout": 60}}, CONN_MAX_AGE=0)
+            pool = {"min_size": POOL, "max_size": POOL, "timeout": 60}
+            database.update(OPTIONS={**database["OPTIONS"], "pool": pool}, CONN_MAX_AGE=0)
         try:
             yield request.param
         finally:
@@ -218,3 +236,39 @@ def test_with_a_scope_that_outlives_its_transaction_they_would(people, four_conn
     monkeypatch.setattr(contexts, "take", take_for_good)
     seen, _ = worked(people, 200)
     assert seen["reads_outside_every_scope"] > 0
+
+
+@pytest.mark.parametrize("four_connections", ["psycopg's pool"], indirect=True)
+def test_a_statement_that_is_kept_goes_by_whose_scope_it_runs_in(people, four_connections):
+    """Control to what is counted above: by the wall alone it finds nothing of another's, and it was kept."""
+    with as_user(people[0]):
+        run("SET LOCAL plan_cache_mode = force_generic_plan")
+        assert [asked_of(person) > 0 for person in people[:2]] == [True, False]
+    with as_user(people[1]):
+        run("SET LOCAL plan_cache_mode = force_generic_plan")
+        assert [asked_of(person) > 0 for person in people[:2]] == [False, True]
+        assert run("SELECT generic_plans FROM pg_prepared_statements") == [(4,)]
+
+
+@pytest.mark.parametrize("four_connections", ["PgBouncer"], indirect=True)
+def test_behind_a_pooler_no_statement_is_kept_and_if_it_were_the_setting_is_named(people, four_connections):
+    def kept():
+        with as_user(people[0]):
+            run("SELECT 1")
+            asked_of(people[0])
+            return run("SELECT 1 FROM pg_prepared_statements")
+
+    assert kept() == []
+    del connections.settings["default"]["OPTIONS"]["prepare_threshold"]
+    connection.close()
+    together = threading.Barrier(2 * POOL)
+
+    def one(_):
+        together.wait(PATIENCE)
+        try:
+            kept()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2 * POOL) as pool, pytest.raises(DatabaseNotReady, match="DATABASE_POOLER=on"):
+        list(pool.map(one, range(2 * POOL)))

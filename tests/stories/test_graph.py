@@ -8,6 +8,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from django.conf import settings as configured
 from django.db import connection
 from pgvector import HalfVector
 
@@ -201,7 +202,7 @@ def test_the_planner_has_no_choice_on_the_first_and_the_thousandth_call(many: UU
         assert graph.nearest(many, vector, None, 10) == first
     assert "Index Scan using passages_embedding" in plan(many, vector)
     before = best(many, "boat")
-    connection.connection.prepare_threshold = 0
+    asked_for, connection.connection.prepare_threshold = connection.connection.prepare_threshold, 0
     try:
         with connection.cursor() as cursor:
             cursor.execute("SET plan_cache_mode = force_generic_plan; ANALYZE passages")
@@ -209,9 +210,33 @@ def test_the_planner_has_no_choice_on_the_first_and_the_thousandth_call(many: UU
             assert best(many, "boat") == before
         assert "Index Scan using passages_embedding" in plan(many, vector)
     finally:
-        connection.connection.prepare_threshold = None
+        connection.connection.prepare_threshold = asked_for
         with connection.cursor() as cursor:
             cursor.execute("RESET plan_cache_mode")
+
+
+@pytest.mark.skipif(configured.DATABASE_POOLER, reason="behind a pooler no statement is kept")
+def test_what_every_search_asks_is_kept_by_the_session_and_finds_the_same(
+    many: UUID, person: Callable[..., UUID], tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planned for anybody, whoever was first to ask: with filters and without, by the exact way of either size."""
+    fill(ben := person("ben"), tell, 2)
+    vectors = {person: wanted_of(person) for person in (ben, many)}
+
+    def found() -> list[object]:
+        with as_user(many):
+            stories = list(Story.objects.of(many).values_list("pk", flat=True)[:3])
+            near = [graph.nearest_of_all(many, vectors[many], of, 7) for of in (None, stories)]
+        return [*near, best(many, "boat"), best(ben, "boat")]
+
+    with monkeypatch.context() as apart:
+        apart.setattr(connection.connection, "prepare_threshold", None)
+        planned_each_time = found()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        assert [found(), found()] == [planned_each_time] * 2
+        cursor.execute("SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE '%FROM passages p%'")
+        assert sorted(cursor.fetchall()) == [(2,), (2,), (4,)]
 
 
 def test_a_small_set_is_never_searched_in_the_graph(many: UUID) -> None:

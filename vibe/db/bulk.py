@@ -19,10 +19,13 @@ from psycopg.types import TypeInfo
 from vibe.db.backend.cursors import Cursor, holds
 from vibe.db.here import here
 from vibe.db.trips import distributed, gives_rows
+from vibe.errors import DatabaseNotReady
 
 Column = tuple[str, Sequence[Any]]
 Kinds = tuple[tuple[str, str], ...]  # name and type of each column
 Row = TypeVar("Row", bound=models.Model)
+OF_ANOTHER_SESSION = (psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName)
+BEHIND_A_POOLER = "DATABASE_URL leads through a pooler, where no statement can be kept. Set DATABASE_POOLER=on."
 MOST_PARAMETERS = 65_535  # of one statement, by the protocol
 
 
@@ -138,11 +141,16 @@ def selected(name: str, kind: str) -> sql.Composed:
     return sql.SQL(form).format(sql.Identifier("given", name))  # type: ignore[arg-type]
 
 
-def run(statement: Any, parameters: Any, *, vectors: bool = False, binary: bool = False) -> list[tuple[Any, ...]]:
+def run(
+    statement: Any, parameters: Any, *, vectors: bool = False, binary: bool = False, prepared: bool = False
+) -> list[tuple[Any, ...]]:
     """Run one statement with parameters bound by the server, which Django's own cursors do not do here.
 
     With `vectors`, HalfVector is known among the parameters; with `binary`, rows are sent as the server holds them,
-    which is less work where they are many. Without vectors, the first statement of a transaction is written out by the
+    which is less work where they are many. With `prepared` the session keeps the statement, read and planned, for the
+    next time, unless a pooler stands before the server or it is Citus: for what is asked often, has one way to be
+    fetched whatever the parameters, and gives no column as it is, whose type a migration might change under it.
+    Without vectors, the first statement of a transaction is written out by the
     driver instead, and goes in one round trip with what begins that.
     Like them it refuses a transaction that is to be given up: the role there may be an inner scope's still.
     """
@@ -154,7 +162,10 @@ def run(statement: Any, parameters: Any, *, vectors: bool = False, binary: bool 
         know_vectors(connection.connection)
     kind = Cursor if holds(connection.connection) else psycopg.Cursor
     with connection.wrap_database_errors, kind(connection.connection) as cursor:
-        cursor.execute(statement, parameters, binary=binary and kind is psycopg.Cursor)
+        try:
+            cursor.execute(statement, parameters, binary=binary and kind is psycopg.Cursor, prepare=prepared)
+        except OF_ANOTHER_SESSION:
+            raise DatabaseNotReady(BEHIND_A_POOLER) from None
         return cursor.fetchall() if gives_rows(cursor) else []
 
 

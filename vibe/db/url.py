@@ -51,8 +51,7 @@ def read_replica(database: dict[str, Any]) -> dict[str, Any]:
 def behind_pooler(database: dict[str, Any]) -> dict[str, Any]:
     """The same database through a pooler in transaction mode, where the next statement may meet another session.
 
-    So nothing may outlive its transaction there: no prepared statements, which the worker's driver would make after a
-    few calls, and no cursors on the server outside a transaction.
+    So nothing may outlive its transaction there: no prepared statements, and no cursors on the server outside of one.
     """
     options = {**database.get("OPTIONS", {}), "prepare_threshold": None}
     return {**database, "OPTIONS": options, "DISABLE_SERVER_SIDE_CURSORS": True}

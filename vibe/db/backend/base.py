@@ -3,6 +3,7 @@ what is wrong when there is no connection."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from vibe.db.embedded import PORT, EmbeddedServer
 from vibe.db.requirements import require_schema, require_server
 from vibe.errors import AuditUnavailable, DatabaseNotReady
 
+WHEN_ASKED = sys.maxsize
+"""How often a statement must have run to be prepared unasked: see vibe.db.bulk.run."""
 REPLICA = "replica"  # the alias of the database of REPLICA_URL: see vibe.db.replica
 
 # libpq tells these apart by words alone. A server that speaks another language gets the last resort, which quotes it.
@@ -115,6 +118,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if embedded:
             embedded.start()
         parameters = {**super().get_connection_params(), "cursor_factory": Cursor}
+        if "prepare_threshold" not in self.settings_dict["OPTIONS"]:  # or it leads through a pooler: see vibe.db.url
+            parameters["prepare_threshold"] = WHEN_ASKED
         return {**parameters, "port": PORT} if embedded else parameters  # libpq would else take PGPORT's
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
@@ -129,6 +134,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super()._configure_connection(connection)  # type: ignore[misc]  # django-stubs does not know it
         with connection.cursor() as cursor:
             connection.distributed = citus.prepare(cursor)
+        if connection.distributed:
+            connection.prepare_threshold = None  # a plan that is kept on the coordinator was not tried on shards
         return True
 
     @property

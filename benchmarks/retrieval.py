@@ -188,7 +188,7 @@ class PlainSet:
             spoken=np.array([name == question.speaker for name in self.speakers]) if question.speaker else None,
         )
         asked = np.array(list(question.words.values()), dtype=np.int64)
-        return Found("plain", self.memories, self.stories, given), Ranker(asked).rank(given)
+        return Found("plain", b"".join(self.memories), b"".join(self.stories), given), Ranker(asked).rank(given)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import numpy as np
@@ -20,12 +20,9 @@ from stories.candidates import (
     HNSW,
     Backdrop,
     Found,
-    Rows,
     Wanted,
-    as_found,
-    column_values,
-    columns,
     numbered,
+    read,
     times,
     token_values,
 )
@@ -68,8 +65,8 @@ OF_ALL = (
 )
 A_FEW = "SELECT id, count(*) OVER () FROM stories WHERE user_id = %b ORDER BY hashtext(id::text), id LIMIT %b"
 SAMPLE = (
-    "SELECT {columns} FROM passages p WHERE p.user_id = %(user)b AND p.story_id = ANY(%(stories)b::uuid[]) "
-    "LIMIT %(limit)b"
+    "SELECT {columns} FROM (SELECT * FROM passages WHERE user_id = %(user)b "
+    "AND story_id = ANY(%(stories)b::uuid[]) LIMIT %(limit)b) p"
 )
 AT_PLACES = (
     "SELECT {columns} FROM unnest(%(stories)b::uuid[], %(places)b::int4[]) AS at(story, place) "
@@ -118,13 +115,13 @@ def likeliest(
     if missing > 0:
         places += newest(user_id, stories, {story for story, _ in places}, missing)
     here().hold(STEERED, telling=True)
-    rows = with_neighbours(user_id, wanted, places)
+    found = with_neighbours(strategy, user_id, wanted, places)
     story_collection = Collection(
         sample.stories, search_set.words / max(sample.stories, 1), frequencies(each.stories for each in there)
     )
-    words = whole_stories(user_id, wanted, rows)
+    words = whole_stories(user_id, wanted, found)
     here().hold(RELEASED, telling=True)
-    return as_found(strategy, rows, wanted, Backdrop(collection, words, story_collection, sample.floor))
+    return replace(found, backdrop=Backdrop(collection, words, story_collection, sample.floor))
 
 
 def nearest(user_id: UUID, vector: HalfVector, stories: Sequence[UUID] | None, limit: int) -> list[Place]:
@@ -160,14 +157,12 @@ def sampled(user_id: UUID, wanted: Wanted) -> Sample:
     """Look at a few stories, taken by a hash of their ids."""
     chosen = bulk.run(A_FEW, [user_id, SAMPLED_STORIES])
     few = {"stories": [story for story, _ in chosen], "limit": SAMPLED_PASSAGES}
-    given = {**column_values(wanted), "user": user_id, **few}
-    rows = bulk.run(SAMPLE.format(columns=columns(wanted)), given, vectors=True)
-    passages = as_found(HNSW, rows, wanted).passages
+    passages = read(HNSW, SAMPLE, {"user": user_id, **few}, wanted).passages
     known = passages.similarity is not None and np.isfinite(passages.similarity).any()
     return Sample(
         stories=chosen[0][1] if chosen else 0,
         floor=float(np.nanmin(passages.similarity)) if known and passages.similarity is not None else None,
-        shares=[np.count_nonzero(row) / max(len(rows), 1) for row in passages.counts],
+        shares=[np.count_nonzero(row) / max(len(passages), 1) for row in passages.counts],
     )
 
 
@@ -198,14 +193,13 @@ def telling(wanted: Wanted, there: Sequence[Stands], collection: Collection) -> 
     return found
 
 
-def with_neighbours(user_id: UUID, wanted: Wanted, places: Sequence[Place]) -> Rows:
+def with_neighbours(strategy: str, user_id: UUID, wanted: Wanted, places: Sequence[Place]) -> Found:
     """Everything about the passages at these places, and up to NEAR before and after each."""
     spread = dict.fromkeys(
         (story, at + step) for story, at in places for step in range(-NEAR, NEAR + 1) if at + step >= 0
     )
     there = {"stories": [story for story, _ in spread], "places": [place for _, place in spread]}
-    given = {**column_values(wanted), "user": user_id, **there}
-    return bulk.run(AT_PLACES.format(columns=columns(wanted)), given, vectors=True)
+    return read(strategy, AT_PLACES, {"user": user_id, **there}, wanted)
 
 
 def newest(user_id: UUID, stories: Sequence[UUID] | None, without: set[UUID], limit: int) -> list[Place]:
@@ -219,9 +213,9 @@ def newest(user_id: UUID, stories: Sequence[UUID] | None, without: set[UUID], li
     return [(story, position) for story, position in rows if position is not None]
 
 
-def whole_stories(user_id: UUID, wanted: Wanted, rows: Rows) -> StoryWords:
+def whole_stories(user_id: UUID, wanted: Wanted, found: Found) -> StoryWords:
     """How often each word stands in the whole of each candidate's story, and how long that is."""
-    number = numbered(row[1] for row in rows)
+    number = numbered(found.stories)
     sums = ", ".join(["sum(p.length)", *(f"sum({times(each)})" for each in range(len(wanted.tokens)))])
     stories = [UUID(bytes=each) for each in number]
     rows = bulk.run(SUMMED.format(sums=sums), {**token_values(wanted.tokens), "user": user_id, "stories": stories})

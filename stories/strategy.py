@@ -18,8 +18,8 @@ from stories.filters import Scope
 from stories.graph import likeliest
 from stories.models import SearchSet
 
-READ_WHOLE = 4_000
-"""Passages that are fetched and ranked all; beyond it is cheaper to have candidates chosen by the database."""
+READ_WHOLE = 10_000
+"""Passages that are fetched and ranked all; beyond it is no dearer to have candidates chosen by the database."""
 
 
 def fetch(user_id: UUID, wanted: Wanted, scope: Scope | None, search_set: SearchSet | None, limit: int) -> Found:

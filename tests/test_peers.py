@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ import pytest
 from benchmarks.peers.chart import draw
 from benchmarks.peers.conversations import stretches
 from benchmarks.peers.report import print_tables
-from benchmarks.peers.run import BY_HAND, BY_HAND_WHOLE, STAGE, WHOLE, behind
-from benchmarks.peers.stores.protocol import TOP, TRIES, answers
+from benchmarks.peers.run import AS_THOROUGH, BOTH_THOROUGH, BY_HAND, BY_HAND_WHOLE, STAGE, WHOLE, behind
+from benchmarks.peers.stores.protocol import TOP, TRIES, answers, run
 from benchmarks.peers.task import Task, judged, likest, times_only
 
 
@@ -63,6 +64,8 @@ def test_ours_is_set_against_pgvector_by_hand_like_with_like(task):
     assert [each["p95_ms"] for each in found["the statement alone"]] == [3.0, 3.0]
     assert [each["p95_ms"] for each in found["whole search"]] == [1.0, 1.0]
     assert behind({STAGE: {"buckets": slow}}, {WHOLE: slow}) == {}
+    stores[BY_HAND + AS_THOROUGH] = {"buckets": slow}
+    assert [each["p95_ms"] for each in behind(stores, {WHOLE: slow})[BOTH_THOROUGH]] == [1.0, 1.0]
 
 
 def test_every_question_is_asked_as_often_and_warmed_up_before():
@@ -77,6 +80,30 @@ def test_every_question_is_asked_as_often_and_warmed_up_before():
     warm = len(asked) - 40 * TRIES
     assert warm >= 20
     assert all(asked[warm:].count(str(number)) == TRIES for number in range(40))
+
+
+def test_a_store_that_can_leave_less_out_is_asked_like_that_as_well(task, tmp_path, monkeypatch):
+    class Careless:
+        found = 5
+
+        def bulk(self, *_):
+            pass
+
+        add = built = settled = bulk
+
+        def thorough(self):
+            self.found = TOP
+
+        def search(self, owner, vector, limit):
+            return list(range(self.found))
+
+    repeated = {"vectors": task.vectors.repeat(4, 0), "owners": task.owners.repeat(4), "texts": [""] * 360}
+    replace(task, **repeated).write(tmp_path)
+    monkeypatch.setattr("sys.argv", ["store", str(tmp_path), str(tmp_path / "result.json")])
+    run(Careless())
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert {len(each) for each in result["found"]} == {5}
+    assert {len(each) for each in result["thorough"]["found"]} == {TOP}
 
 
 def test_stretches_do_not_cross_conversations(tmp_path):

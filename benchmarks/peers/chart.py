@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 OURS, GREY, INK, PAPER = "#6d28d9", "#64748b", "#1f2937", "#ffffff"
-OTHERS = {"o": "#dc2626", "s": "#d97706", "^": "#0284c7", "D": "#059669", "v": "#92400e", "P": GREY}
+OTHERS = {"o": "#dc2626", "s": "#d97706", "^": "#0284c7", "D": "#059669", "v": "#92400e", "P": GREY, "X": "#be185d"}
 """Marker and colour: told apart without colours, too."""
 
 

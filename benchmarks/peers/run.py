@@ -21,6 +21,7 @@ from benchmarks.peers.task import QUESTIONS, Task, judged, make_task, times_only
 HERE = Path(__file__).resolve().parent
 STAGE, OPENED, WHOLE = "Vibe, the statement alone", "Vibe, opened and recorded", "Vibe, whole search"
 BY_HAND, BY_HAND_WHOLE = "pgvector by hand", "pgvector by hand, with words"
+AS_THOROUGH, BOTH_THOROUGH = ", leaving as little out", "the statement alone, both leaving as little out"
 
 
 def everything(
@@ -54,9 +55,11 @@ def everything(
     }
     whole = {WHOLE: times_only(task, ours.asked(ours.whole(crowd), task)["milliseconds"])}
     for peer in wanted:
-        stores[peer.name], with_words = store(peer, pythons[peer.name], task, folder)
-        if with_words:
-            whole[BY_HAND_WHOLE] = with_words
+        stores[peer.name], result = store(peer, pythons[peer.name], task, folder)
+        if thorough := result.get("thorough"):
+            stores[peer.name + AS_THOROUGH] = {"buckets": judged(task, **thorough)}
+        if with_words := result.get("with_words"):
+            whole[BY_HAND_WHOLE] = times_only(task, with_words["milliseconds"])
     seal = speed()
     return {
         "date": date.today().isoformat(),  # noqa: DTZ011
@@ -94,6 +97,7 @@ def behind(stores: dict[str, Any], whole: dict[str, Any]) -> dict[str, list[dict
     """How many times as long as pgvector by hand ours takes, like with like, by size."""
     pairs = {
         "the statement alone": (stores[STAGE]["buckets"], stores.get(BY_HAND, {}).get("buckets")),
+        BOTH_THOROUGH: (stores[STAGE]["buckets"], stores.get(BY_HAND + AS_THOROUGH, {}).get("buckets")),
         "whole search": (whole[WHOLE], whole.get(BY_HAND_WHOLE)),
     }
     return {
@@ -106,19 +110,18 @@ def behind(stores: dict[str, Any], whole: dict[str, Any]) -> dict[str, list[dict
     }
 
 
-def store(peer: Peer, python: Path, task: Task, folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]] | None]:
-    """One of the others, from empty to judged; and its times with words, if it searches by them too."""
+def store(peer: Peer, python: Path, task: Task, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """One of the others, from empty to judged; and all that it measured, for what only some can do."""
     place = folder / peer.script
     place.mkdir()
     environment = {"PEER_FOLDER": str(place)} | (empty_database(peer.script) if peer.database else {})
     result = script(python, f"stores/{peer.script}.py", str(folder), folder, environment)
-    with_words = result.get("with_words")
     return {
         "bulk_rows_per_second": result["bulk_rows_per_second"],
         "single_rows_per_second": result["single_rows_per_second"],
         "durable": peer.durable,
         "buckets": judged(task, result["milliseconds"], result["found"]),
-    }, with_words and times_only(task, with_words["milliseconds"])
+    }, result
 
 
 def audit_package(peer: Peer, python: Path, folder: Path) -> dict[str, Any]:

@@ -49,6 +49,13 @@ class SearchesWords(Protocol):
         """As search, for both together."""
 
 
+class Thorough(Protocol):
+    """A store that can be set to leave less out, for more time."""
+
+    def thorough(self) -> None:
+        """Search like that from here on."""
+
+
 def run(store: Store) -> None:
     """Measure a store, as the command line says."""
     folder, result = Path(sys.argv[1]), Path(sys.argv[2])
@@ -63,6 +70,9 @@ def run(store: Store) -> None:
         measured["with_words"] = answers(
             lambda owner, vector, question: store.search_words(owner, vector, question, TOP), questions
         )
+    if hasattr(store, "thorough"):
+        store.thorough()
+        measured["thorough"] = answers(lambda owner, vector, _: store.search(owner, vector, TOP), questions)
     result.write_text(json.dumps(measured))
 
 

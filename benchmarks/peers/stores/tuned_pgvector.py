@@ -76,6 +76,9 @@ class Tuned:
         statement = LIKEST if self.sizes.get(owner, 0) > EXACT_UP_TO else EXACTLY
         return [number for number, _ in self.connection.execute(statement, [owner, HalfVector(vector), limit])]
 
+    def thorough(self) -> None:
+        self.connection.execute("SET hnsw.ef_search = 400")
+
     def with_words(self) -> None:
         self.connection.execute(
             "ALTER TABLE memories ADD words tsvector GENERATED ALWAYS AS (to_tsvector('english', text)) STORED"

@@ -91,8 +91,8 @@ def test_a_store_that_can_leave_less_out_is_asked_like_that_as_well(task, tmp_pa
 
         add = built = settled = bulk
 
-        def thorough(self):
-            self.found = TOP
+        def thorough(self, *, on):
+            self.found = TOP if on else 5
 
         def search(self, owner, vector, limit):
             return list(range(self.found))

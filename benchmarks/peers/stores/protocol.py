@@ -52,8 +52,8 @@ class SearchesWords(Protocol):
 class Thorough(Protocol):
     """A store that can be set to leave less out, for more time."""
 
-    def thorough(self) -> None:
-        """Search like that from here on."""
+    def thorough(self, *, on: bool) -> None:
+        """Search like that from here on, or as before."""
 
 
 def run(store: Store) -> None:
@@ -65,14 +65,15 @@ def run(store: Store) -> None:
     store.settled()
     questions = list(zip(askers.tolist(), asked, said["questions"], strict=True))
     measured |= answers(lambda owner, vector, _: store.search(owner, vector, TOP), questions)
+    if hasattr(store, "thorough"):
+        store.thorough(on=True)
+        measured["thorough"] = answers(lambda owner, vector, _: store.search(owner, vector, TOP), questions)
+        store.thorough(on=False)
     if hasattr(store, "search_words"):
         store.with_words()
         measured["with_words"] = answers(
             lambda owner, vector, question: store.search_words(owner, vector, question, TOP), questions
         )
-    if hasattr(store, "thorough"):
-        store.thorough()
-        measured["thorough"] = answers(lambda owner, vector, _: store.search(owner, vector, TOP), questions)
     result.write_text(json.dumps(measured))
 
 

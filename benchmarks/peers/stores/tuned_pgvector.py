@@ -76,8 +76,8 @@ class Tuned:
         statement = LIKEST if self.sizes.get(owner, 0) > EXACT_UP_TO else EXACTLY
         return [number for number, _ in self.connection.execute(statement, [owner, HalfVector(vector), limit])]
 
-    def thorough(self) -> None:
-        self.connection.execute("SET hnsw.ef_search = 400")
+    def thorough(self, *, on: bool) -> None:
+        self.connection.execute(f"SET hnsw.ef_search = {400 if on else 100}")
 
     def with_words(self) -> None:
         self.connection.execute(

@@ -51,8 +51,8 @@ def draw(result: dict[str, Any], path: Path) -> None:
     )
     figure.supylabel("recall of the ten likest", fontsize=9, color=INK)
     handles, names = panels.flat[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="lower center", bbox_to_anchor=(0.5, 0.025), ncols=4, frameon=False, fontsize=9,
-                  labelcolor=INK)  # fmt: skip
+    figure.legend(handles, names, loc="lower center", bbox_to_anchor=(0.5, 0.03), ncols=5, frameon=False,
+                  fontsize=8, columnspacing=1.2, labelcolor=INK)  # fmt: skip
     figure.text(0.99, 0.008, f"{result['date']}; {result['machine']}", ha="right", fontsize=7, color=GREY)
     figure.tight_layout(rect=(0, 0.12, 1, 1))
     figure.savefig(path, facecolor=PAPER)

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.admin import UserAdmin
@@ -97,10 +97,10 @@ class StoryAdmin(OwnedAdmin):
         return ", ".join(row.corrected) or "-"
 
     @admin.display(description="From memories")
-    def from_memories(self, row: Story) -> SafeString | str:
-        more = len(row.memory_ids) - 20
-        shown = format_html_join(", ", "{}", ((link,) for link in linked(Memory, row.memory_ids)))
-        return shown + (f" and {more} more" if more > 0 else "")
+    def from_memories(self, row: Story) -> SafeString:
+        shown = linked(Memory, row.memory_ids)
+        links, more = format_html_join(", ", "{}", ((link,) for link in shown)), len(row.memory_ids) - len(shown)
+        return format_html("{} and {} more", links, more) if more else links
 
 
 @admin.register(StoryDeletion)

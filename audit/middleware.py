@@ -19,7 +19,8 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
-from django.db import DatabaseError, transaction
+from django.db import Error as DatabaseError
+from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, ResolverMatch, resolve
@@ -30,7 +31,8 @@ from audit.errors import RowNotEncodable
 from audit.services import FAILED, OK, REFUSED, record
 from vibe.apikit.problems import problem as problem_document
 from vibe.db.contexts import as_support, as_user
-from vibe.errors import AuditUnavailable, VibeError
+from vibe.db.unavailable import is_unavailable
+from vibe.errors import AuditUnavailable, DatabaseUnavailable, VibeError
 from vibe.logs.request_id import request_id
 
 logger = logging.getLogger(__name__)
@@ -77,14 +79,17 @@ class AuditMiddleware:
         return self._answer(request, origin)
 
     def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
-        """An error of ours that a view let through becomes the answer it stands for."""
-        return told(request, sayable(problem)) if isinstance(problem, VibeError) else None
+        """Answer an error of ours, or a database that is unavailable, which a view let through."""
+        if not isinstance(problem, VibeError) and not is_unavailable(problem):
+            return None
+        return failed(request, problem)
 
     def _answer(self, request: HttpRequest, origin: Origin) -> HttpResponseBase:
         match = matched(request)
         if match is None or getattr(match.func, "no_personal_data", False):
             return self.get_response(request)
-        entry = request.audit = Entry(action=action_of(request, match))  # type: ignore[attr-defined]
+        nobody = Actor.anonymous(origin) if match.app_name == API else None  # the API knows people by no cookie
+        entry = request.audit = Entry(action=action_of(request, match), actor=nobody)  # type: ignore[attr-defined]
         try:
             try:
                 return self._within(request, match, entry, origin)
@@ -92,8 +97,7 @@ class AuditMiddleware:
                 self._record_alone(request, entry, origin, undone.response.status_code)
                 return undone.response
         except (DatabaseError, RowNotEncodable, VibeError) as problem:
-            logger.error("Request %s failed: %s", origin.request_id, getattr(problem, "code", type(problem).__name__))
-            return told(request, sayable(problem))
+            return failed(request, problem)
 
     def _within(self, request: HttpRequest, match: ResolverMatch, entry: Entry, origin: Origin) -> HttpResponseBase:
         with ExitStack() as transaction:
@@ -121,8 +125,19 @@ def scope_of(request: HttpRequest, match: ResolverMatch) -> AbstractContextManag
     return scope()
 
 
+def failed(request: HttpRequest, problem: Exception) -> HttpResponse:
+    """Log an error by its kind, and answer it."""
+    known = sayable(problem)
+    if known.status >= 500:
+        name = getattr(problem, "code", type(problem).__name__)
+        logger.error("Request %s failed: %s", request.origin.request_id, name)  # type: ignore[attr-defined]
+    return told(request, known)
+
+
 def sayable(problem: Exception) -> VibeError:
-    """What is said of an error. That of a database which is away names host and user: no business of a caller's."""
+    """The error to show. The database's own messages name host and user, so they are not shown."""
+    if is_unavailable(problem):
+        return DatabaseUnavailable()
     ours = isinstance(problem, VibeError) and not isinstance(problem, DatabaseError)
     return problem if ours else AuditUnavailable()  # type: ignore[return-value]
 

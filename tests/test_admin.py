@@ -24,7 +24,7 @@ from django.utils import timezone
 import vibe.staff
 from accounts.groups import ensure_groups
 from accounts.models import AccessGrant, User, UserPreferences
-from accounts.sessions import NOTED_EVERY
+from accounts.session_store import NOTED_EVERY
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from stories.models import Entity, Passage, SearchSet, Story

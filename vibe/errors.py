@@ -3,6 +3,7 @@
 VibeError
 ├── ConfigurationError          a setting is missing, weak or contradictory
 ├── DatabaseNotReady            the server, the database or an extension is not as needed
+├── DatabaseUnavailable         the database does not answer, or lost the connection
 ├── ContextError                a statement was asked for outside the scope it needs
 ├── SealError                   something sealed does not open, or is not sealed
 │   ├── MasterKeyMissing        the ring lacks the master key that sealed it
@@ -65,6 +66,17 @@ class DatabaseNotReady(VibeError):
 
     code = "database-not-ready"
     status = 503
+
+
+class DatabaseUnavailable(VibeError):
+    """The database does not answer at the moment. Try again shortly."""
+
+    code = "busy"
+    status = 503
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "1"}
 
 
 class ContextError(VibeError):

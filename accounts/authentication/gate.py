@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections.abc import Callable
+from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -23,7 +24,7 @@ from audit.services import REFUSED, record
 from vibe.apikit.headers import protect
 from vibe.apikit.limits import Rate, Verdict
 from vibe.apikit.problems import problem
-from vibe.errors import SignInUnavailable, TooManyRequests, VibeError
+from vibe.errors import AuditUnavailable, SignInUnavailable, TooManyRequests, VibeError
 
 logger = logging.getLogger(__name__)
 PREFIX = "/api/"
@@ -97,14 +98,18 @@ def network_of(origin: Origin) -> str:
 def too_many(path: str, caller: Caller | VibeError, verdict: Verdict, origin: Origin) -> HttpResponse:
     """429. Only the first of a row of refusals is recorded, or whoever is refused could fill the trail."""
     error = TooManyRequests(retry_after=verdict.retry_after)
-    if verdict.refused == 1:
-        known = caller if isinstance(caller, Caller) else None
-        record(
-            actor=known.actor if known else Actor.anonymous(origin),
-            action="limit",
-            subject=known.user_id if known else None,
-            resource=path,
-            outcome=REFUSED,
-            reason=error.code,
-        )
-    return problem(error, request_id=origin.request_id)
+    if verdict.refused > 1:
+        return problem(error, request_id=origin.request_id)
+    known = caller if isinstance(caller, Caller) else None
+    actor, subject = (known.actor, known.user_id) if known else (Actor.anonymous(origin), None)
+    return refused(error, actor=actor, action="limit", resource=path, subject=subject)
+
+
+def refused(error: VibeError, *, actor: Actor, action: str, resource: str, subject: UUID | None = None) -> HttpResponse:
+    """Record a refusal and answer it; 503 where the trail cannot be written."""
+    try:
+        record(actor=actor, action=action, subject=subject, resource=resource, outcome=REFUSED, reason=error.code)
+    except AuditUnavailable as unavailable:
+        logger.error("Request %s failed: %s", actor.origin.request_id, unavailable.code)
+        error = unavailable
+    return problem(error, request_id=actor.origin.request_id)

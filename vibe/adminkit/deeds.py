@@ -13,7 +13,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from vibe.errors import VibeError
+from vibe.db.unavailable import is_unavailable
+from vibe.errors import DatabaseUnavailable, VibeError
 
 Check = Callable[[HttpRequest, Any], bool]
 Run = Callable[[HttpRequest, Any], str]
@@ -55,8 +56,9 @@ class Button:
 
 def refused(problem: VibeError, back: str) -> HttpResponse:
     """An error of ours as a page. It reads nothing: the transaction may be closed to further statements."""
-    context = {"message": str(problem), "back": back}
-    return HttpResponse(render_to_string("vibe/admin/refused.html", context), status=problem.status)
+    shown = DatabaseUnavailable() if is_unavailable(problem) else problem  # the database's own names host and user
+    page = render_to_string("vibe/admin/refused.html", {"message": str(shown), "back": back})
+    return HttpResponse(page, status=shown.status, headers=shown.headers)
 
 
 def has(permission: str) -> Check:

@@ -8,14 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError
+from django.db import Error as DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from vibe.apikit.bodies import BodyTooLarge, LengthRequired, MalformedBody, is_chunked
 from vibe.apikit.problems import problem
-from vibe.errors import DatabaseNotReady, InputError, NotFound, VibeError
+from vibe.db.unavailable import is_unavailable
+from vibe.errors import DatabaseNotReady, DatabaseUnavailable, InputError, NotFound, VibeError
 
 logger = logging.getLogger(__name__)
 PLAIN: dict[type[Exception], type[VibeError]] = {Http404: NotFound, RequestDataTooBig: BodyTooLarge}
@@ -25,17 +26,6 @@ class Failed(VibeError):
     """Something failed on our side, and nothing was changed. Give the request id to whoever runs this service."""
 
     code = "failed"
-
-
-class Busy(VibeError):
-    """The database does not answer at the moment. Nothing was changed. Try again shortly."""
-
-    code = "busy"
-    status = 503
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": "1"}
 
 
 class Invalid(InputError):
@@ -50,11 +40,10 @@ def handle_all(api: NinjaAPI) -> None:
     handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
         Exception: unforeseen,
         VibeError: ours,
-        DatabaseNotReady: no_database,  # whose message is for whoever runs this: it names host and user
+        DatabaseNotReady: database_failed,  # its message names host and user, for whoever runs this
         ValidationError: invalid,
         HttpError: of_ninja,
-        OperationalError: no_database,
-        InterfaceError: no_database,
+        DatabaseError: database_failed,
         UnreadablePostError: broken_off,
         Http404: plain,
         RequestDataTooBig: plain,
@@ -85,10 +74,12 @@ def unforeseen(request: HttpRequest, error: Exception) -> HttpResponse:
     return told(request, Failed())
 
 
-def no_database(request: HttpRequest, error: Exception) -> HttpResponse:
-    """The database is gone, or gave up on us."""
+def database_failed(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The database is unavailable, or refused a statement."""
+    if not isinstance(error, DatabaseNotReady) and not is_unavailable(error):
+        return unforeseen(request, error)
     logger.error("Request %s: %s", request.origin.request_id, type(error).__name__)  # type: ignore[attr-defined]
-    return told(request, Busy())
+    return told(request, DatabaseUnavailable())
 
 
 def plain(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -17,12 +17,19 @@ from accounts.authentication.caller import Caller
 from audit.services import FAILED, REFUSED, record
 from vibe.db import replica
 from vibe.db.contexts import as_user
-from vibe.errors import VibeError
+from vibe.db.unavailable import is_unavailable
+from vibe.errors import DatabaseNotReady, DatabaseUnavailable, VibeError
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 THREADS: Final = 8  # each has a connection to the database
 pool = ThreadPoolExecutor(THREADS, thread_name_prefix="mcp")
+
+
+class ToolFailed(VibeError):
+    """Something failed on our side, and nothing was changed."""
+
+    code = "failed"
 
 
 Admit = Callable[[Context], Caller]
@@ -77,17 +84,22 @@ def done(
                 replica.will_change(caller.user_id)
             result = work(caller, *ready)
             note(caller, tool)
-    except VibeError as problem:
-        outcome = FAILED if problem.status >= 500 else REFUSED
-        if caller:
-            note(caller, tool, outcome=outcome, reason=problem.code)
-        raise ToolError(f"{problem} ({problem.code})") from None
     except Exception as problem:
-        logger.error("The tool %s failed: %s", tool, type(problem).__name__)
+        error = sayable(problem)
+        if error is not problem:
+            logger.error("The tool %s failed: %s", tool, type(problem).__name__)
         if caller:
-            note(caller, tool, outcome=FAILED, reason="failed")
-        raise ToolError("Something failed on our side, and nothing was changed. (failed)") from None
+            note(caller, tool, outcome=FAILED if error.status >= 500 else REFUSED, reason=error.code)
+        raise ToolError(f"{error} ({error.code})") from None
     return result
+
+
+def sayable(problem: Exception) -> VibeError:
+    """The error to show. The database's own messages name host and user, so they are not shown."""
+    if is_unavailable(problem):
+        return DatabaseUnavailable()
+    ours = isinstance(problem, VibeError) and not isinstance(problem, DatabaseNotReady)
+    return problem if ours else ToolFailed()  # type: ignore[return-value]
 
 
 def note(caller: Caller, tool: str, **how: Any) -> None:

@@ -10,12 +10,10 @@ from mcp.server.mcpserver import Context
 from mcp.server.transport_security import TransportSecuritySettings
 
 from accounts.authentication.caller import Caller
-from accounts.authentication.gate import asked, too_many
-from audit.actors import Actor, Origin
+from accounts.authentication.gate import asked, refused, too_many
+from audit.actors import Actor
 from audit.middleware import origin_from
-from audit.services import REFUSED, record
 from vibe.apikit.headers import protect
-from vibe.apikit.problems import problem
 from vibe.errors import CredentialsMissing, VibeError
 from vibe.mcp.calls import in_thread
 from vibe.mcp.tools import server
@@ -67,7 +65,9 @@ def admitted(scope: Any) -> Caller | HttpResponse:
     found, verdict = asked(headers.get("authorization", ""), headers.get("vibe-person", ""), origin)
     if verdict and not verdict.allowed:
         return too_many(PATH, found, verdict, origin)
-    return refused(found, origin) if isinstance(found, VibeError) else found
+    if isinstance(found, VibeError):
+        return refused(found, actor=Actor.anonymous(origin), action="mcp", resource=PATH)
+    return found
 
 
 def variables(scope: Any, headers: dict[str, str]) -> dict[str, str]:
@@ -75,12 +75,6 @@ def variables(scope: Any, headers: dict[str, str]) -> dict[str, str]:
     wanted = ("x-forwarded-for", "forwarded", "user-agent")
     known = {f"HTTP_{name.upper().replace('-', '_')}": headers[name] for name in wanted if name in headers}
     return {"REMOTE_ADDR": scope["client"][0] if scope.get("client") else "", **known}
-
-
-def refused(error: VibeError, origin: Origin) -> HttpResponse:
-    """A refused sign-in is recorded, and answered as the API answers it."""
-    record(actor=Actor.anonymous(origin), action="mcp", resource=PATH, outcome=REFUSED, reason=error.code)
-    return problem(error, request_id=origin.request_id)
 
 
 async def answer(response: HttpResponse, send: Any) -> None:

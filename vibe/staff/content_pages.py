@@ -24,7 +24,8 @@ from accounts.models import AccessGrant, User
 from vibe.adminkit.admin import note
 from vibe.adminkit.deeds import refused
 from vibe.adminkit.links import page_url
-from vibe.errors import Refused, VibeError
+from vibe.db.unavailable import is_unavailable
+from vibe.errors import DatabaseUnavailable, Refused, VibeError
 from vibe.staff import content
 
 HIGHEST_PAGE = 10_000
@@ -56,6 +57,8 @@ def under_a_grant(part: str) -> Callable[[View], View]:
             except (Http404, PermissionDenied, VibeError):
                 raise
             except Exception as problem:
+                if is_unavailable(problem):
+                    raise DatabaseUnavailable from None
                 raise NotShown(f"{part.capitalize()} could not be shown: {type(problem).__name__}.") from None
 
         return guarded

@@ -129,6 +129,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
             setting = "REPLICA_URL" if self.alias == REPLICA else "DATABASE_URL"
             raise Unreachable(explain(str(problem), self.settings_dict, setting)) from problem
 
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except Exception:
+            self.close()  # Django would keep a connection that was lost while it was set up
+            raise
+
     def _configure_connection(self, connection: Any) -> bool:
         # Once a connection, pooled or not.
         super()._configure_connection(connection)  # type: ignore[misc]  # django-stubs does not know it

@@ -10,13 +10,13 @@ def main() -> None:
     if sys.argv[1:2] == ["serve"]:
         os.environ.setdefault("DEBUG", "off")  # like vibe.wsgi: nothing is made up where people are served
     try:
-        from django.core.management import execute_from_command_line  # noqa: PLC0415
+        from vibe.management.command_line import CommandLine  # noqa: PLC0415
     except ImportError:
         sys.exit("Django is not installed in this Python. Run: make install, then: .venv/bin/python manage.py")
     from vibe.errors import VibeError  # noqa: PLC0415
 
     try:
-        execute_from_command_line(sys.argv)
+        CommandLine(sys.argv).execute()
     except VibeError as problem:
         sys.exit(f"Error: {problem}")
 

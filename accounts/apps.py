@@ -7,9 +7,11 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from accounts import checks, sessions  # noqa: F401, PLC0415  # its clocks start on a signal
+        from accounts import checks, master_key, sessions  # noqa: F401, PLC0415  # its clocks start on a signal
         from accounts.account_sections import add_all  # noqa: PLC0415
         from accounts.groups import ensure_groups  # noqa: PLC0415
+        from audit.signals import recording  # noqa: PLC0415
 
         post_migrate.connect(ensure_groups, sender=self)
+        recording.connect(master_key.refuse_recording)
         add_all()

@@ -1,14 +1,28 @@
-"""A system check of the database: nobody who was erased is there again."""
+"""System checks of the database: its data keys open, and nobody who was erased is there again."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 
 from accounts.erasure import owed
+from accounts.master_key import require_fitting
 from accounts.takeout import Erasure
+from vibe.errors import WrongMasterKey
+
+
+@register(Tags.database)
+def master_key_fits(databases: Any = None, **_: Any) -> list[CheckMessage]:
+    """An error for master keys that open nothing that is stored."""
+    if "default" not in (databases or ()):
+        return []
+    try:
+        require_fitting()
+    except WrongMasterKey as problem:
+        return [Error(str(problem), id="accounts.E001")]
+    return []
 
 
 @register(Tags.database)

@@ -10,9 +10,9 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.master_key import ring, wrapping_ring
 from accounts.models import User
 from accounts.one_time_device import DIGITS, OneTimeDevice, secret_address
-from accounts.services import ring
 from audit.actors import Actor
 from audit.services import record
 from vibe.db.contexts import as_staff
@@ -38,7 +38,7 @@ def enroll(*, email: str, actor: Actor) -> str:
             raise NotFound("There is no member of staff with that email address.")
         OneTimeDevice.objects.filter(staff_id=found.pk).delete()
         device = OneTimeDevice(staff_id=found.pk)
-        device.secret = ring().wrap(secret, secret_address(device))
+        device.secret = wrapping_ring().wrap(secret, secret_address(device))
         device.save(force_insert=True)
         record(actor=actor, action="staff.one_time_code", resource=f"users/{found.pk}")
     return app_address(str(found.email), secret)

@@ -13,9 +13,10 @@ from uuid import UUID
 
 from django.db.models import BinaryField, Count, F, Func, Model, QuerySet
 
+from accounts.master_key import require_fitting, ring
 from accounts.models import User, UserKey
 from accounts.one_time_device import OneTimeDevice, secret_address
-from accounts.services import key_address, ring
+from accounts.services import key_address
 from audit.actors import Actor
 from audit.services import record
 from vibe.crypto.address import Address
@@ -46,6 +47,10 @@ class WrappedColumn:
         """Rows whose value names another master key than the current one in its header."""
         rows: QuerySet[Any] = self.model._default_manager.filter(**{f"{self.column}__isnull": False})
         return rows.annotate(master=self.cut(2, 8)).exclude(master=ring().current.id)  # type: ignore[no-any-return]
+
+    def retired(self) -> QuerySet[Any]:
+        """Those of them that a configured key opens, so that they can be rewrapped."""
+        return self.stale().filter(master__in=ring().ids)
 
     def cut(self, start: int, length: int) -> Func:
         """Some bytes of the stored value, counted from 1."""
@@ -99,8 +104,18 @@ def values_to_rewrap() -> int:
         return sum(column.stale().count() for column in COLUMNS)
 
 
+def values_under_retired() -> int:
+    """How many of them are under retired master keys that are configured."""
+    with as_system():
+        return sum(column.retired().count() for column in COLUMNS)
+
+
 def require_masters() -> None:
-    """Raises MasterKeyMissing, naming each master key that values are under and that is not configured."""
+    """Raises MasterKeyMissing, naming each master key that values are under and that is not configured.
+
+    Raises WrongMasterKey where no stored data key is under a configured one: that is no rotation.
+    """
+    require_fitting()
     missing = []
     with as_system():
         for column in COLUMNS:

@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact
 
 from accounts import key_use
+from accounts.master_key import ring, wrapping_ring
 from accounts.models import User, UserKey
 from audit.actors import Actor
 from audit.services import record
 from vibe.crypto.address import Address
 from vibe.crypto.derive import KEY_BYTES
 from vibe.crypto.fields import address_of
-from vibe.crypto.master import MasterRing
 from vibe.crypto.seal import HIGHEST_GENERATION
 from vibe.crypto.sealed import Sealed
 from vibe.crypto.vault import Vault
@@ -42,12 +41,6 @@ class Profile:
     email: str | None = None
     name: str | None = None
     email_verified: bool = False
-
-
-def ring() -> MasterRing:
-    """The configured master keys."""
-    master_ring: MasterRing = settings.MASTER_RING
-    return master_ring
 
 
 def ensure_person(*, profile: Profile, actor: Actor) -> UUID:
@@ -91,7 +84,10 @@ def update_email(*, user_id: UUID, profile: Profile, actor: Actor) -> bool:
 
 
 def insert_person(user_id: UUID, profile: Profile) -> bool:
-    """Insert unless the UID is there by now, waiting for whoever is just inserting it. Whether it was inserted."""
+    """Insert unless the UID is there by now, waiting for whoever is just inserting it. Whether it was inserted.
+
+    The data key that follows in the transaction is not made under a wrong master key, and then neither is this.
+    """
     name = None
     if profile.name:
         name = ring().wrap_text(profile.name, address_of(User(pk=user_id), "name")).ciphertext
@@ -107,9 +103,9 @@ def insert_person(user_id: UUID, profile: Profile) -> bool:
 
 
 def make_data_key(user_id: UUID, *, generation: int) -> None:
-    """A new data key, 32 random bytes, wrapped for its own row."""
+    """A new data key, 32 random bytes, wrapped for its own row. Raises WrongMasterKey: see accounts.master_key."""
     row = UserKey(user_id=user_id, generation=generation)
-    row.wrapped = ring().wrap(os.urandom(KEY_BYTES), key_address(row))
+    row.wrapped = wrapping_ring().wrap(os.urandom(KEY_BYTES), key_address(row))
     row.save(force_insert=True)
 
 

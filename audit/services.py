@@ -15,6 +15,7 @@ from audit.actors import Actor
 from audit.keys import TrailKeys
 from audit.models import AuditLog
 from audit.row_digest import AuditRow, encode_row
+from audit.signals import recording
 from vibe.db import revisions
 from vibe.db.contexts import OUTSIDE, current_scope
 from vibe.db.here import here
@@ -43,8 +44,9 @@ def record(
     `last` says that nothing follows in the transaction: the row goes with its commit then, in one round trip, and an
     error of the commit may be that of the row. `details` holds ids, names of fields and counts, never content. Which
     rows of the subject were sealed under a further revision is added to it. Raises AuditUnavailable when the row cannot
-    be written; the caller's transaction is then to be given up.
+    be written, and whatever a receiver of `recording` raises; the caller's transaction is then to be given up.
     """
+    recording.send(sender=AuditLog)
     try:
         append(
             AuditRow(

@@ -71,8 +71,9 @@ def crowd(people: int) -> list[UUID]:
     """So many people with a key and a name each, and one memory of every hundredth."""
     from django.db import connection
 
+    from accounts.master_key import ring
     from accounts.models import User, UserKey
-    from accounts.services import Profile, ensure_person, key_address, ring
+    from accounts.services import Profile, ensure_person, key_address
     from audit.actors import Actor
     from vibe.crypto.derive import KEY_BYTES
     from vibe.crypto.fields import address_of

@@ -19,9 +19,9 @@ from django.test import Client
 from django_otp.oath import TOTP
 
 from accounts import one_time_codes
+from accounts.master_key import ring
 from accounts.models import OneTimeDevice, User
 from accounts.one_time_device import secret_address
-from accounts.services import ring
 from audit.models import AuditLog
 from tests.conftest import TESTER
 from vibe.crypto.master import MasterKey, MasterRing

@@ -142,7 +142,7 @@ def test_a_destroyed_key_stays_destroyed(db, old_ring, settings):
 def test_a_missing_retired_key_is_named_and_nothing_is_touched(db, old_ring, settings):
     people(3)
     missing = settings.MASTER_RING.current.id.hex()
-    settings.MASTER_RING = MasterRing.from_hex(THIRD)
+    settings.MASTER_RING = MasterRing.from_hex(THIRD, retired=OLD)
     people_of_third = ensure_person(profile=Profile("third", name="Third"), actor=TESTER)
     settings.MASTER_RING = MasterRing.from_hex(NEW, retired=THIRD)
     with pytest.raises(MasterKeyMissing) as caught:

@@ -3,6 +3,7 @@
 VibeError
 ├── ConfigurationError          a setting is missing, weak or contradictory
 ├── DatabaseNotReady            the server, the database or an extension is not as needed
+│   └── WrongMasterKey          the configured master keys open none of the stored data keys
 ├── DatabaseUnavailable         the database does not answer, or lost the connection
 ├── ContextError                a statement was asked for outside the scope it needs
 ├── SealError                   something sealed does not open, or is not sealed
@@ -68,6 +69,12 @@ class DatabaseNotReady(VibeError):
     status = 503
 
 
+class WrongMasterKey(DatabaseNotReady):
+    """The configured master keys open none of the stored data keys. Set ENCRYPTION_KEY back to the right one."""
+
+    code = "wrong-master-key"
+
+
 class DatabaseUnavailable(VibeError):
     """The database does not answer at the moment. Try again shortly."""
 
@@ -92,7 +99,7 @@ class SealError(VibeError):
 
 
 class MasterKeyMissing(SealError):
-    """The master key this was sealed under is not configured: add it to ENCRYPTION_KEYS_RETIRED."""
+    """The master key this was sealed under is not configured, in ENCRYPTION_KEY or ENCRYPTION_KEYS_RETIRED."""
 
     code = "master-key-missing"
 

@@ -17,6 +17,7 @@ from cryptography.fernet import Fernet
 from django.urls import reverse_lazy
 
 from accounts.authentication.firebase import KEYS_URL, Firebase
+from accounts.job_gate import refuse_wrong_master_key
 from audit.client import parse_networks, proxy_header
 from audit.keys import TrailKeys
 from stories.processors.named import class_path
@@ -110,6 +111,7 @@ MIDDLEWARE = [
     "vibe.apikit.compression.CompressApi",
     "vibe.api.net.ProblemsOnly",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "accounts.master_key_gate.MasterKeyGate",  # outside of whatever writes
     "accounts.sessions.StaffSessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -317,7 +319,12 @@ AUDIT_RETENTION_MONTHS: int = env.int("AUDIT_RETENTION_MONTHS", default=24)
 
 # Jobs: two at a time, so that a long one does not hold up the sealing of the trail; what went well is not kept.
 
-PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 2, "delete_jobs": "successful", "listen_notify": not DATABASE_POOLER}
+PROCRASTINATE_WORKER_DEFAULTS = {
+    "concurrency": 2,
+    "delete_jobs": "successful",
+    "listen_notify": not DATABASE_POOLER,
+    "task_middleware": [refuse_wrong_master_key],
+}
 
 # The API
 

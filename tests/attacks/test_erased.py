@@ -25,8 +25,9 @@ from accounts import erasure, export_files, tasks
 from accounts.erasure import erase, request_erasure
 from accounts.erasure_proof import receipt_of, verify
 from accounts.exporting import context, export_status, request_export
+from accounts.master_key import ring
 from accounts.models import UserKey
-from accounts.services import Profile, ensure_person, key_address, ring
+from accounts.services import Profile, ensure_person, key_address
 from audit.sealing import seal
 from memories.lines import ConversationLine, Message
 from memories.models import Conversation

@@ -74,6 +74,11 @@ class MasterRing:
         """How many keys only unwrap."""
         return len(self._by_id) - 1
 
+    @property
+    def ids(self) -> tuple[bytes, ...]:
+        """The ids of all its keys, that of the current one first."""
+        return tuple(self._by_id)
+
     def __contains__(self, key_id: bytes) -> bool:
         return key_id in self._by_id
 
@@ -119,7 +124,7 @@ class MasterRing:
         if key is None:
             raise MasterKeyMissing(
                 f"{address} was wrapped under master key {stored[1:HEADER_BYTES].hex()}, which is not configured: "
-                "add that key to ENCRYPTION_KEYS_RETIRED."
+                "set it in ENCRYPTION_KEY or, where it was retired, in ENCRYPTION_KEYS_RETIRED."
             )
         return self._open(key, stored[HEADER_BYTES:], address)
 

@@ -7,22 +7,29 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.db.models import Count, Max
 
+from accounts.master_key import Fit, look, ring
 from accounts.models import UserKey
 from accounts.renewal import newest
-from accounts.rotation import require_masters, values_to_rewrap
-from accounts.services import key_address, ring
+from accounts.rotation import require_masters, values_under_retired
+from accounts.services import key_address
 from vibe.crypto.seal import MOST_MESSAGES
 from vibe.db.contexts import as_system
 from vibe.doctor.findings import Finding, error, note, warning
-from vibe.errors import MasterKeyMissing, SealError
+from vibe.errors import MasterKeyMissing, SealError, WrongMasterKey
 
 SAMPLE = 50
 
 
 def masters() -> Iterator[Finding]:
-    """Every master key that a stored value names is configured."""
+    """Every master key that a stored value names is configured. Nothing is rotated to a key that opens nothing."""
     try:
         require_masters()
+    except WrongMasterKey as problem:
+        yield error(
+            str(problem),
+            why="Nobody's data can be read, and whatever writes is refused: new people would be under another key.",
+            do="Set ENCRYPTION_KEY to the key that the data keys are under: docs/keys.md#the-wrong-master-key",
+        )
     except MasterKeyMissing as problem:
         yield error(
             str(problem),
@@ -49,7 +56,9 @@ def canary() -> Iterator[Finding]:
 
 def retired() -> Iterator[Finding]:
     """Retired keys are still needed, or can go."""
-    stale, configured = values_to_rewrap(), ring().retired_count
+    if look() is Fit.OPENS_NOTHING:
+        return  # said above: there is nothing to rotate, and no key to take away
+    stale, configured = values_under_retired(), ring().retired_count
     if stale:
         yield warning(
             f"{stale} values are still under retired master keys.",

@@ -11,6 +11,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 
 from accounts.authentication.caller import Caller
 from accounts.authentication.gate import asked, refused, too_many
+from accounts.master_key_gate import refusal
 from audit.actors import Actor
 from audit.middleware import origin_from
 from vibe.apikit.headers import protect
@@ -60,6 +61,8 @@ class Gate:
 
 def admitted(scope: Any) -> Caller | HttpResponse:
     """The caller, or the answer that refuses them."""
+    if not_ours := refusal():
+        return not_ours
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     origin = origin_from(variables(scope, headers))
     found, verdict = asked(headers.get("authorization", ""), headers.get("vibe-person", ""), origin)

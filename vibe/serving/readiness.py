@@ -15,14 +15,12 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from accounts.erasure import owed
-from accounts.models import UserKey
-from accounts.services import key_address, ring
+from accounts.master_key import Fit, look
 from vibe.db.contexts import as_system
-from vibe.errors import SealError, VibeError
+from vibe.errors import VibeError
 from vibe.serving.migrating import pending
 
 REMEMBERED_SECONDS = 1.0
-SAMPLE = 3  # wrapped data keys that are tried: one that is damaged does not stop everybody
 ALIVE_SECONDS = 45  # a worker tells that it lives every ten
 UNKNOWN = "Not asked: the database does not answer."
 
@@ -75,11 +73,12 @@ def migrations() -> str:
 
 
 def keys() -> str:
-    """The configured master keys open data keys that are stored: the newest few, or there are none yet."""
-    with as_system():
-        rows = list(UserKey.objects.filter(wrapped__isnull=False).order_by("-pk")[:SAMPLE])
-    if rows and not any(map(opens, rows)):
-        return "Stored data keys do not open under ENCRYPTION_KEY and ENCRYPTION_KEYS_RETIRED. Run: manage.py doctor"
+    """The configured master keys are those of this database, or it holds no data keys yet."""
+    if look() is Fit.OPENS_NOTHING:
+        return (
+            "ENCRYPTION_KEY and ENCRYPTION_KEYS_RETIRED open none of the stored data keys, so requests are refused. "
+            "Set ENCRYPTION_KEY back to the right key. Run: manage.py doctor"
+        )
     return ""
 
 
@@ -88,15 +87,6 @@ def erased() -> str:
     if not _seen_erased.is_set() and not owed():
         _seen_erased.set()
     return "" if _seen_erased.is_set() else "Erased people are in the database again. Run: manage.py erase_again"
-
-
-def opens(row: UserKey) -> bool:
-    """Whether a wrapped data key opens."""
-    try:
-        ring().unwrap(row.wrapped, key_address(row))
-    except SealError:
-        return False
-    return True
 
 
 def worker() -> str:

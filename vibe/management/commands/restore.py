@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.master_key import require_fitting
 from audit.actors import Actor
 from vibe.backup.services import drill, keys_beside, restore
 from vibe.errors import VibeError
@@ -33,6 +34,8 @@ class Command(BaseCommand):
                 f"{keys} is not there. Give the file of data keys with --keys, or say --without-keys: "
                 "then everything comes back except that nothing sealed will ever open again."
             )
+        if options["drill"] or not keys:
+            require_fitting()  # else the keys of the backup are what must fit, not those of what it replaces
         try:
             self.drill(path, keys) if options["drill"] else self.restore(path, keys, options["replace"])
         except VibeError as problem:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Body, Router
-from pydantic import Field, RootModel
+from pydantic import Field, RootModel, WithJsonSchema
 
 from accounts.calling import caller_of
-from accounts.models import User
+from accounts.models import PREFERENCES_BYTES, User
 from accounts.preferences import change_preferences as change
 from accounts.preferences import preferences
 from accounts.services import open_name
@@ -21,7 +21,17 @@ from vibe.errors import NotFound
 
 router = Router(tags=["Me"])
 SHOWN = ("pk", "email", "email_verified", "name", "created_at")
-Patch = Annotated[dict[str, Any], Body(examples=[{"theme": "dark", "reminders": {"weekly": True}, "nickname": None}])]
+FREE: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": True,
+    "x-bytes": 8 * PREFERENCES_BYTES,  # all of it escaped is 6 times as long
+    "x-values": PREFERENCES_BYTES // 2,  # [0,0,…]
+}
+Patch = Annotated[
+    dict[str, Any],
+    WithJsonSchema(FREE),
+    Body(examples=[{"theme": "dark", "reminders": {"weekly": True}, "nickname": None}]),
+]
 
 
 class Me(Given):

@@ -110,6 +110,7 @@ MIDDLEWARE = [
     "vibe.staff.csp.ContentPolicy",
     "vibe.apikit.compression.CompressApi",
     "vibe.api.net.ProblemsOnly",
+    "vibe.staff.form_limit.FormLimit",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "accounts.master_key_gate.MasterKeyGate",  # outside of whatever writes
     "accounts.sessions.StaffSessions",
@@ -329,7 +330,7 @@ PROCRASTINATE_WORKER_DEFAULTS = {
 # The API
 
 API_BODY_LIMIT: int = env.int("API_BODY_LIMIT", default=8 * 1024 * 1024)
-DATA_UPLOAD_MAX_MEMORY_SIZE = API_BODY_LIMIT
+DATA_UPLOAD_MAX_MEMORY_SIZE = max(API_BODY_LIMIT, 16 * 1024 * 1024)  # each operation takes less, so do forms
 
 # Serving: see docs/operations.md
 

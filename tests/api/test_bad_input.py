@@ -30,7 +30,7 @@ BODIES = {
     "a number too long": (b'{"title": ' + b"9" * 5000 + b"}", 400, "malformed-body"),
     "deep": (b'{"title": ' + DEEP + b"}", 400, "malformed-body"),
     "very deep": (b"[" * 100_000, 400, "malformed-body"),
-    "very deep objects": (b'{"a":' * 100_000, 400, "malformed-body"),
+    "very deep objects": (b'{"a":' * 10_000, 400, "malformed-body"),
     "a list": (b"[]", 422, "invalid"),
     "null": (b"null", 422, "invalid"),
     "a wrong type": (b'{"title": 7}', 422, "invalid"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import sys
 import threading
@@ -26,7 +27,8 @@ from tests.authentication.conftest import trail
 from tests.conftest import TESTER
 from tests.processes import PATIENCE, PROJECT, manage, url
 from vibe.apikit.limits import Rate
-from vibe.mcp import calls, web
+from vibe.mcp import body, calls, web
+from vibe.mcp.tools import LONGEST_TEXT
 
 pytestmark = pytest.mark.usefixtures("committed")
 HELLO = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
@@ -127,6 +129,39 @@ def test_too_many_are_told_when_to_come_again(served: str, settings: Any) -> Non
     answers = [httpx2.post(served, headers=JSON, json=HELLO) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [401, 401, 429]
     assert int(answers[2].headers["retry-after"]) > 0
+
+
+BODIES = {
+    "members": (b"{" + b",".join(b'"%x":0' % each for each in range(100_000)) + b"}", 400, "malformed-body"),
+    "deep": (b'{"jsonrpc": "2.0", "id": 1, "method": ' + b"[" * 900 + b"]" * 900 + b"}", 400, "malformed-body"),
+    "large": (b" " * (body.LARGEST + 1), 413, "body-too-large"),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_is_bounded_before_the_protocol_reads_it(served: str, ada: UUID, name: str) -> None:
+    sent, status, code = BODIES[name]
+    headers = {**JSON, "authorization": f"Bearer {local.issue(uid='ada')}"}
+    for content in (sent, iter([sent[:1000], sent[1000:]])):  # with its length, and in chunks
+        answer = httpx2.post(served, headers=headers, content=content)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert [(row.actor, row.outcome, row.reason) for row in trail(action="mcp")] == [(str(ada), "refused", code)] * 2
+
+
+def test_control_unbounded_the_protocol_reads_it(served: str, ada: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "check_structure", lambda *_: None)
+    headers = {**JSON, "authorization": f"Bearer {local.issue(uid='ada')}"}
+    answer = httpx2.post(served, headers=headers, content=BODIES["members"][0])
+    assert "malformed-body" not in answer.text
+    assert not trail(action="mcp")
+
+
+def test_the_longest_text_is_taken_with_every_character_escaped(served: str, ada: UUID) -> None:
+    arguments = {"text": "\U0001f600" * LONGEST_TEXT}  # which the client writes as JSON
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "remember", "arguments": arguments}}
+    headers = {**JSON, "authorization": f"Bearer {local.issue(uid='ada')}"}
+    answer = httpx2.post(served, headers=headers, content=json.dumps(call).encode())
+    assert answer.json()["result"]["isError"] is False
 
 
 def test_over_stdio_for_one_person(ada: UUID) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import Error as DatabaseError
@@ -19,6 +19,8 @@ from vibe.db.unavailable import is_unavailable
 from vibe.errors import DatabaseNotReady, DatabaseUnavailable, InputError, NotFound, VibeError
 
 logger = logging.getLogger(__name__)
+MOST_ERRORS: Final = 20  # in one answer
+LONGEST_NAME: Final = 64  # characters of a member's name in an answer
 PLAIN: dict[type[Exception], type[VibeError]] = {Http404: NotFound, RequestDataTooBig: BodyTooLarge}
 
 
@@ -101,18 +103,28 @@ def of_ninja(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 
 def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """Each field at fault, by its place. What stood there is not said back."""
+    """The first fields at fault, by their places, and how many more there are. What stood there is not said back."""
     if is_chunked(request):
         return told(request, LengthRequired())
-    fields = [{"field": place(each["loc"]), "code": each["type"], "detail": reason(each)} for each in error.errors]
-    return told(request, Invalid(), errors=fields)
+    fields = [
+        {"field": place(each["loc"]), "code": each["type"], "detail": reason(each)}
+        for each in error.errors[:MOST_ERRORS]
+    ]
+    more = len(error.errors) - len(fields)
+    return told(request, Invalid(), errors=fields, **({"more_errors": more} if more else {}))
 
 
 def place(loc: tuple[Any, ...]) -> str:
     """`body.memories[3].text`; the name that a schema's one body parameter has with us is left out."""
     source, *rest = loc
     names = rest[1:] if source == "body" and rest else rest
-    return "".join([source, *(f"[{each}]" if isinstance(each, int) else f".{each}" for each in names)])
+    return "".join([source, *(f"[{each}]" if isinstance(each, int) else f".{shortened(each)}" for each in names)])
+
+
+def shortened(name: str) -> str:
+    """A member's name, which is the caller's own text where it is none of ours: bounded, and printable."""
+    cut = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in cut)
 
 
 def reason(fault: dict[str, Any]) -> str:

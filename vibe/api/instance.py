@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
@@ -18,6 +19,7 @@ from stories.api.entities import router as entities
 from stories.api.search import router as search
 from stories.api.stories import router as stories
 from vibe.api.around import named_and_once
+from vibe.api.body_limits import with_body_limit
 from vibe.api.description import finish
 from vibe.api.errors import handle_all
 from vibe.apikit.bodies import StrictParser
@@ -31,6 +33,11 @@ Every answer of 400 or more is a problem document (RFC 9457) with a `code` that 
 
 class Api(NinjaAPI):
     """One version of the API."""
+
+    def create_temporal_response(self, request: HttpRequest) -> HttpResponse:
+        """Ninja makes it once the caller is let in, and before it reads the body, whose length is checked here."""
+        request.body_limit.check_length(request)  # type: ignore[attr-defined]
+        return super().create_temporal_response(request)
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
         return finish(super().get_openapi_schema(**options))
@@ -50,6 +57,7 @@ api = Api(
     docs_decorator=no_personal_data,
 )
 api.add_decorator(named_and_once)
+api.add_decorator(with_body_limit, mode="view")
 handle_all(api)
 api.add_router("/me", takeout_api.router)
 api.add_router("/me", access_log)

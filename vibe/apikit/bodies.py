@@ -13,6 +13,8 @@ from vibe.errors import InputError
 
 TYPES: Final = frozenset({"application/json", "application/merge-patch+json"})
 DEEPEST: Final = 32
+OPENING: Final = b"[{"
+NO_BRACKETS: Final = bytes(each for each in range(256) if each not in b"[]{}")
 
 
 class MalformedBody(InputError):
@@ -29,10 +31,13 @@ class UnsupportedMediaType(InputError):
 
 
 class BodyTooLarge(InputError):
-    """The body is larger than what is taken (API_BODY_LIMIT). Send less at once."""
+    """The body is larger than what is taken here. Send less at once."""
 
     code = "body-too-large"
     status = 413
+
+    def __init__(self, size: int | None = None) -> None:
+        super().__init__(f"The body has more than {size:,} bytes, the most here. Send less at once." if size else None)
 
 
 class LengthRequired(InputError):
@@ -47,7 +52,7 @@ class StrictParser(Parser):
 
     def parse_body(self, request: HttpRequest) -> Any:
         check_type(request)
-        return read_json(request.body)
+        return read_json(request.body, request.body_limit.values)  # type: ignore[attr-defined]
 
 
 def check_type(request: HttpRequest) -> None:
@@ -62,20 +67,19 @@ def is_chunked(request: HttpRequest) -> bool:
     return "Transfer-Encoding" in request.headers and not request.headers.get("Content-Length")
 
 
-def read_json(body: bytes) -> Any:
-    """The value of a JSON text.
+def read_json(body: bytes, most: int) -> Any:
+    """The value of a JSON text that holds so many members and elements at most.
 
-    Raises MalformedBody for what is no JSON, is not UTF-8, names a member twice, nests deeper than 32, or holds a NUL,
-    half a surrogate pair or a number that is none.
+    Raises MalformedBody for what is no JSON, is not UTF-8, names a member twice, holds more or nests deeper than is
+    taken, or holds a NUL, half a surrogate pair or a number that is none.
     """
+    check_structure(body, most)
     try:
         value = json.loads(body.decode(), object_pairs_hook=members, parse_constant=no_number)
     except UnicodeDecodeError as problem:
         reason = f"The body is not UTF-8 (at byte {problem.start})."
     except json.JSONDecodeError as problem:
         reason = f"The body is not JSON ({problem.msg} at character {problem.pos})."
-    except RecursionError:
-        reason = too_deep()
     except MalformedBody:
         raise
     except ValueError:
@@ -84,6 +88,32 @@ def read_json(body: bytes) -> Any:
         check(value)
         return value
     raise MalformedBody(reason)
+
+
+def check_structure(body: bytes, most: int) -> None:
+    """Raise MalformedBody for a text of more members and elements, or deeper nesting, than is taken.
+
+    Nothing is built meanwhile. What stands between the quotes of texts is left out, commas and brackets are counted in
+    what remains: each is one pass over the bytes in C, 50 ms for 12 MB. Of what is no JSON the count means nothing
+    beyond the place where the parser will stop.
+    """
+    bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")  # so that every quote left begins or ends a text
+    if bare.count(b'"') > 4 * most:  # a name and a text each
+        raise too_many(most)
+    structure = b"".join(bare.split(b'"')[::2])
+    if structure.count(b",") + structure.count(b"[") + structure.count(b"{") > most:
+        raise too_many(most)
+    depth = 0
+    for each in structure.translate(None, NO_BRACKETS):
+        depth += 1 if each in OPENING else -1
+        if depth > DEEPEST:
+            raise MalformedBody(f"The body nests deeper than {DEEPEST}. Make it flatter.")
+        if depth < 0:
+            return
+
+
+def too_many(most: int) -> MalformedBody:
+    return MalformedBody(f"The body has more than {most:,} members and elements, the most here. Leave some out.")
 
 
 def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -99,14 +129,10 @@ def no_number(_: str) -> NoReturn:
     raise MalformedBody("The body holds NaN or Infinity, which JSON does not have.")
 
 
-def too_deep() -> str:
-    return f"The body nests deeper than {DEEPEST}. Make it flatter."
-
-
 def check(value: Any) -> None:
-    """Every text and number in it, to the depth that is let."""
+    """Every text and number in it."""
     level = [value]
-    for _ in range(DEEPEST + 1):
+    while level:
         within: list[Any] = []
         for each in level:
             if isinstance(each, dict):
@@ -119,15 +145,14 @@ def check(value: Any) -> None:
                 check_text(each)
             elif isinstance(each, float) and not math.isfinite(each):
                 raise MalformedBody("The body holds a number too large.")
-        if not within:
-            return
         level = within
-    raise MalformedBody(too_deep())
 
 
 def check_text(text: str) -> None:
     """What the database can hold and UTF-8 can say."""
     if "\0" in text:
         raise MalformedBody("The body holds a NUL character. Leave it out.")
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise MalformedBody("The body holds half of a surrogate pair. Send whole characters.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise MalformedBody("The body holds half of a surrogate pair. Send whole characters.") from None

@@ -64,4 +64,7 @@ class Problem(Given):
     code: str = Field(examples=["not-found"])
     detail: str = Field(examples=["There is no such conversation."])
     request_id: str = Field(description="the trail has it too", examples=["0f5c6d0d9c8e4b8a9a35d4d7a2b9c6e1"])
-    errors: list[ProblemField] | None = Field(None, description="the fields at fault, where it is fields")
+    errors: list[ProblemField] | None = Field(
+        None, max_length=20, description="the fields at fault, where it is fields: the first 20"
+    )
+    more_errors: int | None = Field(None, description="how many more fields are at fault", examples=[3])

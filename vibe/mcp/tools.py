@@ -27,11 +27,12 @@ INSTRUCTIONS: Final = (
 )
 READS: Final = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 ADDS: Final = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
+LONGEST_TEXT: Final = 100_000  # characters
 Text = Annotated[
     str,
     Field(
         min_length=1,
-        max_length=100_000,
+        max_length=LONGEST_TEXT,
         pattern=r"^[^\x00]*$",
         description="what was said, in the words it was said in",
     ),

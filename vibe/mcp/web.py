@@ -15,7 +15,8 @@ from accounts.master_key_gate import refusal
 from audit.actors import Actor
 from audit.middleware import origin_from
 from vibe.apikit.headers import protect
-from vibe.errors import CredentialsMissing, VibeError
+from vibe.errors import CredentialsMissing, InputError, VibeError
+from vibe.mcp import body
 from vibe.mcp.calls import in_thread
 from vibe.mcp.tools import server
 
@@ -56,7 +57,13 @@ class Gate:
         if isinstance(found, HttpResponse):
             await answer(found, send)
             return
-        await self.inner({**scope, "state": {**scope.get("state", {}), "caller": found}}, receive, send)
+        try:
+            bounded = await body.read(receive)
+        except InputError as error:
+            unreadable = error
+            await answer(await in_thread(lambda: refused_body(found, unreadable)), send)
+            return
+        await self.inner({**scope, "state": {**scope.get("state", {}), "caller": found}}, bounded, send)
 
 
 def admitted(scope: Any) -> Caller | HttpResponse:
@@ -71,6 +78,11 @@ def admitted(scope: Any) -> Caller | HttpResponse:
     if isinstance(found, VibeError):
         return refused(found, actor=Actor.anonymous(origin), action="mcp", resource=PATH)
     return found
+
+
+def refused_body(caller: Caller, error: InputError) -> HttpResponse:
+    """Record a body that is not taken, and answer it as the API does."""
+    return refused(error, actor=caller.actor, action="mcp", resource=PATH, subject=caller.user_id)
 
 
 def variables(scope: Any, headers: dict[str, str]) -> dict[str, str]:

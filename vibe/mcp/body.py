@@ -1,0 +1,38 @@
+"""The body of a request for agents, read whole and bounded before the protocol parses it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from vibe.apikit.bodies import BodyTooLarge, check_structure
+from vibe.mcp.tools import LONGEST_TEXT
+
+Receive = Callable[[], Awaitable[Any]]
+LARGEST: Final = 12 * LONGEST_TEXT + 64 * 1024  # bytes: the longest text, all of it escaped, and what is around it
+MOST_VALUES: Final = 1_000
+
+
+async def read(receive: Receive) -> Receive:
+    """Receive the whole body; what hands it on. Raises BodyTooLarge and MalformedBody."""
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            return _first(message, receive)
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > LARGEST:
+            raise BodyTooLarge(LARGEST)
+    check_structure(bytes(body), MOST_VALUES)
+    return _first({"type": "http.request", "body": bytes(body), "more_body": False}, receive)
+
+
+def _first(message: Any, receive: Receive) -> Receive:
+    """This message, and after it those that are still received."""
+    waiting = [message]
+
+    async def replay() -> Any:
+        return waiting.pop() if waiting else await receive()
+
+    return replay

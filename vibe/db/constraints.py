@@ -10,11 +10,11 @@ drop without a word.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 from django.apps import apps
-from django.db.models import BaseConstraint
+from django.db.models import BaseConstraint, Model
 from django_zero_downtime_migrations.backends.postgres.schema import (
     Condition,
     MultiStatementSQL,
@@ -24,6 +24,8 @@ from django_zero_downtime_migrations.backends.postgres.schema import (
 
 from vibe.db.backend.schema import TOGETHER
 from vibe.db.roles import SUPPORT, SYSTEM, USER
+
+Declared = TypeVar("Declared", bound=BaseConstraint)
 
 OWN = "{column} = nullif(current_setting('vibe.{setting}', true), '')::uuid"
 
@@ -85,15 +87,10 @@ class RowSecurity(Wall):
         self.others = tuple((role, condition) for role, condition in others)
 
     def raising(self, table: str, quote: Any) -> list[str]:
-        own = OWN.format(column=quote(self.owner), setting="user_id")
         return [
             f"ALTER TABLE {quote(table)} ENABLE ROW LEVEL SECURITY",
             f"ALTER TABLE {quote(table)} FORCE ROW LEVEL SECURITY",
-            *(
-                f"CREATE POLICY {quote(self.policy(role))} ON {quote(table)} TO {role} "
-                f"USING ({condition}) WITH CHECK ({condition})"
-                for role, condition in ((USER, own), *self.others)
-            ),
+            *self.policies(table, quote).values(),
         ]
 
     def lowering(self, table: str, quote: Any) -> list[str]:
@@ -105,6 +102,15 @@ class RowSecurity(Wall):
             f"ALTER TABLE {quote(table)} NO FORCE ROW LEVEL SECURITY",
             f"ALTER TABLE {quote(table)} DISABLE ROW LEVEL SECURITY",
         ]
+
+    def policies(self, table: str, quote: Any) -> dict[str, str]:
+        """The statement that makes each policy, by the policy's name."""
+        own = OWN.format(column=quote(self.owner), setting="user_id")
+        return {
+            self.policy(role): f"CREATE POLICY {quote(self.policy(role))} ON {quote(table)} TO {role} "
+            f"USING ({condition}) WITH CHECK ({condition})"
+            for role, condition in ((USER, own), *self.others)
+        }
 
     def policy(self, role: str) -> str:
         return f"{self.name}_{role}"
@@ -172,6 +178,12 @@ class CompositeReference(Wall):
 
     def lowering(self, table: str, quote: Any) -> list[str]:
         return [f"ALTER TABLE {quote(table)} DROP CONSTRAINT IF EXISTS {quote(self.name)}"]
+
+
+def declared(kind: type[Declared]) -> Iterator[tuple[type[Model], Declared]]:
+    """The constraints of one kind, of every model."""
+    for model in apps.get_models():
+        yield from ((model, wall) for wall in model._meta.constraints if isinstance(wall, kind))
 
 
 def pairs(verbs: Any) -> Any:

@@ -11,12 +11,12 @@ from vibe.doctor.findings import Finding, error, warning
 
 
 def rights() -> Iterator[Finding]:
-    """Policies, grants, owners and functions are those declared, and no others."""
+    """Every policy, grant, function, trigger, view and role is what the models declare, and nothing is beside it."""
     for found in lint.findings():
         yield error(
-            str(found),
-            why="The database itself keeps people apart by policies and grants: one too many lets somebody in.",
-            do="Look at it in psql with \\dp and \\du, and take it back; the migrations have what belongs there",
+            f"{found}.",
+            why="Somebody changed the database by hand, or restored it in part; rows may be open to others.",
+            do=found.do,
         )
 
 

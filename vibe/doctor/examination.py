@@ -38,7 +38,6 @@ WITH_SCHEMA: dict[str, Check] = {
     "system checks": configuration.declared,
     "rights in the catalog": catalog.rights,
     "row-level security": schema.walls,
-    "catalog": schema.catalog,
     "table owners": schema.owners,
     "sealed columns": schema.sealed_columns,
     "indexes": schema.indexes,

@@ -10,7 +10,6 @@ from django.db import connection
 from django.db.models import UniqueConstraint
 
 from vibe.crypto.fields import SealedColumn
-from vibe.db import lint
 from vibe.db.constraints import CompositeReference, Privileges, RowSecurity, Wall
 from vibe.db.roles import SUPPORT, USER
 from vibe.doctor.findings import Finding, error, warning
@@ -71,16 +70,6 @@ def walls() -> Iterator[Finding]:
     for part, secured in parts_of_walled():
         if not secured:
             yield unwalled(part, do=FORCE.format(table=part))
-
-
-def catalog() -> Iterator[Finding]:
-    """Every policy, grant, function, view and role is what the models declare, and nothing stands beside it."""
-    for each in lint.findings():
-        yield error(
-            f"{each}.",
-            why="Somebody changed the database by hand, or restored it in part; rows may be open to others.",
-            do="Undo that change, as the owner of the tables. The model's Meta.constraints say how it should be.",
-        )
 
 
 def walls_of(model: Any, kind: type[Wall]) -> list[Any]:

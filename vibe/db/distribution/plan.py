@@ -15,9 +15,8 @@ from pgvector.django import HnswIndex
 
 from vibe.db.backend.citus import CLUSTER
 from vibe.db.backend.schema import Whole
-from vibe.db.constraints import RowSecurity
+from vibe.db.constraints import RowSecurity, declared
 from vibe.db.distribution import placing
-from vibe.db.lint import walls
 from vibe.db.roles import ALL
 
 Done = Callable[[Any], bool]
@@ -159,7 +158,7 @@ def onto_shards(model: type[Model], *, beside: type[Model]) -> Step:
 def moving(table: str, call: str) -> tuple[str, ...]:
     """The owner copies the rows, whom forced row-level security would show none; until the end of the transaction
     nobody else reaches the table. The policies, privileges and triggers go along."""
-    forced = table in {model._meta.db_table for model, wall in walls() if isinstance(wall, RowSecurity)}
+    forced = table in {model._meta.db_table for model, _ in declared(RowSecurity)}
     return (
         *on_shards(),
         "SET LOCAL citus.enable_unsafe_triggers = on",

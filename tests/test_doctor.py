@@ -128,6 +128,12 @@ def test_a_missing_index_is_found(db):
     assert "users_newest" in found(schema.indexes)[0]
 
 
+def test_a_missing_check_is_found(db):
+    assert found(schema.indexes) == []
+    execute("ALTER TABLE users DROP CONSTRAINT users_only_staff_rule")
+    assert "users_only_staff_rule" in found(schema.indexes)[0]
+
+
 def test_an_invalid_index_is_found_and_mended(committed):
     execute("CREATE TABLE doubled AS SELECT 1 AS n FROM generate_series(1, 2)")
     try:

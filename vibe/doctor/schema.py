@@ -7,7 +7,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db import connection
-from django.db.models import UniqueConstraint
+from django.db.models import CheckConstraint, UniqueConstraint
 
 from vibe.crypto.fields import SealedColumn
 from vibe.db.constraints import CompositeReference, Privileges, RowSecurity, Wall
@@ -161,7 +161,7 @@ def indexes() -> Iterator[Finding]:
 
 
 def declared(model: Any) -> set[str]:
-    """The names of what the database must have for a model: indexes, unique constraints, references."""
-    kept = (UniqueConstraint, CompositeReference)
+    """The names of what the database must have for a model: indexes, unique and check constraints, references."""
+    kept = (UniqueConstraint, CheckConstraint, CompositeReference)
     named = {each.name for each in model._meta.constraints if isinstance(each, kept)}
     return named | {index.name for index in model._meta.indexes}

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.operations import CreateExtension
 from django.db import connection, models
@@ -23,7 +26,8 @@ from django.db.models.functions import Now
 
 from vibe.db.backend.schema import Stepwise
 from vibe.db.constraints import CompositeReference, Privileges, RowSecurity
-from vibe.db.migration_rules import BY_ID, CONCURRENTLY, STEPWISE, Rule, broken, rule
+from vibe.db.migration_rules import BY_ID, Rule
+from vibe.db.migration_sql import broken
 from vibe.db.operations import Assured, DropColumn, ForgetField, RunInBatches
 
 HARMLESS = (
@@ -33,16 +37,9 @@ HARMLESS = (
 BEFORE_THE_FIRST_RELEASE = frozenset(
     {"accounts.0009_one_time_secrets_wrapped", "stories.0003_corrections_and_deletions"}
 )  # complete: no other is added
-WRITES = frozenset({"update", "delete", "save", "create", "bulk_create", "bulk_update", "get_or_create"})
-NEVER = r"(?!)"  # rules that no text breaks: they are of operations alone
-IN_TRANSACTION = rule("concurrently-in-transaction", NEVER, "CONCURRENTLY and batches do not work in a transaction.",
-                      "Give the migration `atomic = False`.")  # fmt: skip
-MIXED = rule("data-and-shape", NEVER, "Changes rows and the schema in one: it cannot be tried again by half.",
-             "Two migrations: first the shape, then RunInBatches.")  # fmt: skip
-UNKNOWN = rule("unknown-operation", NEVER, "Nobody has said what locks this takes.",
-               "Look it up, and wrap it in Assured() with the reason.")  # fmt: skip
-TOGETHER = rule("together", NEVER, "Builds or drops an index under a lock.", f"A UniqueConstraint or Index. {STEPWISE}")
-OPERATION_RULES = (IN_TRANSACTION, MIXED, UNKNOWN, TOGETHER)
+VERBS = ("bulk_create", "bulk_update", "create", "delete", "get_or_create", "save", "update", "update_or_create")
+WRITES = frozenset({*VERBS, *(f"a{verb}" for verb in VERBS)})
+IN_TRANSACTION, UNKNOWN = BY_ID["concurrently-in-transaction"], BY_ID["unknown-operation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +56,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What surrounds an operation: its migration, the state before it, and the tables that are new."""
+    """What surrounds an operation: its migration, the state before it, and the models and tables that are new."""
 
     migration: Any
     app: str
     before: Any
-    fresh: frozenset[str]
+    models: frozenset[str]
+    tables: frozenset[str]
 
     def field(self, operation: Any) -> Any:
         """The field that an operation alters, as it was."""
@@ -72,7 +70,7 @@ class Setting:
 
     def is_fresh(self, operation: Any) -> bool:
         """Whether the operation is on a model that this migration makes."""
-        return str(getattr(operation, "model_name", "")).lower() in self.fresh
+        return str(getattr(operation, "model_name", "")).lower() in self.models
 
 
 def findings(labels: Iterable[str]) -> Iterator[Finding]:
@@ -95,18 +93,28 @@ def is_exempt(migration: Any) -> bool:
 def judged(migration: Any, state: Any) -> Iterator[Finding]:
     """What is refused in one migration, given the state before it."""
     before = state.clone()
-    fresh: set[str] = set()
+    made: list[django.CreateModel] = []
     name = f"{migration.app_label}.{migration.name}"
     for operation in migration.operations:
         if isinstance(operation, django.CreateModel):
-            fresh |= {operation.name_lower, operation.options.get("db_table", "")}
-        setting = Setting(migration, migration.app_label, before, frozenset(fresh))
+            made.append(operation)
+        models_made = frozenset(each.name_lower for each in made)
+        tables = frozenset(filter(None, (table_of(each, migration.app_label) for each in made)))
+        setting = Setting(migration, migration.app_label, before, models_made, tables)
         for each in rules_broken(operation, setting):
             yield Finding(name, operation.describe(), each)
         before = before.clone()
         operation.state_forwards(migration.app_label, before)
     if changes_both(migration.operations):
-        yield Finding(name, "the whole", MIXED)
+        yield Finding(name, "the whole", BY_ID["data-and-shape"])
+
+
+def table_of(operation: django.CreateModel, app: str) -> str | None:
+    """The table that CreateModel makes, if it does."""
+    options = operation.options
+    if options.get("proxy") or not options.get("managed", True):
+        return None
+    return str(options.get("db_table") or f"{app}_{operation.name_lower}")
 
 
 def changes_both(operations: Iterable[Any]) -> bool:
@@ -131,40 +139,66 @@ def rules_broken(operation: Any, setting: Setting) -> Iterator[Rule]:
 
 
 def of_sql(operation: Any, setting: Setting) -> Iterator[Rule]:
-    """RunSQL."""
+    """RunSQL, with or without parameters."""
     given = operation.sql if isinstance(operation.sql, list | tuple) else [operation.sql]
-    text = ";".join(each if isinstance(each, str) else str(each[0]) for each in given)
+    text = "\n;\n".join(each if isinstance(each, str) else str(each[0]) for each in given)
     yield from of_text(text, setting)
 
 
-def of_text(text: str, setting: Setting) -> Iterator[Rule]:
+def of_text(text: str, setting: Setting) -> list[Rule]:
     """Statements, wherever they come from."""
-    yield from broken(text, fresh=setting.fresh)
-    if CONCURRENTLY.search(text) and setting.migration.atomic:
-        yield IN_TRANSACTION
+    return broken(text, fresh=setting.tables, atomic=setting.migration.atomic)
 
 
 def of_python(operation: Any, setting: Setting) -> Iterator[Rule]:
-    """RunPython: the SQL in its source, and calls that change rows."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(operation.code)))
-    except (OSError, TypeError, SyntaxError):
-        yield UNKNOWN
+    """RunPython, which is refused unless it does nothing: its source only tells by which rule.
+
+    Read are the callable and the functions of ours that it calls by name: what they write, and the SQL in them.
+    """
+    if operation.code is django.RunPython.noop:
         return
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant | ast.JoinedStr):
-            found |= set(of_text(spoken(node), setting))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WRITES:
+    found: set[Rule] = set()
+    left, seen = [operation.code], set()
+    while left:
+        function = inspect.unwrap(left.pop())
+        if function in seen:
+            continue
+        seen.add(function)
+        try:
+            nodes = list(ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))))
+        except (OSError, TypeError, SyntaxError):
+            continue
+        attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        if attributes & WRITES:
             found.add(BY_ID["rows-at-once"])
-    yield from sorted(found, key=lambda each: each.id)
+        named = values_named(function, nodes, attributes)
+        for text in (*map(literal, nodes), *(each for each in named if isinstance(each, str))):
+            found |= set(of_text(text, setting)) - {UNKNOWN, BY_ID["syntax-error"]}
+        left += filter(is_ours, named)
+    yield from sorted(found or {UNKNOWN}, key=lambda each: each.id)
 
 
-def spoken(node: Any) -> str:
-    """A text in a source, with a word where something is put in."""
+def values_named(function: Any, nodes: Iterable[ast.AST], attributes: Iterable[str]) -> list[Any]:
+    """What the names in a function's source stand for in its module, and in the modules among them."""
+    module = vars(sys.modules[function.__module__])
+    values = [module.get(node.id) for node in nodes if isinstance(node, ast.Name)]
+    modules = [each for each in values if inspect.ismodule(each)]
+    return values + [getattr(each, name, None) for each in modules for name in attributes]
+
+
+def is_ours(value: Any) -> bool:
+    """Whether it is a function of this project."""
+    if not inspect.isfunction(value):
+        return False
+    path = Path(inspect.unwrap(value).__code__.co_filename)
+    return path.is_relative_to(settings.BASE_DIR) and "site-packages" not in path.parts
+
+
+def literal(node: ast.AST) -> str:
+    """A text in a source, with a word where something is put in; empty for anything else."""
     if isinstance(node, ast.JoinedStr):
         return "".join(str(each.value) if isinstance(each, ast.Constant) else "given" for each in node.values)
-    return node.value if isinstance(node.value, str) else ""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def of_new_field(operation: Any, setting: Setting) -> Iterator[Rule]:
@@ -281,7 +315,7 @@ JUDGES: tuple[tuple[Any, Any], ...] = (
     (django.DeleteModel, always("table-dropped")),
     (django.AlterModelTable, always("table-renamed")),
     (django.AlterOrderWithRespectTo, always("required-column")),
-    ((django.AlterUniqueTogether, django.AlterIndexTogether), lambda *_: iter([TOGETHER])),
+    ((django.AlterUniqueTogether, django.AlterIndexTogether), always("together")),
     ((django.AddIndex, django.RemoveIndex), of_index),
     (django.AddConstraint, of_constraint),
 )

@@ -1,10 +1,9 @@
+import importlib.util
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-
-from vibe.db.migration_lint import findings
 
 
 class Command(BaseCommand):
@@ -12,6 +11,10 @@ class Command(BaseCommand):
     requires_system_checks: tuple[str, ...] = ()
 
     def handle(self, *_: Any, **__: Any) -> None:
+        if importlib.util.find_spec("pglast") is None:
+            raise CommandError("check_migrations needs pglast: install the group `dev` of pyproject.toml.")
+        from vibe.db.migration_lint import findings  # noqa: PLC0415  it imports pglast
+
         ours = [each.label for each in apps.get_app_configs() if each.path.startswith(str(settings.BASE_DIR))]
         labels = [label for label in ours if "site-packages" not in apps.get_app_config(label).path]
         found = list(findings(labels))

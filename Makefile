@@ -9,7 +9,7 @@ RANDOM := $(BIN)/python -c 'import secrets; print(secrets.token_hex(32))'
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint types layers packages migrate bench attack lock clean
+.PHONY: help install run test check lint types layers packages migrate bench attack gazetteer lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ bench: install ## the measurements; each prints JSON with its ratios
 
 attack: install ## the whole corpus of attacks, one line each
 	VIBE_ATTACK=full $(BIN)/python -m pytest tests/attacks tests/api/test_description.py -n $(JOBS) -q --no-header
+
+gazetteer: install ## make the list of places anew from GeoNames
+	$(BIN)/python -m scripts.make_gazetteer
 
 lock: ## resolve pyproject.toml anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv

@@ -10,8 +10,8 @@ from stories.processors.offline.gazetteer import (
     LARGE_CITY,
     LONGEST_PLACE,
     Place,
+    find,
     folded,
-    gazetteer,
     state_codes,  # fmt: skip
 )
 from stories.processors.offline.names import TOKEN, is_capitalised, is_common
@@ -75,7 +75,7 @@ class Places:
             last = tokens[index + length - 1]
             if last.end() - first.start() > 60 or not is_capitalised(last[0]):
                 continue
-            place = gazetteer().get(folded(text[first.start() : last.end()].removesuffix("'s")))
+            place = find(folded(text[first.start() : last.end()].removesuffix("'s")))
             if place and self._accepts(place, text, tokens, index, length):
                 return place.name, length
         return None, 1
@@ -100,7 +100,7 @@ class Places:
         word = token[0]
         if len(word) < 4 or word in LOWER_CASE_TRAPS or not word.isascii():
             return None
-        place = gazetteer().get(word)
+        place = find(word)
         if not place or place.ambiguous or place.size < GREAT_CITY or is_common(word):
             return None
         return place.name if GOING.search(text[max(0, token.start() - 40) : token.start()]) else None
@@ -154,7 +154,7 @@ def in_region(after: str) -> bool:
     match = re.match(r", ([A-Z][^\W\d_]+(?: [A-Z][^\W\d_]+)?)", after)
     if not match:
         return False
-    region = gazetteer().get(folded(match[1])) or gazetteer().get(folded(match[1].split()[0]))
+    region = find(folded(match[1])) or find(folded(match[1].split()[0]))
     return match[1] in state_codes() or bool(region and not region.is_city and not region.ambiguous)
 
 

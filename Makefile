@@ -1,25 +1,35 @@
-# `make run` and `make test` are all a newcomer needs; both install what they need into .venv first.
+# `make run` and `make test` are all a newcomer needs. Both install what they need into .venv first:
+# what runs is in requirements.lock, what only tests and checks need in requirements-dev.lock.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+RUNTIME := $(VENV)/.installed
+DEVELOPMENT := $(VENV)/.installed-dev
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 MANAGE := $(BIN)/python manage.py
 RANDOM := $(BIN)/python -c 'import secrets; print(secrets.token_hex(32))'
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint types layers packages migrate bench attack gazetteer lock clean
+.PHONY: help install develop run test check lint types layers packages migrate bench attack gazetteer lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-install: $(STAMP) ## make .venv and install what the lock file names
+install: $(RUNTIME) ## make .venv and install what it takes to run
 
-$(STAMP): requirements.lock
+$(RUNTIME): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vibe needs Python 3.11 or newer. Try: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(PIP) --require-hashes -r requirements.lock
+	@touch $@
+
+develop: $(DEVELOPMENT) ## install what tests and checks need on top
+
+$(DEVELOPMENT): requirements-dev.lock $(RUNTIME)
+	$(PIP) --require-hashes -r requirements-dev.lock
 	@touch $@
 
 run: install ## start everything: database, sample, worker, http://127.0.0.1:8000/
@@ -28,43 +38,43 @@ run: install ## start everything: database, sample, worker, http://127.0.0.1:800
 migrate: install ## apply the migrations
 	$(MANAGE) migrate
 
-test: install ## run the test suite
+test: develop ## run the test suite
 	$(BIN)/python -m pytest -n $(JOBS)
 
-check: install lint types layers packages ## everything CI checks
+check: develop lint types layers packages ## everything CI checks
 	$(MANAGE) makemigrations --check --dry-run
 	$(MANAGE) check_migrations
 	DEBUG=off ALLOWED_HOSTS=vibe.example SECRET_KEY=$$($(RANDOM)) ENCRYPTION_KEY=$$($(RANDOM)) \
 		AUDIT_SIGNING_KEY=$$($(RANDOM)) $(MANAGE) check --deploy --fail-level WARNING
 	$(MAKE) test
 
-lint: install
+lint: develop
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml vibe accounts memories stories audit
 
-packages: install
+packages: develop
 	$(BIN)/python .ci/audit-packages
 
-types: install
+types: develop
 	$(BIN)/mypy .
 
-layers: install
+layers: develop
 	$(BIN)/lint-imports
 
-bench: install ## the measurements; each prints JSON with its ratios
+bench: develop ## the measurements; each prints JSON with its ratios
 	$(BIN)/python -m benchmarks
 
-attack: install ## the whole corpus of attacks, one line each
+attack: develop ## the whole corpus of attacks, one line each
 	VIBE_ATTACK=full $(BIN)/python -m pytest tests/attacks tests/api/test_description.py -n $(JOBS) -q --no-header
 
-gazetteer: install ## make the list of places anew from GeoNames
+gazetteer: develop ## make the list of places anew from GeoNames
 	$(BIN)/python -m scripts.make_gazetteer
 
-lock: ## resolve pyproject.toml anew into requirements.lock
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		pyproject.toml --group dev -o requirements.lock
+lock: ## resolve pyproject.toml anew into both lock files
+	$(PIP) uv
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) --group dev --constraints requirements.lock -o requirements-dev.lock
 
 clean: ## remove what was installed and made (not the state folder)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

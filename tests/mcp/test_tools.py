@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from django.db import connections
 from mcp import Client
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase
 from mcp.types import Implementation
 
 from accounts.standing import set_active
@@ -196,6 +197,18 @@ def test_what_fails_inside_says_nothing_of_it(
     assert result.is_error
     assert CANARY not in text(result) + caplog.text
     assert [(row.outcome, row.reason) for row in trail(action="mcp:list_people")] == [("failed", "failed")]
+
+
+def test_an_argument_at_fault_is_not_said_back(ada: UUID) -> None:
+    result = call(ada, "search_stories", question={CANARY: 1}, limit=CANARY)
+    assert result.is_error
+    assert "question" in text(result)
+    assert CANARY not in text(result)
+
+
+def test_control_as_pydantic_has_it_it_is(ada: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ArgModelBase, "model_rebuild", classmethod(lambda _, **__: None))
+    assert CANARY in text(call(ada, "search_stories", question={CANARY: 1}))
 
 
 def test_who_is_deactivated_is_out_with_the_next_call(ada: UUID) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
@@ -114,9 +115,11 @@ class Tools:
 
 def server(admit: Admit) -> MCPServer:
     """A server with these tools."""
-    made: MCPServer = MCPServer("Vibe", instructions=INSTRUCTIONS, log_level="WARNING")
     tools = Tools(admit)
-    made.add_tool(tools.remember, annotations=ADDS)
-    for reading in (tools.search_stories, tools.read_story, tools.list_people, tools.list_places, tools.list_events):
-        made.add_tool(reading, annotations=READS)
-    return made
+    reading = (tools.search_stories, tools.read_story, tools.list_people, tools.list_places, tools.list_events)
+    made = [Tool.from_function(tools.remember, annotations=ADDS)]
+    made += [Tool.from_function(each, annotations=READS) for each in reading]
+    for each in made:  # what an argument at fault held is not said back
+        each.fn_metadata.arg_model.model_config["hide_input_in_errors"] = True
+        each.fn_metadata.arg_model.model_rebuild(force=True)
+    return MCPServer("Vibe", instructions=INSTRUCTIONS, log_level="WARNING", tools=made)

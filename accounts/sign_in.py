@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from audit.middleware import origin_of
+from vibe.normal_forms import normalized
 
 
 def client_ip(request: HttpRequest) -> str | None:
@@ -20,7 +20,7 @@ def client_ip(request: HttpRequest) -> str | None:
 def counted_name(request: HttpRequest | None, credentials: dict[str, Any] | None = None) -> str:
     """The name as sign-in reads it, so that another spelling of one account is not another account to guess at."""
     name = (credentials or {}).get("username") or (request.POST.get("username", "") if request else "")
-    return unicodedata.normalize("NFKC", str(name)).strip().lower()[:255]
+    return normalized("NFKC", str(name)).strip().lower()[:255]
 
 
 def locked_out(_request: HttpRequest, _response: Any = None, _credentials: Any = None) -> HttpResponse:

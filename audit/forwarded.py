@@ -18,7 +18,7 @@ _PORT = re.compile(r":(?:[0-9]{1,5}|_[A-Za-z0-9._-]+)")  # node-port of RFC 7239
 _PARAMETER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # RFC 7239 wants quotes around a colon or a bracket; not every proxy sets them, and nothing becomes ambiguous.
 _BARE = r"[!#$%&'*+.^_`|~0-9A-Za-z:\[\]-]+"
-_PAIR = re.compile(rf'[ \t]*(?:({_PARAMETER})=(?:({_BARE})|"((?:[^"\\]|\\.)*)"))?[ \t]*(;|\Z)')
+_PAIR = re.compile(rf'[ \t]*(?:({_PARAMETER})=(?:({_BARE})|"((?:[^"\\]|\\.)*)")[ \t]*)?(;|\Z)')
 
 
 def parse_node(text: str) -> Hop:

@@ -22,7 +22,7 @@ MAX_DATED = 4_000
 MAX_CONTEXT = 200
 """Characters of the message before it that are embedded with it: its end, where a question stands."""
 
-_ASKING = re.compile(r"[?\uff1f\u061f]\W*$")
+_ASKING = re.compile(r"[?\uff1f\u061f][^\w?\uff1f\u061f]*$")
 _NOTE = re.compile(r"\[[^\[\]]*\]\s*$")
 
 

@@ -7,12 +7,12 @@ so the one person whom a question names becomes "I": by far the largest single g
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from stories.words import words
+from vibe.normal_forms import normalized
 
 MAX_QUESTION = 2_000
 """Characters of a question that are looked at."""
@@ -54,7 +54,7 @@ def understand(
     `participants` are the names under which people spoke. `asker` is the one who asks, if they are a participant:
     "Where did I park?" is then about them.
     """
-    text = " ".join(unicodedata.normalize("NFC", text[:MAX_QUESTION]).split())
+    text = " ".join(normalized("NFC", text[:MAX_QUESTION]).split())
     counted = Counter(words(text, language))
     kept = dict(list(counted.items())[:MAX_WORDS])
     when = bool(_WHEN.search(text))
@@ -78,7 +78,7 @@ def _named(text: str, participants: Iterable[str]) -> dict[str, str]:
     for name in names:
         first = name.split()[0]
         for called in dict.fromkeys([name, first] if firsts[first.casefold()] == 1 else [name]):
-            pattern = rf"(?<!\w){re.escape(unicodedata.normalize('NFC', called))}(?!\w)"
+            pattern = rf"(?<!\w){re.escape(normalized('NFC', called))}(?!\w)"
             if re.search(pattern, text, re.IGNORECASE):
                 found[name] = pattern
                 break

@@ -17,6 +17,7 @@ from typing import Protocol
 import snowballstemmer
 
 from stories.irregular import BASE_FORMS
+from vibe.normal_forms import normalized
 
 MAX_CHARACTERS = 200_000
 """Of one text; what comes after is not counted."""
@@ -70,7 +71,7 @@ _stemmers = _Stemmers()
 
 def words(text: str, language: str = "english") -> list[str]:
     """The words of a text in order, with repeats. `language` names a Snowball stemmer."""
-    plain = _POSSESSIVE.sub("", unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).casefold())
+    plain = _POSSESSIVE.sub("", normalized("NFKC", text[:MAX_CHARACTERS]).casefold())
     found: list[str] = []
     for run in _RUN.findall(plain):
         for part in _UNSPACED.split(run):

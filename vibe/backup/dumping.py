@@ -21,7 +21,7 @@ DUMP = ("--format=custom", "--compress=1", "--no-password", "--no-tablespaces", 
 DUMP_ONLY = (*DUMP, "--no-subscriptions", "--no-security-labels", "--extension=vector")
 RESTORE = ("--format=custom", "--exit-on-error", "--no-password", "--no-owner", "--no-comments", "--no-tablespaces")
 # What may follow quotes rows: COPY's context, an error's detail, the statement that failed, a value.
-CONTENT = re.compile(r"(?s)\s*(CONTEXT:|DETAIL:|Command was:).*|(: |=)[\"'(].*")
+CONTENT = re.compile(r"(?s)(?<!\s)\s*(CONTEXT:|DETAIL:|Command was:).*|(: |=)[\"'(].*")
 
 
 def dump(

@@ -8,8 +8,9 @@ big-endian integer, so that it fits PostgreSQL's bigint. The kind goes in first:
 from __future__ import annotations
 
 import hmac
-import unicodedata
 from collections.abc import Iterable
+
+from vibe.normal_forms import normalized
 
 
 class BlindIndex:
@@ -33,5 +34,5 @@ class BlindIndex:
 def fold(value: str) -> str:
     """NFKC, case-folded, runs of white space as one space. Folding again changes nothing (Unicode 3.13, D146)."""
     if not value.isascii():
-        value = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())
+        value = normalized("NFKC", normalized("NFKC", value).casefold())
     return " ".join(value.casefold().split())

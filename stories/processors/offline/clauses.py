@@ -22,11 +22,12 @@ BOUNDARY = re.compile(
     re.IGNORECASE,
 )
 RELATION = "|".join(sorted(ROLES | frozenset(KIN), key=len, reverse=True))
+CAPITALISED = r"[A-Z][\w-]{1,80}+"  # no longer than a name, or a row of hyphens would be read from each of them on
 SUBJECT = re.compile(
     rf"(?<![\w'])(?:(?P<self>I|i|[Ww]e)(?=[ '])|"
     rf"[Mm]y (?P<own>(?:(?:older|younger|little|big|best|old|good|"
-    rf"close) )?(?:{RELATION}))(?:,? (?P<called>[A-Z][\w-]+))?,?"
-    rf"(?= (?!and\b))|(?P<name>[A-Z][\w-]+(?: [A-Z][\w-]+)?)(?= (?!and\b)))"
+    rf"close) )?(?:{RELATION}))(?:,? (?P<called>{CAPITALISED}))?,?"
+    rf"(?= (?!and\b))|(?P<name>{CAPITALISED}(?: {CAPITALISED})?)(?= (?!and\b)))"
 )
 SPEAKER = re.compile(r"\b(?:I|we|my|our)\b", re.IGNORECASE)
 # Before a subject these make the clause a condition, a wish, a comparison or a question.

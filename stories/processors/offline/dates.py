@@ -6,8 +6,10 @@ decides: past forms look back, everything else looks ahead.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from stories.processors.offline.date_reckoning import Clock
 from stories.processors.offline.date_rules import RULES
@@ -34,16 +36,28 @@ def find_dates(text: str, said_at: datetime, *, ahead: bool | None = None) -> li
     if not TRIGGER.search(text):
         return []
     clock = Clock(said_at, looks_ahead(text) if ahead is None else ahead)
-    datings: list[Dating] = []
+    taken = bytearray(len(text))
+    by_rule: list[list[Dating]] = []
     for pattern, resolve in RULES:
+        datings: list[Dating] = []
+        by_rule.append(datings)
         for found in pattern.finditer(text):
-            if any(found.start() < taken.end and taken.start < found.end() for taken in datings):
+            start, end = found.span()
+            if any(taken[start:end]):
                 continue
-            before = [taken.span.first for taken in datings if taken.end <= found.start()]
             try:
-                span = resolve(found, Clock(said_at, clock.ahead, before[-1] if before else None))
+                span = resolve(found, Clock(said_at, clock.ahead, named_before(start, by_rule)))
             except (ValueError, OverflowError):  # 30 February, year 12023: not a date
                 continue
             if span:
-                datings.append(Dating(*found.span(), span, absolute=bool(found.groupdict().get("year"))))
-    return sorted(datings, key=lambda dating: dating.start)
+                datings.append(Dating(start, end, span, absolute=bool(found.groupdict().get("year"))))
+                taken[start:end] = b"\x01" * (end - start)
+    return sorted((dating for datings in by_rule for dating in datings), key=lambda dating: dating.start)
+
+
+def named_before(start: int, by_rule: Sequence[Sequence[Dating]]) -> date | None:
+    """The first day of the time that was found last, of those that end before an offset."""
+    for datings in reversed(by_rule):
+        if count := bisect_right(datings, start, key=lambda dating: dating.end):
+            return datings[count - 1].span.first
+    return None

@@ -41,10 +41,10 @@ ANNOUNCED = re.compile(
 )
 BARE = listed("is was are were will be happened")
 MARKS = " ,.;:!-"
-# What leads up to a time goes with it: "on Monday", "about two years ago".
+# What leads up to a time goes with it: "on Monday", "about two years ago". Of runs of it the last may end the words.
 LEADING_UP = re.compile(
     r"(?:[\s,.;:!-]|\b(?:on|in|at|by|for|of|since|until|from|the|and|back|during|over|early|late|around|about|just|so|with|"
-    r"to|a|starting)\b)+$",
+    r"to|a|starting)\b)++",
     re.IGNORECASE,
 )
 WILL = re.compile(
@@ -157,10 +157,15 @@ def without_dates(clause: Clause, start: int, end: int, datings: Sequence[Dating
     for dating in datings:
         possessive = text.startswith("'s", clause.start + dating.end)  # "last week's game" stays whole
         if start <= clause.start + dating.start < end and not possessive:
-            kept.append(LEADING_UP.sub("", text[start : clause.start + dating.start]))
+            kept.append(without_leading_up(text[start : clause.start + dating.start]))
             start = min(end, clause.start + dating.end)
     kept.append(text[start:end])
     return " ".join(" ".join(kept).split()).replace(" ,", ",").strip(MARKS)
+
+
+def without_leading_up(words: str) -> str:
+    runs = list(LEADING_UP.finditer(words))
+    return words[: runs[-1].start()] if runs and runs[-1].end() == len(words) else words
 
 
 def told(words: str, predicate: Predicate) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from stories.processors.base import Transcript
 from stories.processors.offline.given_names import AMBIGUOUS_NAMES, GIVEN_NAMES
@@ -84,6 +85,28 @@ def is_machine(author: str) -> bool:
     return author.strip().lower() in ROLE_AUTHORS - HUMAN_ROLES
 
 
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """The words of the participants' names and what they begin with, to look names up in."""
+
+    words: frozenset[str] = field(repr=False)
+    beginnings: frozenset[str] = field(repr=False)
+
+    @classmethod
+    def of(cls, participants: Iterable[str]) -> Spoken:
+        words = frozenset(word.lower() for name in participants for word in name.split())
+        return cls(words, frozenset(word[:length] for word in words for length in range(1, len(word) + 1)))
+
+    def means(self, name: str) -> bool:
+        """Whether a name is a participant's own, a part of it, or short for it (Tim for Timothy)."""
+        lower = name.lower()
+        return (
+            all(word in self.words for word in lower.split())
+            or lower in self.beginnings
+            or (lower[:3] in self.beginnings and lower.endswith(("y", "ie")) and len(lower) < 7)
+        )
+
+
 class People:
     """The people of one transcript, found once and asked often."""
 
@@ -92,16 +115,17 @@ class People:
             name[:LONGEST_NAME] for name in transcript.participants if name.lower() not in ROLE_AUTHORS
         )
         self.named = self._named(found, lower_case_words(sentences))
+        self._full_names: dict[str, str] = {}
+        for known in (*self.participants, *self.named):
+            self._full_names.setdefault(known, known)
+            self._full_names.setdefault(known.split()[0], known)
         self.kin = self._kin(sentences, found)
         self.all = tuple(dict.fromkeys((*self.participants, *self.named, *self.kin)))[:MOST_PEOPLE]
         self.words = frozenset(word.lower() for name in (*self.participants, *self.named) for word in name.split())
 
     def full_name(self, name: str) -> str | None:
         """The person whom a name means, by whole name, first name or short form; None if nobody of the transcript."""
-        for known in (*self.participants, *self.named):
-            if name == known or name == known.split()[0]:
-                return known
-        return None
+        return self._full_names.get(name)
 
     def _named(self, found: Sequence[Mention], ordinary: frozenset[str]) -> tuple[str, ...]:
         weights: dict[str, float] = defaultdict(float)
@@ -112,31 +136,24 @@ class People:
                 weight = evidence(mention)
                 weights[name] += weight
                 strongest[name] = max(strongest[name], weight)
-        spoken = {word.lower() for name in self.participants for word in name.split()}
+        spoken = Spoken.of(self.participants)
         chosen = []
         for name, weight in weights.items():
             first = name.split()[0]
             if first not in GIVEN_NAMES and (name.lower() in ordinary or strongest[name] < STRONG):
                 continue
             prior = 0.0 if first not in GIVEN_NAMES else 0.75 if first in AMBIGUOUS_NAMES else 2.0
-            if weight + prior >= THRESHOLD and not self._is_participant(name, spoken):
+            if weight + prior >= THRESHOLD and not spoken.means(name):
                 chosen.append(name)
         return tuple(without_short_forms(chosen))
 
-    def _is_participant(self, name: str, spoken: set[str]) -> bool:
-        """Whether a name is a participant's own, a part of it, or short for it (Tim for Timothy)."""
-        lower = name.lower()
-        return all(word in spoken for word in lower.split()) or any(
-            full.startswith(lower) or (lower[:3] == full[:3] and lower.endswith(("y", "ie")) and len(lower) < 7)
-            for full in spoken
-        )
-
     def _kin(self, sentences: Sequence[Sentence], found: Sequence[Mention]) -> tuple[str, ...]:
         """ "Ada's sister" for "my sister", unless the sister has a name somewhere."""
+        named = frozenset(self.named)
         have_names = {
             (mention.sentence.author, KIN[word])
             for mention in found
-            if mention.text in self.named
+            if mention.text in named
             for word in TOKEN.findall((mention.before + mention.after[:24]).lower())
             if word in KIN
         }

@@ -160,4 +160,5 @@ def in_region(after: str) -> bool:
 
 def without_parts(names: Sequence[str]) -> list[str]:
     """ "Yosemite" goes where there is "Yosemite National Park"."""
-    return [name for name in names if not any(other != name and other.startswith(name + " ") for other in names)]
+    parts = {name[:at] for name in names for at, character in enumerate(name) if character == " "}
+    return [name for name in names if name not in parts]

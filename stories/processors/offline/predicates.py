@@ -11,8 +11,8 @@ from stories.processors.offline.words import listed
 
 Kind = Literal["deed", "dated deed", "plan", "dated plan"]
 
-ADVERBS = (r"(?:(?:just|recently|finally|also|actually|really|even|already|once|then|both|all|now|definitely|"
-           r"probably|soon|still|again|[a-z]+ly)\s+)*")  # fmt: skip
+# Each word in one way only: a word that two alternatives took, repeated, would double the work every time.
+ADVERBS = r"(?:(?>(?:just|also|even|already|once|then|both|all|now|soon|still|again)\b|[a-z]+ly)\s+)*"
 DENIED = re.compile(r"\s*'?(?:\w+\s+){0,2}(?:\w*n't|not|never|no longer|cannot)\b", re.IGNORECASE)
 BE = r"(?:'m|'re|'s|am|are|is)"
 NOUN_AHEAD = r"(?:an?|the|my|our|this|that|his|her|their|some|another|one|it|bed|work|school|church|town)\b"
@@ -26,7 +26,9 @@ PLANNED = re.compile(
     re.IGNORECASE,
 )
 PERFECT = re.compile(rf"\s*(?:'ve|'s|have|has|had)\s+{ADVERBS}(?P<verb>[a-z]+)", re.IGNORECASE)
-UNDER_WAY = re.compile(rf"\s*(?:{BE}|will be|'ll be|was|were)?\s*{ADVERBS}(?P<verb>[a-z]{{2,}}in[g'])", re.IGNORECASE)
+UNDER_WAY = re.compile(
+    rf"\s*(?:(?:{BE}|will be|'ll be|was|were)\s*)?{ADVERBS}(?P<verb>[a-z]{{2,}}in[g'])", re.IGNORECASE
+)
 SIMPLE = re.compile(rf"\s*{ADVERBS}(?P<verb>[a-z]+)", re.IGNORECASE)
 WAS = re.compile(r"\s*w(?:as|ere)\b", re.IGNORECASE)
 SOMEWHERE = re.compile(r"\s+(?:in|at|on|with|back|born|there|an?|the|my|our|part)\b", re.IGNORECASE)

@@ -54,10 +54,10 @@ def pieces(text: str) -> Iterator[str]:
     """The sentences of a text, none empty, none longer than LONGEST."""
     start = 0
     for end in END.finditer(text):
-        so_far = text[start : end.start()]
-        if end[0] != "\n" and ABBREVIATION.search(so_far[-8:]):
+        if end[0] != "\n" and ABBREVIATION.search(text[max(start, end.start() - 8) : end.start()]):
             continue
-        yield from short_enough(text[start : end.start()] + end[0].rstrip() if end[0][:1] in "\"')]" else so_far)
+        so_far = text[start : end.start()]
+        yield from short_enough(so_far + end[0].rstrip() if end[0][:1] in "\"')]" else so_far)
         start = end.end()
     yield from short_enough(text[start:])
 

@@ -13,7 +13,7 @@ def main() -> None:
         from vibe.management.command_line import CommandLine  # noqa: PLC0415
     except ImportError:
         sys.exit("Django is not installed in this Python. Run: make install, then: .venv/bin/python manage.py")
-    from vibe.errors import VibeError  # noqa: PLC0415
+    from vibe.core.errors import VibeError  # noqa: PLC0415
 
     try:
         CommandLine(sys.argv).execute()

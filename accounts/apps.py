@@ -7,9 +7,11 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from accounts import checks, master_key, sessions  # noqa: F401, PLC0415  # its clocks start on a signal
-        from accounts.account_sections import add_all  # noqa: PLC0415
-        from accounts.groups import ensure_groups  # noqa: PLC0415
+        from accounts.erasure import checks  # noqa: F401, PLC0415  # its clocks start on a signal
+        from accounts.export.account_sections import add_all  # noqa: PLC0415
+        from accounts.keys import master_key  # noqa: PLC0415  # its clocks start on a signal
+        from accounts.staff import sessions  # noqa: F401, PLC0415  # its clocks start on a signal
+        from accounts.staff.groups import ensure_groups  # noqa: PLC0415
         from audit.signals import recording  # noqa: PLC0415
 
         post_migrate.connect(ensure_groups, sender=self)

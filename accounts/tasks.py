@@ -8,12 +8,14 @@ from django.db import OperationalError
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from accounts import erasure, exporting, renewal
-from accounts.authentication.buckets import forget_full
-from accounts.exporting import JOB, QUEUE
-from accounts.idempotency import forget_answers
+from accounts.api.idempotency import forget_answers
+from accounts.authentication.rate_limit_store import forget_full
+from accounts.erasure import services as erasure
+from accounts.export import services as exporting
+from accounts.export.services import JOB, QUEUE
+from accounts.keys.services import renewal
 from audit.actors import Actor
-from vibe.errors import VibeError
+from vibe.core.errors import VibeError
 
 RETRY = RetryStrategy(max_attempts=5, exponential_wait=4, retry_exceptions={OperationalError})
 

@@ -16,10 +16,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.models import AuditCheckpoint, AuditLeaf, AuditLog, AuditPruning
-from vibe.adminkit.admin import MetadataAdmin, Related, trail
-from vibe.adminkit.filters import valid
-from vibe.adminkit.labels import labelled
-from vibe.adminkit.links import list_url, page_link, short
+from vibe.core.admin.base import MetadataAdmin, Related, trail
+from vibe.core.admin.filters import valid
+from vibe.core.admin.labels import labelled
+from vibe.core.admin.links import list_url, page_link, short
 
 OUTCOMES = {"Ok": "success", "Refused": "warning", "Failed": "danger"}
 

@@ -10,11 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import Field
 
-from audit import reading
 from audit.models import AuditLog
-from vibe.apikit.answers import answer
-from vibe.apikit.cursors import Listing
-from vibe.apikit.shapes import Cursor, Given, PageSize
+from audit.reading import pages
+from vibe.core.http.cursors import Listing
+from vibe.core.http.responses import answer
+from vibe.core.http.schemas import Cursor, Given, PageSize
 
 router = Router(tags=["Me"])
 
@@ -67,8 +67,8 @@ def list_access(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | Non
     person: UUID = request.auth.user_id  # type: ignore[attr-defined]
     listing = Listing(person, "access-log")
     place = listing.place(cursor)
-    page = reading.page(
-        AuditLog.objects.about(person), after=reading.Place(place.at, place.id) if place else None, size=limit
+    page = pages.page(
+        AuditLog.objects.about(person), after=pages.Place(place.at, place.id) if place else None, size=limit
     )
     return answer(
         AccessLog(

@@ -18,7 +18,7 @@ VibeError
 from enum import StrEnum
 from uuid import UUID
 
-from vibe.errors import ConfigurationError, InputError, VibeError
+from vibe.core.errors import ConfigurationError, InputError, VibeError
 
 
 class AuditError(VibeError):

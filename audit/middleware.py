@@ -2,7 +2,7 @@
 
 Every view counts as touching personal data, unless it is marked `@no_personal_data`. The request runs in one
 transaction together with its row. For an operation of the API it begins when the operation does: what is done
-beforehand (vibe.apikit.beforehand) reads in transactions of its own, and changes nothing. An answer of 400 or more
+beforehand (vibe.core.http.preflight) reads in transactions of its own, and changes nothing. An answer of 400 or more
 undoes what the request did, and is recorded by itself.
 A streamed answer begins after the commit: what still reads rows then must enter a scope of its own.
 """
@@ -26,14 +26,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, ResolverMatch, resolve
 
 from audit.actors import Actor, Origin
-from audit.client import MAX_USER_AGENT, clean_user_agent, client_address
+from audit.client.address import MAX_USER_AGENT, clean_user_agent, client_address
 from audit.errors import RowNotEncodable
 from audit.services import FAILED, OK, REFUSED, record
-from vibe.apikit.problems import problem as problem_document
-from vibe.db.contexts import as_support, as_user
-from vibe.db.unavailable import is_unavailable
-from vibe.errors import AuditUnavailable, DatabaseUnavailable, VibeError
-from vibe.logs.request_id import request_id
+from vibe.core.db.scopes import as_support, as_user
+from vibe.core.db.unavailable import is_unavailable
+from vibe.core.errors import AuditUnavailable, DatabaseUnavailable, VibeError
+from vibe.core.http.problems import problem as problem_document
+from vibe.core.logs.request_id import request_id
 
 logger = logging.getLogger(__name__)
 View = TypeVar("View", bound=Callable[..., Any])

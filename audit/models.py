@@ -13,9 +13,9 @@ from django.db import models
 from django.db.models import Func, Q
 from django.utils import timezone
 
-from vibe.db.constraints import Privileges, RowSecurity
-from vibe.db.owned import uuid7
-from vibe.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
+from vibe.core.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
+from vibe.core.db.schema.constraints import Privileges, RowSecurity
+from vibe.core.db.schema.owned import uuid7
 
 APPEND = {"INSERT": None}
 READ = {"SELECT": None}
@@ -71,8 +71,8 @@ class AuditLog(models.Model):
     user_agent = models.CharField(max_length=512, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
     details = models.JSONField(default=dict)
-    mac = models.BinaryField()  # 32 bytes, see audit.keys
-    xact = models.BigIntegerField(db_default=TRANSACTION)  # the transaction that wrote it, see audit.unsealed
+    mac = models.BinaryField()  # 32 bytes, see audit.proof.keys
+    xact = models.BigIntegerField(db_default=TRANSACTION)  # the transaction that wrote it, see audit.proof.unsealed
 
     objects = TrailQuerySet.as_manager()
 
@@ -126,7 +126,7 @@ class AuditLeaf(models.Model):
 
 
 class AuditCheckpoint(models.Model):
-    """One signed link of the chain; see audit.checkpoint for what the fields mean and how they are signed."""
+    """One signed link of the chain; see audit.proof.checkpoint for what the fields mean and how they are signed."""
 
     number = models.BigIntegerField(primary_key=True)
     first = models.BigIntegerField()

@@ -12,16 +12,17 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from audit.actors import Actor
-from audit.keys import TrailKeys
 from audit.models import AuditLog
-from audit.row_digest import AuditRow, encode_row
+from audit.proof.keys import TrailKeys
+from audit.proof.row_digest import AuditRow, encode_row
 from audit.signals import recording
-from vibe.db import revisions
-from vibe.db.contexts import OUTSIDE, current_scope
-from vibe.db.here import here
-from vibe.db.owned import uuid7
-from vibe.db.roles import SYSTEM, taking
-from vibe.errors import AuditUnavailable
+from vibe.core.db.roles import SYSTEM
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import OUTSIDE, current_scope
+from vibe.core.db.statements import revisions
+from vibe.core.db.statements.batching import taking
+from vibe.core.db.statements.connection import here
+from vibe.core.errors import AuditUnavailable
 
 OK, REFUSED, FAILED = AuditLog.Outcome.OK, AuditLog.Outcome.REFUSED, AuditLog.Outcome.FAILED
 COLUMNS = (*AuditRow._fields, "mac")
@@ -71,7 +72,7 @@ def record(
 
 
 def changes(subject: UUID | None) -> dict[str, Any]:
-    """The rows of a person that this transaction sealed under a further revision, and which: see audit.freshness."""
+    """Which rows of a person this transaction sealed under a further revision: see audit.proof.freshness."""
     taken = revisions.take_stored(subject) if subject else {}
     return {"revisions": taken} if taken else {}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import connection, transaction
 from procrastinate.contrib.django import app
 
-from audit.partitions import PATIENCE, ensure_partitions
-from audit.sealing import seal
+from audit.retention.partitions import PATIENCE, ensure_partitions
+from audit.sealing.services import seal
 
 QUEUE = "audit"  # of its own, for a worker that does nothing else
 

@@ -119,7 +119,7 @@ def clients() -> Iterator[tuple[str, Any]]:
     from django.test import Client
 
     from accounts.models import User
-    from vibe.db.contexts import as_staff, as_support
+    from vibe.core.db.scopes import as_staff, as_support
 
     settings.ALLOWED_HOSTS = ["testserver"]
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]
@@ -176,10 +176,10 @@ def pages() -> Iterator[tuple[str, str]]:
     from audit.models import AuditLog
     from memories.models import Conversation, Memory
     from stories.models import Story
-    from vibe.adminkit.admin import MetadataAdmin
-    from vibe.adminkit.links import list_url, page_url
-    from vibe.adminkit.paging import WINDOW
-    from vibe.db.contexts import as_support
+    from vibe.core.admin.base import MetadataAdmin
+    from vibe.core.admin.links import list_url, page_url
+    from vibe.core.admin.paging import WINDOW
+    from vibe.core.db.scopes import as_support
 
     large = (User, Conversation, Memory, Story, AuditLog)
     yield "home", reverse("admin:index")

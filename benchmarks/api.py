@@ -98,7 +98,7 @@ class Replay:
 
     def tidy(self) -> None:
         """Take away what cannot be opened under the ids it was given, and choose the next ones. Not timed."""
-        from vibe.db.owned import uuid7
+        from vibe.core.db.schema.owned import uuid7
 
         with self.connection.transaction():
             self.connection.execute("SET LOCAL ROLE vibe_user")
@@ -168,7 +168,7 @@ def bare_connection() -> Any:
     import psycopg
     from django.db import connection
 
-    from vibe.db import bulk
+    from vibe.core.db.statements import bulk
 
     given = {name: value for name, value in connection.get_connection_params().items() if name != "cursor_factory"}
     bare = psycopg.connect(**given, autocommit=True)
@@ -180,18 +180,18 @@ def prepared() -> tuple[UUID, dict[str, Callable[[], Any]], dict[str, Callable[[
     """Each operation as a call, on a person with a year of conversations; and two bare statements."""
     from django.test import Client
 
-    from accounts.authentication import local
-    from accounts.services import Profile, ensure_person
+    from accounts.authentication import local_tokens
+    from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
-    from memories.adding import NewMemory, add_memories
     from memories.payload import Payload
     from memories.reading import memory
-    from stories.services import build_story
-    from vibe.db.contexts import as_user
+    from memories.services.adding import NewMemory, add_memories
+    from stories.building.services.build import build_story
+    from vibe.core.db.scopes import as_user
 
     actor, client = Actor.system("benchmark"), Client()
     person = ensure_person(profile=Profile("ada", "ada@example.com", "Ada Tavares"), actor=actor)
-    headers = {"authorization": f"Bearer {local.issue(uid='ada')}"}
+    headers = {"authorization": f"Bearer {local_tokens.issue(uid='ada')}"}
 
     def ask(method: str, path: str, body: Any = None, **more: str) -> Any:
         given = {name.replace("_", "-"): value for name, value in more.items()}
@@ -248,7 +248,7 @@ def prepared() -> tuple[UUID, dict[str, Callable[[], Any]], dict[str, Callable[[
 
 def bare(person: Any, conversation: str, said: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """One INSERT, committed, and one SELECT, on a connection of their own that is in the person's scope for good."""
-    from vibe.db.owned import uuid7
+    from vibe.core.db.schema.owned import uuid7
 
     direct = bare_connection()
     direct.execute("SET ROLE vibe_user")
@@ -272,9 +272,9 @@ def bare(person: Any, conversation: str, said: str) -> tuple[Callable[[], Any], 
 
 def served(seconds: float) -> dict[str, float]:
     """Requests a second that gunicorn answers with two processes of four threads each, asked by eight at once."""
-    from accounts.authentication import local
+    from accounts.authentication import local_tokens
 
-    header = {"Authorization": f"Bearer {local.issue(uid='ada')}", "Content-Type": "application/json"}
+    header = {"Authorization": f"Bearer {local_tokens.issue(uid='ada')}", "Content-Type": "application/json"}
     address = f"http://127.0.0.1:{PORT}/api/v1"
     command = ["-m", "gunicorn", "vibe.wsgi", "--bind", f"127.0.0.1:{PORT}", "--workers", "2", "--threads", "4"]
     server = subprocess.Popen([sys.executable, *command, "--log-level", "error"], env={**os.environ, "DEBUG": "on"})

@@ -56,14 +56,14 @@ def requests(count: int) -> dict[str, Any]:
     Everything else is there: signing in by token, the limit, scope, keys, opening or sealing, JSON. Getting has nothing
     to commit to disk but its row; adding commits anyway, and has two rows, of the verb and of the request.
     """
-    from accounts.authentication import local
-    from accounts.services import Profile, ensure_person
+    from accounts.authentication import local_tokens
+    from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
-    from memories.lines import ConversationLine, Message
+    from memories.imports.lines import ConversationLine, Message
+    from memories.imports.services.conversations import import_conversations
     from memories.models import Conversation, Memory
     from memories.payload import Payload
-    from memories.services import import_conversations
-    from vibe.db.contexts import as_user
+    from vibe.core.db.scopes import as_user
 
     me, now = Actor.system("bench"), datetime.now(UTC)
     ada = ensure_person(profile=Profile(firebase_uid="ada"), actor=me)
@@ -77,7 +77,7 @@ def requests(count: int) -> dict[str, Any]:
         "list 50 memories": ("GET", f"/conversations/{conversation}/memories", None),
         "add a memory": ("POST", f"/conversations/{conversation}/memories", {"author": "Ada", "text": "I stayed."}),
     }
-    signed_in = {"authorization": f"Bearer {local.issue(uid='ada')}", "user-agent": "bench"}
+    signed_in = {"authorization": f"Bearer {local_tokens.issue(uid='ada')}", "user-agent": "bench"}
     return {
         **{name: compared(*how, signed_in, count) for name, how in asked.items()},
         "commit_to_disk_ms": commit_time(),
@@ -197,7 +197,7 @@ def writers(seconds: float) -> dict[str, Any]:
 
 def start_sealer() -> subprocess.Popen[bytes]:
     """As it runs beside the web processes. What was left unsealed is sealed before the clock starts."""
-    from audit.sealing import seal
+    from audit.sealing.services import seal
 
     seal()
     command = [sys.executable, "manage.py", "seal_audit", "--every", str(EVERY)]
@@ -239,8 +239,8 @@ def write_process(seconds: float, ready: Any, results: Any) -> None:
 def write_thread(end: float, counts: list[int], failures: list[int]) -> None:
     from audit.actors import Actor
     from audit.services import record
-    from vibe.db.owned import uuid7
-    from vibe.errors import AuditUnavailable
+    from vibe.core.db.schema.owned import uuid7
+    from vibe.core.errors import AuditUnavailable
 
     me, count = Actor.system("bench"), 0
     while time.monotonic() < end:
@@ -259,9 +259,9 @@ def trail_of(rows: int, folder: Any) -> dict[str, Any]:
     """Seal, prove and read."""
     from django.conf import settings
 
-    from audit import witness
-    from audit.proving import prove
-    from audit.sealing import seal
+    from audit.proof.verification import prove
+    from audit.sealing import witness
+    from audit.sealing.services import seal
 
     fill(rows)
     start = time.perf_counter()
@@ -287,8 +287,8 @@ def fill(rows: int) -> None:
     from django.conf import settings
     from django.db import connection
 
-    from audit.partitions import ensure_partitions
-    from audit.row_digest import AuditRow
+    from audit.proof.row_digest import AuditRow
+    from audit.retention.partitions import ensure_partitions
 
     with connection.cursor() as cursor:
         ensure_partitions(cursor, today=datetime.now(UTC).date() - timedelta(days=DAYS + 1))
@@ -308,7 +308,7 @@ def made_up(rows: int) -> Iterator[tuple[Any, ...]]:
     from django.conf import settings
     from psycopg.types.json import Jsonb
 
-    from audit.row_digest import AuditRow, encode_row
+    from audit.proof.row_digest import AuditRow, encode_row
 
     pick, keys = random.Random(4), settings.AUDIT_KEYS
     start = datetime.now(UTC) - timedelta(days=DAYS)
@@ -343,8 +343,8 @@ def reading(count: int = 150) -> dict[str, Any]:
     from uuid import UUID
 
     from audit.models import AuditLog
-    from audit.reading import Place, page
-    from vibe.db.contexts import as_support
+    from audit.reading.pages import Place, page
+    from vibe.core.db.scopes import as_support
 
     pick, now = random.Random(5), datetime.now(UTC)
     trail = AuditLog.objects

@@ -2,9 +2,9 @@
 
     python -m benchmarks.bulk [--rounds N]
 
-`arrays` is `vibe.db.bulk.insert`: one array a column, in binary, unnested. `copy` is COPY, in binary, into a temporary
-table (PostgreSQL refuses it into the table itself) and INSERT ... SELECT from there. For vectors, `text` is arrays
-whose vectors travel as text. The rounds alternate between the ways. Counted is the processor's time, here and in the
+`arrays` is `vibe.core.db.statements.bulk.insert`: one array a column, in binary, unnested. `copy` is COPY, in binary,
+into a temporary table (PostgreSQL refuses it into the table itself) and INSERT ... SELECT from there. For vectors,
+`text` is arrays whose vectors travel as text. The rounds alternate between the ways. Counted is the processor's time, here and in the
 server's process together (Linux), so that a busy machine does not blur it.
 """
 
@@ -43,12 +43,12 @@ def memories(size: int, rounds: int) -> dict[str, float]:
     """Sealed memories, and what COPY gains."""
     from django.utils import timezone
 
-    from accounts.services import Profile, ensure_person
+    from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
     from memories.models import Conversation
-    from vibe.db import bulk
-    from vibe.db.contexts import as_user
-    from vibe.db.owned import uuid7
+    from vibe.core.db.schema.owned import uuid7
+    from vibe.core.db.scopes import as_user
+    from vibe.core.db.statements import bulk
 
     now = timezone.now()
     columns = {"id": "uuid", "conversation_id": "uuid", "message_ids": "text[]", "payload": "bytea"}
@@ -86,8 +86,8 @@ def vectors(rounds: int) -> dict[str, float]:
     """Vectors, and what binary gains over text."""
     from django.db import connection, transaction
 
-    from vibe.db import bulk
-    from vibe.db.owned import uuid7
+    from vibe.core.db.schema.owned import uuid7
+    from vibe.core.db.statements import bulk
 
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TABLE plain_vectors (id uuid, embedding halfvec({DIMENSIONS}))")
@@ -127,7 +127,7 @@ def through_copy(columns: dict[str, str], rows: Rows) -> None:
     import psycopg
     from django.db import connection
 
-    from vibe.db import bulk
+    from vibe.core.db.statements import bulk
 
     defined = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     connection.send_held()  # type: ignore[attr-defined]

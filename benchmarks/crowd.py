@@ -121,7 +121,7 @@ def make_crowd(
     """Fill the database, and the table of plain vectors if `plain`. The graph's indexes are built last, in one go."""
     from django.conf import settings
 
-    from accounts.services import Profile, ensure_person
+    from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
 
     source, crowd = source or MadeUp(), []
@@ -180,12 +180,12 @@ def fill(
     """One person's conversations, memories, stories, passages and search set. Without texts they say their words."""
     from pgvector import HalfVector
 
-    from accounts.services import open_vault
+    from accounts.keys.services.data_keys import open_vault
     from memories.payload import Payload
-    from stories.blinding import speaker_token
-    from stories.providers import embedder
-    from vibe.db.contexts import as_user
-    from vibe.db.owned import uuid7
+    from stories.building.blinding import speaker_token
+    from stories.processors.configured import embedder
+    from vibe.core.db.schema.owned import uuid7
+    from vibe.core.db.scopes import as_user
 
     with as_user(person.id):
         vault = open_vault()

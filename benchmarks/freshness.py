@@ -26,16 +26,17 @@ def main() -> None:
 def measure(rows: int, turns: int = 400) -> dict[str, Any]:
     from datetime import UTC, datetime
 
-    from accounts.services import Profile, ensure_person, open_vault
+    from accounts.keys.services.data_keys import open_vault
+    from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
-    from audit.freshness import require_fresh
+    from audit.proof.freshness import require_fresh
     from audit.services import record
-    from memories.lines import ConversationLine, Message
+    from memories.imports.lines import ConversationLine, Message
+    from memories.imports.services.conversations import import_conversations
     from memories.models import Memory
     from memories.payload import Payload
-    from memories.services import import_conversations
-    from vibe.db import revisions
-    from vibe.db.contexts import as_user
+    from vibe.core.db.scopes import as_user
+    from vibe.core.db.statements import revisions
 
     actor, at = Actor.system("bench"), datetime(2026, 5, 12, tzinfo=UTC)
     profile = Profile("bench")

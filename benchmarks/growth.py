@@ -134,9 +134,9 @@ def searches(crowd: list[Person]) -> dict[str, float]:
 
 def writing() -> dict[str, float]:
     """Messages a second of an import among all that is there, and milliseconds of adding one, committed."""
-    from accounts.services import Profile, ensure_person
+    from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
-    from memories.services import import_conversations
+    from memories.imports.services.conversations import import_conversations
 
     actor, profile = Actor.system("benchmark"), Profile("newcomer")
     person: UUID = ensure_person(profile=profile, actor=actor)
@@ -155,7 +155,7 @@ def writing() -> dict[str, float]:
 
 def conversation(profile: Any, number: int, first: int, count: int) -> Any:
     """A line of an import with `count` messages, numbered from `first`."""
-    from memories.lines import ConversationLine, Message
+    from memories.imports.lines import ConversationLine, Message
     from memories.payload import Payload
 
     text = "It was a long day by the sea and I am glad that we went there together at last, number "

@@ -139,7 +139,7 @@ def timed(work: Callable[[], Any]) -> float:
 def import_file(file: bytes | IO[bytes], *, jobs: bool) -> None:
     """What the command does."""
     from audit.actors import Actor
-    from memories.importing import FileImport
+    from memories.imports.services.files import FileImport
     from memories.signals import conversations_changed
 
     source = io.BytesIO(file) if isinstance(file, bytes) else file
@@ -150,13 +150,14 @@ def import_file(file: bytes | IO[bytes], *, jobs: bool) -> None:
 
 def save_one_by_one(file: bytes) -> None:
     """The same rows, each by its model."""
-    from accounts.services import ensure_person, open_vault
+    from accounts.keys.services.data_keys import open_vault
+    from accounts.people.services.people import ensure_person
     from audit.actors import Actor
-    from memories.conversations import seal_texts
-    from memories.lines import parse
+    from memories.imports.lines import parse
     from memories.models import Conversation, Memory
-    from vibe.crypto.fields import address_of
-    from vibe.db.contexts import as_user
+    from memories.services.conversations import seal_texts
+    from vibe.core.crypto.fields import address_of
+    from vibe.core.db.scopes import as_user
 
     for number, line in enumerate(file.splitlines(), start=1):
         given = parse(number, line)
@@ -216,7 +217,7 @@ def plain_table() -> Any:
 
         @staticmethod
         def values_of(file: bytes) -> Iterator[dict[str, Any]]:
-            from vibe.db.owned import uuid7
+            from vibe.core.db.schema.owned import uuid7
 
             for line in file.splitlines():
                 given = json.loads(line)

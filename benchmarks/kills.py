@@ -57,7 +57,7 @@ def main() -> None:
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Strike until there is enough, then read everything back."""
-    from accounts.authentication import local
+    from accounts.authentication import local_tokens
     from tests.installation import Killer, installed
     from tests.writers import Writer, compare
 
@@ -65,7 +65,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     begun = time.monotonic()
     with installed(folder / "installation") as installation:
         installation.start_worker()
-        tokens = [local.issue(uid=f"killed-{number}", email=None, seconds=86_000) for number in range(CLIENTS)]
+        tokens = [local_tokens.issue(uid=f"killed-{number}", email=None, seconds=86_000) for number in range(CLIENTS)]
         writers = [
             Writer(number, installation.web.port, token, over, sizes=SIZES) for number, token in enumerate(tokens)
         ]

@@ -124,9 +124,9 @@ def migrations() -> dict[str, Any]:
     from django.db.models import Q
     from pgvector.django import HnswIndex
 
-    from vibe.db.constraints import CompositeReference
-    from vibe.db.migrating import PatientExecutor
-    from vibe.db.operations import RunInBatches
+    from vibe.core.db.migrating.live import PatientExecutor
+    from vibe.core.db.schema.constraints import CompositeReference
+    from vibe.core.db.schema.operations import RunInBatches
 
     mood = {"null": True}
     filled = models.SmallIntegerField(db_default=0)
@@ -172,7 +172,7 @@ def beside_others(work: Any) -> tuple[float, float]:
     """Run it beside an idle transaction and a pg_dump that began before. When it began and ended."""
     from django.conf import settings
 
-    from vibe.db.embedded_paths import BINARIES
+    from vibe.core.db.embedded.paths import BINARIES
 
     server = settings.EMBEDDED_SERVER
     idle = server.connect()
@@ -241,7 +241,7 @@ def attempt(number: int) -> str:
     from uuid import UUID
 
     from stories.models import Passage
-    from vibe.db.contexts import as_user
+    from vibe.core.db.scopes import as_user
 
     user_id = UUID(int=(0x7000_8000 << 48) + (number * 7919) % PEOPLE)
     try:

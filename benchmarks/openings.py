@@ -29,5 +29,5 @@ def openings() -> Iterator[Counter[str]]:
         counted["wrap"] += 1
         return real(self, token)  # type: ignore[operator, no-any-return]
 
-    with mock.patch("vibe.crypto.seal.AESGCM", Counting), mock.patch.object(Fernet, "decrypt", decrypt):
+    with mock.patch("vibe.core.crypto.seal.AESGCM", Counting), mock.patch.object(Fernet, "decrypt", decrypt):
         yield counted

@@ -73,7 +73,7 @@ def measure(size: int) -> dict[str, Any]:
 
 def make_graph(server: Any, size: int) -> None:
     """Somebody else's rows in the graph, so that it has something to be inserted into."""
-    from vibe.db.owned import uuid7
+    from vibe.core.db.schema.owned import uuid7
 
     server.execute("SET session_replication_role = replica; SET maintenance_work_mem = '1GB'")
     by_copy(server, rows(2 * size, in_graph=True), table="passages", owner=uuid7())
@@ -108,7 +108,7 @@ def rows(size: int, *, in_graph: bool) -> list[Row]:
 
 
 def values(row: Row, owner: Any) -> list[Any]:
-    from vibe.db.owned import uuid7
+    from vibe.core.db.schema.owned import uuid7
 
     revision, position, speaker, words, length, moment, vector, in_graph = row
     return [
@@ -129,10 +129,10 @@ def values(row: Row, owner: Any) -> list[Any]:
 
 
 def in_bulk(table: str, given: list[Row]) -> None:
-    """As stories.storing writes a story: stories of STORY messages, one transaction of many."""
-    from stories.blinding import array_text
-    from vibe.db import bulk
-    from vibe.db.contexts import as_user
+    """As stories.building.storing writes a story: stories of STORY messages, one transaction of many."""
+    from stories.building.blinding import array_text
+    from vibe.core.db.scopes import as_user
+    from vibe.core.db.statements import bulk
 
     with as_user(OWNER):
         for start in range(0, len(given), 40 * STORY):
@@ -146,9 +146,9 @@ def in_bulk(table: str, given: list[Row]) -> None:
 
 def one_by_one(table: str, given: list[Row]) -> None:
     """A statement a row, a transaction for all, so that the disk's flushes do not drown what is compared."""
-    from stories.blinding import array_text
-    from vibe.db import bulk
-    from vibe.db.contexts import as_user
+    from stories.building.blinding import array_text
+    from vibe.core.db.scopes import as_user
+    from vibe.core.db.statements import bulk
 
     with as_user(OWNER):
         for row in given:
@@ -160,7 +160,7 @@ def one_by_one(table: str, given: list[Row]) -> None:
 
 def by_copy(server: Any, given: list[Row], table: str = "by_copy", owner: Any = None) -> None:
     """COPY, as text, of the same values."""
-    from stories.blinding import array_text
+    from stories.building.blinding import array_text
 
     with server.cursor().copy(f"COPY {table} ({', '.join(COLUMNS)}) FROM STDIN") as target:
         for row in given:

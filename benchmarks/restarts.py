@@ -34,7 +34,7 @@ def main() -> None:
 
 def under_load(times: int, folder: Path, how: str) -> dict[str, Any]:
     """Restart so many times while they write."""
-    from accounts.authentication import local
+    from accounts.authentication import local_tokens
 
     over, back, ended = threading.Event(), [], []
     with (
@@ -42,7 +42,7 @@ def under_load(times: int, folder: Path, how: str) -> dict[str, Any]:
         serving(url("vibe"), folder / "log", listener=listener, **FREE) as server,
     ):
         server.wait_ready()
-        tokens = [local.issue(uid=f"{how}-{number}", email=None, seconds=86_000) for number in range(CLIENTS)]
+        tokens = [local_tokens.issue(uid=f"{how}-{number}", email=None, seconds=86_000) for number in range(CLIENTS)]
         people = [Writer(number, server.port, token, over) for number, token in enumerate(tokens)]
         for person in people:
             person.start()

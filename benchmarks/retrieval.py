@@ -61,9 +61,9 @@ def main() -> None:
 def measure(conversations: str, questions: Iterable[dict[str, Any]], *, quiet: bool, plain: bool) -> dict[str, Any]:
     """Import, tell, ask."""
     from audit.actors import Actor
-    from memories.importing import FileImport
+    from memories.imports.services.files import FileImport
+    from stories.building.services.build import build_story
     from stories.management.commands.tell_stories import conversations as all_conversations
-    from stories.services import build_story
 
     actor = Actor.system("benchmark")
     with Path(conversations).open("rb") as source:
@@ -92,10 +92,10 @@ class Person:
     """One person's names for things: which message is which memory, which story holds it."""
 
     def __init__(self, who: str, plain: bool) -> None:
-        from accounts.services import find_person
+        from accounts.people.services.people import find_person
         from memories.models import Memory
         from stories.models import Story
-        from vibe.db.contexts import as_user
+        from vibe.core.db.scopes import as_user
 
         self.id = find_person(who)
         self.plain = PlainSet(self.id) if plain else None
@@ -108,9 +108,9 @@ class Person:
 
 def ask(person: Person, question: dict[str, Any], side: str, turns: Figures, stories: Figures) -> None:
     """Rank for one question and note where its evidence came."""
-    from stories.asking import read_asker, understood
-    from stories.search import rank
-    from vibe.db.contexts import as_user
+    from stories.search.asking import read_asker, understood
+    from stories.search.services import rank
+    from vibe.core.db.scopes import as_user
 
     evidence = [each for each in question["evidence"] if each in person.memory]
     if not evidence:
@@ -138,14 +138,14 @@ class PlainSet:
     """The same passages, never sealed: words as they are, vectors as the model made them."""
 
     def __init__(self, user_id: Any) -> None:
-        from accounts.services import open_vault
+        from accounts.keys.services.data_keys import open_vault
         from memories.models import Conversation
-        from stories.asking import asker_among, read_asker
+        from stories.building.passages import passages
+        from stories.building.sources import read
         from stories.models import Story
-        from stories.passages import passages
-        from stories.providers import embedder
-        from stories.sources import read
-        from vibe.db.contexts import as_user
+        from stories.processors.configured import embedder
+        from stories.search.asking import asker_among, read_asker
+        from vibe.core.db.scopes import as_user
 
         self.passages, self.memories, self.stories, self.speakers, texts = [], [], [], [], []
         with as_user(user_id):
@@ -167,11 +167,11 @@ class PlainSet:
     def rank(self, text: str) -> Any:
         import numpy as np
 
-        from stories.candidates import Found
-        from stories.passages import ASKS, DATES
-        from stories.providers import embedder
-        from stories.question import understand
-        from stories.ranking import Passages, Ranker
+        from stories.building.passages import ASKS, DATES
+        from stories.processors.configured import embedder
+        from stories.search.candidates import Found
+        from stories.search.question import understand
+        from stories.search.ranking import Passages, Ranker
 
         question = understand(text, self.names, self.asker)
         number: dict[Any, int] = {}

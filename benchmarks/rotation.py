@@ -43,8 +43,8 @@ def main() -> None:
 def measure(people: int, kills: int, rate: int) -> dict[str, Any]:
     from django.conf import settings
 
-    from accounts.rotation import values_to_rewrap
-    from vibe.crypto.master import MasterRing
+    from accounts.keys.services.rotation import values_to_rewrap
+    from vibe.core.crypto.master import MasterRing
 
     ids = crowd(people)
     settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
@@ -71,14 +71,15 @@ def crowd(people: int) -> list[UUID]:
     """So many people with a key and a name each, and one memory of every hundredth."""
     from django.db import connection
 
-    from accounts.master_key import ring
+    from accounts.keys.master_key import ring
+    from accounts.keys.services.data_keys import key_address
     from accounts.models import User, UserKey
-    from accounts.services import Profile, ensure_person, key_address
+    from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
-    from vibe.crypto.derive import KEY_BYTES
-    from vibe.crypto.fields import address_of
-    from vibe.db import bulk
-    from vibe.db.owned import uuid7
+    from vibe.core.crypto.derive import KEY_BYTES
+    from vibe.core.crypto.fields import address_of
+    from vibe.core.db.schema.owned import uuid7
+    from vibe.core.db.statements import bulk
 
     ensure_person(profile=Profile("first"), actor=Actor.system("bench"))  # the way that others go, once
     ids = [uuid7() for _ in range(people)]
@@ -127,11 +128,12 @@ def named(ring: Any, address: Any, number: int) -> bytes:
 
 def opens(user_id: UUID, number: int) -> bool:
     """Whether a person's key and name open as they should."""
+    from accounts.keys.services.data_keys import open_vault
     from accounts.models import User
-    from accounts.services import open_name, open_vault
-    from vibe.crypto.address import Address
-    from vibe.db.contexts import as_user
-    from vibe.errors import VibeError
+    from accounts.people.services.people import open_name
+    from vibe.core.crypto.address import Address
+    from vibe.core.db.scopes import as_user
+    from vibe.core.errors import VibeError
 
     try:
         with as_user(user_id):
@@ -198,7 +200,7 @@ def rotator() -> subprocess.Popen[bytes]:
 
 def kill_rotators(kills: int, each: int) -> int:
     """Start one after the other, and kill each when it has done its share. How many were killed while at work."""
-    from accounts.rotation import values_to_rewrap
+    from accounts.keys.services.rotation import values_to_rewrap
 
     killed = 0
     while killed < kills and (left := values_to_rewrap()) > each:

@@ -49,9 +49,9 @@ def speed() -> dict[str, Any]:
     from encrypted_model_fields.fields import EncryptedTextField
 
     from memories.models import Memory
-    from vibe.crypto.address import Address
-    from vibe.crypto.vault import Vault
-    from vibe.db.owned import uuid7
+    from vibe.core.crypto.address import Address
+    from vibe.core.crypto.vault import Vault
+    from vibe.core.db.schema.owned import uuid7
 
     connection = connections["default"]  # itself, as the ORM has it: the proxy takes longer than the cipher
     user_id, table, column = uuid7(), "encrypted_memories", "payload"
@@ -118,11 +118,11 @@ def small_costs() -> dict[str, Any]:
     """What else a vault does, in microseconds."""
     import numpy as np
 
-    from vibe.crypto.address import Address
-    from vibe.crypto.cloak import Cloak
-    from vibe.crypto.master import MasterKey, MasterRing
-    from vibe.crypto.vault import Vault
-    from vibe.db.owned import uuid7
+    from vibe.core.crypto.address import Address
+    from vibe.core.crypto.cloak import Cloak
+    from vibe.core.crypto.master import MasterKey, MasterRing
+    from vibe.core.crypto.vault import Vault
+    from vibe.core.db.schema.owned import uuid7
 
     vault, ring, key = Vault(uuid7(), {1: os.urandom(32)}), MasterRing(MasterKey(os.urandom(32))), os.urandom(32)
     here = Address("user_keys", "wrapped", vault.user_id, uuid7())
@@ -143,13 +143,15 @@ def listing() -> dict[str, int]:
     """Values opened when 1,000 memories are listed, and when one of them is read."""
     from datetime import UTC, datetime
 
-    from accounts.services import Profile, ensure_person, open_vault
+    from accounts.keys.services.data_keys import open_vault
+    from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
-    from memories.lines import ConversationLine, Message
+    from memories.imports.lines import ConversationLine, Message
+    from memories.imports.services.conversations import import_conversations
     from memories.models import Memory
+    from memories.opened import open_memories
     from memories.payload import Payload
-    from memories.services import import_conversations, open_memories
-    from vibe.db.contexts import as_user
+    from vibe.core.db.scopes import as_user
 
     actor, now = Actor.system("benchmark"), datetime.now(UTC)
     person = ensure_person(profile=Profile("listed"), actor=actor)
@@ -168,9 +170,9 @@ def repeated_nonces(count: int) -> dict[str, int]:
     """How many nonces of so many seals under one key had been there before."""
     import numpy as np
 
-    from vibe.crypto.seal import HEADER_BYTES, NONCE_BYTES
-    from vibe.crypto.vault import Vault
-    from vibe.db.owned import uuid7
+    from vibe.core.crypto.seal import HEADER_BYTES, NONCE_BYTES
+    from vibe.core.crypto.vault import Vault
+    from vibe.core.db.schema.owned import uuid7
 
     row, vault, batch = uuid7(), Vault(uuid7(), {1: os.urandom(32)}), 10_000
     nonces = np.empty((count, NONCE_BYTES), dtype=np.uint8)

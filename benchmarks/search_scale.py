@@ -61,8 +61,8 @@ def main() -> None:
 
 def knows_the_vectors(crowd: list[Person]) -> None:
     """Let the embedder work as always, and then answer with the vector that was made up for the question."""
-    from stories import asking
-    from stories.providers import embed
+    from stories.processors.configured import embed
+    from stories.search import asking
 
     known = {text: vector for person in crowd for text, vector in person.questions}
 
@@ -75,7 +75,7 @@ def knows_the_vectors(crowd: list[Person]) -> None:
 
 def warm_up(person: Person) -> None:
     """Load the model, connect; and forget the rotations that were drawn when the crowd was made."""
-    from vibe.crypto import vault
+    from vibe.core.crypto import vault
 
     for number in range(3):
         search(person, question(person, number))
@@ -152,10 +152,10 @@ def percentiles(name: str, seconds: Sequence[float]) -> dict[str, float]:
 
 
 def ours(person: Person, vector: Any) -> tuple[float, list[Any]]:
-    """As stories.strategy chooses."""
+    """As stories.search.strategy chooses."""
     if not person.in_graph:
         return exact(person, vector)
-    from stories.graph import LIKEST, nearest
+    from stories.search.graph import LIKEST, nearest
 
     return timed(person, vector, lambda cloaked: nearest(person.id, cloaked, None, LIKEST))
 
@@ -166,14 +166,14 @@ STEERED = "SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_searc
 
 def exact(person: Person, vector: Any) -> tuple[float, list[Any]]:
     """Every one of the person's rows, sorted."""
-    from stories.graph import LIKEST, nearest_of_all
+    from stories.search.graph import LIKEST, nearest_of_all
 
     return timed(person, vector, lambda cloaked: nearest_of_all(person.id, cloaked, None, LIKEST))
 
 
 def plain(person: Person, vector: Any) -> tuple[float, list[Any]]:
     """The usual way: one index over everybody's vectors, as they are, and a filter. Gives places, to be compared."""
-    from stories.graph import EF_SEARCH, LIKEST
+    from stories.search.graph import EF_SEARCH, LIKEST
 
     text = str(vector.tolist())
     seconds, ids = timed(person, None, lambda _: rows(STEERED.format(ef=EF_SEARCH), PLAIN, [person.id, text, LIKEST]))
@@ -185,9 +185,9 @@ def plain(person: Person, vector: Any) -> tuple[float, list[Any]]:
 
 def timed(person: Person, vector: Any, run: Callable[[Any], list[Any]]) -> tuple[float, list[Any]]:
     """How long the vector stage takes, by itself, in the person's scope."""
-    from accounts.services import open_vault
-    from stories.blinding import cloaked
-    from vibe.db.contexts import as_user
+    from accounts.keys.services.data_keys import open_vault
+    from stories.building.blinding import cloaked
+    from vibe.core.db.scopes import as_user
 
     with as_user(person.id):
         given = cloaked(open_vault(), vector[None])[0] if vector is not None else None
@@ -207,7 +207,7 @@ def rows(steering: str, statement: str, parameters: list[Any]) -> list[Any]:
 
 
 def rows_of(person: Person, statement: str, parameters: list[Any]) -> list[Any]:
-    from vibe.db.contexts import as_user
+    from vibe.core.db.scopes import as_user
 
     with as_user(person.id):
         return rows("", statement, parameters)
@@ -218,7 +218,7 @@ def search(person: Person, text: str) -> tuple[float, float]:
     import psycopg
 
     from audit.actors import Actor
-    from stories.search import search_stories
+    from stories.search.services import search_stories
 
     spent, wait = [0.0], psycopg.Connection.wait
 

@@ -22,7 +22,7 @@ from benchmarks.search_scale import exact, ours, plain
 
 OWN, OTHERS, CLOSE = 30_000, 9, 0.97
 COPIES = 400
-"""Passages of others near a question: as many as the graph is walked to at first (stories.graph.EF_SEARCH)."""
+"""Passages of others near a question: as many as the graph is walked to at first (stories.search.graph.EF_SEARCH)."""
 STATISTICS = {"least": np.min, "median": np.median, "mean": np.mean, "most": np.max}
 WAYS = {"ours": ours, "exact": exact, "uncloaked": plain}
 
@@ -60,7 +60,7 @@ def furnished(space: Space, near: Any) -> tuple[Person, int]:
     """Ada, and others who hold passages near these questions. How many passages there are."""
     from django.conf import settings
 
-    from accounts.services import Profile, ensure_person
+    from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
 
     rng = np.random.default_rng(5)

@@ -77,11 +77,11 @@ def measure(number: int, stories: int, workers: int, texts: list[tuple[str, str]
 
 def fill(uid: str, stories: int, texts: list[tuple[str, str]]) -> Any:
     """A person with conversations whose jobs wait."""
-    from accounts.services import Profile, ensure_person
+    from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
-    from memories.lines import ConversationLine, Message
+    from memories.imports.lines import ConversationLine, Message
+    from memories.imports.services.conversations import import_conversations
     from memories.payload import Payload
-    from memories.services import import_conversations
 
     actor, profile = Actor.system("benchmark"), Profile(firebase_uid=uid, name="Ada Tavares")
     user_id = ensure_person(profile=profile, actor=actor)
@@ -101,7 +101,7 @@ def fill(uid: str, stories: int, texts: list[tuple[str, str]]) -> Any:
 def watched(people: list[Any], stories: int, workers: list[int]) -> dict[str, float]:
     """Wait until all are built: the rate, and the workers' own work, from when every worker works."""
     from stories.models import Story
-    from vibe.db.contexts import as_support
+    from vibe.core.db.scopes import as_support
 
     deadline, begun = time.monotonic() + 600, (0, 0.0)
     while time.monotonic() < deadline:
@@ -129,7 +129,7 @@ def cpu_seconds(pid: int) -> float:
 
 def embedding_rate(texts: list[str]) -> float:
     """Texts a second, batched as a story batches them."""
-    from stories.providers import embed
+    from stories.processors.configured import embed
 
     embed(texts[:MESSAGES_EACH])
     start = time.perf_counter()

@@ -10,14 +10,14 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from accounts.admin import UserAdmin
-from accounts.grant_admin import acting
-from accounts.owned_admin import OwnedAdmin
-from accounts.services import is_uuid
-from memories.archiving import set_archived
+from accounts.admin.grants import acting
+from accounts.admin.owned import OwnedAdmin
+from accounts.admin.people import UserAdmin
+from accounts.people.services.people import is_uuid
 from memories.models import Conversation, Memory
-from vibe.adminkit.deeds import Deed, has
-from vibe.adminkit.links import page_link
+from memories.services.archiving import set_archived
+from vibe.core.admin.confirmed_actions import Deed, has
+from vibe.core.admin.links import page_link
 
 UserAdmin.counted.append(Conversation)
 

@@ -6,7 +6,7 @@ class MemoriesConfig(AppConfig):
     verbose_name = "Memories"
 
     def ready(self) -> None:
-        from accounts import sections  # noqa: PLC0415
+        from accounts.export import sections  # noqa: PLC0415
         from memories.export_section import CONVERSATIONS  # noqa: PLC0415
 
         sections.add(CONVERSATIONS)

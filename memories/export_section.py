@@ -12,15 +12,15 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
+from accounts.export.sections import Line, Page, Section
 from accounts.models import User
-from accounts.sections import Line, Page, Section
-from accounts.services import open_name
+from accounts.people.services.people import open_name
 from memories.models import Conversation, Memory
-from memories.services import OpenedMemory, open_memories
-from vibe.crypto.fields import address_of
-from vibe.crypto.sealed import Sealed
-from vibe.crypto.vault import Vault
-from vibe.db import bulk
+from memories.opened import OpenedMemory, open_memories
+from vibe.core.crypto.fields import address_of
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.vault import Vault
+from vibe.core.db.statements import bulk
 
 TYPE = "vibe.conversation"
 CONVERSATIONS_A_PAGE, MESSAGES_A_PAGE, BYTES_A_PAGE = 200, 1_000, 1_000_000

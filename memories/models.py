@@ -10,10 +10,10 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from vibe.crypto.fields import SealedField
-from vibe.db.constraints import CompositeReference, Privileges, RowSecurity
-from vibe.db.owned import OwnedForeignKey, OwnedQuerySet, UserOwned
-from vibe.db.roles import SUPPORT, SYSTEM, USER
+from vibe.core.crypto.fields import SealedField
+from vibe.core.db.roles import SUPPORT, SYSTEM, USER
+from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity
+from vibe.core.db.schema.owned import OwnedForeignKey, OwnedQuerySet, UserOwned
 
 EVERYTHING = {"SELECT": None, "INSERT": None, "UPDATE": None, "DELETE": None}
 

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from accounts.services import open_vault
-from memories.adding import KeptMemory
-from memories.changing import no_such_memory
-from memories.conversations import TEXTS, OpenedConversation, no_such_conversation, open_texts
+from accounts.keys.services.data_keys import open_vault
+from memories.imports.services.conversations import CONVERSATIONS
 from memories.models import Conversation, Memory
-from memories.services import CONVERSATIONS, open_memories
-from vibe.apikit.cursors import Place
-from vibe.crypto.vault import Vault
-from vibe.db import replica
-from vibe.db.one import one
+from memories.opened import open_memories
+from memories.services.adding import KeptMemory
+from memories.services.changing import no_such_memory
+from memories.services.conversations import TEXTS, OpenedConversation, no_such_conversation, open_texts
+from vibe.core.crypto.vault import Vault
+from vibe.core.db.scale import replica
+from vibe.core.db.schema.lookup import one
+from vibe.core.http.cursors import Place
 
 Row = TypeVar("Row")
 

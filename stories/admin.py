@@ -11,16 +11,16 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin import UserAdmin
-from accounts.grant_admin import acting
-from accounts.owned_admin import OwnedAdmin
-from accounts.services import is_uuid
+from accounts.admin.grants import acting
+from accounts.admin.owned import OwnedAdmin
+from accounts.admin.people import UserAdmin
+from accounts.people.services.people import is_uuid
 from memories.admin import linked, of_conversation
 from memories.models import Conversation, Memory
 from stories.models import Entity, NextVector, Passage, SearchSet, Story, StoryDeletion, TokenUse
-from stories.rebuilding import rebuild_story
-from vibe.adminkit.deeds import Deed, has
-from vibe.adminkit.links import page_link
+from stories.rebuilding.services import rebuild_story
+from vibe.core.admin.confirmed_actions import Deed, has
+from vibe.core.admin.links import page_link
 
 UserAdmin.counted.append(Story)
 

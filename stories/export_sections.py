@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from accounts.sections import Line, Page, Section, rows_after
+from accounts.export.sections import Line, Page, Section, rows_after
 from memories.models import Memory
+from stories.building.sealed_story import event_values, open_draft
 from stories.models import Entity, Story
-from stories.sealed_story import event_values, open_draft
-from vibe.crypto.fields import address_of
-from vibe.crypto.vault import Vault
+from vibe.core.crypto.fields import address_of
+from vibe.core.crypto.vault import Vault
 
 # What search alone needs, sealed apart or blind: no person can read it.
 UNREAD = ("embedding", "people_index", "places_index", "events_index", "fingerprint")

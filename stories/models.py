@@ -14,10 +14,10 @@ from django.db.models.functions import Now
 from pgvector.django import HalfVectorField, HnswIndex
 
 from memories.models import EVERYTHING, Conversation, Memory
-from vibe.crypto.fields import SealedField
-from vibe.db.constraints import OWN, CompositeReference, Privileges, RowSecurity
-from vibe.db.owned import OwnedForeignKey, UserOwned
-from vibe.db.roles import SUPPORT, SYSTEM, USER, WORDS
+from vibe.core.crypto.fields import SealedField
+from vibe.core.db.roles import SUPPORT, SYSTEM, USER, WORDS
+from vibe.core.db.schema.constraints import OWN, CompositeReference, Privileges, RowSecurity
+from vibe.core.db.schema.owned import OwnedForeignKey, UserOwned
 
 # Under row-level security PostgreSQL uses no index for a condition whose operator could tell of rows it may not show,
 # and those of arrays are such. A condition of the policy may use it, so words are looked up as a role of their own.
@@ -27,7 +27,7 @@ WORDS_ASKED_FOR = OWN.format(column="user_id", setting="user_id") + (
 
 
 def blind_index() -> ArrayField[Any, Any]:
-    """A column of blind tokens; see vibe.crypto.blind."""
+    """A column of blind tokens; see vibe.core.crypto.blind."""
     return ArrayField(models.BigIntegerField(), default=list)
 
 
@@ -99,7 +99,7 @@ class Story(UserOwned):
 
     @property
     def updated_at(self) -> datetime:
-        """When it was told or corrected last: with the revision its version, see vibe.apikit.etags."""
+        """When it was told or corrected last: with the revision its version, see vibe.core.http.etags."""
         return max(self.built_at, self.corrected_at or self.built_at)
 
 
@@ -254,7 +254,7 @@ class Entity(UserOwned):
 
 
 class SearchSet(UserOwned):
-    """How much of a person there is to search, and how it is searched. Kept by stories.sets, never guessed.
+    """How much of a person there is to search, and how it is searched. Kept by stories.index.services.
 
     `embedder` made every vector of the person's stories and passages that is there.
     """

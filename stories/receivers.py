@@ -10,7 +10,7 @@ from django.dispatch import receiver
 
 from memories.signals import conversations_changed
 from stories.tasks import start_telling
-from vibe.db import bulk
+from vibe.core.db.statements import bulk
 
 
 @receiver(conversations_changed)

@@ -13,11 +13,11 @@ from procrastinate.jobs import Status
 
 from audit.actors import Actor
 from audit.services import FAILED, record
+from stories.building.services.build import build_story
+from stories.index.services import settle_graph
 from stories.processors.openai_compatible.errors import TokensSpent
-from stories.services import build_story
-from stories.sets import settle_graph
-from vibe.db.jobs import start
-from vibe.errors import VibeError
+from vibe.core.db.jobs import start
+from vibe.core.errors import VibeError
 
 QUEUE: Final = "stories"
 PRIORITY: Final = -1  # an import leaves thousands: what keeps house, or is waited for by a person, goes before them

@@ -14,13 +14,13 @@ import psycopg
 import pytest
 from django.db import connection
 
-from accounts.authentication import local
+from accounts.authentication import local_tokens
 from accounts.models import User
-from accounts.services import Profile, ensure_person
+from accounts.people.services.people import Profile, ensure_person
 from audit.actors import Actor
-from memories.lines import ConversationLine, Message
+from memories.imports.lines import ConversationLine, Message
+from memories.imports.services.conversations import import_conversations
 from memories.payload import Payload
-from memories.services import import_conversations
 from tests.logs import logs_are_watched, logs_hold_no_content  # noqa: F401
 from tests.statements import statements_are_routed, statements_are_watched  # noqa: F401
 
@@ -64,7 +64,7 @@ def jonas(person: Callable[..., UUID]) -> UUID:
 @pytest.fixture
 def bearer(person: Callable[..., UUID]) -> Callable[..., dict[str, str]]:
     """Headers that sign a person in at the API: client.get(..., headers=bearer("ada"))."""
-    return lambda uid, **claims: {"authorization": f"Bearer {local.issue(uid=uid, **claims)}"}
+    return lambda uid, **claims: {"authorization": f"Bearer {local_tokens.issue(uid=uid, **claims)}"}
 
 
 @pytest.fixture

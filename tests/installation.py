@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 from tests.processes import PROJECT, manage, until
 from tests.servers import Server, started_by
-from vibe.db.embedded import DATABASE, OWNER, PORT, EmbeddedServer
-from vibe.errors import DatabaseNotReady
+from vibe.core.db.embedded.server import DATABASE, OWNER, PORT, EmbeddedServer
+from vibe.core.errors import DatabaseNotReady
 
 FREE: Final = {"API_LIMIT_PERSON": "off", "API_LIMIT_STRANGER": "off"}
 

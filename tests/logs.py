@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from vibe.crypto.vault import Vault
-from vibe.logs.formatting import Json, Text
-from vibe.logs.scrubbing import Scrubbed
+from vibe.core.crypto.vault import Vault
+from vibe.core.logs.formatting import Json, Text
+from vibe.core.logs.scrubbing import Scrubbed
 
 LOGGERS = ("", "django", "django.server")  # the two do not propagate
 SHORTEST = 8

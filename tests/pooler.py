@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 from tests.processes import PATIENCE
-from vibe.db.embedded import OWNER, PORT, EmbeddedServer
-from vibe.db.embedded_account import server_account
+from vibe.core.db.embedded.account import server_account
+from vibe.core.db.embedded.server import OWNER, PORT, EmbeddedServer
 
 PROGRAM = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
 POOLER_PORT = 6432

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from django.db import connection
 
-from vibe.db.embedded import PORT
+from vibe.core.db.embedded.server import PORT
 
 PROJECT = Path(__file__).resolve().parent.parent
 PATIENCE = 600

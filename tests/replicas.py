@@ -16,9 +16,9 @@ import pytest
 from django.conf import settings
 
 from tests.processes import PATIENCE, until
-from vibe.db.embedded import PORT, SUPERUSER, EmbeddedServer
-from vibe.db.embedded_account import server_account
-from vibe.db.embedded_paths import own_folder
+from vibe.core.db.embedded.account import server_account
+from vibe.core.db.embedded.paths import own_folder
+from vibe.core.db.embedded.server import PORT, SUPERUSER, EmbeddedServer
 
 counted = count()
 

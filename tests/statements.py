@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = str(ROOT / "tests")
 PARTS = tuple(str(ROOT / name) for name in ("accounts", "audit", "memories", "stories", "vibe"))
 NOT_ASKING = (
-    *(f"/vibe/db/{part}" for part in ("owned.py", "bulk.py", "trips.py", "contexts.py", "backend/")),
+    *(f"/vibe/core/db/{part}" for part in ("schema/owned.py", "statements/", "scopes.py", "backend/")),
     "/vibe/metrics/",
 )
 """What sends statements for others; who asks stands above it on the stack."""
@@ -69,7 +69,7 @@ def watched(run: Any) -> Any:
 
 def look(cursor: Any, query: Any) -> None:
     """Judge a statement that was not seen before."""
-    from vibe.db.contexts import OUTSIDE, USER, current_scope
+    from vibe.core.db.scopes import OUTSIDE, USER, current_scope
 
     scope = current_scope()
     if scope is OUTSIDE:
@@ -103,7 +103,7 @@ def owned_tables() -> frozenset[str]:
     if not _owned:
         from django.apps import apps
 
-        from vibe.db.owned import UserOwned
+        from vibe.core.db.schema.owned import UserOwned
 
         _owned = frozenset(model._meta.db_table for model in apps.get_models() if issubclass(model, UserOwned))
     return _owned

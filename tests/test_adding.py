@@ -9,15 +9,15 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts.services import Profile, ensure_person
+from accounts.people.services.people import Profile, ensure_person
 from audit.models import AuditLog
-from memories.adding import NewMemory, add_memories
-from memories.conversations import create_conversation
 from memories.models import Memory
 from memories.payload import Payload
+from memories.services.adding import NewMemory, add_memories
+from memories.services.conversations import create_conversation
 from tests.conftest import TESTER
-from vibe.db.contexts import as_support, as_user
-from vibe.errors import AuditUnavailable
+from vibe.core.db.scopes import as_support, as_user
+from vibe.core.errors import AuditUnavailable
 
 
 @pytest.fixture

@@ -22,24 +22,24 @@ from django.urls import reverse
 from django.utils import timezone
 
 import vibe.staff
-from accounts.groups import ensure_groups
 from accounts.models import AccessGrant, User, UserPreferences
-from accounts.session_store import NOTED_EVERY
+from accounts.staff.groups import ensure_groups
+from accounts.staff.session_store import NOTED_EVERY
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from stories.models import Entity, Passage, SearchSet, Story
 from tests.conftest import DAY
-from vibe.adminkit.admin import MetadataAdmin
-from vibe.adminkit.dates import Drill, first_uuid7_at
-from vibe.adminkit.links import list_url, page_url
-from vibe.adminkit.readable import readable_fields
-from vibe.adminkit.sudo import SEEN
-from vibe.crypto.fields import SealedColumn
-from vibe.crypto.sealed import Sealed
-from vibe.db.constraints import Privileges
-from vibe.db.contexts import as_staff, as_support, as_user
-from vibe.db.owned import uuid7
-from vibe.db.roles import SUPPORT
+from vibe.core.admin.base import MetadataAdmin
+from vibe.core.admin.date_hierarchy import Drill, first_uuid7_at
+from vibe.core.admin.links import list_url, page_url
+from vibe.core.admin.readable_columns import readable_fields
+from vibe.core.admin.sudo_mode import SEEN
+from vibe.core.crypto.fields import SealedColumn
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.db.roles import SUPPORT
+from vibe.core.db.schema.constraints import Privileges
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_staff, as_support, as_user
 
 CANARY = "xylocanary"
 PASSWORD = "correct horse battery"
@@ -483,7 +483,7 @@ def test_a_list_is_drilled_down_by_date(content, boss):
 
 
 def test_counting_stops_at_the_window(content, boss, monkeypatch):
-    monkeypatch.setattr("vibe.adminkit.paging.WINDOW", 2)
+    monkeypatch.setattr("vibe.core.admin.paging.WINDOW", 2)
     assert boss.get(list_url(Memory)).context["cl"].paginator.total == "about 2"
     assert boss.get(list_url(Memory, user=content)).context["cl"].paginator.total == "more than 2"
 

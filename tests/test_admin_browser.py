@@ -14,11 +14,11 @@ from django.db import connection
 from playwright.sync_api import Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from accounts.groups import ensure_groups
 from accounts.models import User
-from accounts.services import Profile, ensure_person
+from accounts.people.services.people import Profile, ensure_person
+from accounts.staff.groups import ensure_groups
 from tests.conftest import TESTER
-from vibe.db.contexts import as_staff
+from vibe.core.db.scopes import as_staff
 
 CHROMIUM = Path(os.environ.get("VIBE_CHROMIUM", "/usr/bin/chromium"))
 PASSWORD = "correct horse battery"

@@ -12,17 +12,17 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
-from accounts import grants
+from accounts.grants import services as grants
 from accounts.models import User
-from accounts.services import Profile, ensure_person
+from accounts.people.services.people import Profile, ensure_person
 from audit.actors import Actor, Origin
-from memories.conversations import create_conversation
+from memories.services.conversations import create_conversation
 from tests.conftest import TESTER
-from vibe.adminkit.admin import MetadataAdmin
-from vibe.adminkit.links import list_url
-from vibe.db.contexts import as_support
-from vibe.db.health.reading import Chapter
-from vibe.db.health.report import report
+from vibe.core.admin.base import MetadataAdmin
+from vibe.core.admin.links import list_url
+from vibe.core.db.health.reading import Chapter
+from vibe.core.db.health.report import report
+from vibe.core.db.scopes import as_support
 
 TABLES = {one.model._meta.db_table: one for one in admin.site._registry.values() if isinstance(one, MetadataAdmin)}
 NEVER_EMPTY = {"audit_logs", "auth_group"}  # whoever looks has left a row; roles come with the migrations

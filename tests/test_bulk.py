@@ -5,7 +5,7 @@ import pytest
 from django.db import connection
 from pgvector import HalfVector
 
-from vibe.db import bulk
+from vibe.core.db.statements import bulk
 
 
 @pytest.fixture

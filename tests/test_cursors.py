@@ -14,10 +14,10 @@ from django.db import DatabaseError, IntegrityError, OperationalError, connectio
 from pgvector import HalfVector
 from psycopg import sql
 
-from audit import wire
-from vibe.db import bulk
-from vibe.db.contexts import OUTSIDE, as_support, as_system, as_user, current_scope
-from vibe.db.trips import in_one_trip
+from audit.proof import wire
+from vibe.core.db.scopes import OUTSIDE, as_support, as_system, as_user, current_scope
+from vibe.core.db.statements import bulk
+from vibe.core.db.statements.batching import in_one_trip
 
 ADA = UUID(int=7)
 ASKED = "SELECT current_user::text, current_setting('vibe.user_id')"
@@ -159,4 +159,4 @@ def test_no_other_cursor_is_made_of_djangos_connection() -> None:
         for path in product
         if re.search(r"psycopg\.(Client|Server|RawServer|Raw)?Cursor\b(?!\[)", path.read_text())
     }
-    assert makers == {"vibe/db/bulk.py"}, "which sends what is held first"
+    assert makers == {"vibe/core/db/statements/bulk.py"}, "which sends what is held first"

@@ -10,10 +10,10 @@ from django.db import OperationalError, connection, connections
 from psycopg import sql
 
 from tests.processes import manage, url
-from vibe.db import requirements, roles
-from vibe.db.backend.base import DatabaseWrapper, explain
-from vibe.db.url import database
-from vibe.errors import ConfigurationError, DatabaseNotReady
+from vibe.core.db import requirements, roles
+from vibe.core.db.backend.base import DatabaseWrapper, explain
+from vibe.core.db.url import database
+from vibe.core.errors import ConfigurationError, DatabaseNotReady
 
 LIMITED = "vibe_limited"  # a login role that may make nothing but tables of its own
 
@@ -101,7 +101,7 @@ def test_libpqs_words_are_told_apart(text, said):
 def test_a_database_url_is_read_with_every_way_to_write_a_host(given, expected):
     found = database(given)
     assert tuple(str(found[part]) for part in ("HOST", "PORT", "NAME", "USER", "PASSWORD")) == expected
-    assert (found["ENGINE"], found["OPTIONS"]) == ("vibe.db.backend", {})
+    assert (found["ENGINE"], found["OPTIONS"]) == ("vibe.core.db.backend", {})
 
 
 def test_options_of_a_database_url_stay_options():
@@ -239,7 +239,7 @@ def test_a_superuser_as_login_role_is_held_by_every_scope():
     if not settings.EMBEDDED_SERVER:
         pytest.skip("needs a superuser")
     script = (
-        "from uuid import uuid4; from django.db import connection; from vibe.db.contexts import *; "
+        "from uuid import uuid4; from django.db import connection; from vibe.core.db.scopes import *; "
         "from memories.models import Memory\n"
         "with as_user(uuid4()), connection.cursor() as cursor:\n"
         "    cursor.execute('SELECT current_user::text, rolsuper FROM pg_roles WHERE rolname = current_user')\n"

@@ -58,7 +58,7 @@ def test_cookies_and_headers_of_an_installation(tmp_path):
 @pytest.mark.parametrize("address", ["/admin/login/", "/admin/", "/admin/accounts/user/"])
 def test_pages_of_the_admin_are_kept_by_nobody(client, superuser, address):
     if address != "/admin/login/":
-        from vibe.db.contexts import as_support
+        from vibe.core.db.scopes import as_support
 
         with as_support():
             client.force_login(superuser)

@@ -12,15 +12,15 @@ from django.db import DatabaseError, connection, transaction
 
 from accounts.models import User, UserKey
 from memories.models import Conversation, Memory
+from stories.building.services.build import build_story
 from stories.models import Passage
-from stories.search import search_stories
-from stories.services import build_story
+from stories.search.services import search_stories
 from tests.conftest import TESTER
-from vibe.db import bulk, trips
-from vibe.db.contexts import as_sign_in, as_system, as_user
-from vibe.db.distribution import obstacles, placing, plan
-from vibe.db.roles import taking
-from vibe.db.snapshots import one_snapshot
+from vibe.core.db.scale.distribution import obstacles, placing, plan
+from vibe.core.db.scopes import as_sign_in, as_system, as_user
+from vibe.core.db.statements import batching, bulk
+from vibe.core.db.statements.batching import taking
+from vibe.core.db.statements.snapshots import one_snapshot
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_on_shards_nothing_stands_beside_a_set_local(as_on_shards, ada, tell, dj
         assert Memory.objects.of(ada).count() == 2
         assert Passage.objects.of(ada).count() == 2
     with as_user(ada):
-        from stories.word_index import stands
+        from stories.search.word_index import stands
 
         stands(ada, [1, 2])
     mixed = [
@@ -255,9 +255,9 @@ def test_a_person_goes_after_their_keys_whoever_deletes_the_row(db, ada):
 
 def test_one_snapshot_is_of_one_transaction_and_ends_with_it(committed):
     with one_snapshot(), transaction.atomic():
-        assert trips.in_one_trip([sql("SHOW transaction_isolation")]) == [[("repeatable read",)]]
+        assert batching.in_one_trip([sql("SHOW transaction_isolation")]) == [[("repeatable read",)]]
     with transaction.atomic():
-        assert trips.in_one_trip([sql("SHOW transaction_isolation")]) == [[("read committed",)]]
+        assert batching.in_one_trip([sql("SHOW transaction_isolation")]) == [[("read committed",)]]
 
 
 def sql(text: str):

@@ -15,11 +15,11 @@ from django.db.migrations.recorder import MigrationRecorder
 from audit.services import record
 from tests.conftest import TESTER
 from tests.processes import manage
-from vibe.crypto.master import MasterKey, MasterRing
-from vibe.db.contexts import as_system
-from vibe.db.health import statements
-from vibe.db.health.reading import Chapter, Reading, Verdict
-from vibe.doctor import catalog, configuration, jobs, keys, machine, schema, server, trail
+from vibe.core.crypto.master import MasterKey, MasterRing
+from vibe.core.db.health import statements
+from vibe.core.db.health.reading import Chapter, Reading, Verdict
+from vibe.core.db.scopes import as_system
+from vibe.doctor import audit_log, catalog, configuration, jobs, keys, machine, schema, server
 from vibe.doctor.examination import Examined, examine, worst
 from vibe.doctor.findings import Severity, error, note, warning
 from vibe.metrics import figures
@@ -266,11 +266,11 @@ def test_a_trail_that_is_not_sealed_is_found(committed, tmp_path, settings, monk
     settings.AUDIT_CHECKPOINT_FILE = str(tmp_path / "checkpoints")
     with as_system():
         record(actor=TESTER, action="test")
-    monkeypatch.setattr(trail, "LATE_SECONDS", -1.0)
-    assert "1 rows" in found(trail.sealing)[0]
+    monkeypatch.setattr(audit_log, "LATE_SECONDS", -1.0)
+    assert "1 rows" in found(audit_log.sealing)[0]
     call_command("seal_audit", verbosity=0)
-    monkeypatch.setattr(trail, "LATE_SECONDS", 0.0)
-    assert found(trail.sealing) == []
+    monkeypatch.setattr(audit_log, "LATE_SECONDS", 0.0)
+    assert found(audit_log.sealing) == []
 
 
 def test_a_full_disk_is_found(monkeypatch):

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.processes import PATIENCE, PROJECT
-from vibe.db import embedded
-from vibe.db.embedded import EmbeddedServer
-from vibe.db.embedded_account import Account, server_account
-from vibe.db.embedded_paths import LONGEST_SOCKET_FOLDER, TEMPORARY, own_folder, socket_folder
-from vibe.errors import DatabaseNotReady
+from vibe.core.db.embedded import server as embedded
+from vibe.core.db.embedded.account import Account, server_account
+from vibe.core.db.embedded.paths import LONGEST_SOCKET_FOLDER, TEMPORARY, own_folder, socket_folder
+from vibe.core.db.embedded.server import EmbeddedServer
+from vibe.core.errors import DatabaseNotReady
 
 HOLDER = """
 import sys

@@ -17,28 +17,30 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from accounts import erasing, erasure, export_files, tasks
-from accounts.authentication.buckets import PostgresBuckets
-from accounts.erasure import StillRunning, cancel_erasure, erase, erase_again, erase_due, owed, request_erasure
-from accounts.erasure_proof import ReceiptBroken, receipt_of, verify, verify_all
-from accounts.exporting import request_export
-from accounts.models import AccessGrant, KeptAnswer, LastChange, User, UserKey, UserPreferences
-from accounts.receipts import holds, signed
-from accounts.services import Profile, ensure_person, find_person
-from accounts.standing import set_active
-from accounts.takeout import Erasure
-from accounts.tombstones import TombstoneBroken, buried, bury, statements
+from accounts import tasks
+from accounts.authentication.rate_limit_store import PostgresBuckets
+from accounts.erasure import deleting as erasing
+from accounts.erasure import services as erasure
+from accounts.erasure.proof import ReceiptBroken, receipt_of, verify, verify_all
+from accounts.erasure.receipts import holds, signed
+from accounts.erasure.services import StillRunning, cancel_erasure, erase, erase_again, erase_due, owed, request_erasure
+from accounts.erasure.tombstones import TombstoneBroken, buried, bury, statements
+from accounts.export import files as export_files
+from accounts.export.services import request_export
+from accounts.models import AccessGrant, Erasure, KeptAnswer, LastChange, User, UserKey, UserPreferences
+from accounts.people.services.account_status import set_active
+from accounts.people.services.people import Profile, ensure_person, find_person
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
+from stories.building.services.build import build_story
 from stories.models import Passage, StoryDeletion, TokenUse
-from stories.services import build_story
 from tests.conftest import DAY, TESTER
-from vibe.apikit.limits import Rate
-from vibe.db.contexts import as_staff, as_support, as_system, as_user
-from vibe.db.owned import UserOwned
+from vibe.core.db.schema.owned import UserOwned
+from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
+from vibe.core.errors import DataKeyMissing, InputError, NotFound, Refused
+from vibe.core.http.rate_limits import Rate
 from vibe.doctor import erasures
-from vibe.errors import DataKeyMissing, InputError, NotFound, Refused
 from vibe.serving.preparing import erase_who_is_back
 
 pytestmark = pytest.mark.django_db
@@ -414,7 +416,7 @@ def test_a_job_that_runs_is_waited_for(full, monkeypatch):
     with pytest.raises(StillRunning):
         gone(full)
     with as_user(full), pytest.raises(DataKeyMissing):
-        from accounts.services import open_vault
+        from accounts.keys.services.data_keys import open_vault
 
         open_vault()
     with as_system():

@@ -18,9 +18,11 @@ from django.core import signing
 from django.db import connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from accounts import export_files, exporting, tasks
-from accounts.archive import lines_of
-from accounts.exporting import (
+from accounts import tasks
+from accounts.export import files
+from accounts.export import services as exporting
+from accounts.export.archive import lines_of
+from accounts.export.services import (
     SALT,
     export_link,
     export_status,
@@ -31,30 +33,31 @@ from accounts.exporting import (
     remove_expired,
     request_export,
 )
+from accounts.keys.services.data_keys import destroy_data_keys
 from accounts.models import AccessGrant, UserPreferences
-from accounts.preferences import change_preferences, preferences
-from accounts.services import Profile, destroy_data_keys, find_person
-from accounts.standing import set_active
+from accounts.people.services.account_status import set_active
+from accounts.people.services.people import Profile, find_person
+from accounts.people.services.preferences import change_preferences, preferences
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
 from audit.services import record
 from memories import export_section
-from memories.changing import delete_memory
-from memories.importing import FileImport
-from memories.lines import ConversationLine, Message
+from memories.imports.lines import ConversationLine, Message
+from memories.imports.services.conversations import import_conversations
+from memories.imports.services.files import FileImport
 from memories.models import Conversation, Memory
 from memories.payload import Payload
-from memories.services import import_conversations
-from stories.correcting import correct_story
-from stories.corrections import Changes
-from stories.lineage import check_lineage
+from memories.services.changing import delete_memory
+from stories.building.corrections import Changes
+from stories.building.services.build import build_story
+from stories.building.services.lineage import check_lineage
+from stories.corrections.services.correcting import correct_story
 from stories.processors.base import Event
-from stories.reading import list_stories
-from stories.search import search_stories
-from stories.services import build_story
+from stories.reading.services import list_stories
+from stories.search.services import search_stories
 from tests.conftest import DAY, TESTER
-from vibe.db.contexts import as_support, as_system, as_user
-from vibe.errors import DataKeyMissing, NotFound, Refused, SealBroken
+from vibe.core.db.scopes import as_support, as_system, as_user
+from vibe.core.errors import DataKeyMissing, NotFound, Refused, SealBroken
 
 pytestmark = pytest.mark.django_db
 
@@ -306,7 +309,7 @@ def tell_all(user_id):
 @pytest.fixture
 def committed_person():
     """Make room for the same person again: the database has nothing of them any more."""
-    from accounts.erasure import erase, request_erasure
+    from accounts.erasure.services import erase, request_erasure
 
     def gone(user_id):
         request_erasure(user_id=user_id, actor=TESTER, at_once=True)
@@ -390,7 +393,7 @@ def test_memory_does_not_grow_with_the_person(ada, tmp_path):
 
 def test_the_file_holds_nothing_in_clear(full):
     exported(full)
-    (path,) = export_files.folder().iterdir()
+    (path,) = files.folder().iterdir()
     stored = path.read_bytes()
     assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
     for said in (b"Lisbon", b"Ada", b"vibe.", b"ada@example.com", b"theme"):
@@ -400,7 +403,7 @@ def test_the_file_holds_nothing_in_clear(full):
 
 def test_a_file_that_was_meddled_with_is_not_handed_out(full):
     exported(full)
-    path = export_files.path_of(export_status(user_id=full).pk)
+    path = files.path_of(export_status(user_id=full).pk)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(SealBroken):
         b"".join(open_export(token=link(full), actor=TESTER).chunks)
@@ -409,7 +412,7 @@ def test_a_file_that_was_meddled_with_is_not_handed_out(full):
 def test_one_persons_file_in_anothers_place_does_not_open(full, jonas):
     exported(full)
     exported(jonas)
-    ours, theirs = (export_files.path_of(export_status(user_id=each).pk) for each in (full, jonas))
+    ours, theirs = (files.path_of(export_status(user_id=each).pk) for each in (full, jonas))
     theirs.write_bytes(ours.read_bytes())
     with pytest.raises(SealBroken):
         open_export(token=link(jonas), actor=TESTER)
@@ -455,7 +458,7 @@ def test_the_next_export_replaces_the_file_of_the_last(full):
     exported(full)
     old = link(full)
     exported(full)
-    assert len(list(export_files.folder().iterdir())) == 1
+    assert len(list(files.folder().iterdir())) == 1
     with pytest.raises(NotFound):
         open_export(token=old, actor=TESTER)
 
@@ -471,7 +474,7 @@ def test_an_export_that_fails_says_so_without_content_and_leaves_nothing(full, m
     assert "Lisbon" not in "".join(traceback.format_exception(problem.value))
     failed = export_status(user_id=full)
     assert (failed.state, failed.problem) == ("failed", "RuntimeError")
-    assert list(export_files.folder().iterdir()) == []
+    assert list(files.folder().iterdir()) == []
     with pytest.raises(NotFound):
         export_link(failed)
     monkeypatch.undo()
@@ -552,7 +555,7 @@ def test_the_link_ends_with_its_time_and_the_file_is_removed(full, settings):
     with pytest.raises(NotFound):
         open_export(token=token, actor=TESTER)
     assert remove_expired(actor=TESTER) == 1
-    assert list(export_files.folder().iterdir()) == []
+    assert list(files.folder().iterdir()) == []
     assert export_status(user_id=full).state == "removed"
     assert remove_expired(actor=TESTER) == 0
 
@@ -567,12 +570,12 @@ def test_a_link_is_too_old_whatever_the_row_says(full, settings):
 
 def test_files_of_no_export_are_removed_and_those_of_others_stay(full, jonas):
     exported(full)
-    kept = set(export_files.folder().iterdir())
-    stray = export_files.path_of(uuid4())
+    kept = set(files.folder().iterdir())
+    stray = files.path_of(uuid4())
     stray.write_bytes(b"left")
-    old, young = (export_files.folder() / f"{uuid4()}.{name}.part" for name in ("old", "young"))
+    old, young = (files.folder() / f"{uuid4()}.{name}.part" for name in ("old", "young"))
     for draft in (old, young):
         draft.write_bytes(b"left")
     os.utime(old, (0, 0))
     assert remove_expired(actor=TESTER) == 2
-    assert set(export_files.folder().iterdir()) == kept | {young}
+    assert set(files.folder().iterdir()) == kept | {young}

@@ -13,20 +13,20 @@ from django.test import Client
 from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from accounts import grants
-from accounts.groups import ensure_groups
+from accounts.grants import services as grants
 from accounts.models import AccessGrant, User
-from accounts.standing import set_active
+from accounts.people.services.account_status import set_active
+from accounts.staff.groups import ensure_groups
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
 from memories.models import Conversation
+from stories.building.services.build import build_story
 from stories.models import Story
-from stories.services import build_story
 from tests.conftest import TESTER
-from vibe.adminkit.links import page_url
-from vibe.db.contexts import as_staff, as_support, as_system, as_user
-from vibe.db.owned import uuid7
-from vibe.errors import InputError, NotFound, Refused
+from vibe.core.admin.links import page_url
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
+from vibe.core.errors import InputError, NotFound, Refused
 
 CANARY = "xylocanary"
 HOUR = timedelta(hours=1)
@@ -428,7 +428,7 @@ def test_any_page_number_is_answered(lena, omar, ada, said, number):
 
 
 def test_nothing_is_shown_when_the_row_cannot_be_written(lena, omar, ada, said, monkeypatch):
-    from vibe.errors import AuditUnavailable
+    from vibe.core.errors import AuditUnavailable
 
     granted(lena, omar, ada)
     client = client_of(lena)

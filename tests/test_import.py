@@ -10,17 +10,19 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import override_settings
 
+from accounts.keys.services.data_keys import open_vault
 from accounts.models import User
-from accounts.services import find_person, open_name, open_vault
+from accounts.people.services.people import find_person, open_name
 from audit.models import AuditLog
-from memories import importing
-from memories.importing import FileImport
-from memories.lines import BadLine
+from memories.imports.lines import BadLine
+from memories.imports.services import files
+from memories.imports.services.conversations import import_conversations
+from memories.imports.services.files import FileImport
 from memories.models import Conversation, Memory
-from memories.services import import_conversations, open_memories
+from memories.opened import open_memories
 from tests.conftest import TESTER
-from vibe.db.contexts import as_support, as_system, as_user
-from vibe.errors import MasterKeyMissing
+from vibe.core.db.scopes import as_support, as_system, as_user
+from vibe.core.errors import MasterKeyMissing
 
 SECRET = "I am afraid of the sea."  # stands for anything that must not be repeated in a message
 
@@ -117,7 +119,9 @@ def test_later_messages_join_their_conversation():
 @pytest.mark.django_db
 def test_only_conversations_that_changed_are_told_anew(monkeypatch):
     told = []
-    monkeypatch.setattr("memories.services.conversations_changed.send", lambda *_, **given: told.append(given))
+    monkeypatch.setattr(
+        "memories.imports.services.conversations.conversations_changed.send", lambda *_, **given: told.append(given)
+    )
     load(line(), line(conversation="c2"))
     load(line(), line(conversation="c2", said=["More."], first=2))
     assert [len(given["conversation_ids"]) for given in told] == [2, 1]
@@ -165,7 +169,7 @@ def test_nobody_is_made_for_lines_that_cannot_go_in(monkeypatch):
     def refuse(*, lines, **_):
         raise BadLine(lines[0].number, "no")
 
-    monkeypatch.setattr(importing, "import_conversations", refuse)
+    monkeypatch.setattr(files, "import_conversations", refuse)
     assert load(line())[0] == (0, 0, 0, 1)
     with as_system():
         assert not User.objects.exists()
@@ -183,7 +187,7 @@ def test_a_person_whose_key_is_destroyed_takes_nothing_more_and_the_others_do():
 
 @pytest.mark.django_db
 def test_a_missing_master_key_stops_the_import_and_is_no_bad_line(settings):
-    from vibe.crypto.master import MasterKey, MasterRing
+    from vibe.core.crypto.master import MasterKey, MasterRing
 
     load(line())
     settings.MASTER_RING = MasterRing(MasterKey(bytes(range(7, 39))))
@@ -194,7 +198,7 @@ def test_a_missing_master_key_stops_the_import_and_is_no_bad_line(settings):
 @pytest.mark.django_db
 @pytest.mark.parametrize("last", [b"{", line(said=[SECRET])])
 def test_strict_writes_nothing_at_all_for_one_bad_line_at_the_end(monkeypatch, last):
-    monkeypatch.setattr(importing, "BATCH_MESSAGES", 1)
+    monkeypatch.setattr(files, "BATCH_MESSAGES", 1)
     before = everything()
     with pytest.raises(BadLine, match=r"^line 3: "):
         load(line(), line("jonas"), last, strict=True)
@@ -207,7 +211,7 @@ def test_batches_do_not_show_in_what_goes_in(monkeypatch):
     file = [line(conversation=f"c{number}", said=["One.", "Two."], day=number) for number in range(1, 8)]
     people = [line(f"p{number % 3}", f"c{number}", ["Three."]) for number in range(9)]
     for limit in ("BATCH_MESSAGES", "BATCH_BYTES"):
-        monkeypatch.setattr(importing, limit, 3)
+        monkeypatch.setattr(files, limit, 3)
         load(*file, *people)
     assert texts() == ["One.", "Two."] * 7
     assert [texts(f"p{number}") for number in range(3)] == [["Three."] * 3] * 3
@@ -221,7 +225,7 @@ def test_one_person_of_a_batch_is_one_round_however_the_file_mixes_them(monkeypa
         rounds.append(len(given["lines"]))
         return import_conversations(**given)
 
-    monkeypatch.setattr(importing, "import_conversations", noted)
+    monkeypatch.setattr(files, "import_conversations", noted)
     load(*(line(f"p{number % 2}", f"c{number}") for number in range(10)))
     assert rounds == [5, 5]
 
@@ -330,7 +334,7 @@ def test_an_empty_file_is_no_error(tmp_path):
 def test_the_bundled_sample_and_the_evaluation_data_are_in_this_format(locomo):
     from pathlib import Path
 
-    sample = Path(importing.__file__).parent / "sample" / "conversations.jsonl"
+    sample = Path(files.__file__).parent / "sample" / "conversations.jsonl"
     for file in (sample, locomo / "conversations.jsonl"):
         with file.open("rb") as source:
             assert FileImport(actor=TESTER, strict=True).run(source).refused == 0

@@ -7,7 +7,7 @@ from django.db import connection
 
 from memories.models import Conversation, Memory
 from tests.processes import PATIENCE, manage, start, url
-from vibe.db.contexts import as_system, as_user
+from vibe.core.db.scopes import as_system, as_user
 
 PEOPLE, CONVERSATIONS, MESSAGES = 4, 6, 30
 

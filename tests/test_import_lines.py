@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from memories.lines import BadLine, parse, read_lines
+from memories.imports.lines import BadLine, parse, read_lines
 
 MESSAGE = {"id": "m1", "author": "Ada", "text": "I moved to Lisbon.", "sent_at": "2026-05-12T09:30:00+02:00"}
 GOOD = {

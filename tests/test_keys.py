@@ -14,20 +14,21 @@ from uuid import uuid4
 import pytest
 from django.db import connection, transaction
 
+from accounts.keys.services.data_keys import destroy_data_keys, open_vault, renew_data_key
 from accounts.models import User, UserKey
-from accounts.services import Profile, destroy_data_keys, ensure_person, open_name, open_vault, renew_data_key
+from accounts.people.services.people import Profile, ensure_person, open_name
 from audit.models import AuditLog
 from memories.models import Memory
-from memories.services import open_memories
+from memories.opened import open_memories
 from tests.conftest import TESTER
 from tests.crypto.test_master import BAD_KEYS
 from tests.processes import PATIENCE
-from vibe.crypto.master import MasterKey, MasterRing
-from vibe.crypto.seal import generation_of
-from vibe.crypto.sealed import Sealed
-from vibe.db.contexts import as_support, as_system, as_user
-from vibe.errors import ConfigurationError, DataKeyMissing, FormatUnknown, InputError, MasterKeyMissing, SealBroken
-from vibe.state import FILE, made_once
+from vibe.core.crypto.master import MasterKey, MasterRing
+from vibe.core.crypto.seal import generation_of
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.db.scopes import as_support, as_system, as_user
+from vibe.core.errors import ConfigurationError, DataKeyMissing, FormatUnknown, InputError, MasterKeyMissing, SealBroken
+from vibe.core.state import FILE, made_once
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ["ENCRYPTION_KEY", "SECRET_KEY", "AUDIT_SIGNING_KEY"]
@@ -247,7 +248,8 @@ def test_in_development_keys_are_made_once_and_that_is_said(tmp_path):
 
 
 MAKE = (
-    "import sys, pathlib; from vibe.state import made_once; print(made_once(pathlib.Path(sys.argv[1]), sys.argv[2:]))"
+    "import sys, pathlib; from vibe.core.state import made_once; "
+    "print(made_once(pathlib.Path(sys.argv[1]), sys.argv[2:]))"
 )
 
 

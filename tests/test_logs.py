@@ -17,17 +17,17 @@ from django.conf import settings as configured
 from django.db import DataError, IntegrityError, connection, transaction
 from django.test import Client
 
-from accounts.services import open_vault
+from accounts.keys.services.data_keys import open_vault
 from memories.models import Conversation, Memory
-from memories.services import open_memories
-from stories.search import search_stories
-from stories.services import build_story
+from memories.opened import open_memories
+from stories.building.services.build import build_story
+from stories.search.services import search_stories
 from tests import logs
 from tests.conftest import TESTER
-from vibe.db.contexts import as_support, as_user
-from vibe.errors import Refused
-from vibe.logs.formatting import Json, Text
-from vibe.logs.scrubbing import Scrubbed
+from vibe.core.db.scopes import as_support, as_user
+from vibe.core.errors import Refused
+from vibe.core.logs.formatting import Json, Text
+from vibe.core.logs.scrubbing import Scrubbed
 
 CANARY = "peculiarcanary"
 FORMS = {"text": Text, "json": Json}
@@ -72,7 +72,7 @@ def caught(request: Any) -> Iterator[Caught]:
 def test_the_configured_handler_is_the_one_tested_here():
     handler = configured.LOGGING["handlers"]["stderr"]
     assert handler["filters"] == ["scrubbed"]
-    assert configured.LOGGING["filters"]["scrubbed"]["()"] == "vibe.logs.scrubbing.Scrubbed"
+    assert configured.LOGGING["filters"]["scrubbed"]["()"] == "vibe.core.logs.scrubbing.Scrubbed"
     forms = {name: form["()"] for name, form in configured.LOGGING["formatters"].items()}
     assert forms == {name: f"{form.__module__}.{form.__name__}" for name, form in FORMS.items()}
     for name, logger in configured.LOGGING["loggers"].items():

@@ -11,16 +11,16 @@ import pytest
 from django.db import DatabaseError, connection
 from prometheus_client.parser import text_string_to_metric_families
 
-from accounts.services import open_vault
+from accounts.keys.services.data_keys import open_vault
 from audit.services import record
-from stories.search import search_stories
-from stories.services import build_story
+from stories.building.services.build import build_story
+from stories.search.services import search_stories
 from tests.conftest import TESTER
-from vibe.crypto.address import Address
-from vibe.crypto.sealed import Sealed
-from vibe.db.contexts import as_system, as_user
-from vibe.db.owned import uuid7
-from vibe.errors import SealError
+from vibe.core.crypto.address import Address
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_system, as_user
+from vibe.core.errors import SealError
 from vibe.metrics import collector, figures
 from vibe.metrics.attaching import attach
 
@@ -68,7 +68,7 @@ def test_an_empty_token_opens_nothing(client, db, settings):
 
 
 def test_a_network_that_is_named_may(client, db, settings):
-    from audit.client import parse_networks
+    from audit.client.address import parse_networks
 
     settings.METRICS_NETWORKS = parse_networks("10.1.0.0/16")
     assert client.get("/metrics", REMOTE_ADDR="10.1.2.3").status_code == 200

@@ -21,13 +21,13 @@ from pgvector.django import HnswIndex
 
 from tests import backfills
 from tests.backfills import fill
-from vibe.db.constraints import CompositeReference, Privileges
-from vibe.db.migration_lint import findings, judged
-from vibe.db.migration_rules import BY_ID, RULES
-from vibe.db.migration_sql import broken
-from vibe.db.operations import Assured, DropColumn, ForgetField, RunInBatches
-from vibe.db.roles import SYSTEM
-from vibe.errors import ConfigurationError
+from vibe.core.db.migrating.lint import findings, judged
+from vibe.core.db.migrating.rules import BY_ID, RULES
+from vibe.core.db.migrating.sql import broken
+from vibe.core.db.roles import SYSTEM
+from vibe.core.db.schema.constraints import CompositeReference, Privileges
+from vibe.core.db.schema.operations import Assured, DropColumn, ForgetField, RunInBatches
+from vibe.core.errors import ConfigurationError
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "migrations.md"
 USER = CompositeReference(name="passages_user", columns=["user_id"], to="accounts.User", to_columns=["id"])
@@ -424,5 +424,5 @@ def test_first_migrations_are_exempt_and_later_ones_are_not(monkeypatch):
     assert any(each.initial for each in loader.disk_migrations.values())
     for migration in loader.disk_migrations.values():
         monkeypatch.setattr(type(migration), "initial", False, raising=False)
-    monkeypatch.setattr("vibe.db.migration_lint.MigrationLoader", lambda *_: loader)
+    monkeypatch.setattr("vibe.core.db.migrating.lint.MigrationLoader", lambda *_: loader)
     assert {each.rule.id for each in findings(["accounts", "audit", "memories", "stories"])} != set()

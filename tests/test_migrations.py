@@ -12,11 +12,11 @@ from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
-from accounts.one_time_device import OneTimeDevice, secret_address
+from accounts.models.one_time_device import OneTimeDevice, secret_address
 from tests.processes import manage, url
-from vibe.crypto.sealed import Sealed
-from vibe.db.embedded import OWNER
-from vibe.db.embedded_paths import BINARIES
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.db.embedded.paths import BINARIES
+from vibe.core.db.embedded.server import OWNER
 
 NAME = "vibe_there_and_back"
 STAFF = UUID(int=7)

@@ -18,16 +18,16 @@ from django.db import DatabaseError, connection
 from django.test import Client
 from django_otp.oath import TOTP
 
-from accounts import one_time_codes
-from accounts.master_key import ring
+from accounts.keys.master_key import ring
 from accounts.models import OneTimeDevice, User
-from accounts.one_time_device import secret_address
+from accounts.models.one_time_device import secret_address
+from accounts.staff import services as one_time_codes
 from audit.models import AuditLog
 from tests.conftest import TESTER
-from vibe.crypto.master import MasterKey, MasterRing
-from vibe.db.contexts import as_staff, as_support, as_system, as_user
-from vibe.db.owned import uuid7
-from vibe.errors import MasterKeyMissing, SealError
+from vibe.core.crypto.master import MasterKey, MasterRing
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
+from vibe.core.errors import MasterKeyMissing, SealError
 
 PASSWORD = "correct horse battery"
 LOGIN = "/admin/login/"

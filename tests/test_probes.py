@@ -10,13 +10,13 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from accounts.erasure import erase_again
-from accounts.receipts import signed
-from accounts.tombstones import bury
+from accounts.erasure.receipts import signed
+from accounts.erasure.services import erase_again
+from accounts.erasure.tombstones import bury
 from audit.models import AuditLog
 from tests.conftest import TESTER
-from vibe.crypto.master import MasterKey, MasterRing
-from vibe.db.contexts import as_system
+from vibe.core.crypto.master import MasterKey, MasterRing
+from vibe.core.db.scopes import as_system
 from vibe.serving import readiness
 
 

@@ -10,14 +10,17 @@ from uuid import UUID
 import pytest
 from django.db import connection, transaction
 
-from accounts import key_use, renewal, services
+from accounts.keys import seal_counts
+from accounts.keys.services import renewal
+from accounts.keys.services.data_keys import destroy_data_keys, open_vault, renew_data_key
 from accounts.models import UserKey
-from accounts.services import Profile, destroy_data_keys, ensure_person, open_vault, renew_data_key
+from accounts.people.services import people
+from accounts.people.services.people import Profile, ensure_person
 from memories.models import Memory
 from tests.conftest import TESTER
 from tests.test_keys import said
-from vibe.crypto.seal import HIGHEST_GENERATION, MOST_MESSAGES, generation_of
-from vibe.db.contexts import as_system, as_user
+from vibe.core.crypto.seal import HIGHEST_GENERATION, MOST_MESSAGES, generation_of
+from vibe.core.db.scopes import as_system, as_user
 from vibe.doctor import keys
 from vibe.doctor.findings import Severity
 
@@ -70,7 +73,7 @@ def test_at_the_bound_the_next_key_is_made_and_both_open(ada: UUID, tell: Tell) 
 
 
 def test_control_nothing_counted_is_nothing_renewed(ada: UUID, tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_use, "add", lambda *_: None)
+    monkeypatch.setattr(seal_counts, "add", lambda *_: None)
     tell_up_to_the_bound(tell, ada)
     assert renewal.renew_due(actor=TESTER) == 0
 
@@ -129,8 +132,8 @@ def test_erasing_destroys_every_generation_and_renews_none(ada: UUID, tell: Tell
 def test_one_who_has_had_all_there_can_be_stops_nobody_else(ada: UUID, tell: Tell) -> None:
     tell_up_to_the_bound(tell, ada)
     with as_user(ada):
-        services.make_data_key(ada, generation=HIGHEST_GENERATION)
-    key_use.add(ada, HIGHEST_GENERATION, BOUND)
+        people.make_data_key(ada, generation=HIGHEST_GENERATION)
+    seal_counts.add(ada, HIGHEST_GENERATION, BOUND)
     jonas = ensure_person(profile=Profile("jonas"), actor=TESTER)
     tell_up_to_the_bound(tell, jonas)
     assert renewal.renew_due(actor=TESTER) == 1
@@ -141,13 +144,13 @@ def test_steps_are_right_on_average(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over every number that chance can give, exactly."""
     for sealed, size in ((1, 7), (3, 7), (7, 7), (30, 7), (1, 1), (5, 1)):
         given = iter(range(size))
-        monkeypatch.setattr(key_use, "randbelow", lambda _, given=given: next(given))
-        assert sum(key_use.steps(sealed, size) for _ in range(size)) == sealed
+        monkeypatch.setattr(seal_counts, "randbelow", lambda _, given=given: next(given))
+        assert sum(seal_counts.steps(sealed, size) for _ in range(size)) == sealed
 
 
 def test_a_count_takes_as_few_writes_as_there_are_steps(settings: Any) -> None:
     settings.DATA_KEY_SEALS = 100_000_000
-    assert key_use.step() == 97_656
+    assert seal_counts.step() == 97_656
     assert MOST_MESSAGES > 40 * 100_000_000
 
 
@@ -157,7 +160,7 @@ def test_doctor_says_when_one_is_used_up_and_not_renewed(ada: UUID, tell: Tell) 
     [finding] = keys.used_up()
     assert finding.severity == Severity.WARNING
     assert "1 data keys have sealed DATA_KEY_SEALS values or more" in finding.what
-    key_use.add(ada, 1, MOST_MESSAGES // 2)
+    seal_counts.add(ada, 1, MOST_MESSAGES // 2)
     [finding] = keys.used_up()
     assert finding.severity == Severity.ERROR
     renewal.renew_due(actor=TESTER)

@@ -18,23 +18,24 @@ import pytest
 from django.conf import settings as configuration
 from django.db import DatabaseError, OperationalError, connection, connections
 
+from accounts.keys.services.data_keys import destroy_data_keys
 from accounts.models import LastChange, User
-from accounts.services import Profile, destroy_data_keys, ensure_person
+from accounts.people.services.people import Profile, ensure_person
 from audit import services as trail
 from audit.models import AuditLog
 from memories.models import Conversation
-from stories.search import search_stories
-from stories.services import build_story
+from stories.building.services.build import build_story
+from stories.search.services import search_stories
 from tests.api.conftest import Api
 from tests.conftest import TESTER
 from tests.processes import until, url
 from tests.replicas import ReplicaServer, replicated
 from tests.servers import Server, serving
 from tests.stories.conftest import LISBON, MARATHON, build_all, external_ids
-from vibe.db import replica
-from vibe.db.contexts import as_support, as_system, as_user, current_scope
+from vibe.core.db.scale import replica
+from vibe.core.db.scopes import as_support, as_system, as_user, current_scope
+from vibe.core.errors import AuditUnavailable
 from vibe.doctor import server as doctor
-from vibe.errors import AuditUnavailable
 
 pytestmark = pytest.mark.skipif(configuration.DATABASE_POOLER, reason="copies the server, which is behind the pooler")
 LONG, SHORT = 600_000, 200  # milliseconds
@@ -180,7 +181,7 @@ def test_who_may_what_limits_keys_and_the_trail_are_of_the_primary(told, second,
 
 
 def replica_rate() -> Any:
-    from vibe.apikit.limits import Rate
+    from vibe.core.http.rate_limits import Rate
 
     return Rate.parse("-", "600/200")
 

@@ -15,25 +15,18 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
+from accounts.keys.services.data_keys import destroy_data_keys, key_address, open_vault, renew_data_key
+from accounts.keys.services.rotation import COLUMNS, START, WrappedColumn, rewrap_after, values_to_rewrap, walk
 from accounts.models import User, UserKey
-from accounts.rotation import COLUMNS, START, WrappedColumn, rewrap_after, values_to_rewrap, walk
-from accounts.services import (
-    Profile,
-    destroy_data_keys,
-    ensure_person,
-    key_address,
-    open_name,
-    open_vault,
-    renew_data_key,
-)
+from accounts.people.services.people import Profile, ensure_person, open_name
 from audit.models import AuditLog
 from tests.conftest import TESTER
 from tests.processes import PATIENCE
-from vibe.crypto.fields import WrappedField
-from vibe.crypto.master import MasterRing
-from vibe.crypto.sealed import Sealed
-from vibe.db.contexts import as_support, as_system, as_user
-from vibe.errors import MasterKeyMissing
+from vibe.core.crypto.fields import WrappedField
+from vibe.core.crypto.master import MasterRing
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.db.scopes import as_support, as_system, as_user
+from vibe.core.errors import MasterKeyMissing
 
 ROOT = Path(__file__).resolve().parent.parent
 OLD, NEW, THIRD = (hashlib.sha256(f"{name} of these tests".encode()).hexdigest() for name in ("old", "new", "third"))

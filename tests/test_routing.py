@@ -9,7 +9,7 @@ from django.db import connection
 from memories.models import Conversation, Memory
 from tests import statements
 from tests.routing import faults
-from vibe.db.contexts import as_user
+from vibe.core.db.scopes import as_user
 
 OWNED = {"conversations", "encrypted_memories", "stories", "passages"}
 ROUTED = [

@@ -16,8 +16,8 @@ from django.test import Client
 
 from accounts.models import User
 from tests.processes import PATIENCE
-from vibe.db.contexts import as_support
-from vibe.db.embedded import BINARIES
+from vibe.core.db.embedded.server import BINARIES
+from vibe.core.db.scopes import as_support
 from vibe.management.commands.run import make_staff
 
 ROOT = Path(__file__).resolve().parent.parent

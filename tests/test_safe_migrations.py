@@ -17,16 +17,16 @@ from django.test.utils import CaptureQueriesContext
 from pgvector.django import HnswIndex
 from psycopg.errors import QueryCanceled
 
-from accounts.services import Profile, ensure_person
+from accounts.people.services.people import Profile, ensure_person
 from memories.models import Conversation
 from tests.conftest import TESTER
 from tests.processes import PATIENCE
-from vibe.db.backend.schema import Stepwise, Whole, pauses
-from vibe.db.constraints import CompositeReference
-from vibe.db.contexts import as_system, as_user
-from vibe.db.migrating import PatientExecutor
-from vibe.db.operations import AddPartitionedIndex, DropColumn, ForgetField, RunInBatches
-from vibe.errors import ConfigurationError, DatabaseNotReady
+from vibe.core.db.backend.schema import Stepwise, Whole, pauses
+from vibe.core.db.migrating.live import PatientExecutor
+from vibe.core.db.schema.constraints import CompositeReference
+from vibe.core.db.schema.operations import AddPartitionedIndex, DropColumn, ForgetField, RunInBatches
+from vibe.core.db.scopes import as_system, as_user
+from vibe.core.errors import ConfigurationError, DatabaseNotReady
 
 TABLE = "conversations"
 INDEX = dj.AddIndex("conversation", models.Index(fields=["memory_count"], name="trial_index"))

@@ -11,11 +11,11 @@ from django.db import DatabaseError, connection, models, transaction
 from django.test.utils import isolate_apps
 
 from stories.models import SearchSet  # whose `words` is a number of words
-from vibe.crypto.fields import SealedColumn, SealedField
-from vibe.db.checks import is_ours, problems_of, unbound
-from vibe.db.constraints import CompositeReference, Privileges, RowSecurity
-from vibe.db.owned import OwnedForeignKey, UserOwned
-from vibe.db.roles import ALL, SUPPORT, SYSTEM, USER
+from vibe.core.crypto.fields import SealedColumn, SealedField
+from vibe.core.db.checks import is_ours, problems_of, unbound
+from vibe.core.db.roles import ALL, SUPPORT, SYSTEM, USER
+from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity
+from vibe.core.db.schema.owned import OwnedForeignKey, UserOwned
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,7 @@ from django.db.transaction import TransactionManagementError
 
 from memories.models import Memory
 from stories.tasks import PRIORITY, start_telling
-from vibe.db import bulk
-from vibe.db.contexts import (
+from vibe.core.db.scopes import (
     OUTSIDE,
     Scope,
     as_sign_in,
@@ -24,7 +23,8 @@ from vibe.db.contexts import (
     entered,
     require_user,
 )
-from vibe.errors import ContextError
+from vibe.core.db.statements import bulk
+from vibe.core.errors import ContextError
 
 
 def on_the_server():

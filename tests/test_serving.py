@@ -18,8 +18,8 @@ from psycopg import sql
 
 from tests.processes import PATIENCE, manage, start, url
 from tests.servers import Server, serving
-from vibe.db.embedded import OWNER
-from vibe.db.migration_lock import LOCK, migration_lock, taken
+from vibe.core.db.embedded.server import OWNER
+from vibe.core.db.migrating.lock import LOCK, migration_lock, taken
 from vibe.serving import waiting
 from vibe.serving.migrating import known
 from vibe.serving.waiting import wait_for_database

@@ -16,14 +16,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts import grants
-from accounts.groups import ensure_groups
+from accounts.grants import services as grants
 from accounts.models import AccessGrant, User
-from accounts.session_store import SessionStore
-from accounts.sign_in import counted_name
+from accounts.staff.axes_hooks import counted_name
+from accounts.staff.groups import ensure_groups
+from accounts.staff.session_store import SessionStore
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
-from vibe.db.contexts import as_staff, as_support
+from vibe.core.db.scopes import as_staff, as_support
 
 PASSWORD = "correct horse battery"
 LOGIN = "/admin/login/"

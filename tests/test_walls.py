@@ -9,14 +9,13 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from accounts.models import AccessGrant, KeptAnswer, LastChange, User, UserKey, UserPreferences
-from accounts.takeout import Export
+from accounts.models import AccessGrant, Export, KeptAnswer, LastChange, User, UserKey, UserPreferences
 from memories.models import Conversation, Memory
 from stories.models import Entity, NextVector, Passage, SearchSet, Story, StoryDeletion, TokenUse
 from tests.conftest import DAY
-from vibe.crypto.sealed import Sealed
-from vibe.db.contexts import as_support, as_system, as_user
-from vibe.db.owned import UserOwned
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.db.schema.owned import UserOwned
+from vibe.core.db.scopes import as_support, as_system, as_user
 
 NOTHING = Sealed(b"\x01" + bytes(40))
 OWNED = sorted((model for model in apps.get_models() if issubclass(model, UserOwned)), key=lambda model: model.__name__)

@@ -14,11 +14,11 @@ from django.utils.safestring import SafeString
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
 
-from accounts.grant_admin import acting
-from stories.rebuilding import retry_job
-from vibe.adminkit.admin import MetadataAdmin, Related
-from vibe.adminkit.deeds import Deed, has
-from vibe.adminkit.labels import labelled
+from accounts.admin.grants import acting
+from stories.rebuilding.services import retry_job
+from vibe.core.admin.base import MetadataAdmin, Related
+from vibe.core.admin.confirmed_actions import Deed, has
+from vibe.core.admin.labels import labelled
 
 STATES = {
     "Todo": "info",
@@ -40,7 +40,7 @@ class PlainAdmin(MetadataAdmin):
 
 
 admin.site.unregister(Group)
-admin.site.unregister(TOTPDevice)  # empty: see accounts.one_time_device
+admin.site.unregister(TOTPDevice)  # empty: see accounts.models.one_time_device
 
 
 @admin.register(Group)

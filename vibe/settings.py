@@ -17,19 +17,19 @@ from cryptography.fernet import Fernet
 from django.urls import reverse_lazy
 
 from accounts.authentication.firebase import KEYS_URL, Firebase
-from accounts.job_gate import refuse_wrong_master_key
-from audit.client import parse_networks, proxy_header
-from audit.keys import TrailKeys
+from accounts.keys.job_middleware import refuse_wrong_master_key
+from audit.client.address import parse_networks, proxy_header
+from audit.proof.keys import TrailKeys
 from stories.processors.named import class_path
 from stories.processors.openai_compatible.service import Service
-from vibe.apikit.limits import Rate, store
-from vibe.crypto.master import MasterRing
-from vibe.crypto.seal import MOST_MESSAGES
-from vibe.crypto.strength import strong_text
-from vibe.db.embedded import DATABASE, OWNER, EmbeddedServer
-from vibe.db.url import behind_pooler, database, read_replica
-from vibe.errors import ConfigurationError
-from vibe.state import made_once
+from vibe.core.crypto.master import MasterRing
+from vibe.core.crypto.seal import MOST_MESSAGES
+from vibe.core.crypto.strength import strong_text
+from vibe.core.db.embedded.server import DATABASE, OWNER, EmbeddedServer
+from vibe.core.db.url import behind_pooler, database, read_replica
+from vibe.core.errors import ConfigurationError
+from vibe.core.http.rate_limits import Rate, store
+from vibe.core.state import made_once
 
 django_stubs_ext.monkeypatch()  # Django's generic classes take type parameters at run time too
 
@@ -96,7 +96,7 @@ INSTALLED_APPS = [
     "axes",
     "django_otp",
     "django_otp.plugins.otp_totp",  # its table is empty: see accounts/migrations/0009
-    "vibe.db",
+    "vibe.core.db",
     "audit",
     "accounts",
     "memories",
@@ -108,19 +108,19 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",  # outside the rest: a refusal, too, is to be read by the page that asked
     "django.middleware.security.SecurityMiddleware",
     "vibe.staff.csp.ContentPolicy",
-    "vibe.apikit.compression.CompressApi",
-    "vibe.api.net.ProblemsOnly",
+    "vibe.core.http.compression.CompressApi",
+    "vibe.api.middleware.ProblemsOnly",
     "vibe.staff.form_limit.FormLimit",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "accounts.master_key_gate.MasterKeyGate",  # outside of whatever writes
-    "accounts.sessions.StaffSessions",
+    "accounts.keys.middleware.MasterKeyGate",  # outside of whatever writes
+    "accounts.staff.sessions.StaffSessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # outside the transaction: its 429 must not undo the count that led to it
-    "accounts.authentication.gate.Gate",  # outside it too, for the same reason
+    "accounts.authentication.middleware.Gate",  # outside it too, for the same reason
     "audit.middleware.AuditMiddleware",
 ]
 TEMPLATES = [
@@ -171,7 +171,7 @@ else:
     EMBEDDED_SERVER = EmbeddedServer(STATE_DIR / "postgres")
     DATABASES = {
         "default": {
-            "ENGINE": "vibe.db.backend",
+            "ENGINE": "vibe.core.db.backend",
             "HOST": str(EMBEDDED_SERVER.sockets),
             "NAME": DATABASE,
             "USER": OWNER,
@@ -194,7 +194,7 @@ PG_BIN = env.str("PG_BIN", default="")
 MIGRATION_LOCK_TIMEOUT: int = env.int("MIGRATION_LOCK_TIMEOUT", default=500)
 MIGRATION_PATIENCE: int = env.int("MIGRATION_PATIENCE", default=600)
 REPLICA_MAX_LAG_MS: int = env.int("REPLICA_MAX_LAG_MS", default=1000)
-if env.str("REPLICA_URL", default=""):  # see vibe.db.replica, which alone asks it
+if env.str("REPLICA_URL", default=""):  # see vibe.core.db.scale.replica, which alone asks it
     DATABASES["replica"] = read_replica(database(env.str("REPLICA_URL"), setting="REPLICA_URL"))
     DATABASES["replica"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
 DATABASE_POOLER: bool = env.bool("DATABASE_POOLER", default=False)
@@ -206,7 +206,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # emails are unique, ignoring case: users_email_unique
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.backends.StaffBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.staff.backends.StaffBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -215,7 +215,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = reverse_lazy("admin:login")
 SESSION_HOURS: int = env.int("SESSION_HOURS", default=12)
 SESSION_IDLE_MINUTES: int = env.int("SESSION_IDLE_MINUTES", default=60)
-SESSION_ENGINE = "accounts.session_store"
+SESSION_ENGINE = "accounts.staff.session_store"
 SESSION_COOKIE_AGE = int(timedelta(hours=SESSION_HOURS).total_seconds())
 SUDO_MINUTES: int = env.int("SUDO_MINUTES", default=10)
 ONE_TIME_CODES: bool = env.bool("ONE_TIME_CODES", default=not DEBUG)
@@ -225,9 +225,9 @@ AXES_LOCKOUT_PARAMETERS = ["ip_address", "username"]  # either alone: many names
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or whoever keeps trying keeps the owner out for good
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "accounts.sign_in.client_ip"
-AXES_USERNAME_CALLABLE = "accounts.sign_in.counted_name"
-AXES_LOCKOUT_CALLABLE = "accounts.sign_in.locked_out"
+AXES_CLIENT_IP_CALLABLE = "accounts.staff.axes_hooks.client_ip"
+AXES_USERNAME_CALLABLE = "accounts.staff.axes_hooks.counted_name"
+AXES_LOCKOUT_CALLABLE = "accounts.staff.axes_hooks.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "password", "otp_token"]
 AXES_DISABLE_ACCESS_LOG = True  # the trail has every sign-in
 AXES_ENABLE_ADMIN = False
@@ -365,8 +365,8 @@ if LOG_FORMAT not in ("text", "json"):
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"scrubbed": {"()": "vibe.logs.scrubbing.Scrubbed"}},
-    "formatters": {"text": {"()": "vibe.logs.formatting.Text"}, "json": {"()": "vibe.logs.formatting.Json"}},
+    "filters": {"scrubbed": {"()": "vibe.core.logs.scrubbing.Scrubbed"}},
+    "formatters": {"text": {"()": "vibe.core.logs.formatting.Text"}, "json": {"()": "vibe.core.logs.formatting.Json"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["scrubbed"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from accounts import api_keys
+from accounts.api_keys import services as api_keys
 from accounts.authentication import people, servers, tokens
 from accounts.authentication.caller import Caller
 from audit.actors import Origin
-from vibe.errors import CredentialsMissing, TokenInvalid
+from vibe.core.errors import CredentialsMissing, TokenInvalid
 
 LONGEST: Final = 8_192  # characters: Firebase's tokens have about 1,000
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from vibe.errors import ConfigurationError
+from vibe.core.errors import ConfigurationError
 
 KEYS_URL: Final = "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com"
 PROJECT: Final = re.compile(r"[a-z][a-z0-9-]{2,29}")

@@ -11,11 +11,11 @@ from django.conf import settings
 from accounts.authentication.caller import Caller
 from accounts.authentication.claims import Claims
 from accounts.models import User
-from accounts.services import Profile, ensure_person, update_email
+from accounts.people.services.people import Profile, ensure_person, update_email
 from audit.actors import Actor, Origin
-from vibe.db.contexts import Scope, as_sign_in, ask_alone
-from vibe.db.roles import SIGN_IN
-from vibe.errors import Deactivated, EmailUnverified, InputError, TokenRevoked
+from vibe.core.db.roles import SIGN_IN
+from vibe.core.db.scopes import Scope, as_sign_in, ask_alone
+from vibe.core.errors import Deactivated, EmailUnverified, InputError, TokenRevoked
 
 logger = logging.getLogger(__name__)
 STANDING = ("id", "is_active", "email", "email_verified", "last_login", "tokens_valid_since")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from accounts import api_keys
+from accounts.api_keys import services as api_keys
 from accounts.authentication.caller import Caller
 from accounts.authentication.claims import UID_LENGTH
 from accounts.models import ApiKey, User
-from accounts.services import is_uuid
+from accounts.people.services.people import is_uuid
 from audit.actors import Origin
-from vibe.db.contexts import as_api_key, as_user
-from vibe.errors import ApiKeyInvalid, Deactivated, InputError, PersonUnknown
+from vibe.core.db.scopes import as_api_key, as_user
+from vibe.core.errors import ApiKeyInvalid, Deactivated, InputError, PersonUnknown
 
 
 def admit(credential: str, *, person: str, origin: Origin) -> Caller:

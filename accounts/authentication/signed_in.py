@@ -1,7 +1,7 @@
 """What an API asks for a signed-in caller. `NinjaAPI(auth=signed_in)`; `auth=SignedIn("export")` for one operation.
 
-The gate (accounts.authentication.gate, a middleware) has found out who calls before the request's transaction began.
-Here that is handed over, or the reason why it is not known is raised, so that the trail has it.
+The middleware (accounts.authentication.middleware) finds out who calls before the request's transaction begins. Here the
+caller is handed over, or the reason why nobody is known is raised, so that the trail has it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ninja.security.http import HttpAuthBase
 
 from accounts.authentication.caller import Caller
 from audit.actors import Actor
-from vibe.errors import ConfigurationError, VibeError
+from vibe.core.errors import ConfigurationError, VibeError
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -52,7 +52,9 @@ def admitted(request: HttpRequest) -> Caller:
     if isinstance(found, VibeError):
         raise found
     if not isinstance(found, Caller):
-        raise ConfigurationError("Nobody was asked who calls: accounts.authentication.gate.Gate is not in MIDDLEWARE.")
+        raise ConfigurationError(
+            "Nobody was asked who calls: accounts.authentication.middleware.Gate is not in MIDDLEWARE."
+        )
     return found
 
 

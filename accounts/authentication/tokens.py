@@ -18,11 +18,11 @@ import jwt
 from django.conf import settings
 from jwt.exceptions import ExpiredSignatureError, InvalidAudienceError, InvalidIssuerError, PyJWTError
 
-from accounts.authentication import local
+from accounts.authentication import local_tokens
 from accounts.authentication.claims import Claims
 from accounts.authentication.firebase import Firebase
-from accounts.authentication.key_set import KeySet, fetch_keys
-from vibe.errors import SignInUnavailable, TokenExpired, TokenInvalid
+from accounts.authentication.jwks import KeySet, fetch_keys
+from vibe.core.errors import SignInUnavailable, TokenExpired, TokenInvalid
 
 MOST_PROVEN: Final = 10_000  # about 10 MB
 REQUIRED: Final = ["exp", "iat", "aud", "iss", "sub", "auth_time"]
@@ -151,7 +151,14 @@ def configured() -> Issuer:
             skew=firebase.clock_skew,
         )
     if settings.LOCAL_TOKEN_KEY and not firebase.emulator:
-        return Issuer("local", local.NAME, local.NAME, local.ALGORITHM, local.public_key, firebase.clock_skew)
+        return Issuer(
+            "local",
+            local_tokens.NAME,
+            local_tokens.NAME,
+            local_tokens.ALGORITHM,
+            local_tokens.public_key,
+            firebase.clock_skew,
+        )
     raise SignInUnavailable("Signing in with tokens is not set up here: FIREBASE_PROJECT_ID is not set.")
 
 

@@ -7,9 +7,9 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.db.models.functions.text
 import django.db.models.lookups
-import vibe.crypto.fields
-import vibe.db.constraints
-import vibe.db.owned
+import vibe.core.crypto.fields
+import vibe.core.db.schema.constraints
+import vibe.core.db.schema.owned
 from django.conf import settings
 from django.db import migrations, models
 
@@ -38,7 +38,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 (
                     "firebase_uid",
@@ -46,7 +48,7 @@ class Migration(migrations.Migration):
                 ),
                 ("email", models.EmailField(blank=True, max_length=254, null=True)),
                 ("email_verified", models.BooleanField(default=False)),
-                ("name", vibe.crypto.fields.WrappedField(editable=False, null=True)),
+                ("name", vibe.core.crypto.fields.WrappedField(editable=False, null=True)),
                 ("is_active", models.BooleanField(default=True)),
                 ("is_staff", models.BooleanField(default=False, editable=False)),
                 (
@@ -86,7 +88,9 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 ("requested_by", models.UUIDField()),
                 ("reason", models.TextField()),
@@ -120,10 +124,12 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 ("generation", models.PositiveSmallIntegerField(default=1)),
-                ("wrapped", vibe.crypto.fields.WrappedField(null=True)),
+                ("wrapped", vibe.core.crypto.fields.WrappedField(null=True)),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("destroyed_at", models.DateTimeField(null=True)),
                 (
@@ -146,7 +152,9 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 ("data", models.JSONField(default=dict)),
                 ("revision", models.PositiveIntegerField(default=1)),
@@ -211,7 +219,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="user",
-            constraint=vibe.db.constraints.RowSecurity(
+            constraint=vibe.core.db.schema.constraints.RowSecurity(
                 name="users_walls",
                 others=(
                     ("vibe_support", "true"),
@@ -224,7 +232,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="user",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="users_for_user",
                 role="vibe_user",
                 verbs=(
@@ -248,7 +256,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="user",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="users_for_sign_in",
                 role="vibe_sign_in",
                 verbs=(
@@ -272,7 +280,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="user",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="users_for_support",
                 role="vibe_support",
                 verbs=(
@@ -297,7 +305,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="user",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="users_for_staff",
                 role="vibe_staff",
                 verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", None), ("DELETE", None)),
@@ -305,7 +313,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="user",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="users_for_system",
                 role="vibe_system",
                 verbs=(
@@ -429,25 +437,25 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="accessgrant",
-            constraint=vibe.db.constraints.CompositeReference(
+            constraint=vibe.core.db.schema.constraints.CompositeReference(
                 columns=("user_id",), name="access_grants_user", to="accounts.User", to_columns=("id",)
             ),
         ),
         migrations.AddConstraint(
             model_name="accessgrant",
-            constraint=vibe.db.constraints.RowSecurity(
+            constraint=vibe.core.db.schema.constraints.RowSecurity(
                 name="access_grants_walls", others=(("vibe_support", "true"), ("vibe_system", "true")), owner="user_id"
             ),
         ),
         migrations.AddConstraint(
             model_name="accessgrant",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="access_grants_for_user", role="vibe_user", verbs=(("SELECT", None),)
             ),
         ),
         migrations.AddConstraint(
             model_name="accessgrant",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="access_grants_for_support",
                 role="vibe_support",
                 verbs=(
@@ -459,7 +467,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="accessgrant",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="access_grants_for_system",
                 role="vibe_system",
                 verbs=(("SELECT", None), ("UPDATE", ("ended_at", "ended_by"))),
@@ -482,25 +490,25 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="userkey",
-            constraint=vibe.db.constraints.CompositeReference(
+            constraint=vibe.core.db.schema.constraints.CompositeReference(
                 columns=("user_id",), name="user_keys_user", to="accounts.User", to_columns=("id",)
             ),
         ),
         migrations.AddConstraint(
             model_name="userkey",
-            constraint=vibe.db.constraints.RowSecurity(
+            constraint=vibe.core.db.schema.constraints.RowSecurity(
                 name="user_keys_walls", others=(("vibe_support", "true"), ("vibe_system", "true")), owner="user_id"
             ),
         ),
         migrations.AddConstraint(
             model_name="userkey",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="user_keys_for_user", role="vibe_user", verbs=(("SELECT", None), ("INSERT", None))
             ),
         ),
         migrations.AddConstraint(
             model_name="userkey",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="user_keys_for_support",
                 role="vibe_support",
                 verbs=(("SELECT", ("id", "user_id", "generation", "created_at", "destroyed_at")),),
@@ -508,7 +516,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="userkey",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="user_keys_for_system",
                 role="vibe_system",
                 verbs=(("SELECT", None), ("UPDATE", ("wrapped", "destroyed_at"))),
@@ -544,13 +552,13 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="userpreferences",
-            constraint=vibe.db.constraints.CompositeReference(
+            constraint=vibe.core.db.schema.constraints.CompositeReference(
                 columns=("user_id",), name="user_preferences_user", to="accounts.User", to_columns=("id",)
             ),
         ),
         migrations.AddConstraint(
             model_name="userpreferences",
-            constraint=vibe.db.constraints.RowSecurity(
+            constraint=vibe.core.db.schema.constraints.RowSecurity(
                 name="user_preferences_walls",
                 others=(("vibe_support", "true"), ("vibe_system", "true")),
                 owner="user_id",
@@ -558,7 +566,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="userpreferences",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="user_preferences_for_user",
                 role="vibe_user",
                 verbs=(
@@ -571,7 +579,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="userpreferences",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="user_preferences_for_support",
                 role="vibe_support",
                 verbs=(("SELECT", ("id", "user_id", "revision", "created_at", "updated_at")),),
@@ -579,7 +587,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="userpreferences",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="user_preferences_for_system", role="vibe_system", verbs=(("SELECT", ("id", "user_id")),)
             ),
         ),

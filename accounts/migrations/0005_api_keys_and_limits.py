@@ -1,8 +1,8 @@
 import django.contrib.postgres.fields
 import django.db.models.functions.datetime
 import django.db.models.lookups
-import vibe.db.constraints
-import vibe.db.owned
+import vibe.core.db.schema.constraints
+import vibe.core.db.schema.owned
 from django.db import migrations, models
 
 
@@ -20,7 +20,9 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 ("name", models.CharField(max_length=100)),
                 ("hint", models.CharField(max_length=20)),
@@ -70,7 +72,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="user",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="users_for_sign_in",
                 role="vibe_sign_in",
                 verbs=(
@@ -96,7 +98,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="user",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="users_for_support",
                 role="vibe_support",
                 verbs=(
@@ -122,7 +124,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="user",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="users_for_system",
                 role="vibe_system",
                 verbs=(
@@ -178,13 +180,13 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="apikey",
-            constraint=vibe.db.constraints.CompositeReference(
+            constraint=vibe.core.db.schema.constraints.CompositeReference(
                 columns=("person",), name="api_keys_person", to="accounts.User", to_columns=("id",)
             ),
         ),
         migrations.AddConstraint(
             model_name="apikey",
-            constraint=vibe.db.constraints.RowSecurity(
+            constraint=vibe.core.db.schema.constraints.RowSecurity(
                 name="api_keys_walls",
                 others=(
                     ("vibe_support", "true"),
@@ -196,7 +198,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="apikey",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="api_keys_for_user",
                 role="vibe_user",
                 verbs=(
@@ -219,7 +221,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="apikey",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="api_keys_for_sign_in",
                 role="vibe_sign_in",
                 verbs=(("SELECT", None), ("UPDATE", ("last_used_at",))),
@@ -227,7 +229,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="apikey",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="api_keys_for_support",
                 role="vibe_support",
                 verbs=(
@@ -251,7 +253,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="apikey",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="api_keys_for_system",
                 role="vibe_system",
                 verbs=(
@@ -280,7 +282,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="ratelimit",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="rate_limits_for_sign_in",
                 role="vibe_sign_in",
                 verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", None)),
@@ -288,7 +290,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="ratelimit",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="rate_limits_for_system", role="vibe_system", verbs=(("SELECT", None), ("DELETE", None))
             ),
         ),

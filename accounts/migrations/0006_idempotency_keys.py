@@ -2,9 +2,9 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import vibe.crypto.fields
-import vibe.db.constraints
-import vibe.db.owned
+import vibe.core.crypto.fields
+import vibe.core.db.schema.constraints
+import vibe.core.db.schema.owned
 from django.conf import settings
 from django.db import migrations, models
 
@@ -20,10 +20,12 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 ("key", models.BinaryField()),
-                ("answer", vibe.crypto.fields.SealedField(null=True)),
+                ("answer", vibe.core.crypto.fields.SealedField(null=True)),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 (
                     "user",
@@ -41,20 +43,20 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["created_at"], name="kept_answers_oldest")],
                 "constraints": [
                     models.UniqueConstraint(fields=("user", "key"), name="kept_answers_once"),
-                    vibe.db.constraints.CompositeReference(
+                    vibe.core.db.schema.constraints.CompositeReference(
                         columns=("user_id",), name="kept_answers_user", to="accounts.User", to_columns=("id",)
                     ),
-                    vibe.db.constraints.RowSecurity(
+                    vibe.core.db.schema.constraints.RowSecurity(
                         name="kept_answers_walls",
                         others=(("vibe_support", "true"), ("vibe_system", "true")),
                         owner="user_id",
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="kept_answers_for_user",
                         role="vibe_user",
                         verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", ("answer", "created_at"))),
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="kept_answers_for_system",
                         role="vibe_system",
                         verbs=(("SELECT", ("id", "user_id", "created_at")), ("DELETE", None)),

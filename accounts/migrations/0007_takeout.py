@@ -1,7 +1,7 @@
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import vibe.db.constraints
-import vibe.db.owned
+import vibe.core.db.schema.constraints
+import vibe.core.db.schema.owned
 from django.conf import settings
 from django.db import migrations, models
 
@@ -55,7 +55,9 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 ("person", models.UUIDField(unique=True)),
                 ("was_active", models.BooleanField(default=True)),
@@ -75,7 +77,9 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 (
                     "state",
@@ -108,7 +112,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="user",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="users_for_system",
                 role="vibe_system",
                 verbs=(
@@ -151,13 +155,13 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="erasure",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="erasures_for_support", role="vibe_support", verbs=(("SELECT", None),)
             ),
         ),
         migrations.AddConstraint(
             model_name="erasure",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="erasures_for_system",
                 role="vibe_system",
                 verbs=(
@@ -212,19 +216,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="export",
-            constraint=vibe.db.constraints.CompositeReference(
+            constraint=vibe.core.db.schema.constraints.CompositeReference(
                 columns=("user_id",), name="exports_user", to="accounts.User", to_columns=("id",)
             ),
         ),
         migrations.AddConstraint(
             model_name="export",
-            constraint=vibe.db.constraints.RowSecurity(
+            constraint=vibe.core.db.schema.constraints.RowSecurity(
                 name="exports_walls", others=(("vibe_support", "true"), ("vibe_system", "true")), owner="user_id"
             ),
         ),
         migrations.AddConstraint(
             model_name="export",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="exports_for_user",
                 role="vibe_user",
                 verbs=(
@@ -236,13 +240,13 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="export",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="exports_for_support", role="vibe_support", verbs=(("SELECT", None),)
             ),
         ),
         migrations.AddConstraint(
             model_name="export",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="exports_for_system", role="vibe_system", verbs=(("SELECT", None), ("UPDATE", ("state",)))
             ),
         ),

@@ -1,7 +1,7 @@
 import django.db.models.functions.datetime
-import vibe.crypto.fields
-import vibe.db.constraints
-import vibe.db.owned
+import vibe.core.crypto.fields
+import vibe.core.db.schema.constraints
+import vibe.core.db.schema.owned
 from django.db import migrations, models
 
 
@@ -18,10 +18,12 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 ("staff_id", models.UUIDField(unique=True)),
-                ("secret", vibe.crypto.fields.WrappedField()),
+                ("secret", vibe.core.crypto.fields.WrappedField()),
                 ("drift", models.SmallIntegerField(default=0)),
                 ("last_step", models.BigIntegerField(default=-1)),
                 ("failures", models.PositiveIntegerField(default=0)),
@@ -31,15 +33,15 @@ class Migration(migrations.Migration):
             options={
                 "db_table": "one_time_devices",
                 "constraints": [
-                    vibe.db.constraints.CompositeReference(
+                    vibe.core.db.schema.constraints.CompositeReference(
                         columns=("staff_id",), name="one_time_devices_staff", to="accounts.User", to_columns=("id",)
                     ),
-                    vibe.db.constraints.RowSecurity(
+                    vibe.core.db.schema.constraints.RowSecurity(
                         name="one_time_devices_walls",
                         others=(("vibe_staff", "true"), ("vibe_system", "true")),
                         owner="staff_id",
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="one_time_devices_for_staff",
                         role="vibe_staff",
                         verbs=(
@@ -49,7 +51,7 @@ class Migration(migrations.Migration):
                             ("DELETE", None),
                         ),
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="one_time_devices_for_system",
                         role="vibe_system",
                         verbs=(("SELECT", ("id", "staff_id", "secret")), ("UPDATE", ("secret",))),

@@ -1,8 +1,8 @@
 from django.conf import settings
 from django.db import migrations
 
-from vibe.crypto.address import Address
-from vibe.db.contexts import as_staff
+from vibe.core.crypto.address import Address
+from vibe.core.db.scopes import as_staff
 
 # Emptied with TRUNCATE, not DELETE: that gives the file with the clear secrets back at once.
 CLOSE = "TRUNCATE otp_totp_totpdevice; REVOKE SELECT, INSERT, UPDATE, DELETE ON otp_totp_totpdevice FROM vibe_staff"

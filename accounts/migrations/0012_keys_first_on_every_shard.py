@@ -1,4 +1,4 @@
-import vibe.db.constraints
+import vibe.core.db.schema.constraints
 from django.db import migrations
 
 # What guards a row may look no further than the row's own shard. On a cluster every node has a copy of `users` and a row
@@ -49,7 +49,7 @@ OWN = "user_id = nullif(current_setting('vibe.user_id', true), '')::uuid"
 
 
 def walls(others):
-    return vibe.db.constraints.RowSecurity(name="user_keys_walls", others=others)
+    return vibe.core.db.schema.constraints.RowSecurity(name="user_keys_walls", others=others)
 
 
 SEEN_BY_ALL = (("vibe_support", "true"), ("vibe_system", "true"))
@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="userkey",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="user_keys_for_sign_in",
                 role="vibe_sign_in",
                 verbs=(("SELECT", ("created_at",)), ("INSERT", None)),

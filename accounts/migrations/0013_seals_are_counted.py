@@ -1,4 +1,4 @@
-import vibe.db.constraints
+import vibe.core.db.schema.constraints
 from django.db import migrations, models
 
 
@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.RemoveConstraint(model_name="userkey", name="user_keys_for_sign_in"),
         migrations.AddConstraint(
             model_name="userkey",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="user_keys_for_support",
                 role="vibe_support",
                 verbs=(("SELECT", ("id", "user_id", "generation", "sealed", "created_at", "destroyed_at")),),
@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="userkey",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="user_keys_for_system",
                 role="vibe_system",
                 verbs=(("SELECT", None), ("UPDATE", ("wrapped", "sealed", "destroyed_at"))),
@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="userkey",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="user_keys_for_sign_in",
                 role="vibe_sign_in",
                 verbs=(("SELECT", ("sealed", "created_at")), ("INSERT", None)),

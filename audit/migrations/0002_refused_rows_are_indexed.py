@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from vibe.db.operations import AddPartitionedIndex
+from vibe.core.db.schema.operations import AddPartitionedIndex
 
 
 class Migration(migrations.Migration):

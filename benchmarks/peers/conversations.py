@@ -36,7 +36,7 @@ class Conversations:
         self.taken = self.answered = 0
 
     def said(self, count: int) -> Said:
-        from stories.words import words
+        from stories.text.words import words
 
         at = np.arange(self.taken, self.taken + count) % len(self.texts)
         self.taken += count

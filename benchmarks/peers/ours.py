@@ -20,8 +20,8 @@ Search = Callable[[int, Any, str], tuple[float, list[Any]]]
 
 
 def likest(person: Person, vector: Any) -> list[Place]:
-    """The likest passages of a person, in whose scope this runs, by a cloaked vector: as stories.graph has them."""
-    from stories.graph import nearest, nearest_of_all
+    """The nearest passages of a person, whose scope this runs in, to a cloaked vector: as stories.search.graph does."""
+    from stories.search.graph import nearest, nearest_of_all
 
     places = nearest(person.id, vector, None, TOP) if person.in_graph else []
     return places if len(places) == TOP else nearest_of_all(person.id, vector, None, TOP)
@@ -42,9 +42,9 @@ class Likest:
         self.numbers = {place: number[memory] for place, memory in self.memories.items()}
 
     def stage(self, owner: int, vector: Any, _: str) -> tuple[float, list[int]]:
-        from accounts.services import open_vault
-        from stories.blinding import cloaked
-        from vibe.db.contexts import as_user
+        from accounts.keys.services.data_keys import open_vault
+        from stories.building.blinding import cloaked
+        from vibe.core.db.scopes import as_user
 
         person = self.crowd[owner]
         with as_user(person.id):
@@ -57,13 +57,13 @@ class Likest:
         return seconds, [self.numbers[place] for place in places]
 
     def opened(self, owner: int, vector: Any, _: str) -> tuple[float, list[int]]:
-        from accounts.services import open_vault
+        from accounts.keys.services.data_keys import open_vault
         from audit.actors import Actor
         from audit.services import record
         from memories.models import Memory
-        from memories.services import open_memories
-        from stories.blinding import cloaked
-        from vibe.db.contexts import as_user
+        from memories.opened import open_memories
+        from stories.building.blinding import cloaked
+        from vibe.core.db.scopes import as_user
 
         person = self.crowd[owner]
         start = time.perf_counter()
@@ -93,8 +93,8 @@ def whole(crowd: list[Person]) -> Search:
     The question's vector is given, as it is to the others.
     """
     from audit.actors import Actor
-    from stories import asking
-    from stories.search import search_stories
+    from stories.search import asking
+    from stories.search.services import search_stories
 
     def run(owner: int, vector: Any, question: str) -> tuple[float, list[UUID]]:
         asking.embed = lambda *_: vector[None]
@@ -110,14 +110,14 @@ def ingest() -> dict[str, float]:
 
     In conversations of STORY messages, and one message at a time into a conversation of as many.
     """
-    from accounts.services import Profile, ensure_person
+    from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
-    from memories.lines import ConversationLine, Message
+    from memories.imports.lines import ConversationLine, Message
+    from memories.imports.services.conversations import import_conversations
     from memories.models import Conversation
     from memories.payload import Payload
-    from memories.services import import_conversations
-    from stories import services
-    from vibe.db.contexts import as_user
+    from stories.building.services import build as services
+    from vibe.core.db.scopes import as_user
 
     actor, profile = Actor.system("benchmark"), Profile("ingested")
     person = ensure_person(profile=profile, actor=actor)
@@ -165,12 +165,12 @@ def ingest() -> dict[str, float]:
 
 def audited() -> dict[str, float]:
     """What recording adds to changing a row in the person's scope: medians in milliseconds, and their ratio."""
-    from accounts.services import Profile, ensure_person
+    from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
     from audit.services import record
     from memories.models import Conversation
-    from vibe.db.contexts import as_user
-    from vibe.db.owned import uuid7
+    from vibe.core.db.schema.owned import uuid7
+    from vibe.core.db.scopes import as_user
 
     actor = Actor.system("benchmark")
     person = ensure_person(profile=Profile("audited"), actor=actor)

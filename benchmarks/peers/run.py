@@ -133,7 +133,7 @@ def empty_database(name: str) -> dict[str, str]:
     """Where a fresh database of the same server is."""
     from django.conf import settings
 
-    from vibe.db.embedded import PORT, SUPERUSER
+    from vibe.core.db.embedded.server import PORT, SUPERUSER
 
     server = settings.EMBEDDED_SERVER
     with server.connect("postgres") as connection:

@@ -8,13 +8,13 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from accounts.calling import caller_of
-from memories import conversations as verbs
+from accounts.api.caller import caller_of
 from memories import reading
 from memories.api.shapes import Conversation, Conversations, ConversationTexts, NewConversation
-from vibe.apikit.answers import VERSIONED, answer, answer_unless_seen, expected, nothing
-from vibe.apikit.cursors import Listing
-from vibe.apikit.shapes import Cursor, PageSize
+from memories.services import conversations as verbs
+from vibe.core.http.cursors import Listing
+from vibe.core.http.responses import VERSIONED, answer, answer_unless_seen, expected, nothing
+from vibe.core.http.schemas import Cursor, PageSize
 
 router = Router(tags=["Conversations"])
 

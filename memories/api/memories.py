@@ -8,15 +8,15 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from accounts.calling import caller_of
+from accounts.api.caller import caller_of
 from memories import reading
-from memories.adding import KeptMemory, NewMemory, add_memories
 from memories.api.shapes import AddedMemories, AddedMemory, ChangedMemory, Memories, MemoriesAdded, Memory
-from memories.changing import change_memory as change
-from memories.changing import delete_memory as delete
-from vibe.apikit.answers import VERSIONED, answer, answer_unless_seen, expected, nothing
-from vibe.apikit.cursors import Listing
-from vibe.apikit.shapes import Cursor, PageSize
+from memories.services.adding import KeptMemory, NewMemory, add_memories
+from memories.services.changing import change_memory as change
+from memories.services.changing import delete_memory as delete
+from vibe.core.http.cursors import Listing
+from vibe.core.http.responses import VERSIONED, answer, answer_unless_seen, expected, nothing
+from vibe.core.http.schemas import Cursor, PageSize
 
 of_conversation = Router(tags=["Memories"])
 router = Router(tags=["Memories"])

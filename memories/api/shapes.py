@@ -8,11 +8,11 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from memories.adding import LARGEST_BATCH, KeptMemory, NewMemory
-from memories.conversations import OpenedConversation
-from memories.lines import LONGEST_DESCRIPTION, LONGEST_ID, LONGEST_TEXT, LONGEST_TITLE
+from memories.imports.lines import LONGEST_DESCRIPTION, LONGEST_ID, LONGEST_TEXT, LONGEST_TITLE
 from memories.payload import Payload
-from vibe.apikit.shapes import Given, Moment, Taken
+from memories.services.adding import LARGEST_BATCH, KeptMemory, NewMemory
+from memories.services.conversations import OpenedConversation
+from vibe.core.http.schemas import Given, Moment, Taken
 
 ID = "0198c7a2-6b1e-7c3d-9f00-5a1b2c3d4e5f"
 Title = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TITLE)]

@@ -4,9 +4,9 @@ import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import vibe.crypto.fields
-import vibe.db.constraints
-import vibe.db.owned
+import vibe.core.crypto.fields
+import vibe.core.db.schema.constraints
+import vibe.core.db.schema.owned
 from django.conf import settings
 from django.db import migrations, models
 
@@ -24,11 +24,13 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 ("external_id", models.CharField(blank=True, max_length=200, null=True)),
-                ("title", vibe.crypto.fields.SealedField(null=True)),
-                ("description", vibe.crypto.fields.SealedField(null=True)),
+                ("title", vibe.core.crypto.fields.SealedField(null=True)),
+                ("description", vibe.core.crypto.fields.SealedField(null=True)),
                 ("is_archived", models.BooleanField(default=False)),
                 ("memory_count", models.PositiveIntegerField(default=0)),
                 ("started_at", models.DateTimeField()),
@@ -56,20 +58,22 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 (
                     "message_ids",
                     django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), size=None),
                 ),
-                ("payload", vibe.crypto.fields.SealedField()),
+                ("payload", vibe.core.crypto.fields.SealedField()),
                 ("occurred_at", models.DateTimeField()),
                 ("revision", models.PositiveIntegerField(default=1)),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 (
                     "conversation",
-                    vibe.db.owned.OwnedForeignKey(
+                    vibe.core.db.schema.owned.OwnedForeignKey(
                         db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.DO_NOTHING,
@@ -119,19 +123,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="conversation",
-            constraint=vibe.db.constraints.CompositeReference(
+            constraint=vibe.core.db.schema.constraints.CompositeReference(
                 columns=("user_id",), name="conversations_user", to="accounts.User", to_columns=("id",)
             ),
         ),
         migrations.AddConstraint(
             model_name="conversation",
-            constraint=vibe.db.constraints.RowSecurity(
+            constraint=vibe.core.db.schema.constraints.RowSecurity(
                 name="conversations_walls", others=(("vibe_support", "true"), ("vibe_system", "true")), owner="user_id"
             ),
         ),
         migrations.AddConstraint(
             model_name="conversation",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="conversations_for_user",
                 role="vibe_user",
                 verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", None), ("DELETE", None)),
@@ -139,7 +143,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="conversation",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="conversations_for_support",
                 role="vibe_support",
                 verbs=(
@@ -164,7 +168,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="conversation",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="conversations_for_system",
                 role="vibe_system",
                 verbs=(("SELECT", ("id", "user_id", "created_at")),),
@@ -184,7 +188,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="memory",
-            constraint=vibe.db.constraints.CompositeReference(
+            constraint=vibe.core.db.schema.constraints.CompositeReference(
                 columns=("user_id", "conversation_id"),
                 name="memories_conversation",
                 to="memories.Conversation",
@@ -193,13 +197,13 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="memory",
-            constraint=vibe.db.constraints.RowSecurity(
+            constraint=vibe.core.db.schema.constraints.RowSecurity(
                 name="memories_walls", others=(("vibe_support", "true"), ("vibe_system", "true")), owner="user_id"
             ),
         ),
         migrations.AddConstraint(
             model_name="memory",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="memories_for_user",
                 role="vibe_user",
                 verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", None), ("DELETE", None)),
@@ -207,7 +211,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="memory",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="memories_for_support",
                 role="vibe_support",
                 verbs=(
@@ -229,7 +233,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="memory",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="memories_for_system", role="vibe_system", verbs=(("SELECT", ("id", "user_id", "created_at")),)
             ),
         ),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from accounts.calling import caller_of
+from accounts.api.caller import caller_of
 from stories.api.shapes import EntitiesPage, Entity
-from stories.entities import KIND, list_entities
-from vibe.apikit.answers import answer
-from vibe.apikit.cursors import Listing
-from vibe.apikit.shapes import Cursor, PageSize
+from stories.entities.services import KIND, list_entities
+from vibe.core.http.cursors import Listing
+from vibe.core.http.responses import answer
+from vibe.core.http.schemas import Cursor, PageSize
 
 router = Router(tags=["People, places, events"])
 

@@ -10,16 +10,16 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import Field, StringConstraints
 
+from accounts.api.caller import caller_of
 from accounts.authentication.signed_in import SignedIn
-from accounts.calling import caller_of
-from stories.answers import FoundPassage, FoundStory
-from stories.asking import Asked, ask
-from stories.filters import MOST_NAMES, Filters
-from stories.search import LONGEST_QUESTION, MOST_STORIES, check, search_stories
-from vibe.apikit.answers import answer
-from vibe.apikit.beforehand import beforehand, prepared
-from vibe.apikit.moments import of_one_moment
-from vibe.apikit.shapes import Given, Moment, Taken
+from stories.search.answers import FoundPassage, FoundStory
+from stories.search.asking import Asked, ask
+from stories.search.filters import MOST_NAMES, Filters
+from stories.search.services import LONGEST_QUESTION, MOST_STORIES, check, search_stories
+from vibe.core.http.preflight import beforehand, prepared
+from vibe.core.http.responses import answer
+from vibe.core.http.schemas import Given, Moment, Taken
+from vibe.core.http.snapshots import of_one_moment
 
 router = Router(tags=["Stories"])
 Question = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_QUESTION, pattern=r"\S")]

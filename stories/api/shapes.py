@@ -8,12 +8,12 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from stories.corrections import LONGEST, MOST_NAMES, Changes
-from stories.entities import Listed
+from stories.building.corrections import LONGEST, MOST_NAMES, Changes
+from stories.entities.services import Listed
 from stories.processors.base import Event as StoredEvent
 from stories.processors.base import Precision
-from stories.reading import OpenedStory
-from vibe.apikit.shapes import Given, Taken
+from stories.reading.services import OpenedStory
+from vibe.core.http.schemas import Given, Taken
 
 ID = "0198c7a2-6b1e-7c3d-9f00-5a1b2c3d4e5f"
 Title = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST["title"])]

@@ -8,15 +8,17 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from accounts.calling import caller_of
-from stories import deleting, reading, rebuilding
+from accounts.api.caller import caller_of
 from stories.api.shapes import CorrectedStory, Stories, Story
-from stories.correcting import Prepared, prepare_correction, store_correction
-from stories.reading import open_story
-from vibe.apikit.answers import VERSIONED, answer, answer_unless_seen, bare, expected, nothing, private
-from vibe.apikit.beforehand import beforehand, prepared
-from vibe.apikit.cursors import Listing
-from vibe.apikit.shapes import Cursor, PageSize
+from stories.corrections.services import deleting
+from stories.corrections.services.correcting import Prepared, prepare_correction, store_correction
+from stories.reading import services as reading
+from stories.reading.services import open_story
+from stories.rebuilding import services as rebuilding
+from vibe.core.http.cursors import Listing
+from vibe.core.http.preflight import beforehand, prepared
+from vibe.core.http.responses import VERSIONED, answer, answer_unless_seen, bare, expected, nothing, private
+from vibe.core.http.schemas import Cursor, PageSize
 
 router = Router(tags=["Stories"])
 

@@ -6,9 +6,9 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 import pgvector.django.halfvec
 import pgvector.django.indexes
-import vibe.crypto.fields
-import vibe.db.constraints
-import vibe.db.owned
+import vibe.core.crypto.fields
+import vibe.core.db.schema.constraints
+import vibe.core.db.schema.owned
 from django.conf import settings
 from django.db import migrations, models
 
@@ -27,13 +27,15 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
-                ("title", vibe.crypto.fields.SealedField()),
-                ("text", vibe.crypto.fields.SealedField()),
-                ("people", vibe.crypto.fields.SealedField()),
-                ("places", vibe.crypto.fields.SealedField()),
-                ("events", vibe.crypto.fields.SealedField()),
+                ("title", vibe.core.crypto.fields.SealedField()),
+                ("text", vibe.core.crypto.fields.SealedField()),
+                ("people", vibe.core.crypto.fields.SealedField()),
+                ("places", vibe.core.crypto.fields.SealedField()),
+                ("events", vibe.core.crypto.fields.SealedField()),
                 (
                     "people_index",
                     django.contrib.postgres.fields.ArrayField(
@@ -70,7 +72,7 @@ class Migration(migrations.Migration):
                 ("built_at", models.DateTimeField()),
                 (
                     "conversation",
-                    vibe.db.owned.OwnedForeignKey(
+                    vibe.core.db.schema.owned.OwnedForeignKey(
                         db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.DO_NOTHING,
@@ -99,7 +101,9 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 ("memory_revision", models.PositiveIntegerField(default=1)),
                 ("position", models.PositiveIntegerField()),
@@ -122,7 +126,7 @@ class Migration(migrations.Migration):
                 ("in_graph", models.BooleanField(default=False)),
                 (
                     "memory",
-                    vibe.db.owned.OwnedForeignKey(
+                    vibe.core.db.schema.owned.OwnedForeignKey(
                         db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.DO_NOTHING,
@@ -142,7 +146,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "story",
-                    vibe.db.owned.OwnedForeignKey(
+                    vibe.core.db.schema.owned.OwnedForeignKey(
                         db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.DO_NOTHING,
@@ -160,7 +164,9 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 (
                     "kind",
@@ -170,7 +176,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("token", models.BigIntegerField()),
-                ("name", vibe.crypto.fields.SealedField()),
+                ("name", vibe.core.crypto.fields.SealedField()),
                 (
                     "user",
                     models.ForeignKey(
@@ -187,23 +193,23 @@ class Migration(migrations.Migration):
                 "db_table": "entities",
                 "constraints": [
                     models.UniqueConstraint(fields=("user", "kind", "token"), name="entities_once"),
-                    vibe.db.constraints.CompositeReference(
+                    vibe.core.db.schema.constraints.CompositeReference(
                         columns=("user_id",), name="entities_user", to="accounts.User", to_columns=("id",)
                     ),
-                    vibe.db.constraints.RowSecurity(
+                    vibe.core.db.schema.constraints.RowSecurity(
                         name="entities_walls",
                         others=(("vibe_support", "true"), ("vibe_system", "true")),
                         owner="user_id",
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="entities_for_user",
                         role="vibe_user",
                         verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", None), ("DELETE", None)),
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="entities_for_support", role="vibe_support", verbs=(("SELECT", ("id", "user_id", "kind")),)
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="entities_for_system", role="vibe_system", verbs=(("SELECT", ("id", "user_id")),)
                     ),
                 ],
@@ -214,7 +220,9 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 ("passages", models.PositiveIntegerField(default=0)),
                 ("words", models.PositiveBigIntegerField(default=0)),
@@ -235,23 +243,23 @@ class Migration(migrations.Migration):
                 "db_table": "search_sets",
                 "constraints": [
                     models.UniqueConstraint(fields=("user",), name="search_sets_one_each"),
-                    vibe.db.constraints.CompositeReference(
+                    vibe.core.db.schema.constraints.CompositeReference(
                         columns=("user_id",), name="search_sets_user", to="accounts.User", to_columns=("id",)
                     ),
-                    vibe.db.constraints.RowSecurity(
+                    vibe.core.db.schema.constraints.RowSecurity(
                         name="search_sets_walls",
                         others=(("vibe_support", "true"), ("vibe_system", "true")),
                         owner="user_id",
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="search_sets_for_user",
                         role="vibe_user",
                         verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", None), ("DELETE", None)),
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="search_sets_for_support", role="vibe_support", verbs=(("SELECT", None),)
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="search_sets_for_system", role="vibe_system", verbs=(("SELECT", None),)
                     ),
                 ],
@@ -296,7 +304,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="story",
-            constraint=vibe.db.constraints.CompositeReference(
+            constraint=vibe.core.db.schema.constraints.CompositeReference(
                 columns=("user_id", "conversation_id"),
                 name="stories_conversation",
                 to="memories.Conversation",
@@ -305,13 +313,13 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="story",
-            constraint=vibe.db.constraints.RowSecurity(
+            constraint=vibe.core.db.schema.constraints.RowSecurity(
                 name="stories_walls", others=(("vibe_support", "true"), ("vibe_system", "true")), owner="user_id"
             ),
         ),
         migrations.AddConstraint(
             model_name="story",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="stories_for_user",
                 role="vibe_user",
                 verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", None), ("DELETE", None)),
@@ -319,7 +327,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="story",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="stories_for_support",
                 role="vibe_support",
                 verbs=(
@@ -345,7 +353,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="story",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="stories_for_system", role="vibe_system", verbs=(("SELECT", ("id", "user_id", "created_at")),)
             ),
         ),
@@ -372,13 +380,13 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="passage",
-            constraint=vibe.db.constraints.CompositeReference(
+            constraint=vibe.core.db.schema.constraints.CompositeReference(
                 columns=("user_id", "story_id"), name="passages_story", to="stories.Story", to_columns=("user_id", "id")
             ),
         ),
         migrations.AddConstraint(
             model_name="passage",
-            constraint=vibe.db.constraints.CompositeReference(
+            constraint=vibe.core.db.schema.constraints.CompositeReference(
                 columns=("user_id", "memory_id"),
                 name="passages_memory",
                 to="memories.Memory",
@@ -387,7 +395,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="passage",
-            constraint=vibe.db.constraints.RowSecurity(
+            constraint=vibe.core.db.schema.constraints.RowSecurity(
                 name="passages_walls",
                 others=(
                     ("vibe_support", "true"),
@@ -402,7 +410,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="passage",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="passages_for_user",
                 role="vibe_user",
                 verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", None), ("DELETE", None)),
@@ -410,7 +418,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="passage",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="passages_for_support",
                 role="vibe_support",
                 verbs=(
@@ -423,7 +431,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="passage",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="passages_for_words",
                 role="vibe_words",
                 verbs=(("SELECT", ("id", "user_id", "story_id", "position", "words", "counts", "length")),),
@@ -431,7 +439,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="passage",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="passages_for_system", role="vibe_system", verbs=(("SELECT", ("id", "user_id", "in_graph")),)
             ),
         ),

@@ -1,6 +1,6 @@
 import django.db.models.deletion
-import vibe.db.constraints
-import vibe.db.owned
+import vibe.core.db.schema.constraints
+import vibe.core.db.schema.owned
 from django.conf import settings
 from django.db import migrations, models
 
@@ -17,7 +17,9 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 ("day", models.DateField()),
                 ("tokens", models.PositiveBigIntegerField()),
@@ -37,23 +39,23 @@ class Migration(migrations.Migration):
                 "db_table": "token_use",
                 "constraints": [
                     models.UniqueConstraint(fields=("user", "day"), name="token_use_one_a_day"),
-                    vibe.db.constraints.CompositeReference(
+                    vibe.core.db.schema.constraints.CompositeReference(
                         columns=("user_id",), name="token_use_user", to="accounts.User", to_columns=("id",)
                     ),
-                    vibe.db.constraints.RowSecurity(
+                    vibe.core.db.schema.constraints.RowSecurity(
                         name="token_use_walls",
                         others=(("vibe_support", "true"), ("vibe_system", "true")),
                         owner="user_id",
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="token_use_for_user",
                         role="vibe_user",
                         verbs=(("SELECT", None), ("INSERT", None), ("UPDATE", ("tokens",))),
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="token_use_for_support", role="vibe_support", verbs=(("SELECT", None),)
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="token_use_for_system", role="vibe_system", verbs=(("SELECT", None),)
                     ),
                 ],

@@ -1,8 +1,8 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import vibe.db.constraints
-import vibe.db.owned
+import vibe.core.db.schema.constraints
+import vibe.core.db.schema.owned
 from django.conf import settings
 from django.db import migrations, models
 
@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="passage",
             name="memory",
-            field=vibe.db.owned.OwnedForeignKey(
+            field=vibe.core.db.schema.owned.OwnedForeignKey(
                 db_constraint=False,
                 db_index=False,
                 null=True,
@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="story",
-            constraint=vibe.db.constraints.Privileges(
+            constraint=vibe.core.db.schema.constraints.Privileges(
                 name="stories_for_support",
                 role="vibe_support",
                 verbs=(
@@ -93,13 +93,15 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 ("memory_ids", django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), size=None)),
                 ("deleted_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 (
                     "conversation",
-                    vibe.db.owned.OwnedForeignKey(
+                    vibe.core.db.schema.owned.OwnedForeignKey(
                         db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.DO_NOTHING,
@@ -122,28 +124,28 @@ class Migration(migrations.Migration):
                 "db_table": "story_deletions",
                 "constraints": [
                     models.UniqueConstraint(fields=("user", "conversation"), name="story_deletions_one_each"),
-                    vibe.db.constraints.CompositeReference(
+                    vibe.core.db.schema.constraints.CompositeReference(
                         columns=("user_id", "conversation_id"),
                         name="story_deletions_conversation",
                         to="memories.Conversation",
                         to_columns=("user_id", "id"),
                     ),
-                    vibe.db.constraints.RowSecurity(
+                    vibe.core.db.schema.constraints.RowSecurity(
                         name="story_deletions_walls",
                         others=(("vibe_support", "true"), ("vibe_system", "true")),
                         owner="user_id",
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="story_deletions_for_user",
                         role="vibe_user",
                         verbs=(("SELECT", None), ("INSERT", None), ("DELETE", None)),
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="story_deletions_for_support",
                         role="vibe_support",
                         verbs=(("SELECT", ("id", "user_id", "conversation_id", "deleted_at")),),
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="story_deletions_for_system",
                         role="vibe_system",
                         verbs=(("SELECT", ("id", "user_id")),),

@@ -2,8 +2,8 @@
 
 import django.db.models.deletion
 import pgvector.django.halfvec
-import vibe.db.constraints
-import vibe.db.owned
+import vibe.core.db.schema.constraints
+import vibe.core.db.schema.owned
 from django.conf import settings
 from django.db import migrations, models
 
@@ -21,7 +21,9 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=vibe.db.owned.uuid7, editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        default=vibe.core.db.schema.owned.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 ("position", models.IntegerField()),
                 ("revision", models.PositiveIntegerField()),
@@ -29,7 +31,7 @@ class Migration(migrations.Migration):
                 ("embedding", pgvector.django.halfvec.HalfVectorField(dimensions=512, null=True)),
                 (
                     "memory",
-                    vibe.db.owned.OwnedForeignKey(
+                    vibe.core.db.schema.owned.OwnedForeignKey(
                         db_constraint=False,
                         db_index=False,
                         null=True,
@@ -40,7 +42,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "story",
-                    vibe.db.owned.OwnedForeignKey(
+                    vibe.core.db.schema.owned.OwnedForeignKey(
                         db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.DO_NOTHING,
@@ -64,36 +66,36 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=("user", "story", "position"), name="next_vectors_one_each"),
                     models.UniqueConstraint(fields=("user", "memory"), name="next_vectors_one_per_memory"),
-                    vibe.db.constraints.CompositeReference(
+                    vibe.core.db.schema.constraints.CompositeReference(
                         columns=("user_id", "story_id"),
                         name="next_vectors_story",
                         to="stories.Story",
                         to_columns=("user_id", "id"),
                     ),
-                    vibe.db.constraints.CompositeReference(
+                    vibe.core.db.schema.constraints.CompositeReference(
                         columns=("user_id", "memory_id"),
                         name="next_vectors_memory",
                         to="memories.Memory",
                         to_columns=("user_id", "id"),
                     ),
-                    vibe.db.constraints.RowSecurity(
+                    vibe.core.db.schema.constraints.RowSecurity(
                         name="next_vectors_walls",
                         others=(("vibe_support", "true"), ("vibe_system", "true")),
                         owner="user_id",
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="next_vectors_for_user",
                         role="vibe_user",
                         verbs=(("SELECT", None), ("INSERT", None), ("DELETE", None)),
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="next_vectors_for_support",
                         role="vibe_support",
                         verbs=(
                             ("SELECT", ("id", "user_id", "story_id", "memory_id", "position", "revision", "embedder")),
                         ),
                     ),
-                    vibe.db.constraints.Privileges(
+                    vibe.core.db.schema.constraints.Privileges(
                         name="next_vectors_for_system", role="vibe_system", verbs=(("SELECT", ("id", "user_id")),)
                     ),
                 ],

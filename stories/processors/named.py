@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vibe.errors import ConfigurationError
+from vibe.core.errors import ConfigurationError
 
 CLASSES: Mapping[str, Mapping[str, str]] = {
     "STORY_PROCESSOR": {

@@ -12,8 +12,8 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from accounts.authentication import local
-from accounts.services import Profile, ensure_person
+from accounts.authentication import local_tokens
+from accounts.people.services.people import Profile, ensure_person
 from tests.conftest import TESTER
 
 V1 = "/api/v1"
@@ -37,7 +37,7 @@ class Api:
 
     def __init__(self, uid: str) -> None:
         self.client = Client(raise_request_exception=False)
-        self.headers = {"authorization": f"Bearer {local.issue(uid=uid)}"} if uid else {}
+        self.headers = {"authorization": f"Bearer {local_tokens.issue(uid=uid)}"} if uid else {}
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         given = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from memories.models import Conversation
-from vibe.db.contexts import as_user
+from vibe.core.db.scopes import as_user
 
 SECRET = "the-cellar-key-is-under-the-lemon-tree"
 DEEP = b"[" * 40 + b"]" * 40
@@ -127,7 +127,7 @@ def test_what_goes_wrong_inside_is_told_without_its_words(as_ada, monkeypatch, c
     def fails(*_: object) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr("accounts.api.preferences", fails)
+    monkeypatch.setattr("accounts.api.me.preferences", fails)
     answer = as_ada.get("/me/preferences")
     assert (answer.status_code, answer.json()["code"]) == (500, "failed")
     assert SECRET not in answer.content.decode() + caplog.text

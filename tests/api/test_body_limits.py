@@ -16,9 +16,9 @@ from pydantic import BaseModel
 from accounts.models import PREFERENCES_BYTES
 from tests.api.bodies import ALL, WITH_BODY, Operation, largest
 from tests.attacks.test_bodies import limit_of_operation
-from vibe.apikit.bodies import MalformedBody, check_structure, read_json
-from vibe.apikit.body_limits import BodyLimit
-from vibe.errors import ConfigurationError
+from vibe.core.errors import ConfigurationError
+from vibe.core.http.bodies import MalformedBody, check_structure, read_json
+from vibe.core.http.body_limits import BodyLimit
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 TAKEN = {200, 201, 404}  # 404: nothing is at that address, which is looked up once the body was taken

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from memories.models import Conversation
 from stories.models import Story
-from vibe.db.contexts import as_user
+from vibe.core.db.scopes import as_user
 
 
 def test_begun_read_changed_and_deleted(as_ada):
@@ -110,7 +110,7 @@ def test_another_persons_is_as_if_it_were_not_there(as_jonas, begun):
 
 def test_a_title_is_sealed_and_told_anew(ada, as_ada, tell, begun):
     tell(ada, "first", [("Ada", "I moved to Lisbon.")])
-    from stories.services import build_story
+    from stories.building.services.build import build_story
     from tests.conftest import TESTER
 
     with as_user(ada):

@@ -22,7 +22,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
-from stories.services import build_story
+from stories.building.services.build import build_story
 from tests.api.conftest import Api
 from tests.conftest import TESTER
 from vibe.api.instance import api
@@ -145,7 +145,7 @@ def test_whole_ways_through_it(as_ada: Api, described: Any, walked: Counter[str]
 def test_control_an_answer_that_is_not_described_is_found(
     as_ada: Api, described: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vibe.errors.NotFound.status", 418)
+    monkeypatch.setattr("vibe.core.errors.NotFound.status", 418)
     operation = described.find_operation_by_id("get_memory")
     case = operation.Case(path_parameters={"memory_id": "5199e853-f9fb-4cc2-9108-2038fb148f0f"})
     response = called(case, **as_ada.headers)

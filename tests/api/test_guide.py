@@ -15,8 +15,8 @@ import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections
 
-from accounts.authentication import local
-from accounts.services import Profile, ensure_person
+from accounts.authentication import local_tokens
+from accounts.people.services.people import Profile, ensure_person
 from tests.conftest import TESTER
 from tests.processes import PATIENCE
 from vibe.api.instance import api
@@ -56,7 +56,7 @@ def script(address: str) -> str:
     lines = [line.removeprefix("    ") for line in GUIDE.splitlines() if re.match(r"    (?! *[{\"])", line)]
     text = "\n".join(lines).replace(".venv/bin/python -c", f"{sys.executable} -c")
     text = re.sub(r"^API=.*$", f"API={address}", text, flags=re.MULTILINE)
-    text = re.sub(r"^TOKEN=.*$", f"TOKEN={local.issue(uid='sample-ada')}", text, flags=re.MULTILINE)
+    text = re.sub(r"^TOKEN=.*$", f"TOKEN={local_tokens.issue(uid='sample-ada')}", text, flags=re.MULTILINE)
     return text.replace("curl -s", "curl -s --fail-with-body -w '\\n'")
 
 
@@ -92,12 +92,14 @@ def test_every_operation_is_in_the_guide() -> None:
 
 
 def test_every_code_of_ours_is_in_the_guide() -> None:
-    from vibe.errors import InputError, VibeError
+    from vibe.core.errors import InputError, VibeError
 
     def kinds(base: type[VibeError]) -> Iterator[type[VibeError]]:
         for kind in base.__subclasses__():
             yield kind
             yield from kinds(kind)
 
-    told = {kind.code for kind in kinds(VibeError) if kind.__module__.startswith(("vibe.api", "memories.adding"))}
+    told = {
+        kind.code for kind in kinds(VibeError) if kind.__module__.startswith(("vibe.api", "memories.services.adding"))
+    }
     assert {code for code in told | {InputError.code} if f"`{code}`" not in GUIDE} <= {"error"}

@@ -8,12 +8,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from accounts.idempotency import forget_answers
+from accounts.api.idempotency import forget_answers
 from accounts.models import KeptAnswer
 from memories.models import Conversation, Memory
 from tests.api.conftest import Api, at_once
 from tests.conftest import TESTER
-from vibe.db.contexts import as_user
+from vibe.core.db.scopes import as_user
 
 SAID = {"author": "Ada", "text": "I moved to Lisbon."}
 

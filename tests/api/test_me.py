@@ -7,10 +7,10 @@ import json
 import pytest
 
 from accounts.models import UserPreferences
-from accounts.preferences import merge
+from accounts.people.services.preferences import merge
 from tests.api.conftest import Api, at_once
 from tests.conftest import TESTER
-from vibe.db.contexts import as_user
+from vibe.core.db.scopes import as_user
 
 
 def test_who_one_is(ada, as_ada):
@@ -77,7 +77,7 @@ def test_patches_at_once_lose_nothing(really_ada):
 
 def test_one_sees_who_looked_and_why_but_not_from_where_staff_did(ada, as_ada, jonas):
     from audit.actors import Actor, Origin
-    from audit.client import ClientAddress
+    from audit.client.address import ClientAddress
     from audit.services import record
 
     origin = Origin(ClientAddress("10.1.2.3", "10.1.2.3", "", ""), "Firefox", "r1")

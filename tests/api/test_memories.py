@@ -6,10 +6,10 @@ import pytest
 
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
+from stories.building.services.build import build_story
 from stories.models import Passage
-from stories.services import build_story
 from tests.conftest import TESTER
-from vibe.db.contexts import as_system, as_user
+from vibe.core.db.scopes import as_system, as_user
 
 SAID = {"author": "Ada", "text": "I moved to Lisbon.", "occurred_at": "2026-05-12T09:30:00Z"}
 

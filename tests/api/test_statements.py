@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from stories.services import build_story
+from stories.building.services.build import build_story
 from tests.api.conftest import Api
 from tests.conftest import TESTER
-from vibe.apikit.limits import Rate
+from vibe.core.http.rate_limits import Rate
 
 SAID = {"author": "Ada", "text": "I moved to Lisbon."}
 SIGNED_IN = 2  # the account is looked up, and the request's own row

@@ -9,13 +9,13 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from stories import correcting
 from stories.api import search
-from stories.services import build_story
+from stories.building.services.build import build_story
+from stories.corrections.services import correcting
 from tests.api.conftest import Api
 from tests.conftest import TESTER
 from tests.stories.conftest import HashedEmbedder, use_embedder  # noqa: F401
-from vibe.apikit.cursors import Rank
+from vibe.core.http.cursors import Rank
 
 PLACES = ["Lisbon", "Porto", "Berlin", "Madrid", "Paris", "Vienna"]
 
@@ -75,7 +75,9 @@ def test_stories_told_between_two_pages_neither_repeat_nor_hide_a_name(ada: UUID
 
 
 def test_control_counted_as_of_now_a_name_is_hidden(ada: UUID, as_ada: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stories.entities.Rank", lambda count, id_, at: Rank(count, id_, at.replace(year=2190)))
+    monkeypatch.setattr(
+        "stories.entities.services.Rank", lambda count, id_, at: Rank(count, id_, at.replace(year=2190))
+    )
     test = test_stories_told_between_two_pages_neither_repeat_nor_hide_a_name
     with pytest.raises(AssertionError):
         test(ada, as_ada)
@@ -148,7 +150,7 @@ def test_a_correction_and_a_question_are_embedded_in_no_transaction(
 def test_control_embedded_where_the_operation_is_it_would_be_in_one(
     as_ada: Api, story: str, watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vibe.api.around.prepare", lambda *_, **__: None)
+    monkeypatch.setattr("vibe.api.decorators.prepare", lambda *_, **__: None)
     monkeypatch.setattr(search, "prepared", lambda request: search.ask(request.auth.user_id, "Zeppelins?"))
     as_ada.post("/stories/search", {"question": "Zeppelins?"})
     assert watching.seen and min(watching.seen) > 0

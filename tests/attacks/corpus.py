@@ -14,10 +14,10 @@ from uuid import UUID
 
 import numpy as np
 
-from vibe.crypto.address import Address
-from vibe.crypto.master import MasterKey, MasterRing
-from vibe.crypto.sealed import Sealed
-from vibe.crypto.vault import Vault
+from vibe.core.crypto.address import Address
+from vibe.core.crypto.master import MasterKey, MasterRing
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.vault import Vault
 
 FULL = os.environ.get("VIBE_ATTACK") == "full"
 DIMENSIONS = 512

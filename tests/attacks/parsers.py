@@ -22,26 +22,26 @@ from django.conf import settings
 from accounts.authentication import tokens
 from accounts.authentication.claims import Claims
 from accounts.authentication.tokens import Issuer
-from audit.checkpoint import Checkpoint, SignedCheckpoint
-from audit.client import clean_user_agent, client_address, parse_networks
+from audit.client.address import clean_user_agent, client_address, parse_networks
 from audit.errors import CheckpointMalformed
-from audit.signing import SigningKey
-from audit.wire import FIELDS, read_row
-from audit.witness import checkpoint_lines, newest, repair
-from memories.lines import BadLine, parse, read_lines
+from audit.proof.checkpoint import Checkpoint, SignedCheckpoint
+from audit.proof.signing import SigningKey
+from audit.proof.wire import FIELDS, read_row
+from audit.sealing.witness import checkpoint_lines, newest, repair
+from memories.imports.lines import BadLine, parse, read_lines
 from stories.processors.base import Message, Transcript
 from stories.processors.openai_compatible.client import read_answer
 from stories.processors.openai_compatible.errors import BadAnswer
 from stories.processors.openai_compatible.schema import read_story
-from vibe.apikit.bodies import read_json
-from vibe.apikit.cursors import Listing, cipher
-from vibe.apikit.etags import Expected
-from vibe.crypto.address import Address
-from vibe.crypto.master import MasterKey, MasterRing
-from vibe.crypto.sealed import Sealed
-from vibe.crypto.vault import Vault
-from vibe.db.url import database
-from vibe.errors import ConfigurationError, InputError, SealError, TokenInvalid, VibeError
+from vibe.core.crypto.address import Address
+from vibe.core.crypto.master import MasterKey, MasterRing
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.vault import Vault
+from vibe.core.db.url import database
+from vibe.core.errors import ConfigurationError, InputError, SealError, TokenInvalid, VibeError
+from vibe.core.http.bodies import read_json
+from vibe.core.http.cursors import Listing, cipher
+from vibe.core.http.etags import Expected
 
 CANARY = "xylocanary"
 HERE = Address("encrypted_memories", "payload", UUID(int=1), UUID(int=2), 3)

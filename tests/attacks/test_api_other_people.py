@@ -18,11 +18,11 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.authentication.caller import Caller
-from stories.services import build_story
+from stories.building.services.build import build_story
 from tests.api.conftest import Api
 from tests.conftest import TESTER
 from vibe.api.instance import api
-from vibe.db.contexts import as_user
+from vibe.core.db.scopes import as_user
 
 PARTS, ATTEMPTS = (100, 1_000) if os.environ.get("VIBE_ATTACK") == "full" else (1, 400)
 SECRET, NOWHERE = "marmalade", str(uuid4())
@@ -177,7 +177,7 @@ def test_control_somebody_taken_for_her_is_found(
     ada: UUID, hers: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "accounts.authentication.gate.who_calls", lambda _, __, origin: Caller(ada, "token", origin=origin)
+        "accounts.authentication.middleware.who_calls", lambda _, __, origin: Caller(ada, "token", origin=origin)
     )
     attacker = Attacker(Api("jonas"))
     assert sum(attacker.finds(each) for each in attempts(hers, 100)) > 10

@@ -19,11 +19,11 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from accounts.services import Profile, ensure_person
+from accounts.people.services.people import Profile, ensure_person
 from memories.models import Conversation, Memory
 from tests.api.conftest import Api
 from tests.conftest import TESTER
-from vibe.db.contexts import as_user
+from vibe.core.db.scopes import as_user
 
 FULL = os.environ.get("VIBE_ATTACK") == "full"
 KEYS, FEW, AT_ONCE, THREADS = (2_500 if FULL else 30), 30, 4, 8

@@ -25,26 +25,29 @@ from typing import Any
 
 import pytest
 
-from accounts.sign_in import counted_name
-from stories.passages import asks, passages
+from accounts.staff.axes_hooks import counted_name
+from stories.building.passages import asks, passages
 from stories.processors.base import Message, Transcript
-from stories.processors.offline.dates import find_dates
+from stories.processors.offline.dates.resolving import find_dates
 from stories.processors.offline.processor import OfflineProcessor
 from stories.processors.offline.sentences import pieces, speech
-from stories.question import is_first_person, understand
-from stories.words import words
+from stories.search.question import is_first_person, understand
+from stories.text.words import words
 from tests.attacks.corpus import FULL, tries
-from vibe.crypto.blind import fold
-from vibe.db.health.statements import masked
+from vibe.core.crypto.blind import fold
+from vibe.core.db.health.statements import masked
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("stories", "memories", "accounts", "audit", "vibe")
 OF_OUR_OWN = {
-    "vibe.db.migration_rules": "reads the SQL of migrations",
-    "vibe.db.backend.schema": "reads the SQL of migrations",
-    "vibe.db.embedded_paths": "reads a path of this machine",
+    "vibe.core.db.migrating.rules": "reads the SQL of migrations",
+    "vibe.core.db.backend.schema": "reads the SQL of migrations",
+    "vibe.core.db.embedded.paths": "reads a path of this machine",
 }
-BUILT_WHEN_RUN = {"stories/question.py", "vibe/db/migration_rules.py"}  # of names, escaped; see the readers below
+BUILT_WHEN_RUN = {
+    "stories/search/question.py",
+    "vibe/core/db/migrating/rules.py",
+}  # of names, escaped; see the readers below
 SEARCHING = {"search", "finditer", "findall", "sub", "subn", "split"}
 METHODS = SEARCHING | {"match", "fullmatch"}
 

@@ -24,19 +24,19 @@ from django.db import connection
 from procrastinate.contrib.django import app
 
 from accounts import tasks
-from accounts.exporting import request_export
-from accounts.services import find_person
+from accounts.export.services import request_export
+from accounts.people.services.people import find_person
 from memories import export_section
-from memories.importing import FileImport
+from memories.imports.services.files import FileImport
 from memories.models import Conversation, Memory
-from stories import services as telling
-from stories.services import build_story
+from stories.building.services import build as telling
+from stories.building.services.build import build_story
 from tests.api.conftest import Api
 from tests.attacks.corpus import tries
 from tests.conftest import TESTER
 from tests.processes import PATIENCE, start, url
-from vibe.db.contexts import as_system, as_user
-from vibe.db.embedded_paths import BINARIES
+from vibe.core.db.embedded.paths import BINARIES
+from vibe.core.db.scopes import as_system, as_user
 
 WHEN = "2026-05-12T09:30:00Z"
 COUNT = tries(20, 1_000)
@@ -304,7 +304,7 @@ def wal_and_rows(clear, marked) -> None:
         cursor.execute("ALTER TABLE exports NO FORCE ROW LEVEL SECURITY")
         cursor.execute("ALTER TABLE audit_logs NO FORCE ROW LEVEL SECURITY")
     from accounts.models import User
-    from accounts.services import Profile, ensure_person
+    from accounts.people.services.people import Profile, ensure_person
     from audit.services import record
 
     ensure_person(profile=Profile("u0"), actor=TESTER)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import random
 
-from stories.blinding import blind_phrases, blind_words
-from stories.passages import PassageText
+from stories.building.blinding import blind_phrases, blind_words
+from stories.building.passages import PassageText
 from tests.attacks.corpus import SENTENCES, WHAT, WHO, World
 
 (VAULT,) = World(people=1, rows=1).vaults.values()

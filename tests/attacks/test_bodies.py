@@ -16,10 +16,10 @@ from django.test import Client
 from tests.api.bodies import ALL, WITH_BODY, Operation
 from tests.api.conftest import Api
 from tests.attacks.corpus import tries
-from vibe.api import errors
+from vibe.api import error_handlers
 from vibe.api.body_limits import limit_of
-from vibe.apikit import bodies
-from vibe.apikit.body_limits import BodyLimit
+from vibe.core.http import bodies
+from vibe.core.http.body_limits import BodyLimit
 from vibe.staff.form_limit import FORM
 
 ANSWER = 10_000  # bytes: 20 errors, each with a name of 64 characters
@@ -118,7 +118,7 @@ def test_nor_do_as_many_faults_as_are_read(as_ada: Api, operation: Operation) ->
 
 def test_control_unbounded_they_are_built_and_all_faults_are_told(as_ada: Api, monkeypatch: Any) -> None:
     monkeypatch.setattr(bodies, "check_structure", lambda *_: None)
-    monkeypatch.setattr(errors, "MOST_ERRORS", 10**9)
+    monkeypatch.setattr(error_handlers, "MOST_ERRORS", 10**9)
     [search] = [each for each in WITH_BODY if each.name == "search"]
     answer, share = tried(as_ada, search, members(200_000))
     assert answer.status_code == 422

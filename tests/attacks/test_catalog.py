@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.db import connection, transaction
 
-from vibe.db.lint import RULES, findings
-from vibe.db.roles import PER_GRANT
+from vibe.core.db.roles import PER_GRANT
+from vibe.core.db.schema.catalog_lint import RULES, findings
 
 DEEDS = {
     "row security off": "ALTER TABLE stories DISABLE ROW LEVEL SECURITY",

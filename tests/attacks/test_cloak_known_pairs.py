@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.attacks.corpus import DIMENSIONS, embedded, hits
-from vibe.crypto.cloak import Cloak
+from vibe.core.crypto.cloak import Cloak
 
 
 def fitted(known: np.ndarray, stored: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.attacks.corpus import DIMENSIONS, embedded, hits, place_of_the_right_one, tries
-from vibe.crypto.cloak import Cloak
+from vibe.core.crypto.cloak import Cloak
 
 PAIRS = tries(6, 100)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.attacks.corpus import DIMENSIONS, embedded, hits, place_of_the_right_one, tries
-from vibe.crypto.cloak import Cloak
+from vibe.core.crypto.cloak import Cloak
 
 PEOPLE = tries(8, 100)
 

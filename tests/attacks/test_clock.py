@@ -14,11 +14,11 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from accounts.authentication import buckets, local
+from accounts.authentication import local_tokens, rate_limit_store
 from tests.installation import Installation, a_folder, installed
 from tests.processes import until
 from tests.writers import Refusal, Writer, compare
-from vibe.apikit.limits import Rate, Verdict
+from vibe.core.http.rate_limits import Rate, Verdict
 
 SOURCE = Path(__file__).resolve().parent.parent / "shifted_clock.c"
 HOUR, DAY = 3_600, 86_400
@@ -46,11 +46,11 @@ class Clock:
     def token(self, uid: str, *, seconds: int = HOUR) -> str:
         """As this clock's machine would issue it now."""
         ours = time.time
-        local.time.time = lambda: ours() + self.seconds  # type: ignore[assignment]
+        local_tokens.time.time = lambda: ours() + self.seconds  # type: ignore[assignment]
         try:
-            return local.issue(uid=uid, seconds=seconds)
+            return local_tokens.issue(uid=uid, seconds=seconds)
         finally:
-            local.time.time = ours
+            local_tokens.time.time = ours
 
 
 @pytest.fixture(scope="module")
@@ -151,18 +151,18 @@ def after_the_clock_was_set_back(name: str) -> Verdict:
     """What a caller is told whose bucket was written by a clock that was 20 hours ahead."""
     rate = Rate.parse("API_LIMIT_PERSON", "60/10")
     assert rate
-    assert buckets.PostgresBuckets().take(name, rate).allowed
+    assert rate_limit_store.PostgresBuckets().take(name, rate).allowed
     full_at(name, "20 hours")
-    return buckets.PostgresBuckets().take(name, rate)
+    return rate_limit_store.PostgresBuckets().take(name, rate)
 
 
 def test_a_bucket_of_a_clock_that_was_ahead_locks_nobody_out(db: None) -> None:
     refused = after_the_clock_was_set_back("ahead")
     assert (refused.allowed, refused.retry_after) == (False, 1)
     full_at("ahead", "8 seconds")
-    assert buckets.PostgresBuckets().take("ahead", refused.rate).allowed
+    assert rate_limit_store.PostgresBuckets().take("ahead", refused.rate).allowed
 
 
 def test_control_else_it_would_until_the_clock_is_there_again(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buckets, "TAKE", buckets.TAKE.replace(buckets.THERE, "kept.full_at"))
+    monkeypatch.setattr(rate_limit_store, "TAKE", rate_limit_store.TAKE.replace(rate_limit_store.THERE, "kept.full_at"))
     assert after_the_clock_was_set_back("ahead").retry_after > 19 * HOUR

@@ -14,12 +14,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from accounts.authentication import local
+from accounts.authentication import local_tokens
 from tests.installation import Installation
 from tests.processes import manage, until
 from tests.servers import Server, serving, started_by
 from tests.writers import Refusal, Writer
-from vibe.db.embedded import DATABASE, OWNER
+from vibe.core.db.embedded.server import DATABASE, OWNER
 
 UNPROTECTED = "tests.attacks.unprotected"
 CANARY = "the heron at the weir"
@@ -29,7 +29,7 @@ REFUSED_WITHIN_SECONDS = 2
 
 
 def writer_on(installation: Installation, number: int = 0) -> Writer:
-    return Writer(number, installation.web.port, local.issue(uid=f"gone-{number}"), threading.Event())
+    return Writer(number, installation.web.port, local_tokens.issue(uid=f"gone-{number}"), threading.Event())
 
 
 def refused(writer: Writer, method: str, path: str, body: Any = None) -> Refusal:
@@ -73,7 +73,7 @@ def test_control_without_health_checks_a_connection_of_before_is_used(
     installation: Installation, tmp_path: Path
 ) -> None:
     with without("health checks", installation, tmp_path, "--threads", "1") as server:
-        writer = Writer(0, server.port, local.issue(uid="stale"), threading.Event())
+        writer = Writer(0, server.port, local_tokens.issue(uid="stale"), threading.Event())
         writer.write(["Before."])
         installation.stop_postgres()
         installation.start_postgres()
@@ -118,7 +118,7 @@ def test_a_pool_runs_out(installation: Installation, tmp_path: Path) -> None:
     """Whoever waits for a connection is refused while those who have one are still held up."""
     environment = {**installation.environment, "DATABASE_POOL_SIZE": str(POOL)}
     with serving(environment.pop("DATABASE_URL"), tmp_path / "log", **environment) as server:
-        writer = Writer(0, server.port, local.issue(uid="pooled"), threading.Event())
+        writer = Writer(0, server.port, local_tokens.issue(uid="pooled"), threading.Event())
         with held_up(server, writer, installation) as asked:
             until(lambda: sum(each.done() for each in asked) == AT_ONCE - POOL)
             assert {each.result() for each in asked if each.done()} == {503}
@@ -129,7 +129,7 @@ def test_a_pool_runs_out(installation: Installation, tmp_path: Path) -> None:
 
 def test_control_without_an_end_of_waiting_nobody_is_refused(installation: Installation, tmp_path: Path) -> None:
     with without("an end of waiting", installation, tmp_path, DATABASE_POOL_SIZE=str(POOL)) as server:
-        writer = Writer(0, server.port, local.issue(uid="patient"), threading.Event())
+        writer = Writer(0, server.port, local_tokens.issue(uid="patient"), threading.Event())
         with held_up(server, writer, installation) as asked:
             wait(asked, 2 * REFUSED_WITHIN_SECONDS)
             assert not any(each.done() for each in asked)

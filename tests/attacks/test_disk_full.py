@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from accounts.authentication import local
+from accounts.authentication import local_tokens
 from tests.installation import a_folder, installed
 from tests.processes import until
 from tests.writers import Refusal, Writer, compare
@@ -64,11 +64,11 @@ def test_nothing_acknowledged_is_lost_and_it_works_again_once_there_is_room(
 ) -> None:
     with installed(small_disk, processes=1) as installation:
         writer = Writer(
-            0, installation.web.port, local.issue(uid="full"), threading.Event(), sizes=SIZES, about=CANARY * 20
+            0, installation.web.port, local_tokens.issue(uid="full"), threading.Event(), sizes=SIZES, about=CANARY * 20
         )
         writer.start()
         until(lambda: len(writer.written.acknowledged) >= 200)
-        believer = Believer(1, installation.web.port, local.issue(uid="believes"), threading.Event())
+        believer = Believer(1, installation.web.port, local_tokens.issue(uid="believes"), threading.Event())
         believer.write(["Before."])
         ballast = fill(small_disk)
         until(lambda: sum(writer.written.failed.values()) >= 5)

@@ -21,29 +21,32 @@ from django.conf import settings as django_settings
 from django.db import connection
 from psycopg import sql
 
-from accounts import erasure, export_files, tasks
-from accounts.erasure import erase, request_erasure
-from accounts.erasure_proof import receipt_of, verify
-from accounts.exporting import context, export_status, request_export
-from accounts.master_key import ring
+from accounts import tasks
+from accounts.erasure import services as erasure
+from accounts.erasure.proof import receipt_of, verify
+from accounts.erasure.services import erase, request_erasure
+from accounts.export import files
+from accounts.export.services import context, export_status, request_export
+from accounts.keys.master_key import ring
+from accounts.keys.services.data_keys import key_address
 from accounts.models import UserKey
-from accounts.services import Profile, ensure_person, key_address
-from audit.sealing import seal
-from memories.lines import ConversationLine, Message
+from accounts.people.services.people import Profile, ensure_person
+from audit.sealing.services import seal
+from memories.imports.lines import ConversationLine, Message
+from memories.imports.services.conversations import import_conversations
 from memories.models import Conversation
 from memories.payload import Payload
-from memories.services import import_conversations
-from stories.services import build_story
+from stories.building.services.build import build_story
 from tests.attacks.corpus import tries
 from tests.conftest import DAY, TESTER
 from tests.processes import PATIENCE, start, until, url
-from vibe.crypto.address import Address
-from vibe.crypto.sealed import Sealed
-from vibe.crypto.vault import Vault
-from vibe.db.contexts import as_system, as_user
-from vibe.db.embedded_paths import BINARIES
-from vibe.db.unsampled import keep_out
-from vibe.errors import VibeError
+from vibe.core.crypto.address import Address
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.vault import Vault
+from vibe.core.db.embedded.paths import BINARIES
+from vibe.core.db.schema.statistics import keep_out
+from vibe.core.db.scopes import as_system, as_user
+from vibe.core.errors import VibeError
 
 SAID = "I moved to Lisbon with Noor."
 KILLS = tries(3, 40)
@@ -187,9 +190,9 @@ def test_a_copy_of_the_sealed_export_opens_with_no_key_that_is_left(told):
     """Copied before the erasure, by whoever could read the folder."""
     live, ada = connection.settings_dict["NAME"], told["ada"]
     export_id = export_status(user_id=ada).pk
-    copy, before = export_files.path_of(export_id).read_bytes(), keys_in(live, ada)
+    copy, before = files.path_of(export_id).read_bytes(), keys_in(live, ada)
     erase_now(ada)
-    assert not export_files.path_of(export_id).exists() and keys_in(live, ada) == {}
+    assert not files.path_of(export_id).exists() and keys_in(live, ada) == {}
     with pytest.raises(VibeError):
         read_copy(copy, ada, export_id, keys_in(live, told["jonas"]))
     assert SAID.encode() in read_copy(copy, ada, export_id, before), "the control: with the key of before it opens"

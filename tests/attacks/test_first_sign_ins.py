@@ -15,13 +15,13 @@ import pytest
 from django.db import connection, connections
 from django.test import Client
 
-from accounts import services
-from accounts.authentication import local
+from accounts.authentication import local_tokens
 from accounts.models import User, UserKey
+from accounts.people.services import people
 from audit.models import AuditLog
 from tests.attacks.corpus import tries
 from tests.authentication.conftest import WHO
-from vibe.db.contexts import as_system
+from vibe.core.db.scopes import as_system
 
 pytestmark = pytest.mark.usefixtures("committed")
 ROUNDS = tries(25, 1_000)
@@ -43,7 +43,7 @@ def at_once(settings: Any) -> Iterator[Callable[[str], list[Any]]]:
     pools = [ThreadPoolExecutor(1), ThreadPoolExecutor(1)]
 
     def both(uid: str) -> list[Any]:
-        token = local.issue(uid=uid, email=f"{uid}@example.com")
+        token = local_tokens.issue(uid=uid, email=f"{uid}@example.com")
         return [future.result(600) for future in [pool.submit(ask, token) for pool in pools]]
 
     yield both
@@ -55,13 +55,13 @@ def at_once(settings: Any) -> Iterator[Callable[[str], list[Any]]]:
 @pytest.fixture
 def together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both see that nobody is there yet before either inserts."""
-    insert, met = services.insert_person, threading.Barrier(2)
+    insert, met = people.insert_person, threading.Barrier(2)
 
     def insert_together(*given: Any) -> bool:
         met.wait(600)
         return insert(*given)
 
-    monkeypatch.setattr(services, "insert_person", insert_together)
+    monkeypatch.setattr(people, "insert_person", insert_together)
 
 
 def made() -> tuple[int, int, int]:
@@ -89,7 +89,7 @@ def test_also_when_both_have_seen_that_nobody_is_there(at_once: Callable[[str], 
     assert made() == (ROUNDS, ROUNDS, ROUNDS)
 
 
-def plain_insert(user_id: Any, profile: services.Profile) -> bool:
+def plain_insert(user_id: Any, profile: people.Profile) -> bool:
     """As somebody would write it who forgets that others do the same."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -103,7 +103,7 @@ def plain_insert(user_id: Any, profile: services.Profile) -> bool:
 def test_control_with_a_plain_insert_one_of_them_fails(
     at_once: Callable[[str], list[Any]], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    monkeypatch.setattr(services, "insert_person", plain_insert)
+    monkeypatch.setattr(people, "insert_person", plain_insert)
     request.getfixturevalue("together")
     assert sorted(answer.status_code for answer in at_once("somebody")) == [200, 503]
 
@@ -111,7 +111,7 @@ def test_control_with_a_plain_insert_one_of_them_fails(
 def test_control_without_the_unique_index_there_are_two(
     at_once: Callable[[str], list[Any]], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    monkeypatch.setattr(services, "insert_person", plain_insert)
+    monkeypatch.setattr(people, "insert_person", plain_insert)
     request.getfixturevalue("together")
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE users DROP CONSTRAINT users_firebase_uid_key")

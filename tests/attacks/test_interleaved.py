@@ -16,19 +16,20 @@ import pytest
 from django.conf import settings
 from django.db import DatabaseError, connection, connections, transaction
 
-from accounts.services import Profile, ensure_person
-from memories.lines import ConversationLine, Message
+from accounts.people.services.people import Profile, ensure_person
+from memories.imports.lines import ConversationLine, Message
+from memories.imports.services.conversations import import_conversations
 from memories.payload import Payload
-from memories.services import import_conversations
 from tests.attacks.corpus import tries
 from tests.conftest import DAY, TESTER
 from tests.pooler import POOLER_PORT, pooled
 from tests.processes import PATIENCE, until
 from tests.test_walls import OWNED
-from vibe.db import bulk, contexts
-from vibe.db.contexts import as_support, as_user
-from vibe.db.url import behind_pooler
-from vibe.errors import DatabaseNotReady
+from vibe.core.db import scopes
+from vibe.core.db.scopes import as_support, as_user
+from vibe.core.db.statements import bulk
+from vibe.core.db.url import behind_pooler
+from vibe.core.errors import DatabaseNotReady
 
 pytestmark = pytest.mark.skipif(settings.DATABASE_POOLER, reason="has a pooler of its own, which it spoils for others")
 REQUESTS, THREADS, POOL = tries(400, 2_000), 16, 4
@@ -231,9 +232,9 @@ def test_with_a_scope_that_outlives_its_transaction_they_would(people, four_conn
                 f"SET ROLE {scope.role}; SET vibe.user_id = %s; SET vibe.firebase_uid = %s",
                 [scope.user_id, scope.firebase_uid],
             )
-        contexts.remember(scope)
+        scopes.remember(scope)
 
-    monkeypatch.setattr(contexts, "take", take_for_good)
+    monkeypatch.setattr(scopes, "take", take_for_good)
     seen, _ = worked(people, 200)
     assert seen["reads_outside_every_scope"] > 0
 

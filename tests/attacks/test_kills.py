@@ -11,7 +11,7 @@ import signal
 import threading
 from random import Random
 
-from accounts.authentication import local
+from accounts.authentication import local_tokens
 from tests.attacks.corpus import tries
 from tests.installation import Installation, Killer
 from tests.processes import until
@@ -25,7 +25,9 @@ AGAIN = 20  # tries of what is left to chance
 
 def writers_on(installation: Installation, count: int = CLIENTS) -> list[Writer]:
     return [
-        Writer(number, installation.web.port, local.issue(uid=f"killed-{number}"), threading.Event(), sizes=SIZES)
+        Writer(
+            number, installation.web.port, local_tokens.issue(uid=f"killed-{number}"), threading.Event(), sizes=SIZES
+        )
         for number in range(count)
     ]
 

@@ -13,15 +13,15 @@ from django.db import connection
 from procrastinate import utils
 from procrastinate.contrib.django import app
 
-from accounts.authentication import local
-from accounts.services import Profile, ensure_person
+from accounts.authentication import local_tokens
+from accounts.people.services.people import Profile, ensure_person
 from stories import tasks
 from tests.conftest import TESTER
 from tests.installation import Installation
 from tests.processes import until
 from tests.stories.conftest import LISBON
 from tests.writers import Writer
-from vibe.db.contexts import as_system
+from vibe.core.db.scopes import as_system
 
 CANARY = "the heron at the weir"
 ALTER = """
@@ -44,7 +44,7 @@ def begun(writer: Writer) -> str:
 
 
 def test_one_that_always_fails_holds_nobody_up_and_is_seen(installation: Installation) -> None:
-    writer = Writer(0, installation.web.port, local.issue(uid="poisoned"), threading.Event())
+    writer = Writer(0, installation.web.port, local_tokens.issue(uid="poisoned"), threading.Event())
     poisoned = begun(writer)
     installation.do("SET session_replication_role = replica", ALTER, conversation=poisoned)
     good = [begun(writer) for _ in range(3)]

@@ -14,10 +14,10 @@ from django.db import connection, transaction
 from accounts.models import User
 from tests.attacks.corpus import FULL
 from tests.test_doctor import found, mend
-from vibe.db.constraints import RowSecurity, declared
-from vibe.db.contexts import as_sign_in
-from vibe.db.lint import findings
-from vibe.db.roles import ALL, SIGN_IN, USER
+from vibe.core.db.roles import ALL, SIGN_IN, USER
+from vibe.core.db.schema.catalog_lint import findings
+from vibe.core.db.schema.constraints import RowSecurity, declared
+from vibe.core.db.scopes import as_sign_in
 from vibe.doctor import catalog
 
 THERE = """

@@ -13,19 +13,19 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
-from accounts.services import open_vault
+from accounts.keys.services.data_keys import open_vault
 from audit.errors import RowPutBack
-from audit.freshness import require_fresh, revisioned_tables
+from audit.proof.freshness import require_fresh, revisioned_tables
 from audit.services import record
 from memories.models import Conversation, Memory
-from memories.services import open_memories
+from memories.opened import open_memories
+from stories.building.services.build import build_story
 from stories.models import Story
-from stories.services import build_story
 from tests.attacks.corpus import tries
 from tests.conftest import TESTER
-from vibe.db import revisions
-from vibe.db.contexts import as_support, as_user
-from vibe.errors import Unrecorded
+from vibe.core.db.scopes import as_support, as_user
+from vibe.core.db.statements import revisions
+from vibe.core.errors import Unrecorded
 
 REPLAYS = tries(40, 1_000)
 
@@ -96,7 +96,7 @@ def test_every_row_put_back_whole_is_found_and_named(ada, changed, record_proper
 def test_without_the_trail_naming_rows_they_would_not_be_found(ada, tell, monkeypatch):
     """The negative control."""
     monkeypatch.setattr(revisions, "note", lambda *_: None)
-    monkeypatch.setattr("accounts.services.revisions.note", lambda *_: None)
+    monkeypatch.setattr("accounts.people.services.people.revisions.note", lambda *_: None)
     tell(ada, "first", [("Ada", "I said it.")])
     run("ALTER TABLE encrypted_memories NO FORCE ROW LEVEL SECURITY")
     run("CREATE TEMPORARY TABLE kept AS SELECT * FROM encrypted_memories")
@@ -169,7 +169,7 @@ def test_what_was_sealed_and_undone_is_no_change(ada, tell):
 
 
 def _next(memory):
-    from vibe.crypto.fields import address_of
+    from vibe.core.crypto.fields import address_of
 
     memory.revision += 1
     return address_of(memory, "payload")

@@ -8,8 +8,8 @@ from uuid import UUID
 import numpy as np
 
 from tests.attacks.corpus import tries
-from vibe.crypto.seal import HEADER_BYTES, NONCE_BYTES
-from vibe.crypto.vault import Vault
+from vibe.core.crypto.seal import HEADER_BYTES, NONCE_BYTES
+from vibe.core.crypto.vault import Vault
 
 SEALS = tries(200_000, 10_000_000)
 BATCH = 10_000
@@ -37,7 +37,7 @@ def test_nonces_of_24_bits_would(monkeypatch):
     vault = Vault(UUID(int=1), {1: bytes(range(32))})
     random = os.urandom
     monkeypatch.setattr(
-        "vibe.crypto.vault.os.urandom",
+        "vibe.core.crypto.vault.os.urandom",
         lambda size: b"".join(bytes(9) + random(3) for _ in range(size // NONCE_BYTES)),
     )
     assert repeats(vault, 20_000) > 0

@@ -12,9 +12,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.attacks.corpus import World, tries
-from vibe.crypto.address import Address
-from vibe.crypto.vault import Vault
-from vibe.errors import SealBroken, SealError
+from vibe.core.crypto.address import Address
+from vibe.core.crypto.vault import Vault
+from vibe.core.errors import SealBroken, SealError
 
 REPLAYS = tries(1_000, 20_000)
 PERSON = UUID(int=1)

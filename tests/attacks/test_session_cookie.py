@@ -23,20 +23,20 @@ from django.utils.regex_helper import normalize
 from mcp.server.mcpserver.exceptions import ToolError
 from psycopg_pool import PoolTimeout
 
-from accounts.authentication import local
-from accounts.authentication.gate import refused
-from accounts.session_store import NOTED_EVERY
+from accounts.authentication import local_tokens
+from accounts.authentication.middleware import refused
+from accounts.staff.session_store import NOTED_EVERY
 from audit.actors import Actor, Origin
 from tests.attacks.admin.stage import Cast, make
 from tests.attacks.corpus import FULL
 from tests.conftest import empty_the_database
-from vibe.adminkit.admin import MetadataAdmin
-from vibe.adminkit.links import page_url
-from vibe.adminkit.sudo import SEEN
-from vibe.db.backend.base import Unreachable
-from vibe.db.contexts import as_support
-from vibe.db.owned import uuid7
-from vibe.errors import CredentialsMissing
+from vibe.core.admin.base import MetadataAdmin
+from vibe.core.admin.links import page_url
+from vibe.core.admin.sudo_mode import SEEN
+from vibe.core.db.backend.base import Unreachable
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_support
+from vibe.core.errors import CredentialsMissing
 from vibe.mcp.calls import done
 
 HOST = "/nowhere/db.internal"
@@ -60,7 +60,7 @@ def cast(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
 @pytest.fixture
 def boss(cast: Cast) -> Client:
     """A browser of staff that sends every cookie it may have, and a token, which the API looks at."""
-    client = Client(raise_request_exception=False, headers={"authorization": f"Bearer {local.issue(uid='a')}"})
+    client = Client(raise_request_exception=False, headers={"authorization": f"Bearer {local_tokens.issue(uid='a')}"})
     with as_support():
         client.force_login(cast.staff["boss"])
     client.cookies[settings.CSRF_COOKIE_NAME] = uuid7().hex
@@ -396,7 +396,7 @@ class Eager:
 
 def test_control_read_for_every_request_a_session_fails_the_probes(boss, monkeypatch):
     names = list(settings.MIDDLEWARE)
-    names.insert(names.index("accounts.sessions.StaffSessions") + 1, f"{__name__}.Eager")
+    names.insert(names.index("accounts.staff.sessions.StaffSessions") + 1, f"{__name__}.Eager")
     with override_settings(MIDDLEWARE=names), refusing(monkeypatch):
         assert boss.get("/livez").status_code == 500
         assert boss.get("/admin/").status_code == 500
@@ -413,7 +413,7 @@ def test_control_without_knowing_the_error_a_page_fails(boss, monkeypatch):
 @pooled
 def test_control_with_django_s_own_middleware_saving_fails(boss, monkeypatch):
     own = "django.contrib.sessions.middleware.SessionMiddleware"
-    names = [own if name == "accounts.sessions.StaffSessions" else name for name in settings.MIDDLEWARE]
+    names = [own if name == "accounts.staff.sessions.StaffSessions" else name for name in settings.MIDDLEWARE]
     with override_settings(MIDDLEWARE=names):
         with Lost(10_000) as counted:
             boss.get("/admin/")
@@ -429,7 +429,7 @@ def test_control_limits_are_those_of_our_store(boss, monkeypatch):
     session[SEEN] = 1
     session.save()
     with monkeypatch.context() as patch:
-        patch.setattr("accounts.session_store.SessionStore.load", DatabaseStore.load)
+        patch.setattr("accounts.staff.session_store.SessionStore.load", DatabaseStore.load)
         assert boss.get("/admin/").status_code == 200
     assert boss.get("/admin/").status_code == 302
     assert kept > 1

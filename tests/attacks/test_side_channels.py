@@ -11,13 +11,13 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from accounts.services import Profile, ensure_person
+from accounts.people.services.people import Profile, ensure_person
 from benchmarks.crowd import STORY, Person, Space, draw_words, fill, make_room
-from stories.search import search_stories
+from stories.search.services import search_stories
 from tests.attacks.corpus import tries
 from tests.conftest import TESTER
-from vibe.db import bulk
-from vibe.db.contexts import as_user
+from vibe.core.db.scopes import as_user
+from vibe.core.db.statements import bulk
 
 OWN_STORIES, QUESTIONS = tries(2, 4), tries(3, 40)
 OWN = OWN_STORIES * STORY
@@ -73,7 +73,7 @@ def test_a_search_gives_exactly_what_there_is_and_a_filter_would_not(crowd, monk
         monkeypatch.setattr(settings, "SEARCH_EXACT_UP_TO", exact_up_to)
         for vector in asked:
             monkeypatch.setattr(
-                "stories.asking.embed", lambda texts, *_, vector=vector: np.array([vector for _ in texts])
+                "stories.search.asking.embed", lambda texts, *_, vector=vector: np.array([vector for _ in texts])
             )
             for limit in (1, OWN_STORIES, OWN_STORIES + 1, 100):
                 found = search_stories(user_id=ada, question="What was it about?", actor=TESTER, limit=limit).stories

@@ -14,20 +14,21 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from audit import trail, witness
 from audit.actors import Actor, Origin
-from audit.checkpoint import Checkpoint
-from audit.client import ClientAddress
+from audit.client.address import ClientAddress
 from audit.errors import AuditError
-from audit.keys import TrailKeys
-from audit.merkle import root
 from audit.models import AuditCheckpoint, AuditLeaf, AuditLog
-from audit.proving import SEALED as SEALED_QUERY
-from audit.proving import prove, read_sealed
-from audit.sealing import seal
+from audit.proof import checkpoint_store
+from audit.proof.checkpoint import Checkpoint
+from audit.proof.keys import TrailKeys
+from audit.proof.merkle import root
+from audit.proof.verification import SEALED as SEALED_QUERY
+from audit.proof.verification import prove, read_sealed
+from audit.sealing import witness
+from audit.sealing.services import seal
 from audit.services import record
-from vibe.db.contexts import as_system
-from vibe.db.owned import uuid7
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_system
 
 ROWS, BATCH, EACH = 60, 9, 48
 TABLES = ("audit_logs", "audit_leaves", "audit_checkpoints")
@@ -221,7 +222,7 @@ def reseal(random: Random, keys: TrailKeys) -> None:
     row_id = run("SELECT row_id FROM audit_leaves WHERE position = %s", [edited])[0][0]
     run("UPDATE audit_logs SET reason = 'forged' WHERE id = %s", [row_id])
     with as_system():
-        chain = [signed for page in trail.pages() for signed in page]
+        chain = [signed for page in checkpoint_store.pages() for signed in page]
         rows = list(read_sealed(f"{SEALED_QUERY} WHERE l.position >= %s ORDER BY l.position", [1]))
     leaves = {row.position: row.found for row in rows}
     head: Checkpoint | None = None
@@ -235,7 +236,7 @@ def reseal(random: Random, keys: TrailKeys) -> None:
             head, root=root(leaves[at] for at in span), count=old.count, at=old.at, key_id=keys.signing.id
         )
         run("DELETE FROM audit_checkpoints WHERE number = %s", [old.number])
-        trail.stored_of(head.sign(keys.signing)).save(force_insert=True)
+        checkpoint_store.stored_of(head.sign(keys.signing)).save(force_insert=True)
     run("UPDATE audit_leaves SET leaf = %s WHERE position = %s", [leaves[edited], edited])
 
 

@@ -22,23 +22,24 @@ from django.db import connection
 from django.test import Client
 from psycopg import sql
 
-from accounts import master_key, master_key_gate
-from accounts.authentication import local
-from accounts.job_gate import JobRefused, refuse_wrong_master_key
+from accounts.authentication import local_tokens
+from accounts.keys import master_key, middleware
+from accounts.keys.job_middleware import JobRefused, refuse_wrong_master_key
+from accounts.keys.services.data_keys import destroy_data_keys, open_vault
+from accounts.keys.services.rotation import values_to_rewrap
 from accounts.models import User, UserKey
-from accounts.one_time_codes import enroll
-from accounts.rotation import values_to_rewrap
-from accounts.services import Profile, destroy_data_keys, ensure_person, open_vault
+from accounts.people.services.people import Profile, ensure_person
+from accounts.staff.services import enroll
 from accounts.tasks import RETRY
 from audit.signals import recording
 from stories.tasks import Retry
 from tests.conftest import TESTER
 from tests.processes import manage, url
-from vibe.crypto.master import MasterKey, MasterRing
-from vibe.db.contexts import as_system, as_user
+from vibe.core.crypto.master import MasterKey, MasterRing
+from vibe.core.db.scopes import as_system, as_user
+from vibe.core.errors import ConfigurationError, WrongMasterKey
 from vibe.doctor import keys
 from vibe.doctor.findings import Severity
-from vibe.errors import ConfigurationError, WrongMasterKey
 from vibe.management.command_line import BY_THEMSELVES, ELSEWHERE, READ_ONLY, CommandLine
 from vibe.mcp import web
 from vibe.serving import readiness
@@ -117,7 +118,7 @@ def lines(tmp_path: Path) -> Path:
 def unprotected(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the commands nor the trail nor the wrapping nor the web look at the master key."""
     monkeypatch.setattr(master_key, "refuse", lambda _: None)
-    monkeypatch.setattr(master_key_gate, "opens_nothing", lambda: False)
+    monkeypatch.setattr(middleware, "opens_nothing", lambda: False)
 
 
 def another(*retired: MasterKey) -> MasterRing:
@@ -142,7 +143,7 @@ def type_in(name: str, arguments: str = "") -> None:
 
 
 def api(uid: str = "ada") -> dict[str, str]:
-    return {"authorization": f"Bearer {local.issue(uid=uid)}"}
+    return {"authorization": f"Bearer {local_tokens.issue(uid=uid)}"}
 
 
 def people() -> int:
@@ -280,10 +281,10 @@ def test_control_without_the_look_a_person_is_sealed_under_a_key_that_nobody_els
 
 
 WRAPS = {
-    ("accounts/services.py", "insert_person"),  # in the transaction of make_data_key
-    ("accounts/services.py", "make_data_key"),
-    ("accounts/one_time_codes.py", "enroll"),
-    ("accounts/rotation.py", "rewrap_after"),  # what it has just unwrapped
+    ("accounts/people/services/people.py", "insert_person"),  # in the transaction of make_data_key
+    ("accounts/people/services/people.py", "make_data_key"),
+    ("accounts/staff/services.py", "enroll"),
+    ("accounts/keys/services/rotation.py", "rewrap_after"),  # what it has just unwrapped
     ("accounts/migrations/0009_one_time_secrets_wrapped.py", "wrap"),  # `migrate` is refused
 }
 
@@ -295,9 +296,9 @@ def test_every_place_that_wraps_is_known() -> None:
         if folder.is_relative_to(PROJECT) and "site-packages" not in folder.parts:
             for file in folder.rglob("*.py"):
                 name = str(file.relative_to(PROJECT))
-                if not name.startswith("vibe/crypto/"):
+                if not name.startswith("vibe/core/crypto/"):
                     found |= {(name, function) for function in wrapping_functions(file)}
-    assert found == WRAPS, "new places take accounts.master_key.wrapping_ring()"
+    assert found == WRAPS, "new places take accounts.keys.master_key.wrapping_ring()"
 
 
 def wrapping_functions(file: Path) -> set[str]:

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.chain import ChainVerifier, verify_chain
-from audit.checkpoint import GENESIS, Checkpoint, SignedCheckpoint
 from audit.errors import ChainBroken, CheckpointMalformed, Fault, SigningKeyInvalid
-from audit.signing import KeyRing, SigningKey, key_id
+from audit.proof.chain import ChainVerifier, verify_chain
+from audit.proof.checkpoint import GENESIS, Checkpoint, SignedCheckpoint
+from audit.proof.signing import KeyRing, SigningKey, key_id
 
 # The key and public key of test 1 in RFC 8032, section 7.1.
 SEED = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"

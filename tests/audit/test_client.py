@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.client import ClientAddress, clean_user_agent, client_address, parse_networks
+from audit.client.address import ClientAddress, clean_user_agent, client_address, parse_networks
+from audit.client.forwarded import MAX_HEADER
 from audit.errors import NetworkListInvalid
-from audit.forwarded import MAX_HEADER
 from tests.audit.header_sets import TRUSTED, HeaderSet, header_sets
 
 PROXY, CLIENT = "10.0.0.1", "198.51.100.7"

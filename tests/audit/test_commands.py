@@ -15,19 +15,19 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from audit.actors import Actor
-from audit.checkpoint import SignedCheckpoint
 from audit.errors import PruningBroken
-from audit.exporting import cell
-from audit.merkle import verify_inclusion
 from audit.models import AuditLog, AuditPruning
-from audit.partitions import ensure_partitions, later, months_kept, this_month
-from audit.proving import prove
-from audit.reading import Place, page
-from audit.sealing import seal
+from audit.proof.checkpoint import SignedCheckpoint
+from audit.proof.merkle import verify_inclusion
+from audit.proof.verification import prove
+from audit.reading.pages import Place, page
+from audit.reading.services import cell
+from audit.retention.partitions import ensure_partitions, later, months_kept, this_month
+from audit.sealing.services import seal
 from audit.services import record
 from audit.tasks import make_months
-from vibe.db.contexts import as_support, as_system, as_user
-from vibe.errors import InputError
+from vibe.core.db.scopes import as_support, as_system, as_user
+from vibe.core.errors import InputError
 
 ME = Actor.system("tests")
 ADA, JONAS = UUID(int=1), UUID(int=2)

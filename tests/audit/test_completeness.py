@@ -18,7 +18,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from audit.models import AuditLog
-from vibe.db.contexts import as_system
+from vibe.core.db.scopes import as_system
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OURS = ("accounts", "audit", "memories", "stories", "vibe")

@@ -16,8 +16,8 @@ from audit.actors import Actor
 from audit.middleware import no_personal_data
 from audit.models import AuditLog
 from audit.services import record
-from vibe.db.contexts import as_system
-from vibe.errors import Refused
+from vibe.core.db.scopes import as_system
+from vibe.core.errors import Refused
 
 SECRET = "what nobody may read unrecorded"
 
@@ -213,7 +213,7 @@ def test_an_address_that_is_none_and_a_path_with_a_zero_byte(web: Client) -> Non
 
 
 def test_the_header_that_proxies_write_can_be_named(web: Client, settings: Any) -> None:
-    from audit.client import parse_networks, proxy_header
+    from audit.client.address import parse_networks, proxy_header
 
     settings.TRUSTED_PROXIES = parse_networks("127.0.0.1")
     both = {"x-forwarded-for": "198.51.100.9", "forwarded": "for=203.0.113.4"}

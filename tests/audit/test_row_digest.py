@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.errors import RowNotEncodable
-from audit.merkle import leaf_hash
-from audit.row_digest import AuditRow, encode_row, row_leaf
+from audit.proof.merkle import leaf_hash
+from audit.proof.row_digest import AuditRow, encode_row, row_leaf
 
 ROW = AuditRow(
     id=UUID("01939e00-0000-7000-8000-000000000001"),

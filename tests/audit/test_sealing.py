@@ -10,17 +10,18 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from audit import sealing, witness
 from audit.actors import Actor
 from audit.errors import ChainBroken, Fault
-from audit.keys import TrailKeys
 from audit.models import AuditCheckpoint, AuditLeaf, AuditLog
-from audit.proving import prove
-from audit.sealing import seal, write_out
+from audit.proof.keys import TrailKeys
+from audit.proof.unsealed import Snapshot, heed_a_restore, state
+from audit.proof.verification import prove
+from audit.sealing import services as sealing
+from audit.sealing import witness
+from audit.sealing.services import seal, write_out
 from audit.services import record
-from audit.unsealed import Snapshot, heed_a_restore, state
 from tests.processes import PATIENCE
-from vibe.db.contexts import as_system
+from vibe.core.db.scopes import as_system
 
 ME = Actor.system("tests")
 
@@ -117,7 +118,7 @@ def test_many_sealers_at_once_seal_every_row_once(committed: None, settings: Any
     assert sum(done) == prove(settings.AUDIT_KEYS).rows == 40
 
 
-@pytest.mark.parametrize("place", ["audit.sealing.trail.stored_of", "audit.sealing.remember"])
+@pytest.mark.parametrize("place", ["audit.sealing.services.trail.stored_of", "audit.sealing.services.remember"])
 def test_a_sealer_killed_in_a_batch_leaves_whole_batches(
     committed: None, settings: Any, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -139,7 +140,7 @@ def test_a_sealer_killed_before_it_wrote_outside_is_made_up_for(
 ) -> None:
     note()
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("audit.sealing.write_out", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("audit.sealing.services.write_out", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
         seal()
     assert not file.exists()
     note()

@@ -10,12 +10,12 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit.row_digest import AuditRow, encode_row, row_leaf, stamp_of
+from audit.proof.row_digest import AuditRow, encode_row, row_leaf, stamp_of
+from audit.proof.unsealed import found_rows
+from audit.proof.wire import COLUMNS, moment
 from audit.services import INSERT
-from audit.unsealed import found_rows
-from audit.wire import COLUMNS, moment
-from vibe.db.contexts import as_system
-from vibe.db.owned import uuid7
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_system
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=9)
 DETAILS = st.dictionaries(TEXT, st.none() | st.booleans() | st.integers() | TEXT | st.lists(st.integers()), max_size=3)

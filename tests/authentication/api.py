@@ -7,8 +7,8 @@ from django.urls import path
 from ninja import NinjaAPI
 
 from accounts.authentication.signed_in import SignedIn, signed_in
-from vibe.apikit.problems import problem
-from vibe.errors import NotFound, VibeError
+from vibe.core.errors import NotFound, VibeError
+from vibe.core.http.problems import problem
 
 api = NinjaAPI(auth=signed_in, urls_namespace="tests", docs_url=None, openapi_url=None)
 

@@ -12,7 +12,7 @@ from django.test import Client
 from accounts.authentication import tokens
 from audit.models import AuditLog
 from tests.authentication.issuer import PROJECT, KeyServer
-from vibe.db.contexts import as_system
+from vibe.core.db.scopes import as_system
 
 WHO = "/api/tests/who"
 

@@ -15,16 +15,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import api_keys
+from accounts.api_keys import services as api_keys
 from accounts.models import ApiKey, User
-from accounts.scopes import ALL_SCOPES
-from accounts.standing import set_active
+from accounts.models.scopes import ALL_SCOPES
+from accounts.people.services.account_status import set_active
 from tests.authentication.conftest import WHO, code, trail
 from tests.conftest import TESTER
 from tests.test_admin import signed_in
-from vibe.db.contexts import as_api_key, as_sign_in, as_support, as_system, as_user
-from vibe.db.owned import uuid7
-from vibe.errors import InputError, NotFound
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_api_key, as_sign_in, as_support, as_system, as_user
+from vibe.core.errors import InputError, NotFound
 
 pytestmark = pytest.mark.django_db
 

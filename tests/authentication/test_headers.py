@@ -9,7 +9,7 @@ from django.test import Client
 
 from tests.authentication.conftest import WHO, trail
 from tests.processes import manage
-from vibe.db.contexts import as_support
+from vibe.core.db.scopes import as_support
 
 pytestmark = pytest.mark.django_db
 APP = "https://app.example.com"

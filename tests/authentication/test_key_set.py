@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from accounts.authentication import key_set
-from accounts.authentication.key_set import RETRY, KeySet, KeysNotHad, Published, fetch_keys, max_age
+from accounts.authentication import jwks
+from accounts.authentication.jwks import RETRY, KeySet, KeysNotHad, Published, fetch_keys, max_age
 from tests.authentication.conftest import code
 from tests.authentication.issuer import Answer, KeyServer, published, rsa_key, token
 from tests.processes import PATIENCE
-from vibe.errors import SignInUnavailable, TokenInvalid
+from vibe.core.errors import SignInUnavailable, TokenInvalid
 
 GRACE, MAX_AGE = 1000.0, 600
 
@@ -59,7 +59,7 @@ def test_a_new_key_is_learnt_of_before_the_old_ones_time_is_over(
 ) -> None:
     keys.key("one")
     key_server.names = ("one", "two")
-    clock.now += key_set.REFETCH
+    clock.now += jwks.REFETCH
     assert number(keys.key("two")) == number(rsa_key("two").public_key())
     assert key_server.asked == 2
 
@@ -78,13 +78,13 @@ def test_junk_does_not_make_us_call_at_its_senders_pace(keys: KeySet, key_server
         with pytest.raises(TokenInvalid):
             keys.key(f"junk-{number_}")
         clock.now += 0.1
-    assert key_server.asked <= 1 + 1000 * 0.1 / key_set.REFETCH + 1
+    assert key_server.asked <= 1 + 1000 * 0.1 / jwks.REFETCH + 1
 
 
 def test_control_without_the_pause_it_would(
     keys: KeySet, key_server: KeyServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_set, "REFETCH", 0.0)
+    monkeypatch.setattr(jwks, "REFETCH", 0.0)
     for number_ in range(20):
         with pytest.raises(TokenInvalid):
             keys.key(f"junk-{number_}")
@@ -109,7 +109,7 @@ MISBEHAVING = {
     "symmetric keys": Answer({"keys": [{"kty": "oct", "kid": "one", "k": "AAAA"}]}),
     "deep": Answer(b'{"keys":' + b"[" * 100_000),
     "packed": Answer(b"\x1f\x8b\x08\x00", headers={"Content-Encoding": "gzip"}),
-    "too long": Answer(b" " * (key_set.MOST_BYTES + 1)),
+    "too long": Answer(b" " * (jwks.MOST_BYTES + 1)),
 }
 
 
@@ -133,7 +133,7 @@ def test_whatever_is_not_a_set_of_keys_changes_nothing(
 def test_an_issuer_that_is_slow_is_given_up_on(
     key_server: KeyServer, monkeypatch: pytest.MonkeyPatch, answer: Answer
 ) -> None:
-    monkeypatch.setattr(key_set, "SECONDS", 0.5)
+    monkeypatch.setattr(jwks, "SECONDS", 0.5)
     key_server.answer = answer
     with pytest.raises(KeysNotHad):
         fetch_keys(key_server.url)
@@ -216,10 +216,10 @@ def test_many_who_come_at_once_ask_once(key_server: KeyServer, clock: Clock) -> 
         ({"cache-control": "public,max-age=21600", "age": "600"}, 21_000),
         ({"cache-control": "MAX-AGE=600", "age": "junk"}, 600),
         ({"cache-control": "s-maxage=7, max-age=600"}, 600),
-        ({"cache-control": "max-age=0"}, key_set.SHORTEST),
-        ({"cache-control": "max-age=999999999"}, key_set.LONGEST),
-        ({"cache-control": "no-store"}, key_set.UNSAID),
-        ({}, key_set.UNSAID),
+        ({"cache-control": "max-age=0"}, jwks.SHORTEST),
+        ({"cache-control": "max-age=999999999"}, jwks.LONGEST),
+        ({"cache-control": "no-store"}, jwks.UNSAID),
+        ({}, jwks.UNSAID),
     ],
     ids=str,
 )
@@ -236,7 +236,7 @@ def test_through_the_api(ask: Any, firebase: Any, key_server: KeyServer, monkeyp
     answer = ask(token())
     assert code(answer) == (503, "sign-in-unavailable")
     assert int(answer.headers["Retry-After"]) > 0
-    monkeypatch.setattr(key_set, "RETRY", 0.0)
+    monkeypatch.setattr(jwks, "RETRY", 0.0)
     key_server.answer = Answer()
     assert ask(token()).status_code == 200
     key_server.close()

@@ -14,17 +14,17 @@ from django.core.cache import caches
 from django.db import DatabaseError, connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from accounts import api_keys
-from accounts.authentication import gate
-from accounts.authentication.buckets import CacheBuckets, PostgresBuckets, forget_full
+from accounts.api_keys import services as api_keys
+from accounts.authentication import middleware
+from accounts.authentication.rate_limit_store import CacheBuckets, PostgresBuckets, forget_full
 from accounts.models import RateLimit
 from audit.actors import Origin
-from audit.client import ClientAddress, parse_networks
+from audit.client.address import ClientAddress, parse_networks
 from tests.authentication.conftest import code, trail
 from tests.conftest import TESTER
-from vibe.apikit.limits import Buckets, Rate, Verdict, store
-from vibe.db.contexts import as_sign_in, as_user
-from vibe.errors import ConfigurationError
+from vibe.core.db.scopes import as_sign_in, as_user
+from vibe.core.errors import ConfigurationError
+from vibe.core.http.rate_limits import Buckets, Rate, Verdict, store
 
 SLOW = Rate(per_minute=1, burst=5)  # within a test nothing flows back
 QUICK = Rate(per_minute=60 * 20, burst=5)  # one every 50 ms
@@ -223,7 +223,7 @@ def test_control_counted_inside_the_request_they_would_not(
     """Why the gate stands before the trail's middleware: an answer of 400 or more undoes what the request did."""
     limited(person=2)
     monkeypatch.setattr("audit.middleware.API", "")  # the transaction begins with the request, as everywhere else
-    ours, trails = "accounts.authentication.gate.Gate", "audit.middleware.AuditMiddleware"
+    ours, trails = "accounts.authentication.middleware.Gate", "audit.middleware.AuditMiddleware"
     settings.MIDDLEWARE = [*(name for name in settings.MIDDLEWARE if name not in (ours, trails)), trails, ours]
     answers = [ask(headers=bearer("ada"), path="/api/tests/missing") for _ in range(5)]
     assert {answer.status_code for answer in answers} == {404}
@@ -257,7 +257,7 @@ def test_behind_a_proxy_it_is_the_address_before_it(ask: Any, limited: Any, sett
 )
 def test_an_ipv6_network_counts_as_one(ip: str | None, network: str) -> None:
     address = ClientAddress(ip=ip, peer="", forwarded_for="", forwarded="") if ip else None
-    assert gate.network_of(Origin(address=address)) == network
+    assert middleware.network_of(Origin(address=address)) == network
 
 
 @pytest.mark.django_db

@@ -12,17 +12,17 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from accounts import services
 from accounts.authentication.firebase import Firebase
 from accounts.models import User, UserKey
-from accounts.services import open_name
-from accounts.standing import revoke_tokens, set_active
+from accounts.people.services import people
+from accounts.people.services.account_status import revoke_tokens, set_active
+from accounts.people.services.people import open_name
 from tests.authentication.conftest import code, trail
 from tests.authentication.issuer import token
 from tests.conftest import TESTER
 from tests.processes import manage
-from vibe.db.contexts import as_sign_in, as_system, as_user
-from vibe.errors import ConfigurationError, NotFound
+from vibe.core.db.scopes import as_sign_in, as_system, as_user
+from vibe.core.errors import ConfigurationError, NotFound
 
 pytestmark = pytest.mark.django_db
 ADA = {"email": "ada@example.com", "email_verified": True, "name": "Ada Tavares"}
@@ -62,7 +62,7 @@ def test_if_the_key_cannot_be_made_there_is_no_person(ask: Any, firebase: Any, m
     def fail(*_: Any, **__: Any) -> None:
         raise DatabaseError("no key")
 
-    monkeypatch.setattr(services, "make_data_key", fail)
+    monkeypatch.setattr(people, "make_data_key", fail)
     assert code(ask(token())) == (503, "sign-in-unavailable")
     with as_system():
         assert not User.objects.exists()

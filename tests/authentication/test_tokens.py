@@ -22,7 +22,7 @@ from accounts.authentication import credentials, tokens
 from accounts.models import User
 from tests.authentication.conftest import code, trail
 from tests.authentication.issuer import ISSUER, PROJECT, KeyServer, claims, rsa_key, token, unsigned
-from vibe.db.contexts import as_system
+from vibe.core.db.scopes import as_system
 
 pytestmark = pytest.mark.django_db
 CANARY = "zitronenfalter"

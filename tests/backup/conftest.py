@@ -7,7 +7,7 @@ from django.conf import settings as configured
 from django.db import connection
 from psycopg import sql
 
-from accounts.services import Profile, ensure_person
+from accounts.people.services.people import Profile, ensure_person
 from tests.conftest import TESTER
 from vibe.backup.services import take
 

@@ -11,7 +11,7 @@ from tests.conftest import TESTER
 from vibe.backup import archive, restoring
 from vibe.backup.archive import DUMP, MANIFEST, SEAL_BYTES, header, verified
 from vibe.backup.services import drill, keys_beside, restore
-from vibe.errors import BackupBroken, InputError
+from vibe.core.errors import BackupBroken, InputError
 
 HOW_OFTEN = 100
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from accounts.erasure import erase, owed, request_erasure
-from accounts.erasure_proof import verify_all
+from accounts.erasure.proof import verify_all
+from accounts.erasure.services import erase, owed, request_erasure
 from accounts.models import User
 from tests.backup.conftest import quiet
 from tests.conftest import TESTER
 from vibe.backup.services import keys_beside, restore
-from vibe.db.contexts import as_system
+from vibe.core.db.scopes import as_system
 from vibe.serving.preparing import prepare
 
 pytestmark = pytest.mark.usefixtures("leaves_no_database")

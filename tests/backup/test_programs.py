@@ -6,8 +6,8 @@ import pytest
 
 from vibe.backup import programs
 from vibe.backup.programs import program
-from vibe.db.embedded_paths import BINARIES
-from vibe.errors import ConfigurationError
+from vibe.core.db.embedded.paths import BINARIES
+from vibe.core.errors import ConfigurationError
 
 
 @pytest.fixture

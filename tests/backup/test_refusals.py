@@ -14,12 +14,12 @@ from accounts.models import User
 from audit.models import AuditLog
 from tests.backup.conftest import databases, quiet
 from tests.conftest import TESTER
-from vibe.backup import dumping, looking, restoring, server
+from vibe.backup import dumping, inspection, restoring, server
 from vibe.backup.services import drill, keys_beside, restore, take
-from vibe.crypto.master import MasterRing
-from vibe.db.contexts import as_system
-from vibe.db.embedded import OWNER
-from vibe.errors import BackupFailed, DatabaseNotReady, InputError, MasterKeyMissing
+from vibe.core.crypto.master import MasterRing
+from vibe.core.db.embedded.server import OWNER
+from vibe.core.db.scopes import as_system
+from vibe.core.errors import BackupFailed, DatabaseNotReady, InputError, MasterKeyMissing
 
 pytestmark = pytest.mark.usefixtures("leaves_no_database")
 
@@ -128,7 +128,7 @@ def test_an_empty_database_needs_no_consent_and_is_not_kept(backup, leaves_no_da
     done = restore(path=backup, keys=keys_beside(backup), replace=False, actor=TESTER, told=quiet)
     assert (done.before, databases()) == ("", [name, name + "_aside"])
     with settings.EMBEDDED_SERVER.connect(name) as here:
-        assert looking.counts(here)["users"] == 2
+        assert inspection.counts(here)["users"] == 2
 
 
 def test_what_failed_is_said_without_what_could_be_a_row():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from accounts.erasure import erase, request_erasure
+from accounts.erasure.services import erase, request_erasure
+from accounts.keys.services.data_keys import open_vault
 from accounts.models import User, UserKey
-from accounts.services import open_vault
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from tests.backup.conftest import databases, quiet
@@ -16,9 +16,9 @@ from vibe.backup import server
 from vibe.backup.archive import verified
 from vibe.backup.manifest import Manifest
 from vibe.backup.services import drill, keys_beside, restore, take
-from vibe.crypto.fields import address_of
-from vibe.db.contexts import as_system, as_user
-from vibe.errors import InputError, Refused
+from vibe.core.crypto.fields import address_of
+from vibe.core.db.scopes import as_system, as_user
+from vibe.core.errors import InputError, Refused
 
 pytestmark = pytest.mark.usefixtures("leaves_no_database")
 
@@ -85,7 +85,7 @@ def unpacked(path):
     """The dump as SQL."""
     import subprocess
 
-    from vibe.db.embedded_paths import BINARIES
+    from vibe.core.db.embedded.paths import BINARIES
 
     with verified(path).dump() as dump:
         done = subprocess.run(

@@ -35,9 +35,9 @@ def asked(name: str, ask: Any, *arguments: Any, **options: Any) -> tuple[tuple[s
 def person() -> Iterator[tuple[str, int | str]]:
     from django.test import Client
 
-    from accounts.authentication import local
+    from accounts.authentication import local_tokens
 
-    client = Client(headers={"host": "localhost", "authorization": f"Bearer {local.issue(uid='nora')}"})
+    client = Client(headers={"host": "localhost", "authorization": f"Bearer {local_tokens.issue(uid='nora')}"})
 
     def send(method: str, path: str, body: Any = None, **headers: str) -> Any:
         return getattr(client, method)(f"{API}{path}", body, content_type="application/json", headers=headers)

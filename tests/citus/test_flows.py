@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.citus.conftest import ASKER, SAMPLE, Cluster, counted
-from vibe.db.unsampled import sealed_columns
+from vibe.core.db.schema.statistics import sealed_columns
 
 pytestmark = pytest.mark.citus
 

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from vibe.crypto.address import Address
-from vibe.crypto.master import MasterKey, MasterRing
-from vibe.crypto.vault import Vault
+from vibe.core.crypto.address import Address
+from vibe.core.crypto.master import MasterKey, MasterRing
+from vibe.core.crypto.vault import Vault
 
 KEY = bytes(range(32))
 PERSON = UUID("019a1b2c-3d4e-7f60-8a7b-6c5d4e3f2a1b")

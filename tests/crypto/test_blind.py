@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibe.crypto.blind import BlindIndex, fold
+from vibe.core.crypto.blind import BlindIndex, fold
 
 INDEX = BlindIndex(bytes(range(32)))
 

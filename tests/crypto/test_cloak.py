@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from vibe.crypto.cloak import Cloak
+from vibe.core.crypto.cloak import Cloak
 
 RANDOM = np.random.default_rng(12)
 

@@ -13,15 +13,16 @@ from django.db.models.functions import Concat, Length, Upper
 from django.forms import modelform_factory
 from django.forms.models import model_to_dict
 
+from accounts.keys.services.data_keys import open_vault
 from accounts.models import User, UserKey
-from accounts.services import open_name, open_vault
+from accounts.people.services.people import open_name
 from memories.models import Conversation, Memory
 from tests.crypto.test_vault import silent
-from vibe.crypto.fields import SealedField, WrappedField, address_of
-from vibe.crypto.sealed import Sealed
-from vibe.db.contexts import as_system, as_user
-from vibe.db.owned import uuid7
-from vibe.errors import FormatUnknown, MasterKeyMissing, SealBroken
+from vibe.core.crypto.fields import SealedField, WrappedField, address_of
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_system, as_user
+from vibe.core.errors import FormatUnknown, MasterKeyMissing, SealBroken
 
 CANARY = "the canary sings in Lisbon"
 

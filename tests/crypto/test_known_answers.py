@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from tests.crypto.conftest import KEY, PERSON, ROW
-from vibe.crypto.cloak import Cloak
-from vibe.crypto.derive import derive
-from vibe.crypto.seal import OVERHEAD_BYTES, generation_of
-from vibe.crypto.sealed import Sealed
+from vibe.core.crypto.cloak import Cloak
+from vibe.core.crypto.derive import derive
+from vibe.core.crypto.seal import OVERHEAD_BYTES, generation_of
+from vibe.core.crypto.sealed import Sealed
 
 TEXT = "Ada moved to Lisbon. \N{SHIP}"
 NONCE = bytes(range(100, 112))

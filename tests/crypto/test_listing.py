@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from accounts.keys.services.data_keys import open_vault
 from accounts.models import User, UserKey
-from accounts.services import open_vault
 from benchmarks.openings import openings
 from memories.models import Conversation, Memory
-from memories.services import open_memories
-from vibe.db.contexts import as_system, as_user
+from memories.opened import open_memories
+from vibe.core.db.scopes import as_system, as_user
 
 
 def test_listing_1000_memories_opens_none_of_them(ada, tell):

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.crypto.conftest import KEY, PERSON, ROW
-from vibe.crypto.address import Address
-from vibe.crypto.seal import OVERHEAD_BYTES, generation_of
-from vibe.crypto.sealed import Sealed
-from vibe.crypto.vault import Vault
-from vibe.errors import DataKeyMissing, FormatUnknown, InputError, SealBroken, SealError, VibeError
+from vibe.core.crypto.address import Address
+from vibe.core.crypto.seal import OVERHEAD_BYTES, generation_of
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.vault import Vault
+from vibe.core.errors import DataKeyMissing, FormatUnknown, InputError, SealBroken, SealError, VibeError
 
 CANARY = "the canary sings in Lisbon"
 VAULT = Vault(PERSON, {1: KEY})

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibe.db.health.statements import masked
+from vibe.core.db.health.statements import masked
 
 CANARY = "xylocanary"
 FORMS = (

@@ -9,11 +9,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.groups import ensure_groups
 from accounts.models import User
+from accounts.staff.groups import ensure_groups
 from audit.models import AuditLog
-from vibe.db.contexts import as_staff, as_support
-from vibe.db.health.reading import Chapter, Reading, Verdict
+from vibe.core.db.health.reading import Chapter, Reading, Verdict
+from vibe.core.db.scopes import as_staff, as_support
 
 URL = "/admin/health/"
 STATEMENTS = 15  # as every page: it asks PostgreSQL about eight things in two rounds

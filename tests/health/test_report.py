@@ -14,11 +14,11 @@ from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.processes import until
-from vibe.db.contexts import as_support, as_user, current_scope
-from vibe.db.health import cache, connections, disk, indexes, locks, replication, statements, tables, units
-from vibe.db.health.observing import LIMITS, in_step, look, observing
-from vibe.db.health.reading import Chapter, Reading, Verdict, judged
-from vibe.db.health.report import PROBES, report
+from vibe.core.db.health import cache, connections, disk, indexes, locks, replication, statements, tables, units
+from vibe.core.db.health.observing import LIMITS, in_step, look, observing
+from vibe.core.db.health.reading import Chapter, Reading, Verdict, judged
+from vibe.core.db.health.report import PROBES, report
+from vibe.core.db.scopes import as_support, as_user, current_scope
 
 CANARY = "xylocanary"
 
@@ -100,7 +100,7 @@ def test_nothing_can_be_written_while_looking(db, statement):
 
 
 def test_control_without_the_limits_it_could(db, monkeypatch):
-    monkeypatch.setattr("vibe.db.health.observing.LIMITS", "SELECT 1")
+    monkeypatch.setattr("vibe.core.db.health.observing.LIMITS", "SELECT 1")
     with observing() as asking:
         asking([("CREATE TABLE t (a int)", ())])
     with connection.cursor() as cursor:  # and yet nothing stays: it is undone

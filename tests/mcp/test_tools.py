@@ -14,15 +14,15 @@ from mcp import Client
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase
 from mcp.types import Implementation
 
-from accounts.standing import set_active
+from accounts.people.services.account_status import set_active
 from memories.models import Conversation, Memory
-from stories.services import build_story
+from stories.building.services.build import build_story
 from tests.authentication.conftest import trail
 from tests.conftest import TESTER
 from tests.processes import PATIENCE
-from vibe.apikit.limits import Rate
-from vibe.db.contexts import as_user
-from vibe.mcp import calls, local
+from vibe.core.db.scopes import as_user
+from vibe.core.http.rate_limits import Rate
+from vibe.mcp import calls, stdio
 from vibe.mcp.tools import server
 
 CANARY = "zitronenfalter"
@@ -46,14 +46,14 @@ def threads_end() -> Iterator[None]:
 
 @pytest.fixture
 def ada() -> UUID:
-    from accounts.services import Profile, ensure_person
+    from accounts.people.services.people import Profile, ensure_person
 
     return ensure_person(profile=Profile("ada", email="ada@example.com", name="Ada Tavares"), actor=TESTER)
 
 
 @pytest.fixture
 def jonas() -> UUID:
-    from accounts.services import Profile, ensure_person
+    from accounts.people.services.people import Profile, ensure_person
 
     return ensure_person(profile=Profile("jonas"), actor=TESTER)
 
@@ -62,7 +62,7 @@ def spoken(user_id: UUID, talk: Callable[[Client], Coroutine[Any, Any, Any]]) ->
     """What comes of a conversation in the protocol with the server of one person."""
 
     async def run() -> Any:
-        async with Client(server(local.only(user_id)), client_info=AGENT) as client:
+        async with Client(server(stdio.only(user_id)), client_info=AGENT) as client:
             return await talk(client)
 
     return asyncio.run(run())
@@ -126,7 +126,7 @@ def test_each_call_is_in_the_trail_with_the_agent_beside_its_person(ada: UUID) -
 
 
 def test_nothing_is_shown_whose_row_cannot_be_written(ada: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vibe.errors import AuditUnavailable
+    from vibe.core.errors import AuditUnavailable
 
     def fail(*_: Any, **__: Any) -> None:
         raise AuditUnavailable()

@@ -20,13 +20,13 @@ from django.db import connections
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
-from accounts import api_keys
-from accounts.authentication import local
-from accounts.services import Profile, ensure_person
+from accounts.api_keys import services as api_keys
+from accounts.authentication import local_tokens
+from accounts.people.services.people import Profile, ensure_person
 from tests.authentication.conftest import trail
 from tests.conftest import TESTER
 from tests.processes import PATIENCE, PROJECT, manage, url
-from vibe.apikit.limits import Rate
+from vibe.core.http.rate_limits import Rate
 from vibe.mcp import body, calls, web
 from vibe.mcp.tools import LONGEST_TEXT
 
@@ -78,7 +78,7 @@ def spoken(address: str, headers: dict[str, str], talk: Callable[[Client], Corou
 
 def test_whoever_signs_in_is_served_and_is_only_themself(served: str, ada: UUID) -> None:
     for uid in ("ada", "jonas"):
-        headers = {"authorization": f"Bearer {local.issue(uid=uid)}"}
+        headers = {"authorization": f"Bearer {local_tokens.issue(uid=uid)}"}
         kept = spoken(served, headers, lambda client: client.call_tool("remember", {"text": "I moved to Lisbon."}))
         assert kept.is_error is False
     rows = trail(action="mcp:remember")
@@ -113,13 +113,13 @@ def test_who_does_not_sign_in_does_not_get_to_speak(served: str, headers: dict[s
 
 
 def test_control_who_signs_in_does(served: str, ada: UUID) -> None:
-    headers = {**JSON, "authorization": f"Bearer {local.issue(uid='ada')}"}
+    headers = {**JSON, "authorization": f"Bearer {local_tokens.issue(uid='ada')}"}
     assert "remember" in httpx2.post(served, headers=headers, json=HELLO).text
 
 
 def test_another_host_or_origin_is_refused(served: str, ada: UUID) -> None:
     """A page that a browser was led to by a name that now means this machine (DNS rebinding)."""
-    headers = {**JSON, "authorization": f"Bearer {local.issue(uid='ada')}"}
+    headers = {**JSON, "authorization": f"Bearer {local_tokens.issue(uid='ada')}"}
     for forged in ({"host": "evil.example.com"}, {"origin": "https://evil.example.com"}):
         assert httpx2.post(served, headers={**headers, **forged}, json=HELLO).status_code in (403, 421)
 
@@ -141,7 +141,7 @@ BODIES = {
 @pytest.mark.parametrize("name", BODIES)
 def test_a_body_is_bounded_before_the_protocol_reads_it(served: str, ada: UUID, name: str) -> None:
     sent, status, code = BODIES[name]
-    headers = {**JSON, "authorization": f"Bearer {local.issue(uid='ada')}"}
+    headers = {**JSON, "authorization": f"Bearer {local_tokens.issue(uid='ada')}"}
     for content in (sent, iter([sent[:1000], sent[1000:]])):  # with its length, and in chunks
         answer = httpx2.post(served, headers=headers, content=content)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
@@ -150,7 +150,7 @@ def test_a_body_is_bounded_before_the_protocol_reads_it(served: str, ada: UUID, 
 
 def test_control_unbounded_the_protocol_reads_it(served: str, ada: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body, "check_structure", lambda *_: None)
-    headers = {**JSON, "authorization": f"Bearer {local.issue(uid='ada')}"}
+    headers = {**JSON, "authorization": f"Bearer {local_tokens.issue(uid='ada')}"}
     answer = httpx2.post(served, headers=headers, content=BODIES["members"][0])
     assert "malformed-body" not in answer.text
     assert not trail(action="mcp")
@@ -159,7 +159,7 @@ def test_control_unbounded_the_protocol_reads_it(served: str, ada: UUID, monkeyp
 def test_the_longest_text_is_taken_with_every_character_escaped(served: str, ada: UUID) -> None:
     arguments = {"text": "\U0001f600" * LONGEST_TEXT}  # which the client writes as JSON
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "remember", "arguments": arguments}}
-    headers = {**JSON, "authorization": f"Bearer {local.issue(uid='ada')}"}
+    headers = {**JSON, "authorization": f"Bearer {local_tokens.issue(uid='ada')}"}
     answer = httpx2.post(served, headers=headers, content=json.dumps(call).encode())
     assert answer.json()["result"]["isError"] is False
 

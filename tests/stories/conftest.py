@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from memories.models import Conversation, Memory
-from stories.answers import Answer
+from stories.building.services.build import build_story
 from stories.models import Passage, SearchSet, Story
 from stories.processors.embedding import Vectors
-from stories.services import build_story
-from stories.words import words
+from stories.search.answers import Answer
+from stories.text.words import words
 from tests.conftest import TESTER
-from vibe.db.contexts import as_user
+from vibe.core.db.scopes import as_user
 
 LISBON = [
     ("Ada", "I moved to Lisbon last Friday. The flat has a blue door."),

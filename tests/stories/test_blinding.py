@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import numpy as np
 
-from stories.blinding import cloaked
-from vibe.crypto.vault import Vault
+from stories.building.blinding import cloaked
+from vibe.core.crypto.vault import Vault
 
 
 def test_cosines_stay_what_they_were_under_the_rotation() -> None:

@@ -9,15 +9,15 @@ from uuid import UUID
 
 import pytest
 
-from accounts.services import destroy_data_keys, open_vault
+from accounts.keys.services.data_keys import destroy_data_keys, open_vault
 from audit.models import AuditLog
 from audit.services import record
 from memories.models import Conversation, Memory
 from memories.payload import Payload
-from stories import services
+from stories.building.services import build as services
+from stories.building.services.build import StillChanging, build_story
 from stories.models import Entity, Passage, SearchSet, Story
-from stories.providers import EmbedderFailed
-from stories.services import StillChanging, build_story
+from stories.processors.configured import EmbedderFailed
 from tests.conftest import DAY, TESTER
 from tests.stories.conftest import (
     LISBON,
@@ -28,9 +28,9 @@ from tests.stories.conftest import (
     memory_saying,
     state_of,
 )
-from vibe.crypto.fields import address_of
-from vibe.db.contexts import as_support, as_user
-from vibe.errors import DataKeyMissing
+from vibe.core.crypto.fields import address_of
+from vibe.core.db.scopes import as_support, as_user
+from vibe.core.errors import DataKeyMissing
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stories.candidates import times, token_values
 from stories.models import Passage
-from vibe.db import bulk
-from vibe.db.contexts import as_user
+from stories.search.candidates import times, token_values
+from vibe.core.db.scopes import as_user
+from vibe.core.db.statements import bulk
 
 TOKENS = st.integers(-(2**63), 2**63 - 1)
 

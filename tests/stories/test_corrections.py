@@ -11,18 +11,19 @@ import pytest
 from audit.models import AuditLog
 from audit.services import record
 from memories.models import Conversation, Memory
-from stories import correcting, services
-from stories.correcting import correct_story
-from stories.corrections import Changes
-from stories.entities import list_entities
-from stories.filters import Filters
-from stories.lineage import check_lineage
+from stories.building.corrections import Changes
+from stories.building.services import build as services
+from stories.building.services.build import build_story
+from stories.building.services.lineage import check_lineage
+from stories.corrections.services import correcting
+from stories.corrections.services.correcting import correct_story
+from stories.entities.services import list_entities
 from stories.models import Entity, Passage, SearchSet, Story
 from stories.processors.base import Event
-from stories.reading import OpenedStory, open_story
-from stories.rebuilding import request_rebuild
-from stories.search import search_stories
-from stories.services import build_story
+from stories.reading.services import OpenedStory, open_story
+from stories.rebuilding.services import request_rebuild
+from stories.search.filters import Filters
+from stories.search.services import search_stories
 from tests.conftest import TESTER
 from tests.stories.conftest import (
     LISBON,
@@ -33,10 +34,10 @@ from tests.stories.conftest import (
     external_ids,
     memory_saying,
 )
-from vibe.apikit.etags import Expected, etag
-from vibe.crypto.fields import address_of
-from vibe.db.contexts import as_support, as_user
-from vibe.errors import InputError, NotFound, Outdated, SealBroken
+from vibe.core.crypto.fields import address_of
+from vibe.core.db.scopes import as_support, as_user
+from vibe.core.errors import InputError, NotFound, Outdated, SealBroken
+from vibe.core.http.etags import Expected, etag
 
 
 @pytest.fixture(autouse=True)
@@ -212,7 +213,7 @@ def test_control_the_check_finds_a_correction_that_outlived_its_memory(
     ada_told: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the rule switched off, the check of lineage says so."""
-    from stories import sources
+    from stories.building import sources
 
     correct(ada_told, text="The flat in Lisbon has a blue door.")
     ruled = sources.kept

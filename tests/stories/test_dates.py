@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stories.processors.offline import spans
-from stories.processors.offline.dates import find_dates
+from stories.processors.offline.dates import spans
+from stories.processors.offline.dates.resolving import find_dates
 
 WEDNESDAY = datetime(2024, 5, 15, 10, 30, tzinfo=UTC)
 

@@ -10,19 +10,19 @@ import pytest
 
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
-from stories import services
-from stories.deleting import delete_story
-from stories.lineage import check_lineage
+from stories.building.services import build as services
+from stories.building.services.build import build_story
+from stories.building.services.lineage import check_lineage
+from stories.corrections.services.deleting import delete_story
 from stories.models import Entity, Passage, SearchSet, Story, StoryDeletion
-from stories.reading import list_stories, open_story
-from stories.rebuilding import rebuild_story
-from stories.search import search_stories
-from stories.services import build_story
+from stories.reading.services import list_stories, open_story
+from stories.rebuilding.services import rebuild_story
+from stories.search.services import search_stories
 from tests.conftest import DAY, TESTER
 from tests.stories.conftest import LISBON, MARATHON, HashedEmbedder, build_all, conversation_of, memory_saying
 from tests.stories.test_corrections import correct, id_of
-from vibe.db.contexts import as_support, as_user
-from vibe.errors import InputError, NotFound
+from vibe.core.db.scopes import as_support, as_user
+from vibe.core.errors import InputError, NotFound
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ import pytest
 
 from stories.processors.base import Message, Transcript
 from stories.processors.offline.events import MOST_EVENTS, events_of
-from stories.processors.offline.names import mentions
-from stories.processors.offline.people import People
+from stories.processors.offline.names.candidates import mentions
+from stories.processors.offline.names.people import People
 from stories.processors.offline.sentences import sentences_of
 from stories.processors.offline.words import Stems
 

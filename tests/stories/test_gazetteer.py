@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from stories.processors.offline import gazetteer
-from stories.processors.offline.gazetteer import GEONAMES, GREAT_CITY, LARGE_CITY, areas, cities, find, folded
+from stories.processors.offline.names import gazetteer
+from stories.processors.offline.names.gazetteer import GEONAMES, GREAT_CITY, LARGE_CITY, areas, cities, find, folded
 
 FILES = ("cities.tsv", "countries.txt", "us_states.tsv")
 

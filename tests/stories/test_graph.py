@@ -13,19 +13,20 @@ from django.db import connection
 from pgvector import HalfVector
 
 from memories.models import Conversation
-from stories import graph, search, strategy, word_index
-from stories.asking import embedded, read_asker, understood
-from stories.candidates import EVERY, Wanted, column_values, columns
-from stories.filters import Filters
+from stories.building.services.build import build_story
+from stories.index.services import settle_graph
 from stories.models import Passage, SearchSet, Story
-from stories.search import search_stories
-from stories.services import build_story
-from stories.sets import settle_graph
-from stories.strategy import strategy_for
+from stories.search import graph, strategy, word_index
+from stories.search import services as search
+from stories.search.asking import embedded, read_asker, understood
+from stories.search.candidates import EVERY, Wanted, column_values, columns
+from stories.search.filters import Filters
+from stories.search.services import search_stories
+from stories.search.strategy import strategy_for
 from tests.conftest import TESTER
 from tests.stories.conftest import HashedEmbedder, build_all, external_ids
-from vibe.db import bulk
-from vibe.db.contexts import as_user
+from vibe.core.db.scopes import as_user
+from vibe.core.db.statements import bulk
 
 NOUNS = ["boat", "piano", "compass", "marathon", "bakery", "harbour", "violin", "garden", "letter", "kitchen"]
 VERBS = ["sold", "carried", "found", "painted", "lost", "repaired"]
@@ -264,7 +265,7 @@ def test_a_set_moves_without_a_moment_in_which_search_misses_it(
     committed: None, settings: object, tell: Callable[..., None]
 ) -> None:
     """Committed for real: one thread searches while the set goes in and out and stories are built."""
-    from accounts.services import Profile, ensure_person
+    from accounts.people.services.people import Profile, ensure_person
 
     ada = ensure_person(profile=Profile(firebase_uid="ada"), actor=TESTER)
     fill(ada, tell, 8)

@@ -15,13 +15,14 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.periodic import PeriodicRegistry
 
-from accounts.services import Profile, ensure_person
+from accounts.people.services.people import Profile, ensure_person
 from audit.tasks import seal_trail
-from stories import services, tasks
+from stories import tasks
+from stories.building.services import build as services
 from stories.models import Story
 from tests.conftest import TESTER
 from tests.stories.conftest import LISBON, HashedEmbedder
-from vibe.db.contexts import as_system, as_user
+from vibe.core.db.scopes import as_system, as_user
 
 
 @pytest.fixture(autouse=True)

@@ -8,15 +8,15 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from accounts.services import Profile, ensure_person
-from stories.lineage import check_lineage
+from accounts.people.services.people import Profile, ensure_person
+from stories.building.services.build import build_story
+from stories.building.services.lineage import check_lineage
 from stories.models import Entity, Passage, Story
-from stories.services import build_story
 from tests.conftest import TESTER
 from tests.killing import Killed, killed_at
 from tests.stories.conftest import LISBON, MARATHON, HashedEmbedder, build_all, conversation_of, state_of
-from vibe.db import bulk
-from vibe.db.contexts import as_user
+from vibe.core.db.scopes import as_user
+from vibe.core.db.statements import bulk
 
 AT_MOST = 200
 

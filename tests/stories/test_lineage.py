@@ -13,13 +13,13 @@ from django.db.models import F
 
 from audit.models import AuditLog
 from memories.models import Memory
-from stories.entities import list_entities
-from stories.lineage import check_lineage
+from stories.building.services.lineage import check_lineage
+from stories.entities.services import list_entities
 from stories.models import Entity, Passage, SearchSet, Story
 from tests.conftest import DAY, TESTER
 from tests.stories.conftest import LISBON, HashedEmbedder, build_all, memory_saying
-from vibe.crypto.sealed import Sealed
-from vibe.db.contexts import as_support, as_user
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.db.scopes import as_support, as_user
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from stories.processors.base import Draft, Message, Processor, Transcript
 from stories.processors.offline.events import LONGEST_WHAT, MOST_EVENTS
+from stories.processors.offline.names.people import MOST_PEOPLE
+from stories.processors.offline.names.places import MOST_PLACES
 from stories.processors.offline.narrative import LONGEST_TEXT
-from stories.processors.offline.people import MOST_PEOPLE
-from stories.processors.offline.places import MOST_PLACES
 from stories.processors.offline.processor import OfflineProcessor
 from stories.processors.offline.sentences import LONGEST, pieces
 from stories.processors.offline.title import LONGEST_TITLE

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from stories.passages import ASKS, DATES, MAX_CONTEXT, MAX_EMBEDDED, asks, passages
+from stories.building.passages import ASKS, DATES, MAX_CONTEXT, MAX_EMBEDDED, asks, passages
 from stories.processors.base import Message
-from stories.words import words
+from stories.text.words import words
 
 NOON = datetime(2024, 5, 3, 12, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from stories.processors.base import Message, Transcript
-from stories.processors.offline.names import mentions
-from stories.processors.offline.people import People
+from stories.processors.offline.names.candidates import mentions
+from stories.processors.offline.names.people import People
 from stories.processors.offline.sentences import sentences_of
 
 NOON = datetime(2024, 5, 15, 12, tzinfo=UTC)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from stories.processors.base import Message, Transcript
-from stories.processors.offline.names import mentions
-from stories.processors.offline.people import People
-from stories.processors.offline.places import Places
+from stories.processors.offline.names.candidates import mentions
+from stories.processors.offline.names.people import People
+from stories.processors.offline.names.places import Places
 from stories.processors.offline.sentences import sentences_of
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stories.question import MAX_WORDS, understand
-from stories.words import words
+from stories.search.question import MAX_WORDS, understand
+from stories.text.words import words
 
 PEOPLE = ("Ada Lovelace", "Grace", "Agnes")
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stories.bm25 import Collection
-from stories.ranking import Passages, Ranker, StoryWords
-from stories.weights import Weights
+from stories.search.bm25 import Collection
+from stories.search.ranking import Passages, Ranker, StoryWords
+from stories.search.weights import Weights
 
 ONE_WORD = np.array([1])
 

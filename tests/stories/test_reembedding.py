@@ -11,17 +11,19 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts.services import Profile, destroy_data_keys, ensure_person
+from accounts.keys.services.data_keys import destroy_data_keys
+from accounts.people.services.people import Profile, ensure_person
 from audit.models import AuditLog
 from memories.models import Memory
-from stories import asking, reembedding
-from stories.answers import Answer
-from stories.lineage import check_lineage
+from stories.building.services import reembedding
+from stories.building.services.lineage import check_lineage
+from stories.building.services.reembedding import Pace, StillComing, reembed_person
+from stories.index.services import settle_graph
 from stories.models import NextVector, Passage, SearchSet, Story
 from stories.processors.embedding import Vectors
-from stories.reembedding import Pace, StillComing, reembed_person
-from stories.search import search_stories
-from stories.sets import settle_graph
+from stories.search import asking
+from stories.search.answers import Answer
+from stories.search.services import search_stories
 from tests.conftest import TESTER
 from tests.killing import Killed, killed_at
 from tests.stories.conftest import (
@@ -35,7 +37,7 @@ from tests.stories.conftest import (
     memory_saying,
 )
 from tests.stories.test_corrections import correct
-from vibe.db.contexts import as_support, as_user
+from vibe.core.db.scopes import as_support, as_user
 
 OLD = "tests.stories.conftest.HashedEmbedder"
 
@@ -337,8 +339,10 @@ def test_killed_at_every_statement_search_is_whole_and_the_next_run_goes_on(
         expected[model.name] = scores(ask(ada))
     models = {"hashed": NewEmbedder(), "newer": HashedEmbedder()}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stories.providers.embedder_named", {"hashed": HashedEmbedder(), "newer": NewEmbedder()}.get)
-        patch.setattr("stories.asking.embedder_named", {"hashed": HashedEmbedder(), "newer": NewEmbedder()}.get)
+        patch.setattr(
+            "stories.processors.configured.embedder_named", {"hashed": HashedEmbedder(), "newer": NewEmbedder()}.get
+        )
+        patch.setattr("stories.search.asking.embedder_named", {"hashed": HashedEmbedder(), "newer": NewEmbedder()}.get)
         for statement in range(1, 200):
             now = model_of(ada)
             use_embedder(models[now])

@@ -9,14 +9,14 @@ from uuid import UUID
 
 import pytest
 
-from accounts.services import find_person
-from memories.importing import FileImport
+from accounts.people.services.people import find_person
+from memories.imports.services.files import FileImport
 from memories.models import Memory
-from stories.asking import read_asker, understood
-from stories.search import rank, search_stories
+from stories.search.asking import read_asker, understood
+from stories.search.services import rank, search_stories
 from tests.conftest import TESTER
 from tests.stories.conftest import build_all, external_ids
-from vibe.db.contexts import as_user
+from vibe.core.db.scopes import as_user
 
 SAMPLE = Path(__file__).resolve().parent.parent.parent / "memories" / "sample" / "conversations.jsonl"
 

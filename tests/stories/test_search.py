@@ -16,18 +16,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.pq import TransactionStatus
 
-from accounts.services import Profile, destroy_data_keys, ensure_person
+from accounts.keys.services.data_keys import destroy_data_keys
+from accounts.people.services.people import Profile, ensure_person
 from audit.models import AuditLog
 from memories.models import Conversation
-from stories import asking, search
-from stories.answers import Answer
-from stories.filters import Filters
+from stories.building.services.reembedding import reembed_person
+from stories.index.services import settle_graph
 from stories.models import Passage, SearchSet, Story
 from stories.processors.embedding import OfflineEmbedder
 from stories.processors.openai_compatible.embedder import OpenAIEmbedder
-from stories.reembedding import reembed_person
-from stories.search import search_stories
-from stories.sets import settle_graph
+from stories.search import asking
+from stories.search import services as search
+from stories.search.answers import Answer
+from stories.search.filters import Filters
+from stories.search.services import search_stories
 from tests.conftest import DAY, TESTER
 from tests.stories.conftest import (
     LISBON,
@@ -38,8 +40,8 @@ from tests.stories.conftest import (
     conversation_of,
     external_ids,
 )
-from vibe.db.contexts import as_support, as_user
-from vibe.errors import AuditUnavailable, DataKeyMissing, InputError
+from vibe.core.db.scopes import as_support, as_user
+from vibe.core.errors import AuditUnavailable, DataKeyMissing, InputError
 
 
 @pytest.fixture

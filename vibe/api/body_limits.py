@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja.operation import Operation
 from ninja.params.models import BodyModel
 
-from vibe.apikit.body_limits import NO_BODY, BodyLimit
+from vibe.core.http.body_limits import NO_BODY, BodyLimit
 
 Run = Callable[..., HttpResponse]
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
-from accounts import takeout_api
+from accounts.api import export_and_erasure
 from accounts.authentication.signed_in import signed_in
 from audit.api import router as access_log
 from audit.middleware import no_personal_data
@@ -18,11 +18,11 @@ from memories.api.memories import router as memories
 from stories.api.entities import router as entities
 from stories.api.search import router as search
 from stories.api.stories import router as stories
-from vibe.api.around import named_and_once
 from vibe.api.body_limits import with_body_limit
-from vibe.api.description import finish
-from vibe.api.errors import handle_all
-from vibe.apikit.bodies import StrictParser
+from vibe.api.decorators import named_and_once
+from vibe.api.error_handlers import handle_all
+from vibe.api.openapi import finish
+from vibe.core.http.bodies import StrictParser
 
 ABOUT: Final = """What an app or an agent talks to, for one person at a time.
 
@@ -59,7 +59,7 @@ api = Api(
 api.add_decorator(named_and_once)
 api.add_decorator(with_body_limit, mode="view")
 handle_all(api)
-api.add_router("/me", takeout_api.router)
+api.add_router("/me", export_and_erasure.router)
 api.add_router("/me", access_log)
 api.add_router("/conversations", conversations)
 api.add_router("/conversations", of_conversation)

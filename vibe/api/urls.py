@@ -7,7 +7,7 @@ from typing import Any
 from django.urls import path, re_path
 
 from vibe.api.instance import api
-from vibe.api.net import nowhere
+from vibe.api.middleware import nowhere
 
 api_urls: list[Any] = [
     path("v1/", api.urls),

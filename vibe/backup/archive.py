@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
-from vibe.errors import BackupBroken, InputError
-from vibe.state import sync_folder
+from vibe.core.errors import BackupBroken, InputError
+from vibe.core.state import sync_folder
 
 BLOCK: Final = 1 << 20
 SEAL: Final = b"\nvibe-backup sha256 "

@@ -15,16 +15,17 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from accounts.erasure import erase_again, owed
-from audit import trail, witness
+from accounts.erasure.services import erase_again, owed
 from audit.actors import Actor
-from audit.checkpoint import SignedCheckpoint
 from audit.errors import AuditError
-from audit.proving import prove
+from audit.proof import checkpoint_store
+from audit.proof.checkpoint import SignedCheckpoint
+from audit.proof.verification import prove
+from audit.sealing import witness
 from vibe.backup.restoring import Backup
 from vibe.backup.sample import open_sample
-from vibe.db.contexts import as_system
-from vibe.errors import VibeError
+from vibe.core.db.scopes import as_system
+from vibe.core.errors import VibeError
 
 ACTOR = Actor.system("restore --drill")
 SHOWN = 5
@@ -105,7 +106,7 @@ def witnesses() -> list[SignedCheckpoint]:
     if file is None or not file.path.exists():
         return []
     with as_system():
-        head = trail.head()
+        head = checkpoint_store.head()
     newest = head.checkpoint.number if head else 0
     return [each for each in witness.read_witnesses(file.path) if each.checkpoint.number <= newest]
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from vibe.db.embedded import without_libpq
-from vibe.db.embedded_paths import BINARIES
-from vibe.errors import ConfigurationError
+from vibe.core.db.embedded.paths import BINARIES
+from vibe.core.db.embedded.server import without_libpq
+from vibe.core.errors import ConfigurationError
 
 FOLDERS = (
     "/usr/lib/postgresql/*/bin",  # Debian, Ubuntu

@@ -16,14 +16,14 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
 
-from vibe.backup import looking, server
+from vibe.backup import inspection, server
 from vibe.backup.archive import Archive, Progress, verified
 from vibe.backup.dumping import put_back
 from vibe.backup.manifest import DATA, KEYS, Manifest
 from vibe.backup.server import MAINTENANCE, Server, pointed_at
 from vibe.backup.taking import Told
-from vibe.db import roles
-from vibe.errors import BackupBroken, BackupFailed, DatabaseNotReady, InputError, MasterKeyMissing
+from vibe.core.db import roles
+from vibe.core.errors import BackupBroken, BackupFailed, DatabaseNotReady, InputError, MasterKeyMissing
 
 SHOWN = 8  # differences that an error names
 # Jobs that ran when the backup was taken have no worker any more. They are idempotent, and begin anew.
@@ -135,10 +135,10 @@ def fill(backup: Backup, at: Server, name: str, told: Told) -> None:
     if backup.keys and backup.keys_manifest:
         restore(backup.keys, ["data"], told("Restoring keys", backup.keys_manifest.size))
     with at.connect(name) as here:  # before the walls are up, which would hide the rows from their owner
-        require_same("rows", backup.rows().differences(looking.counts(here)))
+        require_same("rows", backup.rows().differences(inspection.counts(here)))
     restore(backup.data, ["post-data"], lambda _: None)
     with at.connect(name) as here:
-        require_same("walls", backup.manifest.fallen(looking.walls(here)))
+        require_same("walls", backup.manifest.fallen(inspection.walls(here)))
         here.execute(FREED)
         here.execute("ANALYZE")
 

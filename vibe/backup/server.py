@@ -18,9 +18,9 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
 
-from vibe.db.backend.base import embedded_server, explain
-from vibe.db.embedded import PORT, SUPERUSER, without_libpq
-from vibe.errors import DatabaseNotReady
+from vibe.core.db.backend.base import embedded_server, explain
+from vibe.core.db.embedded.server import PORT, SUPERUSER, without_libpq
+from vibe.core.errors import DatabaseNotReady
 
 MAINTENANCE = "postgres"  # the database from which others are made and renamed
 LIBPQ = frozenset(option.keyword.decode() for option in Conninfo.get_defaults())

@@ -8,16 +8,16 @@ from pathlib import Path
 from django.core.management import call_command
 from django.db import connection
 
-from accounts.erasure import erase_again
+from accounts.erasure.services import erase_again
 from audit.actors import Actor
 from audit.services import FAILED, OK, record
-from vibe.backup import archive, looking, server
+from vibe.backup import archive, inspection, server
 from vibe.backup.drill import Finding, findings
 from vibe.backup.manifest import Manifest
 from vibe.backup.restoring import beside, draft, opened, swap
 from vibe.backup.server import MAINTENANCE, Server, pointed_at
 from vibe.backup.taking import Snapshot, Told
-from vibe.errors import Refused, VibeError
+from vibe.core.errors import Refused, VibeError
 
 KEYS_SUFFIX = ".keys"
 
@@ -119,4 +119,4 @@ def is_furnished(at: Server, database: str) -> bool:
         if not server.exists(maintenance, database):
             return False
     with at.connect(database) as here:
-        return not looking.is_empty(here)
+        return not inspection.is_empty(here)

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import psycopg
 
-from vibe.backup import archive, looking, server
+from vibe.backup import archive, inspection, server
 from vibe.backup.archive import Hashing, Progress
 from vibe.backup.dumping import EVERYTHING_ELSE, ONLY_KEYS, dump
 from vibe.backup.manifest import DATA, KEYS, Manifest
@@ -37,21 +37,21 @@ class Snapshot:
         """Begin, and look: what is in the database and what guards it."""
         self.eyes.execute(BEGIN)
         self.name = str((self.eyes.execute("SELECT pg_export_snapshot()").fetchone() or ("",))[0])
-        self.rows = looking.counts(self.eyes)
+        self.rows = inspection.counts(self.eyes)
         self.about = {
             "pair": uuid4().hex,
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "database": self.database,
             "server": server.major(self.eyes),
-            "vector": looking.vector(self.eyes),
-            "migrations": looking.migrations(self.eyes),
-            "walls": looking.walls(self.eyes),
+            "vector": inspection.vector(self.eyes),
+            "migrations": inspection.migrations(self.eyes),
+            "walls": inspection.walls(self.eyes),
         }
 
     def write_keys(self, path: Path) -> Manifest:
         """The wrapped data keys."""
         rows = {"user_keys": self.rows["user_keys"]}
-        return self.write(path, ONLY_KEYS, kind=KEYS, tables=rows, masters=looking.masters(self.eyes))
+        return self.write(path, ONLY_KEYS, kind=KEYS, tables=rows, masters=inspection.masters(self.eyes))
 
     def write_data(self, path: Path) -> Manifest:
         """Everything else."""

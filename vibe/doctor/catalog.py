@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vibe.db import lint
-from vibe.db.health.reading import Verdict
-from vibe.db.health.report import report
+from vibe.core.db.health.reading import Verdict
+from vibe.core.db.health.report import report
+from vibe.core.db.schema import catalog_lint
 from vibe.doctor.findings import Finding, error, warning
 
 
 def rights() -> Iterator[Finding]:
     """Every policy, grant, function, trigger, view and role is what the models declare, and nothing is beside it."""
-    for found in lint.findings():
+    for found in catalog_lint.findings():
         yield error(
             f"{found}.",
             why="Somebody changed the database by hand, or restored it in part; rows may be open to others.",

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.core import checks
 
+from vibe.core.errors import ConfigurationError
 from vibe.doctor.findings import Finding, Severity, error, note, warning
-from vibe.errors import ConfigurationError
 from vibe.serving.preparing import require_static_files
 
 

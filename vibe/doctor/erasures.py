@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from accounts.erasure import owed
+from accounts.erasure.services import owed
 from vibe.doctor.findings import Finding, error
 
 

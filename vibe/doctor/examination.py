@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from django.db import DatabaseError, connection
 
-from vibe.doctor import catalog, configuration, erasures, jobs, keys, machine, schema, server, trail
+from vibe.core.errors import VibeError
+from vibe.doctor import audit_log, catalog, configuration, erasures, jobs, keys, machine, schema, server
 from vibe.doctor.findings import Check, Finding, Severity, error
-from vibe.errors import VibeError
 
 ALONE: dict[str, Check] = {
     "debug": configuration.debug,
@@ -18,7 +18,7 @@ ALONE: dict[str, Check] = {
     "database setting": configuration.database_url,
     "disk": machine.disk,
     "state folder": machine.state_folder,
-    "checkpoint file": trail.checkpoints,
+    "checkpoint file": audit_log.checkpoints,
 }
 WITH_DATABASE: dict[str, Check] = {
     "server version": server.version,
@@ -48,7 +48,7 @@ WITH_SCHEMA: dict[str, Check] = {
     "erased people": erasures.people,
     "worker": jobs.worker,
     "jobs": jobs.stuck,
-    "sealing": trail.sealing,
+    "sealing": audit_log.sealing,
     "database health": catalog.health,
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vibe.db.contexts import as_system
+from vibe.core.db.scopes import as_system
 from vibe.doctor.findings import Finding, error, warning
 from vibe.metrics import figures
 from vibe.serving.readiness import ALIVE_SECONDS

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.db.models import Count, Max
 
-from accounts.master_key import Fit, look, ring
+from accounts.keys.master_key import Fit, look, ring
+from accounts.keys.services.data_keys import key_address
+from accounts.keys.services.renewal import newest
+from accounts.keys.services.rotation import require_masters, values_under_retired
 from accounts.models import UserKey
-from accounts.renewal import newest
-from accounts.rotation import require_masters, values_under_retired
-from accounts.services import key_address
-from vibe.crypto.seal import MOST_MESSAGES
-from vibe.db.contexts import as_system
+from vibe.core.crypto.seal import MOST_MESSAGES
+from vibe.core.db.scopes import as_system
+from vibe.core.errors import MasterKeyMissing, SealError, WrongMasterKey
 from vibe.doctor.findings import Finding, error, note, warning
-from vibe.errors import MasterKeyMissing, SealError, WrongMasterKey
 
 SAMPLE = 50
 

@@ -9,9 +9,9 @@ from django.apps import apps
 from django.db import connection
 from django.db.models import CheckConstraint, UniqueConstraint
 
-from vibe.crypto.fields import SealedColumn
-from vibe.db.constraints import CompositeReference, Privileges, RowSecurity, Wall
-from vibe.db.roles import SUPPORT, USER
+from vibe.core.crypto.fields import SealedColumn
+from vibe.core.db.roles import SUPPORT, USER
+from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity, Wall
 from vibe.doctor.findings import Finding, error, warning
 from vibe.metrics.figures import rows
 from vibe.serving.migrating import pending

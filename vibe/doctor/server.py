@@ -9,12 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from vibe.db import replica
-from vibe.db.requirements import OLDEST_VECTOR, require_schema, require_server
-from vibe.db.roles import ALL, PER_GRANT, joined, statements
-from vibe.db.trips import distributed
+from vibe.core.db.requirements import OLDEST_VECTOR, require_schema, require_server
+from vibe.core.db.roles import ALL, PER_GRANT, joined, statements
+from vibe.core.db.scale import replica
+from vibe.core.db.statements.batching import distributed
+from vibe.core.errors import DatabaseNotReady, VibeError
 from vibe.doctor.findings import Finding, error, note, warning
-from vibe.errors import DatabaseNotReady, VibeError
 from vibe.metrics import figures
 
 CLOCK_SECONDS = 5.0

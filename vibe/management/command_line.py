@@ -42,7 +42,7 @@ def guarded(execute: Callable[..., Any]) -> Callable[..., Any]:
     """What executes a command, once its arguments are read, unless the master keys open nothing that is stored."""
 
     def execute_guarded(*arguments: Any, **options: Any) -> Any:
-        from accounts.master_key import require_fitting  # noqa: PLC0415  Django is set up by now
+        from accounts.keys.master_key import require_fitting  # noqa: PLC0415  Django is set up by now
 
         require_fitting()
         if not connection.in_atomic_block:

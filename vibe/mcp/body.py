@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from vibe.apikit.bodies import BodyTooLarge, check_structure
+from vibe.core.http.bodies import BodyTooLarge, check_structure
 from vibe.mcp.tools import LONGEST_TEXT
 
 Receive = Callable[[], Awaitable[Any]]

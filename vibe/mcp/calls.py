@@ -15,10 +15,10 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from accounts.authentication.caller import Caller
 from audit.services import FAILED, REFUSED, record
-from vibe.db import replica
-from vibe.db.contexts import as_user
-from vibe.db.unavailable import is_unavailable
-from vibe.errors import DatabaseNotReady, DatabaseUnavailable, VibeError
+from vibe.core.db.scale import replica
+from vibe.core.db.scopes import as_user
+from vibe.core.db.unavailable import is_unavailable
+from vibe.core.errors import DatabaseNotReady, DatabaseUnavailable, VibeError
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")

@@ -11,15 +11,15 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
-from memories.noting import remember as keep
 from memories.payload import Payload
+from memories.services.daily_notes import remember as keep
 from stories.api.search import Answer, Found
 from stories.api.shapes import Entities, Entity, Story
-from stories.asking import ask
-from stories.entities import KIND, list_entities
-from stories.reading import open_story
-from stories.search import LONGEST_QUESTION, search_stories
-from vibe.apikit.shapes import Given, Moment
+from stories.entities.services import KIND, list_entities
+from stories.reading.services import open_story
+from stories.search.asking import ask
+from stories.search.services import LONGEST_QUESTION, search_stories
+from vibe.core.http.schemas import Given, Moment
 from vibe.mcp.calls import Admit, called
 
 INSTRUCTIONS: Final = (

@@ -10,12 +10,12 @@ from mcp.server.mcpserver import Context
 from mcp.server.transport_security import TransportSecuritySettings
 
 from accounts.authentication.caller import Caller
-from accounts.authentication.gate import asked, refused, too_many
-from accounts.master_key_gate import refusal
+from accounts.authentication.middleware import asked, refused, too_many
+from accounts.keys.middleware import refusal
 from audit.actors import Actor
 from audit.middleware import origin_from
-from vibe.apikit.headers import protect
-from vibe.errors import CredentialsMissing, InputError, VibeError
+from vibe.core.errors import CredentialsMissing, InputError, VibeError
+from vibe.core.http.headers import protect
 from vibe.mcp import body
 from vibe.mcp.calls import in_thread
 from vibe.mcp.tools import server

@@ -10,8 +10,8 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 from stories.signals import searched
-from vibe.crypto import tally
-from vibe.db.replica import routed
+from vibe.core.crypto import counters
+from vibe.core.db.scale.replica import routed
 from vibe.metrics.instruments import (
     CRYPTO,
     READINGS,
@@ -27,7 +27,7 @@ KINDS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "SET", "SAVEPOINT", "
 @cache
 def attach() -> None:
     """Once a process."""
-    tally.watch(crypto_done)
+    counters.watch(crypto_done)
     searched.connect(search_done)
     routed.connect(reading_done)
     connection_created.connect(time_statements)

@@ -8,7 +8,7 @@ from django.db import DatabaseError
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from vibe.errors import VibeError
+from vibe.core.errors import VibeError
 from vibe.metrics import figures
 
 ASKED: tuple[tuple[str, str, tuple[str, ...], Callable[[], figures.Figures]], ...] = (

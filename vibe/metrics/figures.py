@@ -10,8 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from vibe.db import replica
-from vibe.db.contexts import as_system
+from vibe.core.db.scale import replica
+from vibe.core.db.scopes import as_system
 
 Figures = list[tuple[tuple[str, ...], float]]
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from vibe.logs.request_id import new_request_id
+from vibe.core.logs.request_id import new_request_id
 from vibe.metrics.attaching import attach
 from vibe.metrics.instruments import REQUEST_SECONDS, REQUESTS, REQUESTS_RUNNING
 from vibe.metrics.pool import note_pool

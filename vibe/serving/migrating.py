@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from vibe.db.migration_lock import migration_lock
+from vibe.core.db.migrating.lock import migration_lock
 
 Name = tuple[str, str]  # app, migration
 

@@ -10,10 +10,10 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core import checks
 
-from accounts.erasure import erase_again, owed
+from accounts.erasure.services import erase_again, owed
 from audit.actors import Actor
-from vibe.db.migration_lock import migration_lock
-from vibe.errors import ConfigurationError
+from vibe.core.db.migrating.lock import migration_lock
+from vibe.core.errors import ConfigurationError
 from vibe.serving.migrating import apply_pending, pending
 from vibe.serving.waiting import wait_for_database
 

@@ -7,8 +7,8 @@ import sys
 
 from django.conf import settings
 
+from vibe.serving.supervisor import Child
 from vibe.serving.web import WebOptions
-from vibe.supervisor import Child
 
 FIRST_LISTENER = 3  # systemd's numbering
 

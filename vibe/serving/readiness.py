@@ -14,10 +14,10 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from accounts.erasure import owed
-from accounts.master_key import Fit, look
-from vibe.db.contexts import as_system
-from vibe.errors import VibeError
+from accounts.erasure.services import owed
+from accounts.keys.master_key import Fit, look
+from vibe.core.db.scopes import as_system
+from vibe.core.errors import VibeError
 from vibe.serving.migrating import pending
 
 REMEMBERED_SECONDS = 1.0

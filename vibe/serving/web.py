@@ -47,7 +47,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "preload_app": True,  # imported once, before the fork
             "control_socket_disable": True,
             "proc_name": "vibe",
-            "logger_class": "vibe.logs.server.ServerLog",
+            "logger_class": "vibe.core.logs.server.ServerLog",
             "child_exit": lambda _server, worker: shared.forget(worker.pid),
         }
         for name, value in chosen.items():

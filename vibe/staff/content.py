@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from accounts.services import open_vault
+from accounts.keys.services.data_keys import open_vault
 from memories.models import Conversation, Memory
-from memories.services import OpenedMemory, open_memories
+from memories.opened import OpenedMemory, open_memories
 from stories.models import Story
-from vibe.crypto.fields import address_of
-from vibe.crypto.vault import Vault
-from vibe.db.contexts import as_user
+from vibe.core.crypto.fields import address_of
+from vibe.core.crypto.vault import Vault
+from vibe.core.db.scopes import as_user
 
 CONVERSATIONS, MEMORIES = 50, 200  # on one page
 STORY = ("title", "text", "people", "places", "events")

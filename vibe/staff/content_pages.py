@@ -19,13 +19,13 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET
 
-from accounts import grants
+from accounts.grants import services as grants
 from accounts.models import AccessGrant, User
-from vibe.adminkit.admin import note
-from vibe.adminkit.deeds import refused
-from vibe.adminkit.links import page_url
-from vibe.db.unavailable import is_unavailable
-from vibe.errors import DatabaseUnavailable, Refused, VibeError
+from vibe.core.admin.base import note
+from vibe.core.admin.confirmed_actions import refused
+from vibe.core.admin.links import page_url
+from vibe.core.db.unavailable import is_unavailable
+from vibe.core.errors import DatabaseUnavailable, Refused, VibeError
 from vibe.staff import content
 
 HIGHEST_PAGE = 10_000

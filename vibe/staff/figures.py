@@ -17,10 +17,10 @@ from accounts.models import AccessGrant, User
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from stories.models import Story
-from vibe.adminkit.dates import first_uuid7_at
-from vibe.adminkit.links import list_url
-from vibe.adminkit.paging import WINDOW, counts, estimates
-from vibe.db.trips import distributed
+from vibe.core.admin.date_hierarchy import first_uuid7_at
+from vibe.core.admin.links import list_url
+from vibe.core.admin.paging import WINDOW, counts, estimates
+from vibe.core.db.statements.batching import distributed
 
 DAYS = 30
 WAITING, FAILED = "todo", "failed"

@@ -7,9 +7,9 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from vibe.apikit.bodies import BodyTooLarge, MalformedBody
-from vibe.apikit.body_limits import BodyLimit
-from vibe.apikit.compression import PREFIX
+from vibe.core.http.bodies import BodyTooLarge, MalformedBody
+from vibe.core.http.body_limits import BodyLimit
+from vibe.core.http.compression import PREFIX
 
 FORM: Final = BodyLimit(1024 * 1024, 1000)
 

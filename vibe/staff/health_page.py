@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET
 
-from vibe.adminkit.admin import note
-from vibe.db.health.reading import Verdict
-from vibe.db.health.report import report
+from vibe.core.admin.base import note
+from vibe.core.db.health.reading import Verdict
+from vibe.core.db.health.report import report
 
 SEE_HEALTH = "accounts.see_health"
 COLORS = {Verdict.OK: "success", Verdict.UNKNOWN: "info", Verdict.WATCH: "warning", Verdict.BAD: "danger"}
@@ -20,7 +20,7 @@ WORDS = {Verdict.OK: "Fine", Verdict.UNKNOWN: "Unseen", Verdict.WATCH: "Watch", 
 
 @require_GET
 def database_health(request: HttpRequest, *, site: Any) -> HttpResponse:
-    """What `vibe.db.health` reports now. Looking is recorded like any other page."""
+    """What `vibe.core.db.health` reports now. Looking is recorded like any other page."""
     note(request, "database")
     if not request.user.has_perm(SEE_HEALTH):
         raise PermissionDenied

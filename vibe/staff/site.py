@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import path, reverse
 from unfold.sites import UnfoldAdminSite
 
-from accounts.one_time_codes import passed
-from accounts.sign_in_form import SignInForm
-from accounts.staff_forms import OwnPasswordForm
+from accounts.staff.account_forms import OwnPasswordForm
+from accounts.staff.services import passed
+from accounts.staff.sign_in_form import SignInForm
 from audit.middleware import no_personal_data
 
 

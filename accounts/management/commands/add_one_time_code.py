@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.one_time_codes import enroll
+from accounts.staff.services import enroll
 from audit.actors import Actor
-from vibe.errors import NotFound
+from vibe.core.errors import NotFound
 
 
 class Command(BaseCommand):

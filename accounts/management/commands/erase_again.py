@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from accounts.erasure import erase_again
+from accounts.erasure.services import erase_again
 from audit.actors import Actor
 
 

@@ -3,8 +3,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from accounts.erasure import cancel_erasure, erase, request_erasure
-from accounts.services import find_person
+from accounts.erasure.services import cancel_erasure, erase, request_erasure
+from accounts.people.services.people import find_person
 from audit.actors import Actor
 
 NOT_CONFIRMED = "Nothing was done. Type the id to go on, or give --yes."

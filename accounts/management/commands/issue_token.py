@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.authentication import local
+from accounts.authentication import local_tokens
 from accounts.models import User
-from accounts.services import find_person
-from vibe.db.contexts import as_system
-from vibe.errors import ConfigurationError, NotFound
+from accounts.people.services.people import find_person
+from vibe.core.db.scopes import as_system
+from vibe.core.errors import ConfigurationError, NotFound
 
 
 class Command(BaseCommand):
@@ -24,9 +24,9 @@ class Command(BaseCommand):
         if not 0 < minutes <= 60 * 24:
             raise CommandError("--minutes must be between 1 and 1440.")
         try:
-            local.require_local()
+            local_tokens.require_local()
             uid, email = whose(user)
-            self.stdout.write(local.issue(uid=uid, email=email, seconds=minutes * 60))
+            self.stdout.write(local_tokens.issue(uid=uid, email=email, seconds=minutes * 60))
         except ConfigurationError as problem:
             raise CommandError(str(problem)) from None
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from accounts import api_keys
+from accounts.api_keys import services as api_keys
 
 
 class Command(BaseCommand):

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import api_keys
-from accounts.scopes import SCOPES
-from accounts.services import find_person
+from accounts.api_keys import services as api_keys
+from accounts.models.scopes import SCOPES
+from accounts.people.services.people import find_person
 from audit.actors import Actor
-from vibe.errors import InputError, NotFound
+from vibe.core.errors import InputError, NotFound
 
 
 class Command(BaseCommand):

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import api_keys
+from accounts.api_keys import services as api_keys
 from audit.actors import Actor
-from vibe.errors import NotFound
+from vibe.core.errors import NotFound
 
 
 class Command(BaseCommand):

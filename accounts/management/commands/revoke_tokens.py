@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.services import find_person
-from accounts.standing import revoke_tokens
+from accounts.people.services.account_status import revoke_tokens
+from accounts.people.services.people import find_person
 from audit.actors import Actor
-from vibe.errors import NotFound
+from vibe.core.errors import NotFound
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from accounts.rotation import require_masters, values_to_rewrap, walk
+from accounts.keys.services.rotation import require_masters, values_to_rewrap, walk
 from audit.actors import Actor
 
 PAUSE = 0.5  # seconds until rows that somebody else was changing are tried again

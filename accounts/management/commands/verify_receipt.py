@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand
 
-from accounts.erasure_proof import receipt_of, verify, verify_all
+from accounts.erasure.proof import receipt_of, verify, verify_all
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from audit.actors import Actor
-from audit.exporting import WRITERS, Selection, export
+from audit.reading.services import WRITERS, Selection, export
 
 
 def moment(text: str) -> datetime:

@@ -4,8 +4,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from audit.actors import Actor
 from audit.errors import AuditError
-from audit.partitions import this_month
-from audit.pruning import Month, months, prune
+from audit.retention.partitions import this_month
+from audit.retention.services import Month, months, prune
 
 ACTOR = Actor.system("prune_audit")
 

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.sealing import Sealed, seal
+from audit.sealing.services import Sealed, seal
 
 
 class Command(BaseCommand):

@@ -8,15 +8,15 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from audit import witness
 from audit.actors import Actor
-from audit.checkpoint import SignedCheckpoint
 from audit.errors import AuditError
-from audit.freshness import require_fresh
-from audit.inclusion import prove_inclusion
-from audit.proving import Proof, prove
+from audit.proof.checkpoint import SignedCheckpoint
+from audit.proof.freshness import require_fresh
+from audit.proof.inclusion import prove_inclusion
+from audit.proof.verification import Proof, prove
+from audit.sealing import witness
 from audit.services import FAILED, OK, record
-from vibe.errors import NotFound
+from vibe.core.errors import NotFound
 
 ACTOR = Actor.system("verify_audit")
 

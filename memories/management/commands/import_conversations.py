@@ -6,9 +6,9 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from audit.actors import Actor
-from memories.importing import FileImport
-from memories.lines import BadLine
-from memories.services import Counts
+from memories.imports.lines import BadLine
+from memories.imports.services.conversations import Counts
+from memories.imports.services.files import FileImport
 
 SOME_LEFT_OUT = 3
 

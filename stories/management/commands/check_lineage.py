@@ -4,11 +4,11 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from accounts.models import User
-from accounts.services import find_person
+from accounts.people.services.people import find_person
 from audit.actors import Actor
-from stories.lineage import check_lineage
-from vibe.db.contexts import as_system
-from vibe.errors import NotFound
+from stories.building.services.lineage import check_lineage
+from vibe.core.db.scopes import as_system
+from vibe.core.errors import NotFound
 
 
 class Command(BaseCommand):

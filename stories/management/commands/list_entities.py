@@ -2,11 +2,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.services import find_person
+from accounts.people.services.people import find_person
 from audit.actors import Actor
-from stories.entities import list_entities
+from stories.entities.services import list_entities
 from stories.models import Entity
-from vibe.errors import NotFound
+from vibe.core.errors import NotFound
 
 
 class Command(BaseCommand):

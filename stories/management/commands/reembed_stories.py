@@ -4,12 +4,12 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from accounts.services import find_person
+from accounts.people.services.people import find_person
 from audit.actors import Actor
+from stories.building.services.reembedding import Pace, StillComing, behind, reembed_person
+from stories.processors.configured import EmbedderFailed, embedder
 from stories.processors.openai_compatible.errors import TokensSpent
-from stories.providers import EmbedderFailed, embedder
-from stories.reembedding import Pace, StillComing, behind, reembed_person
-from vibe.errors import NotFound, SealError
+from vibe.core.errors import NotFound, SealError
 
 
 class Command(BaseCommand):

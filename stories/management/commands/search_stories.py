@@ -5,12 +5,12 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.services import find_person
+from accounts.people.services.people import find_person
 from audit.actors import Actor
-from stories.answers import Answer, FoundPassage, FoundStory
-from stories.filters import Filters
-from stories.search import search_stories
-from vibe.errors import InputError, NotFound
+from stories.search.answers import Answer, FoundPassage, FoundStory
+from stories.search.filters import Filters
+from stories.search.services import search_stories
+from vibe.core.errors import InputError, NotFound
 
 
 class Command(BaseCommand):

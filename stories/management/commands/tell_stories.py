@@ -5,12 +5,12 @@ from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
 from accounts.models import User
-from accounts.services import find_person
+from accounts.people.services.people import find_person
 from audit.actors import Actor
 from memories.models import Conversation
-from stories.services import build_story
-from stories.sets import settle_graph
-from vibe.db.contexts import as_system, as_user
+from stories.building.services.build import build_story
+from stories.index.services import settle_graph
+from vibe.core.db.scopes import as_system, as_user
 
 
 class Command(BaseCommand):

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from stories.processors.offline.date_words import TRIGGER
-from stories.processors.offline.lexicon import KIN, ROLES
-from stories.processors.offline.people import People, display
+from stories.processors.offline.dates.vocabulary import TRIGGER
+from stories.processors.offline.names.lexicon import KIN, ROLES
+from stories.processors.offline.names.people import People, display
 from stories.processors.offline.sentences import Sentence
 from stories.processors.offline.verbs import WORD, is_past
 

@@ -12,8 +12,8 @@ from itertools import groupby
 
 from stories.processors.base import Event
 from stories.processors.offline.clauses import Clause, clauses_of
-from stories.processors.offline.dates import Dating, find_dates
-from stories.processors.offline.people import People, display, is_machine
+from stories.processors.offline.dates.resolving import Dating, find_dates
+from stories.processors.offline.names.people import People, display, is_machine
 from stories.processors.offline.predicates import NOUN_AHEAD, Predicate, predicate_of
 from stories.processors.offline.sentences import Sentence
 from stories.processors.offline.verbs import STATES

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from stories.processors.offline.dates import find_dates
-from stories.processors.offline.people import display
+from stories.processors.offline.dates.resolving import find_dates
+from stories.processors.offline.names.people import display
 from stories.processors.offline.summary import Telling
 from stories.processors.offline.voice import in_third_person
 from stories.processors.offline.words import shortened

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from stories.processors.base import Draft, Transcript
 from stories.processors.offline.events import events_of
-from stories.processors.offline.names import mentions
+from stories.processors.offline.names.candidates import mentions
+from stories.processors.offline.names.people import People
+from stories.processors.offline.names.places import Places
 from stories.processors.offline.narrative import narrative
-from stories.processors.offline.people import People
-from stories.processors.offline.places import Places
 from stories.processors.offline.sentences import sentences_of
 from stories.processors.offline.subjects import subjects_of
 from stories.processors.offline.summary import Signals, centrality_of, chosen, tellings

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from stories.processors.offline.clauses import SPEAKER
-from stories.processors.offline.people import is_machine
+from stories.processors.offline.names.people import is_machine
 from stories.processors.offline.sentences import Sentence
 from stories.processors.offline.voice import without_lead_in
 from stories.processors.offline.words import WORD, Stems

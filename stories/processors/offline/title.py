@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from stories.processors.base import Event, Transcript
-from stories.processors.offline.lexicon import ROLE_AUTHORS
-from stories.processors.offline.people import display
+from stories.processors.offline.dates.spans import day
+from stories.processors.offline.names.lexicon import ROLE_AUTHORS
+from stories.processors.offline.names.people import display
 from stories.processors.offline.sentences import LINK
-from stories.processors.offline.spans import day
 from stories.processors.offline.subjects import Subject
 from stories.processors.offline.words import Stems, shortened
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from vibe.errors import VibeError
+from vibe.core.errors import VibeError
 
 
 class ProviderFailed(VibeError):

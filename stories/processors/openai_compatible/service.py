@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
-from vibe.errors import ConfigurationError
+from vibe.core.errors import ConfigurationError
 
 AnswerFormat = Literal["json_schema", "json_object"]
 

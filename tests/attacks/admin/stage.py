@@ -20,21 +20,21 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from accounts import grants
-from accounts.groups import ensure_groups
+from accounts.grants import services as grants
 from accounts.models import AccessGrant, User, UserPreferences
-from accounts.services import Profile, ensure_person
+from accounts.people.services.people import Profile, ensure_person
+from accounts.staff.groups import ensure_groups
 from audit.actors import Actor, Origin
-from memories.lines import ConversationLine, Message
+from memories.imports.lines import ConversationLine, Message
+from memories.imports.services.conversations import import_conversations
 from memories.models import Conversation, Memory
 from memories.payload import Payload
-from memories.services import import_conversations
+from stories.building.services.build import build_story
 from stories.models import Entity, Passage, Story
-from stories.services import build_story
 from tests.conftest import DAY, TESTER
-from vibe.adminkit.readable import readable_fields
-from vibe.crypto.fields import SealedColumn
-from vibe.db.contexts import as_staff, as_support, as_user
+from vibe.core.admin.readable_columns import readable_fields
+from vibe.core.crypto.fields import SealedColumn
+from vibe.core.db.scopes import as_staff, as_support, as_user
 
 KNOWN, SECRET = "xylocanary", "zorbafrond"
 SAID = f"{KNOWN.capitalize()} and {SECRET.capitalize()} met me in Lisbon in May 2025, and we saw {SECRET}."

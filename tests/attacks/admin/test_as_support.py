@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection, models, transaction
 from memories.models import Conversation, Memory
 from stories.models import Entity, Story
 from tests.attacks.admin.stage import UNREADABLE, readable, refused, undone
-from vibe.db.contexts import as_support
+from vibe.core.db.scopes import as_support
 
 STATEMENTS = (
     "SELECT {column} FROM {table}",

@@ -12,10 +12,10 @@ from memories.admin import ConversationAdmin
 from memories.models import Conversation
 from tests.attacks.admin.stage import MODELS, first_id, leaked, undone
 from tests.statements import complaints
-from vibe.adminkit.admin import MetadataAdmin
-from vibe.adminkit.links import list_url
-from vibe.adminkit.readable import readable_fields
-from vibe.db.contexts import as_support
+from vibe.core.admin.base import MetadataAdmin
+from vibe.core.admin.links import list_url
+from vibe.core.admin.readable_columns import readable_fields
+from vibe.core.db.scopes import as_support
 
 ACTIONS = ("delete_selected", "export", "retry", "archive", "deactivate", "rebuild", "approve", "erase", "__class__")
 

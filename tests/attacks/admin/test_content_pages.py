@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from django.test import Client, override_settings
 
-from accounts import grants
+from accounts.grants import services as grants
 from accounts.models import AccessGrant
 from audit.actors import Actor, Origin
 from tests.attacks.admin.stage import SAID, SECRET, give, leaked, undone
-from vibe.db.contexts import as_support
+from vibe.core.db.scopes import as_support
 from vibe.staff import content
 
 METHODS = ["get", "head", "post", "put", "patch", "delete", "options", "trace"]
@@ -41,7 +41,7 @@ def test_content_without_a_grant(cast, part, method, who):
 def test_control_without_the_question_for_a_grant_it_is_shown(cast, part, monkeypatch):
     with as_support():
         some = AccessGrant.objects.of(cast.ada).first()
-    monkeypatch.setattr("accounts.grants.require", lambda *_: some)
+    monkeypatch.setattr("accounts.grants.services.require", lambda *_: some)
     assert leaked(cast, cast.boss.get(address(cast, part)))
 
 

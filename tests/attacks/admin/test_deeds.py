@@ -13,22 +13,21 @@ from django.db import connection
 from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from accounts import grants
-from accounts.api_keys import make_api_key
-from accounts.erasure import request_erasure
-from accounts.models import AccessGrant, ApiKey, User
-from accounts.scopes import SCOPES
-from accounts.takeout import Erasure, Export
+from accounts.api_keys.services import make_api_key
+from accounts.erasure.services import request_erasure
+from accounts.grants import services as grants
+from accounts.models import AccessGrant, ApiKey, Erasure, Export, User
+from accounts.models.scopes import SCOPES
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
 from memories.models import Conversation
 from stories.models import Story
 from tests.attacks.admin.stage import give, signed_in, undone
 from tests.conftest import TESTER
-from vibe.adminkit.admin import MetadataAdmin
-from vibe.adminkit.deeds import Deed
-from vibe.adminkit.sudo import CONFIRMED, SIGNED_IN
-from vibe.db.contexts import as_support, as_system
+from vibe.core.admin.base import MetadataAdmin
+from vibe.core.admin.confirmed_actions import Deed
+from vibe.core.admin.sudo_mode import CONFIRMED, SIGNED_IN
+from vibe.core.db.scopes import as_support, as_system
 
 
 @dataclass
@@ -309,7 +308,7 @@ def test_the_password_is_asked_for_once_it_is_a_while_ago(cast, grave):
 def test_control_without_that_question_it_is_done(cast, grave, monkeypatch):
     client = doer(cast, grave)
     age(client)
-    monkeypatch.setattr("vibe.adminkit.admin.fresh", lambda _: True)
+    monkeypatch.setattr("vibe.core.admin.base.fresh", lambda _: True)
     assert client.post(grave.url).status_code == 302
 
 

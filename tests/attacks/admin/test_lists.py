@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from django.db.models import Q
 
-from accounts.admin import UserPreferencesAdmin
+from accounts.admin.people import UserPreferencesAdmin
 from accounts.models import User, UserPreferences
 from memories.admin import ConversationAdmin
 from memories.models import Conversation, Memory
 from tests.attacks.admin.stage import KNOWN, MODELS, SECRET, UNREADABLE, leaked, readable
-from vibe.adminkit.admin import MetadataAdmin
-from vibe.adminkit.links import list_url
+from vibe.core.admin.base import MetadataAdmin
+from vibe.core.admin.links import list_url
 
 LOOKUPS = ("exact", "startswith", "isnull", "gte", "regex", "in")
 

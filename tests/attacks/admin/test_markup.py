@@ -19,26 +19,26 @@ from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.api_keys import make_api_key
-from accounts.erasure import request_erasure
-from accounts.exporting import request_export
+from accounts.api_keys.services import make_api_key
+from accounts.erasure.services import request_erasure
+from accounts.export.services import request_export
 from accounts.models import User
-from accounts.services import Profile
+from accounts.people.services.people import Profile
 from audit.models import AuditCheckpoint, AuditLeaf, AuditPruning
 from memories.admin import linked
-from memories.lines import ConversationLine, Message
+from memories.imports.lines import ConversationLine, Message
+from memories.imports.services.conversations import import_conversations
 from memories.models import Conversation, Memory
 from memories.payload import Payload
-from memories.services import import_conversations
 from stories.admin import StoryAdmin
+from stories.building.services.build import build_story
 from stories.models import NextVector, Story, StoryDeletion, TokenUse
-from stories.services import build_story
 from tests.attacks.admin.stage import give
 from tests.conftest import DAY, TESTER
-from vibe.adminkit.admin import MetadataAdmin
-from vibe.adminkit.links import list_url, page_url
-from vibe.db.contexts import as_staff, as_support, as_system, as_user
-from vibe.db.owned import uuid7
+from vibe.core.admin.base import MetadataAdmin
+from vibe.core.admin.links import list_url, page_url
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
 from vibe.staff import content
 
 MARKUP = '"><b>x</b><script>'

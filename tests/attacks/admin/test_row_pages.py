@@ -6,16 +6,16 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
-from accounts.admin import UserAdmin
+from accounts.admin.people import UserAdmin
+from accounts.keys.services.data_keys import open_vault
 from accounts.models import User
-from accounts.services import open_vault
 from memories.admin import ConversationAdmin
 from memories.models import Conversation
 from tests.attacks.admin.stage import KNOWN, MODELS, SECRET, first_id, leaked, undone
-from vibe.adminkit.links import page_url
-from vibe.crypto.fields import address_of
-from vibe.db.contexts import as_support, as_user
-from vibe.db.owned import UserOwned
+from vibe.core.admin.links import page_url
+from vibe.core.crypto.fields import address_of
+from vibe.core.db.schema.owned import UserOwned
+from vibe.core.db.scopes import as_support, as_user
 
 PAGES = ["", "change/", "history/", "delete/", "password/", "do/approve/", "do/archive/"]
 

@@ -16,8 +16,8 @@ from stories.processors.openai_compatible.budget import estimated, reserve, spen
 from stories.processors.openai_compatible.errors import BadAnswer, ProviderFailed, TokensBusy, TokensSpent
 from tests.processes import PATIENCE
 from tests.stories.openai.fake_service import SAID, Reply, story_answer, vectors_answer
-from vibe.db.contexts import as_user
-from vibe.errors import ContextError
+from vibe.core.db.scopes import as_user
+from vibe.core.errors import ContextError
 
 pytestmark = pytest.mark.usefixtures("token_use")
 
@@ -138,7 +138,7 @@ def at_once(count: int, verb) -> None:
 @pytest.fixture
 def bob(committed: None) -> UUID:
     """A person whom every connection sees."""
-    from accounts.services import Profile, ensure_person
+    from accounts.people.services.people import Profile, ensure_person
     from tests.conftest import TESTER
 
     return ensure_person(profile=Profile(firebase_uid="bob"), actor=TESTER)

@@ -9,16 +9,16 @@ from uuid import UUID
 
 import pytest
 
-from stories import providers
+from stories.building.services.build import build_story
 from stories.models import Story
+from stories.processors import configured
 from stories.processors.openai_compatible.budget import spending_for
 from stories.processors.openai_compatible.errors import BadAnswer
-from stories.search import search_stories
-from stories.services import build_story
+from stories.search.services import search_stories
 from tests.conftest import TESTER
 from tests.stories.conftest import LISBON, build_all, conversation_of
 from tests.stories.openai.fake_service import FakeService, Reply, story_answer
-from vibe.db.contexts import as_user
+from vibe.core.db.scopes import as_user
 
 
 @pytest.fixture
@@ -28,13 +28,13 @@ def told_by_service(configure: Callable[..., None], settings: Any, token_use: No
     settings.STORY_EMBEDDER = "stories.processors.openai_compatible.embedder.OpenAIEmbedder"
 
     def forget() -> None:
-        for made in (providers.processor, providers.embedder):
+        for made in (configured.processor, configured.embedder):
             if made.cache_info().currsize:
                 made().client.openai.close()
             made.cache_clear()
 
-    providers.processor.cache_clear()
-    providers.embedder.cache_clear()
+    configured.processor.cache_clear()
+    configured.embedder.cache_clear()
     configure(daily_tokens=100_000)
     yield configure
     forget()

@@ -9,7 +9,7 @@ from django.conf import settings as real
 
 from stories.processors.named import CLASSES, class_path
 from stories.processors.openai_compatible.service import Service
-from vibe.errors import ConfigurationError
+from vibe.core.errors import ConfigurationError
 
 GOOD: Service = replace(
     real.OPENAI, base_url="https://api.example.com/v1", text_model="teller", embedding_model="vectors"

@@ -8,10 +8,10 @@ from datetime import date
 import pytest
 
 from stories.processors.base import Draft, Event, Message, Transcript
+from stories.processors.configured import Processor
 from stories.processors.openai_compatible.errors import BadAnswer, ProviderDeclined
 from stories.processors.openai_compatible.prompt import TASK
 from stories.processors.openai_compatible.schema import first_day
-from stories.providers import Processor
 from tests.conftest import DAY
 from tests.stories.openai.fake_service import KEY, SAID, STORY, Reply, story_answer
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from stories import providers
+from stories.processors import configured
 from stories.processors.embedding import Embedder
 from stories.processors.openai_compatible.errors import BadAnswer, ProviderFailed, ProviderRefused, WrongDimensions
 from tests.processes import PATIENCE
@@ -145,12 +145,12 @@ def test_the_product_takes_it_as_its_embedder(
     configure: Callable[..., None], settings, service: FakeService, monkeypatch: pytest.MonkeyPatch
 ):
     settings.STORY_EMBEDDER = "stories.processors.openai_compatible.embedder.OpenAIEmbedder"
-    providers.embedder.cache_clear()
+    configured.embedder.cache_clear()
     try:
-        assert providers.embed(TEXTS).shape == (3, 8)
+        assert configured.embed(TEXTS).shape == (3, 8)
         service.always = Reply({}, 401)
-        with pytest.raises(providers.EmbedderFailed):
-            providers.embed(TEXTS)
+        with pytest.raises(configured.EmbedderFailed):
+            configured.embed(TEXTS)
     finally:
-        providers.embedder().client.openai.close()
-        providers.embedder.cache_clear()
+        configured.embedder().client.openai.close()
+        configured.embedder.cache_clear()

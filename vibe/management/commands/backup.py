@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from audit.actors import Actor
 from vibe.backup.services import keys_beside, take
-from vibe.errors import VibeError
+from vibe.core.errors import VibeError
 from vibe.management.progress import Bars
 
 

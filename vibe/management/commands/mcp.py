@@ -7,9 +7,9 @@ from typing import Any
 import uvicorn
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.services import find_person
-from vibe.errors import NotFound
-from vibe.mcp import local, web
+from accounts.people.services.people import find_person
+from vibe.core.errors import NotFound
+from vibe.mcp import stdio, web
 from vibe.mcp.tools import server
 
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
             person = find_person(str(user))
         except NotFound as problem:
             raise CommandError(str(problem)) from None
-        server(local.only(person)).run("stdio")
+        server(stdio.only(person)).run("stdio")
 
 
 def serve(bind: str) -> None:

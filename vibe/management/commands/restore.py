@@ -3,10 +3,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.master_key import require_fitting
+from accounts.keys.master_key import require_fitting
 from audit.actors import Actor
 from vibe.backup.services import drill, keys_beside, restore
-from vibe.errors import VibeError
+from vibe.core.errors import VibeError
 from vibe.management.progress import Bars
 
 ACTOR = Actor.system("restore")

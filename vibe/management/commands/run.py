@@ -10,13 +10,13 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import User
 from audit.actors import Actor
-from memories.importing import FileImport
-from vibe.db.contexts import as_staff, as_system
+from memories.imports.services.files import FileImport
+from vibe.core.db.scopes import as_staff, as_system
 from vibe.metrics import shared
 from vibe.serving import programs
 from vibe.serving.migrating import apply_pending
+from vibe.serving.supervisor import Supervisor
 from vibe.serving.web import WebOptions
-from vibe.supervisor import Supervisor
 
 SAMPLE = settings.BASE_DIR / "memories" / "sample" / "conversations.jsonl"
 STAFF: dict[str, dict[str, Any]] = {  # a superuser, and somebody with the role of support

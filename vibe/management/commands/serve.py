@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand
 from vibe.metrics import shared
 from vibe.serving import programs
 from vibe.serving.preparing import prepare
+from vibe.serving.supervisor import Supervisor
 from vibe.serving.web import WebOptions, WebServer, adopt_listeners
-from vibe.supervisor import Supervisor
 
 
 class Command(BaseCommand):

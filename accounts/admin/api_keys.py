@@ -1,0 +1,68 @@
+"""API keys in the admin: which there are, what they may do, when they were last used; and ending one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from accounts.admin import grants
+from accounts.api_keys import services as api_keys
+from accounts.models import ApiKey, User
+from vibe.core.admin.base import MetadataAdmin
+from vibe.core.admin.confirmed_actions import Deed, has
+from vibe.core.admin.labels import labelled
+from vibe.core.admin.links import page_link
+
+IN_USE, EXPIRED, REVOKED = "In use", "Expired", "Revoked"
+
+
+def revoke(request: HttpRequest, row: ApiKey) -> str:
+    """End a key."""
+    api_keys.revoke_api_key(key_id=row.pk, actor=grants.acting(request))
+    return "Revoked. No request with it is answered any more."
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(MetadataAdmin):
+    """Keys of servers. The key itself is shown once, by make_api_key, and is nowhere here."""
+
+    list_display = ("name", "hint", "standing", "may", "acts_for", "created_at", "expires_at", "last_used_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    date_hierarchy = "created_at"
+    fields = (
+        *("id", "name", "hint", "standing", "may", "acts_for"),
+        *("created_at", "expires_at", "last_used_at", "revoked_at"),
+    )
+    search_fields = ("id",)
+    search_help_text = "Id of the key"
+    empty_hint = "A key is made with: manage.py make_api_key"
+    deeds = (
+        Deed(
+            "revoke",
+            "Revoke",
+            "The servers that use this key are refused from the next request on. It cannot be undone.",
+            *(revoke, has("accounts.change_apikey"), lambda _, row: row.revoked_at is None),
+            grave=True,
+        ),
+    )
+
+    def facts(self, row: ApiKey) -> list[tuple[str, Any]]:
+        return [("Name", row.name), ("Begins with", row.hint), ("Last used", row.last_used_at or "never")]
+
+    @labelled("State", {IN_USE: "success", EXPIRED: "info", REVOKED: "danger"})
+    def standing(self, row: ApiKey) -> str:
+        if row.revoked_at:
+            return REVOKED
+        return IN_USE if row.expires_at > timezone.now() else EXPIRED
+
+    @admin.display(description="Scopes")
+    def may(self, row: ApiKey) -> str:
+        return ", ".join(row.scopes)
+
+    @admin.display(description="Acts for")
+    def acts_for(self, row: ApiKey) -> SafeString | str:
+        return page_link(User, row.person) if row.person else "whom it names"

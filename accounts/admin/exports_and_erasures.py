@@ -1,0 +1,120 @@
+"""Exports and erasures in the admin: begun for a person who asked, how far they are; calling an erasure off."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from accounts.admin import grants
+from accounts.admin.owned import OwnedAdmin
+from accounts.erasure import services as erasure
+from accounts.export.services import request_export
+from accounts.models import Erasure, Export, User
+from accounts.people.services.people import is_uuid
+from vibe.core.admin.base import MetadataAdmin
+from vibe.core.admin.confirmed_actions import Deed, has
+from vibe.core.admin.labels import labelled
+from vibe.core.admin.links import page_link, short
+
+
+def export(request: HttpRequest, row: User) -> str:
+    """Have everything of a person put together for them."""
+    request_export(user_id=row.pk, actor=grants.acting(request))
+    return "Asked for. A job makes the archive; only the person can open it."
+
+
+def erase(request: HttpRequest, row: User) -> str:
+    """Shut a person out, and have them erased when the grace period is over."""
+    erasure.request_erasure(user_id=row.pk, actor=grants.acting(request))
+    return "Asked for. Until it begins it can be called off, on the erasure's page."
+
+
+def may_be_erased(_request: HttpRequest, row: User) -> bool:
+    """Whether this is a person whose erasure nobody asked for yet."""
+    return not row.is_staff and not Erasure.objects.filter(person=row.pk).exists()
+
+
+# For the page of a person: what they can ask staff to do for them.
+FOR_A_PERSON = (
+    Deed(
+        "export",
+        "Export",
+        "For a person who asked: a job puts together everything of theirs. They fetch it themself; you cannot open it.",
+        *(export, has("accounts.add_export"), lambda _, row: not row.is_staff and row.is_active),
+    ),
+    Deed(
+        "erase",
+        "Erase",
+        "For a person who asked: they are shut out now, and their keys and everything of theirs are destroyed once the "
+        "grace period (ERASURE_GRACE_DAYS) is over. After that nothing brings it back.",
+        *(erase, has("accounts.add_erasure"), may_be_erased),
+        grave=True,
+        sudo=True,
+    ),
+)
+
+
+def call_off(request: HttpRequest, row: Erasure) -> str:
+    """Let the person stay."""
+    erasure.cancel_erasure(user_id=row.person, actor=grants.acting(request))
+    return "Called off."
+
+
+@admin.register(Export)
+class ExportAdmin(OwnedAdmin):
+    """Archives that people asked for. Nobody but they can open one."""
+
+    list_display = ("row_id", "person", "standing", "progress", "size", "requested_at", "expires_at")
+    list_filter = ("state",)
+    date_hierarchy = "requested_at"
+    fields = (
+        *("id", "person", "standing", "progress", "size", "problem"),
+        *("requested_at", "finished_at", "expires_at"),
+    )
+    empty_hint = "A row appears when a person asks for their data."
+
+    @labelled("State", {"Ready": "success", "Failed": "danger", "Waiting": "warning", "Running": "info"})
+    def standing(self, row: Export) -> str:
+        return row.get_state_display()
+
+
+@admin.register(Erasure)
+class ErasureAdmin(MetadataAdmin):
+    """Who is to be erased and when, and the tombstones of those who were."""
+
+    owner = "person"
+    list_display = ("row_id", "who", "standing", "requested_at", "due_at", "finished_at")
+    list_filter = (("finished_at", admin.EmptyFieldListFilter),)
+    date_hierarchy = "requested_at"
+    search_fields = ("person",)
+    search_help_text = "Id of the person, or of the erasure"
+    fields = ("id", "who", "standing", "requested_at", "due_at", "begun_at", "finished_at", "removed", "receipt")
+    empty_hint = "A row appears when somebody is to be erased, and stays."
+    deeds = (
+        Deed(
+            "call-off",
+            "Call off",
+            "The person will not be erased, and can sign in again if they could before.",
+            *(call_off, has("accounts.change_erasure"), lambda _, row: row.begun_at is None),
+        ),
+    )
+
+    def found(self, term: str) -> Q:
+        return Q(pk=UUID(term)) | Q(person=UUID(term)) if is_uuid(term) else Q(pk__in=())
+
+    @admin.display(description="Id")
+    def row_id(self, row: Erasure) -> str:
+        return short(row.pk)
+
+    @admin.display(description="Person")
+    def who(self, row: Erasure) -> SafeString | str:
+        return short(row.person) if row.finished_at else page_link(User, row.person)
+
+    @labelled("State", {"Waiting": "warning", "Under way": "info", "Erased": "danger"})
+    def standing(self, row: Any) -> str:
+        return "Erased" if row.finished_at else "Under way" if row.begun_at else "Waiting"

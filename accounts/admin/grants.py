@@ -1,0 +1,225 @@
+"""Access grants in the admin: asked for on a person's page, decided and ended on their own."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin
+from django.db import models
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from accounts.admin.owned import OwnedAdmin, label_of
+from accounts.grants import services as grants
+from accounts.models import AccessGrant, User
+from audit.middleware import actor_for
+from vibe.core.admin.base import note
+from vibe.core.admin.confirmed_actions import Button, Deed, refused
+from vibe.core.admin.labels import labelled
+from vibe.core.admin.links import page_link, page_url
+from vibe.core.errors import VibeError
+
+WAITING, OPEN, REFUSED, ENDED = "Waiting", "Open", "Refused", "Ended"
+
+
+def standing_of(grant: AccessGrant, now: datetime) -> str:
+    """Where a grant stands."""
+    if grant.approved is None:
+        return ENDED if grant.ended_at else WAITING
+    if not grant.approved:
+        return REFUSED
+    return ENDED if grant.ended_at or not grant.expires_at or grant.expires_at <= now else OPEN
+
+
+class Standing(admin.SimpleListFilter):
+    """Grants by where they stand."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, *_: Any) -> list[tuple[str, str]]:
+        return [("open", OPEN), ("waiting", WAITING), ("refused", REFUSED), ("ended", ENDED)]
+
+    def queryset(self, _request: Any, queryset: models.QuerySet[AccessGrant]) -> models.QuerySet[AccessGrant]:
+        now = timezone.now()
+        conditions = {
+            "open": Q(approved=True, ended_at=None, expires_at__gt=now),
+            "waiting": Q(approved=None, ended_at=None),
+            "refused": Q(approved=False),
+            "ended": Q(ended_at__isnull=False) | Q(approved=True, expires_at__lte=now),
+        }
+        return queryset.filter(conditions.get(self.value() or "", Q()))
+
+
+class AskForm(forms.Form):
+    """What a request says."""
+
+    reason = forms.CharField(
+        max_length=500,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="The person can read this. Name no content.",
+    )
+    ticket = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        most = int(grants.longest().total_seconds() // 3600)
+        self.fields["hours"] = forms.IntegerField(
+            min_value=1, max_value=most, initial=1, widget=UnfoldAdminIntegerFieldWidget, help_text=f"At most {most}."
+        )
+
+
+def acting(request: HttpRequest) -> Any:
+    """Whoever is signed in, as the trail names them."""
+    return actor_for(request.user, request.origin)  # type: ignore[attr-defined]
+
+
+def approve(request: HttpRequest, row: AccessGrant) -> str:
+    """Let the one who asked in."""
+    grants.decide(grant_id=row.pk, actor=acting(request), approve=True)
+    return "Approved. It lasts from now."
+
+
+def refuse(request: HttpRequest, row: AccessGrant) -> str:
+    """Do not."""
+    grants.decide(grant_id=row.pk, actor=acting(request), approve=False)
+    return "Refused."
+
+
+def end(request: HttpRequest, row: AccessGrant) -> str:
+    """Withdraw a request, or end what was approved."""
+    grants.end(grant_id=row.pk, actor=acting(request))
+    return "Ended."
+
+
+def may_decide(request: HttpRequest, row: AccessGrant) -> bool:
+    """The rule of grants, for who is signed in."""
+    return grants.may_decide(request.user, row)  # type: ignore[arg-type]
+
+
+def may_end(request: HttpRequest, row: AccessGrant) -> bool:
+    """The rule of grants, for who is signed in."""
+    return grants.may_end(request.user, row)  # type: ignore[arg-type]
+
+
+def stands(*states: str) -> Any:
+    """A check that a grant is in one of some states."""
+    return lambda _request, row: standing_of(row, timezone.now()) in states
+
+
+@admin.register(AccessGrant)
+class AccessGrantAdmin(OwnedAdmin):
+    """Who was let in to see whose content, by whom, why and until when."""
+
+    list_display = ("row_id", "person", "asked_by", "ticket", "standing", "requested_at", "expires_at")
+    list_filter = (Standing,)
+    date_hierarchy = "requested_at"
+    fields = (
+        *("id", "person", "standing", "asked_by", "reason", "ticket", "requested_at", "duration"),
+        *("answered_by", "sole", "decided_at", "expires_at", "closed_by", "ended_at"),
+    )
+    empty_hint = "Nobody has asked to read anybody's content."
+    deeds = (
+        Deed(
+            "approve",
+            "Approve",
+            "Who asked will be able to read everything this person has said, until the time is over.",
+            *(approve, may_decide, stands(WAITING)),
+            sudo=True,
+        ),
+        Deed("refuse", "Refuse", "Who asked will not be let in.", refuse, may_decide, stands(WAITING), grave=True),
+        Deed("end", "End now", "Nothing can be read under it any more.", end, may_end, stands(WAITING, OPEN)),
+    )
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.ask_view)
+        return [path("ask/<uuid:user_id>/", view, name="accounts_accessgrant_ask"), *super().get_urls()]
+
+    def ask_view(self, request: HttpRequest, user_id: UUID) -> HttpResponse:
+        """The form that asks, and what it sends."""
+        note(request, f"users/{user_id}", user_id)
+        person = User.objects.only("email", "firebase_uid").filter(pk=user_id, is_staff=False).first()
+        if person is None or not self.has_view_permission(request):
+            raise Http404("There is no such person.")
+        form = AskForm(request.POST if request.method == "POST" else None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                grant_id = grants.ask(
+                    user_id=user_id,
+                    actor=acting(request),
+                    reason=form.cleaned_data["reason"],
+                    ticket=form.cleaned_data["ticket"],
+                    duration=timedelta(hours=form.cleaned_data["hours"]),
+                )
+            except VibeError as problem:
+                return refused(problem, page_url(User, user_id))
+            self.message_user(request, "Asked. Somebody else with the role approver decides.")
+            return HttpResponseRedirect(page_url(AccessGrant, grant_id))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Ask to read content",
+            "button": "Ask",
+            "form": form,
+            "back": page_url(User, user_id),
+            "facts": [("Person", label_of(person))],
+        }
+        return TemplateResponse(request, "vibe/admin/confirm.html", context)
+
+    def facts(self, row: AccessGrant) -> list[tuple[str, Any]]:
+        self.complete([row])
+        return [
+            ("Person", label_of(row.user)),
+            ("Asked by", staff_link(row, row.requested_by)),
+            ("Reason", row.reason),
+            ("Ticket", row.ticket),
+            ("For", row.duration),
+        ]
+
+    def buttons(self, request: HttpRequest, row: AccessGrant) -> list[Button]:
+        own = row.requested_by == request.user.pk and standing_of(row, timezone.now()) == OPEN
+        read = [Button("Read content", reverse("admin:person_content", args=[row.user_id]))] if own else []
+        return [*read, *super().buttons(request, row)]
+
+    def complete(self, rows: list[Any]) -> None:
+        wanted = {pk for row in rows for pk in (row.requested_by, row.decided_by, row.ended_by) if pk}
+        emails = dict(User.objects.filter(pk__in=wanted).order_by().values_list("pk", "email"))
+        for row in rows:
+            row.emails = emails
+
+    @labelled("State", {OPEN: "success", WAITING: "warning", REFUSED: "danger", ENDED: "info"})
+    def standing(self, row: AccessGrant) -> str:
+        return standing_of(row, timezone.now())
+
+    @admin.display(description="Asked by")
+    def asked_by(self, row: AccessGrant) -> SafeString | str:
+        return staff_link(row, row.requested_by)
+
+    @admin.display(description="Decided by")
+    def answered_by(self, row: AccessGrant) -> SafeString | str:
+        return staff_link(row, row.decided_by)
+
+    @admin.display(description="Ended by")
+    def closed_by(self, row: AccessGrant) -> SafeString | str:
+        return staff_link(row, row.ended_by)
+
+
+def staff_link(row: Any, staff_id: UUID | None) -> SafeString | str:
+    """A link to a member of staff, by email where it was looked up."""
+    return page_link(User, staff_id, getattr(row, "emails", {}).get(staff_id, "")) if staff_id else "-"
+
+
+def content_button(request: HttpRequest, person: User) -> list[Button]:
+    """What a person's page offers: to read under a grant, or to ask for one."""
+    if person.is_staff or not grants.may_ask(request.user):  # type: ignore[arg-type]
+        return []
+    if grants.in_force(person.pk, request.user):  # type: ignore[arg-type]
+        return [Button("Read content", reverse("admin:person_content", args=[person.pk]))]
+    return [Button("Ask to read content", reverse("admin:accounts_accessgrant_ask", args=[person.pk]))]

@@ -1,0 +1,51 @@
+"""The admin of tables that hold people's rows: each row leads to its person, and is found by them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from accounts.models import User
+from accounts.people.lookup import ids_meant
+from accounts.people.services.people import is_uuid
+from vibe.core.admin.base import MetadataAdmin
+from vibe.core.admin.links import page_link, short
+from vibe.core.admin.readable_columns import readable_rows
+
+SHOWN = ("user__email", "user__firebase_uid")
+
+
+def label_of(user: User) -> str:
+    """What support knows an account by."""
+    return user.email or user.firebase_uid or short(user.pk)
+
+
+class OwnedAdmin(MetadataAdmin):
+    """Metadata of people's rows."""
+
+    owner = "user_id"
+    narrowed_by: ClassVar[tuple[str, ...]] = ("user",)
+    search_fields = ("id",)
+    search_help_text = "Email (or how it begins), Firebase UID, id of the person, or id of the row"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return readable_rows(super().get_queryset(request).select_related("user"), also=SHOWN)
+
+    def found(self, term: str) -> Q:
+        if is_uuid(term):
+            return Q(pk=UUID(term)) | Q(user_id=UUID(term))
+        # Looked up first: beside another condition a sub-select would have the whole table read.
+        return Q(user_id__in=list(ids_meant(term).values_list("pk", flat=True)))
+
+    @admin.display(description="Person")
+    def person(self, row: Any) -> SafeString:
+        return page_link(User, row.user_id, label_of(row.user))
+
+    @admin.display(description="Id")
+    def row_id(self, row: Any) -> str:
+        return short(row.pk)

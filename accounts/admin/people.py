@@ -1,0 +1,242 @@
+"""People, staff and what belongs to their accounts: metadata, and the accounts of staff to be made and changed."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db import models
+from django.db.models import Count, Q, Value
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from accounts.admin import exports_and_erasures, grants
+from accounts.admin.api_keys import ApiKeyAdmin
+from accounts.admin.owned import OwnedAdmin, label_of
+from accounts.models import User, UserKey, UserPreferences
+from accounts.people.lookup import people_meant
+from accounts.people.services import account_status as standing
+from accounts.staff.account_forms import NewStaffForm, StaffForm, StaffPasswordForm
+from vibe.core.admin.base import MetadataAdmin, Related, note, trail
+from vibe.core.admin.confirmed_actions import Button, Deed, has
+from vibe.core.admin.labels import labelled
+from vibe.core.admin.links import LINK, list_url
+from vibe.core.db.scopes import as_staff
+
+PERSON, STAFF = "Person", "Staff"
+KINDS = (("person", "People"), ("staff", "Staff"))
+
+
+class Kind(admin.SimpleListFilter):
+    """People and staff, told apart."""
+
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, *_: Any) -> list[tuple[str, str]]:
+        return list(KINDS)
+
+    def queryset(self, _request: Any, queryset: models.QuerySet[User]) -> models.QuerySet[User]:
+        return queryset.filter(is_staff=self.value() == "staff") if self.value() else queryset
+
+
+def deactivate(request: HttpRequest, row: User) -> str:
+    """Shut a person out."""
+    standing.set_active(user_id=row.pk, active=False, actor=grants.acting(request))
+    return "Deactivated."
+
+
+def reactivate(request: HttpRequest, row: User) -> str:
+    """Let a person in again."""
+    standing.set_active(user_id=row.pk, active=True, actor=grants.acting(request))
+    return "Reactivated."
+
+
+def sign_out(request: HttpRequest, row: User) -> str:
+    """Void every token of a person."""
+    standing.revoke_tokens(user_id=row.pk, actor=grants.acting(request))
+    return "Signed out everywhere."
+
+
+@admin.register(User)
+class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
+    """Everybody. Of people nothing is changed here; staff accounts are changed by superusers only."""
+
+    owner = "pk"
+    counted: ClassVar[list[type[models.Model]]] = []  # tables of higher layers to count by person, which add themselves
+    list_display = (  # type: ignore[misc]
+        *("account", "kind", "firebase_uid", "is_active", "email_verified"),
+        *("created_at", "last_login"),
+    )
+    list_filter = (Kind, "is_active", "email_verified")
+    parted_by, parts = Kind.parameter_name, KINDS
+    date_hierarchy = "created_at"
+    search_fields = ("email",)
+    search_help_text = "Email (or how it begins), Firebase UID (or how it begins), or id"
+    empty_hint = "People appear with their first import or sign-in; staff are added here."
+    fields = (
+        *("id", "kind", "email", "email_verified", "firebase_uid", "is_active"),
+        *("last_login", "tokens_valid_since", "created_at", "updated_at"),
+    )
+    staff_fields = (
+        *("id", "kind", "email", "password_link", "is_active", "is_superuser", "groups"),
+        *("last_login", "created_at", "updated_at"),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
+    form = StaffForm
+    add_form = NewStaffForm
+    change_password_form = StaffPasswordForm
+    fieldsets = None
+    filter_horizontal = ()
+
+    # Who may do what
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return bool(request.user.is_superuser and (obj is None or obj.is_staff))
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        if obj is None:
+            return self.add_fieldsets
+        return [(None, {"fields": self.staff_fields if obj.is_staff else self.fields})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        if obj is None:
+            return ()
+        changeable = {"email", "is_active", "is_superuser", "groups"}
+        if obj.pk == request.user.pk:
+            changeable -= {"is_active", "is_superuser"}  # nobody locks themself out
+        return tuple(name for name in (*self.fields, *self.staff_fields) if name not in changeable)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        obj.is_staff = True
+        with as_staff():
+            super().save_model(request, obj, form, change)
+        note(request, f"users/{obj.pk}", obj.pk)
+
+    def save_related(self, *args: Any) -> None:
+        with as_staff():
+            super().save_related(*args)
+
+    # What can be done
+
+    deeds = (
+        Deed(
+            "deactivate",
+            "Deactivate",
+            "The person cannot sign in any more. Nothing of theirs is changed or removed.",
+            *(deactivate, has("accounts.change_user"), lambda _, row: not row.is_staff and row.is_active),
+            grave=True,
+        ),
+        Deed(
+            "reactivate",
+            "Reactivate",
+            "The person can sign in again.",
+            *(reactivate, has("accounts.change_user"), lambda _, row: not row.is_staff and not row.is_active),
+        ),
+        Deed(
+            "sign-out",
+            "Sign out everywhere",
+            "Every app of the person must sign in again. API keys go on.",
+            *(sign_out, has("accounts.change_user"), lambda _, row: not row.is_staff),
+        ),
+        *exports_and_erasures.FOR_A_PERSON,
+    )
+
+    def buttons(self, request: HttpRequest, row: User) -> list[Button]:
+        return [*grants.content_button(request, row), *super().buttons(request, row)]
+
+    def facts(self, row: User) -> list[tuple[str, Any]]:
+        return [("Person", label_of(row))]
+
+    # What is shown
+
+    def found(self, term: str) -> Q:
+        return people_meant(term)
+
+    def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
+        return (*self.list_display, *(count_column(model) for model in self.counted))
+
+    def complete(self, rows: list[Any]) -> None:
+        ids = [row.pk for row in rows]
+        first, *others = (
+            model._default_manager.filter(user_id__in=ids)
+            .order_by()
+            .values("user_id")
+            .annotate(name=Value(count_name(model)), number=Count("pk"))
+            .values_list("user_id", "name", "number")
+            for model in self.counted
+        )
+        numbers = {(pk, name): number for pk, name, number in first.union(*others, all=True)}
+        for row, model in product(rows, self.counted):
+            setattr(row, count_name(model), numbers.get((row.pk, count_name(model)), 0))
+
+    def complete_page(self, row: User) -> None:
+        """Nothing: what is theirs is counted beside the links to it."""
+
+    def related(self, row: User) -> list[Related]:
+        about = [] if row.is_staff else [trail("Trail: whose data this is", subject=row.pk)]
+        done = trail("Trail: done by them", actor=row.pk)
+        return [*about, done, trail("Trail: this account", resource=f"users/{row.pk}")]
+
+    @admin.display(description="Account", ordering="pk")
+    def account(self, row: User) -> str:
+        return label_of(row)
+
+    @labelled("Kind", {PERSON: "info", STAFF: "warning"})
+    def kind(self, row: User) -> str:
+        return STAFF if row.is_staff else PERSON
+
+    @admin.display(description="Password")
+    def password_link(self, row: User) -> SafeString:
+        return format_html(LINK, reverse("admin:auth_user_password_change", args=[row.pk]), "Set a new password")
+
+
+def count_name(model: type[models.Model]) -> str:
+    """Where the count of a table's rows is kept on a person."""
+    return f"count_of_{model._meta.model_name}"
+
+
+def count_column(model: type[models.Model]) -> Any:
+    """A column with the count of a table's rows, leading to their list."""
+
+    @admin.display(description=str(model._meta.verbose_name_plural).capitalize())
+    def column(row: User) -> SafeString | str:
+        number = getattr(row, count_name(model), 0)
+        return format_html(LINK, list_url(model, user=row.pk), f"{number:,}") if number else "0"
+
+    return column
+
+
+@admin.register(UserKey)
+class UserKeyAdmin(OwnedAdmin):
+    """Data keys: that there is one, since when, how much it has sealed, and whether it was destroyed."""
+
+    list_display = ("row_id", "person", "generation", "standing", "sealed", "created_at", "destroyed_at")
+    list_filter = (("destroyed_at", admin.EmptyFieldListFilter),)
+    date_hierarchy = "created_at"
+    fields = ("id", "person", "generation", "standing", "sealed", "created_at", "destroyed_at")
+    empty_hint = "A data key is made together with its person."
+
+    @labelled("State", {"In use": "success", "Destroyed": "danger"})
+    def standing(self, row: UserKey) -> str:
+        return "Destroyed" if row.destroyed_at else "In use"
+
+
+@admin.register(UserPreferences)
+class UserPreferencesAdmin(OwnedAdmin):
+    """That a person has preferences, and when they changed; not what they are."""
+
+    list_display = ("row_id", "person", "revision", "created_at", "updated_at")
+    date_hierarchy = "created_at"
+    fields = ("id", "person", "revision", "created_at", "updated_at")
+    empty_hint = "A row appears when a person sets a preference."
+
+
+__all__ = ["ApiKeyAdmin", "UserAdmin", "UserKeyAdmin", "UserPreferencesAdmin"]  # each registers itself

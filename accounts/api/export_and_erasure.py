@@ -1,0 +1,94 @@
+"""/api/v1/me/export and DELETE /api/v1/me: taking one's data along, and being erased."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from pydantic import Field
+
+from accounts.api.caller import caller_of
+from accounts.api.me import router as me
+from accounts.authentication.signed_in import SignedIn
+from accounts.erasure.services import request_erasure
+from accounts.export.services import export_link, export_status, open_export, request_export
+from accounts.models import Export as StoredExport
+from vibe.core.http.responses import answer
+from vibe.core.http.schemas import Given
+
+router = me  # one address, one router: DELETE is of /me as GET is
+LINES = {"responses": {200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}}
+Link = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class Export(Given):
+    """A copy of everything: how far it is, and until when it is there."""
+
+    id: UUID
+    state: Literal["waiting", "running", "ready", "failed", "removed"]
+    progress: int = Field(description="percent")
+    size: int = Field(description="bytes, once it is ready")
+    problem: str = Field(description="the code of what it failed with")
+    requested_at: datetime
+    finished_at: datetime | None
+    expires_at: datetime | None
+    link: str | None = Field(description="where it is until then, for the same person")
+
+    @classmethod
+    def of(cls, export: StoredExport, address: str) -> Self:
+        ready = export.state == StoredExport.State.READY
+        return cls(
+            id=export.pk,
+            state=export.state,  # type: ignore[arg-type]
+            progress=export.progress,
+            size=export.size,
+            problem=export.problem,
+            requested_at=export.requested_at,
+            finished_at=export.finished_at,
+            expires_at=export.expires_at,
+            link=f"{address}/file?link={export_link(export)}" if ready else None,
+        )
+
+
+class Erasure(Given):
+    """When everything will be gone. Until then support can call it off."""
+
+    due_at: datetime
+
+
+@router.post("/export", response={202: Export}, auth=SignedIn("export"))
+def request_my_export(request: HttpRequest) -> HttpResponse:
+    """Ask for everything, as JSON Lines. A job writes it; the one under way is given where there is one."""
+    caller = caller_of(request)
+    made = request_export(user_id=caller.user_id, actor=caller.actor)
+    export = export_status(user_id=caller.user_id, export_id=made)
+    return answer(Export.of(export, request.path), status=202)
+
+
+@router.get("/export", response=Export, auth=SignedIn("export"))
+def get_my_export(request: HttpRequest) -> HttpResponse:
+    """The newest export as it stands, with its link once it is ready."""
+    return answer(Export.of(export_status(user_id=caller_of(request).user_id), request.path))
+
+
+@router.get("/export/file", response={200: None}, auth=SignedIn("export"), openapi_extra=LINES)
+def download_my_export(request: HttpRequest, link: Link) -> HttpResponseBase:
+    """The archive, opened. It is streamed after its row in the trail has been written."""
+    caller = caller_of(request)
+    file = open_export(token=link, actor=caller.actor, user_id=caller.user_id)
+    response = StreamingHttpResponse(file.chunks, content_type="application/x-ndjson")
+    response.headers["Content-Length"] = str(file.size)
+    response.headers["Content-Disposition"] = f'attachment; filename="{file.filename}"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@router.delete("", response={202: Erasure}, auth=SignedIn("erase"))
+def erase_me(request: HttpRequest) -> HttpResponse:
+    """Be erased once the grace period is over. From now on nobody comes in as this person."""
+    caller = caller_of(request)
+    erasure = request_erasure(user_id=caller.user_id, actor=caller.actor)
+    return answer(Erasure(due_at=erasure.due_at), status=202)

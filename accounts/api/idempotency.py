@@ -1,0 +1,132 @@
+"""Doing a thing once, however often it is asked for (draft-ietf-httpapi-idempotency-key-header).
+
+Key, change and answer are of one transaction. A retry while the first request still runs waits for it; if that one
+fails, nothing of it is left, the key neither, and the retry is the first. What was answered is kept for a day, sealed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import OperationalError
+from django.utils import timezone
+from psycopg import sql
+
+from accounts.keys.services.data_keys import open_vault
+from accounts.models import KeptAnswer
+from audit.actors import Actor
+from audit.services import record
+from vibe.core.crypto.address import Address
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_system, as_user
+from vibe.core.db.statements.batching import in_one_trip
+from vibe.core.errors import Conflict, InputError
+
+KEPT: Final = timedelta(hours=24)
+LONGEST_KEY: Final = 200
+TABLE: Final = KeptAnswer._meta.db_table
+
+# A key of the same moment makes the second request wait here for the first; one that has outlived its day is begun
+# anew. The wait is bounded: whoever retries has not all day either.
+PATIENCE: Final = sql.SQL("SET LOCAL lock_timeout = '10s'")
+CLAIM: Final = sql.SQL(
+    f"INSERT INTO {TABLE} (id, user_id, key, created_at) VALUES ({{}}, {{}}, {{}}, {{}}) "  # noqa: S608
+    f"ON CONFLICT (user_id, key) DO UPDATE SET created_at = excluded.created_at, answer = NULL "
+    f"WHERE {TABLE}.created_at < {{}} RETURNING id"
+)
+
+
+class KeyMalformed(InputError):
+    """An Idempotency-Key has 1 to 200 visible ASCII characters. A UUID does well."""
+
+    code = "idempotency-key-malformed"
+
+
+class KeyUsed(InputError):
+    """This Idempotency-Key came with another request before. Use a new one for each thing to be done."""
+
+    code = "idempotency-key-used"
+    status = 422
+
+
+class StillRunning(Conflict):
+    """The first request with this Idempotency-Key still runs. Try again shortly."""
+
+    code = "still-running"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReply:
+    """An answer as it is kept. It does not print."""
+
+    request: str
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: str = field(repr=False)
+
+
+def digest(method: str, path: str, body: bytes) -> str:
+    """What makes two requests the same."""
+    return hashlib.sha256(f"{method} {path}\n".encode() + body).hexdigest()
+
+
+def once(*, user_id: UUID, key: str, request: str, work: Callable[[], KeptReply]) -> tuple[KeptReply, bool]:
+    """Do `work` unless it was done under this key; its answer, and whether that is a replay. Inside the transaction.
+
+    `request` is the digest of what is asked. Raises KeyMalformed, KeyUsed and StillRunning.
+    """
+    if not (1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise KeyMalformed
+    with as_user(user_id):
+        hashed = hashlib.sha256(key.encode()).digest()
+        row_id = claim(user_id, hashed)
+        if row_id is None:
+            return replay(user_id, hashed, request), True
+        reply = work()
+        keep(user_id, row_id, reply)
+    return reply, False
+
+
+def claim(user_id: UUID, hashed: bytes) -> UUID | None:
+    """The id of the row made for a key; None if there is one. Raises StillRunning."""
+    now = timezone.now()
+    try:
+        [made] = in_one_trip([PATIENCE, CLAIM.format(uuid7(), user_id, hashed, now, now - KEPT)])
+    except OperationalError as problem:
+        if getattr(problem.__cause__, "sqlstate", "") == "55P03":  # lock_not_available
+            raise StillRunning from None
+        raise
+    return made[0][0] if made else None
+
+
+def keep(user_id: UUID, row_id: UUID, reply: KeptReply) -> None:
+    """Seal an answer into its row."""
+    sealed = open_vault().seal(json.dumps(asdict(reply)), Address(TABLE, "answer", user_id, row_id))
+    KeptAnswer.objects.of(user_id).filter(pk=row_id).update(answer=sealed)
+
+
+def replay(user_id: UUID, hashed: bytes, request: str) -> KeptReply:
+    """What was answered. Raises KeyUsed for another request."""
+    row = KeptAnswer.objects.of(user_id).get(key=hashed)
+    sealed: Sealed = row.answer
+    reply = KeptReply(**json.loads(open_vault().open(sealed, Address(TABLE, "answer", user_id, row.pk))))
+    if reply.request != request:
+        raise KeyUsed
+    return reply
+
+
+def forget_answers(*, actor: Actor) -> int:
+    """Drop the answers that have outlived their day. How many."""
+    with as_system():
+        old = KeptAnswer.objects.filter(created_at__lt=timezone.now() - KEPT)
+        count = sum(old.filter(user_id=each).delete()[0] for each in set(old.values_list("user_id", flat=True)))
+        if count:
+            record(actor=actor, action="kept_answers.forget", resource="kept_answers", details={"count": count})
+    return count

@@ -1,0 +1,82 @@
+"""/api/v1/me: the person who calls, and what they have set."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Body, Router
+from pydantic import Field, RootModel, WithJsonSchema
+
+from accounts.api.caller import caller_of
+from accounts.models import PREFERENCES_BYTES, User
+from accounts.people.services.people import open_name
+from accounts.people.services.preferences import change_preferences as change
+from accounts.people.services.preferences import preferences
+from vibe.core.errors import NotFound
+from vibe.core.http.responses import VERSIONED, answer, answer_unless_seen, expected
+from vibe.core.http.schemas import Given
+
+router = Router(tags=["Me"])
+SHOWN = ("pk", "email", "email_verified", "name", "created_at")
+FREE: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": True,
+    "x-bytes": 8 * PREFERENCES_BYTES,  # all of it escaped is 6 times as long
+    "x-values": PREFERENCES_BYTES // 2,  # [0,0,…]
+}
+Patch = Annotated[
+    dict[str, Any],
+    WithJsonSchema(FREE),
+    Body(examples=[{"theme": "dark", "reminders": {"weekly": True}, "nickname": None}]),
+]
+
+
+class Me(Given):
+    """Who calls, as far as it is known."""
+
+    id: UUID
+    email: str | None = Field(examples=["ada@example.com"])
+    email_verified: bool
+    name: str | None = Field(examples=["Ada Tavares"])
+    created_at: datetime
+
+
+class Preferences(RootModel[dict[str, Any]]):
+    """Whatever the person, or the app for them, has set."""
+
+    root: dict[str, Any] = Field(examples=[{"theme": "dark", "reminders": {"weekly": True}}])
+
+
+@router.get("", response=Me)
+def get_me(request: HttpRequest) -> HttpResponse:
+    """Who calls."""
+    row = User.objects.filter(pk=caller_of(request).user_id).only(*SHOWN).first()
+    if row is None:
+        raise NotFound
+    return answer(
+        Me(
+            id=row.pk,
+            email=row.email,
+            email_verified=row.email_verified,
+            name=open_name(row) or None,
+            created_at=row.created_at,
+        )
+    )
+
+
+@router.get("/preferences", response=Preferences, openapi_extra=VERSIONED)
+def get_preferences(request: HttpRequest) -> HttpResponse:
+    """What is set."""
+    row = preferences(caller_of(request).user_id)
+    return answer_unless_seen(request, Preferences(row.data), of=row)
+
+
+@router.patch("/preferences", response=Preferences, openapi_extra=VERSIONED)
+def change_preferences(request: HttpRequest, patch: Patch) -> HttpResponse:
+    """Set some of it, and take away what is null (a JSON Merge Patch, RFC 7396). All of it holds, or none."""
+    caller = caller_of(request)
+    row = change(user_id=caller.user_id, patch=patch, actor=caller.actor, expected=expected(request))
+    return answer(Preferences(row.data), of=row)

@@ -1,0 +1,96 @@
+"""Keys that servers call the API with: made, used, revoked. Only their digest is kept.
+
+A key is 256 random bits, so that one SHA-256 is digest enough: a slow hash protects what can be guessed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from accounts.models import KEYS_SHOWN, ApiKey
+from accounts.models.scopes import ALL_SCOPES
+from audit.actors import Actor
+from audit.services import record
+from vibe.core.db.scopes import as_support, as_system
+from vibe.core.errors import InputError, NotFound
+
+PREFIX: Final = "vibe_"
+HINT: Final = len(PREFIX) + 8  # characters that are shown
+NOTED_EVERY: Final = timedelta(minutes=1)
+LONGEST: Final = timedelta(days=3 * 366)
+
+
+def make_api_key(
+    *, name: str, scopes: Collection[str], lasts: timedelta, actor: Actor, person: UUID | None = None
+) -> tuple[UUID, str]:
+    """A new key: its id, and the key itself, which nobody can show again. Raises InputError."""
+    check(name, scopes, lasts)
+    credential = PREFIX + secrets.token_urlsafe(32)
+    key = ApiKey(
+        name=name,
+        hint=credential[:HINT],
+        digest=digest_of(credential),
+        scopes=sorted(scopes),
+        person=person,
+        expires_at=timezone.now() + lasts,
+    )
+    with as_system():
+        key.save(force_insert=True)
+        details = {"scopes": key.scopes, "expires_at": key.expires_at.isoformat()}
+        record(actor=actor, action="api-key.make", subject=person, resource=f"api_keys/{key.pk}", details=details)
+    return key.pk, credential
+
+
+def check(name: str, scopes: Collection[str], lasts: timedelta) -> None:
+    """What a key may be like."""
+    if not 0 < len(name) <= 100 or not name.isprintable():
+        raise InputError("An API key needs a name of 1 to 100 characters.")
+    if not scopes or not ALL_SCOPES.issuperset(scopes):
+        raise InputError(f"An API key needs scopes out of: {', '.join(sorted(ALL_SCOPES))}.")
+    if not timedelta(0) < lasts <= LONGEST:
+        raise InputError(f"An API key lasts between one day and {LONGEST.days} days.")
+
+
+def revoke_api_key(*, key_id: UUID, actor: Actor) -> bool:
+    """End a key, from the next request on. Whether it was not ended before. Raises NotFound."""
+    with as_support():
+        keys = ApiKey.objects.filter(pk=key_id)
+        if not keys.exists():
+            raise NotFound("There is no such API key. list_api_keys shows them.")
+        revoked = bool(keys.filter(revoked_at=None).update(revoked_at=Now()))
+        if revoked:
+            record(actor=actor, action="api-key.revoke", resource=f"api_keys/{key_id}")
+    return revoked
+
+
+def listed() -> list[dict[str, Any]]:
+    """Every key, newest first, without its digest."""
+    with as_system():
+        return list(ApiKey.objects.order_by("-created_at", "-pk").values(*KEYS_SHOWN))
+
+
+def digest_of(credential: str) -> bytes:
+    """What is kept of a key, 32 bytes."""
+    return hashlib.sha256(credential.encode("utf-8", "surrogatepass")).digest()
+
+
+def usable(key: ApiKey) -> bool:
+    """Whether it is neither revoked nor expired."""
+    return key.revoked_at is None and key.expires_at > timezone.now()
+
+
+def note_use(key: ApiKey) -> None:
+    """When it was last used, written once a minute at most."""
+    if key.last_used_at and timezone.now() - key.last_used_at < NOTED_EVERY:
+        return
+    due = Q(last_used_at=None) | Q(last_used_at__lt=timezone.now() - NOTED_EVERY)
+    ApiKey.objects.filter(due, pk=key.pk).update(last_used_at=Now())

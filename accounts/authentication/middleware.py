@@ -1,0 +1,115 @@
+"""Who calls the API and whether they ask too often, found out before the request's transaction begins.
+
+What is done here stays done, whatever becomes of the request: a first sign-in, the count of requests. An answer of 400
+or more undoes everything inside.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Callable
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from accounts.authentication.caller import Caller
+from accounts.authentication.credentials import authenticate
+from accounts.authentication.rate_limit_store import buckets
+from audit.actors import Actor, Origin
+from audit.middleware import origin_of
+from audit.services import REFUSED, record
+from vibe.core.errors import AuditUnavailable, SignInUnavailable, TooManyRequests, VibeError
+from vibe.core.http.headers import protect
+from vibe.core.http.problems import problem
+from vibe.core.http.rate_limits import Rate, Verdict
+
+logger = logging.getLogger(__name__)
+PREFIX = "/api/"
+
+
+class Gate:
+    """Just before the trail's own middleware."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith(PREFIX):
+            return self.get_response(request)
+        origin = request.origin = origin_of(request)  # type: ignore[attr-defined]
+        said = request.headers
+        caller, verdict = asked(said.get("Authorization", ""), said.get("Vibe-Person", ""), origin)
+        request.caller = caller  # type: ignore[attr-defined]
+        if verdict and not verdict.allowed:
+            response: HttpResponseBase = too_many(request.path, caller, verdict, origin)
+        else:
+            response = self.get_response(request)
+        for name, value in (verdict.headers if verdict else {}).items():
+            response.headers[name] = value
+        protect(response)
+        return response
+
+
+def asked(authorization: str, person: str, origin: Origin) -> tuple[Caller | VibeError, Verdict | None]:
+    """Who calls, by the two headers that say so, or why that is not known; and how they stand with their limit."""
+    try:
+        caller = who_calls(authorization, person, origin)
+        return caller, count(caller, origin)
+    except DatabaseError as problem:
+        logger.error("Request %s: nobody can sign in: %s", origin.request_id, type(problem).__name__)
+        return SignInUnavailable(), None
+
+
+def who_calls(authorization: str, person: str, origin: Origin) -> Caller | VibeError:
+    """The caller, or the error that says why there is none. A database that is away is the caller's error no more than
+    their business: its message names host and user."""
+    try:
+        return authenticate(authorization=authorization, person=person, origin=origin)
+    except DatabaseError:
+        raise
+    except VibeError as refusal:
+        return refusal
+
+
+def count(caller: Caller | VibeError, origin: Origin) -> Verdict | None:
+    """Count the request against the caller's allowance, or against that of the address nobody is known at."""
+    name, rate = allowance(caller, origin)
+    return buckets().take(name, rate) if rate else None
+
+
+def allowance(caller: Caller | VibeError, origin: Origin) -> tuple[str, Rate | None]:
+    """Whose bucket, and how large."""
+    if isinstance(caller, Caller):
+        return caller.limited_as, settings.API_LIMIT_KEY if caller.api_key else settings.API_LIMIT_PERSON
+    return f"address:{network_of(origin)}", settings.API_LIMIT_STRANGER
+
+
+def network_of(origin: Origin) -> str:
+    """The address; of IPv6 the /64, which one customer has whole."""
+    ip = origin.address.ip if origin.address else None
+    if ip and ":" in ip:
+        return str(ipaddress.ip_network(f"{ip}/64", strict=False))
+    return ip or "unknown"
+
+
+def too_many(path: str, caller: Caller | VibeError, verdict: Verdict, origin: Origin) -> HttpResponse:
+    """429. Only the first of a row of refusals is recorded, or whoever is refused could fill the trail."""
+    error = TooManyRequests(retry_after=verdict.retry_after)
+    if verdict.refused > 1:
+        return problem(error, request_id=origin.request_id)
+    known = caller if isinstance(caller, Caller) else None
+    actor, subject = (known.actor, known.user_id) if known else (Actor.anonymous(origin), None)
+    return refused(error, actor=actor, action="limit", resource=path, subject=subject)
+
+
+def refused(error: VibeError, *, actor: Actor, action: str, resource: str, subject: UUID | None = None) -> HttpResponse:
+    """Record a refusal and answer it; 503 where the trail cannot be written."""
+    try:
+        record(actor=actor, action=action, subject=subject, resource=resource, outcome=REFUSED, reason=error.code)
+    except AuditUnavailable as unavailable:
+        logger.error("Request %s failed: %s", actor.origin.request_id, unavailable.code)
+        error = unavailable
+    return problem(error, request_id=actor.origin.request_id)

@@ -1,0 +1,110 @@
+"""What goes when a person is erased, table by table, a batch in a transaction.
+
+The tables are not listed: they are all that are UserOwned, those that refer to others first, so that no deletion drags
+a long tail of others with it. What a person's own role may not delete goes with their row in `users`, by the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from graphlib import TopologicalSorter
+from uuid import UUID
+
+from django.apps import apps
+from django.db.models import Model
+
+from vibe.core.db.roles import USER
+from vibe.core.db.schema.constraints import CompositeReference, Privileges
+from vibe.core.db.schema.owned import UserOwned
+from vibe.core.db.scopes import as_system, as_user
+from vibe.core.db.statements import bulk
+
+BATCH = 2_000  # rows
+PERSON = "accounts.User"
+# A job that runs ends by itself, soon, since nothing opens any more. One whose worker is dead does not run.
+DROP_JOBS = """
+DELETE FROM procrastinate_jobs AS job WHERE args ->> 'user_id' = %b AND (
+    status <> 'doing' OR NOT EXISTS (
+        SELECT FROM procrastinate_workers AS worker
+        WHERE worker.id = job.worker_id AND worker.last_heartbeat > now() - interval '60 seconds'
+    )
+) RETURNING id
+"""
+
+
+def owned_tables() -> list[type[UserOwned]]:
+    """Every table of people's rows, those that refer to others before them."""
+    owned = {model._meta.label: model for model in apps.get_models() if issubclass(model, UserOwned)}
+    order: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(owned, ()))
+    for label, model in owned.items():
+        for wall in model._meta.constraints:
+            if isinstance(wall, CompositeReference) and wall.to in owned and wall.to != label:
+                order.add(wall.to, label)
+    return [owned[label] for label in order.static_order()]
+
+
+def emptied_by_their_person(model: type[Model]) -> bool:
+    """Whether a person's own role may delete from a table."""
+    walls = (wall for wall in model._meta.constraints if isinstance(wall, Privileges) and wall.role == USER)
+    return any(verb == "DELETE" for wall in walls for verb, _ in wall.verbs)
+
+
+def delete_batch(model: type[Model], user_id: UUID) -> list[UUID]:
+    """Delete some rows of a person as themself. Their ids; none when no more are there."""
+    table = model._meta.db_table
+    with as_user(user_id):
+        gone = bulk.run(
+            f"DELETE FROM {table} WHERE user_id = %b AND id IN "  # noqa: S608
+            f"(SELECT id FROM {table} WHERE user_id = %b LIMIT %b) RETURNING id",
+            [user_id, user_id, BATCH],
+        )
+    return [row_id for (row_id,) in gone]
+
+
+def drop_notes(ids: Iterable[UUID]) -> int:
+    """Delete what Django's admin noted about rows. How many notes."""
+    with as_system():
+        return len(
+            bulk.run("DELETE FROM django_admin_log WHERE object_id = ANY(%b) RETURNING id", [[str(row) for row in ids]])
+        )
+
+
+def drop_jobs(user_id: UUID) -> int:
+    """Delete the jobs that name a person, whatever became of them. How many; those that run now stay."""
+    with as_system():
+        return len(bulk.run(DROP_JOBS, [str(user_id)]))
+
+
+def drop_limits(user_id: UUID) -> int:
+    """Delete the buckets that count a person's requests. How many."""
+    with as_system():
+        return len(bulk.run("DELETE FROM rate_limits WHERE position(%b in name) > 0 RETURNING name", [str(user_id)]))
+
+
+def jobs_running(user_id: UUID) -> int:
+    """How many jobs name a person still."""
+    with as_system():
+        found = bulk.run("SELECT count(*) FROM procrastinate_jobs WHERE args ->> 'user_id' = %b", [str(user_id)])
+    return int(found[0][0])
+
+
+def rows_left(user_id: UUID) -> dict[str, int]:
+    """What of a person is left, by table, without the tables that hold nothing of them."""
+    with as_system():
+        counts = {table: count(table, column, user_id) for table, column in going_along()}
+    return {table: number for table, number in counts.items() if number}
+
+
+def going_along() -> list[tuple[str, str]]:
+    """Every table whose rows go with their person, and the column that names them: also those not of people alone."""
+    found = {model._meta.db_table: "user_id" for model in owned_tables()}
+    for model in apps.get_models():
+        for wall in model._meta.constraints:
+            if isinstance(wall, CompositeReference) and wall.to == PERSON:
+                found[model._meta.db_table] = wall.columns[0]
+    return list(found.items())
+
+
+def count(table: str, column: str, user_id: UUID) -> int:
+    """How many rows of a person a table has."""
+    return int(bulk.run(f"SELECT count(*) FROM {table} WHERE {column} = %b", [user_id])[0][0])  # noqa: S608

@@ -1,0 +1,39 @@
+"""Signed statements about erasures: that one has begun (a tombstone), and what it removed (a receipt).
+
+Ed25519 (RFC 8032) under the trail's signing key, over the statement as JSON with sorted keys and no spaces.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from django.conf import settings
+
+from audit.proof.keys import TrailKeys
+
+PURPOSE: Final = b"vibe/erasure/1\n"  # so that no signature of the trail is ever one of these
+Statement = dict[str, Any]
+
+
+def signed(statement: Statement) -> Statement:
+    """The statement with the id of the key and the signature, both in hexadecimal."""
+    keys: TrailKeys = settings.AUDIT_KEYS
+    named = {**statement, "key": keys.signing.id.hex()}
+    return {**named, "signature": keys.signing.sign(encoded(named)).hex()}
+
+
+def holds(statement: Any) -> bool:
+    """Whether a statement is as one of our keys signed it."""
+    keys: TrailKeys = settings.AUDIT_KEYS
+    try:
+        named = {name: value for name, value in statement.items() if name != "signature"}
+        signature, key = bytes.fromhex(statement["signature"]), bytes.fromhex(statement["key"])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
+    return keys.ring.verify(key, encoded(named), signature)
+
+
+def encoded(statement: Statement) -> bytes:
+    """What is signed."""
+    return PURPOSE + json.dumps(statement, sort_keys=True, separators=(",", ":")).encode()

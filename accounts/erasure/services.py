@@ -1,0 +1,276 @@
+"""Erasing a person: asked for, waited for, done, proved, and done again where an older backup brings them back.
+
+The order is the promise. The tombstone goes to the disk; the data keys are destroyed, and from then on nothing opens;
+only then the rows go. Killed anywhere, `erase` goes on where it was: its counts lie in the row of the erasure.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from accounts.erasure import deleting as erasing
+from accounts.erasure.receipts import Statement, signed
+from accounts.erasure.tombstones import buried, bury
+from accounts.export import files
+from accounts.keys.services.data_keys import destroy_data_keys
+from accounts.models import Erasure, Export, User, UserKey
+from accounts.people.services.account_status import set_active
+from audit.actors import Actor
+from audit.services import record
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_system
+from vibe.core.db.statements import bulk
+from vibe.core.errors import NotFound, Refused, VibeError
+
+PATIENCE: Final = 20  # seconds for which a job that runs is waited for
+LOOKED_UP: Final = 5_000  # people in one question
+
+
+class StillRunning(VibeError):
+    """A job of the person still runs. Everything else is gone; the rest is done with the next run of erasures."""
+
+    code = "still-running"
+    status = 409
+
+
+def request_erasure(*, user_id: UUID, actor: Actor, at_once: bool = False) -> Erasure:
+    """Let a person be erased once the grace period is over. They are shut out at once.
+
+    Asking again changes nothing; `at_once` brings the time forward. Raises NotFound for nobody and for staff.
+    """
+    due = timezone.now() + timedelta(days=0 if at_once else settings.ERASURE_GRACE_DAYS)
+    with as_system():
+        person = User.objects.filter(pk=user_id, is_staff=False).values_list("is_active", flat=True).first()
+        if person is None:
+            raise NotFound("There is no such person.")
+        bulk.run(
+            "INSERT INTO erasures (id, person, was_active, due_at, removed) VALUES (%b, %b, %b, %b, '{}') "
+            "ON CONFLICT (person) DO UPDATE SET due_at = least(erasures.due_at, excluded.due_at)",
+            [uuid7(), user_id, person, due],
+        )
+        set_active(user_id=user_id, active=False, actor=actor)
+        erasure = of(user_id)
+        write(actor, "erasure.request", erasure, details={"due_at": erasure.due_at.isoformat()})
+    return erasure
+
+
+def cancel_erasure(*, user_id: UUID, actor: Actor) -> None:
+    """Call an erasure off that has not begun, and let the person in again if they were in before.
+
+    For staff, and for commands: the person is shut out. Raises NotFound when there is none, or it has begun.
+    """
+    if actor.kind not in ("staff", "system"):
+        raise Refused("Only staff call an erasure off.")
+    with as_system():
+        erasure = held(user_id)
+        if erasure is None or erasure.begun_at:
+            raise NotFound("The person has no erasure that could still be called off.")
+        Erasure.objects.filter(pk=erasure.pk).delete()
+        if erasure.was_active:
+            set_active(user_id=user_id, active=True, actor=actor)
+        write(actor, "erasure.cancel", erasure)
+
+
+def erase_due(*, actor: Actor) -> list[UUID]:
+    """Erase everybody whose time has come. Whom; one that fails keeps nobody waiting."""
+    with as_system():
+        due = Erasure.objects.filter(finished_at=None, due_at__lte=Now()).order_by("due_at")
+        people = list(due.values_list("person", flat=True))
+    done, problem = [], None
+    for user_id in people:
+        try:
+            erase(user_id=user_id, actor=actor)
+            done.append(user_id)
+        except VibeError as failed:
+            problem = failed
+    if problem:
+        raise problem
+    return done
+
+
+def erase(*, user_id: UUID, actor: Actor, on_step: Callable[[str], object] = lambda _: None) -> Statement:
+    """Erase a person whose time has come. The signed receipt; that of before, when they are erased already.
+
+    Raises NotFound when nobody asked for it, Refused before its time, StillRunning when a job does not end.
+    """
+    for step in steps(user_id, actor):
+        on_step(step)
+    return of(user_id).receipt or {}
+
+
+def steps(user_id: UUID, actor: Actor) -> Iterator[str]:
+    """The work, with a name after everything that has committed: between any two of them the process may die."""
+    if begin(user_id, actor):
+        return
+    yield "begun"
+    bury(signed({"kind": "begun", "person": str(user_id), "at": timezone.now().isoformat()}))
+    yield "buried"
+    if keys_left(user_id):
+        destroy_data_keys(user_id=user_id, actor=actor)
+    yield "keys"
+    add(user_id, {"procrastinate_jobs": erasing.drop_jobs, "rate_limits": erasing.drop_limits})
+    yield "jobs"
+    add(user_id, {"files": remove_files})
+    yield "files"
+    for model in filter(erasing.emptied_by_their_person, erasing.owned_tables()):
+        while empty_some(model, user_id):
+            yield model._meta.db_table
+    wait_for_jobs(user_id)
+    bury(finish(user_id, actor))
+    yield "finished"
+
+
+def begin(user_id: UUID, actor: Actor) -> bool:
+    """Mark an erasure as begun. Whether it is finished already."""
+    with as_system():
+        erasure = held(user_id)
+        if erasure is None:
+            raise NotFound("Nobody asked for this person to be erased.")
+        if erasure.finished_at:
+            return True
+        if erasure.due_at > timezone.now():
+            raise Refused(f"The person is to be erased on {erasure.due_at:%Y-%m-%d %H:%M} UTC, not before.")
+        if erasure.begun_at is None:
+            Erasure.objects.filter(pk=erasure.pk).update(begun_at=Now())
+            write(actor, "erasure.begin", erasure)
+    return False
+
+
+def keys_left(user_id: UUID) -> bool:
+    """Whether there is a data key or a name to destroy."""
+    with as_system():
+        named = User.objects.filter(pk=user_id, name__isnull=False).exists()
+        return named or UserKey.objects.of(user_id).filter(destroyed_at=None).exists()
+
+
+def empty_some(model: type[Any], user_id: UUID) -> bool:
+    """Delete one batch of a table with what was noted about its rows, and count it, in one transaction."""
+    with as_system():
+        gone = erasing.delete_batch(model, user_id) if under_way(user_id) else []
+        if gone:
+            count(user_id, {model._meta.db_table: len(gone), "django_admin_log": erasing.drop_notes(gone)})
+    return bool(gone)
+
+
+def add(user_id: UUID, work: dict[str, Callable[[UUID], int]]) -> None:
+    """Do some work and count what it removed, in one transaction."""
+    with as_system():
+        if under_way(user_id):
+            count(user_id, {name: remove(user_id) for name, remove in work.items()})
+
+
+def remove_files(user_id: UUID) -> int:
+    """Remove the sealed files of a person's exports."""
+    ids = list(Export.objects.of(user_id).values_list("pk", flat=True))
+    return sum(map(files.remove, ids))
+
+
+def wait_for_jobs(user_id: UUID) -> None:
+    """Drop the last jobs, when those that run have ended. Raises StillRunning."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        add(user_id, {"procrastinate_jobs": erasing.drop_jobs})
+        if not erasing.jobs_running(user_id):
+            return
+        if time.monotonic() > end:
+            raise StillRunning()
+        time.sleep(0.5)
+
+
+def finish(user_id: UUID, actor: Actor) -> Statement:
+    """The person's own row, and with it what is left of theirs; the receipt into the tombstone and into the trail."""
+    with as_system():
+        if not under_way(user_id):
+            return of(user_id).receipt or {}
+        alone = User.objects.select_for_update().only("pk").filter(pk=user_id).first()  # nothing can be added any more
+        if alone:
+            count(user_id, {**erasing.rows_left(user_id), "files": remove_files(user_id), "users": 1})
+            count(user_id, {"django_admin_log": erasing.drop_notes([user_id])})
+            bulk.run("DELETE FROM users WHERE id = %b AND NOT is_staff", [user_id])
+        erasure = of(user_id)
+        receipt = signed(
+            {
+                "kind": "erased",
+                "person": str(user_id),
+                "requested_at": erasure.requested_at.isoformat(),
+                "at": timezone.now().isoformat(),
+                "removed": erasure.removed,
+            }
+        )
+        Erasure.objects.filter(pk=erasure.pk).update(finished_at=Now(), receipt=receipt)
+        write(actor, "erasure.finish", erasure, details={"receipt": receipt})
+    return receipt
+
+
+def erase_again(*, actor: Actor) -> list[UUID]:
+    """Erase everybody who was erased before and is back, as after restoring an older backup. Whom.
+
+    For whoever starts serving, after migrations and before the first request. An erasure that the backup caught half
+    done is finished too. Raises TombstoneBroken.
+    """
+    for user_id in (back := owed()):
+        with as_system():
+            bulk.run(
+                "INSERT INTO erasures (id, person, was_active, due_at, removed) VALUES (%b, %b, false, now(), '{}') "
+                "ON CONFLICT (person) DO UPDATE SET due_at = now(), finished_at = NULL, receipt = NULL, removed = '{}'",
+                [uuid7(), user_id],
+            )
+            set_active(user_id=user_id, active=False, actor=actor)
+            write(actor, "erasure.again", of(user_id))
+    with as_system():
+        begun = set(Erasure.objects.filter(begun_at__isnull=False, finished_at=None).values_list("person", flat=True))
+    again = sorted(back | begun)
+    for user_id in again:
+        erase(user_id=user_id, actor=actor)
+    return again
+
+
+def owed() -> set[UUID]:
+    """Who was erased and is in the database nevertheless. Until there is nobody, nothing is to be served."""
+    with as_system():
+        erasures = dict(Erasure.objects.filter(begun_at__isnull=False).values_list("person", "finished_at"))
+        under_way = {person for person, finished in erasures.items() if finished is None}
+        gone = list(buried().union(erasures) - under_way)
+        parts = (gone[at : at + LOOKED_UP] for at in range(0, len(gone), LOOKED_UP))
+        return {each for part in parts for each in User.objects.filter(pk__in=part).values_list("pk", flat=True)}
+
+
+def of(user_id: UUID) -> Erasure:
+    """The erasure of a person. Raises NotFound."""
+    with as_system():
+        found = Erasure.objects.filter(person=user_id).first()
+    if found is None:
+        raise NotFound("Nobody asked for this person to be erased.")
+    return found
+
+
+def held(user_id: UUID) -> Erasure | None:
+    """The same, kept from others until the transaction ends, so that two who erase at once count nothing twice."""
+    return Erasure.objects.select_for_update().filter(person=user_id).first()
+
+
+def under_way(user_id: UUID) -> bool:
+    """Whether there is still something to do, with the erasure kept from others: somebody may have finished it."""
+    erasure = held(user_id)
+    return erasure is not None and erasure.finished_at is None
+
+
+def count(user_id: UUID, removed: dict[str, int]) -> None:
+    """Add to the counts of what was removed. The erasure is held already."""
+    known: dict[str, int] = of(user_id).removed
+    tables: Iterable[str] = {*known, *(table for table, number in removed.items() if number)}
+    sums = {table: known.get(table, 0) + removed.get(table, 0) for table in sorted(tables)}
+    Erasure.objects.filter(person=user_id).update(removed=sums)
+
+
+def write(actor: Actor, action: str, erasure: Erasure, *, details: dict[str, object] | None = None) -> None:
+    """What the trail says of it."""
+    record(actor=actor, action=action, subject=erasure.person, resource=f"users/{erasure.person}", details=details)

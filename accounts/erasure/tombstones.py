@@ -1,0 +1,78 @@
+"""Who was erased, outside the database: a restored backup does not know of it.
+
+One signed statement a line, on the disk before the first key is destroyed. Keep the file where you keep the trail's
+checkpoints, and not inside the backups.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+
+from accounts.erasure.receipts import Statement, holds
+from vibe.core.errors import VibeError
+
+
+class TombstoneBroken(VibeError):
+    """A line of the file of erasures is none that this service signed."""
+
+    code = "tombstone-broken"
+
+
+def bury(statement: Statement) -> None:
+    """Add a signed statement, and wait for the disk."""
+    path = Path(settings.ERASURES_FILE)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        whole = file.seek(0, os.SEEK_END) == 0 or last_byte(descriptor) == b"\n"
+        file.write((b"" if whole else b"\n") + json.dumps(statement, sort_keys=True).encode() + b"\n")
+        file.flush()
+        os.fsync(descriptor)
+
+
+def last_byte(descriptor: int) -> bytes:
+    """What the file ends with: half a line, when a crash cut it off."""
+    return os.pread(descriptor, 1, os.fstat(descriptor).st_size - 1)
+
+
+def statements() -> Iterator[Statement]:
+    """Every statement of the file, in order. Half a line, which a crash leaves, is passed over.
+
+    Raises TombstoneBroken, by number, for a whole one that was not signed here: nobody is erased on its word.
+    """
+    path = Path(settings.ERASURES_FILE)
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, start=1):
+            statement = read(line)
+            if statement is None:
+                continue
+            if not holds(statement):
+                raise TombstoneBroken(
+                    f"Line {number} of ERASURES_FILE was not signed by a key of this service. "
+                    "Restore the file, or name the key that signed it in AUDIT_PUBLIC_KEYS_RETIRED."
+                )
+            yield statement
+
+
+def read(line: str) -> Statement | None:
+    """A line as a statement; None for what is not whole."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def buried() -> set[UUID]:
+    """Everybody whose erasure has begun, by the file."""
+    return {UUID(statement["person"]) for statement in statements()}

@@ -1,0 +1,53 @@
+"""The lines of an export: first what it is, then each section page by page, last what was in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from uuid import UUID
+
+from django.utils import timezone
+
+from accounts.export.sections import SECTIONS, Line, Page, Section
+from accounts.keys.services.data_keys import open_vault
+from vibe.core.db.scopes import as_user
+
+FORMAT = 1
+
+
+def lines_of(user_id: UUID) -> Iterator[tuple[Line | None, int]]:
+    """Each line, and between pages (None, the percentage done). Never more than one page is held.
+
+    Keys are opened again for each page: nothing is exported under a key that was destroyed meanwhile.
+    """
+    total, done, percent = counted(user_id), 0, 0
+    written: Counter[str] = Counter()
+    yield {"type": "vibe.export", "format": FORMAT, "person": str(user_id), "made_at": timezone.now().isoformat()}, 0
+    for page in (page for section in SECTIONS for page in pages(user_id, section)):
+        for line in page.lines:
+            written[line["type"]] += 1
+            yield line, percent
+        done += page.rows
+        now = 100 * done // total if total else 100
+        if now > percent:
+            percent = now
+            yield None, min(percent, 100)
+    yield {"type": "vibe.end", "lines": dict(written)}, 100
+
+
+def counted(user_id: UUID) -> int:
+    """How many rows there are to export."""
+    with as_user(user_id):
+        return sum(section.count(user_id) for section in SECTIONS)
+
+
+def pages(user_id: UUID, section: Section) -> Iterator[Page]:
+    """The pages of one section, each read in a transaction of its own."""
+    after = None
+    while True:
+        with as_user(user_id):
+            page = section.read(user_id, open_vault(), after)
+        yield page
+        if page.after is None:
+            return
+        after = page.after

@@ -1,0 +1,246 @@
+"""Everything of a person as one archive of theirs: asked for, made by a job, opened by a link, removed after its time.
+
+The format is in docs/export.md. The file is sealed under the person's own data key: with the key it is gone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import chain
+from typing import IO, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.core import signing
+from django.db.models.functions import Now
+from procrastinate.contrib.django import app
+
+from accounts.export import files as export_files
+from accounts.export.archive import lines_of
+from accounts.keys.services.data_keys import open_vault
+from accounts.models import Export, User
+from audit.actors import Actor
+from audit.services import record
+from vibe.core.crypto.file_seal import FileSeal
+from vibe.core.db.jobs import start
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_system, as_user
+from vibe.core.db.statements import bulk
+from vibe.core.errors import NotFound, Refused
+
+QUEUE: Final = "accounts"
+JOB: Final = "accounts.export"
+SALT: Final = "accounts.export"
+STATE = Export.State
+UNFINISHED = (STATE.WAITING, STATE.RUNNING)
+ABANDONED = timedelta(days=1)  # after which an export that nobody makes any more is given up
+TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An export that was opened. `chunks` gives its bytes, once; `size` says how many they are."""
+
+    export_id: UUID
+    user_id: UUID
+    size: int
+    chunks: Iterator[bytes] = field(repr=False)
+    filename: str = "vibe-export.jsonl"
+
+
+def request_export(*, user_id: UUID, actor: Actor) -> UUID:
+    """Ask for everything of a person. The id of the export; of the one under way, if there is one.
+
+    Raises Refused for a deactivated person, DataKeyMissing when their keys were destroyed.
+    """
+    with as_user(user_id):
+        require_active(user_id)
+        open_vault()
+        give_up_abandoned(user_id)
+        made = bulk.run(
+            "INSERT INTO exports (id, user_id, state, progress, size, problem) VALUES (%b, %b, 'waiting', 0, 0, '') "
+            "ON CONFLICT (user_id) WHERE state IN ('waiting', 'running') DO NOTHING RETURNING id",
+            [uuid7(), user_id],
+        )
+        if not made:
+            return UUID(str(Export.objects.of(user_id).filter(state__in=UNFINISHED).values_list("pk", flat=True).get()))
+        export_id: UUID = made[0][0]
+        start(app.configure_task(JOB, queue=QUEUE), {"user_id": str(user_id), "export_id": str(export_id)})
+        record(actor=actor, action="export.request", subject=user_id, resource=f"exports/{export_id}")
+    return export_id
+
+
+def export_status(*, user_id: UUID, export_id: UUID | None = None) -> Export:
+    """One export of a person as it stands; without an id the newest. Raises NotFound."""
+    with as_user(user_id):
+        exports = Export.objects.of(user_id).order_by("-requested_at", "-id")
+        found = (exports.filter(pk=export_id) if export_id else exports).first()
+    if not isinstance(found, Export):
+        raise NotFound("There is no such export.")
+    return found
+
+
+def export_link(export: Export) -> str:
+    """The token that opens a finished export until it expires: signed, for this one file of this one person.
+
+    Whoever holds it can open the file, so it is given to its person only. Raises NotFound while there is no file.
+    """
+    if export.state != STATE.READY:
+        raise NotFound("The export has no file: it is not finished yet, or its time is over.")
+    return signing.dumps([export.pk.hex, export.user_id.hex], salt=SALT)
+
+
+def open_export(*, token: str, actor: Actor, user_id: UUID | None = None) -> Download:
+    """Open the file of a link. `user_id` is who is signed in, where somebody is: another's link is none then.
+
+    The download is recorded here; in a request, stream the chunks after its transaction has committed. Raises NotFound,
+    always the same, for a link that is forged, another's, expired, or of a deactivated person.
+    """
+    export_id, owner = read_token(token)
+    if user_id not in (None, owner):
+        raise no_such_link()
+    with as_user(owner):
+        ready = Export.objects.of(owner).filter(pk=export_id, state=STATE.READY, expires_at__gt=Now()).first()
+        if ready is None or not is_active(owner):
+            raise no_such_link()
+        chunks = streamed(export_id, open_vault().files, context(owner, export_id))
+        record(actor=actor, action="export.download", subject=owner, resource=f"exports/{export_id}")
+    return Download(export_id, owner, ready.size, chunks)
+
+
+def make_export(*, user_id: UUID, export_id: UUID, actor: Actor) -> bool:
+    """Write the archive of an export that was asked for. Whether there was anything to do.
+
+    Pages are read in transactions of their own, so what changes meanwhile may or may not be in it. Killed anywhere, it
+    is made anew from the start. Raises what stopped it; the export is then marked as failed.
+    """
+    with as_user(user_id):
+        if not Export.objects.of(user_id).filter(pk=export_id, state__in=UNFINISHED).update(state=STATE.RUNNING):
+            return False
+        files = open_vault().files
+    with export_files.draft(export_id) as target:
+        writer = files.writer(target, context(user_id, export_id))
+        for line, percent in lines_of(user_id):
+            if line:
+                writer.write(TO_JSON(line).encode() + b"\n")
+            else:
+                note_progress(user_id, export_id, percent)
+        writer.close()
+    finish(user_id, export_id, writer.size, actor)
+    return True
+
+
+def finish(user_id: UUID, export_id: UUID, size: int, actor: Actor) -> None:
+    """The export is ready, and the file of the one before it goes."""
+    with as_user(user_id):
+        exports = Export.objects.of(user_id)
+        earlier = list(exports.filter(state=STATE.READY).exclude(pk=export_id).values_list("pk", flat=True))
+        exports.filter(pk__in=earlier).update(state=STATE.REMOVED)
+        expires = Now() + timedelta(hours=settings.EXPORT_LINK_HOURS)
+        exports.filter(pk=export_id, state=STATE.RUNNING).update(
+            state=STATE.READY, progress=100, size=size, finished_at=Now(), expires_at=expires
+        )
+        record(
+            actor=actor,
+            action="export.make",
+            subject=user_id,
+            resource=f"exports/{export_id}",
+            details={"bytes": size},
+        )
+    for each in earlier:
+        export_files.remove(each)
+
+
+def fail_export(*, user_id: UUID, export_id: UUID, problem: str, actor: Actor) -> None:
+    """Say that an export failed, by the code of its error. One of a person who is gone is not there to be told."""
+    with as_user(user_id):
+        unfinished = Export.objects.of(user_id).filter(pk=export_id, state__in=UNFINISHED)
+        if unfinished.update(state=STATE.FAILED, problem=problem, finished_at=Now()):
+            record(
+                actor=actor,
+                action="export.fail",
+                subject=user_id,
+                resource=f"exports/{export_id}",
+                outcome="failed",
+                reason=problem,
+            )
+
+
+def remove_expired(*, actor: Actor) -> int:
+    """Remove the files whose time is over, and those that belong to no export any more. How many files.
+
+    A file goes before its row says so: killed in between, this finds the row again.
+    """
+    with as_system():
+        over = list(Export.objects.filter(state=STATE.READY, expires_at__lte=Now()).values_list("pk", "user_id"))
+        there = export_files.ids_there()
+        kept = set(
+            Export.objects.filter(pk__in=there, state__in=(*UNFINISHED, STATE.READY)).values_list("pk", flat=True)
+        )
+    removed = sum(map(export_files.remove, (there - kept) | {export_id for export_id, _ in over}))
+    for export_id, user_id in over:
+        with as_system():
+            Export.objects.of(user_id).filter(pk=export_id, state=STATE.READY).update(state=STATE.REMOVED)
+            record(actor=actor, action="export.remove", subject=user_id, resource=f"exports/{export_id}")
+    return removed + export_files.remove_drafts_left()
+
+
+def note_progress(user_id: UUID, export_id: UUID, percent: int) -> None:
+    """Keep the percentage in the row, below 100 until the file is there."""
+    with as_user(user_id):
+        Export.objects.of(user_id).filter(pk=export_id, state=STATE.RUNNING).update(progress=min(percent, 99))
+
+
+def give_up_abandoned(user_id: UUID) -> None:
+    """An export whose job is gone for good must not keep a person from asking again."""
+    old = Export.objects.of(user_id).filter(state__in=UNFINISHED, requested_at__lt=Now() - ABANDONED)
+    old.update(state=STATE.FAILED, problem="abandoned", finished_at=Now())
+
+
+def require_active(user_id: UUID) -> None:
+    """Raises Refused for a person who may not come in."""
+    if not is_active(user_id):
+        raise Refused("The account is deactivated.")
+
+
+def is_active(user_id: UUID) -> bool:
+    """Whether a person may come in. Inside their own scope."""
+    return User.objects.filter(pk=user_id, is_active=True).exists()
+
+
+def read_token(token: str) -> tuple[UUID, UUID]:
+    """The export and the person of a link. Raises NotFound for one that was not signed here, or too long ago."""
+    try:
+        export_id, owner = signing.loads(token, salt=SALT, max_age=timedelta(hours=settings.EXPORT_LINK_HOURS))
+        return UUID(hex=export_id), UUID(hex=owner)
+    except (signing.BadSignature, ValueError, TypeError, AttributeError):
+        raise no_such_link() from None
+
+
+def streamed(export_id: UUID, files: FileSeal, of: bytes) -> Iterator[bytes]:
+    """The content of a sealed file, its first chunk proved already. Raises NotFound when this machine has none."""
+    try:
+        source = export_files.path_of(export_id).open("rb")
+    except FileNotFoundError:
+        raise no_such_link() from None
+    chunks = closing_at_the_end(source, files.open(source, of))
+    return chain([next(chunks)], chunks)
+
+
+def closing_at_the_end(source: IO[bytes], chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same chunks; the file is closed also when nobody reads on."""
+    with source:
+        yield from chunks
+
+
+def no_such_link() -> NotFound:
+    """One answer for every link that does not open."""
+    return NotFound("There is no such download. Ask for a new export.")
+
+
+def context(user_id: UUID, export_id: UUID) -> bytes:
+    """What the file is of, as the seal binds it."""
+    return b"exports" + user_id.bytes + export_id.bytes

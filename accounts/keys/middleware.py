@@ -1,0 +1,57 @@
+"""Requests to a process whose master keys open nothing of its database are refused, and nothing is written."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from accounts.keys.master_key import Fit, is_known_to_fit, remembered
+from audit.middleware import matched
+from vibe.core.errors import VibeError
+
+logger = logging.getLogger(__name__)
+RETRY_AFTER: Final = 10  # seconds
+TOLD: Final = (
+    "This service is not set up for its database, so nothing was changed or shown. "
+    "Whoever runs it learns more from: manage.py doctor"
+)
+
+
+class MasterKeyGate:
+    """Outside of whatever writes for a request. What shows nothing of anybody, as the probes, is answered still."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if is_known_to_fit() or shows_nobody(request):
+            return self.get_response(request)
+        return refusal() or self.get_response(request)
+
+
+def refusal() -> HttpResponse | None:
+    """503, where the master keys open nothing."""
+    if not opens_nothing():
+        return None
+    logger.error("A request is refused: the master keys open none of the stored data keys. Run: manage.py doctor")
+    return HttpResponse(
+        TOLD, status=503, content_type="text/plain; charset=utf-8", headers={"Retry-After": str(RETRY_AFTER)}
+    )
+
+
+def shows_nobody(request: HttpRequest) -> bool:
+    """Whether the view is one that can show and change nothing of anybody, or there is none."""
+    match = matched(request)
+    return match is None or getattr(match.func, "no_personal_data", False)
+
+
+def opens_nothing() -> bool:
+    """Whether the keys are known not to fit. Where the database does not answer, the request fails by that."""
+    try:
+        return remembered() is Fit.OPENS_NOTHING
+    except (DatabaseError, VibeError):
+        return False

@@ -1,0 +1,158 @@
+"""Rotation: every wrapped value brought under the current master key, a batch at a time, beside everything else.
+
+A walk by id over each column, once, so that a million people cost one scan. A value that somebody else has written
+since it was read is left as it is; a killed run is simply started again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import BinaryField, Count, F, Func, Model, QuerySet
+
+from accounts.keys.master_key import require_fitting, ring
+from accounts.keys.services.data_keys import key_address
+from accounts.models import User, UserKey
+from accounts.models.one_time_device import OneTimeDevice, secret_address
+from audit.actors import Actor
+from audit.services import record
+from vibe.core.crypto.address import Address
+from vibe.core.crypto.fields import address_of
+from vibe.core.crypto.master import VERSION
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.db.scopes import as_system
+from vibe.core.db.statements import bulk
+from vibe.core.errors import MasterKeyMissing, SealError
+
+START = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedColumn:
+    """One column under the master key: which rows are whose, where each value belongs, what an address needs."""
+
+    model: type[Model]
+    column: str
+    owner: str
+    address: Callable[[Any], Address]
+    needs: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.model._meta.db_table}.{self.column}"
+
+    def stale(self) -> QuerySet[Any]:
+        """Rows whose value names another master key than the current one in its header."""
+        rows: QuerySet[Any] = self.model._default_manager.filter(**{f"{self.column}__isnull": False})
+        return rows.annotate(master=self.cut(2, 8)).exclude(master=ring().current.id)  # type: ignore[no-any-return]
+
+    def retired(self) -> QuerySet[Any]:
+        """Those of them that a configured key opens, so that they can be rewrapped."""
+        return self.stale().filter(master__in=ring().ids)
+
+    def cut(self, start: int, length: int) -> Func:
+        """Some bytes of the stored value, counted from 1."""
+        template = f"substring(%(expressions)s from {start} for {length})"
+        return Func(F(self.column), template=template, output_field=BinaryField())
+
+    def batch(self, last: UUID, size: int) -> list[Any]:
+        """The next stale rows beyond an id."""
+        rows = self.stale().filter(pk__gt=last).order_by("pk").only("pk", self.owner, self.column, *self.needs)
+        return list(rows[:size])
+
+    def replace(self, addresses: Sequence[Address], old: Sequence[Sealed], new: Sequence[Sealed]) -> int:
+        """Put new values where the old ones still are, in one statement; how many there were.
+
+        So nothing is locked while it is rewrapped, and what somebody else has written meanwhile stays.
+        """
+        table = self.model._meta.db_table
+        done = bulk.run(
+            f"UPDATE {table} SET {self.column} = given.new "  # noqa: S608
+            "FROM unnest(%b::uuid[], %b::uuid[], %b::bytea[], %b::bytea[]) AS given(owner, id, old, new) "
+            f"WHERE {table}.{self.owner} = given.owner AND {table}.id = given.id AND {table}.{self.column} = given.old "
+            f"RETURNING {table}.id",
+            [
+                [address.user_id for address in addresses],
+                [address.row_id for address in addresses],
+                [value.ciphertext for value in old],
+                [value.ciphertext for value in new],
+            ],
+        )
+        return len(done)
+
+
+COLUMNS = (
+    WrappedColumn(UserKey, "wrapped", "user_id", key_address, needs=("generation",)),
+    WrappedColumn(User, "name", "id", lambda row: address_of(row, "name")),
+    WrappedColumn(OneTimeDevice, "secret", "staff_id", secret_address),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction did: how many values it rewrapped, and why others do not open."""
+
+    done: int
+    broken: tuple[SealError, ...]
+
+
+def values_to_rewrap() -> int:
+    """How many wrapped values are not under the current master key yet."""
+    with as_system():
+        return sum(column.stale().count() for column in COLUMNS)
+
+
+def values_under_retired() -> int:
+    """How many of them are under retired master keys that are configured."""
+    with as_system():
+        return sum(column.retired().count() for column in COLUMNS)
+
+
+def require_masters() -> None:
+    """Raises MasterKeyMissing, naming each master key that values are under and that is not configured.
+
+    Raises WrongMasterKey where no stored data key is under a configured one: that is no rotation.
+    """
+    require_fitting()
+    missing = []
+    with as_system():
+        for column in COLUMNS:
+            ours = column.stale().annotate(version=column.cut(1, 1)).filter(version=VERSION)
+            for master, count in ours.values_list("master").annotate(count=Count("pk")).order_by("master"):
+                if bytes(master) not in ring():
+                    missing.append(f"{count} in {column} under master key {bytes(master).hex()}")
+    if missing:
+        raise MasterKeyMissing(
+            f"Values are under master keys that are not configured: {', '.join(missing)}. "
+            "Add these keys to ENCRYPTION_KEYS_RETIRED."
+        )
+
+
+def walk(*, actor: Actor, size: int = 1000) -> Iterator[Batch]:
+    """Rewrap everything that is stale, up to `size` values in one transaction."""
+    for column in COLUMNS:
+        last: UUID | None = START
+        while last:
+            batch, last = rewrap_after(column, last, actor=actor, size=size)
+            yield batch
+
+
+def rewrap_after(column: WrappedColumn, last: UUID, *, actor: Actor, size: int) -> tuple[Batch, UUID | None]:
+    """One transaction: up to `size` values of rows beyond `last`. What was done, and the last row; None at the end."""
+    addresses, old, new, broken, done = [], [], [], [], 0
+    with as_system():
+        rows = column.batch(last, size)
+        for row in rows:
+            address, value = column.address(row), getattr(row, column.column)
+            try:
+                new.append(ring().wrap(ring().unwrap(value, address), address))
+                old.append(value)
+                addresses.append(address)
+            except SealError as problem:
+                broken.append(problem)
+        if new:
+            done = column.replace(addresses, old, new)
+            record(actor=actor, action="keys.rotate", resource=str(column), details={"rewrapped": done})
+    return Batch(done, tuple(broken)), rows[-1].pk if rows else None

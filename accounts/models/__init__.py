@@ -1,0 +1,27 @@
+"""The tables of this app, a file for each group of them."""
+
+from accounts.models.api_keys import KEYS_SHOWN, ApiKey
+from accounts.models.api_state import KeptAnswer, LastChange, RateLimit
+from accounts.models.exports_and_erasures import Erasure, Export
+from accounts.models.grants import LONGEST, AccessGrant
+from accounts.models.keys import UserKey
+from accounts.models.one_time_device import OneTimeDevice
+from accounts.models.people import PREFERENCES_BYTES, STANDING, User, UserPreferences
+
+__all__ = [
+    "KEYS_SHOWN",
+    "LONGEST",
+    "PREFERENCES_BYTES",
+    "STANDING",
+    "AccessGrant",
+    "ApiKey",
+    "Erasure",
+    "Export",
+    "KeptAnswer",
+    "LastChange",
+    "OneTimeDevice",
+    "RateLimit",
+    "User",
+    "UserKey",
+    "UserPreferences",
+]

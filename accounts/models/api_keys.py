@@ -1,0 +1,75 @@
+"""Keys that servers call the API with."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Now
+from django.db.models.lookups import Exact
+
+from accounts.models.scopes import ALL_SCOPES
+from vibe.core.db.roles import SIGN_IN, SUPPORT, SYSTEM, USER
+from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity
+from vibe.core.db.schema.owned import uuid7
+
+KEYS_SHOWN = ("id", "name", "hint", "scopes", "person", "created_at", "expires_at", "last_used_at", "revoked_at")
+KEY_SHOWN = "digest = decode(nullif(current_setting('vibe.api_key', true), ''), 'hex')"
+
+
+class ApiKey(models.Model):
+    """A key that a server of the operator calls the API with, for the persons it names or for one alone.
+
+    It is nobody's row: most keys have no person. Kept is only its digest; signing in sees the one key it shows.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=100)
+    hint = models.CharField(max_length=20)  # how the key begins, to tell keys apart
+    digest = models.BinaryField(max_length=32, unique=True)
+    scopes = ArrayField(models.CharField(max_length=10))
+    person = models.UUIDField(null=True)  # the only one it may act for
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "api_keys"
+        verbose_name = "API key"
+        indexes: ClassVar = [
+            models.Index(fields=["-created_at"], name="api_keys_newest"),
+            models.Index(fields=["person"], name="api_keys_of_person", condition=Q(person__isnull=False)),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Exact(
+                    Func(F("digest"), function="octet_length", output_field=models.IntegerField()), Value(32)
+                ),
+                name="api_keys_digest",
+            ),
+            models.CheckConstraint(
+                condition=Q(scopes__contained_by=sorted(ALL_SCOPES), scopes__len__gt=0), name="api_keys_scopes"
+            ),
+            CompositeReference(name="api_keys_person", columns=["person"], to="accounts.User", to_columns=["id"]),
+            RowSecurity(
+                name="api_keys_walls",
+                owner="person",
+                others=[(SUPPORT, "true"), (SYSTEM, "true"), (SIGN_IN, KEY_SHOWN)],
+            ),
+            Privileges(name="api_keys_for_user", role=USER, verbs={"SELECT": KEYS_SHOWN}),
+            Privileges(name="api_keys_for_sign_in", role=SIGN_IN, verbs={"SELECT": None, "UPDATE": ("last_used_at",)}),
+            Privileges(
+                name="api_keys_for_support", role=SUPPORT, verbs={"SELECT": KEYS_SHOWN, "UPDATE": ("revoked_at",)}
+            ),
+            Privileges(
+                name="api_keys_for_system",
+                role=SYSTEM,
+                verbs={"SELECT": KEYS_SHOWN, "INSERT": None, "UPDATE": ("revoked_at",)},
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)

@@ -1,0 +1,89 @@
+"""What a member of staff's one-time codes are made from. The secret lies wrapped under the master key."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+from django_otp.oath import TOTP
+
+from vibe.core.crypto.address import Address
+from vibe.core.crypto.fields import WrappedField
+from vibe.core.db.roles import STAFF, SYSTEM
+from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity
+from vibe.core.db.schema.owned import uuid7
+
+DIGITS = 6
+TOLERANCE = 1  # steps of half a minute that a telephone's clock may differ by, either way
+LONGEST_WAIT = timedelta(days=1)
+
+
+class OneTimeDevice(models.Model):
+    """The authenticator app of one member of staff: TOTP, RFC 6238, six digits every half minute."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    staff_id = models.UUIDField(unique=True)
+    secret = WrappedField()
+    drift = models.SmallIntegerField(default=0)  # steps that this clock is known to differ by
+    last_step = models.BigIntegerField(default=-1)  # of the code that was accepted last: each is good once
+    failures = models.PositiveIntegerField(default=0)
+    failed_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "one_time_devices"
+        constraints: ClassVar = [
+            CompositeReference(
+                name="one_time_devices_staff", columns=["staff_id"], to="accounts.User", to_columns=["id"]
+            ),
+            RowSecurity(name="one_time_devices_walls", owner="staff_id", others=[(STAFF, "true"), (SYSTEM, "true")]),
+            Privileges(
+                name="one_time_devices_for_staff",
+                role=STAFF,
+                verbs={
+                    "SELECT": None,
+                    "INSERT": None,
+                    "UPDATE": ("drift", "last_step", "failures", "failed_at"),
+                    "DELETE": None,
+                },
+            ),
+            Privileges(
+                name="one_time_devices_for_system",
+                role=SYSTEM,
+                verbs={"SELECT": ("id", "staff_id", "secret"), "UPDATE": ("secret",)},
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    def must_wait(self, now: datetime) -> bool:
+        """Whether a code would come too soon after wrong ones: 1, 2, 4, 8 ... seconds."""
+        if not self.failed_at:
+            return False
+        wait = timedelta(seconds=2 ** min(self.failures - 1, 20))
+        return now - self.failed_at < min(wait, LONGEST_WAIT)
+
+    def try_code(self, code: str, secret: bytes, now: datetime) -> bool:
+        """Whether this is the code of the moment. What came of it is noted here, and saved by the caller."""
+        if self.must_wait(now):
+            return False
+        totp = TOTP(secret, drift=self.drift)
+        totp.time = now.timestamp()
+        if is_code(code) and totp.verify(int(code), TOLERANCE, self.last_step + 1):
+            self.last_step, self.drift, self.failures, self.failed_at = totp.t(), totp.drift, 0, None
+            return True
+        self.failures, self.failed_at = self.failures + 1, now
+        return False
+
+
+def is_code(text: str) -> bool:
+    """Whether a text has the form of a code."""
+    return len(text) == DIGITS and text.isascii() and text.isdecimal()
+
+
+def secret_address(device: OneTimeDevice) -> Address:
+    """Where a secret belongs."""
+    return Address("one_time_devices", "secret", device.staff_id, device.pk, 1)

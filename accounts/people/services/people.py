@@ -1,0 +1,116 @@
+"""What happens to the accounts of people. Each verb is one transaction: check, change, record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Lower, Now
+from django.db.models.lookups import Exact
+
+from accounts.keys.master_key import ring
+from accounts.keys.services.data_keys import make_data_key
+from accounts.models import User
+from audit.actors import Actor
+from audit.services import record
+from vibe.core.crypto.fields import address_of
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_newcomer, as_sign_in, as_system, as_user
+from vibe.core.errors import InputError, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known of a person who comes in: from a verified token, or from an import."""
+
+    firebase_uid: str
+    email: str | None = None
+    name: str | None = None
+    email_verified: bool = False
+
+
+def ensure_person(*, profile: Profile, actor: Actor) -> UUID:
+    """The id of the person of a Firebase UID; the first time, person and data key are made together.
+
+    Two first requests at once make one person. Raises InputError when the email belongs to somebody else.
+    """
+    with as_sign_in(profile.firebase_uid):
+        found = User.objects.filter(firebase_uid=profile.firebase_uid).values_list("pk", flat=True).first()
+        if found:
+            return found
+        made = uuid7()
+        if not insert_person(made, profile):
+            found = User.objects.filter(firebase_uid=profile.firebase_uid).values_list("pk", flat=True).first()
+            if found is None:
+                raise InputError("The email address belongs to another account. Leave it out, or correct it.")
+            return found
+        with as_newcomer(made, profile.firebase_uid):
+            make_data_key(made, generation=1)
+            record(actor=actor, action="person.create", subject=made, resource=f"users/{made}")
+        return made
+
+
+def is_known(firebase_uid: str) -> bool:
+    """Whether there is a person of a Firebase UID."""
+    with as_sign_in(firebase_uid):
+        return User.objects.filter(firebase_uid=firebase_uid).exists()
+
+
+def update_email(*, user_id: UUID, profile: Profile, actor: Actor) -> bool:
+    """Keep the address a person signs in with now. False, and nothing changed, where another account has it."""
+    try:
+        with transaction.atomic(), as_user(user_id):
+            User.objects.filter(pk=user_id).update(
+                email=profile.email, email_verified=profile.email_verified, updated_at=Now()
+            )
+            record(actor=actor, action="person.email", subject=user_id, resource=f"users/{user_id}")
+    except IntegrityError:
+        return False
+    return True
+
+
+def insert_person(user_id: UUID, profile: Profile) -> bool:
+    """Insert unless the UID is there by now, waiting for whoever is just inserting it. Whether it was inserted.
+
+    The data key that follows in the transaction is not made under a wrong master key, and then neither is this.
+    """
+    name = None
+    if profile.name:
+        name = ring().wrap_text(profile.name, address_of(User(pk=user_id), "name")).ciphertext
+    with connection.cursor() as cursor:
+        # No target: two first requests of one person meet in the index of emails as well as in that of UIDs.
+        cursor.execute(
+            "INSERT INTO users (id, firebase_uid, email, email_verified, name, password, is_active, is_staff, "
+            "is_superuser, updated_at) VALUES (%s, %s, %s, %s, %s, '!', true, false, false, now()) "
+            "ON CONFLICT DO NOTHING",
+            [user_id, profile.firebase_uid, profile.email, profile.email_verified, name],
+        )
+        return bool(cursor.rowcount)
+
+
+def open_name(user: User) -> str:
+    """A person's name. The caller's scope must let it be read."""
+    return ring().unwrap(user.name, address_of(user, "name")).decode() if user.name else ""
+
+
+def find_person(who: str) -> UUID:
+    """The id of a person by Firebase UID, email or id. Raises NotFound."""
+    names = Q(firebase_uid=who) | Q(Exact(Lower("email"), who.lower()))
+    if is_uuid(who):
+        names |= Q(pk=who)
+    with as_system():
+        found = User.objects.filter(names, is_staff=False).values_list("pk", flat=True).first()
+    if not found:
+        raise NotFound("There is no such person. Give a Firebase UID, an email address or an id.")
+    return found
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text reads as a UUID."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

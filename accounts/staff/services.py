@@ -1,0 +1,80 @@
+"""The second thing staff sign in with: a one-time code (TOTP, RFC 6238) from an app on their telephone."""
+
+from __future__ import annotations
+
+import os
+from base64 import b32encode
+from urllib.parse import quote, urlencode
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.keys.master_key import ring, wrapping_ring
+from accounts.models import User
+from accounts.models.one_time_device import DIGITS, OneTimeDevice, secret_address
+from audit.actors import Actor
+from audit.services import record
+from vibe.core.db.scopes import as_staff
+from vibe.core.errors import NotFound
+
+GIVEN = "one_time_code"  # in the session
+ISSUER = "Vibe"
+SECRET_BYTES = 20  # as long as the HMAC-SHA1 that the codes are made with
+
+
+def required() -> bool:
+    """Whether signing in takes a code."""
+    return bool(settings.ONE_TIME_CODES)
+
+
+def enroll(*, email: str, actor: Actor) -> str:
+    """A new secret for a member of staff; an earlier one is void. The address that makes an app's QR code of it."""
+    user = User.objects.filter(is_staff=True)
+    secret = os.urandom(SECRET_BYTES)
+    with as_staff():
+        found = user.filter(email__iexact=email).first()
+        if found is None:
+            raise NotFound("There is no member of staff with that email address.")
+        OneTimeDevice.objects.filter(staff_id=found.pk).delete()
+        device = OneTimeDevice(staff_id=found.pk)
+        device.secret = wrapping_ring().wrap(secret, secret_address(device))
+        device.save(force_insert=True)
+        record(actor=actor, action="staff.one_time_code", resource=f"users/{found.pk}")
+    return app_address(str(found.email), secret)
+
+
+def app_address(email: str, secret: bytes) -> str:
+    """What authenticator apps read: `otpauth://totp/...`, the secret inside."""
+    asked = {
+        "secret": b32encode(secret).decode(),
+        "algorithm": "SHA1",
+        "digits": DIGITS,
+        "period": 30,
+        "issuer": ISSUER,
+    }
+    return f"otpauth://totp/{quote(f'{ISSUER}:{email}')}?{urlencode(asked)}"
+
+
+def accepts(user: User, code: str) -> bool:
+    """Whether this is the code of the moment. Each is good once; wrong ones make the next tries wait.
+
+    Raises SealError where the secret does not open: nobody gets in on a secret that was moved or made up.
+    """
+    with as_staff():
+        device = OneTimeDevice.objects.select_for_update().filter(staff_id=user.pk).first()
+        if device is None:
+            return False
+        accepted = device.try_code(code, ring().unwrap(device.secret, secret_address(device)), timezone.now())
+        device.save(update_fields=["drift", "last_step", "failures", "failed_at"])
+        return accepted
+
+
+def passed(request: HttpRequest) -> bool:
+    """Whether whoever is signed in has given a code, where that is asked for."""
+    return not required() or bool(request.session.get(GIVEN))
+
+
+def note_given(request: HttpRequest) -> None:
+    """Keep that a code was given, in the session that is just beginning."""
+    request.session[GIVEN] = int(timezone.now().timestamp())

@@ -1,0 +1,156 @@
+"""Who a request came from: the one address that can be believed, and what was claimed beside it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+
+from audit.client.forwarded import Hop, forwarded_for_hops, forwarded_hops, parse_node
+from audit.errors import NetworkListInvalid
+
+Network = IPv4Network | IPv6Network
+
+FORWARDED_FOR = "X-Forwarded-For"
+FORWARDED = "Forwarded"
+MAX_USER_AGENT = 512  # characters
+MAX_RAW_HEADER = 512  # characters
+_MAX_PEER = 64  # characters
+_BYTES_PER_CHARACTER = 4  # at most, in UTF-8
+
+
+@dataclass(frozen=True, slots=True)
+class ClientAddress:
+    """Where a request came from.
+
+    `ip` is the nearest address that no trusted proxy owns, or the farthest trusted one if nothing beyond it can be
+    believed; None if the peer has no address (a Unix socket). `peer` is the other end of the connection.
+    `forwarded_for` and `forwarded` are the headers as received, cleaned and cut to their right end: evidence, not fact.
+    """
+
+    ip: str | None
+    peer: str
+    forwarded_for: str
+    forwarded: str
+
+
+def client_address(
+    *,
+    peer: str,
+    forwarded_for: Sequence[str],
+    forwarded: Sequence[str],
+    trusted: Sequence[Network],
+    header: str | None = None,
+) -> ClientAddress:
+    """Find the client's address from the peer and the headers X-Forwarded-For and Forwarded (RFC 7239).
+
+    Each header is the list of its lines in the order received; a header that was not sent is an empty list. The walk
+    starts at the peer and goes from right to left for as long as the address in hand belongs to a trusted proxy. It
+    ends at the first entry that is no address: what stands to the left of it was not vouched for.
+
+    When both headers were sent, a step is taken only where they agree. A proxy usually writes one of them and passes
+    the other through, so one of the two is the client's own word, and nothing in the request tells which. Where it is
+    known which `header` the proxies write, the other is not believed: a client that sends it can then no longer hide
+    behind the proxy's address.
+    """
+    start = parse_node(peer)
+    found = _walk(
+        start,
+        forwarded_for if header != FORWARDED else (),
+        forwarded if header != FORWARDED_FOR else (),
+        trusted,
+    )
+    return ClientAddress(
+        ip=None if found is None else str(found),
+        peer=_printable(peer[:_MAX_PEER]) if start is None else str(start),
+        forwarded_for=_right_end(forwarded_for),
+        forwarded=_right_end(forwarded),
+    )
+
+
+def clean_user_agent(raw: str | bytes) -> str:
+    """Return at most 512 printable characters of a User-Agent header.
+
+    Control and formatting characters, line separators and lone surrogates are taken out; bytes that are not UTF-8
+    become U+FFFD. The header is cut before it is looked at, so a huge one costs no more than a long one.
+    """
+    if isinstance(raw, bytes):
+        raw = raw[: MAX_USER_AGENT * _BYTES_PER_CHARACTER].decode("utf-8", errors="replace")
+    return _printable(raw[: MAX_USER_AGENT * _BYTES_PER_CHARACTER])[:MAX_USER_AGENT].strip()
+
+
+def parse_networks(text: str) -> tuple[Network, ...]:
+    """Read addresses and CIDR networks parted by commas or white space; an empty text is no network.
+
+    Raises NetworkListInvalid with the position of the first bad entry, counted from 1: one that is no network, that has
+    bits set behind its mask (10.0.0.1/8: is the host meant, or the network?), or that holds every address there is.
+    """
+    entries = [entry for entry in re.split(r"[,\s]+", text) if entry]
+    return tuple(_network(entry, position) for position, entry in enumerate(entries, start=1))
+
+
+def proxy_header(text: str) -> str | None:
+    """Read which header the trusted proxies write; an empty text is None: not said, so both are looked at.
+
+    Raises NetworkListInvalid for any other name.
+    """
+    names = {"": None, "x-forwarded-for": FORWARDED_FOR, "forwarded": FORWARDED}
+    try:
+        return names[text.strip().lower()]
+    except KeyError:
+        raise NetworkListInvalid(f"The header of trusted proxies is {FORWARDED_FOR} or {FORWARDED}.") from None
+
+
+def _walk(start: Hop, forwarded_for: Sequence[str], forwarded: Sequence[str], trusted: Sequence[Network]) -> Hop:
+    headers = []
+    if forwarded_for:
+        headers.append(forwarded_for_hops(forwarded_for))
+    if forwarded:
+        headers.append(forwarded_hops(forwarded))
+    address = start
+    for hops in zip(*headers, strict=False):
+        agreed = hops[0] if len(set(hops)) == 1 else None
+        if agreed is None or not _is_trusted(address, trusted):
+            break
+        address = agreed
+    return address
+
+
+def _is_trusted(address: Hop, trusted: Sequence[Network]) -> bool:
+    return address is not None and any(address in network for network in trusted)
+
+
+def _network(entry: str, position: int) -> Network:
+    try:
+        network = _unmapped(ip_network(entry))
+    except ValueError:
+        raise NetworkListInvalid(
+            f"Entry {position} is no network. Write addresses or CIDR networks such as 10.0.0.0/8 or 2001:db8::/32, "
+            "with no bits set behind the mask."
+        ) from None
+    if network.prefixlen == 0:
+        raise NetworkListInvalid(
+            f"Entry {position} holds every address there is, so every client could write its own. "
+            "Name the proxies' networks."
+        )
+    return network
+
+
+def _unmapped(network: Network) -> Network:
+    """Turn ::ffff:10.0.0.0/104 into 10.0.0.0/8, as addresses are turned before they are compared."""
+    if isinstance(network, IPv4Network):
+        return network
+    first: IPv6Address = network.network_address
+    if first.scope_id is not None:
+        raise ValueError("a zone names an interface, not a network")
+    mapped: IPv4Address | None = first.ipv4_mapped
+    if mapped is None or network.prefixlen < 96:
+        return network
+    return IPv4Network((mapped, network.prefixlen - 96))
+
+
+def _right_end(values: Sequence[str]) -> str:
+    return _printable(", ".join(values)[-MAX_RAW_HEADER:])
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(character for character in text if character.isprintable())

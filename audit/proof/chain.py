@@ -1,0 +1,81 @@
+"""The chain of checkpoints, proved from the first to the last."""
+
+from collections.abc import Iterable
+
+from audit.errors import ChainBroken, Fault
+from audit.proof.checkpoint import GENESIS, Checkpoint, SignedCheckpoint
+from audit.proof.signing import KeyRing
+
+
+class ChainVerifier:
+    """Takes checkpoints one by one, in order, and raises ChainBroken at the first that does not hold.
+
+    Witnesses are checkpoints kept outside the database, in any order and with gaps. Only they show that the end of the
+    chain was cut off, or the whole of it dropped: what is left is sound in itself. One, the newest, is enough.
+
+    A key that another has replaced never signs again. Replacing a stolen key would otherwise change nothing: the thief
+    could go on appending with it.
+    """
+
+    def __init__(self, keys: KeyRing, witnesses: Iterable[SignedCheckpoint] = ()) -> None:
+        """Check the witnesses' own signatures and that they agree. Raises ChainBroken, also for these."""
+        self._keys = keys
+        self._head: Checkpoint | None = None
+        self._retired: set[bytes] = set()
+        self._witnessed: dict[int, bytes] = {}  # digest by number: a chain of years fits
+        for witness in witnesses:
+            self._check_signature(witness)
+            number, digest = witness.checkpoint.number, witness.checkpoint.digest()
+            if self._witnessed.setdefault(number, digest) != digest:
+                raise ChainBroken(number, Fault.FORK)
+
+    def accept(self, signed: SignedCheckpoint) -> Checkpoint:
+        """Take the next checkpoint and return its content, now proved. Raises ChainBroken."""
+        checkpoint = signed.checkpoint
+        expected = self._head.number + 1 if self._head else 1
+        if checkpoint.number != expected:
+            raise ChainBroken(expected, Fault.NUMBER)
+        self._check_signature(signed)
+        self._check_link(checkpoint)
+        self._check_key_order(checkpoint)
+        if self._witnessed.pop(expected, checkpoint.digest()) != checkpoint.digest():
+            raise ChainBroken(expected, Fault.FORK)
+        self._head = checkpoint
+        return checkpoint
+
+    def finish(self) -> Checkpoint | None:
+        """Return the newest checkpoint, None if there is none. Raises ChainBroken if a witness was not met."""
+        if self._witnessed:
+            missing = self._head.number + 1 if self._head else 1
+            raise ChainBroken(missing, Fault.CUT)
+        return self._head
+
+    def _check_signature(self, signed: SignedCheckpoint) -> None:
+        checkpoint = signed.checkpoint
+        if checkpoint.key_id not in self._keys:
+            raise ChainBroken(checkpoint.number, Fault.UNKNOWN_KEY)
+        if not self._keys.verify(checkpoint.key_id, checkpoint.encode(), signed.signature):
+            raise ChainBroken(checkpoint.number, Fault.SIGNATURE)
+
+    def _check_link(self, checkpoint: Checkpoint) -> None:
+        previous, first = (self._head.digest(), self._head.last + 1) if self._head else (GENESIS, 1)
+        if checkpoint.previous != previous:
+            raise ChainBroken(checkpoint.number, Fault.LINK)
+        if checkpoint.first != first:
+            raise ChainBroken(checkpoint.number, Fault.POSITION)
+
+    def _check_key_order(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.key_id in self._retired:
+            raise ChainBroken(checkpoint.number, Fault.RETIRED_KEY)
+        if self._head and self._head.key_id != checkpoint.key_id:
+            self._retired.add(self._head.key_id)
+
+
+def verify_chain(
+    chain: Iterable[SignedCheckpoint], keys: KeyRing, witnesses: Iterable[SignedCheckpoint] = ()
+) -> Checkpoint | None:
+    """Prove a whole chain and return its newest checkpoint. Raises ChainBroken."""
+    verifier = ChainVerifier(keys, witnesses)
+    for signed in chain:
+        verifier.accept(signed)
+    return verifier.finish()

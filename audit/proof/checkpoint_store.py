@@ -1,0 +1,65 @@
+"""The chain of checkpoints as the database holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from audit.errors import ChainBroken, CheckpointMalformed, Fault
+from audit.models import AuditCheckpoint
+from audit.proof.checkpoint import Checkpoint, SignedCheckpoint
+
+PAGE = 500  # checkpoints in one query
+BEFORE_ALL = -(2**63)
+
+
+def signed_of(stored: AuditCheckpoint) -> SignedCheckpoint:
+    """A stored checkpoint as it was signed. Raises ChainBroken for one that no sealer produces."""
+    try:
+        checkpoint = Checkpoint(
+            number=stored.number,
+            first=stored.first,
+            count=stored.count,
+            root=bytes(stored.root),
+            previous=bytes(stored.previous),
+            at=stored.at,
+            key_id=bytes(stored.key_id),
+            row_format=stored.row_format,
+        )
+        return SignedCheckpoint(checkpoint, bytes(stored.signature))
+    except (CheckpointMalformed, TypeError):
+        raise ChainBroken(stored.number, Fault.SIGNATURE) from None
+
+
+def stored_of(signed: SignedCheckpoint) -> AuditCheckpoint:
+    """The row that keeps a checkpoint."""
+    checkpoint = signed.checkpoint
+    return AuditCheckpoint(
+        number=checkpoint.number,
+        first=checkpoint.first,
+        count=checkpoint.count,
+        root=checkpoint.root,
+        previous=checkpoint.previous,
+        at=checkpoint.at,
+        key_id=checkpoint.key_id,
+        row_format=checkpoint.row_format,
+        signature=signed.signature,
+    )
+
+
+def head() -> SignedCheckpoint | None:
+    """The newest checkpoint."""
+    newest = AuditCheckpoint.objects.order_by("-number").first()
+    return signed_of(newest) if newest else None
+
+
+def at_number(number: int) -> SignedCheckpoint | None:
+    """The checkpoint of this number."""
+    stored = AuditCheckpoint.objects.filter(number=number).first()
+    return signed_of(stored) if stored else None
+
+
+def pages(after: int = BEFORE_ALL) -> Iterator[list[SignedCheckpoint]]:
+    """The chain from the number after `after` on, page by page; a number below 1 would be there too."""
+    while page := list(AuditCheckpoint.objects.filter(number__gt=after).order_by("number")[:PAGE]):
+        yield [signed_of(stored) for stored in page]
+        after = page[-1].number

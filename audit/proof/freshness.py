@@ -1,0 +1,56 @@
+"""Rows against the trail: none is older than the trail knows it, and none is back whose deletion it has.
+
+The seal binds a value to its place and revision, and cannot know what is newest. The trail names every row that was
+sealed under a further revision (vibe.core.db.statements.revisions), and is proved by itself: prove it first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.apps import apps
+from django.db import connection
+
+from audit.errors import RowPutBack
+from vibe.core.db.schema.owned import UserOwned
+from vibe.core.db.scopes import as_support
+
+BEHIND = """
+WITH known AS MATERIALIZED (
+    SELECT subject, each.key::uuid AS id, max(each.value::bigint) AS revision
+    FROM audit_logs, jsonb_each_text(details -> 'revisions' -> '{table}') AS each
+    WHERE details -> 'revisions' ? '{table}' GROUP BY subject, each.key
+)
+SELECT now.id, now.revision, known.revision FROM known
+JOIN {table} now ON now.user_id = known.subject AND now.id = known.id
+WHERE now.revision < known.revision ORDER BY now.id
+"""
+# A verb that deletes records `<thing>.delete` of `<things>/<id>`; ids are never given twice.
+BACK = """
+WITH gone AS MATERIALIZED (
+    SELECT subject, substring(resource from '[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}$')::uuid AS id
+    FROM audit_logs WHERE action LIKE '%.delete' AND outcome = 'ok' AND subject IS NOT NULL
+)
+SELECT now.id FROM gone JOIN {table} now ON now.user_id = gone.subject AND now.id = gone.id ORDER BY now.id
+"""
+
+
+def require_fresh() -> int:
+    """How many tables were compared. Raises RowPutBack for the first row that is older than the trail says."""
+    tables = list(revisioned_tables())
+    with as_support(), connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(BEHIND.format(table=table))
+            for row_id, revision, known in cursor:
+                raise RowPutBack(table, row_id, f"it is at revision {revision}, and the trail knows revision {known}")
+            cursor.execute(BACK.format(table=table))
+            for (row_id,) in cursor:
+                raise RowPutBack(table, row_id, "it is there, and the trail has its deletion")
+    return len(tables)
+
+
+def revisioned_tables() -> Iterator[str]:
+    """The tables of people's rows that count their changes."""
+    for model in apps.get_models():
+        if issubclass(model, UserOwned) and "revision" in {field.name for field in model._meta.get_fields()}:
+            yield model._meta.db_table

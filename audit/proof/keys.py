@@ -1,0 +1,56 @@
+"""The keys of the trail: one signs checkpoints; another, derived from it, vouches for each row until it is sealed."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from audit.errors import SigningKeyInvalid
+from audit.proof.signing import KeyRing, SigningKey
+from vibe.core.crypto.derive import derive
+
+MAC_SIZE: Final = 32  # bytes
+_LABEL: Final = "audit/row"
+
+
+@dataclass(frozen=True, slots=True)
+class TrailKeys:
+    """The signing key, the public keys that are believed, and the secrets that rows are authenticated under.
+
+    A row's code (HMAC-SHA256) shows that the recorder wrote it. It matters until the row is sealed: rows that somebody
+    with rights over the database, but not over the process, inserts or edits in that time do not have one that fits.
+    """
+
+    signing: SigningKey
+    ring: KeyRing
+    _row_keys: tuple[bytes, ...] = field(repr=False)  # the current one first
+
+    @classmethod
+    def from_hex(cls, current: str, *, retired: str = "", public: str = "") -> Self:
+        """Read keys of 64 hex digits; the last two are lists, parted by commas or white space.
+
+        `retired` are former signing keys whose rows are not all sealed yet, `public` the public halves of those that
+        only checkpoints still need. Raises SigningKeyInvalid, which does not show what was given.
+        """
+        former = retired.replace(",", " ").split()
+        signing = SigningKey.from_hex(current)
+        ring = KeyRing.from_hex(public).including(signing)
+        for key in former:
+            ring = ring.including(SigningKey.from_hex(key))
+        return cls(signing, ring, tuple(_row_key(key) for key in (current, *former)))
+
+    def mac(self, content: bytes) -> bytes:
+        """The code of one row's canonical bytes, 32 bytes."""
+        return hmac.digest(self._row_keys[0], content, "sha256")
+
+    def has_made(self, mac: bytes, content: bytes) -> bool:
+        """Whether this code was made for these bytes, under the current key or a retired one."""
+        return any(hmac.compare_digest(hmac.digest(key, content, "sha256"), mac) for key in self._row_keys)
+
+
+def _row_key(seed: str) -> bytes:
+    try:
+        return derive(bytes.fromhex(seed.strip()), _LABEL)
+    except ValueError:
+        raise SigningKeyInvalid() from None

@@ -1,0 +1,65 @@
+"""Reading the trail page by page, each at the price of one look into an index however far back it lies."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Self
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from audit.models import AuditLog
+from vibe.core.errors import InputError
+
+LARGEST_PAGE: Final = 200
+_PLACE: Final = struct.Struct(">q16s")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page ends: the time and id of its last row."""
+
+    at: datetime
+    id: UUID
+
+    @classmethod
+    def of(cls, row: AuditLog) -> Self:
+        """Behind this row."""
+        return cls(row.at, row.id)
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Read what `to_text` wrote. Raises InputError."""
+        try:
+            since, row_id = _PLACE.unpack(base64.b64decode(text.encode() + b"==", altchars=b"-_", validate=False))
+            return cls(_EPOCH + timedelta(microseconds=since), UUID(bytes=row_id))
+        except (OverflowError, ValueError, struct.error):
+            raise InputError("This is no place in the trail: give back the one of the page before.") from None
+
+    def to_text(self) -> str:
+        """For a link to the next page: 32 characters that need no quoting."""
+        since = (self.at - _EPOCH) // timedelta(microseconds=1)
+        return base64.urlsafe_b64encode(_PLACE.pack(since, self.id.bytes)).rstrip(b"=").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows, the newest first, and where the next page begins; None if this is the last."""
+
+    rows: list[AuditLog]
+    next: Place | None
+
+
+def page(rows: QuerySet[AuditLog], *, after: Place | None = None, size: int = 50) -> Page:
+    """The rows of a question to the trail that follow `after`. The caller's scope says what may be read."""
+    if not 1 <= size <= LARGEST_PAGE:
+        raise InputError(f"A page has 1 to {LARGEST_PAGE} rows.")
+    if after:
+        # Written so that the index is entered at this time and only its neighbours are compared by id.
+        rows = rows.filter(Q(at__lte=after.at) & (Q(at__lt=after.at) | Q(id__lt=after.id)))
+    found = list(rows.order_by("-at", "-id")[: size + 1])
+    return Page(found[:size], Place.of(found[size - 1]) if len(found) > size else None)

@@ -1,0 +1,113 @@
+"""The trail as a file. That it was exported is in the trail before the first row leaves."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO, Any, Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from audit.actors import Actor
+from audit.models import AuditLog
+from audit.proof.row_digest import AuditRow
+from audit.services import record
+from vibe.core.db.scopes import as_system
+
+COLUMNS: Final = AuditRow._fields
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes a cell for a formula by
+CHUNK: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which rows: all that fit every part given."""
+
+    subject: UUID | None = None
+    actor: str = ""
+    since: datetime | None = None
+    until: datetime | None = None  # this moment not included
+
+    def rows(self) -> QuerySet[AuditLog]:
+        """In the order of time."""
+        rows = AuditLog.objects.all()
+        if self.subject:
+            rows = rows.about(self.subject)
+        if self.actor:
+            rows = rows.by(self.actor)
+        if self.since:
+            rows = rows.filter(at__gte=self.since)
+        if self.until:
+            rows = rows.filter(at__lt=self.until)
+        return rows.order_by("at", "id")
+
+    def described(self) -> dict[str, str]:
+        """For the row that records the export."""
+        parts = {"actor": self.actor, "since": self.since, "until": self.until}
+        return {name: str(value) for name, value in parts.items() if value}
+
+
+def export(
+    stream: IO[str], *, format: str, selection: Selection, actor: Actor, progress: Callable[[], Any] = lambda: None
+) -> int:
+    """Write rows as `csv` or `json`, an array of objects. How many they were. Memory does not grow with them."""
+    record(
+        actor=actor,
+        action="audit.export",
+        subject=selection.subject,
+        resource="audit_logs",
+        details={"format": format, **selection.described()},
+    )
+    with as_system():
+        return WRITERS[format](stream, counted(selection.rows(), progress))
+
+
+def counted(rows: QuerySet[AuditLog], progress: Callable[[], Any]) -> Iterator[dict[str, Any]]:
+    """Each row as its columns."""
+    for row in rows.values(*COLUMNS).iterator(chunk_size=CHUNK):
+        progress()
+        yield row
+
+
+def write_csv(stream: IO[str], rows: Iterator[dict[str, Any]]) -> int:
+    """With a line of names. A cell that a spreadsheet would run is given an apostrophe in front."""
+    writer = csv.writer(stream)
+    writer.writerow(COLUMNS)
+    count = 0
+    for row in rows:
+        writer.writerow([cell(row[name]) for name in COLUMNS])
+        count += 1
+    return count
+
+
+def cell(value: Any) -> str:
+    """As text that no spreadsheet runs."""
+    text = plain(value)
+    text = json.dumps(text, sort_keys=True) if isinstance(text, dict) else str(text or "")
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def write_json(stream: IO[str], rows: Iterator[dict[str, Any]]) -> int:
+    """An array, one object a line."""
+    count = 0
+    stream.write("[")
+    for row in rows:
+        line = json.dumps({name: plain(value) for name, value in row.items()}, ensure_ascii=False)
+        stream.write((",\n" if count else "\n") + line)
+        count += 1
+    stream.write("\n]\n")
+    return count
+
+
+def plain(value: Any) -> Any:
+    """As JSON has it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value
+
+
+WRITERS: Final[dict[str, Callable[[IO[str], Iterator[dict[str, Any]]], int]]] = {"csv": write_csv, "json": write_json}

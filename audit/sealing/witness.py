@@ -1,0 +1,97 @@
+"""Checkpoints outside the database, where somebody with rights over the database alone cannot unsay them.
+
+Either a file of this machine, one line a checkpoint, each on the disk before the next is written; or the log stream, on
+its way to wherever logs are kept. Only they show that the end of the trail was cut off.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from audit.proof.checkpoint import SignedCheckpoint
+
+LOG_STREAM = "-"  # the value of AUDIT_CHECKPOINT_FILE that means the log stream
+NEWEST = 1000  # checkpoints that a proof looks at: the newest one vouches for all before it
+BLOCK = 65_536  # bytes
+
+log = logging.getLogger("audit.checkpoints")
+
+
+class CheckpointFile:
+    """A file that only grows, line by line. One that a crash left with half a line at its end loses that half."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def last(self) -> SignedCheckpoint | None:
+        """The newest checkpoint, None if there is none. Raises CheckpointMalformed."""
+        if not self.path.exists():
+            return None
+        with self.path.open("rb") as file:
+            return newest(file)
+
+    def append(self, chain: Iterable[SignedCheckpoint]) -> int:
+        """Write those that are not there yet, given in order, and wait for the disk. How many were written."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o640)
+        with os.fdopen(descriptor, "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            repair(file)
+            there = newest(file)
+            number = there.checkpoint.number if there else 0
+            lines = [signed.to_line() + "\n" for signed in chain if signed.checkpoint.number > number]
+            file.seek(0, os.SEEK_END)
+            file.write("".join(lines).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        return len(lines)
+
+
+def newest(file: IO[bytes]) -> SignedCheckpoint | None:
+    """The checkpoint on the last whole line."""
+    file.seek(max(file.seek(0, os.SEEK_END) - BLOCK, 0))
+    whole, _, _ = file.read().rpartition(b"\n")
+    line = whole.rpartition(b"\n")[2]
+    return SignedCheckpoint.from_line(line.decode(errors="replace")) if line else None
+
+
+def repair(file: IO[bytes]) -> None:
+    """Cut off what was written after the last line feed."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(end - BLOCK, 0))
+    unfinished = len(file.read().rpartition(b"\n")[2])
+    if unfinished:
+        file.truncate(end - unfinished)
+
+
+def read_witnesses(path: Path) -> list[SignedCheckpoint]:
+    """The newest checkpoints of a file: one that the sealer wrote, or lines of a log that hold them.
+
+    Raises CheckpointMalformed for a whole line that is neither, OSError if the file cannot be read.
+    """
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        return [SignedCheckpoint.from_line(line) for line in deque(checkpoint_lines(lines), maxlen=NEWEST)]
+
+
+def checkpoint_lines(lines: Iterable[str]) -> Iterator[str]:
+    """What begins at the first brace of each whole line, so that a log's own words before it do not matter."""
+    for line in lines:
+        if line.endswith("\n") and "{" in line:
+            yield line[line.index("{") :]
+
+
+def write_to_log(chain: Iterable[SignedCheckpoint]) -> None:
+    """One line each."""
+    for signed in chain:
+        log.info("%s", signed.to_line())
+
+
+def configured_file(setting: Any) -> CheckpointFile | None:
+    """The file, None where the log stream is asked for."""
+    return None if setting == LOG_STREAM else CheckpointFile(Path(setting).expanduser())

@@ -1,0 +1,242 @@
+"""Reading conversations from JSON Lines: bytes in, values or a named reason out. See docs/import.md for the format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import IO, Any, NoReturn
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from accounts.export.import_readers import READERS
+from accounts.people.services.people import Profile
+from memories.payload import Payload
+from vibe.core.errors import InputError
+from vibe.core.http.bodies import check
+
+LONGEST_ID = 200
+LONGEST_UID = 128
+LONGEST_EMAIL = 254
+LONGEST_NAME = 500
+LONGEST_TITLE = 1000
+LONGEST_DESCRIPTION = 10_000
+LONGEST_TEXT = 1_000_000
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+MOST_IDS = 1000  # of one message
+EXPORTED = "vibe."  # what the type of a line begins with that an export wrote; see docs/export.md
+CONVERSATION = "vibe.conversation"
+EXPORT_BEGINS, EXPORT_PROFILE = "vibe.export", "vibe.profile"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+KINDS: dict[type, str] = {dict: "an object", list: "a list"}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of an imported conversation."""
+
+    id: str
+    payload: Payload
+    sent_at: datetime
+    also: tuple[str, ...] = ()  # further ids that it goes by
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationLine:
+    """One line: whose conversation, and what was said."""
+
+    number: int
+    profile: Profile = field(repr=False)
+    external_id: str
+    title: str | None = field(repr=False)
+    description: str | None = field(repr=False)
+    started_at: datetime
+    messages: tuple[Message, ...] = field(repr=False)
+    is_archived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLine:
+    """A line of an export that is no conversation. `profile` is whose archive it is, on the line that says so."""
+
+    number: int
+    kind: str
+    values: dict[str, Any] = field(repr=False)
+    profile: Profile | None = field(default=None, repr=False)
+
+
+class BadLine(InputError):
+    """A line that cannot be taken, by number and reason. It never quotes the line."""
+
+    code = "bad-line"
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(f"line {number}: {reason}")
+        self.number = number
+
+
+def read_lines(source: IO[bytes], limit: int) -> Iterator[tuple[int, bytes | BadLine]]:
+    """The lines of `source` that are not blank, with their numbers. One over `limit` bytes is skipped, never held."""
+    number = 0
+    while line := source.readline(limit + 1):
+        number += 1
+        if number == 1:
+            line = line.removeprefix(BYTE_ORDER_MARK)
+        if len(line) > limit and not line.endswith(b"\n"):
+            while line and not line.endswith(b"\n"):
+                line = source.readline(limit)
+            yield number, BadLine(number, f"longer than {limit:,} bytes (IMPORT_LINE_LIMIT)")
+        elif line.strip():
+            yield number, line
+
+
+def parse(number: int, line: bytes) -> ConversationLine | ArchiveLine:
+    """One line as values. Raises BadLine."""
+    return LineParser(number).parse(line)
+
+
+class LineParser:
+    """Reads one line; every complaint names the line and the field, `where` being what the field is in."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def fail(self, reason: str) -> NoReturn:
+        raise BadLine(self.number, reason) from None
+
+    def parse(self, line: bytes) -> ConversationLine | ArchiveLine:
+        root = self.document(line)
+        kind = root.get("type")
+        if isinstance(kind, str) and kind.startswith(EXPORTED) and kind != CONVERSATION:
+            return self.of_archive(kind, root)
+        user, conversation = self.member(root, "user", dict), self.member(root, "conversation", dict)
+        messages = self.messages(self.member(root, "messages", list), may_be_none=kind == CONVERSATION)
+        return ConversationLine(
+            number=self.number,
+            profile=self.profile(user, "user"),
+            external_id=self.text(conversation, "conversation", "id", LONGEST_ID),
+            title=self.optional(conversation, "conversation", "title", LONGEST_TITLE),
+            description=self.optional(conversation, "conversation", "description", LONGEST_DESCRIPTION),
+            started_at=self.started_at(conversation, messages),
+            messages=messages,
+            is_archived=conversation.get("archived") is True,
+        )
+
+    def of_archive(self, kind: str, root: dict[str, Any]) -> ArchiveLine:
+        if kind == EXPORT_PROFILE:
+            return ArchiveLine(self.number, kind, {}, self.profile(root, "profile"))
+        if kind in READERS:
+            try:
+                check(root)
+            except InputError:
+                self.fail("holds a NUL character, half a surrogate pair or a number that is none, or nests too deep")
+        return ArchiveLine(self.number, kind, root)
+
+    def profile(self, parent: dict[str, Any], where: str) -> Profile:
+        return Profile(
+            firebase_uid=self.text(parent, where, "firebase_uid", LONGEST_UID),
+            email=self.email(parent, where),
+            name=self.optional(parent, where, "name", LONGEST_NAME),
+        )
+
+    def document(self, line: bytes) -> dict[str, Any]:
+        try:
+            root = json.loads(line.decode())
+        except UnicodeDecodeError as problem:
+            self.fail(f"not UTF-8 (at byte {problem.start})")
+        except json.JSONDecodeError as problem:
+            self.fail(f"not JSON ({problem.msg} at character {problem.pos})")
+        except (RecursionError, ValueError):
+            self.fail("not JSON that can be read (nested too deep, or a number too long)")
+        return root if isinstance(root, dict) else self.fail("not a JSON object")
+
+    def member(self, parent: dict[str, Any], name: str, kind: type) -> Any:
+        value = parent.get(name)
+        return value if isinstance(value, kind) else self.fail(f"{name} is missing or not {KINDS[kind]}")
+
+    def messages(self, given: list[Any], *, may_be_none: bool) -> tuple[Message, ...]:
+        if not given and not may_be_none:
+            self.fail("messages is empty")
+        read = tuple(self.message(f"messages[{position}]", message) for position, message in enumerate(given))
+        seen: set[str] = set()
+        for position, message in enumerate(read):
+            if message.id in seen:
+                self.fail(f"messages[{position}].id is there twice")
+            seen.add(message.id)
+        return read
+
+    def message(self, where: str, given: Any) -> Message:
+        if not isinstance(given, dict):
+            self.fail(f"{where} is not an object")
+        return Message(
+            self.text(given, where, "id", LONGEST_ID),
+            Payload(self.text(given, where, "author", LONGEST_ID), self.text(given, where, "text", LONGEST_TEXT)),
+            self.time(given, where, "sent_at"),
+            self.further_ids(given, where),
+        )
+
+    def further_ids(self, given: dict[str, Any], where: str) -> tuple[str, ...]:
+        ids = given.get("ids")
+        if ids is None:
+            return ()
+        if not isinstance(ids, list) or len(ids) > MOST_IDS:
+            self.fail(f"{where}.ids is not a list of at most {MOST_IDS} ids")
+        read = [self.text({"ids": each}, where, "ids", LONGEST_ID) for each in ids]
+        return tuple(dict.fromkeys(each for each in read if each != given["id"]))
+
+    def started_at(self, conversation: dict[str, Any], messages: tuple[Message, ...]) -> datetime:
+        if conversation.get("started_at") is None and messages:
+            return min(message.sent_at for message in messages)
+        return self.time(conversation, "conversation", "started_at")
+
+    def email(self, parent: dict[str, Any], where: str) -> str | None:
+        email = self.optional(parent, where, "email", LONGEST_EMAIL)
+        try:
+            if email:
+                validate_email(email)
+        except ValidationError:
+            self.fail(f"{where}.email is not an email address")
+        return email
+
+    def optional(self, parent: dict[str, Any], where: str, name: str, longest: int) -> str | None:
+        return None if parent.get(name) in (None, "") else self.text(parent, where, name, longest)
+
+    def text(self, parent: dict[str, Any], where: str, name: str, longest: int) -> str:
+        value = parent.get(name)
+        if not isinstance(value, str) or not value:
+            self.fail(f"{where}.{name} is missing, empty or not a text")
+        if len(value) > longest:
+            self.fail(f"{where}.{name} is longer than {longest:,} characters")
+        if "\0" in value:
+            self.fail(f"{where}.{name} contains a NUL character")
+        if not value.isascii() and not encodable(value):
+            self.fail(f"{where}.{name} contains a lone surrogate")
+        return value
+
+    def time(self, parent: dict[str, Any], where: str, name: str) -> datetime:
+        try:
+            time = datetime.fromisoformat(parent.get(name))  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            self.fail(f"{where}.{name} is not an ISO 8601 time")
+        if time.tzinfo is not UTC:
+            time = self.in_utc(time, where, name)
+        return time if EARLIEST <= time < LATEST else self.fail(f"{where}.{name} is not between 1900 and 2200")
+
+    def in_utc(self, time: datetime, where: str, name: str) -> datetime:
+        if time.tzinfo is None:
+            self.fail(f"{where}.{name} has no time zone")
+        try:
+            return time.astimezone(UTC)
+        except OverflowError:
+            self.fail(f"{where}.{name} is not between 1900 and 2200")
+
+
+def encodable(value: str) -> bool:
+    """Whether a text can be written as UTF-8: JSON lets half of a surrogate pair through."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

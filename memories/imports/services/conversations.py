@@ -1,0 +1,207 @@
+"""What happens to conversations and memories. Each verb is one transaction: check, change, record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+
+from accounts.keys.services.data_keys import open_vault
+from audit.actors import Actor
+from audit.services import record
+from memories.imports.lines import BadLine, ConversationLine, Message
+from memories.models import Conversation, Memory
+from memories.opened import open_memories
+from memories.signals import conversations_changed
+from vibe.core.crypto.vault import Vault
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_user
+from vibe.core.db.statements import bulk
+
+CONVERSATIONS, MEMORIES = Conversation._meta.db_table, Memory._meta.db_table
+Messages = dict[str, Message]  # by message id, within one conversation
+
+
+@dataclass(slots=True)
+class Counts:
+    """What an import did."""
+
+    conversations: int = 0
+    memories: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    restored: int = 0
+    passed_over: int = 0
+
+
+def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], actor: Actor) -> Counts:
+    """Add one person's conversations and the messages that are not there yet; one memory a message.
+
+    All lines go in or, with BadLine, none: a message that is there already with other content is such a line.
+    Importing again changes nothing; two imports at once wait for each other, person by person.
+    """
+    with as_user(user_id):
+        alone_with(user_id)
+        vault = open_vault()
+        there = conversations_there(user_id, lines)
+        fresh, unchanged = sort_out(lines, messages_there(user_id, there, lines, vault))
+        new = [line for line in lines if line.external_id not in there]
+        ids = there | insert_conversations(user_id, new, fresh, vault)
+        if fresh:
+            insert_memories(user_id, ids, fresh, vault)
+            count_memories(user_id, {ids[each]: new for each, new in fresh.items() if each in there})
+            changed = [ids[each] for each in fresh]
+            conversations_changed.send(Conversation, user_id=user_id, conversation_ids=changed, only_added=True)
+        counts = Counts(
+            conversations=len(ids.keys() - there.keys() | fresh.keys()),
+            memories=sum(map(len, fresh.values())),
+            unchanged=unchanged,
+        )
+        record(
+            actor=actor,
+            action="conversations.import",
+            subject=user_id,
+            resource="conversations",
+            details={"conversations": counts.conversations, "memories": counts.memories},
+        )
+    return counts
+
+
+def alone_with(user_id: UUID) -> None:
+    """Wait until no other import of this person runs; held to the end of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(user_id.bytes[-8:], "big", signed=True)])
+
+
+def conversations_there(user_id: UUID, lines: Iterable[ConversationLine]) -> dict[str, UUID]:
+    """The ids of those conversations of the lines that are there already."""
+    wanted = {line.external_id for line in lines}
+    return dict(Conversation.objects.of(user_id).filter(external_id__in=wanted).values_list("external_id", "id"))
+
+
+def messages_there(
+    user_id: UUID, there: Mapping[str, UUID], lines: Iterable[ConversationLine], vault: Vault
+) -> dict[str, Messages]:
+    """The messages of the lines that are there already, opened, by conversation."""
+    if not there:
+        return {}
+    names = {conversation_id: external_id for external_id, conversation_id in there.items()}
+    wanted = {message.id for line in lines if line.external_id in there for message in line.messages}
+    rows = list(Memory.objects.of(user_id).filter(conversation_id__in=names, message_ids__overlap=list(wanted)))
+    found: dict[str, Messages] = {}
+    for row, opened in zip(rows, open_memories(rows, vault), strict=True):
+        known = found.setdefault(names[row.conversation_id], {})
+        known.update({each: Message(each, opened.payload, row.occurred_at) for each in row.message_ids})
+    return found
+
+
+def sort_out(lines: Iterable[ConversationLine], known: Mapping[str, Messages]) -> tuple[dict[str, Messages], int]:
+    """What is new, by conversation, and how many messages were there. Raises BadLine for one that was, but differs."""
+    fresh: dict[str, Messages] = {}
+    unchanged = 0
+    for line in lines:
+        old, new = known.get(line.external_id, {}), fresh.get(line.external_id, {})
+        for message in line.messages:
+            same = old.get(message.id) or new.get(message.id)
+            if not same:
+                new[message.id] = message
+            elif (same.payload, same.sent_at) == (message.payload, message.sent_at):
+                unchanged += 1
+            else:
+                raise BadLine(line.number, "holds a message id that is there already with other content")
+        if new:
+            fresh[line.external_id] = new
+    return fresh, unchanged
+
+
+def insert_conversations(
+    user_id: UUID, lines: Iterable[ConversationLine], fresh: Mapping[str, Messages], vault: Vault
+) -> dict[str, UUID]:
+    """Make each line's conversation, in one statement; the first line of a conversation has its title."""
+    first = {line.external_id: line for line in reversed(list(lines))}
+    if not first:
+        return {}
+    made = {external_id: uuid7() for external_id in first}
+    bulk.insert(
+        CONVERSATIONS,
+        {
+            "id": ("uuid", list(made.values())),
+            "external_id": ("text", list(made)),
+            "title": ("bytea", seal_some(vault, "title", [(made[each], line.title) for each, line in first.items()])),
+            "description": (
+                "bytea",
+                seal_some(vault, "description", [(made[each], line.description) for each, line in first.items()]),
+            ),
+            "is_archived": ("bool", [line.is_archived for line in first.values()]),
+            "memory_count": ("int4", [len(fresh.get(each, {})) for each in first]),
+            "started_at": ("timestamptz", [line.started_at for line in first.values()]),
+            "active_at": (
+                "timestamptz",
+                [max([line.started_at, *times(fresh.get(each, {}))]) for each, line in first.items()],
+            ),
+        },
+        same={
+            "user_id": ("uuid", user_id),
+            "revision": ("int4", 1),
+            "updated_at": ("timestamptz", timezone.now()),
+        },
+    )
+    return made
+
+
+def seal_some(vault: Vault, column: str, values: Sequence[tuple[UUID, str | None]]) -> list[bytes | None]:
+    """Seal one column of new conversations, of which some have nothing there."""
+    sealed = iter(vault.seal_all(CONVERSATIONS, column, ((row_id, 1, text) for row_id, text in values if text)))
+    return [next(sealed).ciphertext if text else None for _, text in values]
+
+
+def insert_memories(user_id: UUID, ids: Mapping[str, UUID], fresh: Mapping[str, Messages], vault: Vault) -> None:
+    """Seal and insert, in one statement."""
+    rows = [(uuid7(), ids[each], message) for each, new in fresh.items() for message in new.values()]
+    sealed = vault.seal_all(MEMORIES, "payload", ((row_id, 1, message.payload.encode()) for row_id, _, message in rows))
+    bulk.insert(
+        MEMORIES,
+        {
+            "id": ("uuid", [row_id for row_id, _, _ in rows]),
+            "conversation_id": ("uuid", [conversation for _, conversation, _ in rows]),
+            "message_ids": message_ids([message for _, _, message in rows]),
+            "payload": ("bytea", [value.ciphertext for value in sealed]),
+            "occurred_at": ("timestamptz", [message.sent_at for _, _, message in rows]),
+        },
+        same={"user_id": ("uuid", user_id), "revision": ("int4", 1)},
+    )
+
+
+def count_memories(user_id: UUID, fresh: Mapping[UUID, Messages]) -> None:
+    """Keep the count and the time of last activity of conversations that were there before."""
+    if not fresh:
+        return
+    bulk.run(
+        "UPDATE conversations SET memory_count = memory_count + added.count, updated_at = now(), "
+        "active_at = greatest(active_at, added.latest) "
+        "FROM unnest(%b::uuid[], %b::int4[], %b::timestamptz[]) AS added(id, count, latest) "
+        "WHERE conversations.user_id = %b AND conversations.id = added.id",
+        [list(fresh), [len(new) for new in fresh.values()], [max(times(new)) for new in fresh.values()], user_id],
+    )
+
+
+def message_ids(messages: Sequence[Message]) -> bulk.Column:
+    """The column of the ids that messages go by: nearly always of one each, which is sent without quoting."""
+    if not any(message.also for message in messages):
+        return "text[]", [message.id for message in messages]
+    return "text::text[]", [array_of((message.id, *message.also)) for message in messages]
+
+
+def array_of(ids: Iterable[str]) -> str:
+    """An array of texts as PostgreSQL writes it."""
+    quoted = (each.replace("\\", "\\\\").replace('"', '\\"') for each in ids)
+    return "{" + ",".join(f'"{each}"' for each in quoted) + "}"
+
+
+def times(messages: Messages) -> list[datetime]:
+    """When they were said."""
+    return [message.sent_at for message in messages.values()]

@@ -1,0 +1,248 @@
+"""A whole file of conversations: streamed, in batches, the bad lines named and left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import IO
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from accounts.export.import_readers import READERS
+from accounts.people.services.people import Profile, ensure_person, is_known
+from audit.actors import Actor
+from audit.services import OK, REFUSED, record
+from memories.imports.lines import (
+    EXPORT_BEGINS,
+    EXPORT_PROFILE,
+    ArchiveLine,
+    BadLine,
+    ConversationLine,
+    parse,
+    read_lines,
+)
+from memories.imports.services.conversations import Counts, import_conversations
+from vibe.core.db.statements.batching import distributed
+from vibe.core.errors import DataKeyMissing, InputError
+
+BATCH_MESSAGES = 2000
+BATCH_BYTES = 4_000_000
+PEOPLE_KEPT = 100_000
+
+# An advisory lock. A strict import keeps every person of its file locked, so two of them could lock each other out.
+STRICT_LOCK = 0x76696D70
+
+Batch = list[ConversationLine]
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A line of an export, and whose it is."""
+
+    profile: Profile = field(repr=False)
+    line: ArchiveLine
+
+
+class FileImport:
+    """Imports one stream. `on_progress` is told the bytes of each batch that is done, `on_refused` each bad line."""
+
+    def __init__(
+        self,
+        *,
+        actor: Actor,
+        strict: bool = False,
+        on_progress: Callable[[int], object] = lambda _: None,
+        on_refused: Callable[[BadLine], object] = lambda _: None,
+    ) -> None:
+        self.actor = actor
+        self.strict = strict
+        self.counts = Counts()
+        self._on_progress = on_progress
+        self._on_refused = on_refused
+        self._people: dict[str, UUID] = {}
+        self._owner: Profile | None = None  # of the archive that is being read
+
+    def run(self, source: IO[bytes]) -> Counts:
+        """Everything that can be taken. With `strict` the first bad line raises BadLine, and nothing of the file stays.
+
+        On return it is on disk: see `_take`.
+        """
+        try:
+            if self.strict:
+                self._run_whole(source)
+            else:
+                self._run(source)
+        except BadLine as problem:
+            self._record(REFUSED, str(problem))
+            raise
+        self._record(REFUSED if self.counts.refused else OK, f"{self.counts.refused} lines left out")
+        return self.counts
+
+    def _run_whole(self, source: IO[bytes]) -> None:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [STRICT_LOCK])
+            self._run(source)
+
+    def _run(self, source: IO[bytes]) -> None:
+        counted = Counted(source)
+        done = 0
+        for batch in self._batches(counted):
+            for lines in by_person(batch):
+                self._take([line for line in lines if isinstance(line, ConversationLine)])
+                for line in lines:
+                    if isinstance(line, Owned):
+                        self._restore(line)
+            self._on_progress(counted.bytes - done)
+            done = counted.bytes
+
+    def _batches(self, source: Counted) -> Iterator[list[ConversationLine | Owned]]:
+        batch: list[ConversationLine | Owned] = []
+        messages = start = 0
+        for number, line in read_lines(source, settings.IMPORT_LINE_LIMIT):  # type: ignore[arg-type]
+            try:
+                if isinstance(line, BadLine):
+                    raise line
+                read = self._owned(parse(number, line))
+                if read:
+                    batch.append(read)
+                    messages += len(read.messages) or 1 if isinstance(read, ConversationLine) else 1
+            except BadLine as problem:
+                self._refuse(problem)
+            if messages >= BATCH_MESSAGES or source.bytes - start >= BATCH_BYTES:
+                yield batch
+                batch, messages, start = [], 0, source.bytes
+        yield batch
+
+    def _owned(self, line: ConversationLine | ArchiveLine) -> ConversationLine | Owned | None:
+        """What is to be taken; None for a line of an export that brings nothing back. Raises BadLine."""
+        if isinstance(line, ConversationLine):
+            return line
+        if line.kind in READERS:
+            if self._owner is None:
+                raise BadLine(line.number, "comes before the vibe.profile of its person")
+            return Owned(self._owner, line)
+        if line.kind in (EXPORT_BEGINS, EXPORT_PROFILE):
+            self._owner = line.profile
+        else:
+            self.counts.passed_over += 1
+        return None
+
+    def _restore(self, owned: Owned) -> None:
+        """One line of an export, by the reader of its type."""
+        line = owned.line
+        try:
+            with transaction.atomic():
+                if not self.strict:
+                    without_waiting()
+                user_id = self._person(owned.profile)
+                changed = READERS[line.kind](user_id, line.values, self.actor)
+        except (InputError, DataKeyMissing) as problem:
+            self._refuse(BadLine(line.number, str(problem)))
+        else:
+            self._remember(owned.profile.firebase_uid, user_id)
+            self.counts.restored += changed
+            self.counts.passed_over += not changed
+
+    def _take(self, lines: Batch) -> None:
+        """One person's lines together; if that fails, one by one, so that a bad one stays out alone.
+
+        These commits do not wait for the disk. The file's own row in the trail does, and with it all before it.
+        """
+        if not lines:
+            return
+        try:
+            if distributed():
+                self._make_first(lines[0])
+            with transaction.atomic():
+                if not self.strict:
+                    without_waiting()
+                user_id, done = self._import(lines)
+        except (InputError, DataKeyMissing) as problem:
+            if len(lines) > 1:
+                for line in lines:
+                    self._take([line])
+            else:
+                self._refuse(problem if isinstance(problem, BadLine) else BadLine(lines[0].number, str(problem)))
+        else:
+            self._remember(lines[0].profile.firebase_uid, user_id)
+            self._add(done)
+
+    def _make_first(self, line: ConversationLine) -> None:
+        """On shards, who writes as one role does not see what another role has written and not committed."""
+        uid = line.profile.firebase_uid
+        if self.strict and not is_known(uid):
+            raise BadLine(line.number, "A new person cannot come in by a strict import of a distributed database.")
+        if uid not in self._people:
+            self._remember(uid, ensure_person(profile=line.profile, actor=self.actor))
+
+    def _import(self, lines: Batch) -> tuple[UUID, Counts]:
+        """The person, made with the first of their lines that goes in, and what was done."""
+        user_id = self._person(lines[0].profile)
+        return user_id, import_conversations(user_id=user_id, lines=lines, actor=self.actor)
+
+    def _person(self, profile: Profile) -> UUID:
+        """Found or made."""
+        return self._people.get(profile.firebase_uid) or ensure_person(profile=profile, actor=self.actor)
+
+    def _remember(self, uid: str, user_id: UUID) -> None:
+        if len(self._people) >= PEOPLE_KEPT:
+            self._people.clear()
+        self._people[uid] = user_id
+
+    def _add(self, done: Counts) -> None:
+        self.counts.conversations += done.conversations
+        self.counts.memories += done.memories
+        self.counts.unchanged += done.unchanged
+
+    def _refuse(self, problem: BadLine) -> None:
+        if self.strict:
+            raise problem
+        self.counts.refused += 1
+        self._on_refused(problem)
+
+    def _record(self, outcome: str, reason: str) -> None:
+        counts = self.counts
+        record(
+            actor=self.actor,
+            action="conversations.import_file",
+            outcome=outcome,
+            reason=reason if outcome == REFUSED else "",
+            details={
+                "conversations": counts.conversations,
+                "memories": counts.memories,
+                "unchanged": counts.unchanged,
+                "lines_left_out": counts.refused,
+                "restored": counts.restored,
+                "passed_over": counts.passed_over,
+            },
+        )
+
+
+def without_waiting() -> None:
+    """Let this transaction's commit return before it is on disk."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
+
+
+class Counted:
+    """A stream that knows how many bytes were read from it."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self.source = source
+        self.bytes = 0
+
+    def readline(self, limit: int) -> bytes:
+        line = self.source.readline(limit)
+        self.bytes += len(line)
+        return line
+
+
+def by_person(batch: list[ConversationLine | Owned]) -> list[list[ConversationLine | Owned]]:
+    """The lines of a batch, person by person; each person's in the order of the file."""
+    people: dict[str, list[ConversationLine | Owned]] = {}
+    for line in batch:
+        people.setdefault(line.profile.firebase_uid, []).append(line)
+    return list(people.values())

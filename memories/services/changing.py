@@ -1,0 +1,98 @@
+"""Changing a memory, and taking it away. Each verb is one transaction: check, change, record."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.keys.services.data_keys import open_vault
+from audit.actors import Actor
+from audit.services import record
+from memories.models import Conversation, Memory
+from memories.payload import Payload
+from memories.services.adding import KeptMemory
+from memories.services.conversations import held as held_conversation
+from memories.signals import conversations_changed
+from vibe.core.crypto.fields import address_of
+from vibe.core.db.scopes import as_user
+from vibe.core.errors import NotFound
+from vibe.core.http.etags import Expected, check
+
+
+def change_memory(
+    *,
+    user_id: UUID,
+    memory_id: UUID,
+    actor: Actor,
+    author: str | None = None,
+    text: str | None = None,
+    occurred_at: datetime | None = None,
+    expected: Expected | None = None,
+) -> KeptMemory:
+    """Correct what a memory says, who said it or when; what is None stays. Raises NotFound and Outdated."""
+    with as_user(user_id):
+        row, vault = held(user_id, memory_id, expected), open_vault()
+        before = Payload.decode(vault.open(row.payload, address_of(row, "payload")))
+        payload = Payload(author or before.author, text or before.text)
+        when = occurred_at or row.occurred_at
+        if (payload, when) != (before, row.occurred_at):
+            row.revision, row.occurred_at, row.updated_at = row.revision + 1, when, timezone.now()
+            row.payload = vault.seal(payload.encode(), address_of(row, "payload"))
+            row.save(update_fields=["payload", "occurred_at", "revision", "updated_at"])
+            follow(row)
+        given = {"author": author, "text": text, "occurred_at": occurred_at}
+        noted(row, actor, "memory.change", fields=sorted(name for name, value in given.items() if value is not None))
+    return KeptMemory(row, payload)
+
+
+def delete_memory(*, user_id: UUID, memory_id: UUID, actor: Actor, expected: Expected | None = None) -> None:
+    """Take a memory away, for good, and what search found it by. Raises NotFound and Outdated."""
+    with as_user(user_id):
+        row = held(user_id, memory_id, expected)
+        row.delete()
+        follow(row, fewer=1)
+        noted(row, actor, "memory.delete")
+
+
+def held(user_id: UUID, memory_id: UUID, expected: Expected | None) -> Memory:
+    """The memory as it is, kept from others until the transaction ends. Raises NotFound and Outdated.
+
+    Its conversation is taken first, as everybody does who adds to it, so that nobody waits in a circle.
+    """
+    rows = Memory.objects.of(user_id).filter(pk=memory_id)
+    conversation_id = rows.values_list("conversation_id", flat=True).first()
+    if conversation_id is None:
+        raise no_such_memory()
+    held_conversation(user_id, conversation_id)
+    row: Memory | None = rows.select_for_update().first()
+    if row is None:
+        raise no_such_memory()
+    check(row, expected)
+    return row
+
+
+def no_such_memory() -> NotFound:
+    """The same for one that is somebody else's and for one that is not there."""
+    return NotFound("There is no such memory.")
+
+
+def follow(row: Memory, fewer: int = 0) -> None:
+    """Bring the conversation up to date, and tell the layers above."""
+    newest = Memory.objects.of(row.user_id).filter(conversation_id=row.conversation_id).order_by("-occurred_at", "-id")
+    latest = newest.values_list("occurred_at", flat=True).first()
+    conversation = Conversation.objects.of(row.user_id).filter(pk=row.conversation_id)
+    started_at = conversation.values_list("started_at", flat=True).get()
+    conversation.update(
+        memory_count=F("memory_count") - fewer,
+        active_at=max(latest, started_at) if latest else started_at,
+        updated_at=timezone.now(),
+    )
+    conversations_changed.send(Conversation, user_id=row.user_id, conversation_ids=[row.conversation_id])
+
+
+def noted(row: Memory, actor: Actor, action: str, **details: object) -> None:
+    """Record what was done to it."""
+    record(actor=actor, action=action, subject=row.user_id, resource=f"memories/{row.pk}", details=details)

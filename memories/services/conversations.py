@@ -1,0 +1,150 @@
+"""What happens to a conversation as a whole. Each verb is one transaction: check, change, record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import IntegrityError
+from django.utils import timezone
+
+from accounts.keys.services.data_keys import open_vault
+from audit.actors import Actor
+from audit.services import record
+from memories.models import Conversation
+from memories.signals import conversations_changed
+from vibe.core.crypto.fields import address_of
+from vibe.core.crypto.vault import Vault
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_user
+from vibe.core.errors import Conflict, NotFound
+from vibe.core.http.etags import Expected, check
+
+TEXTS: Final = ("title", "description")
+
+
+class ExternalIdTaken(Conflict):
+    """There is a conversation with that external id already. Leave it out, or give another."""
+
+    code = "external-id-taken"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedConversation:
+    """A conversation and its texts. It does not print."""
+
+    row: Conversation
+    title: str | None = field(repr=False)
+    description: str | None = field(repr=False)
+
+
+def create_conversation(
+    *,
+    user_id: UUID,
+    actor: Actor,
+    title: str | None = None,
+    description: str | None = None,
+    external_id: str | None = None,
+    started_at: datetime | None = None,
+) -> OpenedConversation:
+    """Begin a conversation. Raises ExternalIdTaken."""
+    with as_user(user_id):
+        begun = started_at or timezone.now()
+        row = Conversation(
+            id=uuid7(), user_id=user_id, external_id=external_id, started_at=begun, active_at=begun, revision=1
+        )
+        row.created_at = timezone.now()
+        seal_texts(row, open_vault(), {"title": title, "description": description})
+        try:
+            row.save(force_insert=True)
+        except IntegrityError:
+            raise ExternalIdTaken from None
+        noted(row, actor, "conversation.create")
+    return OpenedConversation(row, title, description)
+
+
+def change_conversation(
+    *,
+    user_id: UUID,
+    conversation_id: UUID,
+    actor: Actor,
+    texts: Mapping[str, str | None],
+    expected: Expected | None = None,
+) -> OpenedConversation:
+    """Give a conversation another title or description; None takes one away, what is not named stays.
+
+    Raises NotFound, and Outdated when it is at none of the versions expected.
+    """
+    with as_user(user_id):
+        row, vault = held(user_id, conversation_id, expected), open_vault()
+        before = open_texts(row, vault)
+        after = {**before, **{name: texts[name] or None for name in texts}}
+        if after != before:
+            row.revision += 1
+            seal_texts(row, vault, after)
+            row.save(update_fields=[*TEXTS, "revision", "updated_at"])
+            conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[row.pk])
+        noted(row, actor, "conversation.change", fields=sorted(texts))
+    return OpenedConversation(row, after["title"], after["description"])
+
+
+def archive_conversation(
+    *, user_id: UUID, conversation_id: UUID, actor: Actor, archived: bool, expected: Expected | None = None
+) -> OpenedConversation:
+    """Put a conversation away, or take it out again. Raises NotFound and Outdated."""
+    with as_user(user_id):
+        row = held(user_id, conversation_id, expected)
+        if row.is_archived != archived:
+            row.is_archived = archived
+            row.save(update_fields=["is_archived", "updated_at"])
+        noted(row, actor, "conversation.archive" if archived else "conversation.unarchive")
+        texts = open_texts(row, open_vault())
+    return OpenedConversation(row, texts["title"], texts["description"])
+
+
+def delete_conversation(
+    *, user_id: UUID, conversation_id: UUID, actor: Actor, expected: Expected | None = None
+) -> None:
+    """Delete a conversation with its memories and its story, for good. Raises NotFound and Outdated."""
+    with as_user(user_id):
+        row = held(user_id, conversation_id, expected)
+        row.delete()
+        conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[conversation_id])
+        noted(row, actor, "conversation.delete", memories=row.memory_count)
+
+
+def held(user_id: UUID, conversation_id: UUID, expected: Expected | None = None) -> Conversation:
+    """The conversation as it is, kept from others until the transaction ends. Raises NotFound and Outdated."""
+    row: Conversation | None = Conversation.objects.of(user_id).filter(pk=conversation_id).select_for_update().first()
+    if row is None:
+        raise no_such_conversation()
+    check(row, expected)
+    return row
+
+
+def no_such_conversation() -> NotFound:
+    """The same for one that is somebody else's and for one that is not there."""
+    return NotFound("There is no such conversation.")
+
+
+def seal_texts(row: Conversation, vault: Vault, texts: Mapping[str, str | None]) -> None:
+    """Seal both texts for the row at its revision. All of them: a seal holds at one revision only."""
+    for name in TEXTS:
+        text = texts[name]
+        setattr(row, name, vault.seal(text, address_of(row, name)) if text else None)
+
+
+def open_texts(row: Conversation, vault: Vault) -> dict[str, str | None]:
+    """Both texts."""
+    return {
+        name: None if (sealed := getattr(row, name)) is None else vault.open(sealed, address_of(row, name))
+        for name in TEXTS
+    }
+
+
+def noted(row: Conversation, actor: Actor, action: str, **details: object) -> None:
+    """Record what was done to it."""
+    record(actor=actor, action=action, subject=row.user_id, resource=f"conversations/{row.pk}", details=details)

@@ -1,0 +1,45 @@
+"""Keeping one thing that was said, where no conversation is named: in the day's own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.utils import timezone
+
+from audit.actors import Actor
+from memories.imports.services.conversations import alone_with
+from memories.models import Conversation, Memory
+from memories.payload import Payload
+from memories.services.adding import NewMemory, add_memories
+from memories.services.conversations import create_conversation
+from vibe.core.db.scopes import as_user
+
+
+def remember(
+    *,
+    user_id: UUID,
+    payload: Payload,
+    actor: Actor,
+    occurred_at: datetime | None = None,
+    conversation_id: UUID | None = None,
+) -> Memory:
+    """Add a memory to a conversation, or to the one of the day (UTC) it was said. Raises NotFound."""
+    when = occurred_at or timezone.now()
+    with as_user(user_id):
+        where = conversation_id or conversation_of_day(user_id, when, actor)
+        new = NewMemory(payload, occurred_at=when)
+        (kept,) = add_memories(user_id=user_id, conversation_id=where, memories=[new], actor=actor)
+    return kept.row
+
+
+def conversation_of_day(user_id: UUID, when: datetime, actor: Actor) -> UUID:
+    """The conversation that a day's notes go to; begun with the first of them."""
+    day = when.astimezone(UTC).date()
+    name = f"notes:{day}"
+    alone_with(user_id)
+    there: UUID | None = Conversation.objects.of(user_id).filter(external_id=name).values_list("pk", flat=True).first()
+    if there:
+        return there
+    made = create_conversation(user_id=user_id, actor=actor, title=f"Notes of {day}", external_id=name, started_at=when)
+    return made.row.pk

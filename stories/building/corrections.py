@@ -1,0 +1,115 @@
+"""What a person corrected in a story: it stays, whatever is told anew, as long as what it was made over is there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from typing import Any, get_args
+from uuid import UUID
+
+from stories.building.passages import MAX_EMBEDDED, PassageText
+from stories.building.sealed_story import open_draft
+from stories.models import Story
+from stories.processors.base import Draft, Event, Precision
+from stories.text.words import words
+from vibe.core.crypto.vault import Vault
+from vibe.core.errors import InputError
+
+LONGEST = {"title": 300, "text": 100_000, "people": 200, "places": 200, "events": 500}
+"""Characters of a title or text, of each name, and of each half of an event."""
+MOST_NAMES = 500
+SEARCHED = frozenset({"title", "text"})
+"""What is searched by its words and meaning, once corrected; names are by their own index."""
+CORRECTION_AT = 2**30
+"""The position of the passage of a correction: no message stands near it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What is to stand in a story instead; None leaves a field as it is, an empty list of names empties it.
+
+    An event is who did what, with `when` and `precision` as in stories.processors.base.Event; its `message_id` is the
+    id of a memory of the story, or empty.
+    """
+
+    title: str | None = field(default=None, repr=False)
+    text: str | None = field(default=None, repr=False)
+    people: Sequence[str] | None = field(default=None, repr=False)
+    places: Sequence[str] | None = field(default=None, repr=False)
+    events: Sequence[Event] | None = field(default=None, repr=False)
+
+    def given(self) -> dict[str, Any]:
+        """The fields to be changed, without spaces around, each name once. Raises InputError, without any value."""
+        found = {each.name: value for each in fields(self) if (value := getattr(self, each.name)) is not None}
+        if not found:
+            raise InputError(f"Nothing to correct. Give one of: {', '.join(LONGEST)}.")
+        return {name: cleaned(name, value) for name, value in found.items()}
+
+
+def cleaned(name: str, value: Any) -> Any:
+    """One field as it will stand."""
+    if name in SEARCHED:
+        return text_of(name, value)
+    if isinstance(value, str) or len(value) > MOST_NAMES:
+        raise InputError(f"`{name}` must be a list of at most {MOST_NAMES}.")
+    each = event_of if name == "events" else text_of
+    return tuple(dict.fromkeys(each(name, one) for one in value))
+
+
+def text_of(name: str, value: Any, *, empty: bool = False) -> str:
+    """A text within bounds that can be sealed and embedded."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not text and not empty:
+        raise InputError(f"`{name}` holds something empty, or what is no text.")
+    if len(text) > LONGEST[name]:
+        raise InputError(f"`{name}` holds more than {LONGEST[name]:,} characters. Shorten it.")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InputError(f"`{name}` must be valid Unicode, without lone surrogates.")
+    return text
+
+
+def event_of(name: str, event: Event) -> Event:
+    """An event within bounds, whose date and precision go together."""
+    if event.precision not in get_args(Precision) or (event.when is None) != (event.precision == "none"):
+        raise InputError("An event has a date and its precision, or neither: precision is then `none`.")
+    return replace(event, who=text_of(name, event.who, empty=True), what=text_of(name, event.what))
+
+
+def check_events(events: Iterable[Event], memory_ids: Collection[UUID]) -> None:
+    """Refuse an event of a memory that the story is not made of. Raises InputError."""
+    known = {"", *map(str, memory_ids)}
+    if not all(event.message_id in known for event in events):
+        raise InputError("An event names a memory that the story is not made of. Leave it out, or correct it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was corrected in a story, as it was read."""
+
+    fields: tuple[str, ...]
+    made_from: frozenset[UUID]
+    """The memories that the story had then: the correction may hold something of each."""
+    at: datetime
+    draft: Draft = field(repr=False)
+
+    def over(self, draft: Draft) -> Draft:
+        """A draft with what was corrected in place of what a processor says."""
+        return replace(draft, **{name: getattr(self.draft, name) for name in self.fields})
+
+    def passages(self) -> Iterator[PassageText]:
+        """The passage by which a corrected title or text is found: one, or none."""
+        if text := "\n".join(getattr(self.draft, name) for name in LONGEST if name in {*self.fields} & SEARCHED):
+            yield PassageText("", CORRECTION_AT, text[:MAX_EMBEDDED], tuple(words(text)))
+
+
+def kept(story: Story, vault: Vault, memory_ids: Collection[UUID]) -> Kept | None:
+    """What stays of a story when it is told anew of these memories.
+
+    A correction may say again what any memory of the story said, and nobody can tell which. So it goes as soon as one
+    of the memories that the story had then is deleted: nothing that is derived from a deleted memory survives.
+    """
+    made_from = frozenset(story.corrected_from)
+    if not story.corrected or story.corrected_at is None or not made_from.issubset(memory_ids):
+        return None
+    return Kept(tuple(story.corrected), made_from, story.corrected_at, open_draft(story, vault))

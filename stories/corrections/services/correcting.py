@@ -1,0 +1,197 @@
+"""A person corrects a story: their words stand in it from then on, and it is found by them."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from django.utils import timezone
+
+from accounts.keys.services.data_keys import open_vault
+from audit.actors import Actor
+from audit.services import record
+from stories.building import next_vectors
+from stories.building.blinding import cloaked
+from stories.building.corrections import LONGEST, SEARCHED, Changes, Kept, check_events
+from stories.building.passages import PassageText
+from stories.building.sealed_story import COLUMNS, open_draft, seal_draft
+from stories.building.services.build import ATTEMPTS, StillChanging
+from stories.building.sources import hold, story_at
+from stories.building.storing import NewPassage, insert_passages, names_of
+from stories.entities import services as entities
+from stories.index.services import count, hold_search_set
+from stories.models import SearchSet, Story
+from stories.processors.configured import EmbedderFailed, embed, embedder_named
+from stories.processors.embedding import Vectors
+from stories.processors.openai_compatible.budget import spending_for
+from stories.processors.openai_compatible.errors import TokensSpent
+from stories.tasks import start_telling
+from vibe.core.crypto.vault import Vault
+from vibe.core.db.scopes import as_user
+from vibe.core.db.statements import bulk
+from vibe.core.http.etags import Expected, check
+
+logger = logging.getLogger(__name__)
+WRITTEN = (
+    *COLUMNS,
+    *entities.INDEXES.values(),
+    *("corrected", "corrected_from", "corrected_at", "revision", "passage_count", "word_count", "fingerprint"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """The story as it is to be."""
+
+    revision: int
+    """Of the story that was read."""
+    kept: Kept
+    new_text: bool
+    passages: list[PassageText] | None = field(repr=False)
+    """What takes the place of the correction's passage; None where that stays as it is."""
+
+    @property
+    def texts(self) -> list[str]:
+        """What is to be embedded: the story's text if it is new, then its passage if that is."""
+        own = [self.kept.draft.text] if self.new_text else []
+        return own + [passage.embedded for passage in self.passages or ()]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A correction before it is stored: embedded outside any transaction, since vectors may take long."""
+
+    user_id: UUID
+    story_id: UUID
+    fields: tuple[str, ...]
+    correction: Correction
+    model: str
+    """By which the person's stories were found when it was embedded."""
+    vectors: Vectors | None = field(repr=False)
+
+
+def correct_story(
+    *, user_id: UUID, story_id: UUID, changes: Changes, actor: Actor, expected: Expected | None = None
+) -> int:
+    """Put the person's words in place of what was told; they stay when it is told anew. The story's new revision.
+
+    Where no vectors can be had, the words stand and are found at once, and a job adds the vectors. Raises NotFound;
+    InputError; Outdated if a version is expected and the story is at another; StillChanging if it changes every time.
+    """
+    for _ in range(ATTEMPTS):
+        prepared = prepare_correction(user_id=user_id, story_id=story_id, changes=changes, expected=expected)
+        try:
+            return store_correction(prepared=prepared, actor=actor, expected=expected)
+        except StillChanging:
+            continue
+    raise still_changing(story_id)
+
+
+def prepare_correction(
+    *, user_id: UUID, story_id: UUID, changes: Changes, expected: Expected | None = None
+) -> Prepared:
+    """What a correction needs before anything is written: the story as it is, and vectors. In no transaction.
+
+    A service behind the embedder may take seconds, and no snapshot and no lock is to wait for it.
+    """
+    given = changes.given()
+    with as_user(user_id):
+        story = story_at(user_id, story_id)
+        check(story, expected)
+        correction = corrected(story, open_vault(), given, timezone.now())
+        model = SearchSet.objects.of(user_id).values_list("embedder", flat=True).first() or ""
+    return Prepared(user_id, story_id, tuple(sorted(given)), correction, model, vectors_of(user_id, correction, model))
+
+
+def store_correction(*, prepared: Prepared, actor: Actor, expected: Expected | None = None) -> int:
+    """Store it, if the story is as it was. Its new revision. Raises NotFound, Outdated and StillChanging."""
+    user_id, story_id = prepared.user_id, prepared.story_id
+    with as_user(user_id):
+        # Keys are opened again: nothing is to be sealed under one that was destroyed meanwhile.
+        vault = open_vault()
+        hold(user_id, story_at(user_id, story_id).conversation_id)
+        search_set = hold_search_set(user_id)
+        story = story_at(user_id, story_id)
+        check(story, expected)
+        if (story.revision, search_set.embedder) != (prepared.correction.revision, prepared.model):
+            raise still_changing(story_id)
+        write(search_set, story, prepared.correction, prepared.vectors, vault)
+        record(
+            actor=actor,
+            action="story.correct",
+            subject=user_id,
+            resource=f"stories/{story_id}",
+            details={"fields": list(prepared.fields), "revision": story.revision},
+        )
+        if prepared.vectors is None:
+            start_telling(user_id, [story.conversation_id])
+    return story.revision
+
+
+def still_changing(story_id: UUID) -> StillChanging:
+    """It was told anew, or corrected, between being read and being written."""
+    return StillChanging(f"Story {story_id} kept changing while it was corrected. Correct it again.")
+
+
+def corrected(story: Story, vault: Vault, given: dict[str, Any], now: datetime) -> Correction:
+    """The story as it is to be. Raises InputError for an event of something else."""
+    check_events(given.get("events", ()), story.memory_ids)
+    names = tuple(name for name in LONGEST if name in {*story.corrected, *given})
+    made_from = frozenset({*story.corrected_from, *story.memory_ids})
+    kept = Kept(names, made_from, now, replace(open_draft(story, vault), **given))
+    searched = bool(given.keys() & SEARCHED)
+    return Correction(story.revision, kept, "text" in given, list(kept.passages()) if searched else None)
+
+
+def vectors_of(user_id: UUID, correction: Correction, embedder: str) -> Vectors | None:
+    """What there is to embed, embedded by a model, by its name; None where that cannot be had now."""
+    if not correction.texts:
+        return np.zeros((0, 0), dtype=np.float32)
+    model = embedder_named(embedder)
+    if model is None:
+        return None
+    try:
+        with spending_for(user_id):
+            return embed(correction.texts, model)
+    except (EmbedderFailed, TokensSpent) as problem:
+        logger.warning("A correction is stored without vectors, which a job will add. %s", problem)
+        return None
+
+
+def write(search_set: SearchSet, story: Story, correction: Correction, vectors: Vectors | None, vault: Vault) -> None:
+    """Seal the corrected story under its next revision; names and passage follow."""
+    borne, passages, words = entities.borne_by(story), story.passage_count, story.word_count
+    seal_draft(story, correction.kept.draft, vault)
+    story.corrected, story.corrected_at = list(correction.kept.fields), correction.kept.at
+    story.corrected_from = list(correction.kept.made_from)
+    written = [*WRITTEN]
+    if correction.new_text:
+        story.embedding = None if vectors is None else cloaked(vault, vectors[:1])[0]
+        written.append("embedding")
+    if vectors is None:
+        story.fingerprint = ""
+    if correction.passages is not None:
+        replace_passage(story, correction.passages, None if vectors is None else vectors[-1:], vault)
+    story.save(update_fields=written)
+    entities.remember(story.user_id, vault, names_of(correction.kept.draft))
+    entities.forget_unused(story.user_id, entities.difference(borne, entities.borne_by(story), set()))
+    next_vectors.forget(story)
+    count(search_set, story.passage_count - passages, story.word_count - words)
+
+
+def replace_passage(story: Story, made: list[PassageText], vectors: Vectors | None, vault: Vault) -> None:
+    """Put the passage of the correction in place of the one before; without a vector it is found by words."""
+    gone = bulk.run(
+        "DELETE FROM passages WHERE user_id = %b AND story_id = %b AND memory_id IS NULL RETURNING length",
+        [story.user_id, story.pk],
+    )
+    rows = np.zeros((len(made), 1), dtype=np.float32) if vectors is None else vectors
+    insert_passages(
+        story, [NewPassage(text, row, story.occurred_from) for text, row in zip(made, rows, strict=True)], vault
+    )
+    story.passage_count += len(made) - len(gone)
+    story.word_count += sum(text.length for text in made) - sum(length for (length,) in gone)

@@ -1,0 +1,93 @@
+"""The configured processor and embedder, made once per process, and what is asked of any embedder's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from stories.processors.base import Processor
+from stories.processors.embedding import Embedder, Vectors
+from stories.processors.named import CLASSES
+from stories.processors.openai_compatible.errors import TokensSpent
+from vibe.core.errors import VibeError
+
+
+class EmbedderFailed(VibeError):
+    """The embedder gave no usable vectors. Check STORY_EMBEDDER and the service behind it."""
+
+    code = "embedder-failed"
+    status = 503
+
+
+@cache
+def processor() -> Processor:
+    """What tells stories, by the setting STORY_PROCESSOR."""
+    made: Processor = import_string(settings.STORY_PROCESSOR)()
+    return made
+
+
+@cache
+def embedder() -> Embedder:
+    """What makes vectors, by the setting STORY_EMBEDDER."""
+    made: Embedder = import_string(settings.STORY_EMBEDDER)()
+    return made
+
+
+def embedder_named(name: str) -> Embedder | None:
+    """What makes vectors of this name: the configured embedder, or one that was and may still be asked.
+
+    Those are the offline one, other models of the service that is configured, and STORY_EMBEDDERS_RETIRED.
+    """
+    if embedder().name == name:
+        return embedder()
+    for path in (CLASSES["STORY_EMBEDDER"]["offline"], settings.STORY_EMBEDDER, *settings.STORY_EMBEDDERS_RETIRED):
+        kind = import_string(path)
+        made: Embedder | None = kind.named(name) if hasattr(kind, "named") else kind()
+        if made is not None and made.name == name:
+            return made
+    return None
+
+
+def may_wait() -> bool:
+    """Whether there can be vectors of a model that answers from somewhere else."""
+    models = (embedder(), *map(import_string, settings.STORY_EMBEDDERS_RETIRED))
+    return not all(getattr(model, "in_process", False) for model in models)
+
+
+def embed(texts: Sequence[str], model: Embedder | None = None) -> Vectors:
+    """The vectors of the texts by a model, or by the configured one, float32 (texts, dimensions).
+
+    Raises EmbedderFailed for any other answer than that. What a provider raised is named by its type alone: its text
+    may hold what people said.
+    """
+    model = model or embedder()
+    try:
+        vectors = np.asarray(model.embed(texts), dtype=np.float32)
+    except TokensSpent:
+        raise  # the job waits for tomorrow; a search goes by words
+    except VibeError as problem:
+        raise EmbedderFailed(f"The embedder {model.name} failed: {problem}") from None
+    except Exception as problem:
+        raise EmbedderFailed(f"The embedder {model.name} failed: {type(problem).__name__}.") from None
+    if vectors.shape != (len(texts), model.dimensions):
+        raise EmbedderFailed(
+            f"The embedder {model.name} gave vectors of shape {vectors.shape} for {len(texts)} texts of "
+            f"{model.dimensions} dimensions. Correct the dimensions of STORY_EMBEDDER, or the service behind it."
+        )
+    if model.dimensions > settings.EMBEDDING_DIMENSIONS:
+        raise EmbedderFailed(
+            f"The embedder {model.name} makes {model.dimensions} dimensions; the columns hold "
+            f"{settings.EMBEDDING_DIMENSIONS}. Ask it for shorter vectors."
+        )
+    if not np.isfinite(vectors).all():
+        raise EmbedderFailed(f"The embedder {model.name} gave numbers that are not finite.")
+    return vectors
+
+
+def processor_id() -> str:
+    """Name and version, as stored with each story."""
+    return f"{processor().name}/{processor().version}"

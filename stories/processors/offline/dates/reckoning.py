@@ -1,0 +1,209 @@
+"""The reckoning behind each phrase that names a time: from a match and the moment of speech to a span."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from stories.processors.offline.dates import spans
+from stories.processors.offline.dates.spans import Span
+from stories.processors.offline.dates.vocabulary import is_vague, month_number, number, weekday_number
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What a phrase is resolved against: the moment of speech, the direction of the sentence, the time named before."""
+
+    said_at: datetime
+    ahead: bool
+    anchor: date | None = None
+
+    @property
+    def today(self) -> date:
+        return self.said_at.date()
+
+    def nearest(self, in_year: Callable[[int], date]) -> date:
+        """A day that comes round every year, as the sentence means it: the last one passed or the next one due."""
+        this = in_year(self.today.year)
+        if self.ahead:
+            return this if this >= self.today else in_year(self.today.year + 1)
+        return this if this <= self.today else in_year(self.today.year - 1)
+
+
+Resolver = Callable[[re.Match[str], Clock], Span | None]
+SHIFTS: dict[str, Callable[[date, int], Span]] = {
+    "day": spans.day, "week": spans.week, "weekend": spans.weekend, "month": spans.month, "year": spans.year,
+}  # fmt: skip
+# "A few weeks" is no better than a month.
+COARSER: dict[str, Callable[[date, int], Span]] = {
+    "day": lambda moment, n: spans.week(moment + timedelta(days=n)),
+    "week": lambda moment, n: spans.month(moment + timedelta(days=7 * n)),
+    "weekend": lambda moment, n: spans.month(moment + timedelta(days=7 * n)),
+    "month": lambda moment, n: Span(spans.month(moment, n - 1).first, "season"),
+    "year": spans.year,
+}
+
+
+def days_off(days: int) -> Resolver:
+    return lambda _found, clock: spans.day(clock.today, days)
+
+
+def units_off(steps: int) -> Resolver:
+    return lambda found, clock: SHIFTS[found["unit"].lower()](clock.today, steps)
+
+
+def counted(found: re.Match[str], clock: Clock, sign: int) -> Span:
+    unit, count = found["unit"].lower(), sign * number(found["count"])
+    return (COARSER if is_vague(found["count"]) else SHIFTS)[unit](clock.today, count)
+
+
+def counted_back(found: re.Match[str], clock: Clock) -> Span:
+    return counted(found, clock, -1)
+
+
+def counted_on(found: re.Match[str], clock: Clock) -> Span:
+    return counted(found, clock, 1)
+
+
+def due_in(found: re.Match[str], clock: Clock) -> Span | None:
+    """ "In two weeks" is a time only in a sentence that looks ahead; otherwise it is how long something took."""
+    return counted(found, clock, 1) if clock.ahead else None
+
+
+def half_a_year_back(_found: re.Match[str], clock: Clock) -> Span:
+    return spans.month(clock.today, -6)
+
+
+def whole_year(found: re.Match[str], _clock: Clock) -> Span:
+    return Span(date(int(found["year"]), 1, 1), "year")
+
+
+def iso_date(found: re.Match[str], _clock: Clock) -> Span:
+    return spans.day(date(int(found["year"]), int(found["m"]), int(found["day"])))
+
+
+def numeric_date(found: re.Match[str], _clock: Clock) -> Span:
+    """Slashes put the month first unless it cannot be one; dots put the day first."""
+    first, second = int(found["first"]), int(found["second"])
+    day, month = (first, second) if found["sep"] == "." or first > 12 else (second, first)
+    return spans.day(date(int(found["year"]), month, day))
+
+
+def day_and_month(found: re.Match[str], clock: Clock) -> Span:
+    month, day = month_number(found["month"]), int(found["day"])
+    if found["year"]:
+        return spans.day(date(int(found["year"]), month, day))
+    return spans.day(clock.nearest(lambda year: date(year, month, day)))
+
+
+def day_of_month(found: re.Match[str], clock: Clock) -> Span:
+    here = spans.month(clock.today).first.replace(day=int(found["day"]))
+    off = (here < clock.today) if clock.ahead else -(here > clock.today)
+    return spans.day(spans.month(clock.today, off).first.replace(day=here.day))
+
+
+def whole_month(found: re.Match[str], clock: Clock) -> Span:
+    month, which = month_number(found["month"]), (found["which"] or "").lower()
+    if found["year"]:
+        return spans.month(date(int(found["year"]), month, 1))
+    here = spans.month(clock.today).first
+    if which == "last":
+        return Span(date(here.year - (month >= here.month), month, 1), "month")
+    if which == "next":
+        return Span(date(here.year + (month <= here.month), month, 1), "month")
+    if which == "this":
+        return Span(date(here.year, month, 1), "month")
+    return Span(date(here.year + ((month < here.month) if clock.ahead else -(month > here.month)), month, 1), "month")
+
+
+def whole_season(found: re.Match[str], clock: Clock) -> Span:
+    name, which = found["season"].lower(), (found["which"] or "").lower()
+    if found["year"]:
+        return spans.season(int(found["year"]), name)
+    now = clock.today
+    running = spans.season(now.year - (name == "winter" and now.month < 3), name)
+    over = running.first.year * 12 + running.first.month + 3 <= now.year * 12 + now.month
+    if which == "next" or (clock.ahead and over and which != "last"):
+        return spans.season(running.first.year + ((which == "next" and running.first <= now) or over), name)
+    if which == "this" or clock.ahead:
+        return running
+    return running if over or (which != "last" and running.first <= now) else spans.season(running.first.year - 1, name)
+
+
+def some_weekday(found: re.Match[str], clock: Clock) -> Span:
+    """ "Last" is the latest before today, "next" the one in next week, "this" the one due."""
+    weekday, which = weekday_number(found["weekday"]), (found["which"] or "").lower()
+    if which.endswith(("last", "past")):
+        return spans.weekday_before(clock.today, weekday)
+    if which == "next":
+        return spans.day(spans.week(clock.today, 1).first, weekday)
+    if which == "this" and not clock.ahead and weekday <= clock.today.weekday():
+        return spans.weekday_after(spans.week(clock.today).first, weekday, or_same=True)
+    if which in ("this", "coming", "this coming") or clock.ahead:
+        return spans.weekday_after(clock.today, weekday, or_same=which != "coming")
+    return spans.weekday_before(clock.today, weekday)
+
+
+def weekday_of_week(found: re.Match[str], clock: Clock) -> Span:
+    weeks = {"last": -1, "this": 0, "next": 1}[found["which"].lower()]
+    return spans.day(spans.week(clock.today, weeks).first, weekday_number(found["weekday"]))
+
+
+def weekdays_ago(found: re.Match[str], clock: Clock) -> Span:
+    latest = spans.weekday_before(clock.today, weekday_number(found["weekday"])).first
+    return spans.day(latest, -7 * (number(found["count"]) - 1))
+
+
+def neighbour_unit(found: re.Match[str], clock: Clock) -> Span | None:
+    """Last, this or next week, weekend, month, year. This weekend, told in the past on a weekday, is the one before.
+
+    "Over the last year" is how long, not when.
+    """
+    unit, which = found["unit"].lower(), found["which"].lower()
+    if found["within"] and unit != "weekend":
+        return None
+    steps = -1 if which in ("last", "past", "this past") else 1 if which in ("next", "coming", "this coming") else 0
+    if unit == "weekend" and steps == 0 and not clock.ahead and clock.today.weekday() < 4:
+        steps = -1
+    return SHIFTS[unit](clock.today, steps)
+
+
+def the_weekend(_found: re.Match[str], clock: Clock) -> Span:
+    past = not clock.ahead and clock.today.weekday() < 5
+    return spans.weekend(clock.today, -1 if past else 0)
+
+
+def unit_before(found: re.Match[str], clock: Clock) -> Span:
+    unit = found["unit"].lower()
+    return SHIFTS["day" if unit == "night" else unit](clock.anchor or clock.today, -1)
+
+
+def unit_after(found: re.Match[str], clock: Clock) -> Span | None:
+    """ "The next day" means nothing unless a time was named before it."""
+    unit = found["unit"].lower()
+    return SHIFTS["day" if unit == "night" else unit](clock.anchor, 1) if clock.anchor else None
+
+
+def hours_ago(found: re.Match[str], clock: Clock) -> Span:
+    unit = "minutes" if found["unit"].lower().startswith("min") else "hours"
+    return spans.day((clock.said_at - timedelta(**{unit: number(found["count"])})).date())
+
+
+def feast(found: re.Match[str], clock: Clock) -> Span:
+    """Christian and American feasts with a day of their own; of the day before if it says "Eve"."""
+    name, which = found["feast"].lower(), (found["which"] or "").lower()
+    back = 1 if name.endswith("eve") else 0
+
+    def in_year(year: int) -> date:
+        if name.startswith(("easter", "thanksgiving")):
+            return spans.easter(year) if name == "easter" else spans.nth_weekday(year, 11, 3, 4)
+        fixed = {"c": date(year, 12, 25), "n": date(year, 1, 1), "h": date(year, 10, 31), "v": date(year, 2, 14)}[
+            name[0]
+        ]
+        return fixed - timedelta(days=back)
+
+    if found["year"]:
+        return spans.day(in_year(int(found["year"])))
+    return spans.day(Clock(clock.said_at, clock.ahead and which != "last").nearest(in_year))

@@ -1,0 +1,164 @@
+"""Places: names that the gazetteer knows, told from people and ordinary words by what stands around them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from stories.processors.offline.names.candidates import TOKEN, is_capitalised, is_common
+from stories.processors.offline.names.gazetteer import (
+    GREAT_CITY,
+    LARGE_CITY,
+    LONGEST_PLACE,
+    Place,
+    find,
+    folded,
+    state_codes,
+)
+from stories.processors.offline.names.people import People
+from stories.processors.offline.names.place_words import KINDS, LEADING_KINDS, LOWER_CASE_TRAPS
+from stories.processors.offline.sentences import Sentence
+
+MOST_PLACES = 64
+
+# Somebody is or goes there: nobody says this of a person.
+SURELY = re.compile(
+    r"\b(?:in|visit(?:ed|ing)?|explor(?:e|ed|ing)|(?:move[ds]?|moving|trip|flight|fl(?:y|ying|ew)|back|travel(?:s|"
+    r"ed|led|"
+    r"ing|ling)?|went|go|going|gone|been|drove|drive|driving|relocat(?:e|ed|ing)|heading|head|tour) (?:back |over |up |"
+    r"down )?(?:to|from|across|around|through)|based in|near|outside|across|throughout|downtown|leaving|"
+    r"left) (?:the )?$",
+    re.IGNORECASE,
+)
+PERHAPS = re.compile(
+    r"\b(?:to|from|at|around|through|of|toward|towards|for|like|and|or|over|by) (?:the )?$|, $", re.IGNORECASE
+)
+NOT_IN = re.compile(
+    r"\b(?:in (?:the )?(?:love|touch|class|contact|person) with|believe in|interested in) $", re.IGNORECASE
+)
+GOING = re.compile(
+    r"\b(?:live[ds]?|living|born|grew up|based|stay(?:ed|ing)?|holiday|vacation|move[ds]?|moving|trip|travel\w*|"
+    r"went|go|"
+    r"going|fl(?:y|ew|ying)|back|from|visit\w*) (?:in |to |from )?$"
+)
+
+
+class Places:
+    """The places of one transcript, by name, in the order in which they came up."""
+
+    def __init__(self, sentences: Sequence[Sentence], people: People) -> None:
+        self._people = people
+        found: dict[str, None] = {}
+        for sentence in sentences:
+            for name in self.within(sentence.text):
+                found[name] = None
+        self.all = tuple(without_parts(tuple(found)))[:MOST_PLACES]
+
+    def within(self, text: str) -> Iterator[str]:
+        """The names of the places of one sentence. The longest name that begins at a word wins."""
+        tokens = list(TOKEN.finditer(text))
+        index = 0
+        while index < len(tokens):
+            name, used = self._at(text, tokens, index)
+            if name:
+                yield name
+            index += used
+
+    def _at(self, text: str, tokens: list[re.Match[str]], index: int) -> tuple[str | None, int]:
+        first = tokens[index]
+        if not is_capitalised(first[0]):
+            return self._without_capital(text, first), 1
+        run = capital_run(text, tokens, index)
+        if kind := site(run):
+            return kind, len(run)
+        for length in range(min(LONGEST_PLACE, len(tokens) - index), 0, -1):
+            last = tokens[index + length - 1]
+            if last.end() - first.start() > 60 or not is_capitalised(last[0]):
+                continue
+            place = find(folded(text[first.start() : last.end()].removesuffix("'s")))
+            if place and self._accepts(place, text, tokens, index, length):
+                return place.name, length
+        return None, 1
+
+    def _accepts(self, place: Place, text: str, tokens: list[re.Match[str]], index: int, length: int) -> bool:
+        start, end = tokens[index].start(), tokens[index + length - 1].end()
+        name, before = text[start:end].removesuffix("'s"), text[max(0, start - 40) : start]
+        is_great = length > 1 and not place.is_city
+        if not is_great and adjoins_capital(text, tokens, index, length):
+            return False
+        surely = bool(SURELY.search(before)) and not NOT_IN.search(before)
+        if in_region(text[end : end + 24]):
+            return True
+        if place.ambiguous or name.lower() in self._people.words:
+            return surely and name.lower() not in self._people.words and place.size >= LARGE_CITY
+        if length == 1 and is_doubtful(name):
+            return surely or before.endswith(" the ") if name.isupper() else False
+        return fits(place, length, before, surely=surely)
+
+    def _without_capital(self, text: str, token: re.Match[str]) -> str | None:
+        """ "we flew to lisbon": only great cities and countries, only after words of going or staying."""
+        word = token[0]
+        if len(word) < 4 or word in LOWER_CASE_TRAPS or not word.isascii():
+            return None
+        place = find(word)
+        if not place or place.ambiguous or place.size < GREAT_CITY or is_common(word):
+            return None
+        return place.name if GOING.search(text[max(0, token.start() - 40) : token.start()]) else None
+
+
+def is_doubtful(name: str) -> bool:
+    return is_common(name) or len(name) < 3
+
+
+def fits(place: Place, length: int, before: str, *, surely: bool) -> bool:
+    """Whether what leads up to a name is enough for a place of its size. At the head of a sentence only great ones."""
+    if not before.strip(" \"'(") or before.rstrip()[-1] in ".!?:":
+        return place.size >= GREAT_CITY
+    if place.size >= LARGE_CITY:
+        return surely or not place.is_city or bool(PERHAPS.search(before))
+    return surely and (length > 1 or place.size >= LARGE_CITY // 2)
+
+
+def capital_run(text: str, tokens: list[re.Match[str]], index: int) -> list[str]:
+    """The capitalised words from here on with one space between, ordinary words at the head aside."""
+    run = [tokens[index][0]]
+    for before, token in zip(tokens[index:], tokens[index + 1 : index + LONGEST_PLACE], strict=False):
+        if not is_capitalised(token[0]) or text[before.end() : token.start()] != " ":
+            break
+        run.append(token[0])
+    return run
+
+
+def site(run: list[str]) -> str | None:
+    """A named spot: "Hyde Park", "Lake Como"; not "The Park" nor "My University"."""
+    if len(run) < 2 or is_common(run[0]):
+        return None
+    if run[0] in LEADING_KINDS and run[1] not in KINDS:
+        return " ".join(run[:3]) if len(run) > 2 and run[2] in KINDS else " ".join(run[:2])
+    ends = [place for place, word in enumerate(run) if word in KINDS and place]
+    return " ".join(run[: ends[-1] + 1]) if ends else None
+
+
+def adjoins_capital(text: str, tokens: list[re.Match[str]], index: int, length: int) -> bool:
+    """Whether the name is part of a longer one: "Boston" in "Boston Celtics", "York" in "Duchess York"."""
+    start, last = tokens[index].start(), index + length
+    follows = last < len(tokens) and text[tokens[last - 1].end() : tokens[last].start()] == " "
+    leads = index > 0 and text[tokens[index - 1].end() : start] == " "
+    return (follows and is_capitalised(tokens[last][0]) and not is_common(tokens[last][0])) or (
+        leads and is_capitalised(tokens[index - 1][0]) and not is_common(tokens[index - 1][0])
+    )
+
+
+def in_region(after: str) -> bool:
+    """Whether ", Ohio" or ", France" or ", TX" follows."""
+    match = re.match(r", ([A-Z][^\W\d_]+(?: [A-Z][^\W\d_]+)?)", after)
+    if not match:
+        return False
+    region = find(folded(match[1])) or find(folded(match[1].split()[0]))
+    return match[1] in state_codes() or bool(region and not region.is_city and not region.ambiguous)
+
+
+def without_parts(names: Sequence[str]) -> list[str]:
+    """ "Yosemite" goes where there is "Yosemite National Park"."""
+    parts = {name[:at] for name in names for at, character in enumerate(name) if character == " "}
+    return [name for name in names if name not in parts]

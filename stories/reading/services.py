@@ -1,0 +1,139 @@
+"""A person's stories, opened: one by its id, or a page of them, the newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from psycopg import sql
+
+from accounts.keys.services.data_keys import open_vault
+from audit.actors import Actor
+from audit.services import record
+from stories.building.sealed_story import open_draft
+from stories.building.sources import story_at
+from stories.models import Story
+from stories.processors.base import Event
+from stories.search.filters import Filters, conditions
+from vibe.core.crypto.vault import Vault
+from vibe.core.db.scale import replica
+from vibe.core.db.scopes import as_user
+from vibe.core.db.statements import bulk
+from vibe.core.errors import InputError
+
+MOST_LISTED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedStory:
+    """A story in clear. It does not print. `message_id` of an event is the id of a memory, or empty."""
+
+    id: UUID
+    conversation_id: UUID
+    revision: int
+    occurred_from: datetime
+    occurred_to: datetime
+    memory_ids: tuple[UUID, ...]
+    processor: str
+    corrected: tuple[str, ...]
+    """The fields that stand as the person corrected them."""
+    corrected_at: datetime | None
+    created_at: datetime
+    built_at: datetime
+    title: str = field(repr=False)
+    text: str = field(repr=False)
+    people: tuple[str, ...] = field(repr=False)
+    places: tuple[str, ...] = field(repr=False)
+    events: tuple[Event, ...] = field(repr=False)
+
+    @property
+    def updated_at(self) -> datetime:
+        """When it was told or corrected last: with the revision its version, see vibe.core.http.etags."""
+        return max(self.built_at, self.corrected_at or self.built_at)
+
+    @property
+    def place(self) -> Place:
+        """Where it stands in the list: `list_stories(after=...)` goes on behind it."""
+        return Place(self.occurred_from, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the list of stories."""
+
+    occurred_from: datetime
+    id: UUID
+
+
+def open_story(*, user_id: UUID, story_id: UUID, actor: Actor) -> OpenedStory:
+    """One story of the person's. Raises NotFound; what is given back was recorded first."""
+    with as_user(user_id):
+        vault = open_vault()
+        found = replica.read(user_id, lambda: opened(story_at(user_id, story_id), vault))
+        record(actor=actor, action="story.read", subject=user_id, resource=f"stories/{story_id}")
+    return found
+
+
+def list_stories(
+    *, user_id: UUID, actor: Actor, limit: int = 50, after: Place | None = None, filters: Filters | None = None
+) -> list[OpenedStory]:
+    """Up to `limit` (1 to 200) of the person's stories, by when they began, the newest first; fewer at the end.
+
+    What is built or deleted between two pages neither repeats nor hides another story.
+    """
+    if not 1 <= limit <= MOST_LISTED:
+        raise InputError(f"The limit must be from 1 to {MOST_LISTED}.")
+    with as_user(user_id):
+        vault = open_vault()
+        found = replica.read(user_id, lambda: page(user_id, vault, limit, after, filters))
+        record(
+            actor=actor,
+            action="stories.list",
+            subject=user_id,
+            resource="stories",
+            details={"stories": [str(story.id) for story in found]},
+        )
+    return found
+
+
+def page(user_id: UUID, vault: Vault, limit: int, after: Place | None, filters: Filters | None) -> list[OpenedStory]:
+    """A page, opened."""
+    ids = listed(user_id, vault, limit, after, filters)
+    rows = {row.pk: row for row in Story.objects.of(user_id).filter(pk__in=ids).defer("embedding")}
+    return [opened(rows[each], vault) for each in ids if each in rows]
+
+
+def listed(user_id: UUID, vault: Vault, limit: int, after: Place | None, filters: Filters | None) -> list[UUID]:
+    """The ids of a page."""
+    parts = [*conditions(filters, vault)] if filters else []
+    if after:
+        parts.append((sql.SQL("(s.occurred_from, s.id) < (%b, %b)"), [after.occurred_from, after.id]))
+    statement = sql.SQL("SELECT s.id FROM stories s WHERE {} ORDER BY s.occurred_from DESC, s.id DESC LIMIT %b").format(
+        sql.SQL(" AND ").join([sql.SQL("s.user_id = %b"), *(part for part, _ in parts)])
+    )
+    rows = bulk.run(statement, [user_id, *(value for _, values in parts for value in values), limit])
+    return [row_id for (row_id,) in rows]
+
+
+def opened(story: Story, vault: Vault) -> OpenedStory:
+    """A story in clear."""
+    draft = open_draft(story, vault)
+    return OpenedStory(
+        id=story.pk,
+        conversation_id=story.conversation_id,
+        revision=story.revision,
+        occurred_from=story.occurred_from,
+        occurred_to=story.occurred_to,
+        memory_ids=tuple(story.memory_ids),
+        processor=story.processor,
+        corrected=tuple(story.corrected),
+        corrected_at=story.corrected_at,
+        created_at=story.created_at,
+        built_at=story.built_at,
+        title=draft.title,
+        text=draft.text,
+        people=draft.people,
+        places=draft.places,
+        events=draft.events,
+    )

@@ -1,0 +1,82 @@
+"""Having a story told again, as its person or as staff, and a failed job tried again."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.utils import timezone
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from accounts.keys.services.data_keys import open_vault
+from accounts.people.services.people import is_uuid
+from audit.actors import Actor
+from audit.services import record
+from stories.building.sealed_story import COLUMNS, open_draft, seal_draft
+from stories.building.sources import hold, story_at
+from stories.models import Story
+from stories.tasks import start_telling
+from vibe.core.db.scopes import as_system, as_user
+from vibe.core.errors import NotFound, VibeError
+from vibe.core.http.etags import Expected, check
+
+FAILED = "failed"
+
+
+class JobNotFailed(VibeError):
+    """Only a failed job is tried again."""
+
+    code = "job-not-failed"
+    status = 409
+
+
+def request_rebuild(
+    *,
+    user_id: UUID,
+    story_id: UUID,
+    actor: Actor,
+    forget_corrections: bool = False,
+    expected: Expected | None = None,
+) -> None:
+    """Have a job tell a story anew; what was corrected stays, unless it is to be forgotten.
+
+    Raises NotFound and Outdated.
+    """
+    with as_user(user_id):
+        hold(user_id, story_at(user_id, story_id).conversation_id)
+        story = story_at(user_id, story_id)
+        check(story, expected)
+        if forget_corrections:
+            forget(story)
+        rebuild_story(user_id=user_id, conversation_id=story.conversation_id, actor=actor)
+
+
+def forget(story: Story) -> None:
+    """Let the corrections of a story stand no longer than until it is told anew."""
+    vault = open_vault()
+    seal_draft(story, open_draft(story, vault), vault)  # under another revision: a story being made now is made again
+    story.corrected, story.corrected_from, story.corrected_at = [], [], None
+    story.save(update_fields=[*COLUMNS, "revision", "corrected", "corrected_from", "corrected_at"])
+
+
+def rebuild_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> None:
+    """Start a job that tells a conversation anew, also where nothing in it has changed. Raises NotFound."""
+    with as_user(user_id):
+        if not Story.objects.of(user_id).filter(conversation_id=conversation_id).update(fingerprint=""):
+            raise NotFound("There is no such story.")
+        record(actor=actor, action="story.rebuild", subject=user_id, resource=f"conversations/{conversation_id}")
+        start_telling(user_id, [conversation_id])
+
+
+def retry_job(*, job_id: int, actor: Actor) -> None:
+    """Put a failed job back into the queue. Raises NotFound, or JobNotFailed for one that is not."""
+    with as_system():
+        job = ProcrastinateJob.objects.filter(pk=job_id).first()
+        if job is None:
+            raise NotFound("There is no such job.")
+        if job.status != FAILED:
+            raise JobNotFailed()
+        app.job_manager.retry_job_by_id(job_id, timezone.now())
+        whose = job.args.get("user_id", "") if isinstance(job.args, dict) else ""
+        subject = UUID(whose) if is_uuid(whose) else None
+        record(actor=actor, action="job.retry", subject=subject, resource=f"procrastinate_jobs/{job_id}")

@@ -1,0 +1,146 @@
+"""The one search that the command, the API and the admin use.
+
+read who asks → understand the question, embed it → blind its words, cloak its vector → fetch candidates → rank → open
+what is shown → record.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from uuid import UUID
+
+import numpy as np
+
+from audit.actors import Actor
+from audit.services import record
+from stories.building.blinding import cloaked, speaker_token, word_tokens
+from stories.building.passages import ASKS, DATES
+from stories.models import SearchSet
+from stories.search.answers import Answer, open_stories
+from stories.search.asking import Asked, Asker, embedded, read_asker, understood
+from stories.search.candidates import Found, Wanted
+from stories.search.filters import Filters, scope_of
+from stories.search.ranking import Ranker, Ranking
+from stories.search.strategy import fetch
+from stories.signals import searched
+from vibe.core.crypto.vault import Vault
+from vibe.core.db.scale import replica
+from vibe.core.db.scopes import as_user
+from vibe.core.db.statements.snapshots import one_snapshot
+from vibe.core.errors import InputError, VibeError
+
+ATTEMPTS = 3
+LONGEST_QUESTION = 100_000
+MOST_STORIES = 100
+NOTHING_TO_GO_BY = "The question holds nothing to search by, neither words nor meaning: the order tells little."
+
+
+class VectorsChanging(VibeError):
+    """The person's vectors were exchanged while they were searched, time and again. Ask again."""
+
+    code = "vectors-changing"
+    status = 409
+
+
+def search_stories(
+    *,
+    user_id: UUID,
+    question: str,
+    actor: Actor,
+    limit: int = 10,
+    filters: Filters | None = None,
+    asked: Asked | None = None,
+) -> Answer:
+    """The person's own stories that answer a question best, best first; never fewer than there are, up to `limit`.
+
+    `asked` is the question as `ask` understood it, for who does that before a transaction of theirs begins.
+
+    Raises InputError for an empty or overlong question and for a limit out of 1 to 100, DataKeyMissing for a person
+    whose data key is destroyed. What was found is given back after the row that records it has been committed.
+    """
+    check(question, limit)
+    started = time.perf_counter() - (asked.seconds if asked else 0)
+    for _ in range(1 + ATTEMPTS):
+        with one_snapshot(), as_user(user_id):
+            asker = read_asker(user_id, question)
+            if asked is None or not asked.fits(asker.search_set):
+                asked = understood(asker, question)
+            answer = None if asked.waiting else answered(asked, asker, actor, limit, filters)
+        if answer:
+            seconds = time.perf_counter() - started
+            searched.send(None, strategy=answer.strategy, seconds=seconds, degraded=bool(answer.degraded))
+            return answer
+        # In no transaction. Keys are read again afterwards: one may be destroyed by then.
+        asked = embedded(user_id, asked)
+    raise VectorsChanging(f"The vectors of person {user_id} were exchanged several times during a search. Ask again.")
+
+
+def answered(asked: Asked, asker: Asker, actor: Actor, limit: int, filters: Filters | None) -> Answer:
+    """Fetch, rank and open, on the replica or here, each in one snapshot; and record, here."""
+    user_id = asker.vault.user_id
+    answer = replica.read(user_id, lambda: found_by(asked, asker, limit, filters))
+    record(
+        actor=actor,
+        action="stories.search",
+        subject=user_id,
+        resource="stories",
+        details={"strategy": answer.strategy, "stories": [str(story.id) for story in answer.stories]},
+        last=True,
+    )
+    return answer
+
+
+def found_by(asked: Asked, asker: Asker, limit: int, filters: Filters | None) -> Answer:
+    """Fetch, rank and open. Raises VectorsChanging where a replica still has another model's."""
+    if replica.asked():
+        asker = replace(asker, search_set=SearchSet.objects.of(asker.vault.user_id).first())
+        if not asked.fits(asker.search_set):
+            raise VectorsChanging
+    found, ranking, degraded = rank(asked, asker, filters=filters, limit=limit)
+    return Answer(found.strategy, tuple(open_stories(asker.vault, found, ranking, limit)), degraded)
+
+
+def check(question: str, limit: int) -> None:
+    """Refuse what cannot be searched for."""
+    if not question.strip():
+        raise InputError("The question is empty. Ask something.")
+    if len(question) > LONGEST_QUESTION:
+        raise InputError(f"The question is longer than {LONGEST_QUESTION:,} characters. Ask more briefly.")
+    if not 1 <= limit <= MOST_STORIES:
+        raise InputError(f"The limit must be from 1 to {MOST_STORIES}.")
+
+
+def rank(asked: Asked, asker: Asker, *, filters: Filters | None = None, limit: int = 10) -> tuple[Found, Ranking, str]:
+    """Candidates and their ranks, inside the person's scope, with nothing opened yet; and how it is degraded."""
+    vault = asker.vault
+    wanted = wanted_by(asked, vault)
+    scope = scope_of(vault.user_id, filters, vault)
+    found = fetch(vault.user_id, wanted, scope, asker.search_set, limit)
+    degraded = asked.degraded
+    if wanted.vector is None and not wanted.asked:
+        degraded = " ".join(filter(None, [degraded, NOTHING_TO_GO_BY]))
+    return found, ranker_for(found, list(wanted.asked)).rank(found.passages), degraded
+
+
+def wanted_by(asked: Asked, vault: Vault) -> Wanted:
+    """The question as the database may know it: blind and cloaked."""
+    question = asked.question
+    asks_mark, dates_mark = word_tokens(vault, [ASKS, DATES])
+    return Wanted(
+        tokens=word_tokens(vault, question.words),
+        asked=list(question.words.values()),
+        asks_mark=asks_mark,
+        dates_mark=dates_mark,
+        when=question.when,
+        vector=None if asked.vector is None else cloaked(vault, asked.vector)[0],
+        speaker=speaker_token(vault, question.speaker) if question.speaker else None,
+    )
+
+
+def ranker_for(found: Found, asked: list[int]) -> Ranker:
+    """The ranker for these candidates."""
+    words, behind = np.array(asked, dtype=np.int64), found.backdrop
+    if behind is None:
+        return Ranker(words)
+    return Ranker(words, behind.collection, behind.story_words, behind.story_collection, behind.floor)

@@ -1,0 +1,55 @@
+"""What happens around every operation, once its caller is known and its request was read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import wraps
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse
+
+from accounts.api.caller import caller_of
+from accounts.api.idempotency import KeptReply, digest, once
+from accounts.authentication.signed_in import SAFE
+from vibe.core.db.scale import replica
+from vibe.core.http.preflight import prepare
+from vibe.core.http.snapshots import moment_of
+
+Operation = Callable[..., HttpResponse]
+KEPT: Final = ("Content-Type", "Cache-Control", "ETag", "Location")
+
+
+def named_and_once(operation: Operation) -> Operation:
+    """Name it in the trail; begin its transaction; with an Idempotency-Key, do it once."""
+
+    @wraps(operation)
+    def run(request: HttpRequest, *args: Any, **given: Any) -> HttpResponse:
+        request.audit.action = f"api:{operation.__name__}"  # type: ignore[attr-defined]
+        prepare(operation, request, *args, **given)
+        key = None if request.method in SAFE else request.headers.get("Idempotency-Key")
+        with nullcontext() if key else moment_of(operation):  # what another made of the key meanwhile is to be seen
+            request.begin()  # type: ignore[attr-defined]
+        if request.changes:  # type: ignore[attr-defined]
+            replica.will_change(caller_of(request).user_id)
+        if key is None:
+            return operation(request, *args, **given)
+        return done_once(request, key, lambda: operation(request, *args, **given))
+
+    return run
+
+
+def done_once(request: HttpRequest, key: str, work: Callable[[], HttpResponse]) -> HttpResponse:
+    """The answer of the first request with this key."""
+    asked = digest(str(request.method), request.get_full_path(), request.body)
+    reply, replayed = once(user_id=caller_of(request).user_id, key=key, request=asked, work=lambda: kept(asked, work()))
+    response = HttpResponse(reply.body, status=reply.status, headers=dict(reply.headers))
+    if replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def kept(asked: str, response: HttpResponse) -> KeptReply:
+    """What of an answer is kept."""
+    headers = {name: response.headers[name] for name in KEPT if name in response.headers}
+    return KeptReply(asked, response.status_code, headers, response.content.decode())

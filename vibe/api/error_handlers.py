@@ -1,0 +1,132 @@
+"""Every error as a problem document. What went wrong inside is logged by type and place, never by message."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.core.exceptions import RequestDataTooBig
+from django.db import Error as DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+
+from vibe.core.db.unavailable import is_unavailable
+from vibe.core.errors import DatabaseNotReady, DatabaseUnavailable, InputError, NotFound, VibeError
+from vibe.core.http.bodies import BodyTooLarge, LengthRequired, MalformedBody, is_chunked
+from vibe.core.http.problems import problem
+
+logger = logging.getLogger(__name__)
+MOST_ERRORS: Final = 20  # in one answer
+LONGEST_NAME: Final = 64  # characters of a member's name in an answer
+PLAIN: dict[type[Exception], type[VibeError]] = {Http404: NotFound, RequestDataTooBig: BodyTooLarge}
+
+
+class Failed(VibeError):
+    """Something failed on our side, and nothing was changed. Give the request id to whoever runs this service."""
+
+    code = "failed"
+
+
+class Invalid(InputError):
+    """Something in the request is not as it should be: see `errors`."""
+
+    code = "invalid"
+    status = 422
+
+
+def handle_all(api: NinjaAPI) -> None:
+    """Take every error of an operation."""
+    handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
+        Exception: unforeseen,
+        VibeError: ours,
+        DatabaseNotReady: database_failed,  # its message names host and user, for whoever runs this
+        ValidationError: invalid,
+        HttpError: of_ninja,
+        DatabaseError: database_failed,
+        UnreadablePostError: broken_off,
+        Http404: plain,
+        RequestDataTooBig: plain,
+    }
+    for error, handler in handlers.items():
+        api.add_exception_handler(error, handler)
+
+
+def ours(request: HttpRequest, error: VibeError) -> HttpResponse:
+    """An error of ours; one that is not the caller's says no more than that."""
+    return unforeseen(request, error) if error.status == Failed.status else told(request, error)
+
+
+def told(request: HttpRequest, error: VibeError, **more: Any) -> HttpResponse:
+    """A problem document, whose code the trail has as the reason."""
+    entry, origin = getattr(request, "audit", None), getattr(request, "origin", None)
+    if entry:
+        entry.reason = entry.reason or error.code
+    return problem(error, request_id=origin.request_id if origin else "", **more)
+
+
+def unforeseen(request: HttpRequest, error: Exception) -> HttpResponse:
+    """What nobody thought of."""
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    where = " ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in place)
+    origin = getattr(request, "origin", None)
+    logger.error("Request %s failed: %s at %s", getattr(origin, "request_id", ""), type(error).__name__, where)
+    return told(request, Failed())
+
+
+def database_failed(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The database is unavailable, or refused a statement."""
+    if not isinstance(error, DatabaseNotReady) and not is_unavailable(error):
+        return unforeseen(request, error)
+    logger.error("Request %s: %s", request.origin.request_id, type(error).__name__)  # type: ignore[attr-defined]
+    return told(request, DatabaseUnavailable())
+
+
+def plain(request: HttpRequest, error: Exception) -> HttpResponse:
+    """An error of Django's that has one of ours."""
+    return told(request, PLAIN[type(error)]())
+
+
+def broken_off(request: HttpRequest, _: Exception) -> HttpResponse:
+    """The caller went away while sending; nobody reads this."""
+    return told(request, MalformedBody("The body broke off."))
+
+
+def of_ninja(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """What our parser raised comes wrapped."""
+    cause = error.__cause__
+    if isinstance(cause, VibeError):
+        return told(request, cause)
+    return unforeseen(request, cause) if isinstance(cause, Exception) else told(request, MalformedBody())
+
+
+def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """The first fields at fault, by their places, and how many more there are. What stood there is not said back."""
+    if is_chunked(request):
+        return told(request, LengthRequired())
+    fields = [
+        {"field": place(each["loc"]), "code": each["type"], "detail": reason(each)}
+        for each in error.errors[:MOST_ERRORS]
+    ]
+    more = len(error.errors) - len(fields)
+    return told(request, Invalid(), errors=fields, **({"more_errors": more} if more else {}))
+
+
+def place(loc: tuple[Any, ...]) -> str:
+    """`body.memories[3].text`; the name that a schema's one body parameter has with us is left out."""
+    source, *rest = loc
+    names = rest[1:] if source == "body" and rest else rest
+    return "".join([source, *(f"[{each}]" if isinstance(each, int) else f".{shortened(each)}" for each in names)])
+
+
+def shortened(name: str) -> str:
+    """A member's name, which is the caller's own text where it is none of ours: bounded, and printable."""
+    cut = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in cut)
+
+
+def reason(fault: dict[str, Any]) -> str:
+    """What it should be. Of UUIDs, pydantic would quote a character."""
+    return "Input should be a valid UUID" if fault["type"] == "uuid_parsing" else str(fault["msg"])

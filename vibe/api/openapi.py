@@ -1,0 +1,98 @@
+"""The OpenAPI description, finished: what holds of every operation is said of each, and nowhere else written down."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ninja.openapi.schema import OpenAPISchema
+from ninja.schema import NinjaGenerateJsonSchema
+
+from vibe.core.http.problems import MEDIA_TYPE
+from vibe.core.http.schemas import Problem
+
+Json = dict[str, Any]
+CHANGES: Final = frozenset({"post", "patch", "put", "delete"})
+ALWAYS: Final = {
+    "400": "A cursor, an entity tag or the body cannot be read.",
+    "401": "Nobody is signed in.",
+    "403": "Whoever is signed in may not do this.",
+    "404": "There is no such thing, or it is somebody else's: the answer is the same.",
+    "422": "Fields are not as they should be; `errors` names them.",
+    "429": "Too many requests; Retry-After says when to come again.",
+    "500": "Something failed on our side. Nothing was changed.",
+    "503": "The database, the trail or sign-in cannot be reached. Nothing was changed.",
+}
+OF_CHANGES: Final = {
+    "409": "It cannot be beside what is there, or the first request with this Idempotency-Key still runs.",
+    "412": "It was changed since you read it.",
+}
+OF_BODIES: Final = {
+    "411": "The body came without its length.",
+    "413": "The body is larger than what is taken.",
+    "415": "The body is not JSON.",
+}
+REQUEST_ID: Final[Json] = {
+    "X-Request-ID": {"description": "the trail has it too", "required": True, "schema": {"type": "string"}}
+}
+ETAG: Final[Json] = {"ETag": {"description": "the version of what is shown", "schema": {"type": "string"}}}
+LOCATION: Final[Json] = {"Location": {"description": "where it is now", "schema": {"type": "string"}}}
+ONCE: Final[Json] = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "required": False,
+    "description": "Any text of yours, such as a UUID. For 24 hours the same request with it is done once, and its "
+    "retries are answered the same.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"},
+}
+IF_MATCH: Final[Json] = {
+    "in": "header",
+    "name": "If-Match",
+    "required": False,
+    "description": "The ETag of what you have read: if it was changed since, nothing is done (412).",
+    "schema": {"type": "string", "maxLength": 2000},
+}
+IF_NONE_MATCH: Final[Json] = {**IF_MATCH, "name": "If-None-Match", "description": "An ETag: 304 if it still holds."}
+
+
+def finish(schema: OpenAPISchema) -> OpenAPISchema:
+    """Headers and problems of every operation."""
+    schema["components"]["schemas"]["Problem"] = reusable(schema)
+    for operations in schema["paths"].values():
+        for method, operation in operations.items():
+            complete(operation, method)
+    return schema
+
+
+def reusable(schema: OpenAPISchema) -> Json:
+    """The shape of problems, and what it consists of."""
+    shape = Problem.model_json_schema(
+        ref_template="#/components/schemas/{model}", schema_generator=NinjaGenerateJsonSchema, mode="serialization"
+    )
+    schema["components"]["schemas"].update(shape.pop("$defs"))
+    return shape
+
+
+def complete(operation: Json, method: str) -> None:
+    """What this operation takes and gives beside what its function says."""
+    responses, bodied = operation["responses"], "requestBody" in operation
+    versioned = operation.pop("x-versioned", False)
+    says = {
+        **ALWAYS,
+        **(OF_CHANGES if method in CHANGES else {}),
+        **(OF_BODIES if bodied else {}),
+    }
+    for status, response in responses.items():
+        response["headers"] = {**REQUEST_ID, **(ETAG if versioned else {}), **(LOCATION if status == 201 else {})}
+    responses.update({status: told(text) for status, text in says.items() if int(status) not in responses})
+    if method in CHANGES:
+        operation["parameters"].append(ONCE)
+    if versioned:
+        operation["parameters"].append(IF_MATCH if method in CHANGES else IF_NONE_MATCH)
+        if method == "get":
+            responses["304"] = {"description": "You have this version already.", "headers": {**REQUEST_ID, **ETAG}}
+
+
+def told(description: str) -> Json:
+    """A problem, described."""
+    shape = {"$ref": "#/components/schemas/Problem"}
+    return {"description": description, "headers": REQUEST_ID, "content": {MEDIA_TYPE: {"schema": shape}}}

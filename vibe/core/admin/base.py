@@ -1,0 +1,346 @@
+"""The admin's base: lists and pages of metadata, read-only, loading no column that support may not read.
+
+Requests under /admin/ run as `vibe_support`, and the database refuses it sealed columns whatever this file does.
+What is here sees to it that a page asks for none, so that staff get a page and not an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib.admin import ShowFacets
+from django.contrib.admin.utils import unquote
+from django.core.checks import CheckMessage, Error
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
+from django.db import models
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from unfold.admin import ModelAdmin
+from unfold.checks import UnfoldModelAdminChecks
+from unfold.views import ChangeList
+
+from vibe.core.admin.confirmed_actions import Button, Deed, NoLonger, refused
+from vibe.core.admin.date_hierarchy import Choice, Drill
+from vibe.core.admin.filters import ValueFilter, valid, value_filter
+from vibe.core.admin.links import page_url
+from vibe.core.admin.ordering import Before, indexed, key_of
+from vibe.core.admin.paging import WINDOW, WindowPaginator
+from vibe.core.admin.readable_columns import readable_fields, readable_rows
+from vibe.core.admin.related_records import Related, related_rows
+from vibe.core.admin.sudo_mode import PasswordAgain, fresh
+from vibe.core.errors import VibeError
+
+# What a filter in the address may ask of a column. No patterns: they would let values be guessed letter by letter.
+LOOKUPS = frozenset({"exact", "isnull", "isempty", "gte", "lt", "year", "month", "day"})
+
+
+class MetadataChecks(UnfoldModelAdminChecks):
+    """Django's checks of an admin, and ours: it names no column that support may not read."""
+
+    def check(self, admin_obj: Any, **kwargs: Any) -> list[CheckMessage]:
+        return [*super().check(admin_obj, **kwargs), *unreadable(admin_obj)]
+
+
+def unreadable(admin_obj: MetadataAdmin) -> Iterator[CheckMessage]:
+    """Fields shown that cannot be read, and references shown that would load the whole other row."""
+    allowed = admin_obj.readable()
+    for name in dict.fromkeys((*admin_obj.list_display, *admin_obj.fields)):
+        try:
+            field = admin_obj.model._meta.get_field(name)
+        except FieldDoesNotExist:
+            continue
+        if field.is_relation or name not in allowed:
+            yield Error(
+                f"{type(admin_obj).__name__} shows {name}, which support may not read or which loads another row.",
+                hint="Take it off, or show a link made of its id.",
+                obj=type(admin_obj),
+                id="vibe.E010",
+            )
+
+
+class MetadataChangeList(ChangeList):
+    """A list that narrows by UUIDv7 where it is drilled down by date, and completes its rows a page at a time."""
+
+    result_list: Any
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> models.QuerySet[Any]:
+        rows: models.QuerySet[Any] = super().get_queryset(request, exclude_parameters)
+        span = self.drill.ids()
+        if span and self.date_hierarchy == "created_at":
+            rows = rows.filter(pk__gte=span[0], pk__lt=span[1])
+        return rows
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows = list(self.result_list)
+        self.model_admin.complete(rows)
+        self.result_list = rows
+        self.full_result_count = self.result_count  # the header would repeat what the foot of the list says
+
+    def get_ordering_field(self, field_name: Any) -> Any:
+        """None where that would sort the table: a link of the list does not lead there, but an address could."""
+        field = super().get_ordering_field(field_name)
+        if field_name not in self.sortable_by:
+            return None
+        return "pk" if field == self.date_hierarchy == "created_at" else field  # a UUIDv7 begins with its time
+
+    @property
+    def further(self) -> str:
+        """Where the rows beyond this page are, however many come before; nowhere at the end or in another order."""
+        at_the_end = self.paginator.count < WINDOW and self.page_num * self.list_per_page >= self.paginator.count
+        if at_the_end or not self.result_list or "o" in self.params:
+            return ""
+        key = key_of(self.result_list[-1], tuple(self.model_admin.ordering))
+        return str(self.get_query_string({Before.parameter_name: key}, remove=["p"]))
+
+    @property
+    def newest(self) -> str:
+        """Back to the beginning, for who has gone on from somewhere."""
+        gone_on = Before.parameter_name in self.params
+        return str(self.get_query_string(remove=["p", Before.parameter_name])) if gone_on else ""
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether somebody left rows out. A table that the sidebar lists in parts is whole in each of them."""
+        chosen = set(self.get_filters_params()) - {self.model_admin.parted_by}
+        return bool(self.query or self.drill.year or chosen)
+
+    @property
+    def called(self) -> str:
+        """What the rows are called, or those of this part of the table."""
+        parts = dict(self.model_admin.parts)
+        return str(parts.get(self.request_part, self.opts.verbose_name_plural)).lower()
+
+    @property
+    def request_part(self) -> str:
+        """Which part of the table this is."""
+        return str(self.get_filters_params().get(self.model_admin.parted_by, [""])[0])
+
+    @property
+    def drill(self) -> Drill:
+        """Where in the calendar this list stands."""
+        return Drill.of(self.date_hierarchy, self.params) if self.date_hierarchy else Drill()
+
+    @property
+    def dates(self) -> dict[str, Any]:
+        """The steps down the calendar, and back."""
+        name = None if self.query else self.date_hierarchy
+        rows = self.root_queryset.order_by(*self.model_admin.oldest_first)
+        oldest = rows.values_list(name, flat=True).first() if name else None
+        if not name or not oldest:
+            return {}
+        steps: list[Choice] = [
+            step.choice(name, self.get_query_string) for step in self.drill.steps(oldest.date(), timezone.now().date())
+        ]
+        back = self.drill.up().choice(name, self.get_query_string) if self.drill.year else None
+        return {"here": str(self.drill), "steps": steps, "back": back}
+
+
+class MetadataAdmin(ModelAdmin):
+    """Read-only pages of one table. Everything it loads comes from `Privileges`; subclasses say what is shown."""
+
+    fields: ClassVar[tuple[str, ...]] = ()
+    list_display: ClassVar[tuple[str, ...]] = ()
+    ordering: ClassVar[tuple[str, ...]] = ("-pk",)
+    oldest_first: ClassVar[tuple[str, ...]] = ("pk",)
+    narrowed_by: ClassVar[tuple[str, ...]] = ()  # columns that links from other pages narrow the list by
+    owner: ClassVar[str] = ""  # the attribute that says whose row it is
+    whole: ClassVar[bool] = False  # a table of Django or procrastinate, which support may read whole
+    empty_hint: ClassVar[str] = ""
+    parted_by: ClassVar[str] = ""  # the filter by which the sidebar lists the table in parts, and what these are called
+    parts: ClassVar[tuple[tuple[str, str], ...]] = ()
+    deeds: ClassVar[tuple[Deed, ...]] = ()
+    paginator = WindowPaginator
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    list_per_page = 50
+    list_max_show_all = 0
+    actions = None
+    checks_class = MetadataChecks
+    change_list_template = "vibe/admin/change_list.html"
+    change_form_template = "vibe/admin/change_form.html"
+
+    # What may be done: nothing but looking.
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return {}
+
+    # What is loaded.
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        rows: models.QuerySet[Any] = super().get_queryset(request)
+        return rows if self.whole else readable_rows(rows)
+
+    def readable(self) -> tuple[str, ...]:
+        """The names of the fields that support may read."""
+        return tuple(field.name for field in self.opts.concrete_fields) if self.whole else readable_fields(self.model)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return tuple(self.fields)
+
+    def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
+        return (*(value_filter(self.model, name) for name in self.narrowed_by), Before, *self.list_filter)
+
+    def get_sortable_by(self, request: HttpRequest) -> list[Any]:
+        """What an index begins with; of one person's rows, all."""
+        columns = [name for name in self.get_list_display(request) if isinstance(name, str)]
+        if any(request.GET.get(name) for name in self.narrowed_by):
+            return columns
+        able = indexed(self.model) | ({"created_at"} if self.date_hierarchy == "created_at" else set())
+        return [name for name in columns if getattr(getattr(self, name, None), "admin_order_field", name) in able]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        name, *rest = lookup.split("__")
+        own = {Before.parameter_name} | {
+            part for item in self.list_filter if (part := getattr(item, "parameter_name", None))
+        }
+        if name in own and not rest:
+            return True
+        if name not in self.readable() or not LOOKUPS.issuperset(rest):
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
+    ) -> tuple[models.QuerySet[Any], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        return (queryset.filter(self.found(term)) if "\x00" not in term else queryset.none()), False
+
+    def found(self, term: str) -> models.Q:
+        """Which rows somebody means who types this. Uses indexes only."""
+        return models.Q(pk=term) if valid(term) else models.Q(pk__in=())
+
+    def complete(self, rows: list[Any]) -> None:
+        """Put beside the rows of one page what takes a query for all of them together."""
+
+    def complete_page(self, row: Any) -> None:
+        """Put beside the row of a page what takes a query. A column asked while drawing is asked several times."""
+        self.complete([row])
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[MetadataChangeList]:
+        return MetadataChangeList
+
+    # What the trail says of it.
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        subject = request.GET.get(self.owner.removesuffix("_id"), "") if self.owner else ""
+        note(request, self.model._meta.db_table, UUID(subject) if valid(subject) else None)
+        return super().changelist_view(request, {"empty_hint": self.empty_hint, **(extra_context or {})})
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        resource = f"{self.model._meta.db_table}/{object_id}"[:500]
+        note(request, resource)
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            note(request, resource, getattr(row, self.owner, None) if self.owner else None)
+        return row
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """The history of a row is what the trail says of it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        note(request, f"{self.model._meta.db_table}/{object_id}"[:500])
+        return HttpResponseRedirect(trail_url(resource=f"{self.model._meta.db_table}/{object_id}"))
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if row := context.get("original"):
+            self.complete_page(row)
+            context["buttons"] = self.buttons(request, row)
+            further = [each for each in self.related(row) if not each.needs or request.user.has_perm(each.needs)]
+            context["related"] = [*related_rows(self.admin_site, request, row), *further]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    # What can be done: see vibe.core.admin.confirmed_actions.
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.deed_view)
+        name = f"{self.opts.app_label}_{self.opts.model_name}_do"
+        return [path("<path:object_id>/do/<slug:name>/", view, name=name), *super().get_urls()]
+
+    def buttons(self, request: HttpRequest, row: Any) -> list[Button]:
+        """What this member of staff can do with a row as it is now."""
+        return [
+            Button(deed.title, self.deed_url(row, deed), deed.grave)
+            for deed in self.deeds
+            if deed.offered(request, row)
+        ]
+
+    def deed_url(self, row: Any, deed: Deed) -> str:
+        """Where a deed is confirmed."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_do", args=[row.pk, deed.name])
+
+    def deed_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        """GET asks whether it is meant; POST does it."""
+        if request.method not in ("GET", "HEAD", "POST"):
+            return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+        deed = next((each for each in self.deeds if each.name == name), None)
+        row = self.get_object(request, unquote(object_id)) if deed else None
+        if deed is None or row is None:
+            raise Http404("There is nothing to do here.")
+        if not self.has_view_permission(request, row) or not deed.allowed(request, row):
+            raise PermissionDenied
+        back = page_url(self.model, row.pk)
+        if not deed.possible(request, row):
+            return refused(NoLonger(), back)
+        form = None if not deed.sudo or fresh(request) else PasswordAgain(request, request.POST or None)
+        if request.method != "POST" or (form is not None and not form.is_valid()):
+            context = {
+                **self.admin_site.each_context(request),
+                "form": form or (),
+                "title": deed.title,
+                "button": deed.title,
+                "question": deed.question,
+                "grave": deed.grave,
+                "back": back,
+                "facts": self.facts(row),
+            }
+            return TemplateResponse(request, "vibe/admin/confirm.html", context)
+        try:
+            message = deed.run(request, row)
+        except VibeError as problem:
+            return refused(problem, back)
+        self.message_user(request, message)
+        return HttpResponseRedirect(back)
+
+    def facts(self, row: Any) -> list[tuple[str, Any]]:
+        """What one should see of a row before doing something with it."""
+        return [(str(self.opts.verbose_name).capitalize(), row.pk)]
+
+    def related(self, row: Any) -> list[Related]:
+        """Further pages that belong to a row."""
+        return [trail("Trail", resource=f"{row._meta.db_table}/{row.pk}")]
+
+
+def note(request: HttpRequest, resource: str, subject: Any = None) -> None:
+    """Tell the trail what this request looks at, and whose it is."""
+    if entry := getattr(request, "audit", None):
+        entry.resource, entry.subject = resource, subject
+
+
+def trail_url(**matching: Any) -> str:
+    """The trail, narrowed."""
+    return f"{reverse('admin:audit_auditlog_changelist')}?{urlencode(matching)}"
+
+
+def trail(title: str, **matching: Any) -> Related:
+    """A link to the trail, narrowed, for who may read it."""
+    return Related(title, trail_url(**matching), needs="audit.view_auditlog")
+
+
+__all__ = ["MetadataAdmin", "Related", "ValueFilter", "note", "trail"]

@@ -1,0 +1,66 @@
+"""What can be done from a page of the admin, beyond looking: each a confirmed action, never part of a bulk edit.
+
+A deed is offered as a button on the row's page. The button leads to a page that says what will happen; only the form
+there, sent by POST, does it. The verb behind it checks again, changes and records in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from vibe.core.db.unavailable import is_unavailable
+from vibe.core.errors import DatabaseUnavailable, VibeError
+
+Check = Callable[[HttpRequest, Any], bool]
+Run = Callable[[HttpRequest, Any], str]
+
+
+class NoLonger(VibeError):
+    """That cannot be done with it as it is now: somebody did it already, or something came between."""
+
+    code = "no-longer"
+    status = 409
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One thing that can be done with a row. `run` gives the message that says it was done: ids only."""
+
+    name: str
+    title: str
+    question: str
+    run: Run
+    allowed: Check  # whether this member of staff ever may
+    possible: Check  # whether the row is in a state for it
+    grave: bool = False
+    sudo: bool = False  # asks for the password again first
+
+    def offered(self, request: HttpRequest, row: Any) -> bool:
+        """Whether the button is shown."""
+        return self.allowed(request, row) and self.possible(request, row)
+
+
+@dataclass(frozen=True)
+class Button:
+    """Where a page leads to do something."""
+
+    title: str
+    url: str
+    grave: bool = False
+
+
+def refused(problem: VibeError, back: str) -> HttpResponse:
+    """An error of ours as a page. It reads nothing: the transaction may be closed to further statements."""
+    shown = DatabaseUnavailable() if is_unavailable(problem) else problem  # the database's own names host and user
+    page = render_to_string("vibe/admin/refused.html", {"message": str(shown), "back": back})
+    return HttpResponse(page, status=shown.status, headers=shown.headers)
+
+
+def has(permission: str) -> Check:
+    """A check that asks for a permission."""
+    return lambda request, _row: bool(request.user.has_perm(permission))

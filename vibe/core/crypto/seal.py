@@ -1,0 +1,49 @@
+"""The seal over every personal text: AES-256-GCM (NIST SP 800-38D) under a key of that person alone.
+
+Stored form, version 1:  0x01 | generation of the data key, 2 bytes | nonce, 12 bytes | ciphertext | tag, 16 bytes
+Associated data:         the first 3 of these bytes | the address of the value (see vibe.core.crypto.address)
+
+So every stored byte is authenticated, and with it the place where it is stored. Nonces are random: after 2**32
+messages under one key the chance that any two are equal is 2**-33 (SP 800-38D, 8.3, allows no more). Keys are renewed
+long before: see accounts.keys.seal_counts.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Final
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+VERSION: Final = 1
+HEADER: Final = struct.Struct(">BH")
+HEADER_BYTES: Final = HEADER.size
+NONCE_BYTES: Final = 12
+TAG_BYTES: Final = 16
+BODY_START: Final = HEADER_BYTES + NONCE_BYTES
+OVERHEAD_BYTES: Final = BODY_START + TAG_BYTES
+MOST_MESSAGES: Final = 2**32  # under one key
+HIGHEST_GENERATION: Final = 2**15 - 1  # what the column of the generation holds
+
+
+class Seal:
+    """AES-256-GCM under one generation of one person's data key, with the header that names the generation.
+
+    `encrypt` and `decrypt` take nonce, data and associated data. A seal may be used by several threads at once.
+    """
+
+    __slots__ = ("decrypt", "encrypt", "header")
+
+    def __init__(self, key: bytes, generation: int) -> None:
+        aead = AESGCM(key)
+        self.header: Final = HEADER.pack(VERSION, generation)
+        self.encrypt: Final[Callable[[bytes, bytes, bytes], bytes]] = aead.encrypt
+        self.decrypt: Final[Callable[[bytes, bytes, bytes], bytes]] = aead.decrypt
+
+
+def generation_of(stored: bytes) -> int | None:
+    """Which generation of the data key sealed these bytes; None for what is no seal of a known version."""
+    if len(stored) < OVERHEAD_BYTES or stored[0] != VERSION:
+        return None
+    return stored[1] << 8 | stored[2]

@@ -1,0 +1,157 @@
+"""Everything one person's data key gives: seal, blind index, cloak, and the seal of files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, lru_cache
+from typing import Final
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+
+from vibe.core.crypto import counters
+from vibe.core.crypto.address import Address, place
+from vibe.core.crypto.blind import BlindIndex
+from vibe.core.crypto.cloak import Cloak
+from vibe.core.crypto.derive import derive
+from vibe.core.crypto.file_seal import FileSeal
+from vibe.core.crypto.seal import BODY_START, HEADER_BYTES, NONCE_BYTES, Seal, generation_of
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.errors import DataKeyMissing, FormatUnknown, InputError, SealBroken, SealError
+
+ROOT_GENERATION: Final = 1
+FIRST_REVISION: Final = 1
+CLOAKS_KEPT: Final = 128
+UNSEALABLE = (UnicodeEncodeError, AttributeError, OverflowError)  # lone surrogates, not a text, no such revision
+UNOPENABLE = (KeyError, InvalidTag, ValueError, AttributeError, OverflowError)
+
+
+class Vault:
+    """The opened keys of one person. Several threads may use one vault.
+
+    `data_keys` maps generation to 32 bytes. The newest generation seals; every one opens. Index and cloak come from
+    the first for good, since blind values and vectors must stay comparable when the sealing key is renewed: without
+    that one there is no vault. `sealed_anew` is told table, person, row and revision of what is sealed for a row that
+    was there before; `used` is told the generation, and how many values were sealed under it.
+    """
+
+    def __init__(
+        self,
+        user_id: UUID,
+        data_keys: Mapping[int, bytes],
+        *,
+        sealed_anew: Callable[[str, UUID, UUID, int], object] = lambda *_: None,
+        used: Callable[[int, int], object] = lambda *_: None,
+    ) -> None:
+        if ROOT_GENERATION not in data_keys:
+            raise DataKeyMissing(f"user_keys has no data key of person {user_id}: it was destroyed or never made.")
+        self.user_id = user_id
+        self._root = data_keys[ROOT_GENERATION]
+        self._seals = {number: Seal(derive(key, "seal"), number) for number, key in data_keys.items()}
+        self.generation = max(data_keys)
+        self._newest = self._seals[self.generation]
+        self._sealed_anew = sealed_anew
+        self._used = used
+
+    def __repr__(self) -> str:
+        return f"<vault of {self.user_id}>"
+
+    def seal(self, text: str, address: Address) -> Sealed:
+        """Seal a text for its one address."""
+        self._own(address)
+        return self.seal_all(address.table, address.column, [(address.row_id, address.revision, text)])[0]
+
+    def open(self, sealed: Sealed, address: Address) -> str:
+        """The text again. Raises a SealError that names the address."""
+        self._own(address)
+        return self.open_all(address.table, address.column, [(address.row_id, address.revision, sealed)])[0]
+
+    def seal_all(self, table: str, column: str, rows: Iterable[tuple[UUID, int, str]]) -> list[Sealed]:
+        """Seal one column of many rows, given as (row id, revision, text); each takes 31 bytes more than its text.
+
+        Raises InputError, naming the row, for what is no text or holds a lone surrogate.
+        """
+        rows = list(rows)
+        nonces, at = os.urandom(NONCE_BYTES * len(rows)), 0
+        header, encrypt = self._newest.header, self._newest.encrypt
+        start, sealed = header + place(table, column, self.user_id), []
+        for row_id, revision, text in rows:
+            nonce = nonces[at : (at := at + NONCE_BYTES)]
+            try:
+                end = row_id.int.to_bytes(16, "big") + revision.to_bytes(8, "big")  # address.row(), without the call
+                sealed.append(Sealed(header + nonce + encrypt(nonce, text.encode(), start + end)))
+            except UNSEALABLE:
+                break  # and raise outside: what was caught holds the text
+        else:
+            counters.count("seal", len(sealed))
+            self._used(self.generation, len(sealed))
+            for row_id, revision, _ in rows:
+                if revision > FIRST_REVISION:
+                    self._sealed_anew(table, self.user_id, row_id, revision)
+            return sealed
+        counters.count("seal", 1, well=False)
+        raise unsealable(text, Address(table, column, self.user_id, row_id, revision))
+
+    def open_all(self, table: str, column: str, rows: Iterable[tuple[UUID, int, Sealed]]) -> list[str]:
+        """Open one column of many rows, given as (row id, revision, sealed).
+
+        Raises a SealError for the first that does not open, naming the row.
+        """
+        here = place(table, column, self.user_id)
+        known = {seal.header: (seal.decrypt, seal.header + here) for seal in self._seals.values()}
+        texts: list[str] = []
+        for row_id, revision, sealed in rows:
+            try:
+                stored = sealed.ciphertext
+                decrypt, start = known[stored[:HEADER_BYTES]]
+                end = row_id.int.to_bytes(16, "big") + revision.to_bytes(8, "big")
+                text = decrypt(stored[HEADER_BYTES:BODY_START], stored[BODY_START:], start + end)
+                texts.append(text.decode())
+            except UNOPENABLE:
+                break  # and raise outside, as above
+        else:
+            counters.count("open", len(texts))
+            return texts
+        counters.count("open", 1, well=False)
+        raise self._complaint(sealed, Address(table, column, self.user_id, row_id, revision))
+
+    def _complaint(self, sealed: object, address: Address) -> SealError:
+        """Why a value did not open, naming its place and nothing of its content."""
+        generation = generation_of(sealed.ciphertext) if isinstance(sealed, Sealed) else None
+        if generation is None:
+            return FormatUnknown(f"{address} is not in a known sealed format.")
+        if generation not in self._seals:
+            return DataKeyMissing(f"{address} needs data key {generation} of its person, which is not there.")
+        return SealBroken(f"{address} does not open: wrong key, moved or altered.")
+
+    @cached_property
+    def index(self) -> BlindIndex:
+        """The blind index of this person."""
+        return BlindIndex(derive(self._root, "index"))
+
+    @cached_property
+    def files(self) -> FileSeal:
+        """The seal of whole files of this person."""
+        return FileSeal(derive(self._root, "files"))
+
+    def cloak(self, dimensions: int) -> Cloak:
+        """The rotation of this person."""
+        return _cloak(derive(self._root, "cloak"), dimensions)
+
+    def _own(self, address: Address) -> None:
+        if address.user_id != self.user_id:
+            raise SealBroken(f"{address} belongs to another person than this vault.")
+
+
+def unsealable(text: object, address: Address) -> InputError:
+    """Why a value could not be sealed."""
+    if isinstance(text, str):
+        return InputError(f"{address} takes valid Unicode only, without lone surrogates, at a revision of 0 or more.")
+    return InputError(f"{address} takes a text, not {type(text).__name__}.")
+
+
+@lru_cache(maxsize=CLOAKS_KEPT)
+def _cloak(key: bytes, dimensions: int) -> Cloak:
+    """Drawing a rotation takes milliseconds, keeping it half a megabyte at 512 dimensions: the last ones are kept."""
+    return Cloak(key, dimensions)

@@ -1,0 +1,198 @@
+"""Django's PostgreSQL backend, which starts the embedded server when that is what is configured, and says plainly
+what is wrong when there is no connection."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import DatabaseError, OperationalError
+from django.db.backends.postgresql import base
+
+from vibe.core.db import citus_session
+from vibe.core.db.backend.cursors import Cursor, Held, hold, send_held, take_held
+from vibe.core.db.backend.schema import Stepwise, Whole
+from vibe.core.db.embedded.server import PORT, EmbeddedServer
+from vibe.core.db.requirements import require_schema, require_server
+from vibe.core.errors import AuditUnavailable, DatabaseNotReady
+
+WHEN_ASKED = sys.maxsize
+"""How often a statement must have run to be prepared unasked: see vibe.core.db.statements.bulk.run."""
+REPLICA = "replica"  # the alias of the database of REPLICA_URL: see vibe.core.db.scale.replica
+
+# libpq tells these apart by words alone. A server that speaks another language gets the last resort, which quotes it.
+REFUSED = ("password", "authentication", "pg_hba", "role ", "permission denied for database")
+FULL = ("too many", "remaining connection slots")
+
+
+class Unreachable(DatabaseNotReady, OperationalError):
+    """There is no connection to the database."""
+
+
+class NotCommitted(AuditUnavailable, DatabaseError):
+    """The last statement or the commit was refused by the database, so nothing was done. Try again shortly."""
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """The connection of the product."""
+
+    scope: Any = None
+    """What the server was told, or will be with the next statement: of vibe.core.db.scopes."""
+    isolation: str = ""
+    """How the transaction that begins next begins: the words after BEGIN, of vibe.core.db.statements.snapshots."""
+    closing: tuple[str, Sequence[Any]] | None = None
+    """The last statement of the transaction, and its parameters: it goes with the commit, of audit.services."""
+
+    def _start_transaction_under_autocommit(self) -> None:
+        # What Django calls where a transaction is to be begun in words. Left to itself psycopg says BEGIN before the
+        # first statement, in a round trip of its own; here it goes with that.
+        begin, self.isolation = f"BEGIN {self.isolation}".rstrip(), ""  # not of what its commit begins
+        self.hold(begin, telling=True)
+
+    def commits_next(self) -> bool:
+        """Whether the end of the innermost block commits, so that its last statement may go with that.
+
+        Not on Citus, where each statement goes alone: see vibe.core.db.statements.batching.
+        """
+        return self.in_atomic_block and not self.savepoint_ids and self.commit_on_exit and not self.distributed
+
+    def _commit(self) -> None:
+        if self.closing is None:
+            self.send_held(ends=True)
+            super()._commit()  # type: ignore[misc]  # django-stubs does not know it
+            return
+        (statement, parameters), self.closing = self.closing, None
+        try:
+            with self.cursor() as cursor:  # an error before its end leaves COMMIT out
+                cursor.execute(f"{statement}; COMMIT", parameters)
+        except DatabaseError as problem:
+            if self.connection is None or self.connection.closed:
+                raise  # whether the commit arrived is not known, so nobody is told that nothing was done
+            raise NotCommitted from problem
+
+    def _rollback(self) -> None:
+        self.closing = None
+        take_held(self.connection)
+        super()._rollback()  # type: ignore[misc]
+
+    def _close(self) -> None:
+        if self.connection is not None:
+            take_held(self.connection)  # a pool would hand it on to whoever comes next
+        super()._close()  # type: ignore[misc]
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        take_held(self.connection)  # held since the savepoint, for making that sent what was held before
+        super()._savepoint_rollback(sid)  # type: ignore[misc]
+
+    def hold(self, text: str, parameters: Sequence[Any] = (), *, telling: bool = False) -> None:
+        """Let statements go with the next one of this transaction, in its round trip. What they give is passed over.
+
+        They are counted by the semicolons between them, so values are parameters.
+        On Citus they go at once, for it repeats on the shards the whole text that a SET LOCAL came in with.
+        """
+        self.validate_no_broken_transaction()
+        hold(self.connection, Held(text, parameters, text.count(";") + 1, telling))
+        if self.distributed:
+            self.send_held()
+
+    def send_held(self, *, ends: bool = False) -> None:
+        """Send what is held back: ahead of what takes nothing along, or as the transaction `ends`."""
+        if self.connection is not None:
+            with self.wrap_database_errors:
+                send_held(self.connection, ends=ends)
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        if name:
+            self.send_held()
+        if name and self.in_atomic_block:
+            # Django would have it outlive the transaction: it goes by the driver's autocommit, which stays on in ours.
+            return base.ServerSideCursor(self.connection, name=name, scrollable=False)  # type: ignore[call-arg]
+        return super().create_cursor(name)
+
+    def get_connection_params(self) -> dict[str, Any]:
+        # Here and not in get_new_connection: the worker's own connector asks for the parameters alone.
+        embedded = embedded_server() if self.alias != REPLICA else None
+        if embedded:
+            embedded.start()
+        parameters = {**super().get_connection_params(), "cursor_factory": Cursor}
+        if "prepare_threshold" not in self.settings_dict["OPTIONS"]:  # or through a pooler: see vibe.core.db.url
+            parameters["prepare_threshold"] = WHEN_ASKED
+        return {**parameters, "port": PORT} if embedded else parameters  # libpq would else take PGPORT's
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        try:
+            return super().get_new_connection(conn_params)
+        except psycopg.OperationalError as problem:
+            setting = "REPLICA_URL" if self.alias == REPLICA else "DATABASE_URL"
+            raise Unreachable(explain(str(problem), self.settings_dict, setting)) from problem
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except Exception:
+            self.close()  # Django would keep a connection that was lost while it was set up
+            raise
+
+    def _configure_connection(self, connection: Any) -> bool:
+        # Once a connection, pooled or not.
+        super()._configure_connection(connection)  # type: ignore[misc]  # django-stubs does not know it
+        with connection.cursor() as cursor:
+            connection.distributed = citus_session.prepare(cursor)
+        if connection.distributed:
+            connection.prepare_threshold = None  # a plan that is kept on the coordinator was not tried on shards
+        return True
+
+    @property
+    def distributed(self) -> bool:
+        """Whether people's rows are on shards: see vibe.core.db.scale.distribution."""
+        self.ensure_connection()
+        return bool(self.connection.distributed)
+
+    def check_database_version_supported(self) -> None:
+        require_server(self.pg_version)
+        super().check_database_version_supported()
+
+    def schema_editor(self, *arguments: Any, **options: Any) -> Any:
+        editor = Whole if options.get("atomic", True) else Stepwise
+        return editor(self, *arguments, **options)
+
+    def prepare_database(self) -> None:
+        # What Django calls before it migrates, and so before it makes a table of its own.
+        super().prepare_database()
+        with self.cursor() as cursor:
+            require_schema(cursor)
+
+
+def embedded_server() -> EmbeddedServer | None:
+    """The embedded server, when DATABASE_URL is not set."""
+    return getattr(settings, "EMBEDDED_SERVER", None)
+
+
+def explain(text: str, database: dict[str, Any], setting: str = "DATABASE_URL") -> str:
+    """What to do about a connection that failed, by libpq's words. Names host, port, database and user, never the
+    password; and the setting that it was made by."""
+    where = f"{database['HOST'] or 'the local socket'}:{database['PORT'] or 5432}"
+    if "database" in text and "does not exist" in text:
+        return f"Database '{database['NAME']}' does not exist at {where}. Create it: createdb {database['NAME']}"
+    if any(word in text for word in FULL):
+        return f"PostgreSQL at {where} has no free connection. Raise max_connections, or put a pooler in front."
+    if "FATAL:" in text and any(word in text for word in REFUSED):
+        return (
+            f"PostgreSQL at {where} refused user '{database['USER']}' ({last_words(text)}). "
+            f"Check user and password in {setting}."
+        )
+    if "FATAL:" in text:
+        return f"PostgreSQL at {where} refused the connection: {last_words(text)}."
+    return f"No PostgreSQL answers at {where} ({last_words(text)}). Start it, or correct host and port in {setting}."
+
+
+def last_words(text: str) -> str:
+    """The end of libpq's message: what the server said, or why there was none to say it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = [line for line in lines if "FATAL:" in line] or [line for line in lines if "failed:" in line] or lines[:1]
+    return (
+        said[-1].rpartition("FATAL:")[2].rpartition(" failed: ")[2].strip().rstrip(".") if said else "no reason given"
+    )

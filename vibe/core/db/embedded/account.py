@@ -1,0 +1,97 @@
+"""Which account the embedded server runs under: ours, and when we are root, which PostgreSQL refuses, another."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vibe.core.errors import DatabaseNotReady
+
+SYSTEM_ACCOUNT = "embedded_postgres"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user and group of the system."""
+
+    uid: int
+    gid: int
+
+    def own(self, *paths: Path) -> None:
+        """Give it these paths, when we are root and can."""
+        if os.geteuid() == 0:
+            for path in paths:
+                os.chown(path, self.uid, self.gid)
+
+    def options(self) -> dict[str, Any]:
+        """What makes `subprocess` run a program under it."""
+        return {"user": self.uid, "group": self.gid, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def of_data(data: Path) -> Account | None:
+    """Who wrote the data, so that root takes nothing away from an ordinary user; None while there is none."""
+    try:
+        found = (data / "PG_VERSION").stat()
+    except FileNotFoundError:
+        return None
+    return Account(found.st_uid, found.st_gid)
+
+
+def server_account() -> Account:
+    """Ourselves; for root an account of the server's own, made if it is not there."""
+    if os.geteuid() != 0:
+        return Account(os.geteuid(), os.getegid())
+    try:
+        found = pwd.getpwnam(SYSTEM_ACCOUNT)
+    except KeyError:
+        found = made()
+    return Account(found.pw_uid, found.pw_gid)
+
+
+def made() -> pwd.struct_passwd:
+    """A new system account. Raises DatabaseNotReady where there is no way to make one."""
+    command = [
+        "useradd",
+        "--system",
+        "--user-group",
+        "--no-create-home",
+        "--shell",
+        "/usr/sbin/nologin",
+        SYSTEM_ACCOUNT,
+    ]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        raise DatabaseNotReady(
+            f"PostgreSQL does not run as root, and the account {SYSTEM_ACCOUNT} could not be made. "
+            "Run as an ordinary user, or set DATABASE_URL to a server of your own."
+        ) from None
+    return pwd.getpwnam(SYSTEM_ACCOUNT)
+
+
+def let_pass(account: Account, *paths: Path) -> None:
+    """As root, let the server's account pass to its data and binaries: search only, no listing. Says each change."""
+    if os.geteuid() != 0:
+        return
+    for parent in sorted({parent for path in paths for parent in path.resolve().parents}):
+        if parent.exists() and not passable(parent, account):
+            parent.chmod(parent.stat().st_mode | 0o001)
+            print(f"Running as root: chmod o+x {parent}, so that PostgreSQL's account can pass it.", file=sys.stderr)
+    binary = paths[-1]
+    if not binary.stat().st_mode & 0o001:
+        subprocess.run(["chmod", "-R", "o+rX", str(binary.parent.parent)], check=True)
+
+
+def passable(folder: Path, account: Account) -> bool:
+    """Whether the account can pass through a folder."""
+    found = folder.stat()
+    if found.st_uid == account.uid:
+        return bool(found.st_mode & 0o100)
+    if found.st_gid == account.gid:
+        return bool(found.st_mode & 0o010)
+    return bool(found.st_mode & 0o001)

@@ -1,0 +1,22 @@
+from contextlib import nullcontext
+from typing import Any
+
+from django.core.management.commands import migrate
+
+from vibe.core.db.migrating.live import PatientExecutor
+from vibe.core.db.migrating.lock import migration_lock
+
+
+class Command(migrate.Command):
+    help = "Django's migrate, one at a time, which holds nobody up while it waits: see docs/migrations.md."
+
+    def handle(self, *arguments: Any, **options: Any) -> None:
+        # Django gives no other place to say it.
+        migrate.MigrationExecutor = PatientExecutor  # type: ignore[attr-defined]
+        only_looks = options["plan"] or options["check_unapplied"]
+        turn = nullcontext() if only_looks else migration_lock(self.tell_waiting)
+        with turn:
+            super().handle(*arguments, **options)
+
+    def tell_waiting(self) -> None:
+        self.stderr.write("Somebody else migrates this database; waiting.")

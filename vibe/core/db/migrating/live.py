@@ -1,0 +1,28 @@
+"""Running migrations on a database that is in use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.migrations.executor import MigrationExecutor
+
+from vibe.core.db.backend.schema import patiently
+
+
+class PatientExecutor(MigrationExecutor):
+    """Begins a migration that is one transaction anew, when it did not get one of its locks.
+
+    Those that go statement by statement wait for each by themselves.
+    """
+
+    def apply_migration(self, state: Any, migration: Any, fake: bool = False, fake_initial: bool = False) -> Any:
+        run = super().apply_migration
+        if not migration.atomic:
+            return run(state, migration, fake, fake_initial)
+        return patiently(lambda: run(state.clone(), migration, fake, fake_initial))
+
+    def unapply_migration(self, state: Any, migration: Any, fake: bool = False) -> Any:
+        run = super().unapply_migration
+        if not migration.atomic:
+            return run(state, migration, fake)
+        return patiently(lambda: run(state.clone(), migration, fake))

@@ -1,0 +1,124 @@
+"""The database roles that scopes take. They belong to the server, so several databases on one server share them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import ProgrammingError, transaction
+
+from vibe.core.errors import DatabaseNotReady
+
+USER = "vibe_user"
+SUPPORT = "vibe_support"
+STAFF = "vibe_staff"
+SIGN_IN = "vibe_sign_in"
+SYSTEM = "vibe_system"
+WORDS = "vibe_words"  # one person's passages that hold given words: see stories.search.word_index
+ALL = (USER, SUPPORT, STAFF, SIGN_IN, SYSTEM, WORDS)
+
+# An advisory lock for what several databases of one server must not do at once.
+ROLES_LOCK = 0x76696265
+PER_GRANT = 160000  # from this server version on, each grant of a role says whether it is inherited
+
+CREATE = """
+DO $$
+BEGIN
+    PERFORM pg_advisory_xact_lock({lock});
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+        CREATE ROLE {role} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+    END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL;  -- another database of this server made it at the same moment
+END $$;
+"""
+
+# Whether the login role may take a role already, and whether it has that role's privileges without taking it.
+# Policies of an inherited role would apply to the owner, so it must not.
+MAY_TAKE = "SELECT pg_has_role(current_user, %s, '{privilege}')"
+INHERITS = "SELECT pg_has_role(current_user, %s, 'USAGE')"
+
+# Everything a role holds in this database is on our own tables and sequences, or on the schema.
+REVOKE = """
+DO $$
+DECLARE held regclass;
+BEGIN
+    FOR held IN
+        SELECT DISTINCT objid::regclass FROM pg_shdepend JOIN pg_database ON pg_database.oid = dbid
+        WHERE datname = current_database() AND classid = 'pg_class'::regclass AND refobjid = '{role}'::regrole
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM {role}', held);
+    END LOOP;
+    REVOKE USAGE ON SCHEMA public FROM {role};
+END $$;
+"""
+
+DROP = """
+DO $$
+BEGIN
+    PERFORM pg_advisory_xact_lock({lock});
+    DROP ROLE {role};
+EXCEPTION WHEN dependent_objects_still_exist OR insufficient_privilege THEN
+    NULL;  -- another database of this server still uses it, or somebody else made it
+END $$;
+"""
+
+
+def create(_apps: Any, schema_editor: Any) -> None:
+    """Make the roles that are missing, and let the login role take them without inheriting them."""
+    connection = schema_editor.connection
+    with connection.cursor() as cursor:
+        for role in ALL:
+            cursor.execute(CREATE.format(role=role, lock=ROLES_LOCK))
+        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        if not cursor.fetchone()[0]:  # a superuser may take every role, and nothing is to be changed for it
+            join(cursor, connection.pg_version)
+        for role in ALL:
+            cursor.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
+
+
+def join(cursor: Any, version: int) -> None:
+    """Membership in each role. Raises DatabaseNotReady, with what to type, when we may not give it to ourselves."""
+    if all(joined(cursor, role, version) for role in ALL):
+        return
+    cursor.execute("SELECT rolinherit, quote_ident(current_user) FROM pg_roles WHERE rolname = current_user")
+    inherits, login = cursor.fetchone()
+    try:
+        with transaction.atomic(using=cursor.db.alias):
+            for statement in statements(version, "CURRENT_USER", inherits=inherits):
+                cursor.execute(statement)
+    except ProgrammingError:
+        typed = "; ".join(statements(version, login, inherits=inherits))
+        raise DatabaseNotReady(
+            f"User {login} may not take the roles Vibe works with, which are there already. As superuser: {typed};"
+        ) from None
+
+
+def joined(cursor: Any, role: str, version: int) -> bool:
+    """Whether the login role can take a role and does not inherit it."""
+    cursor.execute(MAY_TAKE.format(privilege="SET" if version >= PER_GRANT else "MEMBER"), [role])
+    may_take = cursor.fetchone()[0]
+    cursor.execute(INHERITS, [role])
+    return bool(may_take and not cursor.fetchone()[0])
+
+
+def statements(version: int, login: str, *, inherits: bool) -> list[str]:
+    """What makes a login role a member that does not inherit.
+
+    Before PostgreSQL 16 that is a trait of the login role itself. Its right to make tables is inherited too, from being
+    the database's owner, so that is granted first.
+    """
+    roles = ", ".join(ALL)
+    if version >= PER_GRANT:
+        return [f"GRANT {roles} TO {login} WITH INHERIT FALSE, SET TRUE"]
+    grant = f"GRANT {roles} TO {login}"
+    if not inherits:
+        return [grant]
+    return [f"GRANT ALL ON SCHEMA public TO {login} WITH GRANT OPTION", grant, f"ALTER ROLE {login} NOINHERIT"]
+
+
+def drop(_apps: Any, schema_editor: Any) -> None:
+    """Take the privileges back, and the roles too unless another database of this server needs them."""
+    with schema_editor.connection.cursor() as cursor:
+        for role in ALL:
+            cursor.execute(REVOKE.format(role=role))
+            cursor.execute(DROP.format(role=role, lock=ROLES_LOCK))

@@ -1,0 +1,261 @@
+"""Every statement, in its order: a step is a transaction, and says by the catalog whether it is done.
+
+Nothing is remembered between two runs, so that one that ended anywhere goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import Model
+from pgvector.django import HnswIndex
+
+from vibe.core.db.backend.schema import Whole
+from vibe.core.db.citus_session import CLUSTER
+from vibe.core.db.roles import ALL
+from vibe.core.db.scale.distribution import placing
+from vibe.core.db.schema.constraints import RowSecurity, declared
+
+Done = Callable[[Any], bool]
+quote = connection.ops.quote_name
+
+# partmethod h: on shards by a hash; repmodel t: a copy on every node. What is neither is known to Citus and local.
+MOVED = """
+SELECT partmethod::text FROM pg_dist_partition
+WHERE logicalrelid = to_regclass(%s) AND (partmethod = 'h' OR repmodel = 't')
+"""
+SETTING = """
+SELECT FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase
+WHERE d.datname = current_database() AND setrole = 0 AND %s = ANY(setconfig)
+"""
+KEY_COLUMNS = """
+SELECT array_agg(a.attname::text ORDER BY array_position(c.conkey, a.attnum)) FROM pg_constraint c
+JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY(c.conkey)
+WHERE c.conrelid = to_regclass(%s) AND c.contype = 'p'
+"""
+REFERENCE = "SELECT FROM pg_constraint WHERE conrelid = to_regclass(%s) AND conname = %s AND convalidated"
+INDEX = "SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid"
+LOCAL_BYTES = "SELECT pg_relation_size(to_regclass(%s))"
+LOGS_IN = "SELECT rolcanlogin FROM pg_roles WHERE rolname = '{role}'"
+LOGS_IN_THERE = "SELECT bool_and(success AND result = 't') FROM run_command_on_workers(%s)"
+COUNTERS = """
+SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
+AND NOT a.attisdropped
+AND pg_get_serial_sequence(quote_ident(c.relname), a.attname) IS NOT NULL ORDER BY 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transaction: what it is for, its statements, and how to see that it is done already."""
+
+    what: str
+    statements: tuple[str, ...]
+    done: Done
+
+
+def steps(cursor: Any) -> Iterator[Step]:
+    """The whole way, from one machine's tables to those of a cluster."""
+    people = placing.distributed()
+    accounts = placing.on_every_node()
+    yield from settings()
+    yield from (owner_into_key(model) for model in people)
+    yield from (index_dropped(model, index) for model, index in graphs(people))
+    yield from (reference_dropped(model, wall) for model in people for wall in placing.references(model))
+    yield copied_to_every_node(accounts)
+    for model in people:
+        yield onto_shards(model, beside=people[0])
+    for table in (accounts, *(model._meta.db_table for model in people)):
+        yield copy_left_behind(table)
+    yield from logins()  # by now each is on every node, for the sake of what it was granted
+    yield from (reference_added(model, wall) for model in people for wall in placing.references(model))
+    yield from (index_built(model, index) for model, index in graphs(people))
+    yield from counters(cursor)
+
+
+def settings() -> Iterator[Step]:
+    """Also for connections that come through a pooler, whose sessions are not ours to set up."""
+    database = quote(connection.settings_dict["NAME"])
+    for name, value in CLUSTER.items():
+        yield Step(
+            f"every session: {name}",
+            (f"ALTER DATABASE {database} SET {name} = '{value}'",),
+            there(SETTING, f"{name}={value}"),
+        )
+
+
+def logins() -> Iterator[Step]:
+    """Citus goes to the shards as the role that a scope has taken."""
+    for role in ALL:
+        yield Step(
+            f"{role} may log in to the workers",
+            (*on_shards(), f"ALTER ROLE {role} LOGIN"),
+            logs_in(LOGS_IN.format(role=role)),
+        )
+
+
+def logs_in(question: str) -> Done:
+    return lambda cursor: (
+        one(cursor, question) is True and one(cursor, LOGS_IN_THERE, question, unless="pg_dist_partition") is True
+    )
+
+
+def owner_into_key(model: type[Model]) -> Step:
+    """A key that is unique on every shard is unique only together with what chooses the shard."""
+    table = model._meta.db_table
+    name = quote(f"{table}_pkey")
+    return Step(
+        f"{table}: owner into the primary key",
+        (f"ALTER TABLE {quote(table)} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} PRIMARY KEY (user_id, id)",),
+        lambda cursor: one(cursor, KEY_COLUMNS, table) == ["user_id", "id"],
+    )
+
+
+def graphs(people: list[Any]) -> list[tuple[Any, Any]]:
+    """The graphs of vectors: row by row, while a table is copied, they take longer than all the rest."""
+    return [(model, index) for model in people for index in model._meta.indexes if isinstance(index, HnswIndex)]
+
+
+def index_dropped(model: type[Model], index: Any) -> Step:
+    table, name = model._meta.db_table, index.name
+    return Step(
+        f"{table}: without {name} while it is copied",
+        (f"DROP INDEX IF EXISTS {quote(name)}",),
+        lambda cursor: moved(cursor, table) or not there("SELECT to_regclass(%s)::oid::int8", name)(cursor),
+    )
+
+
+def reference_dropped(model: type[Model], wall: Any) -> Step:
+    """No reference may lead from a table that has moved to one that has not, either way round."""
+    table = model._meta.db_table
+    return Step(
+        f"{table}: without {wall.name} until both ends have moved",
+        tuple(wall.lowering(table, quote)),
+        lambda cursor: moved(cursor, table) or not there(REFERENCE, table, wall.name)(cursor),
+    )
+
+
+def copied_to_every_node(table: str) -> Step:
+    return Step(
+        f"{table}: a copy on every node",
+        moving(table, f"SELECT create_reference_table({literal(table)})"),
+        lambda cursor: moved(cursor, table),
+    )
+
+
+def onto_shards(model: type[Model], *, beside: type[Model]) -> Step:
+    """All of one person's rows lie on one shard group, whatever the table."""
+    table = model._meta.db_table
+    where = "'none'" if model is beside else literal(beside._meta.db_table)
+    call = f"SELECT create_distributed_table({literal(table)}, 'user_id', colocate_with => {where})"
+    return Step(f"{table}: onto shards by user_id", moving(table, call), lambda cursor: moved(cursor, table))
+
+
+def moving(table: str, call: str) -> tuple[str, ...]:
+    """The owner copies the rows, whom forced row-level security would show none; until the end of the transaction
+    nobody else reaches the table. The policies, privileges and triggers go along."""
+    forced = table in {model._meta.db_table for model, _ in declared(RowSecurity)}
+    return (
+        *on_shards(),
+        "SET LOCAL citus.enable_unsafe_triggers = on",
+        *([f"ALTER TABLE {quote(table)} NO FORCE ROW LEVEL SECURITY"] if forced else []),
+        call,
+        *([f"ALTER TABLE {quote(table)} FORCE ROW LEVEL SECURITY"] if forced else []),
+    )
+
+
+def copy_left_behind(table: str) -> Step:
+    """What was copied lies on here, unseen, until it is dropped."""
+    return Step(
+        f"{table}: the copy left behind goes",
+        (
+            *on_shards(),
+            f"SELECT truncate_local_data_after_distributing_table({literal(table)})",
+            f"ANALYZE {quote(table)}",
+        ),
+        lambda cursor: moved(cursor, table) and one(cursor, LOCAL_BYTES, table) == 0,
+    )
+
+
+def reference_added(model: type[Model], wall: Any) -> Step:
+    table = model._meta.db_table
+    return Step(
+        f"{table}: {wall.name} again",
+        (*on_shards(), *wall.raising(table, quote)),
+        lambda cursor: moved(cursor, table) and there(REFERENCE, table, wall.name)(cursor),
+    )
+
+
+def index_built(model: type[Model], index: Any) -> Step:
+    table = model._meta.db_table
+    statement = str(index.create_sql(model, Whole(connection, collect_sql=True)))
+    return Step(
+        f"{table}: {index.name} on every shard",
+        (*on_shards(), statement),
+        lambda cursor: moved(cursor, table) and there(INDEX, index.name)(cursor),
+    )
+
+
+def on_shards() -> tuple[str, ...]:
+    """What a change of tables on shards begins with, in a session that was begun when there were none."""
+    return ("SET LOCAL citus.enable_ddl_propagation = on", "SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
+
+
+def counters(cursor: Any) -> Iterator[Step]:
+    """A table that refers to `users` is made anew around its rows, and its counter then begins at 1."""
+    cursor.execute(COUNTERS)
+    for table, column in cursor.fetchall():
+        last = f"SELECT coalesce(max({quote(column)}), 0) FROM {quote(table)}"  # noqa: S608  # names that the catalog gives
+        sequence = f"pg_get_serial_sequence({literal(quote(table))}, {literal(column)})"
+        yield Step(
+            f"{table}: the counter of {column} goes on where it was",
+            (f"SELECT setval({sequence}, greatest(({last}), 1), ({last}) > 0)",),
+            counted_on(table, column, last),
+        )
+
+
+def counted_on(table: str, column: str, last: str) -> Done:
+    def done(cursor: Any) -> bool:
+        if not moved(cursor, placing.on_every_node()):
+            return False
+        sequence = one(cursor, "SELECT pg_get_serial_sequence(%s, %s)", quote(table), column)
+        at = one(cursor, f"SELECT last_value FROM {sequence}")  # noqa: S608  # a name that the catalog gives
+        return bool(at >= one(cursor, last))
+
+    return done
+
+
+def moved(cursor: Any, table: str) -> bool:
+    """Whether a table is on shards or on every node."""
+    return one(cursor, MOVED, table, unless="pg_dist_partition") is not None
+
+
+def there(query: str, *values: Any) -> Done:
+    """Whether a question of the catalog has an answer."""
+
+    def done(cursor: Any) -> bool:
+        cursor.execute(query, values)
+        row = cursor.fetchone()
+        return row is not None and row != (None,)
+
+    return done
+
+
+def one(cursor: Any, query: str, *values: Any, unless: str = "") -> Any:
+    """The one value that a question gives; None without a row, or without the catalog of Citus that it asks."""
+    if unless:
+        cursor.execute("SELECT to_regclass(%s)", [unless])
+        if cursor.fetchone()[0] is None:
+            return None
+    cursor.execute(query, values)
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def literal(text: str) -> str:
+    """A name of ours as a literal."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,276 @@
+"""A read replica, for what a person reads of their own: configured by REPLICA_URL, and never needed.
+
+Whoever reads asks here, inside as_user() on the primary and with the keys opened there. What is read goes to the
+replica if that is known to hold
+
+- all that was committed REPLICA_MAX_LAG_MS ago (this process remembers where the primary's log was then), and
+- the person's own last change, whose place in the log is noted where every process sees it: table `last_changes`.
+
+It is waited for briefly. A replica that is behind, gone, no replica any more, or that answers anything but well leaves
+the primary to answer, and is let alone for a while. Who may do what, limits, keys and the trail are of the primary
+always: the replica's part of the work is a function that reads and does nothing else.
+
+Places in the log are bytes since its beginning, so that they compare as numbers.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, transaction
+from django.dispatch import Signal
+
+from vibe.core.db.backend.base import REPLICA
+from vibe.core.db.roles import USER
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_user
+from vibe.core.errors import VibeError
+
+Result = TypeVar("Result")
+
+WAIT_SECONDS: Final = 0.05
+PAUSE_SECONDS: Final = 0.002
+REST_SECONDS: Final = 5.0
+"""How long a replica that failed is let alone. One that is behind is asked again after a fifth of it."""
+SAMPLES: Final = 16
+"""Places of the primary's log that are remembered of the time of REPLICA_MAX_LAG_MS."""
+
+PLACE: Final = "pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
+ASK: Final = (
+    f"SELECT pg_current_xact_id_if_assigned() IS NULL, {PLACE}, "  # noqa: S608
+    "(SELECT place FROM last_changes WHERE user_id = %s)"
+)
+STANDING: Final = "SELECT pg_is_in_recovery(), pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint"
+WHICH: Final = "current_database(), (SELECT system_identifier FROM pg_control_system())"
+COMPARED: Final = f"{STANDING}, extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), {WHICH}"
+NOTE: Final = (
+    f"SET LOCAL ROLE {USER}; SET LOCAL vibe.user_id = %s; "  # noqa: S608
+    f"INSERT INTO last_changes AS kept (id, user_id, place) VALUES (%s, %s, {PLACE}) "
+    "ON CONFLICT (user_id) DO UPDATE SET place = greatest(kept.place, excluded.place)"
+)
+
+routed = Signal()
+"""Sent for every reading, `to` the "replica" or the "primary", and then `why`: changing, resting, behind, failed, not
+found."""
+logger = logging.getLogger(__name__)
+
+
+class Behind(VibeError):
+    """The replica has not come far enough."""
+
+    code = "replica-behind"
+
+
+class Resting(VibeError):
+    """Another reading tries the replica first."""
+
+    code = "replica-resting"
+
+
+class NoReplica(VibeError):
+    """The server of REPLICA_URL is no replica: it was promoted, or never was one."""
+
+    code = "no-replica"
+
+
+@dataclass(slots=True)
+class Memory:
+    """What this process remembers: where the primary's log was when, and until when the replica rests."""
+
+    places: deque[tuple[float, int]] = field(default_factory=deque)
+    rests_until: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def oldest(self, now: float, place: int) -> int:
+        """Note where the log is now; where it was at the earliest moment that is young enough."""
+        longest: float = settings.REPLICA_MAX_LAG_MS / 1000
+        with self.lock:
+            while self.places and self.places[0][0] < now - longest:
+                self.places.popleft()
+            if not self.places or self.places[-1][0] < now - longest / SAMPLES:
+                self.places.append((now, place))
+            return self.places[0][1]
+
+    def rests(self) -> bool:
+        return time.monotonic() < self.rests_until
+
+    def wakes(self) -> bool:
+        """Whether it may be tried now. After a rest one reading tries it, while the others go on without."""
+        with self.lock:
+            if self.rests():
+                return False
+            if self.rests_until:
+                self.rests_until = time.monotonic() + REST_SECONDS
+            return True
+
+    def rest(self, seconds: float) -> None:
+        self.rests_until = time.monotonic() + seconds
+
+    def is_well(self) -> None:
+        self.rests_until = 0.0
+
+
+memory = Memory()
+
+
+def configured() -> bool:
+    """Whether there is one to ask."""
+    return REPLICA in connections.settings
+
+
+def asked() -> bool:
+    """Whether this thread's statements go to the replica now."""
+    return connection.alias == REPLICA
+
+
+def read(user_id: UUID, work: Callable[[], Result]) -> Result:
+    """What `work` reads: on the replica where that holds everything it must, on the primary otherwise.
+
+    Inside as_user(user_id). `work` asks for rows of that person through Django's connection, changes nothing anywhere,
+    opens no keys, and may be called twice: whatever goes wrong on the replica is asked of the primary again.
+    """
+    if not configured():
+        return work()
+    why = "resting"
+    if not memory.rests():
+        place, why = needed(user_id), "changing"
+        if place is not None:
+            try:
+                result = ask(user_id, place, work)
+            except (DatabaseError, VibeError) as problem:
+                why = put_aside(problem)
+            else:
+                memory.is_well()
+                routed.send(None, to=REPLICA, why="")
+                return result
+    routed.send(None, to="primary", why=why)
+    return work()
+
+
+def put_aside(problem: Exception) -> str:
+    """Let the replica rest, unless it was only asked for what it does not have. Why, in a word."""
+    if isinstance(problem, Resting):
+        return "resting"
+    if isinstance(problem, Behind):
+        memory.rest(REST_SECONDS / 5)
+        return "behind"
+    if isinstance(problem, DatabaseError | NoReplica):
+        memory.rest(REST_SECONDS)
+        logger.warning("The replica is not asked for %.0f seconds: %s", REST_SECONDS, type(problem).__name__)
+        return "failed"
+    memory.is_well()
+    return "not found"
+
+
+def needed(user_id: UUID) -> int | None:
+    """How far the replica must have come; None where the caller's transaction changes something itself."""
+    now = time.monotonic()
+    with connection.cursor() as cursor:
+        cursor.execute(ASK, [user_id])
+        unchanged, place, own = cursor.fetchone()
+    return max(memory.oldest(now, place), own or 0) if unchanged else None
+
+
+def ask(user_id: UUID, place: int, work: Callable[[], Result]) -> Result:
+    """Do the work on the replica, in one snapshot that holds everything up to a place in the log.
+
+    Raises Resting, Behind and NoReplica.
+    """
+    if not memory.wakes():
+        raise Resting
+    with in_place_of_primary(), transaction_ended():
+        wait_for(place)
+        with as_user(user_id):
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            return work()
+
+
+@contextmanager
+def in_place_of_primary() -> Iterator[None]:
+    """Let this thread's statements go to the replica, whoever sends them. They can write nothing there."""
+    primary = connections[DEFAULT_DB_ALIAS]
+    connections[DEFAULT_DB_ALIAS] = connections[REPLICA]
+    try:
+        yield
+    finally:
+        connections[DEFAULT_DB_ALIAS] = primary
+
+
+@contextmanager
+def transaction_ended() -> Iterator[None]:
+    """Leave a connection that failed in the middle closed, for the next one to be new."""
+    try:
+        yield
+    except DatabaseError:
+        connection.close()
+        raise
+
+
+def wait_for(place: int) -> None:
+    """Until the replica shows everything up to here. Raises Behind and NoReplica.
+
+    By a statement of its own: a snapshot that was taken before the answer could lack what the answer counts.
+    """
+    until = time.monotonic() + WAIT_SECONDS
+    while standing() < place:
+        if time.monotonic() > until:
+            raise Behind
+        time.sleep(PAUSE_SECONDS)
+
+
+def standing() -> int:
+    """How far the replica has come. Raises NoReplica."""
+    with connection.cursor() as cursor:
+        cursor.execute(STANDING)
+        replays, place = cursor.fetchone()
+    if not replays or place is None:
+        raise NoReplica
+    return int(place)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The replica beside its primary."""
+
+    replays: bool
+    """Whether it is a replica at all."""
+    same: bool
+    """Whether it is a copy of the primary: of one cluster, and the same database."""
+    behind: int
+    """Bytes of the log that it has not replayed."""
+    seconds: float
+    """Age of what it replayed last, where it is behind."""
+
+
+def compared() -> Standing:
+    """How the replica stands now, asked of both. Raises DatabaseError when either cannot be asked."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {PLACE}, {WHICH}")
+        place, *which = cursor.fetchone()
+    with in_place_of_primary(), connection.cursor() as cursor:
+        cursor.execute(COMPARED)
+        replays, come, age, *its = cursor.fetchone()
+    behind = max(0, place - (come or 0)) if replays else 0
+    return Standing(bool(replays), its == which, behind, float(age or 0) if behind else 0.0)
+
+
+def will_change(user_id: UUID) -> None:
+    """Note, once the caller's transaction has committed, how far the log has come: the person reads that or later."""
+    if configured():
+        transaction.on_commit(lambda: note(user_id))
+
+
+def note(user_id: UUID) -> None:
+    """In one round trip, a transaction of its own, which does not wait for the disk: the table is not logged."""
+    with connection.cursor() as cursor:
+        cursor.execute(NOTE, [str(user_id), uuid7(), user_id])

@@ -1,0 +1,93 @@
+"""What migrations write by hand, since no model of ours declares it."""
+
+from __future__ import annotations
+
+from vibe.core.db.roles import STAFF, SUPPORT, SYSTEM
+
+ALL_VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
+# Grants of the tables of Django, axes and procrastinate.
+FRAMEWORK_GRANTS = frozenset(
+    (table, role, verb, "")
+    for role, verbs, tables in (
+        (SUPPORT, ALL_VERBS, ("django_session", "axes_accessattempt", "axes_accesslog", "axes_accessfailurelog")),
+        (SUPPORT, ALL_VERBS, ("axes_accessattemptexpiration",)),
+        (SUPPORT, ("SELECT", "INSERT"), ("django_admin_log",)),
+        (SUPPORT, ("SELECT",), ("django_content_type", "auth_group", "auth_permission", "auth_group_permissions")),
+        (SUPPORT, ("SELECT",), ("users_groups", "users_user_permissions")),
+        (SUPPORT, ("SELECT",), ("procrastinate_jobs", "procrastinate_events", "procrastinate_workers")),
+        (STAFF, ("SELECT",), ("django_content_type", "auth_group", "auth_permission", "auth_group_permissions")),
+        (STAFF, ALL_VERBS, ("users_groups", "users_user_permissions")),
+        (SYSTEM, ("SELECT", "DELETE"), ("django_admin_log",)),
+        (SYSTEM, ALL_VERBS, ("procrastinate_jobs", "procrastinate_events", "procrastinate_workers")),
+        (SYSTEM, ALL_VERBS, ("procrastinate_periodic_defers",)),
+    )
+    for table in tables
+    for verb in verbs
+)
+SEQUENCE_USERS = (SUPPORT, STAFF, SYSTEM)  # who may have USAGE on a sequence, and nothing more
+
+APPEND_ONLY = {
+    "refuse_change": (
+        "CREATE TRIGGER {name} BEFORE DELETE OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION audit_refuse()"
+    ),
+    "refuse_truncate": (
+        "CREATE TRIGGER {name} BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()"
+    ),
+}
+# The triggers of each table, as pg_get_triggerdef writes them.
+TRIGGERS = {
+    "audit_logs": APPEND_ONLY,
+    "audit_leaves": APPEND_ONLY,
+    "audit_checkpoints": APPEND_ONLY,
+    "audit_prunings": APPEND_ONLY,
+    "access_grants": {
+        "access_grants_forward": (
+            "CREATE TRIGGER {name} BEFORE INSERT OR UPDATE ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION access_grants_forward()"
+        )
+    },
+    "users": {
+        "users_leave_by_erasure": (
+            "CREATE TRIGGER {name} BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION users_leave_by_erasure()"
+        )
+    },
+    "user_keys": {
+        "user_keys_destroyed_first": (
+            "CREATE TRIGGER {name} BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION user_keys_destroyed_first()"
+        )
+    },
+    "erasures": {
+        "erasures_stay": (
+            "CREATE TRIGGER {name} BEFORE DELETE OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION erasures_stay()"
+        )
+    },
+}
+# Their functions: the migration, the SHA-256 of the body, and the settings that it runs with.
+FUNCTIONS = {
+    "access_grants_forward": (
+        "accounts.0003_grants_move_forward",
+        "b81d69355ee446ffea6f2df0697ff4afd42f6201897793acc0730d077e3bf307",
+        "",
+    ),
+    "audit_refuse": (
+        "audit.0001_trail",
+        "c9c76cf85ac1d65171538e54bad56acc7d4d9156ef1fc6cba6b78d652fed7b3a",
+        "search_path=pg_catalog",
+    ),
+    "erasures_stay": (
+        "accounts.0007_takeout",
+        "439334289419d9b49513f912446dc5710fc7ca9e779ad7613ce9405569b38ad2",
+        "search_path=pg_catalog, public",
+    ),
+    "user_keys_destroyed_first": (
+        "accounts.0012_keys_first_on_every_shard",
+        "a1303e53d58e962d149cdcf1139582b6e2ce45edfac7cecf49596f56142a1df4",
+        "search_path=pg_catalog, public",
+    ),
+    "users_leave_by_erasure": (
+        "accounts.0012_keys_first_on_every_shard",
+        "fa14c0912d16de7f612d2ab67697d22b6ae548263477db7ad7c6590d9e9c9a3a",
+        "search_path=pg_catalog, public",
+    ),
+}

@@ -1,0 +1,191 @@
+"""Walls that the database keeps, declared on the model like any other constraint, so that makemigrations writes them.
+
+- RowSecurity: whose rows each role sees.
+- Privileges: which columns each role may read or write.
+- CompositeReference: a reference that carries its owner, so that no row points into another person's data.
+
+`constraint_sql` hands its statements to `schema_editor.deferred_sql`: what CreateModel is given in line it would
+drop without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+from django.apps import apps
+from django.db.models import BaseConstraint, Model
+from django_zero_downtime_migrations.backends.postgres.schema import (
+    Condition,
+    MultiStatementSQL,
+    PGAccessExclusive,
+    PGShareUpdateExclusive,
+)
+
+from vibe.core.db.backend.schema import TOGETHER
+from vibe.core.db.roles import SUPPORT, SYSTEM, USER
+
+Declared = TypeVar("Declared", bound=BaseConstraint)
+
+OWN = "{column} = nullif(current_setting('vibe.{setting}', true), '')::uuid"
+
+
+class Wall(BaseConstraint):
+    """A constraint made of statements. Subclasses give `raising` and `lowering`; `parts` names their arguments."""
+
+    parts: tuple[str, ...] = ()
+
+    def raising(self, table: str, quote: Any) -> list[str]:
+        """The statements that put it up."""
+        raise NotImplementedError
+
+    def lowering(self, table: str, quote: Any) -> list[str]:
+        """The statements that take it down."""
+        raise NotImplementedError
+
+    def constraint_sql(self, model: Any, schema_editor: Any) -> None:  # type: ignore[override]
+        schema_editor.deferred_sql.extend(self.raising(model._meta.db_table, schema_editor.quote_name))
+
+    def create_sql(self, model: Any, schema_editor: Any) -> str:
+        return TOGETHER.join(self.raising(model._meta.db_table, schema_editor.quote_name))
+
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
+        return TOGETHER.join(self.lowering(model._meta.db_table, schema_editor.quote_name))
+
+    def validate(self, *_: Any, **__: Any) -> None:
+        """The database alone decides."""
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        path, args, kwargs = super().deconstruct()
+        return path, tuple(args), {**kwargs, **{part: getattr(self, part) for part in self.parts}}
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.deconstruct() == other.deconstruct()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name))
+
+
+class RowSecurity(Wall):
+    """Forced row-level security: `vibe_user` sees the rows whose `owner` column is the person of its scope.
+
+    `others` are the further roles, as (role, condition) pairs: by default `vibe_support` and `vibe_system`, which pass
+    every row and are held by their column privileges. Each role has a policy alone, never an OR inside one.
+    """
+
+    parts = ("owner", "others")
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        owner: str = "user_id",
+        others: Sequence[tuple[str, str]] = ((SUPPORT, "true"), (SYSTEM, "true")),
+    ) -> None:
+        super().__init__(name=name)
+        self.owner = owner
+        self.others = tuple((role, condition) for role, condition in others)
+
+    def raising(self, table: str, quote: Any) -> list[str]:
+        return [
+            f"ALTER TABLE {quote(table)} ENABLE ROW LEVEL SECURITY",
+            f"ALTER TABLE {quote(table)} FORCE ROW LEVEL SECURITY",
+            *self.policies(table, quote).values(),
+        ]
+
+    def lowering(self, table: str, quote: Any) -> list[str]:
+        return [
+            *(
+                f"DROP POLICY IF EXISTS {quote(self.policy(role))} ON {quote(table)}"
+                for role in (USER, *(role for role, _ in self.others))
+            ),
+            f"ALTER TABLE {quote(table)} NO FORCE ROW LEVEL SECURITY",
+            f"ALTER TABLE {quote(table)} DISABLE ROW LEVEL SECURITY",
+        ]
+
+    def policies(self, table: str, quote: Any) -> dict[str, str]:
+        """The statement that makes each policy, by the policy's name."""
+        own = OWN.format(column=quote(self.owner), setting="user_id")
+        return {
+            self.policy(role): f"CREATE POLICY {quote(self.policy(role))} ON {quote(table)} TO {role} "
+            f"USING ({condition}) WITH CHECK ({condition})"
+            for role, condition in ((USER, own), *self.others)
+        }
+
+    def policy(self, role: str) -> str:
+        return f"{self.name}_{role}"
+
+
+class Privileges(Wall):
+    """What one role may do with a table. `verbs` maps a verb to column names, or to None for the whole row."""
+
+    parts = ("role", "verbs")
+
+    def __init__(self, *, name: str, role: str, verbs: Any) -> None:
+        super().__init__(name=name)
+        self.role = role
+        self.verbs = tuple((verb, None if columns is None else tuple(columns)) for verb, columns in pairs(verbs))
+
+    def raising(self, table: str, quote: Any) -> list[str]:
+        return [
+            f"GRANT {self._verb(verb, columns, quote)} ON {quote(table)} TO {self.role}" for verb, columns in self.verbs
+        ]
+
+    def lowering(self, table: str, quote: Any) -> list[str]:
+        return [f"REVOKE ALL ON {quote(table)} FROM {self.role}"]
+
+    @staticmethod
+    def _verb(verb: str, columns: tuple[str, ...] | None, quote: Any) -> str:
+        return verb if columns is None else f"{verb} ({', '.join(quote(column) for column in columns)})"
+
+
+class CompositeReference(Wall):
+    """A foreign key over (owner, reference): `(user_id, conversation_id) -> conversations (user_id, id)`.
+
+    Deleting the target deletes the row, by the database itself.
+    """
+
+    parts = ("columns", "to", "to_columns")
+
+    def __init__(
+        self, *, name: str, columns: Sequence[str], to: str, to_columns: Sequence[str] = ("user_id", "id")
+    ) -> None:
+        super().__init__(name=name)
+        self.columns = tuple(columns)
+        self.to = to
+        self.to_columns = tuple(to_columns)
+
+    def raising(self, table: str, quote: Any) -> list[str]:
+        target = apps.get_model(self.to)._meta.db_table
+        return [
+            f"ALTER TABLE {quote(table)} ADD CONSTRAINT {quote(self.name)} "
+            f"FOREIGN KEY ({', '.join(map(quote, self.columns))}) "
+            f"REFERENCES {quote(target)} ({', '.join(map(quote, self.to_columns))}) ON DELETE CASCADE"
+        ]
+
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
+        """On a table in use: for new rows first, then the old ones are checked, which holds nobody up."""
+        if not getattr(schema_editor, "stepwise", False):
+            return super().create_sql(model, schema_editor)
+        quote = schema_editor.quote_name
+        table, name = quote(model._meta.db_table), quote(self.name)
+        (added,) = self.raising(model._meta.db_table, quote)
+        there = Condition(schema_editor._sql_constraint_exists % {"table": table, "name": name}, exists=False)
+        return MultiStatementSQL(
+            PGAccessExclusive(f"{added} NOT VALID", idempotent_condition=there),
+            PGShareUpdateExclusive(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"),
+        )
+
+    def lowering(self, table: str, quote: Any) -> list[str]:
+        return [f"ALTER TABLE {quote(table)} DROP CONSTRAINT IF EXISTS {quote(self.name)}"]
+
+
+def declared(kind: type[Declared]) -> Iterator[tuple[type[Model], Declared]]:
+    """The constraints of one kind, of every model."""
+    for model in apps.get_models():
+        yield from ((model, wall) for wall in model._meta.constraints if isinstance(wall, kind))
+
+
+def pairs(verbs: Any) -> Any:
+    """(verb, columns) pairs, whether written as a mapping or, in a migration, as pairs already."""
+    return verbs.items() if isinstance(verbs, dict) else verbs

@@ -1,0 +1,167 @@
+"""Data migrations over big tables: a batch a transaction, beside everything else, taken up again after a stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.migrations.operations.base import Operation
+from tqdm import tqdm
+
+from vibe.core.crypto.fields import SealedColumn
+from vibe.core.db.backend.schema import patiently
+from vibe.core.db.roles import SYSTEM
+from vibe.core.db.statements.batching import taking
+from vibe.core.errors import ConfigurationError, DatabaseNotReady
+
+PAUSE = 0.5  # seconds until rows that others were changing are tried again
+WALLED = "SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass(%s)"
+LACKED = "SELECT NOT has_column_privilege(%s, %s, %s, %s)"
+BATCH = """
+WITH batch AS (
+    SELECT {key} FROM {table} WHERE ({where}){beyond} ORDER BY {key} LIMIT {size} FOR NO KEY UPDATE SKIP LOCKED
+), done AS (
+    UPDATE {table} SET {set} FROM batch WHERE {table}.{key} = batch.{key} RETURNING {table}.{key}
+)
+SELECT count(*), (array_agg({key} ORDER BY {key} DESC))[1] FROM done
+"""
+
+
+class RunInBatches(Operation):
+    """`UPDATE table SET set WHERE where`, `size` rows in one transaction, in the order of `key`.
+
+    `where` must not hold for a row that is done: by that, and nothing else, an interrupted run is taken up again.
+    Rows that somebody is changing are passed over and met again. People's rows are hidden from the owner, who migrates,
+    so there it works as `vibe_system`, which is lent the columns in `reads` and `writes` while it does. Sealed columns
+    cannot be: what is sealed is changed by a job, person by person.
+
+    Needs a migration with `atomic = False`. Taken back, it does nothing.
+    """
+
+    atomic = False
+    reduces_to_sql = False
+    reversible = True
+
+    def __init__(
+        self,
+        table: str,
+        *,
+        set: str,
+        where: str,
+        writes: Sequence[str],
+        reads: Sequence[str] = (),
+        key: str = "id",
+        size: int = 1000,
+    ) -> None:
+        self.table, self.set, self.where, self.key, self.size = table, set, where, key, size
+        self.writes, self.reads = tuple(writes), tuple(reads)
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        names = ("set", "where", "writes", "reads", "key", "size")
+        return type(self).__qualname__, [self.table], {name: getattr(self, name) for name in names}
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """Rows change, the schema does not."""
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        """What was filled goes with its column."""
+
+    def describe(self) -> str:
+        return f"Update {', '.join(self.writes)} of {self.table} in batches of {self.size}"
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        connection = schema_editor.connection
+        if connection.in_atomic_block:
+            raise ConfigurationError(
+                "RunInBatches needs a migration with `atomic = False`: else it is one transaction."
+            )
+        self.refuse_sealed(to_state.apps)
+        with connection.cursor() as cursor, self.lent(cursor) as role:
+            self.run(connection, cursor, role)
+
+    def refuse_sealed(self, apps: Any) -> None:
+        """Raises ConfigurationError for a column whose values only a person's own key opens."""
+        for model in apps.get_models():
+            for field in model._meta.local_fields if model._meta.db_table == self.table else ():
+                if isinstance(field, SealedColumn) and field.column in {*self.reads, *self.writes}:
+                    raise ConfigurationError(
+                        f"{self.table}.{field.column} is sealed: change it by a job, person by person, as as_user()."
+                    )
+
+    def run(self, connection: Any, cursor: Any, role: str) -> None:
+        """Walk by key until nothing is left. Raises DatabaseNotReady for rows that others hold all the time."""
+        deadline = time.monotonic() + settings.MIGRATION_PATIENCE
+        with tqdm(total=self.left(connection, cursor, role), desc=self.describe(), unit="rows", disable=None) as bar:
+            while True:
+                for done in self.walk(connection, cursor, role):
+                    bar.update(done)
+                    deadline = time.monotonic() + settings.MIGRATION_PATIENCE
+                if not (left := self.left(connection, cursor, role)):
+                    return
+                if time.monotonic() > deadline:
+                    raise DatabaseNotReady(f"{left} rows of {self.table} are held by others. Run migrate again later.")
+                time.sleep(PAUSE)
+
+    def walk(self, connection: Any, cursor: Any, role: str) -> Iterator[int]:
+        """Once over the table. How many rows each batch was."""
+        last: Any = None
+        while True:
+            done, last = patiently(lambda last=last: self.batch(connection, cursor, role, last))  # type: ignore[misc]
+            if not done:
+                return
+            yield done
+
+    def batch(self, connection: Any, cursor: Any, role: str, last: Any) -> tuple[int, Any]:
+        """One transaction: up to `size` rows beyond a key. How many they were, and the last one's key."""
+        quote = connection.ops.quote_name
+        statement = BATCH.format(
+            table=quote(self.table), key=quote(self.key), size=self.size,
+            set=self.set.replace("%", "%%"), where=self.where.replace("%", "%%"),
+            beyond="" if last is None else f" AND {quote(self.key)} > %s",
+        )  # fmt: skip
+        with transaction.atomic(using=connection.alias):
+            cursor.execute(taking(role))
+            cursor.execute(statement, [] if last is None else [last])
+            found: tuple[int, Any] = cursor.fetchone()
+        return found
+
+    def left(self, connection: Any, cursor: Any, role: str) -> int:
+        """How many rows are not done."""
+        with transaction.atomic(using=connection.alias):
+            cursor.execute(taking(role))
+            table = connection.ops.quote_name(self.table)
+            cursor.execute(f"SELECT count(*) FROM {table} WHERE {self.where}")  # noqa: S608  the migration's own
+            return int(cursor.fetchone()[0])
+
+    @contextmanager
+    def lent(self, cursor: Any) -> Iterator[str]:
+        """The role that does it, with the privileges that it needs for the block."""
+        cursor.execute(WALLED, [self.table])
+        found = cursor.fetchone()
+        if not found or not found[0]:
+            yield "none"
+            return
+        missing = [grant for grant in self.needed() if self.lacks(cursor, *grant)]
+        try:
+            for verb, column in missing:
+                cursor.execute(f'GRANT {verb} ("{column}") ON "{self.table}" TO {SYSTEM}')
+            yield SYSTEM
+        finally:
+            for verb, column in missing:
+                cursor.execute(f'REVOKE {verb} ("{column}") ON "{self.table}" FROM {SYSTEM}')
+
+    def needed(self) -> list[tuple[str, str]]:
+        """Verbs and columns."""
+        return [
+            *(("SELECT", column) for column in dict.fromkeys((self.key, *self.reads, *self.writes))),
+            *(("UPDATE", column) for column in self.writes),
+        ]
+
+    def lacks(self, cursor: Any, verb: str, column: str) -> bool:
+        """Whether the system may not do that already."""
+        cursor.execute(LACKED, [SYSTEM, self.table, column, verb])
+        return bool(cursor.fetchone()[0])

@@ -1,0 +1,201 @@
+"""Past Django's compiler: many rows in one statement, and rows that are read for every answer.
+
+PostgreSQL refuses COPY into a table under row-level security. Through a temporary table it can be done, and
+saves nothing at the sizes that are written here: `python -m benchmarks.bulk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, lru_cache
+from typing import Any, TypeVar
+
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, connection, models
+from pgvector.psycopg.halfvec import register_halfvec_info
+from psycopg import sql
+from psycopg.types import TypeInfo
+
+from vibe.core.db.backend.cursors import Cursor, holds
+from vibe.core.db.statements.batching import distributed, gives_rows
+from vibe.core.db.statements.connection import here
+from vibe.core.errors import DatabaseNotReady
+
+Column = tuple[str, Sequence[Any]]
+Kinds = tuple[tuple[str, str], ...]  # name and type of each column
+Row = TypeVar("Row", bound=models.Model)
+OF_ANOTHER_SESSION = (psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName)
+BEHIND_A_POOLER = "DATABASE_URL leads through a pooler, where no statement can be kept. Set DATABASE_POOLER=on."
+MOST_PARAMETERS = 65_535  # of one statement, by the protocol
+
+
+def insert(
+    table: str,
+    columns: Mapping[str, Column],
+    *,
+    same: Mapping[str, tuple[str, Any]] | None = None,
+    tail: str = "",
+    later: bool = False,
+) -> list[tuple[Any, ...]]:
+    """Insert rows given as columns: name -> (type, the values). All have one length.
+
+    The type is that of one value. `text[]` makes each text an array of one; `text::bigint[]` sends texts and casts
+    each, for what cannot be an element of an array itself. Values of `halfvec` are pgvector's HalfVector, or None: two
+    bytes a number, where text takes 20 times the work to write and read. `same` gives columns that hold one value in
+    every row: name -> (type, the value). `tail` is SQL of ours, such as ON CONFLICT or RETURNING; what that gives back
+    is returned. With `later` a row by itself goes with the next statement of the transaction, which then raises its
+    error: for what has no vectors, and gives nothing back.
+    """
+    constant = same or {}
+    if distributed():
+        return insert_values(table, columns, constant, tail)
+    if later and all(len(values) == 1 for _, values in columns.values()):
+        one = {**constant, **{name: (kind, values[0]) for name, (kind, values) in columns.items()}}
+        statement = inserting_one(table, tuple((name, kind) for name, (kind, _) in one.items()))
+        here().hold(statement, [value for _, value in one.values()])
+        return []
+    statement = inserting(
+        table,
+        tuple((name, kind) for name, (kind, _) in constant.items()),
+        tuple((name, kind) for name, (kind, _) in columns.items()),
+        tail,
+    )
+    parameters = [*(value for _, value in constant.values()), *(list(values) for _, values in columns.values())]
+    return run(statement, parameters, vectors=holds_vectors(columns))
+
+
+def insert_values(
+    table: str, columns: Mapping[str, Column], same: Mapping[str, tuple[str, Any]], tail: str
+) -> list[tuple[Any, ...]]:
+    """The same on shards: rows of a SELECT go there by COPY, so these are written out, as many as parameters allow."""
+    every = {**{name: (kind, None) for name, (kind, _) in same.items()}, **columns}
+    row = sql.SQL("({})").format(sql.SQL(", ").join(map(written, [kind for kind, _ in every.values()])))
+    size, vectors = MOST_PARAMETERS // len(every), holds_vectors(columns)
+    rows = list(zip(*(values for _, values in columns.values()), strict=True))
+    given: list[tuple[Any, ...]] = []
+    for part in (rows[at : at + size] for at in range(0, len(rows), size)):
+        statement = sql.SQL("INSERT INTO {} ({}) VALUES {} {}").format(
+            sql.Identifier(table),
+            sql.SQL(", ").join(map(sql.Identifier, every)),
+            sql.SQL(", ").join([row] * len(part)),
+            sql.SQL(tail),  # type: ignore[arg-type]
+        )
+        constant = [value for _, value in same.values()]
+        given += run(statement, [value for values in part for value in (*constant, *values)], vectors=vectors)
+    return given
+
+
+def holds_vectors(columns: Mapping[str, Column]) -> bool:
+    """Whether any column is of vectors."""
+    return any(kind == "halfvec" for kind, _ in columns.values())
+
+
+def written(kind: str) -> sql.Composable:
+    """A parameter as the value of a column."""
+    source, _, target = kind.partition("::")
+    one = f"%b::{sent(kind)}"
+    if target:
+        return sql.SQL(f"{one}::{target}")  # type: ignore[arg-type]
+    return sql.SQL(f"ARRAY[{one}]" if source.endswith("[]") else one)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=64)
+def inserting_one(table: str, columns: Kinds) -> str:
+    """The statement for one row."""
+    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+        sql.Identifier(table),
+        sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns),
+        sql.SQL(", ").join(written(kind) for _, kind in columns),
+    )
+    return statement.as_string(None)
+
+
+@lru_cache(maxsize=256)
+def inserting(table: str, constant: Kinds, columns: Kinds, tail: str) -> str:
+    """The statement. It is composed once: that takes longer than running it."""
+    statement = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM unnest({}) AS given({}) {}").format(
+        sql.Identifier(table),
+        sql.SQL(", ").join(sql.Identifier(name) for name, _ in (*constant, *columns)),
+        sql.SQL(", ").join(
+            (
+                *(sql.SQL("%b::" + kind) for _, kind in constant),  # type: ignore[arg-type]
+                *(selected(name, kind) for name, kind in columns),
+            )
+        ),
+        sql.SQL(", ").join(sql.SQL("%b::" + sent(kind) + "[]") for _, kind in columns),  # type: ignore[arg-type]
+        sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns),
+        sql.SQL(tail),  # type: ignore[arg-type]
+    )
+    return statement.as_string(None)
+
+
+def sent(kind: str) -> str:
+    """The type that a value travels as."""
+    return kind.partition("::")[0].removesuffix("[]")
+
+
+def selected(name: str, kind: str) -> sql.Composed:
+    """How a column is made of the value that travelled."""
+    _, _, target = kind.partition("::")
+    form = "{}::" + target if target else "ARRAY[{}]" if kind.endswith("[]") else "{}"
+    return sql.SQL(form).format(sql.Identifier("given", name))  # type: ignore[arg-type]
+
+
+def run(
+    statement: Any, parameters: Any, *, vectors: bool = False, binary: bool = False, prepared: bool = False
+) -> list[tuple[Any, ...]]:
+    """Run one statement with parameters bound by the server, which Django's own cursors do not do here.
+
+    With `vectors`, HalfVector is known among the parameters; with `binary`, rows are sent as the server holds them,
+    which is less work where they are many. With `prepared` the session keeps the statement, read and planned, for the
+    next time, unless a pooler stands before the server or it is Citus: for what is asked often, has one way to be
+    fetched whatever the parameters, and gives no column as it is, whose type a migration might change under it.
+    Without vectors, the first statement of a transaction is written out by the
+    driver instead, and goes in one round trip with what begins that.
+    Like them it refuses a transaction that is to be given up: the role there may be an inner scope's still.
+    """
+    connection = here()
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    if vectors:
+        connection.send_held()
+        know_vectors(connection.connection)
+    kind = Cursor if holds(connection.connection) else psycopg.Cursor
+    with connection.wrap_database_errors, kind(connection.connection) as cursor:
+        try:
+            cursor.execute(statement, parameters, binary=binary and kind is psycopg.Cursor, prepare=prepared)
+        except OF_ANOTHER_SESSION:
+            raise DatabaseNotReady(BEHIND_A_POOLER) from None
+        return cursor.fetchall() if gives_rows(cursor) else []
+
+
+def as_models(model: type[Row], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Row]:
+    """Rows that a statement of ours read, as objects with these columns; any other is read when it is asked for.
+
+    For what stands in the way of every answer: Django takes several times as long to write a query as to read its rows.
+    """
+    names, read = reading(model, tuple(columns))
+    return [
+        model.from_db(
+            DEFAULT_DB_ALIAS,
+            names,
+            [row[at] if convert is None else convert(row[at], None, connection) for at, convert in read],
+        )
+        for row in rows
+    ]
+
+
+@cache
+def reading(model: type[models.Model], columns: tuple[str, ...]) -> tuple[list[str], list[tuple[int, Any]]]:
+    """The fields of these columns, in the model's order: their names; where each stands, and what it is read by."""
+    fields = [field for field in model._meta.concrete_fields if field.column in columns]
+    read = [(columns.index(field.column), getattr(field, "from_db_value", None)) for field in fields]
+    return [field.attname for field in fields], read
+
+
+def know_vectors(connection: psycopg.Connection[Any]) -> None:
+    """Tell a connection, once, what number its database knows pgvector's type by: an extension's has no fixed one."""
+    if not getattr(connection, "knows_vectors", False):
+        known = TypeInfo.fetch(connection, "halfvec")
+        register_halfvec_info(connection, known)  # type: ignore[arg-type]  # no table of ours is there without it
+        connection.knows_vectors = True  # type: ignore[attr-defined]

@@ -1,0 +1,63 @@
+"""Rows that were sealed anew, until the trail names them.
+
+A row's revision is bound into its seals, so that no older value opens under the newer number. Somebody who writes to
+the database could put a whole row back, the number with it. Only the trail can tell, which says how far each row has
+come. So whatever is sealed under a further revision must be recorded before its scope ends (`audit.services.record`
+names the rows by itself), and `audit.proof.freshness` compares rows and trail.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import connection
+
+from vibe.core.db.statements import bulk
+from vibe.core.errors import Unrecorded
+
+Row = tuple[str, UUID, UUID]  # table, person, id
+
+
+def note(table: str, user_id: UUID, row_id: UUID, revision: int) -> None:
+    """Remember that a value was sealed for a row under a further revision."""
+    noted()[table, user_id, row_id] = revision
+
+
+def noted() -> dict[Row, int]:
+    """What was sealed anew on this connection, and is not recorded yet."""
+    if not hasattr(connection, "vibe_revisions"):
+        connection.vibe_revisions = {}  # type: ignore[attr-defined]
+    return connection.vibe_revisions  # type: ignore[attr-defined, no-any-return]
+
+
+def take_stored(user_id: UUID) -> dict[str, dict[str, int]]:
+    """The revisions of a person's rows that are stored as they were sealed: table -> id -> revision.
+
+    These are no longer noted. The database is asked, for what was sealed may never have been written.
+    """
+    taken: dict[str, dict[str, int]] = {}
+    for table in sorted({table for table, owner, _ in noted() if owner == user_id}):
+        for row_id, revision in stored(table, user_id):
+            if noted().get((table, user_id, row_id)) == revision:
+                del noted()[table, user_id, row_id]
+                taken.setdefault(table, {})[str(row_id)] = revision
+    return taken
+
+
+def stored(table: str, user_id: UUID) -> list[tuple[UUID, int]]:
+    """The revisions that the database has of the noted rows of a table."""
+    ids = [row_id for name, owner, row_id in noted() if (name, owner) == (table, user_id)]
+    return bulk.run(f"SELECT id, revision FROM {table} WHERE user_id = %b AND id = ANY(%b)", [user_id, ids])  # type: ignore[return-value]  # noqa: S608
+
+
+def require_recorded(user_id: UUID) -> None:
+    """Raises Unrecorded when rows of a person were changed that the trail does not name."""
+    if any(owner == user_id for _, owner, _ in noted()) and (left := take_stored(user_id)):
+        named = ", ".join(f"{table}/{row_id}" for table, rows in left.items() for row_id in rows)
+        raise Unrecorded(f"Changed without a row in the trail: {named}. Call record() in the scope of the change.")
+
+
+def forget(user_id: UUID) -> None:
+    """Drop what is noted of a person: their scope has ended."""
+    for row in [row for row in noted() if row[1] == user_id]:
+        del noted()[row]

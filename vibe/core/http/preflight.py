@@ -1,0 +1,47 @@
+"""What an operation does before its transaction begins, since it may wait for a service somewhere else.
+
+No snapshot and no lock is to wait for that. What was found out is checked again, inside, by the operation itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.http import HttpRequest
+
+from vibe.core.errors import ConfigurationError, VibeError
+
+Operation = TypeVar("Operation", bound=Callable[..., Any])
+STEP = "beforehand"
+
+
+def beforehand(step: Callable[..., Any]) -> Callable[[Operation], Operation]:
+    """Have a step done before an operation, with what that is given; `prepared(request)` is what it gave."""
+
+    def marked(operation: Operation) -> Operation:
+        setattr(operation, STEP, step)
+        return operation
+
+    return marked
+
+
+def prepare(operation: Callable[..., Any], request: HttpRequest, *args: Any, **given: Any) -> None:
+    """Do the step of an operation, if it has one. Outside of any transaction.
+
+    A refusal is kept for the operation: a retry of what was done already is answered as the first time, not refused.
+    """
+    if step := getattr(operation, STEP, None):
+        try:
+            request.prepared = step(request, *args, **given)  # type: ignore[attr-defined]
+        except VibeError as refusal:
+            request.prepared = refusal  # type: ignore[attr-defined]
+
+
+def prepared(request: HttpRequest) -> Any:
+    """What the step gave. Raises what it raised, and ConfigurationError where there was none."""
+    if not hasattr(request, "prepared"):
+        raise ConfigurationError("Nothing was done beforehand: vibe.api.decorators is not around this operation.")
+    if isinstance(request.prepared, VibeError):
+        raise request.prepared
+    return request.prepared

@@ -1,0 +1,54 @@
+"""Answers of the API: JSON, never kept by anybody in between, with the version of what they show."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse
+from pydantic import BaseModel
+
+from vibe.core.http.etags import Expected, etag
+
+# For `openapi_extra` of an operation whose answer has a version, or that takes one: see vibe.api.openapi.
+VERSIONED: Final[dict[str, Any]] = {"x-versioned": True}
+
+
+def answer(shape: BaseModel, *, of: Any = None, status: int = 200, location: str = "") -> HttpResponse:
+    """A shape as an answer; `of` is the row it shows, if it is one."""
+    made = HttpResponse(shape.model_dump_json(), status=status, content_type="application/json")
+    return private(made, of, location)
+
+
+def answer_unless_seen(request: HttpRequest, shape: BaseModel, *, of: Any) -> HttpResponse:
+    """The same for a GET; nothing but 304 for who has this version already."""
+    seen = Expected.read(request.headers.get("If-None-Match"))
+    if seen and seen.holds(of):
+        return private(bare(304), of)
+    return answer(shape, of=of)
+
+
+def nothing() -> HttpResponse:
+    """204: it was done, and there is nothing to show."""
+    return private(bare(204))
+
+
+def bare(status: int) -> HttpResponse:
+    """An answer that has no body, and so no type."""
+    response = HttpResponse(status=status)
+    del response["Content-Type"]
+    return response
+
+
+def private(response: HttpResponse, of: Any = None, location: str = "") -> HttpResponse:
+    """With the headers of what is one person's."""
+    response.headers["Cache-Control"] = "private, no-cache" if of is not None else "no-store"
+    if of is not None:
+        response.headers["ETag"] = etag(of)
+    if location:
+        response.headers["Location"] = location
+    return response
+
+
+def expected(request: HttpRequest) -> Expected | None:
+    """Which versions the caller will have changed, by the header If-Match."""
+    return Expected.read(request.headers.get("If-Match"))

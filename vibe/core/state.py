@@ -1,0 +1,90 @@
+"""The state folder: where a machine with nothing configured keeps its database and the secrets made for it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from vibe.core.errors import ConfigurationError
+
+FILE = "secrets.env"
+BYTES = 32
+
+
+def made_once(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """The named secrets of `folder`, 64 hex digits each; made on the first use, in a file only its owner can read.
+
+    Several processes may ask at once: one makes, the others wait and read. A name that a file of an earlier version
+    lacks is added to it. Raises ConfigurationError when the file cannot be read or made.
+    """
+    path = folder / FILE
+    try:
+        known = read(path)
+        if not known.keys() >= set(names):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            known = complete(path, names)
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = (problem.strerror if isinstance(problem, OSError) else None) or type(problem).__name__
+        raise ConfigurationError(
+            f"The development keys in {path} cannot be read or made ({reason}). Run as the user who owns that folder, "
+            "set VIBE_STATE_DIR to another one, or set the keys in the environment."
+        ) from None
+    return known
+
+
+def read(path: Path) -> dict[str, str]:
+    """The secrets that are there; nothing when no file is. A last line without its end may still be being written."""
+    try:
+        with path.open(encoding="ascii") as file:
+            keep_private(file, path)
+            return secrets_in(line for line in file if line.endswith("\n"))
+    except FileNotFoundError:
+        return {}
+
+
+def complete(path: Path, names: Sequence[str]) -> dict[str, str]:
+    """Add what is missing, one process at a time, and be sure it is on the disk; what is there is never touched."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "r+", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        text = file.read()
+        known = secrets_in(text.splitlines())
+        missing = {name: secrets.token_hex(BYTES) for name in names if name not in known}
+        if missing:
+            lines = "".join(f"{name}={value}\n" for name, value in missing.items())
+            file.write(lines if not text or text.endswith("\n") else "\n" + lines)
+            file.flush()
+            os.fsync(file.fileno())
+            sync_folder(path.parent)
+            print(
+                f"Made development keys ({', '.join(missing)}) in {path}. "
+                "Keep that file: without it this data cannot be read.",
+                file=sys.stderr,
+            )
+    return {**known, **missing}
+
+
+def secrets_in(lines: Iterable[str]) -> dict[str, str]:
+    """NAME=value, a line each."""
+    return dict(line.strip().split("=", 1) for line in lines if "=" in line)
+
+
+def keep_private(file: TextIO, path: Path) -> None:
+    """A key file that others can read is closed to them, and that is said: somebody may have read it."""
+    if os.fstat(file.fileno()).st_mode & 0o077:
+        os.fchmod(file.fileno(), 0o600)
+        print(f"{path} could be read by other users of this machine. It was closed to them.", file=sys.stderr)
+
+
+def sync_folder(folder: Path) -> None:
+    """Be sure that the file's name is on the disk too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,46 @@
+"""The audit trail is sealed soon after it is written, and its checkpoints are kept outside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+
+from audit.sealing import witness
+from vibe.doctor.findings import Finding, error, warning
+from vibe.metrics import figures
+
+LATE_SECONDS = 120.0
+LOST_SECONDS = 3600.0
+
+
+def sealing() -> Iterator[Finding]:
+    age, count = figures.unsealed()
+    if age > LATE_SECONDS:
+        found = error if age > LOST_SECONDS else warning
+        yield found(
+            f"{count} rows of the audit trail are not sealed; the oldest is {age:.0f} seconds old.",
+            why="Until then, somebody with rights over the database could change them unseen.",
+            do="manage.py seal_audit (and see that a worker lives)",
+        )
+
+
+def checkpoints() -> Iterator[Finding]:
+    """Where they are written can be written to."""
+    file = witness.configured_file(settings.AUDIT_CHECKPOINT_FILE)
+    if file is None:
+        return
+    place = file.path if file.path.exists() else existing_parent(file.path)
+    if not os.access(place, os.W_OK):
+        yield error(
+            f"{place} cannot be written to by this user.",
+            why="Checkpoints outside the database show that the end of the trail was cut off.",
+            do="Let the worker's user write there, or set AUDIT_CHECKPOINT_FILE",
+        )
+
+
+def existing_parent(path: Path) -> Path:
+    """The nearest folder that is there."""
+    return next(parent for parent in path.parents if parent.exists())

@@ -1,0 +1,32 @@
+"""Over standard input and output, for one person, on a machine whose user may read the database anyway."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from mcp.server.mcpserver import Context
+
+from accounts.authentication.caller import Caller
+from accounts.authentication.middleware import count
+from accounts.authentication.servers import account_of
+from audit.actors import Origin
+from vibe.core.errors import Deactivated, PersonUnknown, TooManyRequests
+from vibe.mcp.calls import Admit
+
+
+def only(user_id: UUID) -> Admit:
+    """Admit that person, as long as they may sign in."""
+
+    def admit(_: Context) -> Caller:
+        account = account_of(str(user_id))
+        if account is None:
+            raise PersonUnknown()
+        if not account["is_active"]:
+            raise Deactivated()
+        caller = Caller(user_id, "command", origin=Origin())
+        verdict = count(caller, caller.origin)
+        if verdict and not verdict.allowed:
+            raise TooManyRequests(retry_after=verdict.retry_after)
+        return caller
+
+    return admit

@@ -8,7 +8,7 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.erasure import checks  # noqa: F401, PLC0415  # its clocks start on a signal
-        from accounts.export.account_sections import add_all  # noqa: PLC0415
+        from accounts.export.account_sections import register_sections  # noqa: PLC0415
         from accounts.keys import master_key  # noqa: PLC0415  # its clocks start on a signal
         from accounts.staff import sessions  # noqa: F401, PLC0415  # its clocks start on a signal
         from accounts.staff.groups import ensure_groups  # noqa: PLC0415
@@ -16,4 +16,4 @@ class AccountsConfig(AppConfig):
 
         post_migrate.connect(ensure_groups, sender=self)
         recording.connect(master_key.refuse_recording)
-        add_all()
+        register_sections()

@@ -16,10 +16,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.models import AuditCheckpoint, AuditLeaf, AuditLog, AuditPruning
-from vibe.core.admin.base import MetadataAdmin, Related, trail
-from vibe.core.admin.filters import valid
-from vibe.core.admin.labels import labelled
-from vibe.core.admin.links import list_url, page_link, short
+from vibe.core.admin.base import MetadataAdmin, Related, audit_log_link
+from vibe.core.admin.filters import is_uuid
+from vibe.core.admin.labels import label_column
+from vibe.core.admin.links import list_url, page_link, short_id
 
 OUTCOMES = {"Ok": "success", "Refused": "warning", "Failed": "danger"}
 
@@ -44,7 +44,7 @@ class AuditLogAdmin(MetadataAdmin):
     empty_hint = "Whatever touches anybody's data is recorded here, page by page and verb by verb."
 
     def found(self, term: str) -> Q:
-        if valid(term):
+        if is_uuid(term):
             return Q(pk=UUID(term)) | Q(subject=UUID(term)) | Q(actor=str(UUID(term)))
         if "@" in term:
             known = accounts().filter(Exact(Lower("email"), term.lower())).values_list("pk", flat=True).first()
@@ -52,16 +52,16 @@ class AuditLogAdmin(MetadataAdmin):
         return Q(resource=term)
 
     def complete(self, rows: list[Any]) -> None:
-        ids = {row.subject for row in rows if row.subject} | {UUID(row.actor) for row in rows if valid(row.actor)}
+        ids = {row.subject for row in rows if row.subject} | {UUID(row.actor) for row in rows if is_uuid(row.actor)}
         emails = dict(accounts().filter(pk__in=ids).order_by().values_list("pk", "email"))
         for row in rows:
             row.emails = emails
 
     def related(self, row: AuditLog) -> list[Related]:
         """The same request, the same person, the same thing."""
-        about = [trail("Trail: the same person's data", subject=row.subject)] if row.subject else []
-        done = [trail("Trail: the same actor", actor=row.actor)] if row.actor else []
-        return [*about, *done, trail("Trail: the same resource", resource=row.resource)]
+        about = [audit_log_link("Trail: the same person's data", subject=row.subject)] if row.subject else []
+        done = [audit_log_link("Trail: the same actor", actor=row.actor)] if row.actor else []
+        return [*about, *done, audit_log_link("Trail: the same resource", resource=row.resource)]
 
     @admin.display(description="When", ordering="at")
     def when(self, row: AuditLog) -> SafeString:
@@ -70,15 +70,15 @@ class AuditLogAdmin(MetadataAdmin):
     @admin.display(description="Resource")
     def what(self, row: AuditLog) -> str:
         kind, _, pk = row.resource.rpartition("/")
-        return f"{kind}/{short(UUID(pk))}" if valid(pk) else row.resource
+        return f"{kind}/{short_id(UUID(pk))}" if is_uuid(pk) else row.resource
 
-    @labelled("Outcome", OUTCOMES)
+    @label_column("Outcome", OUTCOMES)
     def result(self, row: AuditLog) -> str:
         return str(row.get_outcome_display())
 
     @admin.display(description="By")
     def by(self, row: Any) -> SafeString | str:
-        if valid(row.actor):
+        if is_uuid(row.actor):
             return account_link(row, UUID(row.actor))
         return row.actor or row.get_actor_kind_display()
 
@@ -113,7 +113,11 @@ class AuditLeafAdmin(MetadataAdmin):
 
     def found(self, term: str) -> Q:
         return (
-            Q(row_id=term) if valid(term) else Q(pk=int(term)) if term.isdecimal() and len(term) < 19 else Q(pk__in=())
+            Q(row_id=term)
+            if is_uuid(term)
+            else Q(pk=int(term))
+            if term.isdecimal() and len(term) < 19
+            else Q(pk__in=())
         )
 
     def related(self, row: AuditLeaf) -> list[Related]:

@@ -13,13 +13,13 @@ from pydantic import Field
 from audit.models import AuditLog
 from audit.reading import pages
 from vibe.core.http.cursors import Listing
-from vibe.core.http.responses import answer
-from vibe.core.http.schemas import Cursor, Given, PageSize
+from vibe.core.http.responses import respond
+from vibe.core.http.schemas import Cursor, PageSize, ResponseSchema
 
 router = Router(tags=["Me"])
 
 
-class Access(Given):
+class Access(ResponseSchema):
     """One row of the trail. Of staff and jobs it tells who and why; where from, of the person's own requests only."""
 
     id: UUID
@@ -54,7 +54,7 @@ class Access(Given):
         )
 
 
-class AccessLog(Given):
+class AccessLog(ResponseSchema):
     """A page of the trail, the newest first."""
 
     items: list[Access]
@@ -68,9 +68,9 @@ def list_access(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | Non
     listing = Listing(person, "access-log")
     place = listing.place(cursor)
     page = pages.page(
-        AuditLog.objects.about(person), after=pages.Place(place.at, place.id) if place else None, size=limit
+        AuditLog.objects.about(person), after=pages.Position(place.at, place.id) if place else None, size=limit
     )
-    return answer(
+    return respond(
         AccessLog(
             items=[Access.of(row, person) for row in page.rows],
             next=listing.cursor(page.rows[-1], "at") if page.next else None,

@@ -54,7 +54,7 @@ class Entry:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-class Undo(Exception):
+class RollBack(Exception):
     """Carries an answer out of the transaction that it gives up."""
 
     def __init__(self, response: HttpResponseBase) -> None:
@@ -93,7 +93,7 @@ class AuditMiddleware:
         try:
             try:
                 return self._within(request, match, entry, origin)
-            except Undo as undone:
+            except RollBack as undone:
                 self._record_alone(request, entry, origin, undone.response.status_code)
                 return undone.response
         except (DatabaseError, RowNotEncodable, VibeError) as problem:
@@ -106,14 +106,14 @@ class AuditMiddleware:
                 begin()
             response = self.get_response(request)
             if response.status_code >= 400:
-                raise Undo(response)
+                raise RollBack(response)
             begin()
-            write(request, entry, origin, OK, last=True)
+            record_request(request, entry, origin, OK, last=True)
         return response
 
     def _record_alone(self, request: HttpRequest, entry: Entry, origin: Origin, status: int) -> None:
         with transaction.atomic():
-            write(request, entry, origin, FAILED if status >= 500 else REFUSED)
+            record_request(request, entry, origin, FAILED if status >= 500 else REFUSED)
 
 
 def scope_of(request: HttpRequest, match: ResolverMatch) -> AbstractContextManager[None]:
@@ -127,14 +127,14 @@ def scope_of(request: HttpRequest, match: ResolverMatch) -> AbstractContextManag
 
 def failed(request: HttpRequest, problem: Exception) -> HttpResponse:
     """Log an error by its kind, and answer it."""
-    known = sayable(problem)
+    known = public_message(problem)
     if known.status >= 500:
         name = getattr(problem, "code", type(problem).__name__)
         logger.error("Request %s failed: %s", request.origin.request_id, name)  # type: ignore[attr-defined]
-    return told(request, known)
+    return error_response(request, known)
 
 
-def sayable(problem: Exception) -> VibeError:
+def public_message(problem: Exception) -> VibeError:
     """The error to show. The database's own messages name host and user, so they are not shown."""
     if is_unavailable(problem):
         return DatabaseUnavailable()
@@ -142,7 +142,7 @@ def sayable(problem: Exception) -> VibeError:
     return problem if ours else AuditUnavailable()  # type: ignore[return-value]
 
 
-def told(request: HttpRequest, problem: VibeError) -> HttpResponse:
+def error_response(request: HttpRequest, problem: VibeError) -> HttpResponse:
     """An error of ours as an answer."""
     match = request.resolver_match or matched(request)  # it may have failed before Django looked
     if match and match.app_name == API:
@@ -152,7 +152,7 @@ def told(request: HttpRequest, problem: VibeError) -> HttpResponse:
     )
 
 
-def write(request: HttpRequest, entry: Entry, origin: Origin, outcome: str, *, last: bool = False) -> None:
+def record_request(request: HttpRequest, entry: Entry, origin: Origin, outcome: str, *, last: bool = False) -> None:
     """The row of this request."""
     record(
         actor=entry.actor or actor_of(request, origin),
@@ -189,17 +189,17 @@ def origin_from(meta: Mapping[str, str]) -> Origin:
     return Origin(
         address=client_address(
             peer=meta.get("REMOTE_ADDR", ""),
-            forwarded_for=present(meta.get("HTTP_X_FORWARDED_FOR")),
-            forwarded=present(meta.get("HTTP_FORWARDED")),
+            forwarded_for=header_is_present(meta.get("HTTP_X_FORWARDED_FOR")),
+            forwarded=header_is_present(meta.get("HTTP_FORWARDED")),
             trusted=settings.TRUSTED_PROXIES,
             header=settings.TRUSTED_PROXY_HEADER,
         ),
-        user_agent=clean_user_agent(octets(meta.get("HTTP_USER_AGENT", ""))),
+        user_agent=clean_user_agent(header_bytes(meta.get("HTTP_USER_AGENT", ""))),
         request_id=request_id() or uuid4().hex,
     )
 
 
-def octets(header: str) -> str | bytes:
+def header_bytes(header: str) -> str | bytes:
     """A header's bytes, which WSGI hands over one character each; a text that no WSGI server made stays as it is."""
     try:
         return header[: 4 * MAX_USER_AGENT].encode("latin-1")
@@ -207,7 +207,7 @@ def octets(header: str) -> str | bytes:
         return header
 
 
-def present(value: str | None) -> list[str]:
+def header_is_present(value: str | None) -> list[str]:
     """A header's values; WSGI servers join repeated ones with commas already."""
     return [value] if value else []
 

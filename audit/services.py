@@ -20,8 +20,8 @@ from vibe.core.db.roles import SYSTEM
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import OUTSIDE, current_scope
 from vibe.core.db.statements import revisions
-from vibe.core.db.statements.batching import taking
-from vibe.core.db.statements.connection import here
+from vibe.core.db.statements.batching import set_role_sql
+from vibe.core.db.statements.connection import current_connection
 from vibe.core.errors import AuditUnavailable
 
 OK, REFUSED, FAILED = AuditLog.Outcome.OK, AuditLog.Outcome.REFUSED, AuditLog.Outcome.FAILED
@@ -49,7 +49,7 @@ def record(
     """
     recording.send(sender=AuditLog)
     try:
-        append(
+        insert_row(
             AuditRow(
                 id=uuid7(),
                 at=timezone.now(),
@@ -57,13 +57,13 @@ def record(
                 actor=actor.id,
                 subject=subject and str(subject),
                 action=action,
-                resource=fitting("resource", resource),
+                resource=fit_to_column("resource", resource),
                 outcome=str(outcome),
-                reason=fitting("reason", reason),
+                reason=fit_to_column("reason", reason),
                 ip=actor.origin.address.ip if actor.origin.address else None,
                 user_agent=actor.origin.user_agent,
                 request_id=actor.origin.request_id,
-                details=json.dumps({**origin_details(actor), **(details or {}), **changes(subject)}),
+                details=json.dumps({**origin_details(actor), **(details or {}), **recorded_revisions(subject)}),
             ),
             last=last,
         )
@@ -71,18 +71,18 @@ def record(
         raise AuditUnavailable() from problem
 
 
-def changes(subject: UUID | None) -> dict[str, Any]:
+def recorded_revisions(subject: UUID | None) -> dict[str, Any]:
     """Which rows of a person this transaction sealed under a further revision: see audit.proof.freshness."""
-    taken = revisions.take_stored(subject) if subject else {}
+    taken = revisions.take_stored_revisions(subject) if subject else {}
     return {"revisions": taken} if taken else {}
 
 
-def append(row: AuditRow, *, last: bool = False) -> None:
+def insert_row(row: AuditRow, *, last: bool = False) -> None:
     """One round trip, or none of its own. Outside every scope the system's role is taken for it, and given back."""
     keys: TrailKeys = settings.AUDIT_KEYS
     values: tuple[Any, ...] = (*row, keys.mac(encode_row(row)))
-    statement = f"{taking(SYSTEM)}; {INSERT}; {taking('none')}" if current_scope() is OUTSIDE else INSERT
-    connection = here()
+    statement = f"{set_role_sql(SYSTEM)}; {INSERT}; {set_role_sql('none')}" if current_scope() is OUTSIDE else INSERT
+    connection = current_connection()
     if last and connection.commits_next():
         connection.validate_no_broken_transaction()  # which would be given up at its end, and the row with it
         connection.closing = (statement, values)
@@ -91,7 +91,7 @@ def append(row: AuditRow, *, last: bool = False) -> None:
         cursor.execute(statement, values)
 
 
-def fitting(column: str, text: str) -> str:
+def fit_to_column(column: str, text: str) -> str:
     """What the column can hold of a text that may come from outside."""
     limit: int = AuditLog._meta.get_field(column).max_length  # type: ignore[union-attr, assignment]
     cut = text[:limit]

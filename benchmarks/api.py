@@ -172,7 +172,7 @@ def bare_connection() -> Any:
 
     given = {name: value for name, value in connection.get_connection_params().items() if name != "cursor_factory"}
     bare = psycopg.connect(**given, autocommit=True)
-    bulk.know_vectors(bare)
+    bulk.register_vectors(bare)
     return bare
 
 

@@ -142,9 +142,9 @@ def without_trail() -> Iterator[None]:
 
 def forget(*, subject: Any = None, **_: Any) -> None:
     """What recording does beside writing: a scope does not end before its revisions were told."""
-    from audit.services import changes
+    from audit.services import recorded_revisions
 
-    changes(subject)
+    recorded_revisions(subject)
 
 
 def commit_time() -> float:
@@ -343,7 +343,7 @@ def reading(count: int = 150) -> dict[str, Any]:
     from uuid import UUID
 
     from audit.models import AuditLog
-    from audit.reading.pages import Place, page
+    from audit.reading.pages import Position, page
     from vibe.core.db.scopes import as_support
 
     pick, now = random.Random(5), datetime.now(UTC)
@@ -359,7 +359,7 @@ def reading(count: int = 150) -> dict[str, Any]:
         for name, question in questions.items():
             times = []
             for number in range(count):
-                deep = Place(now - timedelta(days=DAYS * pick.random()), UUID(int=pick.getrandbits(128)))
+                deep = Position(now - timedelta(days=DAYS * pick.random()), UUID(int=pick.getrandbits(128)))
                 rows = question()
                 start = time.perf_counter()
                 page(rows, after=deep if number % 2 else None)

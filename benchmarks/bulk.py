@@ -4,8 +4,8 @@
 
 `arrays` is `vibe.core.db.statements.bulk.insert`: one array a column, in binary, unnested. `copy` is COPY, in binary,
 into a temporary table (PostgreSQL refuses it into the table itself) and INSERT ... SELECT from there. For vectors,
-`text` is arrays whose vectors travel as text. The rounds alternate between the ways. Counted is the processor's time, here and in the
-server's process together (Linux), so that a busy machine does not blur it.
+`text` is arrays whose vectors travel as text. The rounds alternate between the ways. Counted is the processor's time,
+here and in the server's process together (Linux), so that a busy machine does not blur it.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def through_copy(columns: dict[str, str], rows: Rows) -> None:
 
     defined = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     connection.send_held()  # type: ignore[attr-defined]
-    bulk.know_vectors(connection.connection)
+    bulk.register_vectors(connection.connection)
     with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE coming ({defined}) ON COMMIT DROP")
         with cursor.copy("COPY coming FROM STDIN (FORMAT BINARY)") as copying:

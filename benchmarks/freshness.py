@@ -56,14 +56,14 @@ def measure(rows: int, turns: int = 400) -> dict[str, Any]:
 
     with as_user(user_id):
         there = list(Memory.objects.of(user_id))
-    naming, taken = revisions.note, {"named": [], "unnamed": []}
+    naming, taken = revisions.note_sealed, {"named": [], "unnamed": []}
     for turn in range(2 * turns):
         kind = ("named", "unnamed")[turn % 2]
-        revisions.note = naming if kind == "named" else lambda *_: None
+        revisions.note_sealed = naming if kind == "named" else lambda *_: None
         start = time.perf_counter()
         change([there[turn % rows]])
         taken[kind].append(1000 * (time.perf_counter() - start))
-    revisions.note = naming
+    revisions.note_sealed = naming
     for first in range(0, rows, 1000):
         change(there[first : first + 1000])
     start = time.perf_counter()

@@ -10,13 +10,13 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from accounts.admin.grants import acting
+from accounts.admin.grants import acting_staff
 from accounts.admin.owned import OwnedAdmin
 from accounts.admin.people import UserAdmin
 from accounts.people.services.people import is_uuid
 from memories.models import Conversation, Memory
 from memories.services.archiving import set_archived
-from vibe.core.admin.confirmed_actions import Deed, has
+from vibe.core.admin.confirmed_actions import ConfirmedAction, requires_permission
 from vibe.core.admin.links import page_link
 
 UserAdmin.counted.append(Conversation)
@@ -24,13 +24,13 @@ UserAdmin.counted.append(Conversation)
 
 def archive(request: HttpRequest, row: Conversation) -> str:
     """Put a conversation away."""
-    set_archived(user_id=row.user_id, conversation_id=row.pk, archived=True, actor=acting(request))
+    set_archived(user_id=row.user_id, conversation_id=row.pk, archived=True, actor=acting_staff(request))
     return "Archived."
 
 
 def unarchive(request: HttpRequest, row: Conversation) -> str:
     """Take it out again."""
-    set_archived(user_id=row.user_id, conversation_id=row.pk, archived=False, actor=acting(request))
+    set_archived(user_id=row.user_id, conversation_id=row.pk, archived=False, actor=acting_staff(request))
     return "Unarchived."
 
 
@@ -47,17 +47,17 @@ class ConversationAdmin(OwnedAdmin):
     )
     empty_hint = "Conversations come in by the API, or with: manage.py import_conversations"
     deeds = (
-        Deed(
+        ConfirmedAction(
             "archive",
             "Archive",
             "The conversation leaves the person's active ones. Nothing is removed.",
-            *(archive, has("memories.change_conversation"), lambda _, row: not row.is_archived),
+            *(archive, requires_permission("memories.change_conversation"), lambda _, row: not row.is_archived),
         ),
-        Deed(
+        ConfirmedAction(
             "unarchive",
             "Unarchive",
             "The conversation is among the person's active ones again.",
-            *(unarchive, has("memories.change_conversation"), lambda _, row: row.is_archived),
+            *(unarchive, requires_permission("memories.change_conversation"), lambda _, row: row.is_archived),
         ),
     )
 

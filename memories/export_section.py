@@ -48,12 +48,12 @@ class Place:
     memory: UUID = LOWEST
 
 
-def count(user_id: UUID) -> int:
+def count_lines(user_id: UUID) -> int:
     """Messages and conversations."""
     return Memory.objects.of(user_id).count() + Conversation.objects.of(user_id).count()
 
 
-def read(user_id: UUID, vault: Vault, after: Place | None) -> Page:
+def read_lines(user_id: UUID, vault: Vault, after: Place | None) -> Page:
     """The next messages, as lines of their conversations; conversations without any between them."""
     place = after or Place()
     conversations = next_conversations(user_id, place)
@@ -140,4 +140,4 @@ def message(memory: OpenedMemory) -> dict[str, Any]:
     return {"id": ids[0], **more, **said}
 
 
-CONVERSATIONS = Section("conversations", count, read)
+CONVERSATIONS = Section("conversations", count_lines, read_lines)

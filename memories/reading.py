@@ -19,8 +19,8 @@ from memories.services.changing import no_such_memory
 from memories.services.conversations import TEXTS, OpenedConversation, no_such_conversation, open_texts
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.scale import replica
-from vibe.core.db.schema.lookup import one
-from vibe.core.http.cursors import Place
+from vibe.core.db.schema.lookup import get_owned
+from vibe.core.http.cursors import Position
 
 Row = TypeVar("Row")
 
@@ -33,17 +33,17 @@ class Page(Generic[Row]):
     more: bool
 
 
-def conversations_page(user_id: UUID, *, archived: bool, after: Place | None, size: int) -> Page[OpenedConversation]:
+def conversations_page(user_id: UUID, *, archived: bool, after: Position | None, size: int) -> Page[OpenedConversation]:
     """Conversations, those of the last activity first."""
     rows = Conversation.objects.of(user_id)
     rows = rows.archived() if archived else rows.active()
     if after:
         rows = rows.filter(after.older("active_at"))
     found = replica.read(user_id, lambda: list(rows[: size + 1]))
-    return Page(opened(found[:size], open_vault()), len(found) > size)
+    return Page(open_conversations(found[:size], open_vault()), len(found) > size)
 
 
-def opened(rows: Sequence[Conversation], vault: Vault) -> list[OpenedConversation]:
+def open_conversations(rows: Sequence[Conversation], vault: Vault) -> list[OpenedConversation]:
     """With their texts, column by column."""
     texts: dict[str, dict[UUID, str]] = {}
     for name in TEXTS:
@@ -62,19 +62,19 @@ def conversation(user_id: UUID, conversation_id: UUID) -> OpenedConversation:
 
 def conversation_row(user_id: UUID, conversation_id: UUID) -> Conversation:
     """Its row. Raises NotFound."""
-    row = one(Conversation, user_id, conversation_id)
+    row = get_owned(Conversation, user_id, conversation_id)
     if row is None:
         raise no_such_conversation()
     return row
 
 
-def memories_page(user_id: UUID, conversation_id: UUID, *, after: Place | None, size: int) -> Page[KeptMemory]:
+def memories_page(user_id: UUID, conversation_id: UUID, *, after: Position | None, size: int) -> Page[KeptMemory]:
     """What was said in a conversation, in order. Raises NotFound when there is no such conversation."""
     found = replica.read(user_id, lambda: memory_rows(user_id, conversation_id, after, size + 1))
-    return Page(kept(found[:size]), len(found) > size)
+    return Page(open_rows(found[:size]), len(found) > size)
 
 
-def memory_rows(user_id: UUID, conversation_id: UUID, after: Place | None, most: int) -> list[Memory]:
+def memory_rows(user_id: UUID, conversation_id: UUID, after: Position | None, most: int) -> list[Memory]:
     """The rows of a page. Raises NotFound when there is no such conversation."""
     rows = Memory.objects.of(user_id).filter(conversation_id=conversation_id).order_by("occurred_at", "id")
     if after:
@@ -85,7 +85,7 @@ def memory_rows(user_id: UUID, conversation_id: UUID, after: Place | None, most:
     return found
 
 
-def kept(rows: Sequence[Memory]) -> list[KeptMemory]:
+def open_rows(rows: Sequence[Memory]) -> list[KeptMemory]:
     """With what they say."""
     return [
         KeptMemory(row, memory.payload) for row, memory in zip(rows, open_memories(rows, open_vault()), strict=True)
@@ -94,12 +94,12 @@ def kept(rows: Sequence[Memory]) -> list[KeptMemory]:
 
 def memory(user_id: UUID, memory_id: UUID) -> KeptMemory:
     """One of them. Raises NotFound."""
-    return kept([replica.read(user_id, lambda: memory_row(user_id, memory_id))])[0]
+    return open_rows([replica.read(user_id, lambda: memory_row(user_id, memory_id))])[0]
 
 
 def memory_row(user_id: UUID, memory_id: UUID) -> Memory:
     """Its row. Raises NotFound."""
-    row = one(Memory, user_id, memory_id)
+    row = get_owned(Memory, user_id, memory_id)
     if row is None:
         raise no_such_memory()
     return row

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin.grants import acting
+from accounts.admin.grants import acting_staff
 from accounts.admin.owned import OwnedAdmin
 from accounts.admin.people import UserAdmin
 from accounts.people.services.people import is_uuid
@@ -19,7 +19,7 @@ from memories.admin import linked, of_conversation
 from memories.models import Conversation, Memory
 from stories.models import Entity, NextVector, Passage, SearchSet, Story, StoryDeletion, TokenUse
 from stories.rebuilding.services import rebuild_story
-from vibe.core.admin.confirmed_actions import Deed, has
+from vibe.core.admin.confirmed_actions import ConfirmedAction, requires_permission
 from vibe.core.admin.links import page_link
 
 UserAdmin.counted.append(Story)
@@ -27,7 +27,7 @@ UserAdmin.counted.append(Story)
 
 def rebuild(request: HttpRequest, row: Story) -> str:
     """Tell a conversation anew."""
-    rebuild_story(user_id=row.user_id, conversation_id=row.conversation_id, actor=acting(request))
+    rebuild_story(user_id=row.user_id, conversation_id=row.conversation_id, actor=acting_staff(request))
     return "A job was started. It takes some seconds."
 
 
@@ -69,11 +69,11 @@ class StoryAdmin(OwnedAdmin):
     )
     empty_hint = "A story is built by a job soon after its conversation came in."
     deeds = (
-        Deed(
+        ConfirmedAction(
             "rebuild",
             "Rebuild",
             "A job tells the conversation again, whether or not it has changed.",
-            *(rebuild, has("stories.change_story"), lambda _request, _row: True),
+            *(rebuild, requires_permission("stories.change_story"), lambda _request, _row: True),
         ),
     )
 

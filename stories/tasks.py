@@ -16,7 +16,7 @@ from audit.services import FAILED, record
 from stories.building.services.build import build_story
 from stories.index.services import settle_graph
 from stories.processors.openai_compatible.errors import TokensSpent
-from vibe.core.db.jobs import start
+from vibe.core.db.jobs import start_jobs
 from vibe.core.errors import VibeError
 
 QUEUE: Final = "stories"
@@ -93,7 +93,7 @@ def tell(user_id: str, conversation_id: str) -> None:
 def start_telling(user_id: UUID, conversation_ids: Iterable[UUID]) -> None:
     """Have conversations told once the caller's transaction has committed: a job each."""
     given = ({"user_id": str(user_id), "conversation_id": str(each)} for each in conversation_ids)
-    start(tell.configure(), *given)
+    start_jobs(tell.configure(), *given)
 
 
 def is_away(problem: DatabaseError) -> bool:

@@ -141,8 +141,8 @@ def test_each_chapter_of_health_with_nothing_in_it_says_so(boss, monkeypatch):
 def test_content_of_a_person_who_said_nothing(boss, superuser):
     ada = ensure_person(profile=Profile("ada", "ada@example.com", "Ada"), actor=TESTER)
     asker, other = Actor.staff(superuser.pk, Origin()), User.objects.create_superuser("omar@example.com", "p")
-    grant = grants.ask(user_id=ada, actor=asker, reason="r", ticket="t", duration=timedelta(hours=1))
-    grants.decide(grant_id=grant, actor=Actor.staff(other.pk, Origin()), approve=True)
+    grant = grants.request_access(user_id=ada, actor=asker, reason="r", ticket="t", duration=timedelta(hours=1))
+    grants.decide_request(grant_id=grant, actor=Actor.staff(other.pk, Origin()), approve=True)
     assert "This person has no conversations." in text_of(boss.get(reverse("admin:person_content", args=[ada])))
     begun = create_conversation(user_id=ada, title="Silence", actor=TESTER).row.pk
     read = text_of(boss.get(reverse("admin:conversation_content", args=[ada, begun])))

@@ -17,7 +17,7 @@ from psycopg import sql
 from audit.proof import wire
 from vibe.core.db.scopes import OUTSIDE, as_support, as_system, as_user, current_scope
 from vibe.core.db.statements import bulk
-from vibe.core.db.statements.batching import in_one_trip
+from vibe.core.db.statements.batching import execute_literal_batch
 
 ADA = UUID(int=7)
 ASKED = "SELECT current_user::text, current_setting('vibe.user_id')"
@@ -50,7 +50,7 @@ WAYS: dict[str, Callable[[], Any]] = {
     "parameters": lambda: django(f"{ASKED} WHERE %s = 'a%%;'", ["a%;"]),
     "named parameters": lambda: django(f"{ASKED} WHERE %(word)s = 'a%%;'", {"word": "a%;"}),
     "no parameters, and a sign of one": lambda: django(f"{ASKED} WHERE 'a%' LIKE 'a%%' AND 5 % 3 = 2"),
-    "composed": lambda: in_one_trip([sql.SQL("SELECT {}").format("a%;"), sql.SQL(ASKED)])[1][0],  # type: ignore[arg-type]
+    "composed": lambda: execute_literal_batch([sql.SQL("SELECT {}").format("a%;"), sql.SQL(ASKED)])[1][0],  # type: ignore[arg-type]
     "bound by the server": lambda: bulk.run(f"{ASKED} WHERE %b = %b", [ADA, ADA])[0],
     "vectors": lambda: bulk.run(f"{ASKED} WHERE %b::halfvec IS NOT NULL", [HalfVector([1.0, 2.0])], vectors=True)[0],
     "a cursor on the server": on_the_server,

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from tests.processes import manage, url
 from vibe.core.db import requirements, roles
-from vibe.core.db.backend.base import DatabaseWrapper, explain
+from vibe.core.db.backend.base import DatabaseWrapper, explain_failure
 from vibe.core.db.url import database
 from vibe.core.errors import ConfigurationError, DatabaseNotReady
 
@@ -82,7 +82,9 @@ def test_a_connection_that_fails_says_what_to_do(changes, said):
     ],
 )
 def test_libpqs_words_are_told_apart(text, said):
-    assert explain(text, {"HOST": "db", "PORT": 5433, "NAME": "x", "USER": "vibe", "PASSWORD": "hunter2"}) == said
+    assert (
+        explain_failure(text, {"HOST": "db", "PORT": 5433, "NAME": "x", "USER": "vibe", "PASSWORD": "hunter2"}) == said
+    )
 
 
 @pytest.mark.parametrize(
@@ -225,9 +227,9 @@ def test_a_user_who_may_not_create_roles_is_told_so(limited, monkeypatch):
 
 def test_how_a_login_role_joins_without_inheriting_depends_on_the_version():
     every = ", ".join(roles.ALL)
-    assert roles.statements(180003, "x", inherits=True) == [f"GRANT {every} TO x WITH INHERIT FALSE, SET TRUE"]
-    assert roles.statements(150018, "x", inherits=False) == [f"GRANT {every} TO x"]
-    assert roles.statements(150018, "x", inherits=True) == [
+    assert roles.membership_sql(180003, "x", inherits=True) == [f"GRANT {every} TO x WITH INHERIT FALSE, SET TRUE"]
+    assert roles.membership_sql(150018, "x", inherits=False) == [f"GRANT {every} TO x"]
+    assert roles.membership_sql(150018, "x", inherits=True) == [
         "GRANT ALL ON SCHEMA public TO x WITH GRANT OPTION",
         f"GRANT {every} TO x",
         "ALTER ROLE x NOINHERIT",

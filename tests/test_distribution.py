@@ -19,7 +19,7 @@ from tests.conftest import TESTER
 from vibe.core.db.scale.distribution import obstacles, placing, plan
 from vibe.core.db.scopes import as_sign_in, as_system, as_user
 from vibe.core.db.statements import batching, bulk
-from vibe.core.db.statements.batching import taking
+from vibe.core.db.statements.batching import set_role_sql
 from vibe.core.db.statements.snapshots import one_snapshot
 
 
@@ -172,12 +172,12 @@ def test_a_citus_that_carries_no_privileges_is_too_old(monkeypatch, version, too
 
 
 def test_on_shards_a_role_is_never_taken_by_a_statement_that_citus_repeats(as_on_shards):
-    assert not taking("vibe_user").startswith("SET")
+    assert not set_role_sql("vibe_user").startswith("SET")
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(taking("vibe_support"))
+        cursor.execute(set_role_sql("vibe_support"))
         cursor.execute("SELECT current_user")
         assert cursor.fetchone() == ("vibe_support",)
-        cursor.execute(taking("none"))
+        cursor.execute(set_role_sql("none"))
         cursor.execute("SELECT current_user = session_user")
         assert cursor.fetchone() == (True,)
 
@@ -255,9 +255,9 @@ def test_a_person_goes_after_their_keys_whoever_deletes_the_row(db, ada):
 
 def test_one_snapshot_is_of_one_transaction_and_ends_with_it(committed):
     with one_snapshot(), transaction.atomic():
-        assert batching.in_one_trip([sql("SHOW transaction_isolation")]) == [[("repeatable read",)]]
+        assert batching.execute_literal_batch([sql("SHOW transaction_isolation")]) == [[("repeatable read",)]]
     with transaction.atomic():
-        assert batching.in_one_trip([sql("SHOW transaction_isolation")]) == [[("read committed",)]]
+        assert batching.execute_literal_batch([sql("SHOW transaction_isolation")]) == [[("read committed",)]]
 
 
 def sql(text: str):

@@ -22,9 +22,17 @@ from accounts.authentication.rate_limit_store import PostgresBuckets
 from accounts.erasure import deleting as erasing
 from accounts.erasure import services as erasure
 from accounts.erasure.proof import ReceiptBroken, receipt_of, verify, verify_all
-from accounts.erasure.receipts import holds, signed
-from accounts.erasure.services import StillRunning, cancel_erasure, erase, erase_again, erase_due, owed, request_erasure
-from accounts.erasure.tombstones import TombstoneBroken, buried, bury, statements
+from accounts.erasure.receipts import sign_statement, signature_holds
+from accounts.erasure.services import (
+    StillRunning,
+    cancel_erasure,
+    erase,
+    erase_again,
+    erase_due,
+    request_erasure,
+    unfinished_erasures,
+)
+from accounts.erasure.tombstones import TombstoneBroken, add_tombstone, erased_people, read_tombstones
 from accounts.export import files as export_files
 from accounts.export.services import request_export
 from accounts.models import AccessGrant, Erasure, KeptAnswer, LastChange, User, UserKey, UserPreferences
@@ -255,13 +263,13 @@ def test_the_same_person_can_come_again_as_somebody_new(full):
     with pytest.raises(NotFound):
         find_person("ada@example.com")
     again = ensure_person(profile=Profile("ada", "ada@example.com"), actor=TESTER)
-    assert again != full and owed() == set()
+    assert again != full and unfinished_erasures() == set()
 
 
 def test_erased_twice_is_erased_once(full):
     receipt = gone(full)
     assert erase(user_id=full, actor=TESTER) == receipt
-    assert len(list(statements())) == 2
+    assert len(list(read_tombstones())) == 2
 
 
 # Keys first
@@ -278,7 +286,7 @@ def test_the_keys_go_before_the_first_row(full):
 
 def test_the_tombstone_is_on_disk_before_the_keys_go(full):
     steps = erasure.steps(asked(full), TESTER)
-    assert [next(steps), buried(), next(steps), buried()] == ["begun", set(), "buried", {full}]
+    assert [next(steps), erased_people(), next(steps), erased_people()] == ["begun", set(), "buried", {full}]
     with as_user(full):
         assert UserKey.objects.of(full).filter(destroyed_at=None).exists()
 
@@ -367,7 +375,7 @@ def test_a_step_that_fails_is_taken_back_whole(full, monkeypatch):
     def breaks(*_):
         raise RuntimeError
 
-    monkeypatch.setattr(erasing, "drop_notes", breaks)
+    monkeypatch.setattr(erasing, "delete_admin_log_entries", breaks)
     with pytest.raises(RuntimeError):
         gone(full)
     with as_user(full):
@@ -466,7 +474,7 @@ def test_a_receipt_that_we_signed_but_the_trail_does_not_know_does_not_verify(fu
     receipt = gone(full)
     forged = {name: value for name, value in receipt.items() if name not in ("key", "signature")}
     with pytest.raises(ReceiptBroken, match="trail"):
-        verify(signed({**forged, "removed": {}}))
+        verify(sign_statement({**forged, "removed": {}}))
 
 
 def test_a_receipt_does_not_verify_while_something_is_left(full):
@@ -479,7 +487,7 @@ def test_a_receipt_does_not_verify_while_something_is_left(full):
 
 @pytest.mark.parametrize("junk", [None, {}, [], "x", {"signature": "zz", "key": "00"}, {"signature": 1, "key": 2}])
 def test_junk_is_no_receipt(junk):
-    assert not holds(junk)
+    assert not signature_holds(junk)
 
 
 # After a restore
@@ -513,13 +521,13 @@ def warnings():
 
 def test_who_comes_back_with_a_backup_is_erased_again(full):
     gone(full)
-    assert (owed(), warnings()) == (set(), [])
+    assert (unfinished_erasures(), warnings()) == (set(), [])
     bring_back(full)
-    assert (owed(), warnings()) == ({full}, ["accounts.W001"])
+    assert (unfinished_erasures(), warnings()) == ({full}, ["accounts.W001"])
     told = StringIO()
     call_command("erase_again", stdout=told)
     assert told.getvalue() == "1 people were erased again.\n"
-    assert (owed(), warnings(), erase_again(actor=TESTER)) == (set(), [], [])
+    assert (unfinished_erasures(), warnings(), erase_again(actor=TESTER)) == (set(), [], [])
     assert beside_the_trail(everywhere(str(full))) == set()
     assert verify_all() == 1
 
@@ -528,7 +536,7 @@ def test_who_comes_back_while_the_tombstone_is_there_is_erased_again(full):
     gone(full)
     with connection.cursor() as cursor:
         come_back(cursor, full)
-    assert owed() == {full}
+    assert unfinished_erasures() == {full}
     assert erase_again(actor=TESTER) == [full]
     assert verify_all() == 1
 
@@ -543,14 +551,14 @@ def test_who_is_back_is_erased_again_before_anybody_is_served(full):
     erase_who_is_back(said.append)
     erase_who_is_back(said.append)
     assert said == ["1 people who had been erased were back, and are erased again."]
-    assert (owed(), list(erasures.people())) == (set(), [])
+    assert (unfinished_erasures(), list(erasures.people())) == (set(), [])
 
 
 def test_an_erasure_that_the_backup_caught_half_done_is_finished(full):
     steps = erasure.steps(asked(full), TESTER)
     assert next(steps) == "begun"
     steps.close()
-    assert owed() == set(), "under way is not owed"
+    assert unfinished_erasures() == set(), "under way is not owed"
     assert erase_again(actor=TESTER) == [full]
 
 
@@ -559,11 +567,11 @@ def test_without_the_file_an_older_backup_would_bring_them_back(full, settings):
     gone(full)
     bring_back(full)
     settings.ERASURES_FILE.unlink()
-    assert owed() == set()
+    assert unfinished_erasures() == set()
 
 
 def test_a_line_that_was_not_signed_here_erases_nobody(jonas, settings):
-    bury({**signed({"kind": "begun", "person": str(uuid4())}), "person": str(jonas)})
+    add_tombstone({**sign_statement({"kind": "begun", "person": str(uuid4())}), "person": str(jonas)})
     with pytest.raises(TombstoneBroken, match="Line 1"):
         erase_again(actor=TESTER)
     with as_system():
@@ -572,11 +580,11 @@ def test_a_line_that_was_not_signed_here_erases_nobody(jonas, settings):
 
 def test_half_a_line_is_passed_over_and_the_next_begins_anew(settings):
     first, second = uuid4(), uuid4()
-    bury(signed({"kind": "begun", "person": str(first)}))
+    add_tombstone(sign_statement({"kind": "begun", "person": str(first)}))
     with settings.ERASURES_FILE.open("a") as file:
         file.write('{"kind": "beg')
-    bury(signed({"kind": "begun", "person": str(second)}))
-    assert buried() == {first, second}
+    add_tombstone(sign_statement({"kind": "begun", "person": str(second)}))
+    assert erased_people() == {first, second}
     assert settings.ERASURES_FILE.stat().st_mode & 0o777 == 0o600
 
 

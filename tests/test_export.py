@@ -21,13 +21,13 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts import tasks
 from accounts.export import files
 from accounts.export import services as exporting
-from accounts.export.archive import lines_of
+from accounts.export.archive import archive_lines
 from accounts.export.services import (
     SALT,
     export_link,
     export_status,
+    link_not_found,
     make_export,
-    no_such_link,
     open_export,
     read_token,
     remove_expired,
@@ -380,7 +380,7 @@ def test_memory_does_not_grow_with_the_person(ada, tmp_path):
         gc.collect()
         tracemalloc.start()
         size = 0
-        for each, _ in lines_of(ada):
+        for each, _ in archive_lines(ada):
             size += len(json.dumps(each))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
@@ -507,7 +507,7 @@ def test_the_link_is_for_its_person(full, jonas):
     assert open_export(token=token, actor=TESTER, user_id=full).user_id == full
     with pytest.raises(NotFound) as problem:
         open_export(token=token, actor=TESTER, user_id=jonas)
-    assert str(problem.value) == str(no_such_link())
+    assert str(problem.value) == str(link_not_found())
 
 
 def forged(full, jonas):
@@ -530,7 +530,7 @@ def test_a_forged_link_is_like_one_that_never_was(full, jonas):
     for token in forged(full, jonas):
         with pytest.raises(NotFound) as problem:
             open_export(token=token, actor=TESTER)
-        assert str(problem.value) == str(no_such_link())
+        assert str(problem.value) == str(link_not_found())
     assert open_export(token=link(full), actor=TESTER).size
 
 

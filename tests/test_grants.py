@@ -71,12 +71,12 @@ def actor(user: User) -> Actor:
 
 def ask(user: User, person: UUID, **other) -> UUID:
     asked = {"reason": "cannot find a memory", "ticket": "T-1", "duration": HOUR, **other}
-    return grants.ask(user_id=person, actor=actor(user), **asked)
+    return grants.request_access(user_id=person, actor=actor(user), **asked)
 
 
 def granted(user: User, by: User, person: UUID, **other) -> UUID:
     grant_id = ask(user, person, **other)
-    grants.decide(grant_id=grant_id, actor=actor(by), approve=True)
+    grants.decide_request(grant_id=grant_id, actor=actor(by), approve=True)
     return grant_id
 
 
@@ -110,7 +110,7 @@ def in_force(user: User, person: UUID) -> AccessGrant | None:
     with as_staff():
         fresh = User.objects.get(pk=user.pk)
     with as_support():
-        return grants.in_force(person, fresh)
+        return grants.grant_in_force(person, fresh)
 
 
 def trail(**matching) -> list[AuditLog]:
@@ -134,7 +134,7 @@ def said(ada, tell) -> UUID:
 def test_asked_approved_and_in_force(lena, omar, ada):
     grant_id = ask(lena, ada)
     assert in_force(lena, ada) is None
-    grants.decide(grant_id=grant_id, actor=actor(omar), approve=True)
+    grants.decide_request(grant_id=grant_id, actor=actor(omar), approve=True)
     grant = in_force(lena, ada)
     assert (grant.pk, grant.sole, grant.decided_by) == (grant_id, False, omar.pk)
     assert grant.expires_at == grant.decided_at + HOUR
@@ -143,7 +143,7 @@ def test_asked_approved_and_in_force(lena, omar, ada):
 
 
 def test_refused_is_not_in_force(lena, omar, ada):
-    grants.decide(grant_id=ask(lena, ada), actor=actor(omar), approve=False)
+    grants.decide_request(grant_id=ask(lena, ada), actor=actor(omar), approve=False)
     assert in_force(lena, ada) is None
     assert trail(action="grant.refuse")
 
@@ -176,11 +176,11 @@ def test_it_is_not_in_force_while_the_clock_is_behind_its_decision(lena, omar, a
 @pytest.mark.parametrize("who", ["lena", "omar"])
 def test_it_ends_by_hand(request, lena, omar, ada, who):
     grant_id = granted(lena, omar, ada)
-    grants.end(grant_id=grant_id, actor=actor(request.getfixturevalue(who)))
+    grants.end_grant(grant_id=grant_id, actor=actor(request.getfixturevalue(who)))
     assert in_force(lena, ada) is None
     assert trail(action="grant.end")
     with pytest.raises(grants.NotOpen):
-        grants.end(grant_id=grant_id, actor=actor(lena))
+        grants.end_grant(grant_id=grant_id, actor=actor(lena))
 
 
 def test_it_ends_with_the_role_and_with_the_account(lena, omar, ada):
@@ -201,14 +201,14 @@ def test_nobody_approves_their_own(staff, ada):
     grant_id = ask(both, ada)
     for approve in (True, False):
         with pytest.raises(Refused):
-            grants.decide(grant_id=grant_id, actor=actor(both), approve=approve)
+            grants.decide_request(grant_id=grant_id, actor=actor(both), approve=approve)
     assert in_force(both, ada) is None
 
 
 def test_not_even_a_superuser(superuser, ada):
     grant_id = ask(superuser, ada)
     with pytest.raises(Refused):
-        grants.decide(grant_id=grant_id, actor=actor(superuser), approve=True)
+        grants.decide_request(grant_id=grant_id, actor=actor(superuser), approve=True)
 
 
 def test_a_team_of_one_by_setting_and_the_trail_says_so(settings, staff, ada):
@@ -223,7 +223,7 @@ def test_a_team_of_one_by_setting_and_the_trail_says_so(settings, staff, ada):
 
 def test_support_does_not_decide_and_approvers_do_not_ask(lena, omar, staff, ada):
     with pytest.raises(Refused):
-        grants.decide(grant_id=ask(lena, ada), actor=actor(staff("mia", "support")), approve=True)
+        grants.decide_request(grant_id=ask(lena, ada), actor=actor(staff("mia", "support")), approve=True)
     with pytest.raises(Refused):
         ask(omar, ada)
 
@@ -231,27 +231,27 @@ def test_support_does_not_decide_and_approvers_do_not_ask(lena, omar, staff, ada
 def test_others_do_not_end_it(lena, omar, staff, ada):
     grant_id = granted(lena, omar, ada)
     with pytest.raises(Refused):
-        grants.end(grant_id=grant_id, actor=actor(staff("mia", "support")))
+        grants.end_grant(grant_id=grant_id, actor=actor(staff("mia", "support")))
 
 
 @pytest.mark.parametrize("who", ["person", "system", "nobody"])
 def test_only_staff_have_to_do_with_it(ada, who):
     one = {"person": Actor.person(ada, Origin()), "system": Actor.system("x"), "nobody": Actor.staff(uuid7(), Origin())}
     with pytest.raises(Refused):
-        grants.ask(user_id=ada, actor=one[who], reason="r", ticket="t", duration=HOUR)
+        grants.request_access(user_id=ada, actor=one[who], reason="r", ticket="t", duration=HOUR)
 
 
 def test_decided_once(lena, omar, ada):
     grant_id = granted(lena, omar, ada)
     with pytest.raises(grants.NotOpen):
-        grants.decide(grant_id=grant_id, actor=actor(omar), approve=False)
+        grants.decide_request(grant_id=grant_id, actor=actor(omar), approve=False)
 
 
 def test_a_withdrawn_request_is_not_approved(lena, omar, ada):
     grant_id = ask(lena, ada)
-    grants.end(grant_id=grant_id, actor=actor(lena))
+    grants.end_grant(grant_id=grant_id, actor=actor(lena))
     with pytest.raises(grants.NotOpen):
-        grants.decide(grant_id=grant_id, actor=actor(omar), approve=True)
+        grants.decide_request(grant_id=grant_id, actor=actor(omar), approve=True)
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ def test_a_grant_moves_forward_only(lena, omar, ada, change):
 
 def test_what_has_ended_is_not_opened_again(lena, omar, ada):
     grant_id = granted(lena, omar, ada)
-    grants.end(grant_id=grant_id, actor=actor(omar))
+    grants.end_grant(grant_id=grant_id, actor=actor(omar))
     with pytest.raises(IntegrityError), as_support(), connection.cursor() as cursor:
         cursor.execute("UPDATE access_grants SET ended_at = NULL, ended_by = NULL WHERE id = %s", [grant_id])
     as_owner("UPDATE access_grants SET ended_at = NULL, ended_by = NULL WHERE id = %s", grant_id)

@@ -28,7 +28,7 @@ from vibe.core.crypto.seal import generation_of
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.db.scopes import as_support, as_system, as_user
 from vibe.core.errors import ConfigurationError, DataKeyMissing, FormatUnknown, InputError, MasterKeyMissing, SealBroken
-from vibe.core.state import FILE, made_once
+from vibe.core.state import FILE, load_or_make_secrets
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ["ENCRYPTION_KEY", "SECRET_KEY", "AUDIT_SIGNING_KEY"]
@@ -272,7 +272,7 @@ def test_threads_at_once_make_one_file(tmp_path):
 
     def make() -> None:
         ready.wait()
-        made.append(made_once(tmp_path, NAMES))
+        made.append(load_or_make_secrets(tmp_path, NAMES))
 
     threads = [threading.Thread(target=make) for _ in range(16)]
     for thread in threads:
@@ -285,21 +285,21 @@ def test_threads_at_once_make_one_file(tmp_path):
 
 def test_a_file_of_an_earlier_version_is_added_to(tmp_path):
     (tmp_path / FILE).write_text("ENCRYPTION_KEY=ab")  # not even ended
-    made = made_once(tmp_path, NAMES)
+    made = load_or_make_secrets(tmp_path, NAMES)
     assert made["ENCRYPTION_KEY"] == "ab"
     assert len(made["SECRET_KEY"]) == 64
-    assert made_once(tmp_path, NAMES) == made
+    assert load_or_make_secrets(tmp_path, NAMES) == made
 
 
 def test_an_empty_file_is_filled(tmp_path):
     (tmp_path / FILE).touch()
-    assert made_once(tmp_path, NAMES).keys() == set(NAMES)
+    assert load_or_make_secrets(tmp_path, NAMES).keys() == set(NAMES)
 
 
 def test_a_file_that_others_could_read_is_closed_and_that_is_said(tmp_path, capsys):
-    made = made_once(tmp_path, NAMES)
+    made = load_or_make_secrets(tmp_path, NAMES)
     (tmp_path / FILE).chmod(0o644)
-    assert made_once(tmp_path, NAMES) == made
+    assert load_or_make_secrets(tmp_path, NAMES) == made
     assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
     assert "could be read by other users" in capsys.readouterr().err
 
@@ -307,11 +307,11 @@ def test_a_file_that_others_could_read_is_closed_and_that_is_said(tmp_path, caps
 def test_a_file_that_cannot_be_read_is_an_error_that_says_what_to_do(tmp_path):
     (tmp_path / FILE).mkdir()
     with pytest.raises(ConfigurationError, match="VIBE_STATE_DIR"):
-        made_once(tmp_path, NAMES)
+        load_or_make_secrets(tmp_path, NAMES)
     (tmp_path / "not a folder").touch()
     with pytest.raises(ConfigurationError, match="VIBE_STATE_DIR"):
-        made_once(tmp_path / "not a folder", NAMES)
+        load_or_make_secrets(tmp_path / "not a folder", NAMES)
     (tmp_path / "junk").mkdir()
     (tmp_path / "junk" / FILE).write_bytes(b"\xff\xfe=")
     with pytest.raises(ConfigurationError, match="VIBE_STATE_DIR"):
-        made_once(tmp_path / "junk", NAMES)
+        load_or_make_secrets(tmp_path / "junk", NAMES)

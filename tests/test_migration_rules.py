@@ -21,7 +21,7 @@ from pgvector.django import HnswIndex
 
 from tests import backfills
 from tests.backfills import fill
-from vibe.core.db.migrating.lint import findings, judged
+from vibe.core.db.migrating.lint import findings, findings_of
 from vibe.core.db.migrating.rules import BY_ID, RULES
 from vibe.core.db.migrating.sql import broken
 from vibe.core.db.roles import SYSTEM
@@ -47,7 +47,7 @@ def refused(state):
 
     def refused(*operations, atomic=True):
         kind = type("Migration", (dj.Migration,), {"operations": list(operations), "atomic": atomic})
-        return sorted({each.rule.id for each in judged(kind("0099_try", "stories"), state)})
+        return sorted({each.rule.id for each in findings_of(kind("0099_try", "stories"), state)})
 
     return refused
 

@@ -167,8 +167,8 @@ def test_a_secret_moved_to_another_account_lets_nobody_in(enrolled, supporter):
             [supporter.pk],
         )
     with pytest.raises(SealError):
-        one_time_codes.accepts(enrolled, theirs)
-    assert one_time_codes.accepts(supporter, theirs), "the control: at home it is good"
+        one_time_codes.code_is_valid(enrolled, theirs)
+    assert one_time_codes.code_is_valid(supporter, theirs), "the control: at home it is good"
 
 
 def test_secrets_are_rotated_with_the_keys(enrolled, settings):
@@ -198,11 +198,11 @@ def test_wrong_codes_make_the_next_ones_wait(failures):
 
 def test_while_it_waits_the_right_code_is_not_taken_and_not_used_up(enrolled):
     token = code(enrolled)
-    assert not one_time_codes.accepts(enrolled, "000001" if token != "000001" else "000002")
-    assert not one_time_codes.accepts(enrolled, token)
+    assert not one_time_codes.code_is_valid(enrolled, "000001" if token != "000001" else "000002")
+    assert not one_time_codes.code_is_valid(enrolled, token)
     with as_staff():
         OneTimeDevice.objects.filter(staff_id=enrolled.pk).update(failed_at=datetime.now(tz=UTC) - timedelta(minutes=1))
-    assert one_time_codes.accepts(enrolled, token)
+    assert one_time_codes.code_is_valid(enrolled, token)
     assert device_of(enrolled).failures == 0
 
 

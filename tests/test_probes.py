@@ -10,9 +10,9 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from accounts.erasure.receipts import signed
+from accounts.erasure.receipts import sign_statement
 from accounts.erasure.services import erase_again
-from accounts.erasure.tombstones import bury
+from accounts.erasure.tombstones import add_tombstone
 from audit.models import AuditLog
 from tests.conftest import TESTER
 from vibe.core.crypto.master import MasterKey, MasterRing
@@ -60,7 +60,7 @@ def test_not_ready_while_a_migration_is_pending(client, worker):
 
 
 def test_not_ready_while_somebody_erased_is_there_again(client, worker, ada):
-    bury(signed({"kind": "begun", "person": str(ada)}))
+    add_tombstone(sign_statement({"kind": "begun", "person": str(ada)}))
     assert client.get("/readyz").status_code == 503
     assert set(why(client)) == {"erased"} and "erase_again" in why(client)["erased"]
     erase_again(actor=TESTER)

@@ -121,9 +121,9 @@ def test_erasing_destroys_every_generation_and_renews_none(ada: UUID, tell: Tell
     tell_up_to_the_bound(tell, ada)
     renewal.renew_due(actor=TESTER)
     tell(ada, "second", messages(BOUND))
-    assert [owner for owner, _ in renewal.due()] == [ada]
+    assert [owner for owner, _ in renewal.due_for_renewal()] == [ada]
     assert destroy_data_keys(user_id=ada, actor=TESTER) == 2
-    assert renewal.due() == []
+    assert renewal.due_for_renewal() == []
     assert not renewal.renew(ada, 2, TESTER), "destroyed after it was found"
     with as_system():
         assert not UserKey.objects.of(ada).filter(wrapped__isnull=False).exists()

@@ -136,7 +136,7 @@ def titles(api: Api) -> list[str]:
 def at_primary():
     """As if there were no replica."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(replica, "configured", lambda: False)
+        patch.setattr(replica, "is_configured", lambda: False)
         yield
 
 
@@ -194,7 +194,7 @@ def test_every_reading_is_in_the_trail_of_the_primary_before_it_is_told(told, se
     def full(*_: Any, **__: Any) -> None:
         raise AuditUnavailable
 
-    monkeypatch.setattr(trail, "append", full)
+    monkeypatch.setattr(trail, "insert_row", full)
     answer = Api("ada").get("/conversations")
     assert readings == ["replica", "replica"], "it was read there"
     assert answer.status_code == 503 and b"lisbon" not in answer.content, "and not told"
@@ -215,7 +215,7 @@ def test_scopes_hold_there(told, second, tell):
         assert current_scope().user_id == str(told)
     with as_user(jonas):
         assert replica.read(jonas, look)[2] == [jonas]
-    with replica.in_place_of_primary():
+    with replica.routed_to_replica():
         assert look()[2] is None, "outside of a scope nobody's rows are seen, there as here"
         with as_support(), pytest.raises(DatabaseError, match="permission denied"):
             list(Conversation.objects.values_list("title"))
@@ -258,7 +258,7 @@ def test_without_the_place_in_the_log_it_would_be_missed(told, second, readings,
 
 def test_a_change_is_waited_for(told, second, readings, monkeypatch):
     """The replica comes to it within the time that is allowed for it."""
-    api, standing, resumed = Api("ada"), replica.standing, Event()
+    api, standing, resumed = Api("ada"), replica.replay_position, Event()
 
     def resuming() -> int:
         come = standing()
@@ -269,7 +269,7 @@ def test_a_change_is_waited_for(told, second, readings, monkeypatch):
 
     with second.paused():
         api.post("/conversations", {"title": "Just now"})
-        monkeypatch.setattr(replica, "standing", resuming)
+        monkeypatch.setattr(replica, "replay_position", resuming)
         assert "Just now" in titles(api)
     assert resumed.is_set() and readings == ["replica"]
 
@@ -443,7 +443,7 @@ def test_an_error_of_the_primary_is_not_laid_to_the_replica(told, second, monkey
     def broken(_: UUID) -> int:
         raise OperationalError
 
-    monkeypatch.setattr(replica, "needed", broken)
+    monkeypatch.setattr(replica, "required_position", broken)
     with as_user(told), pytest.raises(OperationalError):
         replica.read(told, lambda: 1)
     assert not replica.memory.rests()

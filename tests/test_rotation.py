@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from accounts.keys.services.data_keys import destroy_data_keys, key_address, open_vault, renew_data_key
-from accounts.keys.services.rotation import COLUMNS, START, WrappedColumn, rewrap_after, values_to_rewrap, walk
+from accounts.keys.services.rotation import COLUMNS, START, WrappedColumn, rewrap_after, rewrap_column, values_to_rewrap
 from accounts.models import User, UserKey
 from accounts.people.services.people import Profile, ensure_person, open_name
 from audit.models import AuditLog
@@ -185,7 +185,7 @@ def test_each_row_is_looked_at_once(db, old_ring, settings, django_assert_max_nu
     batch begins beyond it."""
     people(30)
     settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
-    batches = list(walk(actor=TESTER, size=10))
+    batches = list(rewrap_column(actor=TESTER, size=10))
     assert [batch.done for batch in batches] == [10, 10, 10, 1, 0, 10, 10, 9, 0, 0]
     settings.MASTER_RING = MasterRing.from_hex(THIRD, retired=f"{OLD},{NEW}")
     with django_assert_max_num_queries(12):
@@ -215,7 +215,7 @@ def test_what_somebody_else_has_written_meanwhile_stays(committed, old_ring, set
         return replace(column, *given)
 
     monkeypatch.setattr(WrappedColumn, "replace", late)
-    assert sum(batch.done for batch in walk(actor=TESTER)) == 8 - 1
+    assert sum(batch.done for batch in rewrap_column(actor=TESTER)) == 8 - 1
     with as_system():
         assert UserKey.objects.of(users[0]).get().wrapped == written[0]
     assert values_to_rewrap() == 0

@@ -21,7 +21,7 @@ from accounts.people.services.people import Profile, ensure_person
 from memories.models import Conversation
 from tests.conftest import TESTER
 from tests.processes import PATIENCE
-from vibe.core.db.backend.schema import Stepwise, Whole, pauses
+from vibe.core.db.backend.schema import Stepwise, Whole, backoff_pauses
 from vibe.core.db.migrating.live import PatientExecutor
 from vibe.core.db.schema.constraints import CompositeReference
 from vibe.core.db.schema.operations import AddPartitionedIndex, DropColumn, ForgetField, RunInBatches
@@ -162,7 +162,7 @@ def test_patience_ends_with_what_to_look_for(run, idle, settings, atomic):
 
 def test_pauses_grow_and_end():
     first = []
-    for pause in pauses(0.05):
+    for pause in backoff_pauses(0.05):
         first.append(pause)
         if len(first) == 12:
             break

@@ -12,7 +12,7 @@ from django.test.utils import isolate_apps
 
 from stories.models import SearchSet  # whose `words` is a number of words
 from vibe.core.crypto.fields import SealedColumn, SealedField
-from vibe.core.db.checks import is_ours, problems_of, unbound
+from vibe.core.db.checks import is_ours, problems_of, unrestricted_login_roles
 from vibe.core.db.roles import ALL, SUPPORT, SYSTEM, USER
 from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity
 from vibe.core.db.schema.owned import OwnedForeignKey, UserOwned
@@ -308,8 +308,8 @@ def test_every_model_of_the_project_passes():
 
 
 def test_a_login_role_that_passes_row_security_by_is_warned_of(settings):
-    assert list(unbound(connection)) == []
+    assert list(unrestricted_login_roles(connection)) == []
 
     if settings.EMBEDDED_SERVER:
         with settings.EMBEDDED_SERVER.connect() as superuser:
-            assert [each.id for each in unbound(superuser)] == ["vibe.W001"]
+            assert [each.id for each in unrestricted_login_roles(superuser)] == ["vibe.W001"]

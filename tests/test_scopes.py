@@ -18,9 +18,9 @@ from vibe.core.db.scopes import (
     as_support,
     as_system,
     as_user,
-    ask_alone,
     current_scope,
-    entered,
+    enter_scope,
+    query_in_scope,
     require_user,
 )
 from vibe.core.db.statements import bulk
@@ -243,7 +243,7 @@ def test_a_transaction_and_its_scope_begin_in_one_round_trip(between_transaction
 
 def test_a_scope_that_cannot_begin_leaves_nothing_behind(between_transactions, monkeypatch):
     """Neither a transaction that is half begun nor a scope that the next one would begin with."""
-    with pytest.raises(DatabaseError), entered(Scope("no_such_role")):
+    with pytest.raises(DatabaseError), enter_scope(Scope("no_such_role")):
         on_the_server()
     assert (current_scope(), connection.in_atomic_block) == (OUTSIDE, False)
     with transaction.atomic():
@@ -264,7 +264,7 @@ def broken(_):
 def test_one_statement_alone_is_in_its_scope_and_leaves_it(between_transactions, inside):
     asked = "SELECT current_user::text, current_setting('vibe.firebase_uid', true)"
     with transaction.atomic() if inside else nullcontext():
-        assert ask_alone(Scope("vibe_sign_in", firebase_uid="ada"), asked, []) == [("vibe_sign_in", "ada")]
+        assert query_in_scope(Scope("vibe_sign_in", firebase_uid="ada"), asked, []) == [("vibe_sign_in", "ada")]
         assert (on_the_server(), current_scope()) == ((login(), "", ""), OUTSIDE)
 
 

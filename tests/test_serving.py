@@ -19,7 +19,7 @@ from psycopg import sql
 from tests.processes import PATIENCE, manage, start, url
 from tests.servers import Server, serving
 from vibe.core.db.embedded.server import OWNER
-from vibe.core.db.migrating.lock import LOCK, migration_lock, taken
+from vibe.core.db.migrating.lock import LOCK, migration_lock, try_lock
 from vibe.serving import waiting
 from vibe.serving.migrating import known
 from vibe.serving.waiting import wait_for_database
@@ -127,8 +127,8 @@ def test_the_lock_is_one_persons_at_a_time(committed):
     other = connection.copy()
     try:
         with migration_lock():
-            assert not taken(other)
-        assert taken(other)
+            assert not try_lock(other)
+        assert try_lock(other)
     finally:
         other.close()
 

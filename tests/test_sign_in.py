@@ -190,7 +190,7 @@ def asked(ada, superuser) -> str:
     with as_staff():
         lena.groups.set(Group.objects.filter(name="support"))
     actor = Actor.staff(lena.pk, Origin())
-    grant = grants.ask(user_id=ada, actor=actor, reason="r", ticket="t", duration=timedelta(hours=1))
+    grant = grants.request_access(user_id=ada, actor=actor, reason="r", ticket="t", duration=timedelta(hours=1))
     return reverse("admin:accounts_accessgrant_do", args=[grant, "approve"])
 
 

@@ -14,11 +14,11 @@ from django.utils.safestring import SafeString
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
 
-from accounts.admin.grants import acting
+from accounts.admin.grants import acting_staff
 from stories.rebuilding.services import retry_job
 from vibe.core.admin.base import MetadataAdmin, Related
-from vibe.core.admin.confirmed_actions import Deed, has
-from vibe.core.admin.labels import labelled
+from vibe.core.admin.confirmed_actions import ConfirmedAction, requires_permission
+from vibe.core.admin.labels import label_column
 
 STATES = {
     "Todo": "info",
@@ -82,7 +82,7 @@ for model in [one for one in admin.site._registry if one._meta.app_label == "pro
 
 def retry(request: HttpRequest, row: ProcrastinateJob) -> str:
     """Run a failed job again."""
-    retry_job(job_id=row.pk, actor=acting(request))
+    retry_job(job_id=row.pk, actor=acting_staff(request))
     return "The job waits for a worker."
 
 
@@ -100,11 +100,15 @@ class JobAdmin(PlainAdmin):
     )
     empty_hint = "No jobs. The worker deletes what is done."
     deeds = (
-        Deed(
+        ConfirmedAction(
             "retry",
             "Try again",
             "The job runs again as soon as a worker is free.",
-            *(retry, has("procrastinate.change_procrastinatejob"), lambda _, row: row.status == "failed"),
+            *(
+                retry,
+                requires_permission("procrastinate.change_procrastinatejob"),
+                lambda _, row: row.status == "failed",
+            ),
         ),
     )
 
@@ -115,7 +119,7 @@ class JobAdmin(PlainAdmin):
     def task(self, row: ProcrastinateJob) -> SafeString:
         return format_html('<span title="{}">{}</span>', row.task_name, row.task_name.rpartition(".")[2])
 
-    @labelled("State", STATES)
+    @label_column("State", STATES)
     def state(self, row: ProcrastinateJob) -> str:
         return row.status.capitalize()
 

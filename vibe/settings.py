@@ -29,7 +29,7 @@ from vibe.core.db.embedded.server import DATABASE, OWNER, EmbeddedServer
 from vibe.core.db.url import behind_pooler, database, read_replica
 from vibe.core.errors import ConfigurationError
 from vibe.core.http.rate_limits import Rate, store
-from vibe.core.state import made_once
+from vibe.core.state import load_or_make_secrets
 
 django_stubs_ext.monkeypatch()  # Django's generic classes take type parameters at run time too
 
@@ -48,7 +48,7 @@ def secret(name: str, *, how: str = "openssl rand -hex 32") -> str:
     """A secret from the environment; on a development machine, one made once into the state folder."""
     value = os.environ.get(name, "").strip()  # not by env.str(), which takes a value with a $ in front for a name
     if not value and DEBUG:
-        value = made_once(STATE_DIR, MADE_KEYS)[name]
+        value = load_or_make_secrets(STATE_DIR, MADE_KEYS)[name]
     if not value:
         raise ConfigurationError(f"{name} is not set, and DEBUG is off. Make one with: {how}")
     return value
@@ -112,7 +112,7 @@ MIDDLEWARE = [
     "vibe.api.middleware.ProblemsOnly",
     "vibe.staff.form_limit.FormLimit",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "accounts.keys.middleware.MasterKeyGate",  # outside of whatever writes
+    "accounts.keys.middleware.MasterKeyMiddleware",  # outside of whatever writes
     "accounts.staff.sessions.StaffSessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -120,7 +120,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # outside the transaction: its 429 must not undo the count that led to it
-    "accounts.authentication.middleware.Gate",  # outside it too, for the same reason
+    "accounts.authentication.middleware.AuthenticationMiddleware",  # outside it too, for the same reason
     "audit.middleware.AuditMiddleware",
 ]
 TEMPLATES = [
@@ -245,7 +245,9 @@ FIREBASE = Firebase(
 )
 FIREBASE.check(debug=DEBUG)
 # Signs the tokens of `issue_token`, in development alone: no other process is given it.
-LOCAL_TOKEN_KEY = made_once(STATE_DIR, MADE_KEYS)["LOCAL_TOKEN_KEY"] if DEBUG and not FIREBASE.project else ""
+LOCAL_TOKEN_KEY = (
+    load_or_make_secrets(STATE_DIR, MADE_KEYS)["LOCAL_TOKEN_KEY"] if DEBUG and not FIREBASE.project else ""
+)
 
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", default=[])

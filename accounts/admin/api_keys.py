@@ -13,8 +13,8 @@ from accounts.admin import grants
 from accounts.api_keys import services as api_keys
 from accounts.models import ApiKey, User
 from vibe.core.admin.base import MetadataAdmin
-from vibe.core.admin.confirmed_actions import Deed, has
-from vibe.core.admin.labels import labelled
+from vibe.core.admin.confirmed_actions import ConfirmedAction, requires_permission
+from vibe.core.admin.labels import label_column
 from vibe.core.admin.links import page_link
 
 IN_USE, EXPIRED, REVOKED = "In use", "Expired", "Revoked"
@@ -22,7 +22,7 @@ IN_USE, EXPIRED, REVOKED = "In use", "Expired", "Revoked"
 
 def revoke(request: HttpRequest, row: ApiKey) -> str:
     """End a key."""
-    api_keys.revoke_api_key(key_id=row.pk, actor=grants.acting(request))
+    api_keys.revoke_api_key(key_id=row.pk, actor=grants.acting_staff(request))
     return "Revoked. No request with it is answered any more."
 
 
@@ -41,11 +41,11 @@ class ApiKeyAdmin(MetadataAdmin):
     search_help_text = "Id of the key"
     empty_hint = "A key is made with: manage.py make_api_key"
     deeds = (
-        Deed(
+        ConfirmedAction(
             "revoke",
             "Revoke",
             "The servers that use this key are refused from the next request on. It cannot be undone.",
-            *(revoke, has("accounts.change_apikey"), lambda _, row: row.revoked_at is None),
+            *(revoke, requires_permission("accounts.change_apikey"), lambda _, row: row.revoked_at is None),
             grave=True,
         ),
     )
@@ -53,7 +53,7 @@ class ApiKeyAdmin(MetadataAdmin):
     def facts(self, row: ApiKey) -> list[tuple[str, Any]]:
         return [("Name", row.name), ("Begins with", row.hint), ("Last used", row.last_used_at or "never")]
 
-    @labelled("State", {IN_USE: "success", EXPIRED: "info", REVOKED: "danger"})
+    @label_column("State", {IN_USE: "success", EXPIRED: "info", REVOKED: "danger"})
     def standing(self, row: ApiKey) -> str:
         if row.revoked_at:
             return REVOKED

@@ -17,20 +17,20 @@ from accounts.export.services import request_export
 from accounts.models import Erasure, Export, User
 from accounts.people.services.people import is_uuid
 from vibe.core.admin.base import MetadataAdmin
-from vibe.core.admin.confirmed_actions import Deed, has
-from vibe.core.admin.labels import labelled
-from vibe.core.admin.links import page_link, short
+from vibe.core.admin.confirmed_actions import ConfirmedAction, requires_permission
+from vibe.core.admin.labels import label_column
+from vibe.core.admin.links import page_link, short_id
 
 
 def export(request: HttpRequest, row: User) -> str:
     """Have everything of a person put together for them."""
-    request_export(user_id=row.pk, actor=grants.acting(request))
+    request_export(user_id=row.pk, actor=grants.acting_staff(request))
     return "Asked for. A job makes the archive; only the person can open it."
 
 
 def erase(request: HttpRequest, row: User) -> str:
     """Shut a person out, and have them erased when the grace period is over."""
-    erasure.request_erasure(user_id=row.pk, actor=grants.acting(request))
+    erasure.request_erasure(user_id=row.pk, actor=grants.acting_staff(request))
     return "Asked for. Until it begins it can be called off, on the erasure's page."
 
 
@@ -41,18 +41,18 @@ def may_be_erased(_request: HttpRequest, row: User) -> bool:
 
 # For the page of a person: what they can ask staff to do for them.
 FOR_A_PERSON = (
-    Deed(
+    ConfirmedAction(
         "export",
         "Export",
         "For a person who asked: a job puts together everything of theirs. They fetch it themself; you cannot open it.",
-        *(export, has("accounts.add_export"), lambda _, row: not row.is_staff and row.is_active),
+        *(export, requires_permission("accounts.add_export"), lambda _, row: not row.is_staff and row.is_active),
     ),
-    Deed(
+    ConfirmedAction(
         "erase",
         "Erase",
         "For a person who asked: they are shut out now, and their keys and everything of theirs are destroyed once the "
         "grace period (ERASURE_GRACE_DAYS) is over. After that nothing brings it back.",
-        *(erase, has("accounts.add_erasure"), may_be_erased),
+        *(erase, requires_permission("accounts.add_erasure"), may_be_erased),
         grave=True,
         sudo=True,
     ),
@@ -61,7 +61,7 @@ FOR_A_PERSON = (
 
 def call_off(request: HttpRequest, row: Erasure) -> str:
     """Let the person stay."""
-    erasure.cancel_erasure(user_id=row.person, actor=grants.acting(request))
+    erasure.cancel_erasure(user_id=row.person, actor=grants.acting_staff(request))
     return "Called off."
 
 
@@ -78,7 +78,7 @@ class ExportAdmin(OwnedAdmin):
     )
     empty_hint = "A row appears when a person asks for their data."
 
-    @labelled("State", {"Ready": "success", "Failed": "danger", "Waiting": "warning", "Running": "info"})
+    @label_column("State", {"Ready": "success", "Failed": "danger", "Waiting": "warning", "Running": "info"})
     def standing(self, row: Export) -> str:
         return row.get_state_display()
 
@@ -96,11 +96,11 @@ class ErasureAdmin(MetadataAdmin):
     fields = ("id", "who", "standing", "requested_at", "due_at", "begun_at", "finished_at", "removed", "receipt")
     empty_hint = "A row appears when somebody is to be erased, and stays."
     deeds = (
-        Deed(
+        ConfirmedAction(
             "call-off",
             "Call off",
             "The person will not be erased, and can sign in again if they could before.",
-            *(call_off, has("accounts.change_erasure"), lambda _, row: row.begun_at is None),
+            *(call_off, requires_permission("accounts.change_erasure"), lambda _, row: row.begun_at is None),
         ),
     )
 
@@ -109,12 +109,12 @@ class ErasureAdmin(MetadataAdmin):
 
     @admin.display(description="Id")
     def row_id(self, row: Erasure) -> str:
-        return short(row.pk)
+        return short_id(row.pk)
 
     @admin.display(description="Person")
     def who(self, row: Erasure) -> SafeString | str:
-        return short(row.person) if row.finished_at else page_link(User, row.person)
+        return short_id(row.person) if row.finished_at else page_link(User, row.person)
 
-    @labelled("State", {"Waiting": "warning", "Under way": "info", "Erased": "danger"})
+    @label_column("State", {"Waiting": "warning", "Under way": "info", "Erased": "danger"})
     def standing(self, row: Any) -> str:
         return "Erased" if row.finished_at else "Under way" if row.begun_at else "Waiting"

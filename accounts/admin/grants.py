@@ -21,9 +21,9 @@ from accounts.admin.owned import OwnedAdmin, label_of
 from accounts.grants import services as grants
 from accounts.models import AccessGrant, User
 from audit.middleware import actor_for
-from vibe.core.admin.base import note
-from vibe.core.admin.confirmed_actions import Button, Deed, refused
-from vibe.core.admin.labels import labelled
+from vibe.core.admin.base import note_viewed
+from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, error_page
+from vibe.core.admin.labels import label_column
 from vibe.core.admin.links import page_link, page_url
 from vibe.core.errors import VibeError
 
@@ -77,26 +77,26 @@ class AskForm(forms.Form):
         )
 
 
-def acting(request: HttpRequest) -> Any:
+def acting_staff(request: HttpRequest) -> Any:
     """Whoever is signed in, as the trail names them."""
     return actor_for(request.user, request.origin)  # type: ignore[attr-defined]
 
 
 def approve(request: HttpRequest, row: AccessGrant) -> str:
     """Let the one who asked in."""
-    grants.decide(grant_id=row.pk, actor=acting(request), approve=True)
+    grants.decide_request(grant_id=row.pk, actor=acting_staff(request), approve=True)
     return "Approved. It lasts from now."
 
 
 def refuse(request: HttpRequest, row: AccessGrant) -> str:
     """Do not."""
-    grants.decide(grant_id=row.pk, actor=acting(request), approve=False)
+    grants.decide_request(grant_id=row.pk, actor=acting_staff(request), approve=False)
     return "Refused."
 
 
 def end(request: HttpRequest, row: AccessGrant) -> str:
     """Withdraw a request, or end what was approved."""
-    grants.end(grant_id=row.pk, actor=acting(request))
+    grants.end_grant(grant_id=row.pk, actor=acting_staff(request))
     return "Ended."
 
 
@@ -110,7 +110,7 @@ def may_end(request: HttpRequest, row: AccessGrant) -> bool:
     return grants.may_end(request.user, row)  # type: ignore[arg-type]
 
 
-def stands(*states: str) -> Any:
+def requires_state(*states: str) -> Any:
     """A check that a grant is in one of some states."""
     return lambda _request, row: standing_of(row, timezone.now()) in states
 
@@ -128,15 +128,19 @@ class AccessGrantAdmin(OwnedAdmin):
     )
     empty_hint = "Nobody has asked to read anybody's content."
     deeds = (
-        Deed(
+        ConfirmedAction(
             "approve",
             "Approve",
             "Who asked will be able to read everything this person has said, until the time is over.",
-            *(approve, may_decide, stands(WAITING)),
+            *(approve, may_decide, requires_state(WAITING)),
             sudo=True,
         ),
-        Deed("refuse", "Refuse", "Who asked will not be let in.", refuse, may_decide, stands(WAITING), grave=True),
-        Deed("end", "End now", "Nothing can be read under it any more.", end, may_end, stands(WAITING, OPEN)),
+        ConfirmedAction(
+            "refuse", "Refuse", "Who asked will not be let in.", refuse, may_decide, requires_state(WAITING), grave=True
+        ),
+        ConfirmedAction(
+            "end", "End now", "Nothing can be read under it any more.", end, may_end, requires_state(WAITING, OPEN)
+        ),
     )
 
     def get_urls(self) -> list[Any]:
@@ -145,22 +149,22 @@ class AccessGrantAdmin(OwnedAdmin):
 
     def ask_view(self, request: HttpRequest, user_id: UUID) -> HttpResponse:
         """The form that asks, and what it sends."""
-        note(request, f"users/{user_id}", user_id)
+        note_viewed(request, f"users/{user_id}", user_id)
         person = User.objects.only("email", "firebase_uid").filter(pk=user_id, is_staff=False).first()
         if person is None or not self.has_view_permission(request):
             raise Http404("There is no such person.")
         form = AskForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             try:
-                grant_id = grants.ask(
+                grant_id = grants.request_access(
                     user_id=user_id,
-                    actor=acting(request),
+                    actor=acting_staff(request),
                     reason=form.cleaned_data["reason"],
                     ticket=form.cleaned_data["ticket"],
                     duration=timedelta(hours=form.cleaned_data["hours"]),
                 )
             except VibeError as problem:
-                return refused(problem, page_url(User, user_id))
+                return error_page(problem, page_url(User, user_id))
             self.message_user(request, "Asked. Somebody else with the role approver decides.")
             return HttpResponseRedirect(page_url(AccessGrant, grant_id))
         context = {
@@ -194,7 +198,7 @@ class AccessGrantAdmin(OwnedAdmin):
         for row in rows:
             row.emails = emails
 
-    @labelled("State", {OPEN: "success", WAITING: "warning", REFUSED: "danger", ENDED: "info"})
+    @label_column("State", {OPEN: "success", WAITING: "warning", REFUSED: "danger", ENDED: "info"})
     def standing(self, row: AccessGrant) -> str:
         return standing_of(row, timezone.now())
 
@@ -220,6 +224,6 @@ def content_button(request: HttpRequest, person: User) -> list[Button]:
     """What a person's page offers: to read under a grant, or to ask for one."""
     if person.is_staff or not grants.may_ask(request.user):  # type: ignore[arg-type]
         return []
-    if grants.in_force(person.pk, request.user):  # type: ignore[arg-type]
+    if grants.grant_in_force(person.pk, request.user):  # type: ignore[arg-type]
         return [Button("Read content", reverse("admin:person_content", args=[person.pk]))]
     return [Button("Ask to read content", reverse("admin:accounts_accessgrant_ask", args=[person.pk]))]

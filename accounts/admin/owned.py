@@ -11,10 +11,10 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.models import User
-from accounts.people.lookup import ids_meant
+from accounts.people.lookup import ids_matching
 from accounts.people.services.people import is_uuid
 from vibe.core.admin.base import MetadataAdmin
-from vibe.core.admin.links import page_link, short
+from vibe.core.admin.links import page_link, short_id
 from vibe.core.admin.readable_columns import readable_rows
 
 SHOWN = ("user__email", "user__firebase_uid")
@@ -22,7 +22,7 @@ SHOWN = ("user__email", "user__firebase_uid")
 
 def label_of(user: User) -> str:
     """What support knows an account by."""
-    return user.email or user.firebase_uid or short(user.pk)
+    return user.email or user.firebase_uid or short_id(user.pk)
 
 
 class OwnedAdmin(MetadataAdmin):
@@ -40,7 +40,7 @@ class OwnedAdmin(MetadataAdmin):
         if is_uuid(term):
             return Q(pk=UUID(term)) | Q(user_id=UUID(term))
         # Looked up first: beside another condition a sub-select would have the whole table read.
-        return Q(user_id__in=list(ids_meant(term).values_list("pk", flat=True)))
+        return Q(user_id__in=list(ids_matching(term).values_list("pk", flat=True)))
 
     @admin.display(description="Person")
     def person(self, row: Any) -> SafeString:
@@ -48,4 +48,4 @@ class OwnedAdmin(MetadataAdmin):
 
     @admin.display(description="Id")
     def row_id(self, row: Any) -> str:
-        return short(row.pk)
+        return short_id(row.pk)

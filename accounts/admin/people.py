@@ -18,12 +18,12 @@ from accounts.admin import exports_and_erasures, grants
 from accounts.admin.api_keys import ApiKeyAdmin
 from accounts.admin.owned import OwnedAdmin, label_of
 from accounts.models import User, UserKey, UserPreferences
-from accounts.people.lookup import people_meant
+from accounts.people.lookup import people_matching
 from accounts.people.services import account_status as standing
 from accounts.staff.account_forms import NewStaffForm, StaffForm, StaffPasswordForm
-from vibe.core.admin.base import MetadataAdmin, Related, note, trail
-from vibe.core.admin.confirmed_actions import Button, Deed, has
-from vibe.core.admin.labels import labelled
+from vibe.core.admin.base import MetadataAdmin, Related, audit_log_link, note_viewed
+from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, requires_permission
+from vibe.core.admin.labels import label_column
 from vibe.core.admin.links import LINK, list_url
 from vibe.core.db.scopes import as_staff
 
@@ -46,19 +46,19 @@ class Kind(admin.SimpleListFilter):
 
 def deactivate(request: HttpRequest, row: User) -> str:
     """Shut a person out."""
-    standing.set_active(user_id=row.pk, active=False, actor=grants.acting(request))
+    standing.set_active(user_id=row.pk, active=False, actor=grants.acting_staff(request))
     return "Deactivated."
 
 
 def reactivate(request: HttpRequest, row: User) -> str:
     """Let a person in again."""
-    standing.set_active(user_id=row.pk, active=True, actor=grants.acting(request))
+    standing.set_active(user_id=row.pk, active=True, actor=grants.acting_staff(request))
     return "Reactivated."
 
 
 def sign_out(request: HttpRequest, row: User) -> str:
     """Void every token of a person."""
-    standing.revoke_tokens(user_id=row.pk, actor=grants.acting(request))
+    standing.revoke_tokens(user_id=row.pk, actor=grants.acting_staff(request))
     return "Signed out everywhere."
 
 
@@ -118,7 +118,7 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
         obj.is_staff = True
         with as_staff():
             super().save_model(request, obj, form, change)
-        note(request, f"users/{obj.pk}", obj.pk)
+        note_viewed(request, f"users/{obj.pk}", obj.pk)
 
     def save_related(self, *args: Any) -> None:
         with as_staff():
@@ -127,24 +127,32 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     # What can be done
 
     deeds = (
-        Deed(
+        ConfirmedAction(
             "deactivate",
             "Deactivate",
             "The person cannot sign in any more. Nothing of theirs is changed or removed.",
-            *(deactivate, has("accounts.change_user"), lambda _, row: not row.is_staff and row.is_active),
+            *(
+                deactivate,
+                requires_permission("accounts.change_user"),
+                lambda _, row: not row.is_staff and row.is_active,
+            ),
             grave=True,
         ),
-        Deed(
+        ConfirmedAction(
             "reactivate",
             "Reactivate",
             "The person can sign in again.",
-            *(reactivate, has("accounts.change_user"), lambda _, row: not row.is_staff and not row.is_active),
+            *(
+                reactivate,
+                requires_permission("accounts.change_user"),
+                lambda _, row: not row.is_staff and not row.is_active,
+            ),
         ),
-        Deed(
+        ConfirmedAction(
             "sign-out",
             "Sign out everywhere",
             "Every app of the person must sign in again. API keys go on.",
-            *(sign_out, has("accounts.change_user"), lambda _, row: not row.is_staff),
+            *(sign_out, requires_permission("accounts.change_user"), lambda _, row: not row.is_staff),
         ),
         *exports_and_erasures.FOR_A_PERSON,
     )
@@ -158,7 +166,7 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     # What is shown
 
     def found(self, term: str) -> Q:
-        return people_meant(term)
+        return people_matching(term)
 
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
         return (*self.list_display, *(count_column(model) for model in self.counted))
@@ -181,15 +189,15 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
         """Nothing: what is theirs is counted beside the links to it."""
 
     def related(self, row: User) -> list[Related]:
-        about = [] if row.is_staff else [trail("Trail: whose data this is", subject=row.pk)]
-        done = trail("Trail: done by them", actor=row.pk)
-        return [*about, done, trail("Trail: this account", resource=f"users/{row.pk}")]
+        about = [] if row.is_staff else [audit_log_link("Trail: whose data this is", subject=row.pk)]
+        done = audit_log_link("Trail: done by them", actor=row.pk)
+        return [*about, done, audit_log_link("Trail: this account", resource=f"users/{row.pk}")]
 
     @admin.display(description="Account", ordering="pk")
     def account(self, row: User) -> str:
         return label_of(row)
 
-    @labelled("Kind", {PERSON: "info", STAFF: "warning"})
+    @label_column("Kind", {PERSON: "info", STAFF: "warning"})
     def kind(self, row: User) -> str:
         return STAFF if row.is_staff else PERSON
 
@@ -224,7 +232,7 @@ class UserKeyAdmin(OwnedAdmin):
     fields = ("id", "person", "generation", "standing", "sealed", "created_at", "destroyed_at")
     empty_hint = "A data key is made together with its person."
 
-    @labelled("State", {"In use": "success", "Destroyed": "danger"})
+    @label_column("State", {"In use": "success", "Destroyed": "danger"})
     def standing(self, row: UserKey) -> str:
         return "Destroyed" if row.destroyed_at else "In use"
 

@@ -16,15 +16,15 @@ from accounts.authentication.signed_in import SignedIn
 from accounts.erasure.services import request_erasure
 from accounts.export.services import export_link, export_status, open_export, request_export
 from accounts.models import Export as StoredExport
-from vibe.core.http.responses import answer
-from vibe.core.http.schemas import Given
+from vibe.core.http.responses import respond
+from vibe.core.http.schemas import ResponseSchema
 
 router = me  # one address, one router: DELETE is of /me as GET is
 LINES = {"responses": {200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}}
 Link = Annotated[str, Field(min_length=1, max_length=500)]
 
 
-class Export(Given):
+class Export(ResponseSchema):
     """A copy of everything: how far it is, and until when it is there."""
 
     id: UUID
@@ -53,7 +53,7 @@ class Export(Given):
         )
 
 
-class Erasure(Given):
+class Erasure(ResponseSchema):
     """When everything will be gone. Until then support can call it off."""
 
     due_at: datetime
@@ -65,13 +65,13 @@ def request_my_export(request: HttpRequest) -> HttpResponse:
     caller = caller_of(request)
     made = request_export(user_id=caller.user_id, actor=caller.actor)
     export = export_status(user_id=caller.user_id, export_id=made)
-    return answer(Export.of(export, request.path), status=202)
+    return respond(Export.of(export, request.path), status=202)
 
 
 @router.get("/export", response=Export, auth=SignedIn("export"))
 def get_my_export(request: HttpRequest) -> HttpResponse:
     """The newest export as it stands, with its link once it is ready."""
-    return answer(Export.of(export_status(user_id=caller_of(request).user_id), request.path))
+    return respond(Export.of(export_status(user_id=caller_of(request).user_id), request.path))
 
 
 @router.get("/export/file", response={200: None}, auth=SignedIn("export"), openapi_extra=LINES)
@@ -91,4 +91,4 @@ def erase_me(request: HttpRequest) -> HttpResponse:
     """Be erased once the grace period is over. From now on nobody comes in as this person."""
     caller = caller_of(request)
     erasure = request_erasure(user_id=caller.user_id, actor=caller.actor)
-    return answer(Erasure(due_at=erasure.due_at), status=202)
+    return respond(Erasure(due_at=erasure.due_at), status=202)

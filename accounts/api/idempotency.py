@@ -26,7 +26,7 @@ from vibe.core.crypto.address import Address
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system, as_user
-from vibe.core.db.statements.batching import in_one_trip
+from vibe.core.db.statements.batching import execute_literal_batch
 from vibe.core.errors import Conflict, InputError
 
 KEPT: Final = timedelta(hours=24)
@@ -72,12 +72,12 @@ class KeptReply:
     body: str = field(repr=False)
 
 
-def digest(method: str, path: str, body: bytes) -> str:
+def request_digest(method: str, path: str, body: bytes) -> str:
     """What makes two requests the same."""
     return hashlib.sha256(f"{method} {path}\n".encode() + body).hexdigest()
 
 
-def once(*, user_id: UUID, key: str, request: str, work: Callable[[], KeptReply]) -> tuple[KeptReply, bool]:
+def run_once(*, user_id: UUID, key: str, request: str, work: Callable[[], KeptReply]) -> tuple[KeptReply, bool]:
     """Do `work` unless it was done under this key; its answer, and whether that is a replay. Inside the transaction.
 
     `request` is the digest of what is asked. Raises KeyMalformed, KeyUsed and StillRunning.
@@ -86,19 +86,19 @@ def once(*, user_id: UUID, key: str, request: str, work: Callable[[], KeptReply]
         raise KeyMalformed
     with as_user(user_id):
         hashed = hashlib.sha256(key.encode()).digest()
-        row_id = claim(user_id, hashed)
+        row_id = claim_key(user_id, hashed)
         if row_id is None:
-            return replay(user_id, hashed, request), True
+            return replay_answer(user_id, hashed, request), True
         reply = work()
-        keep(user_id, row_id, reply)
+        keep_answer(user_id, row_id, reply)
     return reply, False
 
 
-def claim(user_id: UUID, hashed: bytes) -> UUID | None:
+def claim_key(user_id: UUID, hashed: bytes) -> UUID | None:
     """The id of the row made for a key; None if there is one. Raises StillRunning."""
     now = timezone.now()
     try:
-        [made] = in_one_trip([PATIENCE, CLAIM.format(uuid7(), user_id, hashed, now, now - KEPT)])
+        [made] = execute_literal_batch([PATIENCE, CLAIM.format(uuid7(), user_id, hashed, now, now - KEPT)])
     except OperationalError as problem:
         if getattr(problem.__cause__, "sqlstate", "") == "55P03":  # lock_not_available
             raise StillRunning from None
@@ -106,13 +106,13 @@ def claim(user_id: UUID, hashed: bytes) -> UUID | None:
     return made[0][0] if made else None
 
 
-def keep(user_id: UUID, row_id: UUID, reply: KeptReply) -> None:
+def keep_answer(user_id: UUID, row_id: UUID, reply: KeptReply) -> None:
     """Seal an answer into its row."""
     sealed = open_vault().seal(json.dumps(asdict(reply)), Address(TABLE, "answer", user_id, row_id))
     KeptAnswer.objects.of(user_id).filter(pk=row_id).update(answer=sealed)
 
 
-def replay(user_id: UUID, hashed: bytes, request: str) -> KeptReply:
+def replay_answer(user_id: UUID, hashed: bytes, request: str) -> KeptReply:
     """What was answered. Raises KeyUsed for another request."""
     row = KeptAnswer.objects.of(user_id).get(key=hashed)
     sealed: Sealed = row.answer

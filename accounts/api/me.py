@@ -16,8 +16,8 @@ from accounts.people.services.people import open_name
 from accounts.people.services.preferences import change_preferences as change
 from accounts.people.services.preferences import preferences
 from vibe.core.errors import NotFound
-from vibe.core.http.responses import VERSIONED, answer, answer_unless_seen, expected
-from vibe.core.http.schemas import Given
+from vibe.core.http.responses import VERSIONED, expected_version, respond, respond_unless_unchanged
+from vibe.core.http.schemas import ResponseSchema
 
 router = Router(tags=["Me"])
 SHOWN = ("pk", "email", "email_verified", "name", "created_at")
@@ -34,7 +34,7 @@ Patch = Annotated[
 ]
 
 
-class Me(Given):
+class Me(ResponseSchema):
     """Who calls, as far as it is known."""
 
     id: UUID
@@ -56,7 +56,7 @@ def get_me(request: HttpRequest) -> HttpResponse:
     row = User.objects.filter(pk=caller_of(request).user_id).only(*SHOWN).first()
     if row is None:
         raise NotFound
-    return answer(
+    return respond(
         Me(
             id=row.pk,
             email=row.email,
@@ -71,12 +71,12 @@ def get_me(request: HttpRequest) -> HttpResponse:
 def get_preferences(request: HttpRequest) -> HttpResponse:
     """What is set."""
     row = preferences(caller_of(request).user_id)
-    return answer_unless_seen(request, Preferences(row.data), of=row)
+    return respond_unless_unchanged(request, Preferences(row.data), of=row)
 
 
 @router.patch("/preferences", response=Preferences, openapi_extra=VERSIONED)
 def change_preferences(request: HttpRequest, patch: Patch) -> HttpResponse:
     """Set some of it, and take away what is null (a JSON Merge Patch, RFC 7396). All of it holds, or none."""
     caller = caller_of(request)
-    row = change(user_id=caller.user_id, patch=patch, actor=caller.actor, expected=expected(request))
-    return answer(Preferences(row.data), of=row)
+    row = change(user_id=caller.user_id, patch=patch, actor=caller.actor, expected=expected_version(request))
+    return respond(Preferences(row.data), of=row)

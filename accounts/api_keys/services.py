@@ -33,7 +33,7 @@ def make_api_key(
     *, name: str, scopes: Collection[str], lasts: timedelta, actor: Actor, person: UUID | None = None
 ) -> tuple[UUID, str]:
     """A new key: its id, and the key itself, which nobody can show again. Raises InputError."""
-    check(name, scopes, lasts)
+    check_new_key(name, scopes, lasts)
     credential = PREFIX + secrets.token_urlsafe(32)
     key = ApiKey(
         name=name,
@@ -50,7 +50,7 @@ def make_api_key(
     return key.pk, credential
 
 
-def check(name: str, scopes: Collection[str], lasts: timedelta) -> None:
+def check_new_key(name: str, scopes: Collection[str], lasts: timedelta) -> None:
     """What a key may be like."""
     if not 0 < len(name) <= 100 or not name.isprintable():
         raise InputError("An API key needs a name of 1 to 100 characters.")
@@ -72,7 +72,7 @@ def revoke_api_key(*, key_id: UUID, actor: Actor) -> bool:
     return revoked
 
 
-def listed() -> list[dict[str, Any]]:
+def list_api_keys() -> list[dict[str, Any]]:
     """Every key, newest first, without its digest."""
     with as_system():
         return list(ApiKey.objects.order_by("-created_at", "-pk").values(*KEYS_SHOWN))
@@ -83,7 +83,7 @@ def digest_of(credential: str) -> bytes:
     return hashlib.sha256(credential.encode("utf-8", "surrogatepass")).digest()
 
 
-def usable(key: ApiKey) -> bool:
+def is_usable(key: ApiKey) -> bool:
     """Whether it is neither revoked nor expired."""
     return key.revoked_at is None and key.expires_at > timezone.now()
 

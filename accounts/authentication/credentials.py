@@ -25,5 +25,5 @@ def authenticate(*, authorization: str, person: str, origin: Origin) -> Caller:
         raise TokenInvalid(f"The token is longer than {LONGEST} characters, which none of ours is.")
     credential = credential.strip()
     if credential.startswith(api_keys.PREFIX):
-        return servers.admit(credential, person=person.strip(), origin=origin)
-    return people.admit(tokens.verify(credential), origin)
+        return servers.sign_in_server(credential, person=person.strip(), origin=origin)
+    return people.sign_in_person(tokens.verify(credential), origin)

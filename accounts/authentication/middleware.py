@@ -22,15 +22,15 @@ from audit.actors import Actor, Origin
 from audit.middleware import origin_of
 from audit.services import REFUSED, record
 from vibe.core.errors import AuditUnavailable, SignInUnavailable, TooManyRequests, VibeError
-from vibe.core.http.headers import protect
+from vibe.core.http.headers import add_security_headers
 from vibe.core.http.problems import problem
-from vibe.core.http.rate_limits import Rate, Verdict
+from vibe.core.http.rate_limits import Rate, RateLimitResult
 
 logger = logging.getLogger(__name__)
 PREFIX = "/api/"
 
 
-class Gate:
+class AuthenticationMiddleware:
     """Just before the trail's own middleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -41,29 +41,29 @@ class Gate:
             return self.get_response(request)
         origin = request.origin = origin_of(request)  # type: ignore[attr-defined]
         said = request.headers
-        caller, verdict = asked(said.get("Authorization", ""), said.get("Vibe-Person", ""), origin)
+        caller, verdict = identify(said.get("Authorization", ""), said.get("Vibe-Person", ""), origin)
         request.caller = caller  # type: ignore[attr-defined]
         if verdict and not verdict.allowed:
-            response: HttpResponseBase = too_many(request.path, caller, verdict, origin)
+            response: HttpResponseBase = too_many_requests(request.path, caller, verdict, origin)
         else:
             response = self.get_response(request)
         for name, value in (verdict.headers if verdict else {}).items():
             response.headers[name] = value
-        protect(response)
+        add_security_headers(response)
         return response
 
 
-def asked(authorization: str, person: str, origin: Origin) -> tuple[Caller | VibeError, Verdict | None]:
+def identify(authorization: str, person: str, origin: Origin) -> tuple[Caller | VibeError, RateLimitResult | None]:
     """Who calls, by the two headers that say so, or why that is not known; and how they stand with their limit."""
     try:
-        caller = who_calls(authorization, person, origin)
-        return caller, count(caller, origin)
+        caller = find_caller(authorization, person, origin)
+        return caller, take_from_allowance(caller, origin)
     except DatabaseError as problem:
         logger.error("Request %s: nobody can sign in: %s", origin.request_id, type(problem).__name__)
         return SignInUnavailable(), None
 
 
-def who_calls(authorization: str, person: str, origin: Origin) -> Caller | VibeError:
+def find_caller(authorization: str, person: str, origin: Origin) -> Caller | VibeError:
     """The caller, or the error that says why there is none. A database that is away is the caller's error no more than
     their business: its message names host and user."""
     try:
@@ -74,7 +74,7 @@ def who_calls(authorization: str, person: str, origin: Origin) -> Caller | VibeE
         return refusal
 
 
-def count(caller: Caller | VibeError, origin: Origin) -> Verdict | None:
+def take_from_allowance(caller: Caller | VibeError, origin: Origin) -> RateLimitResult | None:
     """Count the request against the caller's allowance, or against that of the address nobody is known at."""
     name, rate = allowance(caller, origin)
     return buckets().take(name, rate) if rate else None
@@ -95,17 +95,19 @@ def network_of(origin: Origin) -> str:
     return ip or "unknown"
 
 
-def too_many(path: str, caller: Caller | VibeError, verdict: Verdict, origin: Origin) -> HttpResponse:
+def too_many_requests(path: str, caller: Caller | VibeError, verdict: RateLimitResult, origin: Origin) -> HttpResponse:
     """429. Only the first of a row of refusals is recorded, or whoever is refused could fill the trail."""
     error = TooManyRequests(retry_after=verdict.retry_after)
     if verdict.refused > 1:
         return problem(error, request_id=origin.request_id)
     known = caller if isinstance(caller, Caller) else None
     actor, subject = (known.actor, known.user_id) if known else (Actor.anonymous(origin), None)
-    return refused(error, actor=actor, action="limit", resource=path, subject=subject)
+    return record_refusal(error, actor=actor, action="limit", resource=path, subject=subject)
 
 
-def refused(error: VibeError, *, actor: Actor, action: str, resource: str, subject: UUID | None = None) -> HttpResponse:
+def record_refusal(
+    error: VibeError, *, actor: Actor, action: str, resource: str, subject: UUID | None = None
+) -> HttpResponse:
     """Record a refusal and answer it; 503 where the trail cannot be written."""
     try:
         record(actor=actor, action=action, subject=subject, resource=resource, outcome=REFUSED, reason=error.code)

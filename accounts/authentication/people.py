@@ -14,7 +14,7 @@ from accounts.models import User
 from accounts.people.services.people import Profile, ensure_person, update_email
 from audit.actors import Actor, Origin
 from vibe.core.db.roles import SIGN_IN
-from vibe.core.db.scopes import Scope, as_sign_in, ask_alone
+from vibe.core.db.scopes import Scope, as_sign_in, query_in_scope
 from vibe.core.errors import Deactivated, EmailUnverified, InputError, TokenRevoked
 
 logger = logging.getLogger(__name__)
@@ -22,15 +22,15 @@ STANDING = ("id", "is_active", "email", "email_verified", "last_login", "tokens_
 LOOK_UP = f"SELECT {', '.join(STANDING)} FROM users WHERE firebase_uid = %s"  # noqa: S608  # names of ours
 
 
-def admit(claims: Claims, origin: Origin) -> Caller:
+def sign_in_person(claims: Claims, origin: Origin) -> Caller:
     """The person of a verified token. Raises Deactivated, TokenRevoked or EmailUnverified."""
     policy: str = settings.FIREBASE.unverified_email
     if policy == "refuse" and claims.email and not claims.email_verified:
         raise EmailUnverified()
-    known = standing(claims)
+    known = account_status(claims)
     if known is None:
         make(claims.profile(unverified_email=policy), origin)
-        known = standing(claims)
+        known = account_status(claims)
     if known is None or not known["is_active"]:
         raise Deactivated()
     if known["tokens_valid_since"] and claims.signed_in_at < known["tokens_valid_since"]:
@@ -39,9 +39,9 @@ def admit(claims: Claims, origin: Origin) -> Caller:
     return Caller(known["id"], "token", issuer=claims.issuer, origin=origin)
 
 
-def standing(claims: Claims) -> Any:
+def account_status(claims: Claims) -> Any:
     """How the account stands, or None where there is none yet. A newer sign-in is noted."""
-    for row in ask_alone(Scope(SIGN_IN, firebase_uid=claims.uid), LOOK_UP, [claims.uid]):
+    for row in query_in_scope(Scope(SIGN_IN, firebase_uid=claims.uid), LOOK_UP, [claims.uid]):
         known = dict(zip(STANDING, row, strict=True))
         if known["last_login"] is None or known["last_login"] < claims.signed_in_at:
             with as_sign_in(claims.uid):

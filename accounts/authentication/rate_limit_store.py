@@ -14,8 +14,8 @@ from django.db.models.functions import Now
 from accounts.models import RateLimit
 from vibe.core.db.roles import SIGN_IN
 from vibe.core.db.scopes import OUTSIDE, as_system, current_scope
-from vibe.core.db.statements.batching import taking
-from vibe.core.http.rate_limits import Buckets, Rate, Verdict
+from vibe.core.db.statements.batching import set_role_sql
+from vibe.core.http.rate_limits import Buckets, Rate, RateLimitResult
 
 # One statement counts the request and says how it stands; what would not fit leaves the moment where it is. None is
 # further off than an empty bucket's: that one was written by a clock which has been set back since.
@@ -37,18 +37,18 @@ class PostgresBuckets:
     That one is not waited for until it is on disk: what a crash may lose is some tenths of a second of counting.
     """
 
-    def take(self, name: str, rate: Rate) -> Verdict:
+    def take(self, name: str, rate: Rate) -> RateLimitResult:
         outside = current_scope() is OUTSIDE
         if not connection.in_atomic_block:
-            statement = f"SET LOCAL synchronous_commit = off; {taking(SIGN_IN)}; {TAKE}"
+            statement = f"SET LOCAL synchronous_commit = off; {set_role_sql(SIGN_IN)}; {TAKE}"
         else:
-            statement = f"{taking(SIGN_IN)}; {TAKE}; {taking('none')}" if outside else TAKE
+            statement = f"{set_role_sql(SIGN_IN)}; {TAKE}; {set_role_sql('none')}" if outside else TAKE
         with connection.cursor() as cursor:
             cursor.execute(statement, {"name": name[:100], "step": rate.step, "span": rate.span})
             while cursor.description is None:
                 cursor.nextset()
             until_full, refused = cursor.fetchone()
-        return Verdict(rate, max(0.0, until_full), refused)
+        return RateLimitResult(rate, max(0.0, until_full), refused)
 
 
 class CacheBuckets:
@@ -58,7 +58,7 @@ class CacheBuckets:
     does may be counted as one.
     """
 
-    def take(self, name: str, rate: Rate) -> Verdict:
+    def take(self, name: str, rate: Rate) -> RateLimitResult:
         store, name = caches["default"], f"limit:{name}"
         step, span, now = round(rate.step * 1e6), round(rate.span * 1e6), time.time_ns() // 1000
         lasts = span // 1_000_000 + 60
@@ -71,10 +71,10 @@ class CacheBuckets:
             store.set(name, full_at := now + step, lasts)
         if full_at - now > span:
             store.decr(name, step)
-            return Verdict(rate, (full_at - step - now) / 1e6, self.refusals(name, lasts))
+            return RateLimitResult(rate, (full_at - step - now) / 1e6, self.refusals(name, lasts))
         store.delete(f"{name}:refused")
         store.touch(name, lasts)
-        return Verdict(rate, (full_at - now) / 1e6)
+        return RateLimitResult(rate, (full_at - now) / 1e6)
 
     @staticmethod
     def refusals(name: str, lasts: int) -> int:

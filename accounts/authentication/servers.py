@@ -14,7 +14,7 @@ from vibe.core.db.scopes import as_api_key, as_user
 from vibe.core.errors import ApiKeyInvalid, Deactivated, InputError, PersonUnknown
 
 
-def admit(credential: str, *, person: str, origin: Origin) -> Caller:
+def sign_in_server(credential: str, *, person: str, origin: Origin) -> Caller:
     """The person a key acts for, named by id or Firebase UID. Raises ApiKeyInvalid, InputError, PersonUnknown or
     Deactivated.
     """
@@ -23,15 +23,15 @@ def admit(credential: str, *, person: str, origin: Origin) -> Caller:
     digest = api_keys.digest_of(credential)
     with as_api_key(digest, firebase_uid=person):
         key = ApiKey.objects.filter(digest=digest).first()
-        if key is None or not api_keys.usable(key):
+        if key is None or not api_keys.is_usable(key):
             raise ApiKeyInvalid()
         api_keys.note_use(key)
         account = accounts().filter(firebase_uid=person).first() if person and not is_uuid(person) else None
-    user_id = acted_for(key, account or account_of(person or str(key.person or "")))
+    user_id = account_acted_for(key, account or account_of(person or str(key.person or "")))
     return Caller(user_id, "api_key", frozenset(key.scopes), api_key=key.pk, origin=origin, client=f"api-key {key.pk}")
 
 
-def acted_for(key: ApiKey, account: Any) -> Any:
+def account_acted_for(key: ApiKey, account: Any) -> Any:
     """The id of that account, if the key may act for it."""
     if account is None or key.person not in (None, account["pk"]):
         raise PersonUnknown()

@@ -1,7 +1,7 @@
 """What an API asks for a signed-in caller. `NinjaAPI(auth=signed_in)`; `auth=SignedIn("export")` for one operation.
 
-The middleware (accounts.authentication.middleware) finds out who calls before the request's transaction begins. Here the
-caller is handed over, or the reason why nobody is known is raised, so that the trail has it.
+The middleware (accounts.authentication.middleware) finds out who calls before the request's transaction begins. Here
+the caller is handed over, or the reason why nobody is known is raised, so that the trail has it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class SignedIn(HttpAuthBase):
     def __call__(self, request: HttpRequest) -> Caller:
         entry = getattr(request, "audit", None)
         try:
-            caller = admitted(request)
+            caller = require_caller(request)
             if entry:
                 entry.actor, entry.subject = caller.actor, caller.user_id
             scope = self.scope or ("read" if request.method in SAFE else "write")
@@ -46,14 +46,14 @@ class SignedIn(HttpAuthBase):
         return caller
 
 
-def admitted(request: HttpRequest) -> Caller:
+def require_caller(request: HttpRequest) -> Caller:
     """What the gate found out. Raises its refusal."""
     found = getattr(request, "caller", None)
     if isinstance(found, VibeError):
         raise found
     if not isinstance(found, Caller):
         raise ConfigurationError(
-            "Nobody was asked who calls: accounts.authentication.middleware.Gate is not in MIDDLEWARE."
+            "The caller is unknown: add accounts.authentication.middleware.AuthenticationMiddleware to MIDDLEWARE."
         )
     return found
 

@@ -67,23 +67,23 @@ def verify(token: str) -> Claims:
     issuer is the one that is set up and its key is still among those it signs with.
     """
     digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-    return known(digest) or kept(digest, token)
+    return cached_proof(digest) or prove_and_cache(digest, token)
 
 
-def known(digest: bytes) -> Claims | None:
+def cached_proof(digest: bytes) -> Claims | None:
     """What was proven already and still holds."""
     before = proven.get(digest)
     if before is None or not before.since <= time.time() < before.until:
         return None
-    issuer = configured()
+    issuer = configured_issuer()
     same = issuer.key and issuer.same_as(before.by) and issuer.key(before.kid) is before.key
     return before.claims if same else None
 
 
-def kept(digest: bytes, token: str) -> Claims:
+def prove_and_cache(digest: bytes, token: str) -> Claims:
     """Prove it, and keep what was proven."""
-    issuer = configured()
-    claims, header, times = proven_now(token, issuer)
+    issuer = configured_issuer()
+    claims, header, times = prove(token, issuer)
     if issuer.key:
         found = Proven(issuer, header["kid"], issuer.key(header["kid"]), *times, claims)
         with lock:
@@ -93,11 +93,11 @@ def kept(digest: bytes, token: str) -> Claims:
     return claims
 
 
-def proven_now(token: str, issuer: Issuer) -> tuple[Claims, Mapping[str, Any], tuple[float, float]]:
+def prove(token: str, issuer: Issuer) -> tuple[Claims, Mapping[str, Any], tuple[float, float]]:
     """What the token says, its header, and from when until when it may be taken."""
     try:
         header = jwt.get_unverified_header(token)
-        claims = signed(token, header, issuer)
+        claims = verified_claims(token, header, issuer)
     except ExpiredSignatureError:
         raise TokenExpired() from None
     except (InvalidAudienceError, InvalidIssuerError):
@@ -111,7 +111,7 @@ def proven_now(token: str, issuer: Issuer) -> tuple[Claims, Mapping[str, Any], t
     return said, header, (begins - issuer.skew, int(claims["exp"]) + issuer.skew)
 
 
-def signed(token: str, header: Mapping[str, Any], issuer: Issuer) -> dict[str, Any]:
+def verified_claims(token: str, header: Mapping[str, Any], issuer: Issuer) -> dict[str, Any]:
     """The claims under a signature that holds, or under none where that is how it is set up."""
     if header.get("alg") != issuer.algorithm:
         raise TokenInvalid(f"The token is not signed with {issuer.algorithm}. Send an ID token of this service.")
@@ -120,14 +120,14 @@ def signed(token: str, header: Mapping[str, Any], issuer: Issuer) -> dict[str, A
         if token.rpartition(".")[2]:
             raise TokenInvalid("An emulator's token has no signature.")
         checks |= {"verify_signature": False, **{f"verify_{claim}": True for claim in ("exp", "iat", "aud", "iss")}}
-        return decoded(token, None, issuer, checks)
+        return decode_token(token, None, issuer, checks)
     kid = header.get("kid")
     if not isinstance(kid, str):
         raise TokenInvalid("The token does not say which key it is signed with ('kid').")
-    return decoded(token, issuer.key(kid), issuer, checks)
+    return decode_token(token, issuer.key(kid), issuer, checks)
 
 
-def decoded(token: str, key: Any, issuer: Issuer, checks: Any) -> dict[str, Any]:
+def decode_token(token: str, key: Any, issuer: Issuer, checks: Any) -> dict[str, Any]:
     return jwt.decode(
         token,
         key,
@@ -139,7 +139,7 @@ def decoded(token: str, key: Any, issuer: Issuer, checks: Any) -> dict[str, Any]
     )
 
 
-def configured() -> Issuer:
+def configured_issuer() -> Issuer:
     """The one issuer there is. Raises SignInUnavailable where none is set up."""
     firebase: Firebase = settings.FIREBASE
     if firebase.emulator and settings.DEBUG:

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 
-from accounts.erasure.services import owed
-from accounts.keys.master_key import require_fitting
+from accounts.erasure.services import unfinished_erasures
+from accounts.keys.master_key import require_fitting_key
 from accounts.models import Erasure
 from vibe.core.errors import WrongMasterKey
 
@@ -19,18 +19,18 @@ def master_key_fits(databases: Any = None, **_: Any) -> list[CheckMessage]:
     if "default" not in (databases or ()):
         return []
     try:
-        require_fitting()
+        require_fitting_key()
     except WrongMasterKey as problem:
         return [Error(str(problem), id="accounts.E001")]
     return []
 
 
 @register(Tags.database)
-def nobody_came_back(databases: Any = None, **_: Any) -> list[CheckMessage]:
+def erased_people_stay_erased(databases: Any = None, **_: Any) -> list[CheckMessage]:
     """A warning for people whom a restored backup brought back."""
     if "default" not in (databases or ()) or not is_migrated():
         return []
-    back = len(owed())
+    back = len(unfinished_erasures())
     if not back:
         return []
     return [

@@ -43,7 +43,7 @@ def owned_tables() -> list[type[UserOwned]]:
     return [owned[label] for label in order.static_order()]
 
 
-def emptied_by_their_person(model: type[Model]) -> bool:
+def deletable_by_person(model: type[Model]) -> bool:
     """Whether a person's own role may delete from a table."""
     walls = (wall for wall in model._meta.constraints if isinstance(wall, Privileges) and wall.role == USER)
     return any(verb == "DELETE" for wall in walls for verb, _ in wall.verbs)
@@ -61,7 +61,7 @@ def delete_batch(model: type[Model], user_id: UUID) -> list[UUID]:
     return [row_id for (row_id,) in gone]
 
 
-def drop_notes(ids: Iterable[UUID]) -> int:
+def delete_admin_log_entries(ids: Iterable[UUID]) -> int:
     """Delete what Django's admin noted about rows. How many notes."""
     with as_system():
         return len(
@@ -69,13 +69,13 @@ def drop_notes(ids: Iterable[UUID]) -> int:
         )
 
 
-def drop_jobs(user_id: UUID) -> int:
+def delete_jobs(user_id: UUID) -> int:
     """Delete the jobs that name a person, whatever became of them. How many; those that run now stay."""
     with as_system():
         return len(bulk.run(DROP_JOBS, [str(user_id)]))
 
 
-def drop_limits(user_id: UUID) -> int:
+def delete_rate_limits(user_id: UUID) -> int:
     """Delete the buckets that count a person's requests. How many."""
     with as_system():
         return len(bulk.run("DELETE FROM rate_limits WHERE position(%b in name) > 0 RETURNING name", [str(user_id)]))
@@ -91,11 +91,11 @@ def jobs_running(user_id: UUID) -> int:
 def rows_left(user_id: UUID) -> dict[str, int]:
     """What of a person is left, by table, without the tables that hold nothing of them."""
     with as_system():
-        counts = {table: count(table, column, user_id) for table, column in going_along()}
+        counts = {table: count_rows(table, column, user_id) for table, column in tables_to_empty()}
     return {table: number for table, number in counts.items() if number}
 
 
-def going_along() -> list[tuple[str, str]]:
+def tables_to_empty() -> list[tuple[str, str]]:
     """Every table whose rows go with their person, and the column that names them: also those not of people alone."""
     found = {model._meta.db_table: "user_id" for model in owned_tables()}
     for model in apps.get_models():
@@ -105,6 +105,6 @@ def going_along() -> list[tuple[str, str]]:
     return list(found.items())
 
 
-def count(table: str, column: str, user_id: UUID) -> int:
+def count_rows(table: str, column: str, user_id: UUID) -> int:
     """How many rows of a person a table has."""
     return int(bulk.run(f"SELECT count(*) FROM {table} WHERE {column} = %b", [user_id])[0][0])  # noqa: S608

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from accounts.erasure.deleting import jobs_running, rows_left
-from accounts.erasure.receipts import Statement, holds
+from accounts.erasure.receipts import Statement, signature_holds
 from accounts.models import Erasure, User
 from audit.models import AuditLog
 from vibe.core.db.scopes import as_system
@@ -20,7 +20,7 @@ class ReceiptBroken(VibeError):
 
 def verify(receipt: Statement) -> None:
     """Prove a receipt as it was handed out. Raises ReceiptBroken, which says why."""
-    if not holds(receipt) or receipt.get("kind") != "erased":
+    if not signature_holds(receipt) or receipt.get("kind") != "erased":
         raise ReceiptBroken("The receipt is not as a key of this service signed it.")
     user_id = UUID(receipt["person"])
     with as_system():

@@ -16,14 +16,14 @@ PURPOSE: Final = b"vibe/erasure/1\n"  # so that no signature of the trail is eve
 Statement = dict[str, Any]
 
 
-def signed(statement: Statement) -> Statement:
+def sign_statement(statement: Statement) -> Statement:
     """The statement with the id of the key and the signature, both in hexadecimal."""
     keys: TrailKeys = settings.AUDIT_KEYS
     named = {**statement, "key": keys.signing.id.hex()}
     return {**named, "signature": keys.signing.sign(encoded(named)).hex()}
 
 
-def holds(statement: Any) -> bool:
+def signature_holds(statement: Any) -> bool:
     """Whether a statement is as one of our keys signed it."""
     keys: TrailKeys = settings.AUDIT_KEYS
     try:

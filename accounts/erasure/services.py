@@ -17,8 +17,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.erasure import deleting as erasing
-from accounts.erasure.receipts import Statement, signed
-from accounts.erasure.tombstones import buried, bury
+from accounts.erasure.receipts import Statement, sign_statement
+from accounts.erasure.tombstones import add_tombstone, erased_people
 from accounts.export import files
 from accounts.keys.services.data_keys import destroy_data_keys
 from accounts.models import Erasure, Export, User, UserKey
@@ -57,8 +57,8 @@ def request_erasure(*, user_id: UUID, actor: Actor, at_once: bool = False) -> Er
             [uuid7(), user_id, person, due],
         )
         set_active(user_id=user_id, active=False, actor=actor)
-        erasure = of(user_id)
-        write(actor, "erasure.request", erasure, details={"due_at": erasure.due_at.isoformat()})
+        erasure = get_erasure(user_id)
+        record_erasure(actor, "erasure.request", erasure, details={"due_at": erasure.due_at.isoformat()})
     return erasure
 
 
@@ -70,13 +70,13 @@ def cancel_erasure(*, user_id: UUID, actor: Actor) -> None:
     if actor.kind not in ("staff", "system"):
         raise Refused("Only staff call an erasure off.")
     with as_system():
-        erasure = held(user_id)
+        erasure = lock_erasure(user_id)
         if erasure is None or erasure.begun_at:
             raise NotFound("The person has no erasure that could still be called off.")
         Erasure.objects.filter(pk=erasure.pk).delete()
         if erasure.was_active:
             set_active(user_id=user_id, active=True, actor=actor)
-        write(actor, "erasure.cancel", erasure)
+        record_erasure(actor, "erasure.cancel", erasure)
 
 
 def erase_due(*, actor: Actor) -> list[UUID]:
@@ -103,7 +103,7 @@ def erase(*, user_id: UUID, actor: Actor, on_step: Callable[[str], object] = lam
     """
     for step in steps(user_id, actor):
         on_step(step)
-    return of(user_id).receipt or {}
+    return get_erasure(user_id).receipt or {}
 
 
 def steps(user_id: UUID, actor: Actor) -> Iterator[str]:
@@ -111,27 +111,27 @@ def steps(user_id: UUID, actor: Actor) -> Iterator[str]:
     if begin(user_id, actor):
         return
     yield "begun"
-    bury(signed({"kind": "begun", "person": str(user_id), "at": timezone.now().isoformat()}))
+    add_tombstone(sign_statement({"kind": "begun", "person": str(user_id), "at": timezone.now().isoformat()}))
     yield "buried"
-    if keys_left(user_id):
+    if has_keys(user_id):
         destroy_data_keys(user_id=user_id, actor=actor)
     yield "keys"
-    add(user_id, {"procrastinate_jobs": erasing.drop_jobs, "rate_limits": erasing.drop_limits})
+    add(user_id, {"procrastinate_jobs": erasing.delete_jobs, "rate_limits": erasing.delete_rate_limits})
     yield "jobs"
     add(user_id, {"files": remove_files})
     yield "files"
-    for model in filter(erasing.emptied_by_their_person, erasing.owned_tables()):
-        while empty_some(model, user_id):
+    for model in filter(erasing.deletable_by_person, erasing.owned_tables()):
+        while delete_some(model, user_id):
             yield model._meta.db_table
     wait_for_jobs(user_id)
-    bury(finish(user_id, actor))
+    add_tombstone(finish(user_id, actor))
     yield "finished"
 
 
 def begin(user_id: UUID, actor: Actor) -> bool:
     """Mark an erasure as begun. Whether it is finished already."""
     with as_system():
-        erasure = held(user_id)
+        erasure = lock_erasure(user_id)
         if erasure is None:
             raise NotFound("Nobody asked for this person to be erased.")
         if erasure.finished_at:
@@ -140,31 +140,33 @@ def begin(user_id: UUID, actor: Actor) -> bool:
             raise Refused(f"The person is to be erased on {erasure.due_at:%Y-%m-%d %H:%M} UTC, not before.")
         if erasure.begun_at is None:
             Erasure.objects.filter(pk=erasure.pk).update(begun_at=Now())
-            write(actor, "erasure.begin", erasure)
+            record_erasure(actor, "erasure.begin", erasure)
     return False
 
 
-def keys_left(user_id: UUID) -> bool:
+def has_keys(user_id: UUID) -> bool:
     """Whether there is a data key or a name to destroy."""
     with as_system():
         named = User.objects.filter(pk=user_id, name__isnull=False).exists()
         return named or UserKey.objects.of(user_id).filter(destroyed_at=None).exists()
 
 
-def empty_some(model: type[Any], user_id: UUID) -> bool:
+def delete_some(model: type[Any], user_id: UUID) -> bool:
     """Delete one batch of a table with what was noted about its rows, and count it, in one transaction."""
     with as_system():
-        gone = erasing.delete_batch(model, user_id) if under_way(user_id) else []
+        gone = erasing.delete_batch(model, user_id) if is_unfinished(user_id) else []
         if gone:
-            count(user_id, {model._meta.db_table: len(gone), "django_admin_log": erasing.drop_notes(gone)})
+            add_to_counts(
+                user_id, {model._meta.db_table: len(gone), "django_admin_log": erasing.delete_admin_log_entries(gone)}
+            )
     return bool(gone)
 
 
 def add(user_id: UUID, work: dict[str, Callable[[UUID], int]]) -> None:
     """Do some work and count what it removed, in one transaction."""
     with as_system():
-        if under_way(user_id):
-            count(user_id, {name: remove(user_id) for name, remove in work.items()})
+        if is_unfinished(user_id):
+            add_to_counts(user_id, {name: remove(user_id) for name, remove in work.items()})
 
 
 def remove_files(user_id: UUID) -> int:
@@ -177,7 +179,7 @@ def wait_for_jobs(user_id: UUID) -> None:
     """Drop the last jobs, when those that run have ended. Raises StillRunning."""
     end = time.monotonic() + PATIENCE
     while True:
-        add(user_id, {"procrastinate_jobs": erasing.drop_jobs})
+        add(user_id, {"procrastinate_jobs": erasing.delete_jobs})
         if not erasing.jobs_running(user_id):
             return
         if time.monotonic() > end:
@@ -188,15 +190,15 @@ def wait_for_jobs(user_id: UUID) -> None:
 def finish(user_id: UUID, actor: Actor) -> Statement:
     """The person's own row, and with it what is left of theirs; the receipt into the tombstone and into the trail."""
     with as_system():
-        if not under_way(user_id):
-            return of(user_id).receipt or {}
+        if not is_unfinished(user_id):
+            return get_erasure(user_id).receipt or {}
         alone = User.objects.select_for_update().only("pk").filter(pk=user_id).first()  # nothing can be added any more
         if alone:
-            count(user_id, {**erasing.rows_left(user_id), "files": remove_files(user_id), "users": 1})
-            count(user_id, {"django_admin_log": erasing.drop_notes([user_id])})
+            add_to_counts(user_id, {**erasing.rows_left(user_id), "files": remove_files(user_id), "users": 1})
+            add_to_counts(user_id, {"django_admin_log": erasing.delete_admin_log_entries([user_id])})
             bulk.run("DELETE FROM users WHERE id = %b AND NOT is_staff", [user_id])
-        erasure = of(user_id)
-        receipt = signed(
+        erasure = get_erasure(user_id)
+        receipt = sign_statement(
             {
                 "kind": "erased",
                 "person": str(user_id),
@@ -206,7 +208,7 @@ def finish(user_id: UUID, actor: Actor) -> Statement:
             }
         )
         Erasure.objects.filter(pk=erasure.pk).update(finished_at=Now(), receipt=receipt)
-        write(actor, "erasure.finish", erasure, details={"receipt": receipt})
+        record_erasure(actor, "erasure.finish", erasure, details={"receipt": receipt})
     return receipt
 
 
@@ -216,7 +218,7 @@ def erase_again(*, actor: Actor) -> list[UUID]:
     For whoever starts serving, after migrations and before the first request. An erasure that the backup caught half
     done is finished too. Raises TombstoneBroken.
     """
-    for user_id in (back := owed()):
+    for user_id in (back := unfinished_erasures()):
         with as_system():
             bulk.run(
                 "INSERT INTO erasures (id, person, was_active, due_at, removed) VALUES (%b, %b, false, now(), '{}') "
@@ -224,7 +226,7 @@ def erase_again(*, actor: Actor) -> list[UUID]:
                 [uuid7(), user_id],
             )
             set_active(user_id=user_id, active=False, actor=actor)
-            write(actor, "erasure.again", of(user_id))
+            record_erasure(actor, "erasure.again", get_erasure(user_id))
     with as_system():
         begun = set(Erasure.objects.filter(begun_at__isnull=False, finished_at=None).values_list("person", flat=True))
     again = sorted(back | begun)
@@ -233,17 +235,17 @@ def erase_again(*, actor: Actor) -> list[UUID]:
     return again
 
 
-def owed() -> set[UUID]:
+def unfinished_erasures() -> set[UUID]:
     """Who was erased and is in the database nevertheless. Until there is nobody, nothing is to be served."""
     with as_system():
         erasures = dict(Erasure.objects.filter(begun_at__isnull=False).values_list("person", "finished_at"))
         under_way = {person for person, finished in erasures.items() if finished is None}
-        gone = list(buried().union(erasures) - under_way)
+        gone = list(erased_people().union(erasures) - under_way)
         parts = (gone[at : at + LOOKED_UP] for at in range(0, len(gone), LOOKED_UP))
         return {each for part in parts for each in User.objects.filter(pk__in=part).values_list("pk", flat=True)}
 
 
-def of(user_id: UUID) -> Erasure:
+def get_erasure(user_id: UUID) -> Erasure:
     """The erasure of a person. Raises NotFound."""
     with as_system():
         found = Erasure.objects.filter(person=user_id).first()
@@ -252,25 +254,25 @@ def of(user_id: UUID) -> Erasure:
     return found
 
 
-def held(user_id: UUID) -> Erasure | None:
+def lock_erasure(user_id: UUID) -> Erasure | None:
     """The same, kept from others until the transaction ends, so that two who erase at once count nothing twice."""
     return Erasure.objects.select_for_update().filter(person=user_id).first()
 
 
-def under_way(user_id: UUID) -> bool:
+def is_unfinished(user_id: UUID) -> bool:
     """Whether there is still something to do, with the erasure kept from others: somebody may have finished it."""
-    erasure = held(user_id)
+    erasure = lock_erasure(user_id)
     return erasure is not None and erasure.finished_at is None
 
 
-def count(user_id: UUID, removed: dict[str, int]) -> None:
+def add_to_counts(user_id: UUID, removed: dict[str, int]) -> None:
     """Add to the counts of what was removed. The erasure is held already."""
-    known: dict[str, int] = of(user_id).removed
+    known: dict[str, int] = get_erasure(user_id).removed
     tables: Iterable[str] = {*known, *(table for table, number in removed.items() if number)}
     sums = {table: known.get(table, 0) + removed.get(table, 0) for table in sorted(tables)}
     Erasure.objects.filter(person=user_id).update(removed=sums)
 
 
-def write(actor: Actor, action: str, erasure: Erasure, *, details: dict[str, object] | None = None) -> None:
+def record_erasure(actor: Actor, action: str, erasure: Erasure, *, details: dict[str, object] | None = None) -> None:
     """What the trail says of it."""
     record(actor=actor, action=action, subject=erasure.person, resource=f"users/{erasure.person}", details=details)

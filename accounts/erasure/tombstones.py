@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from accounts.erasure.receipts import Statement, holds
+from accounts.erasure.receipts import Statement, signature_holds
 from vibe.core.errors import VibeError
 
 
@@ -25,7 +25,7 @@ class TombstoneBroken(VibeError):
     code = "tombstone-broken"
 
 
-def bury(statement: Statement) -> None:
+def add_tombstone(statement: Statement) -> None:
     """Add a signed statement, and wait for the disk."""
     path = Path(settings.ERASURES_FILE)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def last_byte(descriptor: int) -> bytes:
     return os.pread(descriptor, 1, os.fstat(descriptor).st_size - 1)
 
 
-def statements() -> Iterator[Statement]:
+def read_tombstones() -> Iterator[Statement]:
     """Every statement of the file, in order. Half a line, which a crash leaves, is passed over.
 
     Raises TombstoneBroken, by number, for a whole one that was not signed here: nobody is erased on its word.
@@ -53,10 +53,10 @@ def statements() -> Iterator[Statement]:
         return
     with path.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, start=1):
-            statement = read(line)
+            statement = parse_line(line)
             if statement is None:
                 continue
-            if not holds(statement):
+            if not signature_holds(statement):
                 raise TombstoneBroken(
                     f"Line {number} of ERASURES_FILE was not signed by a key of this service. "
                     "Restore the file, or name the key that signed it in AUDIT_PUBLIC_KEYS_RETIRED."
@@ -64,7 +64,7 @@ def statements() -> Iterator[Statement]:
             yield statement
 
 
-def read(line: str) -> Statement | None:
+def parse_line(line: str) -> Statement | None:
     """A line as a statement; None for what is not whole."""
     try:
         found = json.loads(line)
@@ -73,6 +73,6 @@ def read(line: str) -> Statement | None:
     return found if isinstance(found, dict) else None
 
 
-def buried() -> set[UUID]:
+def erased_people() -> set[UUID]:
     """Everybody whose erasure has begun, by the file."""
-    return {UUID(statement["person"]) for statement in statements()}
+    return {UUID(statement["person"]) for statement in read_tombstones()}

@@ -16,26 +16,26 @@ from accounts.models import AccessGrant, User, UserPreferences
 from accounts.people.services.people import open_name
 from accounts.people.services.preferences import restore_preferences
 from audit.models import AuditLog
-from audit.reading.pages import Place, page
+from audit.reading.pages import Position, page
 from vibe.core.crypto.vault import Vault
 
 TRAIL_PAGE = 200
 OWN_ACT = "person"
 
 
-def add_all() -> None:
+def register_sections() -> None:
     """In the order of the archive."""
     sections.add(Section("profile", lambda _: 1, profile))
     for name, model, line in (
         ("preferences", UserPreferences, preferences_line),
         ("grants", AccessGrant, grant_line),
     ):
-        sections.add(of_rows(name, model, line))
+        sections.add(rows_section(name, model, line))
     import_readers.add("vibe.preferences", restore_preferences)
-    sections.add(Section("access", lambda user_id: AuditLog.objects.about(user_id).count(), trail))
+    sections.add(Section("access", lambda user_id: AuditLog.objects.about(user_id).count(), access_log_lines))
 
 
-def of_rows(name: str, model: Any, line: Any) -> Section:
+def rows_section(name: str, model: Any, line: Any) -> Section:
     """A section of all rows of a table of people's rows."""
     return Section(
         name,
@@ -49,23 +49,23 @@ def profile(user_id: UUID, _vault: Vault, _after: None) -> Page:
     user = User.objects.only("firebase_uid", "email", "email_verified", "name", "created_at", "updated_at").get(
         pk=user_id
     )
-    line = values(user, "firebase_uid", "email", "email_verified", "created_at", "updated_at")
+    line = row_values(user, "firebase_uid", "email", "email_verified", "created_at", "updated_at")
     return Page([{"type": "vibe.profile", **line, "name": open_name(user) or None}], 1)
 
 
 def preferences_line(row: UserPreferences) -> Line:
     """What the person has set."""
-    return {"type": "vibe.preferences", **values(row, "data", "revision", "created_at", "updated_at")}
+    return {"type": "vibe.preferences", **row_values(row, "data", "revision", "created_at", "updated_at")}
 
 
 def grant_line(row: AccessGrant) -> Line:
     """Who was let in to read, by whom and why; staff by their ids."""
-    asked = values(row, "id", "requested_by", "reason", "ticket", "requested_at")
-    answered = values(row, "approved", "decided_by", "decided_at", "expires_at", "ended_by", "ended_at")
+    asked = row_values(row, "id", "requested_by", "reason", "ticket", "requested_at")
+    answered = row_values(row, "approved", "decided_by", "decided_at", "expires_at", "ended_by", "ended_at")
     return {"type": "vibe.grant", **asked, **answered}
 
 
-def trail(user_id: UUID, _vault: Vault, after: Place | None) -> Page:
+def access_log_lines(user_id: UUID, _vault: Vault, after: Position | None) -> Page:
     """What was done with the person's data, the newest first. Where from, only of what they did themself."""
     found = page(AuditLog.objects.about(user_id), after=after, size=TRAIL_PAGE)
     return Page([access_line(row) for row in found.rows], len(found.rows), found.next)
@@ -73,17 +73,17 @@ def trail(user_id: UUID, _vault: Vault, after: Place | None) -> Page:
 
 def access_line(row: AuditLog) -> Line:
     """One row of the trail."""
-    line = values(row, "id", "at", "actor_kind", "actor", "action", "resource", "outcome", "reason")
-    own = values(row, "ip", "user_agent") if row.actor_kind == OWN_ACT else {}
+    line = row_values(row, "id", "at", "actor_kind", "actor", "action", "resource", "outcome", "reason")
+    own = row_values(row, "ip", "user_agent") if row.actor_kind == OWN_ACT else {}
     return {"type": "vibe.access", **line, **own}
 
 
-def values(row: Model, *names: str) -> Line:
+def row_values(row: Model, *names: str) -> Line:
     """Columns as JSON has them: times as ISO 8601, ids as text."""
-    return {name: plain(getattr(row, name)) for name in names}
+    return {name: json_value(getattr(row, name)) for name in names}
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """One value."""
     if hasattr(value, "isoformat"):
         return value.isoformat()

@@ -15,12 +15,12 @@ from vibe.core.db.scopes import as_user
 FORMAT = 1
 
 
-def lines_of(user_id: UUID) -> Iterator[tuple[Line | None, int]]:
+def archive_lines(user_id: UUID) -> Iterator[tuple[Line | None, int]]:
     """Each line, and between pages (None, the percentage done). Never more than one page is held.
 
     Keys are opened again for each page: nothing is exported under a key that was destroyed meanwhile.
     """
-    total, done, percent = counted(user_id), 0, 0
+    total, done, percent = count_rows(user_id), 0, 0
     written: Counter[str] = Counter()
     yield {"type": "vibe.export", "format": FORMAT, "person": str(user_id), "made_at": timezone.now().isoformat()}, 0
     for page in (page for section in SECTIONS for page in pages(user_id, section)):
@@ -35,7 +35,7 @@ def lines_of(user_id: UUID) -> Iterator[tuple[Line | None, int]]:
     yield {"type": "vibe.end", "lines": dict(written)}, 100
 
 
-def counted(user_id: UUID) -> int:
+def count_rows(user_id: UUID) -> int:
     """How many rows there are to export."""
     with as_user(user_id):
         return sum(section.count(user_id) for section in SECTIONS)

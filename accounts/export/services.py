@@ -19,13 +19,13 @@ from django.db.models.functions import Now
 from procrastinate.contrib.django import app
 
 from accounts.export import files as export_files
-from accounts.export.archive import lines_of
+from accounts.export.archive import archive_lines
 from accounts.keys.services.data_keys import open_vault
 from accounts.models import Export, User
 from audit.actors import Actor
 from audit.services import record
 from vibe.core.crypto.file_seal import FileSeal
-from vibe.core.db.jobs import start
+from vibe.core.db.jobs import start_jobs
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system, as_user
 from vibe.core.db.statements import bulk
@@ -68,7 +68,7 @@ def request_export(*, user_id: UUID, actor: Actor) -> UUID:
         if not made:
             return UUID(str(Export.objects.of(user_id).filter(state__in=UNFINISHED).values_list("pk", flat=True).get()))
         export_id: UUID = made[0][0]
-        start(app.configure_task(JOB, queue=QUEUE), {"user_id": str(user_id), "export_id": str(export_id)})
+        start_jobs(app.configure_task(JOB, queue=QUEUE), {"user_id": str(user_id), "export_id": str(export_id)})
         record(actor=actor, action="export.request", subject=user_id, resource=f"exports/{export_id}")
     return export_id
 
@@ -101,12 +101,12 @@ def open_export(*, token: str, actor: Actor, user_id: UUID | None = None) -> Dow
     """
     export_id, owner = read_token(token)
     if user_id not in (None, owner):
-        raise no_such_link()
+        raise link_not_found()
     with as_user(owner):
         ready = Export.objects.of(owner).filter(pk=export_id, state=STATE.READY, expires_at__gt=Now()).first()
         if ready is None or not is_active(owner):
-            raise no_such_link()
-        chunks = streamed(export_id, open_vault().files, context(owner, export_id))
+            raise link_not_found()
+        chunks = stream_file(export_id, open_vault().files, file_context(owner, export_id))
         record(actor=actor, action="export.download", subject=owner, resource=f"exports/{export_id}")
     return Download(export_id, owner, ready.size, chunks)
 
@@ -122,8 +122,8 @@ def make_export(*, user_id: UUID, export_id: UUID, actor: Actor) -> bool:
             return False
         files = open_vault().files
     with export_files.draft(export_id) as target:
-        writer = files.writer(target, context(user_id, export_id))
-        for line, percent in lines_of(user_id):
+        writer = files.writer(target, file_context(user_id, export_id))
+        for line, percent in archive_lines(user_id):
             if line:
                 writer.write(TO_JSON(line).encode() + b"\n")
             else:
@@ -217,30 +217,30 @@ def read_token(token: str) -> tuple[UUID, UUID]:
         export_id, owner = signing.loads(token, salt=SALT, max_age=timedelta(hours=settings.EXPORT_LINK_HOURS))
         return UUID(hex=export_id), UUID(hex=owner)
     except (signing.BadSignature, ValueError, TypeError, AttributeError):
-        raise no_such_link() from None
+        raise link_not_found() from None
 
 
-def streamed(export_id: UUID, files: FileSeal, of: bytes) -> Iterator[bytes]:
+def stream_file(export_id: UUID, files: FileSeal, of: bytes) -> Iterator[bytes]:
     """The content of a sealed file, its first chunk proved already. Raises NotFound when this machine has none."""
     try:
         source = export_files.path_of(export_id).open("rb")
     except FileNotFoundError:
-        raise no_such_link() from None
-    chunks = closing_at_the_end(source, files.open(source, of))
+        raise link_not_found() from None
+    chunks = close_at_end(source, files.open(source, of))
     return chain([next(chunks)], chunks)
 
 
-def closing_at_the_end(source: IO[bytes], chunks: Iterator[bytes]) -> Iterator[bytes]:
+def close_at_end(source: IO[bytes], chunks: Iterator[bytes]) -> Iterator[bytes]:
     """The same chunks; the file is closed also when nobody reads on."""
     with source:
         yield from chunks
 
 
-def no_such_link() -> NotFound:
+def link_not_found() -> NotFound:
     """One answer for every link that does not open."""
     return NotFound("There is no such download. Ask for a new export.")
 
 
-def context(user_id: UUID, export_id: UUID) -> bytes:
+def file_context(user_id: UUID, export_id: UUID) -> bytes:
     """What the file is of, as the seal binds it."""
     return b"exports" + user_id.bytes + export_id.bytes

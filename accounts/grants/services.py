@@ -52,7 +52,7 @@ def may_end(staff: User, grant: AccessGrant) -> bool:
     return staff.is_active and staff.is_staff and (concerned or staff.has_perm(DECIDE))
 
 
-def ask(*, user_id: UUID, actor: Actor, reason: str, ticket: str, duration: timedelta) -> UUID:
+def request_access(*, user_id: UUID, actor: Actor, reason: str, ticket: str, duration: timedelta) -> UUID:
     """Ask to read one person's content. The id of the request, which waits for a decision.
 
     Raises InputError for what is missing or too long, NotFound for nobody or a member of staff, Refused for who may
@@ -64,29 +64,29 @@ def ask(*, user_id: UUID, actor: Actor, reason: str, ticket: str, duration: time
     if not timedelta(0) < duration <= longest():
         raise InputError(f"Ask for more than nothing and at most {longest()}.")
     with as_support():
-        staff = member(actor)
+        staff = acting_account(actor)
         if not may_ask(staff):
             raise Refused("You may not ask for access. It takes the role support.")
         if not User.objects.filter(pk=user_id, is_staff=False).exists():
             raise NotFound("There is no such person.")
-        if waiting_or_open(user_id, staff.pk):
+        if has_waiting_or_open(user_id, staff.pk):
             raise InputError("You have asked for this person already, and it is waiting or open.")
         grant = AccessGrant(
             pk=uuid7(), user_id=user_id, requested_by=staff.pk, reason=reason, ticket=ticket, duration=duration
         )
         grant.save(force_insert=True)
         details = {"ticket": ticket, "minutes": int(duration.total_seconds() // 60)}
-        write(grant, actor, "grant.ask", reason=reason, details=details)
+        record_grant(grant, actor, "grant.ask", reason=reason, details=details)
     return grant.pk
 
 
-def decide(*, grant_id: UUID, actor: Actor, approve: bool) -> AccessGrant:
+def decide_request(*, grant_id: UUID, actor: Actor, approve: bool) -> AccessGrant:
     """Approve or refuse. Approved, it lasts from now for as long as was asked.
 
     Raises Refused for who may not, NotOpen when it was decided or withdrawn already.
     """
     with as_support():
-        staff, grant = member(actor), held(grant_id)
+        staff, grant = acting_account(actor), lock_grant(grant_id)
         if not may_decide(staff, grant):
             raise Refused("Nobody decides on their own request, and deciding takes the role approver.")
         if grant.decided_at or grant.ended_at:
@@ -100,27 +100,27 @@ def decide(*, grant_id: UUID, actor: Actor, approve: bool) -> AccessGrant:
             expires_at=Now() + grant.duration if approve else None,
         )
         details = {"requested_by": str(grant.requested_by), **({"sole": True} if sole else {})}
-        write(grant, actor, "grant.approve" if approve else "grant.refuse", details=details)
-        return read(grant.pk)
+        record_grant(grant, actor, "grant.approve" if approve else "grant.refuse", details=details)
+        return get_grant(grant.pk)
 
 
-def end(*, grant_id: UUID, actor: Actor) -> AccessGrant:
+def end_grant(*, grant_id: UUID, actor: Actor) -> AccessGrant:
     """Withdraw a request, or end what was approved before its time.
 
     Raises Refused for who has nothing to do with it, NotOpen when it is over already.
     """
     with as_support():
-        staff, grant = member(actor), held(grant_id)
+        staff, grant = acting_account(actor), lock_grant(grant_id)
         if not may_end(staff, grant):
             raise Refused("Only who asked, who decided, or an approver ends a grant.")
         if grant.ended_at or grant.approved is False:
             raise NotOpen()
         AccessGrant.objects.of(grant.user_id).filter(pk=grant.pk).update(ended_by=staff.pk, ended_at=Now())
-        write(grant, actor, "grant.end", details={"requested_by": str(grant.requested_by)})
-        return read(grant.pk)
+        record_grant(grant, actor, "grant.end", details={"requested_by": str(grant.requested_by)})
+        return get_grant(grant.pk)
 
 
-def in_force(user_id: UUID, staff: User) -> AccessGrant | None:
+def grant_in_force(user_id: UUID, staff: User) -> AccessGrant | None:
     """The grant by which this member of staff may read this person's content now, by the database's clock.
 
     While that clock is behind the decision, which it can only be after it was set back, there is none.
@@ -132,21 +132,21 @@ def in_force(user_id: UUID, staff: User) -> AccessGrant | None:
     return now.order_by("-expires_at").first()
 
 
-def require(user_id: UUID, staff: User) -> AccessGrant:
+def require_grant(user_id: UUID, staff: User) -> AccessGrant:
     """The same, or Refused."""
-    grant = in_force(user_id, staff)
+    grant = grant_in_force(user_id, staff)
     if grant is None:
         raise Refused("You have no grant in force for this person. Ask for one on the person's page.")
     return grant
 
 
-def waiting_or_open(user_id: UUID, staff_id: UUID) -> bool:
+def has_waiting_or_open(user_id: UUID, staff_id: UUID) -> bool:
     """Whether this member of staff has a request for this person that is undecided or in force."""
     mine = AccessGrant.objects.of(user_id).filter(requested_by=staff_id, ended_at=None)
     return mine.filter(approved=None).exists() or mine.filter(approved=True, expires_at__gt=Now()).exists()
 
 
-def member(actor: Actor) -> User:
+def acting_account(actor: Actor) -> User:
     """The account of the member of staff who acts, as it is now. Raises Refused for anybody else."""
     found = User.objects.only(*STANDING).filter(pk=actor.id, is_staff=True).first() if actor.kind == "staff" else None
     if found is None:
@@ -154,7 +154,7 @@ def member(actor: Actor) -> User:
     return found
 
 
-def held(grant_id: UUID) -> AccessGrant:
+def lock_grant(grant_id: UUID) -> AccessGrant:
     """A grant, locked until the transaction ends: two decisions at once wait for each other. Raises NotFound."""
     whose = AccessGrant.objects.filter(pk=grant_id).values_list("user_id", flat=True).first()
     found = whose and AccessGrant.objects.of(whose).select_for_update().filter(pk=grant_id).first()
@@ -163,13 +163,13 @@ def held(grant_id: UUID) -> AccessGrant:
     return found
 
 
-def read(grant_id: UUID) -> AccessGrant:
+def get_grant(grant_id: UUID) -> AccessGrant:
     """A grant as it is now."""
     grant: AccessGrant = AccessGrant.objects.get(pk=grant_id)
     return grant
 
 
-def write(
+def record_grant(
     grant: AccessGrant, actor: Actor, action: str, *, reason: str = "", details: dict[str, object] | None = None
 ) -> None:
     """What the trail says of it."""

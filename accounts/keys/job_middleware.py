@@ -16,10 +16,10 @@ class JobRefused(WrongMasterKey, OperationalError):
 
 def refuse_wrong_master_key(work: Callable[[], Any], _context: Any, worker: Any) -> Any:
     """Do a job, as a middleware of procrastinate's, or end the worker: its next start says why."""
-    from accounts.keys.master_key import require_remembered_fitting  # noqa: PLC0415  the settings name this, before models
+    from accounts.keys.master_key import require_known_fit  # noqa: PLC0415  the settings name this, before models
 
     try:
-        require_remembered_fitting()
+        require_known_fit()
     except WrongMasterKey as problem:
         worker.stop()
         raise JobRefused(str(problem)) from None

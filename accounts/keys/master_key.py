@@ -48,63 +48,63 @@ def ring() -> MasterRing:
 
 def wrapping_ring() -> MasterRing:
     """The configured master keys, to wrap something new with. Raises WrongMasterKey when they open nothing stored."""
-    refuse(look())
-    remember(Fit.OPENS)  # of an empty database: what is wrapped now
+    require_fit(check_stored_keys())
+    note_fit(Fit.OPENS)  # of an empty database: what is wrapped now
     return ring()
 
 
-def require_fitting() -> None:
+def require_fitting_key() -> None:
     """Raises WrongMasterKey, naming configured and stored master keys by id, when those open none of these."""
     if has_table():
-        refuse(look())
+        require_fit(check_stored_keys())
 
 
-def require_remembered_fitting() -> None:
-    """The same by what this process knows, for what happens often: see `remembered`."""
-    refuse(remembered())
+def require_known_fit() -> None:
+    """The same by what this process knows, for what happens often: see `last_known_fit`."""
+    require_fit(last_known_fit())
 
 
 def refuse_recording(**_: Any) -> None:
     """Every verb that changes something records it, whoever calls it: so none changes anything under a wrong key."""
-    require_remembered_fitting()
+    require_known_fit()
 
 
-def remembered() -> Fit:
+def last_known_fit() -> Fit:
     """What this process saw last.
 
     Once it has seen that the keys fit, it asks no more by itself: what could change that, a database that is swapped
     beneath it or rotated away, is seen by /readyz and by whoever wraps something new, and both look. Anything else is
     looked at again after a second.
     """
-    fit, at = _remembered.get(place(), (None, 0.0))
+    fit, at = _remembered.get(cache_key(), (None, 0.0))
     if fit is Fit.OPENS or (fit and time.monotonic() - at < REMEMBERED_SECONDS):
         return fit
-    return look()
+    return check_stored_keys()
 
 
 def is_known_to_fit() -> bool:
     """Whether this process has seen that the keys fit. Nothing is asked."""
-    return _remembered.get(place(), (None, 0.0))[0] is Fit.OPENS
+    return _remembered.get(cache_key(), (None, 0.0))[0] is Fit.OPENS
 
 
-def look() -> Fit:
+def check_stored_keys() -> Fit:
     """Ask the database: the newest data keys, by their index, and only where none of those fits, for any that does."""
     headers = [VERSION + key_id for key_id in ring().ids]
     with as_system():
-        newest = [bytes(each) for each in stored().order_by("-pk").values_list("header", flat=True)[:SAMPLE]]
+        newest = [bytes(each) for each in stored_data_keys().order_by("-pk").values_list("header", flat=True)[:SAMPLE]]
         if not newest:
             fit = Fit.NOTHING_STORED
-        elif any(each in headers for each in newest) or stored().filter(header__in=headers).exists():
+        elif any(each in headers for each in newest) or stored_data_keys().filter(header__in=headers).exists():
             fit = Fit.OPENS
         else:
             fit = Fit.OPENS_NOTHING
-    remember(fit)
+    note_fit(fit)
     return fit
 
 
-def remember(fit: Fit) -> None:
+def note_fit(fit: Fit) -> None:
     """Keep for this process what was seen."""
-    _remembered[place()] = (fit, time.monotonic())
+    _remembered[cache_key()] = (fit, time.monotonic())
 
 
 @receiver(setting_changed)
@@ -114,17 +114,17 @@ def forget(setting: str, **_: Any) -> None:
         _remembered.clear()
 
 
-def refuse(fit: Fit) -> None:
+def require_fit(fit: Fit) -> None:
     """Raises WrongMasterKey where the keys open nothing."""
     if fit is Fit.OPENS_NOTHING:
-        raise WrongMasterKey(complaint())
+        raise WrongMasterKey(describe_mismatch())
 
 
-def complaint() -> str:
+def describe_mismatch() -> str:
     """The fact, with the ids of the master keys, and what to do."""
     with as_system():
-        counted = stored().values_list("header").annotate(count=Count("pk")).order_by("-count")[: SHOWN + 1]
-        found = [f"{named(bytes(header))} ({count:,})" for header, count in counted]
+        counted = stored_data_keys().values_list("header").annotate(count=Count("pk")).order_by("-count")[: SHOWN + 1]
+        found = [f"{master_key_id(bytes(header))} ({count:,})" for header, count in counted]
     more = ", and others" if len(found) > SHOWN else ""
     current, *retired = (key_id.hex() for key_id in ring().ids)
     configured = f"ENCRYPTION_KEY is {current}" + (f", ENCRYPTION_KEYS_RETIRED {', '.join(retired)}" if retired else "")
@@ -135,13 +135,13 @@ def complaint() -> str:
     )
 
 
-def named(header: bytes) -> str:
+def master_key_id(header: bytes) -> str:
     """The id of a master key in hexadecimal, as errors and `doctor` show it."""
     known = len(header) == HEADER_BYTES and header.startswith(VERSION)
     return header[len(VERSION) :].hex() if known else "an unknown format"
 
 
-def stored() -> QuerySet[Any]:
+def stored_data_keys() -> QuerySet[Any]:
     """The data keys that are not destroyed, each with its header: format version and id of its master key."""
     template = f"substring(%(expressions)s from 1 for {HEADER_BYTES})"
     header = Func(F("wrapped"), template=template, output_field=BinaryField())
@@ -156,6 +156,6 @@ def has_table() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def place() -> tuple[str, tuple[bytes, ...]]:
+def cache_key() -> tuple[str, tuple[bytes, ...]]:
     """The database that is looked at, and the keys it is looked at with."""
     return str(connection.settings_dict["NAME"]), ring().ids

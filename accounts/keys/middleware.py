@@ -9,19 +9,19 @@ from typing import Final
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from accounts.keys.master_key import Fit, is_known_to_fit, remembered
+from accounts.keys.master_key import Fit, is_known_to_fit, last_known_fit
 from audit.middleware import matched
 from vibe.core.errors import VibeError
 
 logger = logging.getLogger(__name__)
 RETRY_AFTER: Final = 10  # seconds
-TOLD: Final = (
+MESSAGE: Final = (
     "This service is not set up for its database, so nothing was changed or shown. "
     "Whoever runs it learns more from: manage.py doctor"
 )
 
 
-class MasterKeyGate:
+class MasterKeyMiddleware:
     """Outside of whatever writes for a request. What shows nothing of anybody, as the probes, is answered still."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -30,16 +30,16 @@ class MasterKeyGate:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if is_known_to_fit() or shows_nobody(request):
             return self.get_response(request)
-        return refusal() or self.get_response(request)
+        return refuse_request() or self.get_response(request)
 
 
-def refusal() -> HttpResponse | None:
+def refuse_request() -> HttpResponse | None:
     """503, where the master keys open nothing."""
     if not opens_nothing():
         return None
     logger.error("A request is refused: the master keys open none of the stored data keys. Run: manage.py doctor")
     return HttpResponse(
-        TOLD, status=503, content_type="text/plain; charset=utf-8", headers={"Retry-After": str(RETRY_AFTER)}
+        MESSAGE, status=503, content_type="text/plain; charset=utf-8", headers={"Retry-After": str(RETRY_AFTER)}
     )
 
 
@@ -52,6 +52,6 @@ def shows_nobody(request: HttpRequest) -> bool:
 def opens_nothing() -> bool:
     """Whether the keys are known not to fit. Where the database does not answer, the request fails by that."""
     try:
-        return remembered() is Fit.OPENS_NOTHING
+        return last_known_fit() is Fit.OPENS_NOTHING
     except (DatabaseError, VibeError):
         return False

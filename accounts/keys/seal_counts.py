@@ -22,7 +22,7 @@ from vibe.core.db.scopes import as_system
 STEPS: Final = 1_024  # from a key's first value to its renewal
 
 
-def count(user_id: UUID, generation: int, sealed: int) -> None:
+def count_sealed(user_id: UUID, generation: int, sealed: int) -> None:
     """Count values that were sealed under a data key, once the transaction has committed."""
     if whole := steps(sealed, step()):
         transaction.on_commit(partial(add, user_id, generation, whole * step()), robust=True)

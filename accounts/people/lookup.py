@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.people.services.people import is_uuid
 
 
-def people_meant(term: str) -> Q:
+def people_matching(term: str) -> Q:
     """The condition on users. Whole values are looked up in indexes; the beginning of an email likewise."""
     if is_uuid(term):
         return Q(pk=UUID(term)) | Q(firebase_uid=term)
@@ -28,6 +28,6 @@ def is_address(text: str) -> bool:
     return bool(name) and "." in host.rstrip(".")
 
 
-def ids_meant(term: str) -> QuerySet[Any]:
+def ids_matching(term: str) -> QuerySet[Any]:
     """The ids of the people meant, a hundred at most: whoever means more has not narrowed it down."""
-    return User.objects.filter(people_meant(term)).order_by().values("pk")[:100]
+    return User.objects.filter(people_matching(term)).order_by().values("pk")[:100]

@@ -56,7 +56,7 @@ def app_address(email: str, secret: bytes) -> str:
     return f"otpauth://totp/{quote(f'{ISSUER}:{email}')}?{urlencode(asked)}"
 
 
-def accepts(user: User, code: str) -> bool:
+def code_is_valid(user: User, code: str) -> bool:
     """Whether this is the code of the moment. Each is good once; wrong ones make the next tries wait.
 
     Raises SealError where the secret does not open: nobody gets in on a secret that was moved or made up.
@@ -70,7 +70,7 @@ def accepts(user: User, code: str) -> bool:
         return accepted
 
 
-def passed(request: HttpRequest) -> bool:
+def has_given_code(request: HttpRequest) -> bool:
     """Whether whoever is signed in has given a code, where that is asked for."""
     return not required() or bool(request.session.get(GIVEN))
 

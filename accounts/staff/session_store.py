@@ -24,7 +24,7 @@ class SessionStore(DatabaseStore):
         if SESSION_KEY not in data:
             return data
         now = int(time.time())
-        if has_run_out(data, now):
+        if has_expired(data, now):
             self.delete(key)
             self._session_key = None  # as Django does past the date of expiry
             return {}
@@ -48,7 +48,7 @@ class SessionStore(DatabaseStore):
         return None
 
 
-def has_run_out(session: dict[str, Any], now: int) -> bool:
+def has_expired(session: dict[str, Any], now: int) -> bool:
     """Whether it is too old or was left alone too long. One without clocks has run out."""
     since, seen = int(session.get(SIGNED_IN, 0)), int(session.get(SEEN, 0))
     return now - since >= settings.SESSION_HOURS * 3600 or now - seen >= settings.SESSION_IDLE_MINUTES * 60

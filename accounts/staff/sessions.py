@@ -18,7 +18,7 @@ from vibe.core.db.unavailable import is_unavailable
 
 
 @receiver(user_logged_in)
-def begin(request: HttpRequest | None = None, **_: Any) -> None:
+def start_session(request: HttpRequest | None = None, **_: Any) -> None:
     """Both clocks start with the password."""
     if request is not None:
         request.session[SIGNED_IN] = request.session[SEEN] = int(time.time())

@@ -30,7 +30,7 @@ class SignInForm(AuthenticationForm):  # type: ignore[misc]  # from a package wi
         super().confirm_login_allowed(user)
         if not one_time_codes.required():
             return
-        if not one_time_codes.accepts(user, self.cleaned_data.get("otp_token", "")):
+        if not one_time_codes.code_is_valid(user, self.cleaned_data.get("otp_token", "")):
             credentials = {"username": self.cleaned_data["username"]}
             user_login_failed.send(sender=type(self), credentials=credentials, request=self.request)
             raise forms.ValidationError("The one-time code is wrong or was used. Wait for the next one.")

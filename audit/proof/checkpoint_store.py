@@ -46,7 +46,7 @@ def stored_of(signed: SignedCheckpoint) -> AuditCheckpoint:
     )
 
 
-def head() -> SignedCheckpoint | None:
+def newest_checkpoint() -> SignedCheckpoint | None:
     """The newest checkpoint."""
     newest = AuditCheckpoint.objects.order_by("-number").first()
     return signed_of(newest) if newest else None

@@ -27,14 +27,14 @@ BY_INDEX: Final = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin =
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class SealRange:
     """Rows whose transactions fit a condition."""
 
     condition: str
     parameters: tuple[Any, ...] = ()
 
 
-EVERYTHING = Stretch("true")
+EVERYTHING = SealRange("true")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,11 @@ class Snapshot:
         _, end, running = text.split(":")
         return cls(int(end), tuple(int(each) for each in running.split(",") if each))
 
-    def news(self, shift: int) -> list[Stretch]:
+    def news(self, shift: int) -> list[SealRange]:
         """Where rows can be that were not visible in it."""
-        stretches = [Stretch("r.xact >= %s", (self.end + shift,))]
+        stretches = [SealRange("r.xact >= %s", (self.end + shift,))]
         if self.running:
-            stretches.insert(0, Stretch("r.xact = ANY(%s)", ([each + shift for each in self.running],)))
+            stretches.insert(0, SealRange("r.xact = ANY(%s)", ([each + shift for each in self.running],)))
         return stretches
 
 
@@ -70,19 +70,19 @@ def current_snapshot() -> str:
     return f"{begin}:{end}:{','.join(filter(None, [running, own]))}"
 
 
-def state() -> AuditSealer:
+def sealer_state() -> AuditSealer:
     """How far the sealer looked; kept by nobody before the first seal."""
     return AuditSealer.objects.first() or AuditSealer()
 
 
-def stretches(sealer: AuditSealer, *, sweep: bool) -> list[Stretch]:
+def ranges_to_seal(sealer: AuditSealer, *, sweep: bool) -> list[SealRange]:
     """Where to look for rows to seal."""
     if sweep or not sealer.snapshot:
         return [EVERYTHING]
     return Snapshot.read(sealer.snapshot).news(sealer.shift)
 
 
-def unsealed_rows(stretch: Stretch, after: tuple[int, Any] | None, limit: int) -> list[WireRow]:
+def unsealed_rows(stretch: SealRange, after: tuple[int, Any] | None, limit: int) -> list[WireRow]:
     """Up to `limit` rows of a stretch, by transaction and id, from behind `after` on."""
     keyset, values = ("AND (r.xact, r.id) > (%s, %s)", after) if after else ("", ())
     with connection.cursor() as cursor:
@@ -109,12 +109,12 @@ def found_rows(query: str, parameters: Sequence[Any] = ()) -> Generator[WireRow,
                 yield row
 
 
-def heed_a_restore() -> None:
+def detect_restore() -> None:
     """Shift the transaction ids to come when this server counts lower than the rows do. As the owner of the table."""
     with transaction.atomic():
         with as_system():
             newest = AuditLog.objects.order_by("-xact").values_list("xact", flat=True).first() or 0
-            sealer = state()
+            sealer = sealer_state()
             if newest < Snapshot.read(current_snapshot()).end + sealer.shift:
                 return
             sealer.shift, sealer.snapshot = newest + 1, ""

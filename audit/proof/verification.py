@@ -23,7 +23,7 @@ from audit.proof.checkpoint import Checkpoint, SignedCheckpoint
 from audit.proof.keys import TrailKeys
 from audit.proof.pruned import Missing, Pruned
 from audit.proof.unsealed import all_unsealed_rows
-from audit.proof.wire import COLUMNS, FIELDS, copy, field, moment, read_leaf
+from audit.proof.wire import COLUMNS, FIELDS, copy, encode_time, field, read_leaf
 from vibe.core.db.scopes import as_system
 
 WINDOW: Final = 50_000  # rows in one query
@@ -82,7 +82,7 @@ def prove_unsealed(keys: TrailKeys, proof: Proof, progress: Callable[[int], Any]
             if not row.content or not keys.has_made(row.mac(), row.content):
                 raise RowForged(row.id)
             proof.unsealed += 1
-            at = moment(row.at)
+            at = encode_time(row.at)
             proof.oldest_unsealed = min(proof.oldest_unsealed or at, at)
             progress(1)
 
@@ -147,7 +147,7 @@ class Prunings:
     def excused(self, at: bytes, position: int, leaf: bytes) -> bytes | None:
         """The leaf hash, to be taken for a missing row of a pruned month; None for any other month."""
         try:
-            missing = self._missing.get(moment(at).date().replace(day=1))
+            missing = self._missing.get(encode_time(at).date().replace(day=1))
         except OverflowError:
             return None
         if missing is None:

@@ -1,8 +1,8 @@
 """Rows of the trail as the server sends them in COPY's binary format, turned into digests without being taken apart.
 
 Both formats write a field as its length and its content, so nearly all of a row's canonical bytes
-(audit.proof.row_digest) are on the wire as they are: seals are made and proved at a few microseconds a row. What has to be turned: the time,
-which PostgreSQL counts from the year 2000, and JSON, which has many spellings.
+(audit.proof.row_digest) are on the wire as they are: seals are made and proved at a few microseconds a row. What has
+to be turned: the time, which PostgreSQL counts from the year 2000, and JSON, which has many spellings.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class WireRow(NamedTuple):
         return int.from_bytes(self.stamp[-8:], "big", signed=True)
 
 
-def moment(at: bytes) -> datetime:
+def encode_time(at: bytes) -> datetime:
     """A timestamp as PostgreSQL sends it. Raises OverflowError for one that Python does not have."""
     return _START_OF_2000 + timedelta(microseconds=int.from_bytes(at, "big", signed=True))
 

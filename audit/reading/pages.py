@@ -20,7 +20,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """Where a page ends: the time and id of its last row."""
 
     at: datetime
@@ -51,10 +51,10 @@ class Page:
     """Some rows, the newest first, and where the next page begins; None if this is the last."""
 
     rows: list[AuditLog]
-    next: Place | None
+    next: Position | None
 
 
-def page(rows: QuerySet[AuditLog], *, after: Place | None = None, size: int = 50) -> Page:
+def page(rows: QuerySet[AuditLog], *, after: Position | None = None, size: int = 50) -> Page:
     """The rows of a question to the trail that follow `after`. The caller's scope says what may be read."""
     if not 1 <= size <= LARGEST_PAGE:
         raise InputError(f"A page has 1 to {LARGEST_PAGE} rows.")
@@ -62,4 +62,4 @@ def page(rows: QuerySet[AuditLog], *, after: Place | None = None, size: int = 50
         # Written so that the index is entered at this time and only its neighbours are compared by id.
         rows = rows.filter(Q(at__lte=after.at) & (Q(at__lt=after.at) | Q(id__lt=after.id)))
     found = list(rows.order_by("-at", "-id")[: size + 1])
-    return Page(found[:size], Place.of(found[size - 1]) if len(found) > size else None)
+    return Page(found[:size], Position.of(found[size - 1]) if len(found) > size else None)

@@ -63,10 +63,10 @@ def export(
         details={"format": format, **selection.described()},
     )
     with as_system():
-        return WRITERS[format](stream, counted(selection.rows(), progress))
+        return WRITERS[format](stream, with_progress(selection.rows(), progress))
 
 
-def counted(rows: QuerySet[AuditLog], progress: Callable[[], Any]) -> Iterator[dict[str, Any]]:
+def with_progress(rows: QuerySet[AuditLog], progress: Callable[[], Any]) -> Iterator[dict[str, Any]]:
     """Each row as its columns."""
     for row in rows.values(*COLUMNS).iterator(chunk_size=CHUNK):
         progress()
@@ -79,14 +79,14 @@ def write_csv(stream: IO[str], rows: Iterator[dict[str, Any]]) -> int:
     writer.writerow(COLUMNS)
     count = 0
     for row in rows:
-        writer.writerow([cell(row[name]) for name in COLUMNS])
+        writer.writerow([csv_cell(row[name]) for name in COLUMNS])
         count += 1
     return count
 
 
-def cell(value: Any) -> str:
+def csv_cell(value: Any) -> str:
     """As text that no spreadsheet runs."""
-    text = plain(value)
+    text = json_value(value)
     text = json.dumps(text, sort_keys=True) if isinstance(text, dict) else str(text or "")
     return f"'{text}" if text.startswith(FORMULA) else text
 
@@ -96,14 +96,14 @@ def write_json(stream: IO[str], rows: Iterator[dict[str, Any]]) -> int:
     count = 0
     stream.write("[")
     for row in rows:
-        line = json.dumps({name: plain(value) for name, value in row.items()}, ensure_ascii=False)
+        line = json.dumps({name: json_value(value) for name, value in row.items()}, ensure_ascii=False)
         stream.write((",\n" if count else "\n") + line)
         count += 1
     stream.write("\n]\n")
     return count
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """As JSON has it."""
     if isinstance(value, datetime):
         return value.isoformat()

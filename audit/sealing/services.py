@@ -22,8 +22,15 @@ from audit.proof import checkpoint_store
 from audit.proof.checkpoint import Checkpoint, SignedCheckpoint
 from audit.proof.keys import TrailKeys
 from audit.proof.merkle import root
-from audit.proof.unsealed import Stretch, current_snapshot, heed_a_restore, state, stretches, unsealed_rows
-from audit.proof.wire import WireRow, moment
+from audit.proof.unsealed import (
+    SealRange,
+    current_snapshot,
+    detect_restore,
+    ranges_to_seal,
+    sealer_state,
+    unsealed_rows,
+)
+from audit.proof.wire import WireRow, encode_time
 from audit.sealing import witness
 from vibe.core.db.scopes import as_system
 from vibe.core.db.statements import bulk
@@ -51,20 +58,20 @@ def seal(*, sweep: bool = False, batch: int = BATCH) -> Sealed:
     `sweep` looks at all rows instead of new ones. Raises ChainBroken rather than build on a trail whose end is forged
     or cut off, OSError when the checkpoint file cannot be written; what was sealed stays sealed.
     """
-    heed_a_restore()
+    detect_restore()
     done = Sealed()
-    work: list[Stretch] | None = None
+    work: list[SealRange] | None = None
     after: tuple[int, UUID] | None = None
     while work is None or work:
         with as_system():
-            if not alone():
+            if not only_sealer():
                 done.busy = True
                 return done
             if work is None:
                 snapshot = current_snapshot()
-                work = stretches(state(), sweep=sweep)
+                work = ranges_to_seal(sealer_state(), sweep=sweep)
             rows = unsealed_rows(work[0], after, batch)
-            genuine = vouched_for(rows, done)
+            genuine = with_valid_mac(rows, done)
             if genuine:
                 append(genuine)
                 done.rows += len(genuine)
@@ -75,19 +82,19 @@ def seal(*, sweep: bool = False, batch: int = BATCH) -> Sealed:
             else:
                 after = rows[-1].xact(), rows[-1].id
             if not work:
-                remember(snapshot=snapshot)
+                save_sealer_state(snapshot=snapshot)
     done.written = write_out()
     return done
 
 
-def alone() -> bool:
+def only_sealer() -> bool:
     """Whether no other sealer works; held until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         return bool(cursor.fetchone()[0])
 
 
-def vouched_for(rows: Sequence[WireRow], done: Sealed) -> list[WireRow]:
+def with_valid_mac(rows: Sequence[WireRow], done: Sealed) -> list[WireRow]:
     """Those that the recorder wrote; the others are reported."""
     keys: TrailKeys = settings.AUDIT_KEYS
     genuine = [row for row in rows if row.content and keys.has_made(row.mac(), row.content)]
@@ -103,7 +110,7 @@ def vouched_for(rows: Sequence[WireRow], done: Sealed) -> list[WireRow]:
 def append(rows: Sequence[WireRow]) -> SignedCheckpoint:
     """Give rows the next positions, and sign for them."""
     keys: TrailKeys = settings.AUDIT_KEYS
-    head = sound_head(keys)
+    head = verified_head(keys)
     leaves = [row.leaf() for row in rows]
     checkpoint = Checkpoint.following(
         head, root=root(leaves), count=len(rows), at=timezone.now(), key_id=keys.signing.id
@@ -113,7 +120,7 @@ def append(rows: Sequence[WireRow]) -> SignedCheckpoint:
         {
             "position": ("int8", range(checkpoint.first, checkpoint.last + 1)),
             "row_id": ("uuid", [row.id for row in rows]),
-            "row_at": ("timestamptz", [moment(row.at) for row in rows]),
+            "row_at": ("timestamptz", [encode_time(row.at) for row in rows]),
             "leaf": ("bytea", leaves),
         },
     )
@@ -122,9 +129,9 @@ def append(rows: Sequence[WireRow]) -> SignedCheckpoint:
     return signed
 
 
-def sound_head(keys: TrailKeys) -> Checkpoint | None:
+def verified_head(keys: TrailKeys) -> Checkpoint | None:
     """The newest checkpoint, by a key we believe, not cut short. Raises ChainBroken."""
-    signed = checkpoint_store.head()
+    signed = checkpoint_store.newest_checkpoint()
     last = AuditLeaf.objects.order_by("-position").values_list("position", flat=True).first() or 0
     number, covered = (signed.checkpoint.number, signed.checkpoint.last) if signed else (1, 0)
     if signed and not keys.ring.verify(signed.checkpoint.key_id, signed.checkpoint.encode(), signed.signature):
@@ -148,9 +155,9 @@ def require_witnessed(number: int) -> None:
         raise ChainBroken(last.checkpoint.number, Fault.FORK)
 
 
-def remember(**changes: Any) -> None:
+def save_sealer_state(**changes: Any) -> None:
     """Keep how far we came."""
-    sealer = state()
+    sealer = sealer_state()
     for name, value in changes.items():
         setattr(sealer, name, value)
     sealer.save()
@@ -161,10 +168,10 @@ def write_out() -> int:
     file = witness.configured_file(settings.AUDIT_CHECKPOINT_FILE)
     written = 0
     with as_system():
-        if file is None and not alone():
+        if file is None and not only_sealer():
             return 0
         last = file.last() if file else None
-        start = last.checkpoint.number if last else 0 if file else state().written
+        start = last.checkpoint.number if last else 0 if file else sealer_state().written
         for page in checkpoint_store.pages(after=start):
             if file:
                 written += file.append(page)
@@ -172,5 +179,5 @@ def write_out() -> int:
                 witness.write_to_log(page)
                 written += len(page)
         if file is None and written:
-            remember(written=start + written)
+            save_sealer_state(written=start + written)
     return written

@@ -34,7 +34,7 @@ class CheckpointFile:
         if not self.path.exists():
             return None
         with self.path.open("rb") as file:
-            return newest(file)
+            return newest_checkpoint(file)
 
     def append(self, chain: Iterable[SignedCheckpoint]) -> int:
         """Write those that are not there yet, given in order, and wait for the disk. How many were written."""
@@ -42,8 +42,8 @@ class CheckpointFile:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o640)
         with os.fdopen(descriptor, "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            repair(file)
-            there = newest(file)
+            drop_partial_line(file)
+            there = newest_checkpoint(file)
             number = there.checkpoint.number if there else 0
             lines = [signed.to_line() + "\n" for signed in chain if signed.checkpoint.number > number]
             file.seek(0, os.SEEK_END)
@@ -53,7 +53,7 @@ class CheckpointFile:
         return len(lines)
 
 
-def newest(file: IO[bytes]) -> SignedCheckpoint | None:
+def newest_checkpoint(file: IO[bytes]) -> SignedCheckpoint | None:
     """The checkpoint on the last whole line."""
     file.seek(max(file.seek(0, os.SEEK_END) - BLOCK, 0))
     whole, _, _ = file.read().rpartition(b"\n")
@@ -61,7 +61,7 @@ def newest(file: IO[bytes]) -> SignedCheckpoint | None:
     return SignedCheckpoint.from_line(line.decode(errors="replace")) if line else None
 
 
-def repair(file: IO[bytes]) -> None:
+def drop_partial_line(file: IO[bytes]) -> None:
     """Cut off what was written after the last line feed."""
     end = file.seek(0, os.SEEK_END)
     file.seek(max(end - BLOCK, 0))

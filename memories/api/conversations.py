@@ -13,7 +13,7 @@ from memories import reading
 from memories.api.shapes import Conversation, Conversations, ConversationTexts, NewConversation
 from memories.services import conversations as verbs
 from vibe.core.http.cursors import Listing
-from vibe.core.http.responses import VERSIONED, answer, answer_unless_seen, expected, nothing
+from vibe.core.http.responses import VERSIONED, expected_version, no_content, respond, respond_unless_unchanged
 from vibe.core.http.schemas import Cursor, PageSize
 
 router = Router(tags=["Conversations"])
@@ -24,7 +24,7 @@ def create_conversation(request: HttpRequest, given: NewConversation) -> HttpRes
     """Begin a conversation."""
     caller = caller_of(request)
     made = verbs.create_conversation(user_id=caller.user_id, actor=caller.actor, **given.model_dump())
-    return answer(Conversation.of(made), of=made.row, status=201, location=f"{request.path}/{made.row.pk}")
+    return respond(Conversation.of(made), of=made.row, status=201, location=f"{request.path}/{made.row.pk}")
 
 
 @router.get("", response=Conversations)
@@ -35,7 +35,7 @@ def list_conversations(
     person = caller_of(request).user_id
     listing = Listing(person, "conversations", str(archived))
     page = reading.conversations_page(person, archived=archived, after=listing.place(cursor), size=limit)
-    return answer(
+    return respond(
         Conversations(
             items=[Conversation.of(each) for each in page.rows],
             next=listing.cursor(page.rows[-1].row, "active_at") if page.more else None,
@@ -47,7 +47,7 @@ def list_conversations(
 def get_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """One conversation."""
     found = reading.conversation(caller_of(request).user_id, conversation_id)
-    return answer_unless_seen(request, Conversation.of(found), of=found.row)
+    return respond_unless_unchanged(request, Conversation.of(found), of=found.row)
 
 
 @router.patch("/{uuid:conversation_id}", response=Conversation, openapi_extra=VERSIONED)
@@ -55,7 +55,9 @@ def change_conversation(request: HttpRequest, conversation_id: UUID, given: Conv
     """Give it another title or description (a JSON Merge Patch: null takes one away)."""
     return changed(
         verbs.change_conversation(
-            **of(request, conversation_id), texts=given.model_dump(exclude_unset=True), expected=expected(request)
+            **of(request, conversation_id),
+            texts=given.model_dump(exclude_unset=True),
+            expected=expected_version(request),
         )
     )
 
@@ -64,7 +66,7 @@ def change_conversation(request: HttpRequest, conversation_id: UUID, given: Conv
 def archive_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Put it away: it leaves the active ones, and nothing of it is lost."""
     return changed(
-        verbs.archive_conversation(**of(request, conversation_id), archived=True, expected=expected(request))
+        verbs.archive_conversation(**of(request, conversation_id), archived=True, expected=expected_version(request))
     )
 
 
@@ -72,15 +74,15 @@ def archive_conversation(request: HttpRequest, conversation_id: UUID) -> HttpRes
 def unarchive_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Take it out again."""
     return changed(
-        verbs.archive_conversation(**of(request, conversation_id), archived=False, expected=expected(request))
+        verbs.archive_conversation(**of(request, conversation_id), archived=False, expected=expected_version(request))
     )
 
 
 @router.delete("/{uuid:conversation_id}", response={204: None}, openapi_extra=VERSIONED)
 def delete_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Delete it with its memories and its story, for good."""
-    verbs.delete_conversation(**of(request, conversation_id), expected=expected(request))
-    return nothing()
+    verbs.delete_conversation(**of(request, conversation_id), expected=expected_version(request))
+    return no_content()
 
 
 def of(request: HttpRequest, conversation_id: UUID) -> dict[str, Any]:
@@ -91,4 +93,4 @@ def of(request: HttpRequest, conversation_id: UUID) -> dict[str, Any]:
 
 def changed(conversation: verbs.OpenedConversation) -> HttpResponse:
     """A conversation after a change."""
-    return answer(Conversation.of(conversation), of=conversation.row)
+    return respond(Conversation.of(conversation), of=conversation.row)

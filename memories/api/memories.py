@@ -15,7 +15,7 @@ from memories.services.adding import KeptMemory, NewMemory, add_memories
 from memories.services.changing import change_memory as change
 from memories.services.changing import delete_memory as delete
 from vibe.core.http.cursors import Listing
-from vibe.core.http.responses import VERSIONED, answer, answer_unless_seen, expected, nothing
+from vibe.core.http.responses import VERSIONED, expected_version, no_content, respond, respond_unless_unchanged
 from vibe.core.http.schemas import Cursor, PageSize
 
 of_conversation = Router(tags=["Memories"])
@@ -27,14 +27,14 @@ def add_memory(request: HttpRequest, conversation_id: UUID, given: AddedMemory) 
     """Remember one message."""
     [kept] = add(request, conversation_id, [given.new()])
     where = request.path.partition("/conversations/")[0]
-    return answer(Memory.of(kept), of=kept.row, status=201, location=f"{where}/memories/{kept.row.pk}")
+    return respond(Memory.of(kept), of=kept.row, status=201, location=f"{where}/memories/{kept.row.pk}")
 
 
 @of_conversation.post("/{uuid:conversation_id}/memories/batch", response={201: MemoriesAdded})
 def add_memories_at_once(request: HttpRequest, conversation_id: UUID, given: AddedMemories) -> HttpResponse:
     """Remember up to 1,000 messages: all of them, or none."""
     kept = add(request, conversation_id, [each.new() for each in given.memories])
-    return answer(MemoriesAdded(items=[Memory.of(each) for each in kept]), status=201)
+    return respond(MemoriesAdded(items=[Memory.of(each) for each in kept]), status=201)
 
 
 @of_conversation.get("/{uuid:conversation_id}/memories", response=Memories)
@@ -45,7 +45,7 @@ def list_memories(
     person = caller_of(request).user_id
     listing = Listing(person, "memories", str(conversation_id))
     page = reading.memories_page(person, conversation_id, after=listing.place(cursor), size=limit)
-    return answer(
+    return respond(
         Memories(
             items=[Memory.of(each) for each in page.rows],
             next=listing.cursor(page.rows[-1].row, "occurred_at") if page.more else None,
@@ -57,21 +57,21 @@ def list_memories(
 def get_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
     """One memory."""
     found = reading.memory(caller_of(request).user_id, memory_id)
-    return answer_unless_seen(request, Memory.of(found), of=found.row)
+    return respond_unless_unchanged(request, Memory.of(found), of=found.row)
 
 
 @router.patch("/{uuid:memory_id}", response=Memory, openapi_extra=VERSIONED)
 def change_memory(request: HttpRequest, memory_id: UUID, given: ChangedMemory) -> HttpResponse:
     """Correct what it says, who said it, or when. Its story is told anew."""
-    kept = change(**of(request, memory_id), **given.model_dump(), expected=expected(request))
-    return answer(Memory.of(kept), of=kept.row)
+    kept = change(**of(request, memory_id), **given.model_dump(), expected=expected_version(request))
+    return respond(Memory.of(kept), of=kept.row)
 
 
 @router.delete("/{uuid:memory_id}", response={204: None}, openapi_extra=VERSIONED)
 def delete_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
     """Forget it, for good. Search finds it no more from now on; its story is told anew."""
-    delete(**of(request, memory_id), expected=expected(request))
-    return nothing()
+    delete(**of(request, memory_id), expected=expected_version(request))
+    return no_content()
 
 
 def add(request: HttpRequest, conversation_id: UUID, memories: list[NewMemory]) -> list[KeptMemory]:

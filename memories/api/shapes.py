@@ -12,7 +12,7 @@ from memories.imports.lines import LONGEST_DESCRIPTION, LONGEST_ID, LONGEST_TEXT
 from memories.payload import Payload
 from memories.services.adding import LARGEST_BATCH, KeptMemory, NewMemory
 from memories.services.conversations import OpenedConversation
-from vibe.core.http.schemas import Given, Moment, Taken
+from vibe.core.http.schemas import Moment, RequestSchema, ResponseSchema
 
 ID = "0198c7a2-6b1e-7c3d-9f00-5a1b2c3d4e5f"
 Title = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TITLE)]
@@ -22,7 +22,7 @@ Said = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LO
 AT = "2026-05-12T09:30:00Z"
 
 
-class ConversationTexts(Taken):
+class ConversationTexts(RequestSchema):
     """What is given in a change stays as given; null takes it away; what is not named stays as it was."""
 
     title: Title | None = Field(None, examples=["Moving to Lisbon"])
@@ -36,7 +36,7 @@ class NewConversation(ConversationTexts):
     started_at: Moment | None = Field(None, description="now, if left out", examples=[AT])
 
 
-class Conversation(Given):
+class Conversation(ResponseSchema):
     """A conversation with its texts opened."""
 
     id: UUID = Field(examples=[ID])
@@ -67,14 +67,14 @@ class Conversation(Given):
         )
 
 
-class Conversations(Given):
+class Conversations(ResponseSchema):
     """A page of conversations, those of the last activity first."""
 
     items: list[Conversation]
     next: str | None = Field(description="the cursor of the next page; null on the last")
 
 
-class AddedMemory(Taken):
+class AddedMemory(RequestSchema):
     """One message to remember."""
 
     author: Name = Field(examples=["Ada"])
@@ -88,13 +88,13 @@ class AddedMemory(Taken):
         return NewMemory(Payload(self.author, self.text), self.occurred_at, self.message_id)
 
 
-class AddedMemories(Taken):
+class AddedMemories(RequestSchema):
     """A batch: all of it is added, or none."""
 
     memories: list[AddedMemory] = Field(min_length=1, max_length=LARGEST_BATCH)
 
 
-class ChangedMemory(Taken):
+class ChangedMemory(RequestSchema):
     """What is to be corrected; what is left out stays."""
 
     author: Name | None = Field(None, examples=["Ada"])
@@ -102,7 +102,7 @@ class ChangedMemory(Taken):
     occurred_at: Moment | None = Field(None, examples=[AT])
 
 
-class Memory(Given):
+class Memory(ResponseSchema):
     """A memory, opened."""
 
     id: UUID = Field(examples=[ID])
@@ -129,14 +129,14 @@ class Memory(Given):
         )
 
 
-class Memories(Given):
+class Memories(ResponseSchema):
     """A page of a conversation, in the order it was said."""
 
     items: list[Memory]
     next: str | None = Field(description="the cursor of the next page; null on the last")
 
 
-class MemoriesAdded(Given):
+class MemoriesAdded(ResponseSchema):
     """What was added, in the order given."""
 
     items: list[Memory]

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.keys.services.data_keys import data_keys, vault_of
 from audit.actors import Actor
 from audit.services import record
-from memories.imports.services.conversations import MEMORIES, alone_with
+from memories.imports.services.conversations import MEMORIES, lock_person
 from memories.models import Conversation, Memory
 from memories.payload import Payload
 from memories.services.conversations import no_such_conversation
@@ -23,7 +23,7 @@ from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
-from vibe.core.db.statements.batching import together
+from vibe.core.db.statements.batching import execute_batch
 from vibe.core.errors import Conflict, InputError
 
 LARGEST_BATCH: Final = 1_000
@@ -65,11 +65,11 @@ def add_memories(
     with as_user(user_id):
         named = [each.message_id for each in memories if each.message_id]
         if named:
-            alone_with(user_id)  # an import looks for message ids first and adds then, too
-        kept = [made(user_id, conversation_id, each) for each in memories]
-        vault = count(user_id, conversation_id, kept)
+            lock_person(user_id)  # an import looks for message ids first and adds then, too
+        kept = [new_row(user_id, conversation_id, each) for each in memories]
+        vault = touch_conversation(user_id, conversation_id, kept)
         refuse_taken(user_id, conversation_id, named)
-        insert(user_id, kept, vault)
+        insert_memories(user_id, kept, vault)
         conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[conversation_id], only_added=True)
         record(
             actor=actor,
@@ -82,7 +82,7 @@ def add_memories(
     return kept
 
 
-def made(user_id: UUID, conversation_id: UUID, new: NewMemory) -> KeptMemory:
+def new_row(user_id: UUID, conversation_id: UUID, new: NewMemory) -> KeptMemory:
     """A row for it, not stored yet."""
     now, row_id = timezone.now(), uuid7()
     row = Memory(
@@ -98,14 +98,14 @@ def made(user_id: UUID, conversation_id: UUID, new: NewMemory) -> KeptMemory:
     return KeptMemory(row, new.payload)
 
 
-def count(user_id: UUID, conversation_id: UUID, kept: Sequence[KeptMemory]) -> Vault:
+def touch_conversation(user_id: UUID, conversation_id: UUID, kept: Sequence[KeptMemory]) -> Vault:
     """Keep count and time of last activity; the conversation is then held. The keys come with it.
 
     Raises NotFound and DataKeyMissing.
     """
     active = max(each.row.occurred_at for each in kept)
     counting = COUNT, [len(kept), timezone.now(), active, user_id, conversation_id]
-    there, keys = together(counting, data_keys(user_id))
+    there, keys = execute_batch(counting, data_keys(user_id))
     if not there:
         raise no_such_conversation()
     return vault_of(user_id, keys)
@@ -122,7 +122,7 @@ def refuse_taken(user_id: UUID, conversation_id: UUID, named: list[str]) -> None
         raise MessageIdTaken
 
 
-def insert(user_id: UUID, kept: Sequence[KeptMemory], vault: Vault) -> None:
+def insert_memories(user_id: UUID, kept: Sequence[KeptMemory], vault: Vault) -> None:
     """Seal and insert, in one statement; a memory by itself goes with the next one."""
     rows = [each.row for each in kept]
     sealed: list[Sealed] = vault.seal_all(

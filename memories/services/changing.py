@@ -14,12 +14,12 @@ from audit.services import record
 from memories.models import Conversation, Memory
 from memories.payload import Payload
 from memories.services.adding import KeptMemory
-from memories.services.conversations import held as held_conversation
+from memories.services.conversations import lock_conversation as held_conversation
 from memories.signals import conversations_changed
 from vibe.core.crypto.fields import address_of
 from vibe.core.db.scopes import as_user
 from vibe.core.errors import NotFound
-from vibe.core.http.etags import Expected, check
+from vibe.core.http.etags import Expected, require_expected
 
 
 def change_memory(
@@ -34,7 +34,7 @@ def change_memory(
 ) -> KeptMemory:
     """Correct what a memory says, who said it or when; what is None stays. Raises NotFound and Outdated."""
     with as_user(user_id):
-        row, vault = held(user_id, memory_id, expected), open_vault()
+        row, vault = lock_memory(user_id, memory_id, expected), open_vault()
         before = Payload.decode(vault.open(row.payload, address_of(row, "payload")))
         payload = Payload(author or before.author, text or before.text)
         when = occurred_at or row.occurred_at
@@ -42,22 +42,24 @@ def change_memory(
             row.revision, row.occurred_at, row.updated_at = row.revision + 1, when, timezone.now()
             row.payload = vault.seal(payload.encode(), address_of(row, "payload"))
             row.save(update_fields=["payload", "occurred_at", "revision", "updated_at"])
-            follow(row)
+            update_conversation(row)
         given = {"author": author, "text": text, "occurred_at": occurred_at}
-        noted(row, actor, "memory.change", fields=sorted(name for name, value in given.items() if value is not None))
+        record_change(
+            row, actor, "memory.change", fields=sorted(name for name, value in given.items() if value is not None)
+        )
     return KeptMemory(row, payload)
 
 
 def delete_memory(*, user_id: UUID, memory_id: UUID, actor: Actor, expected: Expected | None = None) -> None:
     """Take a memory away, for good, and what search found it by. Raises NotFound and Outdated."""
     with as_user(user_id):
-        row = held(user_id, memory_id, expected)
+        row = lock_memory(user_id, memory_id, expected)
         row.delete()
-        follow(row, fewer=1)
-        noted(row, actor, "memory.delete")
+        update_conversation(row, fewer=1)
+        record_change(row, actor, "memory.delete")
 
 
-def held(user_id: UUID, memory_id: UUID, expected: Expected | None) -> Memory:
+def lock_memory(user_id: UUID, memory_id: UUID, expected: Expected | None) -> Memory:
     """The memory as it is, kept from others until the transaction ends. Raises NotFound and Outdated.
 
     Its conversation is taken first, as everybody does who adds to it, so that nobody waits in a circle.
@@ -70,7 +72,7 @@ def held(user_id: UUID, memory_id: UUID, expected: Expected | None) -> Memory:
     row: Memory | None = rows.select_for_update().first()
     if row is None:
         raise no_such_memory()
-    check(row, expected)
+    require_expected(row, expected)
     return row
 
 
@@ -79,7 +81,7 @@ def no_such_memory() -> NotFound:
     return NotFound("There is no such memory.")
 
 
-def follow(row: Memory, fewer: int = 0) -> None:
+def update_conversation(row: Memory, fewer: int = 0) -> None:
     """Bring the conversation up to date, and tell the layers above."""
     newest = Memory.objects.of(row.user_id).filter(conversation_id=row.conversation_id).order_by("-occurred_at", "-id")
     latest = newest.values_list("occurred_at", flat=True).first()
@@ -93,6 +95,6 @@ def follow(row: Memory, fewer: int = 0) -> None:
     conversations_changed.send(Conversation, user_id=row.user_id, conversation_ids=[row.conversation_id])
 
 
-def noted(row: Memory, actor: Actor, action: str, **details: object) -> None:
+def record_change(row: Memory, actor: Actor, action: str, **details: object) -> None:
     """Record what was done to it."""
     record(actor=actor, action=action, subject=row.user_id, resource=f"memories/{row.pk}", details=details)

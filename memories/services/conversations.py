@@ -21,7 +21,7 @@ from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user
 from vibe.core.errors import Conflict, NotFound
-from vibe.core.http.etags import Expected, check
+from vibe.core.http.etags import Expected, require_expected
 
 TEXTS: Final = ("title", "description")
 
@@ -62,7 +62,7 @@ def create_conversation(
             row.save(force_insert=True)
         except IntegrityError:
             raise ExternalIdTaken from None
-        noted(row, actor, "conversation.create")
+        record_change(row, actor, "conversation.create")
     return OpenedConversation(row, title, description)
 
 
@@ -79,7 +79,7 @@ def change_conversation(
     Raises NotFound, and Outdated when it is at none of the versions expected.
     """
     with as_user(user_id):
-        row, vault = held(user_id, conversation_id, expected), open_vault()
+        row, vault = lock_conversation(user_id, conversation_id, expected), open_vault()
         before = open_texts(row, vault)
         after = {**before, **{name: texts[name] or None for name in texts}}
         if after != before:
@@ -87,7 +87,7 @@ def change_conversation(
             seal_texts(row, vault, after)
             row.save(update_fields=[*TEXTS, "revision", "updated_at"])
             conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[row.pk])
-        noted(row, actor, "conversation.change", fields=sorted(texts))
+        record_change(row, actor, "conversation.change", fields=sorted(texts))
     return OpenedConversation(row, after["title"], after["description"])
 
 
@@ -96,11 +96,11 @@ def archive_conversation(
 ) -> OpenedConversation:
     """Put a conversation away, or take it out again. Raises NotFound and Outdated."""
     with as_user(user_id):
-        row = held(user_id, conversation_id, expected)
+        row = lock_conversation(user_id, conversation_id, expected)
         if row.is_archived != archived:
             row.is_archived = archived
             row.save(update_fields=["is_archived", "updated_at"])
-        noted(row, actor, "conversation.archive" if archived else "conversation.unarchive")
+        record_change(row, actor, "conversation.archive" if archived else "conversation.unarchive")
         texts = open_texts(row, open_vault())
     return OpenedConversation(row, texts["title"], texts["description"])
 
@@ -110,18 +110,18 @@ def delete_conversation(
 ) -> None:
     """Delete a conversation with its memories and its story, for good. Raises NotFound and Outdated."""
     with as_user(user_id):
-        row = held(user_id, conversation_id, expected)
+        row = lock_conversation(user_id, conversation_id, expected)
         row.delete()
         conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[conversation_id])
-        noted(row, actor, "conversation.delete", memories=row.memory_count)
+        record_change(row, actor, "conversation.delete", memories=row.memory_count)
 
 
-def held(user_id: UUID, conversation_id: UUID, expected: Expected | None = None) -> Conversation:
+def lock_conversation(user_id: UUID, conversation_id: UUID, expected: Expected | None = None) -> Conversation:
     """The conversation as it is, kept from others until the transaction ends. Raises NotFound and Outdated."""
     row: Conversation | None = Conversation.objects.of(user_id).filter(pk=conversation_id).select_for_update().first()
     if row is None:
         raise no_such_conversation()
-    check(row, expected)
+    require_expected(row, expected)
     return row
 
 
@@ -145,6 +145,6 @@ def open_texts(row: Conversation, vault: Vault) -> dict[str, str | None]:
     }
 
 
-def noted(row: Conversation, actor: Actor, action: str, **details: object) -> None:
+def record_change(row: Conversation, actor: Actor, action: str, **details: object) -> None:
     """Record what was done to it."""
     record(actor=actor, action=action, subject=row.user_id, resource=f"conversations/{row.pk}", details=details)

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from audit.actors import Actor
-from memories.imports.services.conversations import alone_with
+from memories.imports.services.conversations import lock_person
 from memories.models import Conversation, Memory
 from memories.payload import Payload
 from memories.services.adding import NewMemory, add_memories
@@ -16,7 +16,7 @@ from memories.services.conversations import create_conversation
 from vibe.core.db.scopes import as_user
 
 
-def remember(
+def add_note(
     *,
     user_id: UUID,
     payload: Payload,
@@ -37,7 +37,7 @@ def conversation_of_day(user_id: UUID, when: datetime, actor: Actor) -> UUID:
     """The conversation that a day's notes go to; begun with the first of them."""
     day = when.astimezone(UTC).date()
     name = f"notes:{day}"
-    alone_with(user_id)
+    lock_person(user_id)
     there: UUID | None = Conversation.objects.of(user_id).filter(external_id=name).values_list("pk", flat=True).first()
     if there:
         return there

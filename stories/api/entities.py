@@ -9,7 +9,7 @@ from accounts.api.caller import caller_of
 from stories.api.shapes import EntitiesPage, Entity
 from stories.entities.services import KIND, list_entities
 from vibe.core.http.cursors import Listing
-from vibe.core.http.responses import answer
+from vibe.core.http.responses import respond
 from vibe.core.http.schemas import Cursor, PageSize
 
 router = Router(tags=["People, places, events"])
@@ -41,4 +41,4 @@ def listed(request: HttpRequest, kind: str, limit: int, cursor: str | None) -> H
         user_id=caller.user_id, kind=kind, actor=caller.actor, limit=limit, after=listing.rank(cursor)
     )
     more = listing.cursor_behind(found[-1].rank) if len(found) == limit else None
-    return answer(EntitiesPage(items=[Entity.of(each) for each in found], next=more))
+    return respond(EntitiesPage(items=[Entity.of(each) for each in found], next=more))

@@ -16,10 +16,10 @@ from stories.search.answers import FoundPassage, FoundStory
 from stories.search.asking import Asked, ask
 from stories.search.filters import MOST_NAMES, Filters
 from stories.search.services import LONGEST_QUESTION, MOST_STORIES, check, search_stories
-from vibe.core.http.preflight import beforehand, prepared
-from vibe.core.http.responses import answer
-from vibe.core.http.schemas import Given, Moment, Taken
-from vibe.core.http.snapshots import of_one_moment
+from vibe.core.http.preflight import preflight, preflight_result
+from vibe.core.http.responses import respond
+from vibe.core.http.schemas import Moment, RequestSchema, ResponseSchema
+from vibe.core.http.snapshots import in_snapshot
 
 router = Router(tags=["Stories"])
 Question = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_QUESTION, pattern=r"\S")]
@@ -27,7 +27,7 @@ Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=50
 Names = Annotated[list[Name], Field(max_length=MOST_NAMES)]
 
 
-class Search(Taken):
+class Search(RequestSchema):
     """A question, and what the stories are narrowed to. One name of a kind is enough; all the rest must hold."""
 
     question: Question = Field(examples=["When did I move to Lisbon?"])
@@ -44,7 +44,7 @@ class Search(Taken):
         return Filters(**self.model_dump(exclude={"question", "limit"}))
 
 
-class Passage(Given):
+class Passage(ResponseSchema):
     """What of a story answers the question."""
 
     memory_id: UUID | None = Field(description="null for what the person wrote themself: the corrected title or text")
@@ -64,7 +64,7 @@ class Passage(Given):
         )
 
 
-class Found(Given):
+class Found(ResponseSchema):
     """A story that answers, with what of it does."""
 
     id: UUID
@@ -86,7 +86,7 @@ class Found(Given):
         )
 
 
-class Answer(Given):
+class Answer(ResponseSchema):
     """The stories that answer best, best first."""
 
     items: list[Found]
@@ -100,8 +100,8 @@ def understood(request: HttpRequest, asked: Search) -> Asked | None:
 
 
 @router.post("/search", response=Answer, auth=SignedIn("read"))
-@beforehand(understood)
-@of_one_moment
+@preflight(understood)
+@in_snapshot
 def search(request: HttpRequest, asked: Search) -> HttpResponse:
     """Ask. The question travels in the body, so that it stands in no log of addresses."""
     caller = caller_of(request)
@@ -111,6 +111,6 @@ def search(request: HttpRequest, asked: Search) -> HttpResponse:
         actor=caller.actor,
         limit=asked.limit,
         filters=asked.filters(),
-        asked=prepared(request),
+        asked=preflight_result(request),
     )
-    return answer(Answer(items=[Found.of(each) for each in found.stories], degraded=found.degraded or None))
+    return respond(Answer(items=[Found.of(each) for each in found.stories], degraded=found.degraded or None))

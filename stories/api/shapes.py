@@ -13,7 +13,7 @@ from stories.entities.services import Listed
 from stories.processors.base import Event as StoredEvent
 from stories.processors.base import Precision
 from stories.reading.services import OpenedStory
-from vibe.core.http.schemas import Given, Taken
+from vibe.core.http.schemas import RequestSchema, ResponseSchema
 
 ID = "0198c7a2-6b1e-7c3d-9f00-5a1b2c3d4e5f"
 Title = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST["title"])]
@@ -23,7 +23,7 @@ Names = Annotated[list[Name], Field(max_length=MOST_NAMES)]
 Half = Annotated[str, StringConstraints(strict=True, max_length=LONGEST["events"])]
 
 
-class EventIn(Taken):
+class EventIn(RequestSchema):
     """Who did what, and when, as far as it is known."""
 
     who: Half = Field(examples=["Ada"])
@@ -37,7 +37,7 @@ class EventIn(Taken):
         return StoredEvent(self.who, self.what, self.when, self.precision, source)
 
 
-class CorrectedStory(Taken):
+class CorrectedStory(RequestSchema):
     """What is to stand in the story instead; what is left out stays as it was told."""
 
     title: Title | None = Field(None, examples=["Moving to Lisbon"])
@@ -51,7 +51,7 @@ class CorrectedStory(Taken):
         return Changes(title=self.title, text=self.text, people=self.people, places=self.places, events=events)
 
 
-class Event(Given):
+class Event(ResponseSchema):
     """Who did what, and when."""
 
     who: str
@@ -71,7 +71,7 @@ class Event(Given):
         )
 
 
-class Story(Given):
+class Story(ResponseSchema):
     """A conversation, told."""
 
     id: UUID = Field(examples=[ID])
@@ -109,14 +109,14 @@ class Story(Given):
         )
 
 
-class Stories(Given):
+class Stories(ResponseSchema):
     """A page of stories, the newest first."""
 
     items: list[Story]
     next: str | None = Field(description="the cursor of the next page; null on the last")
 
 
-class Entity(Given):
+class Entity(ResponseSchema):
     """A person, place or event that stories tell of."""
 
     id: UUID
@@ -130,7 +130,7 @@ class Entity(Given):
         return cls(id=listed.id, name=listed.name, stories=listed.stories, first=listed.first, last=listed.last)
 
 
-class Entities(Given):
+class Entities(ResponseSchema):
     """Those of the most stories first."""
 
     items: list[Entity]

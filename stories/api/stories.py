@@ -16,8 +16,16 @@ from stories.reading import services as reading
 from stories.reading.services import open_story
 from stories.rebuilding import services as rebuilding
 from vibe.core.http.cursors import Listing
-from vibe.core.http.preflight import beforehand, prepared
-from vibe.core.http.responses import VERSIONED, answer, answer_unless_seen, bare, expected, nothing, private
+from vibe.core.http.preflight import preflight, preflight_result
+from vibe.core.http.responses import (
+    VERSIONED,
+    add_private_headers,
+    empty_response,
+    expected_version,
+    no_content,
+    respond,
+    respond_unless_unchanged,
+)
 from vibe.core.http.schemas import Cursor, PageSize
 
 router = Router(tags=["Stories"])
@@ -36,47 +44,50 @@ def list_stories(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | No
         after=reading.Place(place.at, place.id) if place else None,
     )
     more = listing.cursor(found[-1], "occurred_from") if len(found) == limit else None
-    return answer(Stories(items=[Story.of(each) for each in found], next=more))
+    return respond(Stories(items=[Story.of(each) for each in found], next=more))
 
 
 @router.get("/{uuid:story_id}", response=Story, openapi_extra=VERSIONED)
 def get_story(request: HttpRequest, story_id: UUID) -> HttpResponse:
     """One story."""
     story = open_story(**of(request, story_id))
-    return answer_unless_seen(request, Story.of(story), of=story)
+    return respond_unless_unchanged(request, Story.of(story), of=story)
 
 
 def embedded(request: HttpRequest, story_id: UUID, given: CorrectedStory) -> Prepared:
     """The correction with its vectors."""
     return prepare_correction(
-        user_id=caller_of(request).user_id, story_id=story_id, changes=given.changes(), expected=expected(request)
+        user_id=caller_of(request).user_id,
+        story_id=story_id,
+        changes=given.changes(),
+        expected=expected_version(request),
     )
 
 
 @router.patch("/{uuid:story_id}", response=Story, openapi_extra=VERSIONED)
-@beforehand(embedded)
+@preflight(embedded)
 def correct_story(request: HttpRequest, story_id: UUID, given: CorrectedStory) -> HttpResponse:  # noqa: ARG001
     """Put the person's own words in it. They stay when it is told anew."""
     whose = of(request, story_id)
-    store_correction(prepared=prepared(request), actor=whose["actor"], expected=expected(request))
+    store_correction(prepared=preflight_result(request), actor=whose["actor"], expected=expected_version(request))
     story = open_story(**whose)
-    return answer(Story.of(story), of=story)
+    return respond(Story.of(story), of=story)
 
 
 @router.delete("/{uuid:story_id}", response={204: None}, openapi_extra=VERSIONED)
 def delete_story(request: HttpRequest, story_id: UUID) -> HttpResponse:
     """Delete it. Its conversation stays, and is told again once something is added to it."""
-    deleting.delete_story(**of(request, story_id), expected=expected(request))
-    return nothing()
+    deleting.delete_story(**of(request, story_id), expected=expected_version(request))
+    return no_content()
 
 
 @router.post("/{uuid:story_id}/rebuild", response={202: None}, openapi_extra=VERSIONED)
 def rebuild_story(request: HttpRequest, story_id: UUID, forget_corrections: bool = False) -> HttpResponse:
     """Have it told anew. What was corrected stays, unless it is to be forgotten."""
     rebuilding.request_rebuild(
-        **of(request, story_id), forget_corrections=forget_corrections, expected=expected(request)
+        **of(request, story_id), forget_corrections=forget_corrections, expected=expected_version(request)
     )
-    return private(bare(202))
+    return add_private_headers(empty_response(202))
 
 
 def of(request: HttpRequest, story_id: UUID) -> dict[str, Any]:

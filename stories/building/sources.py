@@ -15,7 +15,7 @@ from stories.processors.base import Message, Transcript
 from stories.processors.configured import processor_id
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
-from vibe.core.db.schema.lookup import one
+from vibe.core.db.schema.lookup import get_owned
 from vibe.core.errors import NotFound
 
 
@@ -93,7 +93,7 @@ def hold(user_id: UUID, conversation_id: UUID) -> bool:
 
 def story_at(user_id: UUID, story_id: UUID) -> Story:
     """A person's story as it is now, without its vector. Raises NotFound."""
-    story = one(Story, user_id, story_id, without=("embedding",))
+    story = get_owned(Story, user_id, story_id, without=("embedding",))
     if story is None:
         raise NotFound("There is no such story.")
     return story

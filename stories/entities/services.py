@@ -17,7 +17,7 @@ from vibe.core.db.scale import replica
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
-from vibe.core.db.statements.batching import Asked
+from vibe.core.db.statements.batching import Statement
 from vibe.core.http.cursors import Rank
 
 TABLE = Entity._meta.db_table
@@ -145,7 +145,7 @@ def forget_unused(user_id: UUID, among: Mapping[str, list[int]] | None = None) -
     )
 
 
-def speakers(user_id: UUID) -> Asked:
+def speakers(user_id: UUID) -> Statement:
     """The statement that reads what `names_of` opens: the names under which people spoke, the first of them first."""
     return SPEAKERS, [user_id]
 

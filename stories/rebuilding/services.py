@@ -18,7 +18,7 @@ from stories.models import Story
 from stories.tasks import start_telling
 from vibe.core.db.scopes import as_system, as_user
 from vibe.core.errors import NotFound, VibeError
-from vibe.core.http.etags import Expected, check
+from vibe.core.http.etags import Expected, require_expected
 
 FAILED = "failed"
 
@@ -45,7 +45,7 @@ def request_rebuild(
     with as_user(user_id):
         hold(user_id, story_at(user_id, story_id).conversation_id)
         story = story_at(user_id, story_id)
-        check(story, expected)
+        require_expected(story, expected)
         if forget_corrections:
             forget(story)
         rebuild_story(user_id=user_id, conversation_id=story.conversation_id, actor=actor)

@@ -17,7 +17,7 @@ from stories.search.ranking import Ranking
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.statements import bulk
-from vibe.core.db.statements.batching import together
+from vibe.core.db.statements.batching import execute_batch
 
 PASSAGES_SHOWN = 3
 SHOWN = ("id", "user_id", "conversation_id", "title", "occurred_from", "corrected", "revision")
@@ -69,7 +69,7 @@ def open_stories(vault: Vault, found: Found, ranking: Ranking, limit: int) -> li
     passages = best_passages(found, ranking, ranking.story[best].tolist())
     ids = [found.story(places[0]) for places in passages.values()]
     said = [found.memory(at) for places in passages.values() for at in places]
-    told, spoken = together((STORIES, [vault.user_id, ids]), (MEMORIES, [vault.user_id, list(filter(None, said))]))
+    told, spoken = execute_batch((STORIES, [vault.user_id, ids]), (MEMORIES, [vault.user_id, list(filter(None, said))]))
     stories = {row.pk: row for row in bulk.as_models(Story, SHOWN, told)}
     memories = {each.id: each for each in open_memories(bulk.as_models(Memory, SAID, spoken), vault)}
 

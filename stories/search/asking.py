@@ -21,7 +21,7 @@ from stories.search.question import Question, is_first_person, understand
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
-from vibe.core.db.statements.batching import together
+from vibe.core.db.statements.batching import execute_batch
 
 logger = logging.getLogger(__name__)
 ROLES_OF_ASKERS = frozenset({"user", "human", "me"})
@@ -72,7 +72,7 @@ def read_asker(user_id: UUID, text: str) -> Asker:
     Raises DataKeyMissing for a person whose data key is destroyed.
     """
     own_name = [(OWN_NAME, [user_id])] if is_first_person(text) else []
-    keys, names, sets, *users = together(data_keys(user_id), speakers(user_id), (SEARCH_SET, [user_id]), *own_name)
+    keys, names, sets, *users = execute_batch(data_keys(user_id), speakers(user_id), (SEARCH_SET, [user_id]), *own_name)
     vault = vault_of(user_id, keys)
     own = [open_name(user) for rows in users for user in bulk.as_models(User, ("id", "name"), rows)]
     search_set = next(iter(bulk.as_models(SearchSet, SET_COLUMNS, sets)), None)

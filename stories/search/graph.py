@@ -21,7 +21,7 @@ from stories.search.filters import Scope
 from stories.search.ranking import StoryWords
 from stories.search.word_index import MOST_ROWS, Place, Stands, best_by_words, stands
 from vibe.core.db.statements import bulk
-from vibe.core.db.statements.connection import here
+from vibe.core.db.statements.connection import current_connection
 
 LIKEST = 40
 """Passages taken from the graph, at the least; for a longer answer more."""
@@ -104,13 +104,13 @@ def likeliest(
     missing = limit - len({story for story, _ in places})
     if missing > 0:
         places += newest(user_id, stories, {story for story, _ in places}, missing)
-    here().hold(STEERED, telling=True)
+    current_connection().hold(STEERED, telling=True)
     found = with_neighbours(strategy, user_id, wanted, places)
     story_collection = Collection(
         sample.stories, search_set.words / max(sample.stories, 1), frequencies(each.stories for each in there)
     )
     words = whole_stories(user_id, wanted, found)
-    here().hold(RELEASED, telling=True)
+    current_connection().hold(RELEASED, telling=True)
     return replace(found, backdrop=Backdrop(collection, words, story_collection, sample.floor))
 
 
@@ -120,9 +120,9 @@ def nearest(user_id: UUID, vector: HalfVector, stories: Sequence[UUID] | None, l
     With sorting switched off only an index that gives the order can serve, and under `in_graph` there is one. It may
     come short: a person's vectors are an island, and now and then the walk ends before it gets there.
     """
-    here().hold(WALK.format(ef_search=max(EF_SEARCH, min(limit, 1000))), telling=True)
+    current_connection().hold(WALK.format(ef_search=max(EF_SEARCH, min(limit, 1000))), telling=True)
     likest = by_likeness(IN_GRAPH, user_id, vector, stories, limit, prepared=False)
-    here().hold(WALKED, telling=True)
+    current_connection().hold(WALKED, telling=True)
     return likest
 
 

@@ -93,7 +93,7 @@ def answered(asked: Asked, asker: Asker, actor: Actor, limit: int, filters: Filt
 
 def found_by(asked: Asked, asker: Asker, limit: int, filters: Filters | None) -> Answer:
     """Fetch, rank and open. Raises VectorsChanging where a replica still has another model's."""
-    if replica.asked():
+    if replica.is_in_use():
         asker = replace(asker, search_set=SearchSet.objects.of(asker.vault.user_id).first())
         if not asked.fits(asker.search_set):
             raise VectorsChanging

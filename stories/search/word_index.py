@@ -20,7 +20,7 @@ from psycopg import sql
 from stories.search.bm25 import Collection
 from stories.search.weights import Weights
 from vibe.core.db.roles import USER, WORDS
-from vibe.core.db.statements.batching import in_one_trip, taking
+from vibe.core.db.statements.batching import execute_literal_batch, set_role_sql
 
 MOST_ROWS = 3_000
 """Rows that are read for one word, and for all candidates together."""
@@ -98,5 +98,5 @@ def asking_for(tokens: Sequence[int]) -> sql.Composable:
 
 def as_words(statements: Sequence[sql.Composable]) -> list[list[tuple[Any, ...]]]:
     """Run statements as `vibe_words`, and come back to the person's own role."""
-    take, back = sql.SQL(taking(WORDS)), sql.SQL(taking(USER))  # type: ignore[arg-type]
-    return in_one_trip([take, BITMAPS_ALONE, *statements, asking_for([]), ANY_SCAN, back])
+    take, back = sql.SQL(set_role_sql(WORDS)), sql.SQL(set_role_sql(USER))  # type: ignore[arg-type]
+    return execute_literal_batch([take, BITMAPS_ALONE, *statements, asking_for([]), ANY_SCAN, back])

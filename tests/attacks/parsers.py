@@ -27,7 +27,7 @@ from audit.errors import CheckpointMalformed
 from audit.proof.checkpoint import Checkpoint, SignedCheckpoint
 from audit.proof.signing import SigningKey
 from audit.proof.wire import FIELDS, read_row
-from audit.sealing.witness import checkpoint_lines, newest, repair
+from audit.sealing.witness import checkpoint_lines, drop_partial_line, newest_checkpoint
 from memories.imports.lines import BadLine, parse, read_lines
 from stories.processors.base import Message, Transcript
 from stories.processors.openai_compatible.client import read_answer
@@ -93,8 +93,8 @@ def import_file(given: bytes) -> None:
 
 def checkpoint_file(given: bytes) -> None:
     file = io.BytesIO(given)
-    repair(file)
-    newest(file)
+    drop_partial_line(file)
+    newest_checkpoint(file)
 
 
 def checkpoint_log(given: bytes) -> None:
@@ -155,7 +155,7 @@ ISSUER = Issuer("issuer", CLAIMS["iss"], CLAIMS["aud"], "none", None, 30)
 
 
 def id_token(given: bytes) -> object:
-    with patch.object(tokens, "configured", lambda: ISSUER):
+    with patch.object(tokens, "configured_issuer", lambda: ISSUER):
         return tokens.verify(text(given))
 
 

@@ -177,7 +177,7 @@ def test_control_somebody_taken_for_her_is_found(
     ada: UUID, hers: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "accounts.authentication.middleware.who_calls", lambda _, __, origin: Caller(ada, "token", origin=origin)
+        "accounts.authentication.middleware.find_caller", lambda _, __, origin: Caller(ada, "token", origin=origin)
     )
     attacker = Attacker(Api("jonas"))
     assert sum(attacker.finds(each) for each in attempts(hers, 100)) > 10

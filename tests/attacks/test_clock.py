@@ -18,7 +18,7 @@ from accounts.authentication import local_tokens, rate_limit_store
 from tests.installation import Installation, a_folder, installed
 from tests.processes import until
 from tests.writers import Refusal, Writer, compare
-from vibe.core.http.rate_limits import Rate, Verdict
+from vibe.core.http.rate_limits import Rate, RateLimitResult
 
 SOURCE = Path(__file__).resolve().parent.parent / "shifted_clock.c"
 HOUR, DAY = 3_600, 86_400
@@ -147,7 +147,7 @@ def full_at(name: str, interval: str) -> None:
         cursor.execute("UPDATE rate_limits SET full_at = now() + %s::interval WHERE name = %s", [interval, name])
 
 
-def after_the_clock_was_set_back(name: str) -> Verdict:
+def after_the_clock_was_set_back(name: str) -> RateLimitResult:
     """What a caller is told whose bucket was written by a clock that was 20 hours ahead."""
     rate = Rate.parse("API_LIMIT_PERSON", "60/10")
     assert rate

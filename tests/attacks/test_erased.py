@@ -26,7 +26,7 @@ from accounts.erasure import services as erasure
 from accounts.erasure.proof import receipt_of, verify
 from accounts.erasure.services import erase, request_erasure
 from accounts.export import files
-from accounts.export.services import context, export_status, request_export
+from accounts.export.services import export_status, file_context, request_export
 from accounts.keys.master_key import ring
 from accounts.keys.services.data_keys import key_address
 from accounts.models import UserKey
@@ -44,7 +44,7 @@ from vibe.core.crypto.address import Address
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.embedded.paths import BINARIES
-from vibe.core.db.schema.statistics import keep_out
+from vibe.core.db.schema.statistics import exclude_sealed_columns
 from vibe.core.db.scopes import as_system, as_user
 from vibe.core.errors import VibeError
 
@@ -199,7 +199,7 @@ def test_a_copy_of_the_sealed_export_opens_with_no_key_that_is_left(told):
 
 
 def read_copy(copy, user_id, export_id, keys):
-    return b"".join(Vault(user_id, keys).files.open(BytesIO(copy), context(user_id, export_id)))
+    return b"".join(Vault(user_id, keys).files.open(BytesIO(copy), file_context(user_id, export_id)))
 
 
 STILL_SEEN = """
@@ -258,7 +258,7 @@ def test_control_what_analyze_sampled_of_a_wrapped_key_outlives_the_erasure(told
             erase_now(told["ada"])
             assert in_server_files(wrapped)
         finally:
-            keep_out(using="default")
+            exclude_sealed_columns(using="default")
     assert not in_server_files(wrapped), "taken out, what was sampled before is gone too"
 
 
@@ -307,7 +307,7 @@ def killed_while_deleting(process, ada, attempt):
     patience = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < patience:
         with as_system():
-            begun = erasure.of(ada).removed
+            begun = erasure.get_erasure(ada).removed
         if begun or not keys_there(ada):
             break
         time.sleep(0.01)

@@ -232,9 +232,9 @@ def test_with_a_scope_that_outlives_its_transaction_they_would(people, four_conn
                 f"SET ROLE {scope.role}; SET vibe.user_id = %s; SET vibe.firebase_uid = %s",
                 [scope.user_id, scope.firebase_uid],
             )
-        scopes.remember(scope)
+        scopes.note_scope(scope)
 
-    monkeypatch.setattr(scopes, "take", take_for_good)
+    monkeypatch.setattr(scopes, "set_scope", take_for_good)
     seen, _ = worked(people, 200)
     assert seen["reads_outside_every_scope"] > 0
 

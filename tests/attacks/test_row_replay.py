@@ -95,7 +95,7 @@ def test_every_row_put_back_whole_is_found_and_named(ada, changed, record_proper
 
 def test_without_the_trail_naming_rows_they_would_not_be_found(ada, tell, monkeypatch):
     """The negative control."""
-    monkeypatch.setattr(revisions, "note", lambda *_: None)
+    monkeypatch.setattr(revisions, "note_sealed", lambda *_: None)
     monkeypatch.setattr("accounts.people.services.people.revisions.note", lambda *_: None)
     tell(ada, "first", [("Ada", "I said it.")])
     run("ALTER TABLE encrypted_memories NO FORCE ROW LEVEL SECURITY")
@@ -165,7 +165,7 @@ def test_what_was_sealed_and_undone_is_no_change(ada, tell):
             1 / 0  # noqa: B018
         record(actor=TESTER, action="memories.change", subject=ada)
     require_fresh()
-    assert not revisions.noted()
+    assert not revisions.unrecorded_rows()
 
 
 def _next(memory):

@@ -24,7 +24,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from psycopg_pool import PoolTimeout
 
 from accounts.authentication import local_tokens
-from accounts.authentication.middleware import refused
+from accounts.authentication.middleware import record_refusal
 from accounts.staff.session_store import NOTED_EVERY
 from audit.actors import Actor, Origin
 from tests.attacks.admin.stage import Cast, make
@@ -33,7 +33,7 @@ from tests.conftest import empty_the_database
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.links import page_url
 from vibe.core.admin.sudo_mode import SEEN
-from vibe.core.db.backend.base import Unreachable
+from vibe.core.db.backend.base import ServerUnreachable
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_support
 from vibe.core.errors import CredentialsMissing
@@ -246,13 +246,15 @@ def refused_by_the_api(client: Client) -> Client:
 def test_a_refusal_that_cannot_be_recorded_is_503(cast, monkeypatch, fault):
     actor = Actor.anonymous(Origin())
     with FAULTS[fault](monkeypatch):
-        answer = refused(CredentialsMissing(), actor=actor, action="mcp", resource="mcp")
+        answer = record_refusal(CredentialsMissing(), actor=actor, action="mcp", resource="mcp")
     assert (answer.status_code, bool(answer.headers["Retry-After"])) == (503, True)
     assert HOST not in answer.content.decode()
-    assert refused(CredentialsMissing(), actor=actor, action="mcp", resource="mcp").status_code == 401, "the control"
+    assert record_refusal(CredentialsMissing(), actor=actor, action="mcp", resource="mcp").status_code == 401, (
+        "the control"
+    )
 
 
-@pytest.mark.parametrize("problem", [Unreachable(HOST), OperationalError(HOST), InterfaceError(HOST)])
+@pytest.mark.parametrize("problem", [ServerUnreachable(HOST), OperationalError(HOST), InterfaceError(HOST)])
 def test_a_tool_says_that_the_database_is_unavailable_and_not_which(problem):
     def fail() -> Any:
         raise problem

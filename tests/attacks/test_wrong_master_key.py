@@ -117,7 +117,7 @@ def lines(tmp_path: Path) -> Path:
 @pytest.fixture
 def unprotected(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the commands nor the trail nor the wrapping nor the web look at the master key."""
-    monkeypatch.setattr(master_key, "refuse", lambda _: None)
+    monkeypatch.setattr(master_key, "require_fit", lambda _: None)
     monkeypatch.setattr(middleware, "opens_nothing", lambda: False)
 
 
@@ -265,7 +265,7 @@ def test_control_without_the_look_before_recording_a_verb_that_wraps_nothing_wri
 
 def test_nobody_is_made_even_where_nothing_is_recorded(wrong: MasterRing, monkeypatch: pytest.MonkeyPatch) -> None:
     """What wraps looks by itself, and always anew: a process may have been right a moment ago."""
-    monkeypatch.setattr(master_key, "remembered", lambda: master_key.Fit.OPENS)
+    monkeypatch.setattr(master_key, "last_known_fit", lambda: master_key.Fit.OPENS)
     with pytest.raises(WrongMasterKey, match=OPEN_NONE):
         ensure_person(profile=Profile("ida", name="Ida"), actor=TESTER)
     assert people() == 1
@@ -358,7 +358,7 @@ def test_a_process_that_served_an_empty_database_is_refused_as_soon_as_another_h
     settings.MASTER_RING = ours
     assert Client().get("/api/v1/me").status_code == 401
     remembered = dict(master_key._remembered)
-    assert set(remembered) == {master_key.place()}
+    assert set(remembered) == {master_key.cache_key()}
     settings.MASTER_RING = other
     ensure_person(profile=Profile("ada"), actor=TESTER)
     settings.MASTER_RING = ours
@@ -372,7 +372,7 @@ def test_readiness_ends_what_a_process_remembers(
     """Rotated away beneath it: it is told by its next probe."""
     monkeypatch.setattr(readiness, "REMEMBERED_SECONDS", -1.0)
     assert send(Client(), *REQUESTS[1]).status_code == 200
-    master_key.remember(master_key.Fit.OPENS)
+    master_key.note_fit(master_key.Fit.OPENS)
     remembered = dict(master_key._remembered)
     settings.MASTER_RING = MasterRing(MasterKey(os.urandom(32)), [stored.current])
     call_command("rotate_keys", stdout=StringIO())
@@ -434,7 +434,7 @@ def test_a_database_whose_keys_were_all_destroyed_takes_any_key(stored: MasterRi
         ada = UserKey.objects.values_list("user_id", flat=True).get()
     destroy_data_keys(user_id=ada, actor=TESTER)
     settings.MASTER_RING = another()
-    assert master_key.look() is master_key.Fit.NOTHING_STORED
+    assert master_key.check_stored_keys() is master_key.Fit.NOTHING_STORED
 
 
 def test_a_rotation_under_way_goes_on(stored: MasterRing, settings: Any, lines: Path) -> None:
@@ -462,11 +462,11 @@ def test_keys_that_open_some_go_on_and_doctor_names_the_others(
     """Also where all the newest are under another key, which a process of an earlier version made."""
     settings.MASTER_RING = mixed = another()
     with monkeypatch.context() as before:
-        before.setattr(master_key, "refuse", lambda _: None)
+        before.setattr(master_key, "require_fit", lambda _: None)
         for number in range(master_key.SAMPLE + 1):
             ensure_person(profile=Profile(f"uid-{number}"), actor=TESTER)
     settings.MASTER_RING = stored
-    assert master_key.look() is master_key.Fit.OPENS
+    assert master_key.check_stored_keys() is master_key.Fit.OPENS
     call_command("revoke_tokens", user="ada", stdout=StringIO())
     [finding] = keys.masters()
     assert mixed.current.id.hex() in finding.what and stored.current.id.hex() not in finding.what
@@ -485,6 +485,6 @@ def test_doctor_advises_the_right_key_and_no_rotation(stored: MasterRing, wrong:
 
 def test_looking_is_one_statement_and_what_is_known_is_not_asked(ada: Any, django_assert_num_queries: Any) -> None:
     with as_system(), django_assert_num_queries(1):
-        assert master_key.look() is master_key.Fit.OPENS
+        assert master_key.check_stored_keys() is master_key.Fit.OPENS
     with django_assert_num_queries(0):
-        assert master_key.remembered() is master_key.Fit.OPENS
+        assert master_key.last_known_fit() is master_key.Fit.OPENS

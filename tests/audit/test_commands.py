@@ -20,8 +20,8 @@ from audit.models import AuditLog, AuditPruning
 from audit.proof.checkpoint import SignedCheckpoint
 from audit.proof.merkle import verify_inclusion
 from audit.proof.verification import prove
-from audit.reading.pages import Place, page
-from audit.reading.services import cell
+from audit.reading.pages import Position, page
+from audit.reading.services import csv_cell
 from audit.retention.partitions import ensure_partitions, later, months_kept, this_month
 from audit.sealing.services import seal
 from audit.services import record
@@ -179,7 +179,7 @@ def test_an_export_is_recorded_and_no_spreadsheet_runs_it(db: None) -> None:
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\t=1", "\r=1"])
 def test_what_a_spreadsheet_would_run_is_text(text: str) -> None:
-    assert cell(text) == f"'{text}"
+    assert csv_cell(text) == f"'{text}"
 
 
 def test_the_trail_is_read_page_by_page_without_gap_or_repeat(db: None) -> None:
@@ -191,10 +191,10 @@ def test_the_trail_is_read_page_by_page_without_gap_or_repeat(db: None) -> None:
         while not seen or place:
             part = page(AuditLog.objects.about(ADA), after=place, size=2)
             seen += [row.id for row in part.rows]
-            place = part.next and Place.from_text(part.next.to_text())
+            place = part.next and Position.from_text(part.next.to_text())
         assert (seen, len(whole)) == (whole, 5)
         assert (AuditLog.objects.by("tests").count(), AuditLog.objects.by("").count()) == (8, 0)
     with as_user(ADA):
         assert len(page(AuditLog.objects.all()).rows) == 5, "a person sees what was done with their own data"
     with pytest.raises(InputError):
-        Place.from_text("x")
+        Position.from_text("x")

@@ -14,7 +14,7 @@ from audit.actors import Actor
 from audit.errors import ChainBroken, Fault
 from audit.models import AuditCheckpoint, AuditLeaf, AuditLog
 from audit.proof.keys import TrailKeys
-from audit.proof.unsealed import Snapshot, heed_a_restore, state
+from audit.proof.unsealed import Snapshot, detect_restore, sealer_state
 from audit.proof.verification import prove
 from audit.sealing import services as sealing
 from audit.sealing import witness
@@ -96,7 +96,7 @@ def test_of_two_sealers_at_once_one_works(committed: None) -> None:
 
     def other() -> None:
         with as_system():
-            sealing.alone()
+            sealing.only_sealer()
             held.set()
             may_end.wait(PATIENCE)
 
@@ -118,7 +118,9 @@ def test_many_sealers_at_once_seal_every_row_once(committed: None, settings: Any
     assert sum(done) == prove(settings.AUDIT_KEYS).rows == 40
 
 
-@pytest.mark.parametrize("place", ["audit.sealing.services.trail.stored_of", "audit.sealing.services.remember"])
+@pytest.mark.parametrize(
+    "place", ["audit.sealing.services.trail.stored_of", "audit.sealing.services.save_sealer_state"]
+)
 def test_a_sealer_killed_in_a_batch_leaves_whole_batches(
     committed: None, settings: Any, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -212,7 +214,7 @@ def test_after_a_restore_into_a_younger_server_rows_are_still_found(committed: N
             cursor.execute("ALTER TABLE audit_logs ALTER COLUMN xact SET DEFAULT 9000000000")
         note(3)
         with as_system():
-            sealer = state()
+            sealer = sealer_state()
             sealer.snapshot = "9000000005:9000000005:"
             sealer.save()
         with connection.cursor() as cursor:
@@ -223,9 +225,9 @@ def test_after_a_restore_into_a_younger_server_rows_are_still_found(committed: N
         assert (seal().rows, prove(settings.AUDIT_KEYS).unsealed) == (2, 0)
         with as_system():
             assert AuditLog.objects.order_by("-xact").first().xact > 9_000_000_001  # type: ignore[union-attr]
-        heed_a_restore()
+        detect_restore()
         with as_system():
-            assert state().shift == 9_000_000_001
+            assert sealer_state().shift == 9_000_000_001
     finally:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE audit_logs ALTER COLUMN xact SET DEFAULT (pg_current_xact_id()::text::bigint)")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from audit.proof.row_digest import AuditRow, encode_row, row_leaf, stamp_of
 from audit.proof.unsealed import found_rows
-from audit.proof.wire import COLUMNS, moment
+from audit.proof.wire import COLUMNS, encode_time
 from audit.services import INSERT
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system
@@ -44,5 +44,5 @@ def test_the_wire_and_python_agree(db: Any, row: AuditRow, mac: bytes) -> None:
         with connection.cursor() as cursor:
             cursor.execute(INSERT, [*row, mac])
         (read,) = found_rows(f"SELECT {COLUMNS} FROM audit_logs r WHERE r.id = %s", [row.id])
-        assert (read.id, moment(read.at), read.content, read.mac()) == (row.id, row.at, encode_row(row), mac)
+        assert (read.id, encode_time(read.at), read.content, read.mac()) == (row.id, row.at, encode_row(row), mac)
         assert read.leaf() == row_leaf(row, stamp_of(mac, read.xact()))

@@ -251,7 +251,7 @@ def test_what_is_no_key_is_not_made(given: dict[str, Any]) -> None:
     good = {"name": "n", "scopes": {"read"}, "lasts": timedelta(days=1), "actor": TESTER}
     with pytest.raises(InputError):
         api_keys.make_api_key(**{**good, **given})
-    assert api_keys.listed() == []
+    assert api_keys.list_api_keys() == []
 
 
 # Walls
@@ -302,7 +302,7 @@ def test_a_key_goes_with_its_person(key: Any, ada: UUID) -> None:
         cursor.execute("ALTER TABLE users NO FORCE ROW LEVEL SECURITY; ALTER TABLE users DISABLE TRIGGER USER")
         cursor.execute("ALTER TABLE user_keys DISABLE TRIGGER USER")
         cursor.execute("DELETE FROM users")
-    assert api_keys.listed() == []
+    assert api_keys.list_api_keys() == []
 
 
 def test_the_database_refuses_a_key_that_is_none(db: None) -> None:

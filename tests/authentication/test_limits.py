@@ -24,7 +24,7 @@ from tests.authentication.conftest import code, trail
 from tests.conftest import TESTER
 from vibe.core.db.scopes import as_sign_in, as_user
 from vibe.core.errors import ConfigurationError
-from vibe.core.http.rate_limits import Buckets, Rate, Verdict, store
+from vibe.core.http.rate_limits import Buckets, Rate, RateLimitResult, store
 
 SLOW = Rate(per_minute=1, burst=5)  # within a test nothing flows back
 QUICK = Rate(per_minute=60 * 20, burst=5)  # one every 50 ms
@@ -86,9 +86,9 @@ def test_what_is_said_of_it(buckets: Buckets) -> None:
 
 def test_after_the_time_said_one_is_let_in() -> None:
     rate = Rate(60, 1)
-    assert Verdict(rate, until_full=1.0, refused=1).retry_after == 1
-    assert Verdict(rate, until_full=0.2, refused=1).retry_after == 1
-    assert Verdict(Rate(6, 2), until_full=20.0, refused=1).retry_after == 10
+    assert RateLimitResult(rate, until_full=1.0, refused=1).retry_after == 1
+    assert RateLimitResult(rate, until_full=0.2, refused=1).retry_after == 1
+    assert RateLimitResult(Rate(6, 2), until_full=20.0, refused=1).retry_after == 10
 
 
 def test_a_refusal_after_some_that_were_allowed_is_a_first_one_again(buckets: Buckets) -> None:
@@ -223,7 +223,7 @@ def test_control_counted_inside_the_request_they_would_not(
     """Why the gate stands before the trail's middleware: an answer of 400 or more undoes what the request did."""
     limited(person=2)
     monkeypatch.setattr("audit.middleware.API", "")  # the transaction begins with the request, as everywhere else
-    ours, trails = "accounts.authentication.middleware.Gate", "audit.middleware.AuditMiddleware"
+    ours, trails = "accounts.authentication.middleware.AuthenticationMiddleware", "audit.middleware.AuditMiddleware"
     settings.MIDDLEWARE = [*(name for name in settings.MIDDLEWARE if name not in (ours, trails)), trails, ours]
     answers = [ask(headers=bearer("ada"), path="/api/tests/missing") for _ in range(5)]
     assert {answer.status_code for answer in answers} == {404}
@@ -290,7 +290,7 @@ def test_only_the_first_of_a_row_of_refusals_is_recorded(ask: Any, limited: Any,
 
 @pytest.mark.django_db
 def test_when_nothing_can_be_counted_nobody_is_let_in(ask: Any, bearer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> Verdict:
+    def fail(*_: Any) -> RateLimitResult:
         raise DatabaseError("gone")
 
     monkeypatch.setattr(PostgresBuckets, "take", fail)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from accounts.erasure.proof import verify_all
-from accounts.erasure.services import erase, owed, request_erasure
+from accounts.erasure.services import erase, request_erasure, unfinished_erasures
 from accounts.models import User
 from tests.backup.conftest import quiet
 from tests.conftest import TESTER
@@ -35,7 +35,7 @@ def people():
 
 def test_a_restore_erases_again_before_anybody_is_served(backup, erased):
     restore(path=backup, keys=keys_beside(backup), replace=True, actor=TESTER, told=quiet)
-    assert (people(), owed(), verify_all()) == ({"jonas"}, set(), 1)
+    assert (people(), unfinished_erasures(), verify_all()) == ({"jonas"}, set(), 1)
 
 
 def test_without_the_file_of_erasures_they_are_back(backup, erased, settings):
@@ -50,8 +50,8 @@ def test_serving_erases_again_whoever_a_restore_by_other_means_brought_back(back
     settings.ERASURES_FILE = tmp_path / "none"
     restore(path=backup, keys=keys_beside(backup), replace=True, actor=TESTER, told=quiet)
     settings.ERASURES_FILE = kept
-    assert owed() == {erased}
+    assert unfinished_erasures() == {erased}
     said = []
     prepare(migrate=True, say=said.append)
     assert "1 people who had been erased were back, and are erased again." in said
-    assert (people(), owed()) == ({"jonas"}, set())
+    assert (people(), unfinished_erasures()) == ({"jonas"}, set())

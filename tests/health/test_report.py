@@ -15,8 +15,8 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.processes import until
 from vibe.core.db.health import cache, connections, disk, indexes, locks, replication, statements, tables, units
-from vibe.core.db.health.observing import LIMITS, in_step, look, observing
-from vibe.core.db.health.reading import Chapter, Reading, Verdict, judged
+from vibe.core.db.health.observing import LIMITS, observing, run_batched, run_probes
+from vibe.core.db.health.reading import Chapter, Reading, Verdict, verdict_of
 from vibe.core.db.health.report import PROBES, report
 from vibe.core.db.scopes import as_support, as_user, current_scope
 
@@ -24,7 +24,7 @@ CANARY = "xylocanary"
 
 
 def ask(probe):
-    return in_step([probe])[0]
+    return run_batched([probe])[0]
 
 
 def named(chapter, name):
@@ -85,7 +85,7 @@ def divides_by_zero():
 def test_and_so_after_a_probe_that_failed(db):
     with as_support():
         before = state(), current_scope()
-        (chapter,) = look([("Broken", divides_by_zero)])
+        (chapter,) = run_probes([("Broken", divides_by_zero)])
         assert chapter.verdict == Verdict.UNKNOWN
         assert (state(), current_scope()) == before
 
@@ -116,7 +116,7 @@ def test_one_that_fails_holds_up_no_other_and_tells_no_value(db):
         yield from ()
         return Chapter("First", "-")
 
-    found = look([("First", asks_nothing), ("Broken", fails), ("Disk", disk.disk)])
+    found = run_probes([("First", asks_nothing), ("Broken", fails), ("Disk", disk.disk)])
     assert [chapter.title for chapter in found] == ["First", "Broken", "Disk"]
     assert CANARY not in str(found)
     assert "22P02" in found[1].readings[0].advice
@@ -129,7 +129,7 @@ def test_all_ask_at_once_and_each_is_given_its_own_rows(db):
         return Chapter(str(number), str(second[0]))
 
     with CaptureQueriesContext(connection) as asked:
-        found = in_step([partial(counts, number) for number in (10, 20, 30)])
+        found = run_batched([partial(counts, number) for number in (10, 20, 30)])
     assert [(chapter.title, chapter.about) for chapter in found] == [("10", "11"), ("20", "21"), ("30", "31")]
     assert len([one for one in asked.captured_queries if LIMITS in one["sql"]]) == 2
 
@@ -437,8 +437,8 @@ def test_the_worst_reading_is_the_chapters():
 
 @pytest.mark.parametrize(("number", "verdict"), [(1, Verdict.OK), (5, Verdict.WATCH), (9, Verdict.BAD)])
 def test_judging(number, verdict):
-    assert judged(number, watch=5, bad=9) == verdict
-    assert judged(-number, watch=-5, bad=-9) == verdict
+    assert verdict_of(number, watch=5, bad=9) == verdict
+    assert verdict_of(-number, watch=-5, bad=-9) == verdict
 
 
 def test_units():

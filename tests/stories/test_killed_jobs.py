@@ -56,7 +56,7 @@ def test_killed_at_every_statement_it_leaves_all_or_nothing_and_is_made_whole(
     lisbon = conversation_of(ada_going_on, "lisbon")
     committed = 0
     for times, statement in enumerate(range(1, AT_MOST)):
-        bulk.know_vectors(connection.connection)  # what a new connection asks once does not count
+        bulk.register_vectors(connection.connection)  # what a new connection asks once does not count
         before = whole(ada_going_on)
         try:
             with killed_at(statement, after=after):

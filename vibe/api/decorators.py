@@ -10,11 +10,11 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse
 
 from accounts.api.caller import caller_of
-from accounts.api.idempotency import KeptReply, digest, once
+from accounts.api.idempotency import KeptReply, request_digest, run_once
 from accounts.authentication.signed_in import SAFE
 from vibe.core.db.scale import replica
-from vibe.core.http.preflight import prepare
-from vibe.core.http.snapshots import moment_of
+from vibe.core.http.preflight import run_preflight
+from vibe.core.http.snapshots import snapshot_of
 
 Operation = Callable[..., HttpResponse]
 KEPT: Final = ("Content-Type", "Cache-Control", "ETag", "Location")
@@ -26,9 +26,9 @@ def named_and_once(operation: Operation) -> Operation:
     @wraps(operation)
     def run(request: HttpRequest, *args: Any, **given: Any) -> HttpResponse:
         request.audit.action = f"api:{operation.__name__}"  # type: ignore[attr-defined]
-        prepare(operation, request, *args, **given)
+        run_preflight(operation, request, *args, **given)
         key = None if request.method in SAFE else request.headers.get("Idempotency-Key")
-        with nullcontext() if key else moment_of(operation):  # what another made of the key meanwhile is to be seen
+        with nullcontext() if key else snapshot_of(operation):  # what another made of the key meanwhile is to be seen
             request.begin()  # type: ignore[attr-defined]
         if request.changes:  # type: ignore[attr-defined]
             replica.will_change(caller_of(request).user_id)
@@ -41,8 +41,10 @@ def named_and_once(operation: Operation) -> Operation:
 
 def done_once(request: HttpRequest, key: str, work: Callable[[], HttpResponse]) -> HttpResponse:
     """The answer of the first request with this key."""
-    asked = digest(str(request.method), request.get_full_path(), request.body)
-    reply, replayed = once(user_id=caller_of(request).user_id, key=key, request=asked, work=lambda: kept(asked, work()))
+    asked = request_digest(str(request.method), request.get_full_path(), request.body)
+    reply, replayed = run_once(
+        user_id=caller_of(request).user_id, key=key, request=asked, work=lambda: kept(asked, work())
+    )
     response = HttpResponse(reply.body, status=reply.status, headers=dict(reply.headers))
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"

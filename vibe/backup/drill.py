@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from accounts.erasure.services import erase_again, owed
+from accounts.erasure.services import erase_again, unfinished_erasures
 from audit.actors import Actor
 from audit.errors import AuditError
 from audit.proof import checkpoint_store
@@ -69,7 +69,7 @@ def erased_again() -> Finding:
     try:
         with tombstones_apart():
             again = erase_again(actor=ACTOR)
-            left = owed()
+            left = unfinished_erasures()
     except VibeError as problem:
         return Finding("erasures", False, str(problem))
     if left:
@@ -106,7 +106,7 @@ def witnesses() -> list[SignedCheckpoint]:
     if file is None or not file.path.exists():
         return []
     with as_system():
-        head = checkpoint_store.head()
+        head = checkpoint_store.newest_checkpoint()
     newest = head.checkpoint.number if head else 0
     return [each for each in witness.read_witnesses(file.path) if each.checkpoint.number <= newest]
 

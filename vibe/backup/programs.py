@@ -16,7 +16,7 @@ from pathlib import Path
 from django.conf import settings
 
 from vibe.core.db.embedded.paths import BINARIES
-from vibe.core.db.embedded.server import without_libpq
+from vibe.core.db.embedded.server import environment_without_libpq
 from vibe.core.errors import ConfigurationError
 
 FOLDERS = (
@@ -67,7 +67,7 @@ def major_of(path: Path) -> int | None:
     """What the program itself says of its version; None when it does not run."""
     try:
         said = subprocess.run(
-            [str(path), "--version"], capture_output=True, text=True, check=False, env=without_libpq()
+            [str(path), "--version"], capture_output=True, text=True, check=False, env=environment_without_libpq()
         ).stdout
     except OSError:
         return None

@@ -18,8 +18,8 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
 
-from vibe.core.db.backend.base import embedded_server, explain
-from vibe.core.db.embedded.server import PORT, SUPERUSER, without_libpq
+from vibe.core.db.backend.base import embedded_server, explain_failure
+from vibe.core.db.embedded.server import PORT, SUPERUSER, environment_without_libpq
 from vibe.core.errors import DatabaseNotReady
 
 MAINTENANCE = "postgres"  # the database from which others are made and renamed
@@ -42,7 +42,7 @@ class Server:
         except psycopg.OperationalError as problem:
             place = {"HOST": "", "PORT": "", "USER": self.reached["user"], "NAME": database}
             place |= {name.upper(): str(self.reached[name]) for name in ("host", "port") if name in self.reached}
-            raise DatabaseNotReady(explain(str(problem), place)) from None
+            raise DatabaseNotReady(explain_failure(str(problem), place)) from None
 
     def conninfo(self, database: str) -> str:
         """For a program's arguments, which others can see: without the password."""
@@ -50,7 +50,7 @@ class Server:
 
     def environment(self) -> dict[str, str]:
         """For a program: the password, and nothing that would steer it elsewhere."""
-        return without_libpq() | ({"PGPASSWORD": self.password} if self.password else {})
+        return environment_without_libpq() | ({"PGPASSWORD": self.password} if self.password else {})
 
 
 def configured(*, for_restoring: bool = False) -> Server:

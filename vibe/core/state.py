@@ -16,7 +16,7 @@ FILE = "secrets.env"
 BYTES = 32
 
 
-def made_once(folder: Path, names: Sequence[str]) -> dict[str, str]:
+def load_or_make_secrets(folder: Path, names: Sequence[str]) -> dict[str, str]:
     """The named secrets of `folder`, 64 hex digits each; made on the first use, in a file only its owner can read.
 
     Several processes may ask at once: one makes, the others wait and read. A name that a file of an earlier version
@@ -24,10 +24,10 @@ def made_once(folder: Path, names: Sequence[str]) -> dict[str, str]:
     """
     path = folder / FILE
     try:
-        known = read(path)
+        known = read_secrets(path)
         if not known.keys() >= set(names):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            known = complete(path, names)
+            known = add_missing_secrets(path, names)
     except (OSError, UnicodeDecodeError) as problem:
         reason = (problem.strerror if isinstance(problem, OSError) else None) or type(problem).__name__
         raise ConfigurationError(
@@ -37,23 +37,23 @@ def made_once(folder: Path, names: Sequence[str]) -> dict[str, str]:
     return known
 
 
-def read(path: Path) -> dict[str, str]:
+def read_secrets(path: Path) -> dict[str, str]:
     """The secrets that are there; nothing when no file is. A last line without its end may still be being written."""
     try:
         with path.open(encoding="ascii") as file:
             keep_private(file, path)
-            return secrets_in(line for line in file if line.endswith("\n"))
+            return parse_secrets(line for line in file if line.endswith("\n"))
     except FileNotFoundError:
         return {}
 
 
-def complete(path: Path, names: Sequence[str]) -> dict[str, str]:
+def add_missing_secrets(path: Path, names: Sequence[str]) -> dict[str, str]:
     """Add what is missing, one process at a time, and be sure it is on the disk; what is there is never touched."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "r+", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         text = file.read()
-        known = secrets_in(text.splitlines())
+        known = parse_secrets(text.splitlines())
         missing = {name: secrets.token_hex(BYTES) for name in names if name not in known}
         if missing:
             lines = "".join(f"{name}={value}\n" for name, value in missing.items())
@@ -69,7 +69,7 @@ def complete(path: Path, names: Sequence[str]) -> dict[str, str]:
     return {**known, **missing}
 
 
-def secrets_in(lines: Iterable[str]) -> dict[str, str]:
+def parse_secrets(lines: Iterable[str]) -> dict[str, str]:
     """NAME=value, a line each."""
     return dict(line.strip().split("=", 1) for line in lines if "=" in line)
 

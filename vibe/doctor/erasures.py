@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from accounts.erasure.services import owed
+from accounts.erasure.services import unfinished_erasures
 from vibe.doctor.findings import Finding, error
 
 
 def people() -> Iterator[Finding]:
-    if back := owed():
+    if back := unfinished_erasures():
         yield error(
             f"{len(back)} people who were erased are in the database.",
             why="They were promised to be gone; a backup from before brings them back.",

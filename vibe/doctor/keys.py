@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.db.models import Count, Max
 
-from accounts.keys.master_key import Fit, look, ring
+from accounts.keys.master_key import Fit, check_stored_keys, ring
 from accounts.keys.services.data_keys import key_address
-from accounts.keys.services.renewal import newest
+from accounts.keys.services.renewal import newest_keys
 from accounts.keys.services.rotation import require_masters, values_under_retired
 from accounts.models import UserKey
 from vibe.core.crypto.seal import MOST_MESSAGES
@@ -56,7 +56,7 @@ def canary() -> Iterator[Finding]:
 
 def retired() -> Iterator[Finding]:
     """Retired keys are still needed, or can go."""
-    if look() is Fit.OPENS_NOTHING:
+    if check_stored_keys() is Fit.OPENS_NOTHING:
         return  # said above: there is nothing to rotate, and no key to take away
     stale, configured = values_under_retired(), ring().retired_count
     if stale:
@@ -76,7 +76,7 @@ def retired() -> Iterator[Finding]:
 def used_up() -> Iterator[Finding]:
     """Data keys that have sealed as much as they should, and seal on."""
     with as_system():
-        rows = newest().filter(sealed__gte=settings.DATA_KEY_SEALS)
+        rows = newest_keys().filter(sealed__gte=settings.DATA_KEY_SEALS)
         figures = rows.aggregate(count=Count("pk"), most=Max("sealed"))
     if figures["count"]:
         found = error if figures["most"] >= MOST_MESSAGES // 2 else warning

@@ -11,7 +11,7 @@ from django.db.models import CheckConstraint, UniqueConstraint
 
 from vibe.core.crypto.fields import SealedColumn
 from vibe.core.db.roles import SUPPORT, USER
-from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity, Wall
+from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity, SchemaPolicy
 from vibe.doctor.findings import Finding, error, warning
 from vibe.metrics.figures import rows
 from vibe.serving.migrating import pending
@@ -72,7 +72,7 @@ def walls() -> Iterator[Finding]:
             yield unwalled(part, do=FORCE.format(table=part))
 
 
-def walls_of(model: Any, kind: type[Wall]) -> list[Any]:
+def walls_of(model: Any, kind: type[SchemaPolicy]) -> list[Any]:
     """The walls of one kind that a model declares."""
     return [wall for wall in model._meta.constraints if isinstance(wall, kind)]
 

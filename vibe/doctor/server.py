@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from vibe.core.db.requirements import OLDEST_VECTOR, require_schema, require_server
-from vibe.core.db.roles import ALL, PER_GRANT, joined, statements
+from vibe.core.db.roles import ALL, PER_GRANT, is_member, membership_sql
 from vibe.core.db.scale import replica
 from vibe.core.db.statements.batching import distributed
 from vibe.core.errors import DatabaseNotReady, VibeError
@@ -52,12 +52,12 @@ def permissions() -> Iterator[Finding]:
                 why="Every request takes one of them.",
                 do="manage.py migrate",
             )
-        elif not is_superuser(cursor) and not all(joined(cursor, role, number()) for role in ALL):
+        elif not is_superuser(cursor) and not all(is_member(cursor, role, number()) for role in ALL):
             login = connection.settings_dict["USER"]
             yield error(
                 f"The database user '{login}' cannot take every role, or holds their rights without taking them.",
                 why="Requests fail, or row-level security judges by the wrong role.",
-                do="; ".join(statements(number(), login, inherits=number() < PER_GRANT)) + ";",
+                do="; ".join(membership_sql(number(), login, inherits=number() < PER_GRANT)) + ";",
             )
 
 
@@ -193,11 +193,11 @@ def replication() -> Iterator[Finding]:
 
 def read_replica() -> Iterator[Finding]:
     """The replica of REPLICA_URL, if there is one, is a copy of this database and near enough to be asked."""
-    if not replica.configured():
+    if not replica.is_configured():
         return
     instead = "The primary answers in its place: it bears all the load."
     try:
-        standing = replica.compared()
+        standing = replica.compare_positions()
     except DatabaseError as problem:
         told = str(problem) if isinstance(problem, VibeError) else f"it answered with {type(problem).__name__}."
         yield warning(f"The replica of REPLICA_URL cannot be asked: {told}", why=instead, do="Start or mend it.")

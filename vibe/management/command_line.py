@@ -42,9 +42,9 @@ def guarded(execute: Callable[..., Any]) -> Callable[..., Any]:
     """What executes a command, once its arguments are read, unless the master keys open nothing that is stored."""
 
     def execute_guarded(*arguments: Any, **options: Any) -> Any:
-        from accounts.keys.master_key import require_fitting  # noqa: PLC0415  Django is set up by now
+        from accounts.keys.master_key import require_fitting_key  # noqa: PLC0415  Django is set up by now
 
-        require_fitting()
+        require_fitting_key()
         if not connection.in_atomic_block:
             connection.close()  # the command may fork, or never ask by this thread again
         return execute(*arguments, **options)

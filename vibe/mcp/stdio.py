@@ -7,7 +7,7 @@ from uuid import UUID
 from mcp.server.mcpserver import Context
 
 from accounts.authentication.caller import Caller
-from accounts.authentication.middleware import count
+from accounts.authentication.middleware import take_from_allowance
 from accounts.authentication.servers import account_of
 from audit.actors import Origin
 from vibe.core.errors import Deactivated, PersonUnknown, TooManyRequests
@@ -24,7 +24,7 @@ def only(user_id: UUID) -> Admit:
         if not account["is_active"]:
             raise Deactivated()
         caller = Caller(user_id, "command", origin=Origin())
-        verdict = count(caller, caller.origin)
+        verdict = take_from_allowance(caller, caller.origin)
         if verdict and not verdict.allowed:
             raise TooManyRequests(retry_after=verdict.retry_after)
         return caller

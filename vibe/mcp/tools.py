@@ -12,14 +12,14 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from memories.payload import Payload
-from memories.services.daily_notes import remember as keep
+from memories.services.daily_notes import add_note as keep
 from stories.api.search import Answer, Found
 from stories.api.shapes import Entities, Entity, Story
 from stories.entities.services import KIND, list_entities
 from stories.reading.services import open_story
 from stories.search.asking import ask
 from stories.search.services import LONGEST_QUESTION, search_stories
-from vibe.core.http.schemas import Given, Moment
+from vibe.core.http.schemas import Moment, ResponseSchema
 from vibe.mcp.calls import Admit, called
 
 INSTRUCTIONS: Final = (
@@ -45,7 +45,7 @@ Question = Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION)]
 Most = Annotated[int, Field(ge=1, le=100)]
 
 
-class Remembered(Given):
+class Remembered(ResponseSchema):
     """Where it is kept."""
 
     memory_id: UUID

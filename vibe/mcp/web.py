@@ -10,12 +10,12 @@ from mcp.server.mcpserver import Context
 from mcp.server.transport_security import TransportSecuritySettings
 
 from accounts.authentication.caller import Caller
-from accounts.authentication.middleware import asked, refused, too_many
-from accounts.keys.middleware import refusal
+from accounts.authentication.middleware import identify, record_refusal, too_many_requests
+from accounts.keys.middleware import refuse_request
 from audit.actors import Actor
 from audit.middleware import origin_from
 from vibe.core.errors import CredentialsMissing, InputError, VibeError
-from vibe.core.http.headers import protect
+from vibe.core.http.headers import add_security_headers
 from vibe.mcp import body
 from vibe.mcp.calls import in_thread
 from vibe.mcp.tools import server
@@ -68,21 +68,21 @@ class Gate:
 
 def admitted(scope: Any) -> Caller | HttpResponse:
     """The caller, or the answer that refuses them."""
-    if not_ours := refusal():
+    if not_ours := refuse_request():
         return not_ours
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     origin = origin_from(variables(scope, headers))
-    found, verdict = asked(headers.get("authorization", ""), headers.get("vibe-person", ""), origin)
+    found, verdict = identify(headers.get("authorization", ""), headers.get("vibe-person", ""), origin)
     if verdict and not verdict.allowed:
-        return too_many(PATH, found, verdict, origin)
+        return too_many_requests(PATH, found, verdict, origin)
     if isinstance(found, VibeError):
-        return refused(found, actor=Actor.anonymous(origin), action="mcp", resource=PATH)
+        return record_refusal(found, actor=Actor.anonymous(origin), action="mcp", resource=PATH)
     return found
 
 
 def refused_body(caller: Caller, error: InputError) -> HttpResponse:
     """Record a body that is not taken, and answer it as the API does."""
-    return refused(error, actor=caller.actor, action="mcp", resource=PATH, subject=caller.user_id)
+    return record_refusal(error, actor=caller.actor, action="mcp", resource=PATH, subject=caller.user_id)
 
 
 def variables(scope: Any, headers: dict[str, str]) -> dict[str, str]:
@@ -94,7 +94,7 @@ def variables(scope: Any, headers: dict[str, str]) -> dict[str, str]:
 
 async def answer(response: HttpResponse, send: Any) -> None:
     """Send an answer of ours."""
-    protect(response)
+    add_security_headers(response)
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items()]
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
     await send({"type": "http.response.body", "body": response.content})

@@ -27,7 +27,7 @@ KINDS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "SET", "SAVEPOINT", "
 @cache
 def attach() -> None:
     """Once a process."""
-    counters.watch(crypto_done)
+    counters.add_observer(crypto_done)
     searched.connect(search_done)
     routed.connect(reading_done)
     connection_created.connect(time_statements)

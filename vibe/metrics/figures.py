@@ -104,21 +104,21 @@ def replication_bytes() -> Figures:
 
 def replica_usable() -> Figures:
     """1 or 0; nothing where none is configured."""
-    if not replica.configured():
+    if not replica.is_configured():
         return []
     try:
-        standing = replica.compared()
+        standing = replica.compare_positions()
     except DatabaseError:
         return [((), 0)]
     return [((), float(standing.replays and standing.same))]
 
 
 def replica_behind_bytes() -> Figures:
-    return [((), replica.compared().behind)] if replica.configured() else []
+    return [((), replica.compare_positions().behind)] if replica.is_configured() else []
 
 
 def replica_behind_seconds() -> Figures:
-    return [((), replica.compared().seconds)] if replica.configured() else []
+    return [((), replica.compare_positions().seconds)] if replica.is_configured() else []
 
 
 def disk() -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core import checks
 
-from accounts.erasure.services import erase_again, owed
+from accounts.erasure.services import erase_again, unfinished_erasures
 from audit.actors import Actor
 from vibe.core.db.migrating.lock import migration_lock
 from vibe.core.errors import ConfigurationError
@@ -35,7 +35,7 @@ def prepare(*, migrate: bool, say: Say) -> None:
 
 def erase_who_is_back(say: Say) -> None:
     """An older backup that was restored brings erased people back: they are erased again before anybody is served."""
-    if owed():
+    if unfinished_erasures():
         with migration_lock():
             again = erase_again(actor=Actor.system("serve"))
         say(f"{len(again)} people who had been erased were back, and are erased again.")

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from accounts.erasure.services import owed
-from accounts.keys.master_key import Fit, look
+from accounts.erasure.services import unfinished_erasures
+from accounts.keys.master_key import Fit, check_stored_keys
 from vibe.core.db.scopes import as_system
 from vibe.core.errors import VibeError
 from vibe.serving.migrating import pending
@@ -74,7 +74,7 @@ def migrations() -> str:
 
 def keys() -> str:
     """The configured master keys are those of this database, or it holds no data keys yet."""
-    if look() is Fit.OPENS_NOTHING:
+    if check_stored_keys() is Fit.OPENS_NOTHING:
         return (
             "ENCRYPTION_KEY and ENCRYPTION_KEYS_RETIRED open none of the stored data keys, so requests are refused. "
             "Set ENCRYPTION_KEY back to the right key. Run: manage.py doctor"
@@ -84,7 +84,7 @@ def keys() -> str:
 
 def erased() -> str:
     """Nobody who was erased is there again. Only a restore could change that, so a process asks until it is so once."""
-    if not _seen_erased.is_set() and not owed():
+    if not _seen_erased.is_set() and not unfinished_erasures():
         _seen_erased.set()
     return "" if _seen_erased.is_set() else "Erased people are in the database again. Run: manage.py erase_again"
 

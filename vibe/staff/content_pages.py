@@ -21,8 +21,8 @@ from django.views.decorators.http import require_GET
 
 from accounts.grants import services as grants
 from accounts.models import AccessGrant, User
-from vibe.core.admin.base import note
-from vibe.core.admin.confirmed_actions import refused
+from vibe.core.admin.base import note_viewed
+from vibe.core.admin.confirmed_actions import error_page
 from vibe.core.admin.links import page_url
 from vibe.core.db.unavailable import is_unavailable
 from vibe.core.errors import DatabaseUnavailable, Refused, VibeError
@@ -46,11 +46,11 @@ def under_a_grant(part: str) -> Callable[[View], View]:
         @wraps(view)
         @sensitive_variables()
         def guarded(request: HttpRequest, user_id: UUID, **place: Any) -> HttpResponse:
-            note(request, resource(user_id, part, place), user_id)
+            note_viewed(request, resource(user_id, part, place), user_id)
             try:
-                grant = grants.require(user_id, request.user)  # type: ignore[arg-type]
+                grant = grants.require_grant(user_id, request.user)  # type: ignore[arg-type]
             except Refused as problem:
-                return refused(problem, page_url(User, user_id))
+                return error_page(problem, page_url(User, user_id))
             remark(request, grant)
             try:
                 return unkept(view(request, user_id, grant, **place))

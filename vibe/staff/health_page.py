@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET
 
-from vibe.core.admin.base import note
+from vibe.core.admin.base import note_viewed
 from vibe.core.db.health.reading import Verdict
 from vibe.core.db.health.report import report
 
@@ -21,7 +21,7 @@ WORDS = {Verdict.OK: "Fine", Verdict.UNKNOWN: "Unseen", Verdict.WATCH: "Watch", 
 @require_GET
 def database_health(request: HttpRequest, *, site: Any) -> HttpResponse:
     """What `vibe.core.db.health` reports now. Looking is recorded like any other page."""
-    note(request, "database")
+    note_viewed(request, "database")
     if not request.user.has_perm(SEE_HEALTH):
         raise PermissionDenied
     request.current_app = site.name  # type: ignore[attr-defined]

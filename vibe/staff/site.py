@@ -10,7 +10,7 @@ from django.urls import path, reverse
 from unfold.sites import UnfoldAdminSite
 
 from accounts.staff.account_forms import OwnPasswordForm
-from accounts.staff.services import passed
+from accounts.staff.services import has_given_code
 from accounts.staff.sign_in_form import SignInForm
 from audit.middleware import no_personal_data
 
@@ -26,7 +26,7 @@ class StaffSite(UnfoldAdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Signed in as staff, and with a code where that is asked for."""
-        return bool(super().has_permission(request)) and passed(request)
+        return bool(super().has_permission(request)) and has_given_code(request)
 
     def get_urls(self) -> list[Any]:
         from vibe.staff import content_pages, health_page  # noqa: PLC0415  # the models must be there

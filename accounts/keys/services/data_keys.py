@@ -22,7 +22,7 @@ from vibe.core.crypto.sealed import Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.scopes import as_system, as_user, require_user
 from vibe.core.db.statements import bulk, revisions
-from vibe.core.db.statements.batching import Asked
+from vibe.core.db.statements.batching import Statement
 from vibe.core.errors import InputError
 
 KEYS = "SELECT id, generation, wrapped FROM user_keys WHERE user_id = {} AND destroyed_at IS NULL"
@@ -82,7 +82,7 @@ def open_vault() -> Vault:
     return vault_of(user_id, bulk.run(KEYS.format("%b"), [user_id]))
 
 
-def data_keys(user_id: UUID) -> Asked:
+def data_keys(user_id: UUID) -> Statement:
     """The statement that reads what `vault_of` opens, to go in one round trip with others."""
     return KEYS.format("%s"), [user_id]
 
@@ -93,4 +93,4 @@ def vault_of(user_id: UUID, rows: Iterable[tuple[UUID, int, bytes]]) -> Vault:
         generation: ring().unwrap(Sealed(wrapped), Address("user_keys", "wrapped", user_id, row_id, generation))
         for row_id, generation, wrapped in rows
     }
-    return Vault(user_id, keys, sealed_anew=revisions.note, used=partial(seal_counts.count, user_id))
+    return Vault(user_id, keys, sealed_anew=revisions.note_sealed, used=partial(seal_counts.count_sealed, user_id))

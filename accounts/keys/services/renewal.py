@@ -17,17 +17,17 @@ from vibe.core.errors import DataKeyMissing
 
 def renew_due(*, actor: Actor) -> int:
     """Give everybody whose newest data key has sealed enough a further one. How many were made."""
-    return sum(renew(user_id, generation, actor) for user_id, generation in due())
+    return sum(renew(user_id, generation, actor) for user_id, generation in due_for_renewal())
 
 
-def due() -> list[tuple[UUID, int]]:
+def due_for_renewal() -> list[tuple[UUID, int]]:
     """Whose newest data key is to be renewed, and its generation."""
     with as_system():
-        rows = newest().filter(sealed__gte=settings.DATA_KEY_SEALS, generation__lt=HIGHEST_GENERATION)
+        rows = newest_keys().filter(sealed__gte=settings.DATA_KEY_SEALS, generation__lt=HIGHEST_GENERATION)
         return list(rows.order_by("user_id").values_list("user_id", "generation"))
 
 
-def newest() -> QuerySet[UserKey]:
+def newest_keys() -> QuerySet[UserKey]:
     """The data keys that seal: of each person, the one of the highest generation, unless it was destroyed."""
     later = UserKey.objects.filter(user_id=OuterRef("user_id"), generation__gt=OuterRef("generation"))
     return UserKey.objects.filter(~Exists(later), destroyed_at=None)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db.models import BinaryField, Count, F, Func, Model, QuerySet
 
-from accounts.keys.master_key import require_fitting, ring
+from accounts.keys.master_key import require_fitting_key, ring
 from accounts.keys.services.data_keys import key_address
 from accounts.models import User, UserKey
 from accounts.models.one_time_device import OneTimeDevice, secret_address
@@ -115,7 +115,7 @@ def require_masters() -> None:
 
     Raises WrongMasterKey where no stored data key is under a configured one: that is no rotation.
     """
-    require_fitting()
+    require_fitting_key()
     missing = []
     with as_system():
         for column in COLUMNS:
@@ -130,7 +130,7 @@ def require_masters() -> None:
         )
 
 
-def walk(*, actor: Actor, size: int = 1000) -> Iterator[Batch]:
+def rewrap_column(*, actor: Actor, size: int = 1000) -> Iterator[Batch]:
     """Rewrap everything that is stale, up to `size` values in one transaction."""
     for column in COLUMNS:
         last: UUID | None = START

@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "List the API keys, newest first: id, how it begins, name, scopes, whom it acts for, state, last use."
 
     def handle(self, *_: Any, **__: Any) -> None:
-        for key in api_keys.listed():
+        for key in api_keys.list_api_keys():
             used = f"used {key['last_used_at']:%Y-%m-%d %H:%M}" if key["last_used_at"] else "never used"
             acts_for = key["person"] or "whom it names"
             self.stdout.write(

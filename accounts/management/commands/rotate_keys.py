@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from accounts.keys.services.rotation import require_masters, values_to_rewrap, walk
+from accounts.keys.services.rotation import require_masters, rewrap_column, values_to_rewrap
 from audit.actors import Actor
 
 PAUSE = 0.5  # seconds until rows that somebody else was changing are tried again
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             while True:
                 done = 0
                 broken: list[str] = []
-                for batch in walk(actor=actor, size=size):
+                for batch in rewrap_column(actor=actor, size=size):
                     bar.update(batch.done)
                     done += batch.done
                     broken += map(str, batch.broken)

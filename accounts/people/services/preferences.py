@@ -16,7 +16,7 @@ from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
 from vibe.core.errors import InputError
-from vibe.core.http.etags import Expected, check
+from vibe.core.http.etags import Expected, require_expected
 
 UNSET = datetime(1970, 1, 1, tzinfo=UTC)  # when preferences were changed that nobody has set yet
 
@@ -42,12 +42,12 @@ def change_preferences(
     Two patches at once follow one another; neither loses what the other set.
     """
     with as_user(user_id):
-        row = hold(user_id)
-        check(row, expected)
+        row = lock_preferences(user_id)
+        require_expected(row, expected)
         merged = merge(row.data, patch)
         if merged != row.data:
             row.data, row.revision = merged, row.revision + 1
-            store(row)
+            save_preferences(row)
         record(
             actor=actor,
             action="preferences.change",
@@ -64,13 +64,13 @@ def restore_preferences(user_id: UUID, line: dict[str, Any], actor: Actor) -> bo
     if not isinstance(data, dict):
         raise InputError("data is missing or not an object")
     with as_user(user_id):
-        if not data or hold(user_id).revision:
+        if not data or lock_preferences(user_id).revision:
             return False
         change_preferences(user_id=user_id, patch=data, actor=actor)
     return True
 
 
-def hold(user_id: UUID) -> UserPreferences:
+def lock_preferences(user_id: UUID) -> UserPreferences:
     """The person's row, made if it is not there, kept from others until the transaction ends."""
     bulk.run(
         "INSERT INTO user_preferences (id, user_id, data, revision, updated_at) VALUES (%b, %b, '{}', 0, %b) "
@@ -81,7 +81,7 @@ def hold(user_id: UUID) -> UserPreferences:
     return row
 
 
-def store(row: UserPreferences) -> None:
+def save_preferences(row: UserPreferences) -> None:
     """Save. The database measures them as it keeps them; what is far beyond is not even sent."""
     if len(json.dumps(row.data, ensure_ascii=False).encode()) > 2 * PREFERENCES_BYTES:
         raise PreferencesTooLarge

@@ -45,10 +45,10 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
     Importing again changes nothing; two imports at once wait for each other, person by person.
     """
     with as_user(user_id):
-        alone_with(user_id)
+        lock_person(user_id)
         vault = open_vault()
         there = conversations_there(user_id, lines)
-        fresh, unchanged = sort_out(lines, messages_there(user_id, there, lines, vault))
+        fresh, unchanged = partition_new(lines, messages_there(user_id, there, lines, vault))
         new = [line for line in lines if line.external_id not in there]
         ids = there | insert_conversations(user_id, new, fresh, vault)
         if fresh:
@@ -71,7 +71,7 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
     return counts
 
 
-def alone_with(user_id: UUID) -> None:
+def lock_person(user_id: UUID) -> None:
     """Wait until no other import of this person runs; held to the end of the transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(user_id.bytes[-8:], "big", signed=True)])
@@ -99,7 +99,7 @@ def messages_there(
     return found
 
 
-def sort_out(lines: Iterable[ConversationLine], known: Mapping[str, Messages]) -> tuple[dict[str, Messages], int]:
+def partition_new(lines: Iterable[ConversationLine], known: Mapping[str, Messages]) -> tuple[dict[str, Messages], int]:
     """What is new, by conversation, and how many messages were there. Raises BadLine for one that was, but differs."""
     fresh: dict[str, Messages] = {}
     unchanged = 0
@@ -141,7 +141,7 @@ def insert_conversations(
             "started_at": ("timestamptz", [line.started_at for line in first.values()]),
             "active_at": (
                 "timestamptz",
-                [max([line.started_at, *times(fresh.get(each, {}))]) for each, line in first.items()],
+                [max([line.started_at, *sent_times(fresh.get(each, {}))]) for each, line in first.items()],
             ),
         },
         same={
@@ -185,7 +185,7 @@ def count_memories(user_id: UUID, fresh: Mapping[UUID, Messages]) -> None:
         "active_at = greatest(active_at, added.latest) "
         "FROM unnest(%b::uuid[], %b::int4[], %b::timestamptz[]) AS added(id, count, latest) "
         "WHERE conversations.user_id = %b AND conversations.id = added.id",
-        [list(fresh), [len(new) for new in fresh.values()], [max(times(new)) for new in fresh.values()], user_id],
+        [list(fresh), [len(new) for new in fresh.values()], [max(sent_times(new)) for new in fresh.values()], user_id],
     )
 
 
@@ -202,6 +202,6 @@ def array_of(ids: Iterable[str]) -> str:
     return "{" + ",".join(f'"{each}"' for each in quoted) + "}"
 
 
-def times(messages: Messages) -> list[datetime]:
+def sent_times(messages: Messages) -> list[datetime]:
     """When they were said."""
     return [message.sent_at for message in messages.values()]

@@ -33,7 +33,7 @@ from stories.tasks import start_telling
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
-from vibe.core.http.etags import Expected, check
+from vibe.core.http.etags import Expected, require_expected
 
 logger = logging.getLogger(__name__)
 WRITTEN = (
@@ -101,7 +101,7 @@ def prepare_correction(
     given = changes.given()
     with as_user(user_id):
         story = story_at(user_id, story_id)
-        check(story, expected)
+        require_expected(story, expected)
         correction = corrected(story, open_vault(), given, timezone.now())
         model = SearchSet.objects.of(user_id).values_list("embedder", flat=True).first() or ""
     return Prepared(user_id, story_id, tuple(sorted(given)), correction, model, vectors_of(user_id, correction, model))
@@ -116,7 +116,7 @@ def store_correction(*, prepared: Prepared, actor: Actor, expected: Expected | N
         hold(user_id, story_at(user_id, story_id).conversation_id)
         search_set = hold_search_set(user_id)
         story = story_at(user_id, story_id)
-        check(story, expected)
+        require_expected(story, expected)
         if (story.revision, search_set.embedder) != (prepared.correction.revision, prepared.model):
             raise still_changing(story_id)
         write(search_set, story, prepared.correction, prepared.vectors, vault)

@@ -15,7 +15,7 @@ from stories.models import Story, StoryDeletion
 from stories.tasks import start_telling
 from vibe.core.db.scopes import as_user
 from vibe.core.errors import NotFound
-from vibe.core.http.etags import Expected, check
+from vibe.core.http.etags import Expected, require_expected
 
 VERSION = ("built_at", "corrected_at")
 
@@ -33,7 +33,7 @@ def delete_story(*, user_id: UUID, story_id: UUID, actor: Actor, expected: Expec
         story = Story.objects.of(user_id).filter(pk=story_id).only(*KEPT, *VERSION).first()
         if story is None:
             raise NotFound("There is no such story.")
-        check(story, expected)
+        require_expected(story, expected)
         gone = drop_passages(user_id, story_id)
         names = {**entities.borne_by(story), entities.KIND.SPEAKER: gone}
         story.delete()

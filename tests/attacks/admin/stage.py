@@ -107,9 +107,9 @@ def make() -> Cast:
 def give(staff: dict[str, User], name: str, person: UUID, *, approve: bool | None = True) -> UUID:
     """A request, and its approval or refusal."""
     actor, decider = Actor.staff(staff[name].pk, Origin()), Actor.staff(staff["approver"].pk, Origin())
-    grant = grants.ask(user_id=person, actor=actor, reason="r", ticket="t", duration=timedelta(hours=1))
+    grant = grants.request_access(user_id=person, actor=actor, reason="r", ticket="t", duration=timedelta(hours=1))
     if approve is not None:
-        grants.decide(grant_id=grant, actor=decider, approve=approve)
+        grants.decide_request(grant_id=grant, actor=decider, approve=approve)
     return grant
 
 

@@ -41,7 +41,7 @@ def test_content_without_a_grant(cast, part, method, who):
 def test_control_without_the_question_for_a_grant_it_is_shown(cast, part, monkeypatch):
     with as_support():
         some = AccessGrant.objects.of(cast.ada).first()
-    monkeypatch.setattr("accounts.grants.services.require", lambda *_: some)
+    monkeypatch.setattr("accounts.grants.services.require_grant", lambda *_: some)
     assert leaked(cast, cast.boss.get(address(cast, part)))
 
 
@@ -51,7 +51,7 @@ def test_content_under_a_grant_that_is_none(cast, standing):
         approve = {"waiting": None, "withdrawn": None, "refused": False}.get(standing, True)
         grant = give(cast.staff, "boss", cast.jonas if standing == "foreign" else cast.ada, approve=approve)
         if standing in ("withdrawn", "ended"):
-            grants.end(grant_id=grant, actor=Actor.staff(cast.staff["boss"].pk, Origin()))
+            grants.end_grant(grant_id=grant, actor=Actor.staff(cast.staff["boss"].pk, Origin()))
         answer = cast.boss.get(address(cast, "conversation_content"))
         if standing == "in force":  # the control
             assert (answer.status_code, bool(leaked(cast, answer))) == (200, True)

@@ -25,7 +25,7 @@ from stories.models import Story
 from tests.attacks.admin.stage import give, signed_in, undone
 from tests.conftest import TESTER
 from vibe.core.admin.base import MetadataAdmin
-from vibe.core.admin.confirmed_actions import Deed
+from vibe.core.admin.confirmed_actions import ConfirmedAction
 from vibe.core.admin.sudo_mode import CONFIRMED, SIGNED_IN
 from vibe.core.db.scopes import as_support, as_system
 
@@ -238,7 +238,7 @@ def test_a_form_sent_twice_does_it_once(cast, scene):
 
 def test_control_without_the_look_at_its_state_a_verb_still_does_it_once_or_refuses(cast, scene, monkeypatch):
     """The page's check off: what the verb and the database hold by themselves."""
-    monkeypatch.setattr(Deed, "__getattribute__", always("possible"))
+    monkeypatch.setattr(ConfirmedAction, "__getattribute__", always("possible"))
     client, told = doer(cast, scene), trail(scene)
     client.post(scene.url)
     after = scene.state()
@@ -258,7 +258,7 @@ def test_who_may_not_does_not(cast, scene, method):
 
 
 def test_control_without_the_page_s_check_the_verb_or_nobody_stops_it(cast, scene, monkeypatch):
-    monkeypatch.setattr(Deed, "__getattribute__", always("allowed"))
+    monkeypatch.setattr(ConfirmedAction, "__getattribute__", always("allowed"))
     before = scene.state()
     answer = signed_in(cast.staff[scene.stranger]).post(scene.url)
     if scene.model is AccessGrant:
@@ -325,7 +325,7 @@ def age(client) -> None:
 def test_forms_sent_again_do_nothing_to_a_grant_that_is_over(cast, name):
     with undone():
         pk = give(cast.staff, "boss", cast.ada)
-        grants.end(grant_id=pk, actor=Actor.staff(cast.staff["boss"].pk, Origin()))
+        grants.end_grant(grant_id=pk, actor=Actor.staff(cast.staff["boss"].pk, Origin()))
         approver = signed_in(cast.staff["approver"])
         assert approver.post(cast.url("accounts_accessgrant_do", pk, name)).status_code == 409
         assert cast.boss.get(cast.url("person_content", cast.ada)).status_code == 403

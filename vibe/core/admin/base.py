@@ -24,15 +24,15 @@ from unfold.admin import ModelAdmin
 from unfold.checks import UnfoldModelAdminChecks
 from unfold.views import ChangeList
 
-from vibe.core.admin.confirmed_actions import Button, Deed, NoLonger, refused
+from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, NoLongerPossible, error_page
 from vibe.core.admin.date_hierarchy import Choice, Drill
-from vibe.core.admin.filters import ValueFilter, valid, value_filter
+from vibe.core.admin.filters import ValueFilter, is_uuid, value_filter
 from vibe.core.admin.links import page_url
-from vibe.core.admin.ordering import Before, indexed, key_of
+from vibe.core.admin.ordering import Before, indexed_fields, position_key
 from vibe.core.admin.paging import WINDOW, WindowPaginator
 from vibe.core.admin.readable_columns import readable_fields, readable_rows
 from vibe.core.admin.related_records import Related, related_rows
-from vibe.core.admin.sudo_mode import PasswordAgain, fresh
+from vibe.core.admin.sudo_mode import PasswordConfirmationForm, password_is_recent
 from vibe.core.errors import VibeError
 
 # What a filter in the address may ask of a column. No patterns: they would let values be guessed letter by letter.
@@ -43,10 +43,10 @@ class MetadataChecks(UnfoldModelAdminChecks):
     """Django's checks of an admin, and ours: it names no column that support may not read."""
 
     def check(self, admin_obj: Any, **kwargs: Any) -> list[CheckMessage]:
-        return [*super().check(admin_obj, **kwargs), *unreadable(admin_obj)]
+        return [*super().check(admin_obj, **kwargs), *unreadable_fields(admin_obj)]
 
 
-def unreadable(admin_obj: MetadataAdmin) -> Iterator[CheckMessage]:
+def unreadable_fields(admin_obj: MetadataAdmin) -> Iterator[CheckMessage]:
     """Fields shown that cannot be read, and references shown that would load the whole other row."""
     allowed = admin_obj.readable()
     for name in dict.fromkeys((*admin_obj.list_display, *admin_obj.fields)):
@@ -95,7 +95,7 @@ class MetadataChangeList(ChangeList):
         at_the_end = self.paginator.count < WINDOW and self.page_num * self.list_per_page >= self.paginator.count
         if at_the_end or not self.result_list or "o" in self.params:
             return ""
-        key = key_of(self.result_list[-1], tuple(self.model_admin.ordering))
+        key = position_key(self.result_list[-1], tuple(self.model_admin.ordering))
         return str(self.get_query_string({Before.parameter_name: key}, remove=["p"]))
 
     @property
@@ -154,7 +154,7 @@ class MetadataAdmin(ModelAdmin):
     empty_hint: ClassVar[str] = ""
     parted_by: ClassVar[str] = ""  # the filter by which the sidebar lists the table in parts, and what these are called
     parts: ClassVar[tuple[tuple[str, str], ...]] = ()
-    deeds: ClassVar[tuple[Deed, ...]] = ()
+    deeds: ClassVar[tuple[ConfirmedAction, ...]] = ()
     paginator = WindowPaginator
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
@@ -200,7 +200,7 @@ class MetadataAdmin(ModelAdmin):
         columns = [name for name in self.get_list_display(request) if isinstance(name, str)]
         if any(request.GET.get(name) for name in self.narrowed_by):
             return columns
-        able = indexed(self.model) | ({"created_at"} if self.date_hierarchy == "created_at" else set())
+        able = indexed_fields(self.model) | ({"created_at"} if self.date_hierarchy == "created_at" else set())
         return [name for name in columns if getattr(getattr(self, name, None), "admin_order_field", name) in able]
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
@@ -224,7 +224,7 @@ class MetadataAdmin(ModelAdmin):
 
     def found(self, term: str) -> models.Q:
         """Which rows somebody means who types this. Uses indexes only."""
-        return models.Q(pk=term) if valid(term) else models.Q(pk__in=())
+        return models.Q(pk=term) if is_uuid(term) else models.Q(pk__in=())
 
     def complete(self, rows: list[Any]) -> None:
         """Put beside the rows of one page what takes a query for all of them together."""
@@ -240,23 +240,23 @@ class MetadataAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         subject = request.GET.get(self.owner.removesuffix("_id"), "") if self.owner else ""
-        note(request, self.model._meta.db_table, UUID(subject) if valid(subject) else None)
+        note_viewed(request, self.model._meta.db_table, UUID(subject) if is_uuid(subject) else None)
         return super().changelist_view(request, {"empty_hint": self.empty_hint, **(extra_context or {})})
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         resource = f"{self.model._meta.db_table}/{object_id}"[:500]
-        note(request, resource)
+        note_viewed(request, resource)
         row = super().get_object(request, object_id, from_field)
         if row is not None:
-            note(request, resource, getattr(row, self.owner, None) if self.owner else None)
+            note_viewed(request, resource, getattr(row, self.owner, None) if self.owner else None)
         return row
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """The history of a row is what the trail says of it."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        note(request, f"{self.model._meta.db_table}/{object_id}"[:500])
-        return HttpResponseRedirect(trail_url(resource=f"{self.model._meta.db_table}/{object_id}"))
+        note_viewed(request, f"{self.model._meta.db_table}/{object_id}"[:500])
+        return HttpResponseRedirect(audit_log_url(resource=f"{self.model._meta.db_table}/{object_id}"))
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         if row := context.get("original"):
@@ -281,7 +281,7 @@ class MetadataAdmin(ModelAdmin):
             if deed.offered(request, row)
         ]
 
-    def deed_url(self, row: Any, deed: Deed) -> str:
+    def deed_url(self, row: Any, deed: ConfirmedAction) -> str:
         """Where a deed is confirmed."""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_do", args=[row.pk, deed.name])
 
@@ -297,8 +297,12 @@ class MetadataAdmin(ModelAdmin):
             raise PermissionDenied
         back = page_url(self.model, row.pk)
         if not deed.possible(request, row):
-            return refused(NoLonger(), back)
-        form = None if not deed.sudo or fresh(request) else PasswordAgain(request, request.POST or None)
+            return error_page(NoLongerPossible(), back)
+        form = (
+            None
+            if not deed.sudo or password_is_recent(request)
+            else PasswordConfirmationForm(request, request.POST or None)
+        )
         if request.method != "POST" or (form is not None and not form.is_valid()):
             context = {
                 **self.admin_site.each_context(request),
@@ -314,7 +318,7 @@ class MetadataAdmin(ModelAdmin):
         try:
             message = deed.run(request, row)
         except VibeError as problem:
-            return refused(problem, back)
+            return error_page(problem, back)
         self.message_user(request, message)
         return HttpResponseRedirect(back)
 
@@ -324,23 +328,23 @@ class MetadataAdmin(ModelAdmin):
 
     def related(self, row: Any) -> list[Related]:
         """Further pages that belong to a row."""
-        return [trail("Trail", resource=f"{row._meta.db_table}/{row.pk}")]
+        return [audit_log_link("Trail", resource=f"{row._meta.db_table}/{row.pk}")]
 
 
-def note(request: HttpRequest, resource: str, subject: Any = None) -> None:
+def note_viewed(request: HttpRequest, resource: str, subject: Any = None) -> None:
     """Tell the trail what this request looks at, and whose it is."""
     if entry := getattr(request, "audit", None):
         entry.resource, entry.subject = resource, subject
 
 
-def trail_url(**matching: Any) -> str:
+def audit_log_url(**matching: Any) -> str:
     """The trail, narrowed."""
     return f"{reverse('admin:audit_auditlog_changelist')}?{urlencode(matching)}"
 
 
-def trail(title: str, **matching: Any) -> Related:
+def audit_log_link(title: str, **matching: Any) -> Related:
     """A link to the trail, narrowed, for who may read it."""
-    return Related(title, trail_url(**matching), needs="audit.view_auditlog")
+    return Related(title, audit_log_url(**matching), needs="audit.view_auditlog")
 
 
-__all__ = ["MetadataAdmin", "Related", "ValueFilter", "note", "trail"]
+__all__ = ["MetadataAdmin", "Related", "ValueFilter", "audit_log_link", "note_viewed"]

@@ -20,7 +20,7 @@ Check = Callable[[HttpRequest, Any], bool]
 Run = Callable[[HttpRequest, Any], str]
 
 
-class NoLonger(VibeError):
+class NoLongerPossible(VibeError):
     """That cannot be done with it as it is now: somebody did it already, or something came between."""
 
     code = "no-longer"
@@ -28,7 +28,7 @@ class NoLonger(VibeError):
 
 
 @dataclass(frozen=True)
-class Deed:
+class ConfirmedAction:
     """One thing that can be done with a row. `run` gives the message that says it was done: ids only."""
 
     name: str
@@ -54,13 +54,13 @@ class Button:
     grave: bool = False
 
 
-def refused(problem: VibeError, back: str) -> HttpResponse:
+def error_page(problem: VibeError, back: str) -> HttpResponse:
     """An error of ours as a page. It reads nothing: the transaction may be closed to further statements."""
     shown = DatabaseUnavailable() if is_unavailable(problem) else problem  # the database's own names host and user
     page = render_to_string("vibe/admin/refused.html", {"message": str(shown), "back": back})
     return HttpResponse(page, status=shown.status, headers=shown.headers)
 
 
-def has(permission: str) -> Check:
+def requires_permission(permission: str) -> Check:
     """A check that asks for a permission."""
     return lambda request, _row: bool(request.user.has_perm(permission))

@@ -9,7 +9,7 @@ from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db import models
 
-from vibe.core.admin.links import short
+from vibe.core.admin.links import short_id
 
 
 class ValueFilter(SimpleListFilter):
@@ -21,13 +21,13 @@ class ValueFilter(SimpleListFilter):
 
     def lookups(self, *_: Any) -> list[tuple[Any, str]]:
         value = self.value()
-        return [(value, short(UUID(value)) if self.is_id and valid(value) else value)] if value else []
+        return [(value, short_id(UUID(value)) if self.is_id and is_uuid(value) else value)] if value else []
 
     def queryset(self, _request: Any, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
         value = self.value()
         if not value:
             return queryset
-        if self.is_id and not valid(value):
+        if self.is_id and not is_uuid(value):
             raise IncorrectLookupParameters(f"{self.parameter_name} is not an id.")
         return queryset.filter(**{self.column: value})
 
@@ -43,7 +43,7 @@ def value_filter(model: type[models.Model], name: str) -> type[ValueFilter]:
     )
 
 
-def valid(text: str | None) -> bool:
+def is_uuid(text: str | None) -> bool:
     """Whether a text is a UUID."""
     try:
         UUID(text or "")

@@ -10,7 +10,7 @@ from django.contrib import admin
 Column = TypeVar("Column", bound=Callable[..., Any])
 
 
-def labelled(description: str, colors: dict[str, str]) -> Callable[[Column], Column]:
+def label_column(description: str, colors: dict[str, str]) -> Callable[[Column], Column]:
     """A column whose values each have a colour of unfold's: info, success, warning, danger."""
 
     def mark(column: Column) -> Column:

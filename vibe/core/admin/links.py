@@ -30,9 +30,9 @@ def list_url(model: type[models.Model], **matching: Any) -> str:
 
 def page_link(model: type[models.Model], pk: Any, text: str = "") -> SafeString:
     """A link to the page of one row, under its shortened id unless there is something better."""
-    return format_html(LINK, page_url(model, pk), text or short(pk))
+    return format_html(LINK, page_url(model, pk), text or short_id(pk))
 
 
-def short(pk: Any) -> str:
+def short_id(pk: Any) -> str:
     """The end of an id. UUIDv7 begins with the time, so rows of one import differ only at the end."""
     return f"…{str(pk)[-12:]}" if isinstance(pk, UUID) else str(pk)

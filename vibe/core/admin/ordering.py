@@ -13,7 +13,7 @@ from django.db.models import Q
 PARTED = "~"
 
 
-def indexed(model: type[models.Model]) -> frozenset[str]:
+def indexed_fields(model: type[models.Model]) -> frozenset[str]:
     """The fields that an index over all rows begins with."""
     fields = {field.name for field in model._meta.concrete_fields if field.unique or getattr(field, "db_index", False)}
     for index in model._meta.indexes:
@@ -22,13 +22,13 @@ def indexed(model: type[models.Model]) -> frozenset[str]:
     return frozenset(fields - {field.name for field in model._meta.concrete_fields if field.is_relation} | {"pk"})
 
 
-def key_of(row: models.Model, ordering: tuple[str, ...]) -> str:
+def position_key(row: models.Model, ordering: tuple[str, ...]) -> str:
     """Where a row stands in an order, as text for an address."""
     values = (getattr(row, name.removeprefix("-")) for name in ordering)
     return PARTED.join(value.isoformat() if hasattr(value, "isoformat") else str(value) for value in values)
 
 
-def beyond(model: type[models.Model], ordering: tuple[str, ...], key: str) -> Q:
+def rows_after(model: type[models.Model], ordering: tuple[str, ...], key: str) -> Q:
     """The rows that come after one in an order: found by index, however far down. Raises IncorrectLookupParameters."""
     parts = key.split(PARTED)
     if len(parts) != len(ordering):
@@ -36,14 +36,14 @@ def beyond(model: type[models.Model], ordering: tuple[str, ...], key: str) -> Q:
     found, equal, entry = Q(), Q(), Q()
     for name, text in zip(ordering, parts, strict=True):
         field, downwards = name.removeprefix("-"), name.startswith("-")
-        value = parsed(model._meta.pk if field == "pk" else model._meta.get_field(field), text)
+        value = parse_value(model._meta.pk if field == "pk" else model._meta.get_field(field), text)
         entry = entry or Q((f"{field}__{'lte' if downwards else 'gte'}", value))  # by which the index is entered
         found |= equal & Q((f"{field}__{'lt' if downwards else 'gt'}", value))
         equal &= Q((field, value))
     return entry & found
 
 
-def parsed(field: Any, text: str) -> Any:
+def parse_value(field: Any, text: str) -> Any:
     """A value out of an address. Raises IncorrectLookupParameters for what the column cannot hold."""
     try:
         value = field.to_python(text)
@@ -67,4 +67,6 @@ class Before(SimpleListFilter):
         return [(self.value(), "Further down")] if self.value() else []
 
     def queryset(self, _request: Any, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        return queryset.filter(beyond(queryset.model, self.ordering, self.value() or "")) if self.value() else queryset
+        return (
+            queryset.filter(rows_after(queryset.model, self.ordering, self.value() or "")) if self.value() else queryset
+        )

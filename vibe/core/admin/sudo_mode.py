@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 SIGNED_IN, SEEN, CONFIRMED = "signed_in_at", "seen_at", "confirmed_at"
 
 
-class PasswordAgain(forms.Form):
+class PasswordConfirmationForm(forms.Form):
     """The password of who is signed in. A wrong one counts as a refused sign-in."""
 
     password = forms.CharField(
@@ -36,7 +36,7 @@ class PasswordAgain(forms.Form):
         return ""
 
 
-def fresh(request: HttpRequest) -> bool:
+def password_is_recent(request: HttpRequest) -> bool:
     """Whether the password was given within the last SUDO_MINUTES, here or by signing in."""
     latest = max(int(request.session.get(name, 0)) for name in (SIGNED_IN, CONFIRMED))
     return bool(0 <= time.time() - latest < settings.SUDO_MINUTES * 60)

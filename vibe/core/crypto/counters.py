@@ -11,13 +11,13 @@ Watcher = Callable[[Operation, int, bool], None]  # what was done, how often, an
 _watchers: list[Watcher] = []
 
 
-def watch(watcher: Watcher) -> None:
+def add_observer(watcher: Watcher) -> None:
     """Tell it from now on."""
     if watcher not in _watchers:
         _watchers.append(watcher)
 
 
-def count(operation: Operation, times: int, *, well: bool = True) -> None:
+def notify(operation: Operation, times: int, *, well: bool = True) -> None:
     """Tell everybody who watches."""
     for watcher in _watchers:
         watcher(operation, times, well)

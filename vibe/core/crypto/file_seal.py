@@ -62,7 +62,7 @@ class FileSeal:
         chunk = source.read(SEALED_CHUNK_BYTES)
         while True:
             following = source.read(SEALED_CHUNK_BYTES) if len(chunk) == SEALED_CHUNK_BYTES else b""
-            yield opened(aead, chunk, nonce(number, last=not following), associated)
+            yield open_chunk(aead, chunk, nonce(number, last=not following), associated)
             if not following:
                 return
             chunk, number = following, number + 1
@@ -105,7 +105,7 @@ def nonce(number: int, *, last: bool) -> bytes:
     return number.to_bytes(NUMBER_BYTES, "big") + bytes([last])
 
 
-def opened(aead: AESGCM, chunk: bytes, nonce: bytes, associated: bytes) -> bytes:
+def open_chunk(aead: AESGCM, chunk: bytes, nonce: bytes, associated: bytes) -> bytes:
     """One chunk's content."""
     try:
         return aead.decrypt(nonce, chunk, associated)

@@ -93,7 +93,7 @@ class MasterRing:
     def wrap(self, value: bytes, address: Address) -> Sealed:
         """Wrap a small value for one address under the current key."""
         token = self.current.fernet.encrypt(bind(value, address))
-        counters.count("wrap", 1)
+        counters.notify("wrap", 1)
         return Sealed(VERSION + self.current.id + base64.urlsafe_b64decode(token))
 
     def wrap_text(self, text: str, address: Address) -> Sealed:
@@ -111,9 +111,9 @@ class MasterRing:
         try:
             value = self._unwrap(sealed, address)
         except SealError:
-            counters.count("unwrap", 1, well=False)
+            counters.notify("unwrap", 1, well=False)
             raise
-        counters.count("unwrap", 1)
+        counters.notify("unwrap", 1)
         return value
 
     def _unwrap(self, sealed: Sealed, address: Address) -> bytes:

@@ -11,7 +11,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 
 from vibe.core.crypto import counters
-from vibe.core.crypto.address import Address, place
+from vibe.core.crypto.address import Address, column_prefix
 from vibe.core.crypto.blind import BlindIndex
 from vibe.core.crypto.cloak import Cloak
 from vibe.core.crypto.derive import derive
@@ -75,7 +75,7 @@ class Vault:
         rows = list(rows)
         nonces, at = os.urandom(NONCE_BYTES * len(rows)), 0
         header, encrypt = self._newest.header, self._newest.encrypt
-        start, sealed = header + place(table, column, self.user_id), []
+        start, sealed = header + column_prefix(table, column, self.user_id), []
         for row_id, revision, text in rows:
             nonce = nonces[at : (at := at + NONCE_BYTES)]
             try:
@@ -84,13 +84,13 @@ class Vault:
             except UNSEALABLE:
                 break  # and raise outside: what was caught holds the text
         else:
-            counters.count("seal", len(sealed))
+            counters.notify("seal", len(sealed))
             self._used(self.generation, len(sealed))
             for row_id, revision, _ in rows:
                 if revision > FIRST_REVISION:
                     self._sealed_anew(table, self.user_id, row_id, revision)
             return sealed
-        counters.count("seal", 1, well=False)
+        counters.notify("seal", 1, well=False)
         raise unsealable(text, Address(table, column, self.user_id, row_id, revision))
 
     def open_all(self, table: str, column: str, rows: Iterable[tuple[UUID, int, Sealed]]) -> list[str]:
@@ -98,7 +98,7 @@ class Vault:
 
         Raises a SealError for the first that does not open, naming the row.
         """
-        here = place(table, column, self.user_id)
+        here = column_prefix(table, column, self.user_id)
         known = {seal.header: (seal.decrypt, seal.header + here) for seal in self._seals.values()}
         texts: list[str] = []
         for row_id, revision, sealed in rows:
@@ -111,9 +111,9 @@ class Vault:
             except UNOPENABLE:
                 break  # and raise outside, as above
         else:
-            counters.count("open", len(texts))
+            counters.notify("open", len(texts))
             return texts
-        counters.count("open", 1, well=False)
+        counters.notify("open", 1, well=False)
         raise self._complaint(sealed, Address(table, column, self.user_id, row_id, revision))
 
     def _complaint(self, sealed: object, address: Address) -> SealError:

@@ -11,4 +11,4 @@ class DbConfig(AppConfig):
         from vibe.core.db import checks  # noqa: F401, PLC0415
         from vibe.core.db.schema import statistics  # noqa: PLC0415
 
-        post_migrate.connect(statistics.keep_out)  # whichever app it is sent for: this one has no models
+        post_migrate.connect(statistics.exclude_sealed_columns)  # whichever app it is sent for: this one has no models

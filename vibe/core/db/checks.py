@@ -32,10 +32,10 @@ def user_owned_models_are_walled(app_configs: Any = None, **_: Any) -> list[Chec
 @register(Tags.database)
 def login_role_is_bound(databases: Any = None, **_: Any) -> list[CheckMessage]:
     """Scopes drop privileges, whoever logs in. Outside them a superuser would be held by nothing."""
-    return [message for alias in databases or () for message in unbound(connections[alias])]
+    return [message for alias in databases or () for message in unrestricted_login_roles(connections[alias])]
 
 
-def unbound(connection: Any) -> Iterator[CheckMessage]:
+def unrestricted_login_roles(connection: Any) -> Iterator[CheckMessage]:
     """A warning for a login role that passes row-level security by."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolsuper OR rolbypassrls, current_user FROM pg_roles WHERE rolname = current_user")

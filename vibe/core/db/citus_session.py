@@ -19,7 +19,7 @@ CLUSTER = {
 ALONE = {"citus.enable_ddl_propagation": "off"}
 
 
-def prepare(cursor: Any) -> bool:
+def prepare_session(cursor: Any) -> bool:
     """Set a new session up. Whether people's rows are on shards."""
     if cursor.execute(THERE).fetchone() is None:
         return False

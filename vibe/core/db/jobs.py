@@ -11,12 +11,12 @@ from procrastinate.types import JobToDefer
 from psycopg.types.json import Jsonb
 
 from vibe.core.db.scopes import as_system
-from vibe.core.db.statements.connection import here
+from vibe.core.db.statements.connection import current_connection
 
 START: Final = sql.queries["defer_jobs"].replace("%(jobs)s", "%s").rstrip("; \n")
 
 
-def start(deferrer: JobDeferrer, *arguments: Mapping[str, str]) -> None:
+def start_jobs(deferrer: JobDeferrer, *arguments: Mapping[str, str]) -> None:
     """Start a job for each set of arguments, in the system's role; inside a transaction.
 
     What the deferrer's own `batch_defer` does in a round trip of its own, for who wants to know their ids. The
@@ -24,11 +24,11 @@ def start(deferrer: JobDeferrer, *arguments: Mapping[str, str]) -> None:
     """
     if arguments:
         with as_system():
-            given = [waiting(deferrer.make_new_job(**each)) for each in arguments]
-            here().hold(START, [given])
+            given = [job_row(deferrer.make_new_job(**each)) for each in arguments]
+            current_connection().hold(START, [given])
 
 
-def waiting(job: Job) -> tuple[Any, ...]:
+def job_row(job: Job) -> tuple[Any, ...]:
     """A job as the statement takes it."""
     return JobToDefer(
         queue_name=job.queue,

@@ -71,29 +71,29 @@ def create(_apps: Any, schema_editor: Any) -> None:
             cursor.execute(CREATE.format(role=role, lock=ROLES_LOCK))
         cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
         if not cursor.fetchone()[0]:  # a superuser may take every role, and nothing is to be changed for it
-            join(cursor, connection.pg_version)
+            grant_membership(cursor, connection.pg_version)
         for role in ALL:
             cursor.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
 
 
-def join(cursor: Any, version: int) -> None:
+def grant_membership(cursor: Any, version: int) -> None:
     """Membership in each role. Raises DatabaseNotReady, with what to type, when we may not give it to ourselves."""
-    if all(joined(cursor, role, version) for role in ALL):
+    if all(is_member(cursor, role, version) for role in ALL):
         return
     cursor.execute("SELECT rolinherit, quote_ident(current_user) FROM pg_roles WHERE rolname = current_user")
     inherits, login = cursor.fetchone()
     try:
         with transaction.atomic(using=cursor.db.alias):
-            for statement in statements(version, "CURRENT_USER", inherits=inherits):
+            for statement in membership_sql(version, "CURRENT_USER", inherits=inherits):
                 cursor.execute(statement)
     except ProgrammingError:
-        typed = "; ".join(statements(version, login, inherits=inherits))
+        typed = "; ".join(membership_sql(version, login, inherits=inherits))
         raise DatabaseNotReady(
             f"User {login} may not take the roles Vibe works with, which are there already. As superuser: {typed};"
         ) from None
 
 
-def joined(cursor: Any, role: str, version: int) -> bool:
+def is_member(cursor: Any, role: str, version: int) -> bool:
     """Whether the login role can take a role and does not inherit it."""
     cursor.execute(MAY_TAKE.format(privilege="SET" if version >= PER_GRANT else "MEMBER"), [role])
     may_take = cursor.fetchone()[0]
@@ -101,7 +101,7 @@ def joined(cursor: Any, role: str, version: int) -> bool:
     return bool(may_take and not cursor.fetchone()[0])
 
 
-def statements(version: int, login: str, *, inherits: bool) -> list[str]:
+def membership_sql(version: int, login: str, *, inherits: bool) -> list[str]:
     """What makes a login role a member that does not inherit.
 
     Before PostgreSQL 16 that is a trait of the login role itself. Its right to make tables is inherited too, from being

@@ -18,8 +18,8 @@ from django.db import transaction
 
 from vibe.core.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
 from vibe.core.db.statements import revisions
-from vibe.core.db.statements.batching import distributed, taking
-from vibe.core.db.statements.connection import here
+from vibe.core.db.statements.batching import distributed, set_role_sql
+from vibe.core.db.statements.connection import current_connection
 from vibe.core.errors import ContextError
 
 
@@ -39,48 +39,48 @@ OUTSIDE = Scope("none")
 def as_user(user_id: UUID) -> AbstractContextManager[None]:
     """One person's rows, and nobody else's. Raises ContextError for what is no person's id."""
     try:
-        return entered(Scope(USER, user_id=str(UUID(str(user_id)))))
+        return enter_scope(Scope(USER, user_id=str(UUID(str(user_id)))))
     except ValueError:
         raise ContextError("as_user() needs the id of a person, a UUID.") from None
 
 
 def as_support() -> AbstractContextManager[None]:
     """Everybody's metadata; no sealed column can be read."""
-    return entered(Scope(SUPPORT))
+    return enter_scope(Scope(SUPPORT))
 
 
 def as_staff() -> AbstractContextManager[None]:
     """The accounts of staff: signing them in, making and changing them."""
-    return entered(Scope(STAFF))
+    return enter_scope(Scope(STAFF))
 
 
 def as_sign_in(firebase_uid: str) -> AbstractContextManager[None]:
     """The one person of a verified Firebase UID, found or made."""
     if not firebase_uid:
         raise ContextError("Signing in needs a Firebase UID.")
-    return entered(Scope(SIGN_IN, firebase_uid=firebase_uid))
+    return enter_scope(Scope(SIGN_IN, firebase_uid=firebase_uid))
 
 
 def as_newcomer(user_id: UUID, firebase_uid: str) -> AbstractContextManager[None]:
     """The one person of a verified Firebase UID, whose id is new: the role that makes them puts their first key in."""
-    return entered(Scope(SIGN_IN, user_id=str(user_id), firebase_uid=firebase_uid))
+    return enter_scope(Scope(SIGN_IN, user_id=str(user_id), firebase_uid=firebase_uid))
 
 
 def as_api_key(digest: bytes, *, firebase_uid: str = "") -> AbstractContextManager[None]:
     """The one API key of a digest, and the person of a Firebase UID that it names."""
     if len(digest) != 32:
         raise ContextError("Signing in with an API key needs its digest, 32 bytes.")
-    return entered(Scope(SIGN_IN, firebase_uid=firebase_uid, api_key=digest.hex()))
+    return enter_scope(Scope(SIGN_IN, firebase_uid=firebase_uid, api_key=digest.hex()))
 
 
 def as_system() -> AbstractContextManager[None]:
     """What keeps the house: wrapped keys, jobs, the trail. No sealed content."""
-    return entered(Scope(SYSTEM))
+    return enter_scope(Scope(SYSTEM))
 
 
 def current_scope() -> Scope:
     """The scope that statements run in now."""
-    return here().scope or OUTSIDE
+    return current_connection().scope or OUTSIDE
 
 
 def require_user() -> UUID:
@@ -92,13 +92,13 @@ def require_user() -> UUID:
 
 
 @contextmanager
-def entered(scope: Scope) -> Iterator[None]:
+def enter_scope(scope: Scope) -> Iterator[None]:
     """Take a scope for the block.
 
     An error inside undoes what was done since the outermost scope began: whoever catches it between an inner and an
     outer scope finds the transaction closed to further statements, never the inner role still taken.
     """
-    connection = here()
+    connection = current_connection()
     outer, inside_a_transaction = current_scope(), connection.in_atomic_block
     if scope == outer and inside_a_transaction:  # a verb inside a request of the same person: nothing to tell
         connection.validate_no_broken_transaction()
@@ -107,31 +107,31 @@ def entered(scope: Scope) -> Iterator[None]:
         return
     try:
         with transaction.atomic(savepoint=outer is OUTSIDE):
-            take(scope)
+            set_scope(scope)
             yield
             if scope.user_id and scope != outer and not connection.needs_rollback:
                 revisions.require_recorded(UUID(scope.user_id))
             if inside_a_transaction and not connection.needs_rollback:
-                take(outer)
-            remember(outer)  # before the commit: what runs on_commit is in no scope any more
+                set_scope(outer)
+            note_scope(outer)  # before the commit: what runs on_commit is in no scope any more
     finally:
-        remember(outer)
+        note_scope(outer)
         if scope.user_id and scope != outer:
-            revisions.forget(UUID(scope.user_id))
+            revisions.discard(UUID(scope.user_id))
 
 
-def take(scope: Scope) -> None:
+def set_scope(scope: Scope) -> None:
     """Tell the server, until the transaction ends: it survives neither that nor a pooler.
 
     It goes with the next statement. On Citus at once, in two, so that the shards are told by the second alone.
     """
-    connection = here()
-    connection.hold(taking(scope.role), telling=True)
-    connection.hold(*settings_of(scope), telling=True)
-    remember(scope)
+    connection = current_connection()
+    connection.hold(set_role_sql(scope.role), telling=True)
+    connection.hold(*settings_sql(scope), telling=True)
+    note_scope(scope)
 
 
-def settings_of(scope: Scope) -> tuple[str, list[str]]:
+def settings_sql(scope: Scope) -> tuple[str, list[str]]:
     """Whose rows it may see: each setting, also those that are empty; and that nobody else's are read on the way.
 
     For a person with a good share of a table's rows the planner would read all of it, and try each row against the
@@ -147,26 +147,26 @@ def settings_of(scope: Scope) -> tuple[str, list[str]]:
     return text, [value for value in values.values() if value]
 
 
-def ask_alone(scope: Scope, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+def query_in_scope(scope: Scope, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """The rows that one statement gives in a scope. In one round trip: scope and statement are a transaction.
 
     (What is sent as one text outside of a transaction is one, from PostgreSQL's side.) Inside a transaction it is a
     part of that, and on Citus a transaction like any other.
     """
-    connection = here()
+    connection = current_connection()
     if connection.in_atomic_block or distributed():
-        with entered(scope), connection.cursor() as cursor:
+        with enter_scope(scope), connection.cursor() as cursor:
             cursor.execute(statement, parameters)
             return list(cursor.fetchall())
-    settings, values = settings_of(scope)
+    settings, values = settings_sql(scope)
     with connection.cursor() as cursor:
-        cursor.execute(f"{taking(scope.role)}; {settings}; {statement}", [*values, *parameters])
+        cursor.execute(f"{set_role_sql(scope.role)}; {settings}; {statement}", [*values, *parameters])
         while cursor.nextset():
             pass
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 
 
-def remember(scope: Scope) -> None:
+def note_scope(scope: Scope) -> None:
     """Note on our side of the connection what the server was told."""
-    here().scope = scope
+    current_connection().scope = scope

@@ -85,7 +85,7 @@ def read_json(body: bytes, most: int) -> Any:
     except ValueError:
         reason = "The body holds a number too long to read."
     else:
-        check(value)
+        check_value(value)
         return value
     raise MalformedBody(reason)
 
@@ -129,7 +129,7 @@ def no_number(_: str) -> NoReturn:
     raise MalformedBody("The body holds NaN or Infinity, which JSON does not have.")
 
 
-def check(value: Any) -> None:
+def check_value(value: Any) -> None:
     """Every text and number in it."""
     level = [value]
     while level:

@@ -33,7 +33,7 @@ class CursorInvalid(InputError):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """The time and id of the last row of a page."""
 
     at: datetime
@@ -69,12 +69,12 @@ class Listing:
         """The place behind this row."""
         return self._sealed(PLACE, microseconds(getattr(row, column)), row.id.bytes)
 
-    def place(self, cursor: str | None) -> Place | None:
+    def place(self, cursor: str | None) -> Position | None:
         """What a cursor of this list says; None for the beginning. Raises CursorInvalid."""
         if cursor is None:
             return None
         at, row_id = self._opened(PLACE, cursor)
-        return Place(at, UUID(bytes=row_id))
+        return Position(at, UUID(bytes=row_id))
 
     def cursor_behind(self, rank: Rank) -> str:
         """The place behind this rank."""

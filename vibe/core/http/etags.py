@@ -61,7 +61,7 @@ class Expected:
         return self.any or version(row) in self.versions
 
 
-def check(row: Any, expected: Expected | None) -> None:
+def require_expected(row: Any, expected: Expected | None) -> None:
     """Raises Outdated when the row, held against changes by the caller, is not what they expect."""
     if expected is not None and not expected.holds(row):
         raise Outdated

@@ -14,7 +14,7 @@ ALWAYS: Final = {
 NOTHING_RUNS: Final = "default-src 'none'; frame-ancestors 'none'"
 
 
-def protect(response: HttpResponseBase) -> None:
+def add_security_headers(response: HttpResponseBase) -> None:
     """Say it, where the operation has not said something else. A page, such as the docs, has the policy of pages."""
     for name, value in ALWAYS.items():
         response.headers.setdefault(name, value)

@@ -16,7 +16,7 @@ Operation = TypeVar("Operation", bound=Callable[..., Any])
 STEP = "beforehand"
 
 
-def beforehand(step: Callable[..., Any]) -> Callable[[Operation], Operation]:
+def preflight(step: Callable[..., Any]) -> Callable[[Operation], Operation]:
     """Have a step done before an operation, with what that is given; `prepared(request)` is what it gave."""
 
     def marked(operation: Operation) -> Operation:
@@ -26,7 +26,7 @@ def beforehand(step: Callable[..., Any]) -> Callable[[Operation], Operation]:
     return marked
 
 
-def prepare(operation: Callable[..., Any], request: HttpRequest, *args: Any, **given: Any) -> None:
+def run_preflight(operation: Callable[..., Any], request: HttpRequest, *args: Any, **given: Any) -> None:
     """Do the step of an operation, if it has one. Outside of any transaction.
 
     A refusal is kept for the operation: a retry of what was done already is answered as the first time, not refused.
@@ -38,7 +38,7 @@ def prepare(operation: Callable[..., Any], request: HttpRequest, *args: Any, **g
             request.prepared = refusal  # type: ignore[attr-defined]
 
 
-def prepared(request: HttpRequest) -> Any:
+def preflight_result(request: HttpRequest) -> Any:
     """What the step gave. Raises what it raised, and ConfigurationError where there was none."""
     if not hasattr(request, "prepared"):
         raise ConfigurationError("Nothing was done beforehand: vibe.api.decorators is not around this operation.")

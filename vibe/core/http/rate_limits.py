@@ -42,7 +42,7 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RateLimitResult:
     """What a store says of one request."""
 
     rate: Rate
@@ -76,7 +76,7 @@ class Verdict:
 class Buckets(Protocol):
     """A store of buckets by name. Two requests at once are counted as two."""
 
-    def take(self, name: str, rate: Rate) -> Verdict:
+    def take(self, name: str, rate: Rate) -> RateLimitResult:
         """Count one request."""
         ...
 

@@ -13,33 +13,33 @@ from vibe.core.http.etags import Expected, etag
 VERSIONED: Final[dict[str, Any]] = {"x-versioned": True}
 
 
-def answer(shape: BaseModel, *, of: Any = None, status: int = 200, location: str = "") -> HttpResponse:
+def respond(shape: BaseModel, *, of: Any = None, status: int = 200, location: str = "") -> HttpResponse:
     """A shape as an answer; `of` is the row it shows, if it is one."""
     made = HttpResponse(shape.model_dump_json(), status=status, content_type="application/json")
-    return private(made, of, location)
+    return add_private_headers(made, of, location)
 
 
-def answer_unless_seen(request: HttpRequest, shape: BaseModel, *, of: Any) -> HttpResponse:
+def respond_unless_unchanged(request: HttpRequest, shape: BaseModel, *, of: Any) -> HttpResponse:
     """The same for a GET; nothing but 304 for who has this version already."""
     seen = Expected.read(request.headers.get("If-None-Match"))
     if seen and seen.holds(of):
-        return private(bare(304), of)
-    return answer(shape, of=of)
+        return add_private_headers(empty_response(304), of)
+    return respond(shape, of=of)
 
 
-def nothing() -> HttpResponse:
+def no_content() -> HttpResponse:
     """204: it was done, and there is nothing to show."""
-    return private(bare(204))
+    return add_private_headers(empty_response(204))
 
 
-def bare(status: int) -> HttpResponse:
+def empty_response(status: int) -> HttpResponse:
     """An answer that has no body, and so no type."""
     response = HttpResponse(status=status)
     del response["Content-Type"]
     return response
 
 
-def private(response: HttpResponse, of: Any = None, location: str = "") -> HttpResponse:
+def add_private_headers(response: HttpResponse, of: Any = None, location: str = "") -> HttpResponse:
     """With the headers of what is one person's."""
     response.headers["Cache-Control"] = "private, no-cache" if of is not None else "no-store"
     if of is not None:
@@ -49,6 +49,6 @@ def private(response: HttpResponse, of: Any = None, location: str = "") -> HttpR
     return response
 
 
-def expected(request: HttpRequest) -> Expected | None:
+def expected_version(request: HttpRequest) -> Expected | None:
     """Which versions the caller will have changed, by the header If-Match."""
     return Expected.read(request.headers.get("If-Match"))

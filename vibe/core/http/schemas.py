@@ -13,19 +13,19 @@ RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Z
 LARGEST_PAGE: Final = 200
 
 
-class Taken(BaseModel):
+class RequestSchema(BaseModel):
     """What comes in: unknown members are refused, so that a misspelt one is not silently lost."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
-class Given(BaseModel):
+class ResponseSchema(BaseModel):
     """What goes out."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
 
-def moment(value: Any) -> datetime:
+def parse_time(value: Any) -> datetime:
     """A time with its zone (RFC 3339), in UTC. Raises ValueError."""
     if isinstance(value, datetime):
         return value
@@ -40,14 +40,14 @@ def moment(value: Any) -> datetime:
     return read
 
 
-Moment = Annotated[datetime, BeforeValidator(moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Moment = Annotated[datetime, BeforeValidator(parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 Cursor = Annotated[str, Field(max_length=200, description="`next` of the page before")]
 PageSize = Annotated[int, Field(ge=1, le=LARGEST_PAGE, description="how many at most")]
 
 
-class ProblemField(Given):
+class ProblemField(ResponseSchema):
     """What is wrong with one field."""
 
     field: str = Field(examples=["body.title"])
@@ -55,7 +55,7 @@ class ProblemField(Given):
     detail: str = Field(examples=["String should have at most 1000 characters"])
 
 
-class Problem(Given):
+class Problem(ResponseSchema):
     """RFC 9457. `code` stays what it is; `detail` is for people and may change."""
 
     type: str = Field(examples=["urn:vibe:problem:not-found"])

@@ -12,12 +12,12 @@ Operation = TypeVar("Operation", bound=Callable[..., Any])
 MARK = "of_one_moment"
 
 
-def of_one_moment(operation: Operation) -> Operation:
+def in_snapshot(operation: Operation) -> Operation:
     """Mark an operation that reads several things and changes none: its transaction is to see one moment."""
     setattr(operation, MARK, True)
     return operation
 
 
-def moment_of(operation: Callable[..., Any]) -> AbstractContextManager[None]:
+def snapshot_of(operation: Callable[..., Any]) -> AbstractContextManager[None]:
     """What the transaction of an operation is to begin in."""
     return one_snapshot() if getattr(operation, MARK, False) else nullcontext()

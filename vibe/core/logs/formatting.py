@@ -30,7 +30,7 @@ class WithoutContent(logging.Formatter):
         return super().format(record)
 
     def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802
-        return "\n".join(lines_of(ei[1])) if ei[1] else ""
+        return "\n".join(exception_lines(ei[1])) if ei[1] else ""
 
 
 class Text(WithoutContent):
@@ -63,7 +63,7 @@ class Json(WithoutContent, JsonFormatter):
         return {name: value for name, value in log_data.items() if name in KEPT and value not in ("", None)}
 
 
-def lines_of(problem: BaseException) -> Iterator[str]:
+def exception_lines(problem: BaseException) -> Iterator[str]:
     """An exception and what caused it, the latest first."""
     seen: set[int] = set()
     current: BaseException | None = problem

@@ -15,16 +15,16 @@ class Scrubbed(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = request_id()
-        told = retold(record)
+        told = scrubbed_message(record)
         if told:
             record.msg, record.args = told, ()
         return True
 
 
-def retold(record: logging.LogRecord) -> str:
+def scrubbed_message(record: logging.LogRecord) -> str:
     """What to say instead; empty for what can be said as it is."""
     if record.name in ("django.request", "django.server"):
-        return f"Answered {getattr(record, 'status_code', '')} at {route_of(getattr(record, 'request', None))}"
+        return f"Answered {getattr(record, 'status_code', '')} at {route_name(getattr(record, 'request', None))}"
     if record.name.startswith(("django.security", "django.template")):
         return f"Refused or not found: {record.name.rpartition('.')[2]}"
     if record.name.startswith("gunicorn") and "request" in str(record.msg).lower():
@@ -32,7 +32,7 @@ def retold(record: logging.LogRecord) -> str:
     return ""
 
 
-def route_of(request: object) -> str:
+def route_name(request: object) -> str:
     """The name of the route that a request met; never its path."""
     match = getattr(request, "resolver_match", None)
     return str(match.view_name) if match else "no route"

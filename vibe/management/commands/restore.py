@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.keys.master_key import require_fitting
+from accounts.keys.master_key import require_fitting_key
 from audit.actors import Actor
 from vibe.backup.services import drill, keys_beside, restore
 from vibe.core.errors import VibeError
@@ -35,7 +35,7 @@ class Command(BaseCommand):
                 "then everything comes back except that nothing sealed will ever open again."
             )
         if options["drill"] or not keys:
-            require_fitting()  # else the keys of the backup are what must fit, not those of what it replaces
+            require_fitting_key()  # else the keys of the backup are what must fit, not those of what it replaces
         try:
             self.drill(path, keys) if options["drill"] else self.restore(path, keys, options["replace"])
         except VibeError as problem:

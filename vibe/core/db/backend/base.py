@@ -28,7 +28,7 @@ REFUSED = ("password", "authentication", "pg_hba", "role ", "permission denied f
 FULL = ("too many", "remaining connection slots")
 
 
-class Unreachable(DatabaseNotReady, OperationalError):
+class ServerUnreachable(DatabaseNotReady, OperationalError):
     """There is no connection to the database."""
 
 
@@ -127,7 +127,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return super().get_new_connection(conn_params)
         except psycopg.OperationalError as problem:
             setting = "REPLICA_URL" if self.alias == REPLICA else "DATABASE_URL"
-            raise Unreachable(explain(str(problem), self.settings_dict, setting)) from problem
+            raise ServerUnreachable(explain_failure(str(problem), self.settings_dict, setting)) from problem
 
     def connect(self) -> None:
         try:
@@ -140,7 +140,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # Once a connection, pooled or not.
         super()._configure_connection(connection)  # type: ignore[misc]  # django-stubs does not know it
         with connection.cursor() as cursor:
-            connection.distributed = citus_session.prepare(cursor)
+            connection.distributed = citus_session.prepare_session(cursor)
         if connection.distributed:
             connection.prepare_threshold = None  # a plan that is kept on the coordinator was not tried on shards
         return True
@@ -171,7 +171,7 @@ def embedded_server() -> EmbeddedServer | None:
     return getattr(settings, "EMBEDDED_SERVER", None)
 
 
-def explain(text: str, database: dict[str, Any], setting: str = "DATABASE_URL") -> str:
+def explain_failure(text: str, database: dict[str, Any], setting: str = "DATABASE_URL") -> str:
     """What to do about a connection that failed, by libpq's words. Names host, port, database and user, never the
     password; and the setting that it was made by."""
     where = f"{database['HOST'] or 'the local socket'}:{database['PORT'] or 5432}"
@@ -181,15 +181,17 @@ def explain(text: str, database: dict[str, Any], setting: str = "DATABASE_URL") 
         return f"PostgreSQL at {where} has no free connection. Raise max_connections, or put a pooler in front."
     if "FATAL:" in text and any(word in text for word in REFUSED):
         return (
-            f"PostgreSQL at {where} refused user '{database['USER']}' ({last_words(text)}). "
+            f"PostgreSQL at {where} refused user '{database['USER']}' ({failure_reason(text)}). "
             f"Check user and password in {setting}."
         )
     if "FATAL:" in text:
-        return f"PostgreSQL at {where} refused the connection: {last_words(text)}."
-    return f"No PostgreSQL answers at {where} ({last_words(text)}). Start it, or correct host and port in {setting}."
+        return f"PostgreSQL at {where} refused the connection: {failure_reason(text)}."
+    return (
+        f"No PostgreSQL answers at {where} ({failure_reason(text)}). Start it, or correct host and port in {setting}."
+    )
 
 
-def last_words(text: str) -> str:
+def failure_reason(text: str) -> str:
     """The end of libpq's message: what the server said, or why there was none to say it."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     said = [line for line in lines if "FATAL:" in line] or [line for line in lines if "failed:" in line] or lines[:1]

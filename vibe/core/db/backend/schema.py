@@ -41,7 +41,7 @@ AND (relname = %s OR relname ~ ('^' || %s || '_ccnew[0-9]*$'))
 
 OLDEST = "SELECT pid, state, xact_start, query FROM pg_stat_activity WHERE xact_start < now() ORDER BY xact_start"
 
-TOGETHER = ";\n--\n"  # between the statements of vibe.core.db.schema.constraints.Wall
+TOGETHER = ";\n--\n"  # between the statements of vibe.core.db.schema.constraints.SchemaPolicy
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -86,7 +86,7 @@ class Patient(OneByOne):
             return super().execute(sql, params)
         run = super().execute
         if not MAY_WAIT.search(str(sql)):
-            return patiently(lambda: run(sql, params))
+            return retry_for_locks(lambda: run(sql, params))
         index = INDEX.search(str(sql))
         self.limit(0)
         try:
@@ -127,19 +127,19 @@ class Stepwise(DatabaseSchemaEditorMixin, Patient):  # type: ignore[misc]  # tha
 
     def execute(self, sql: Any, params: Any = ()) -> Any:
         if not self.collect_sql:  # what is there and invalid is made anew: it may be of another definition
-            self.drop_invalid(BUILT.search(spelled(sql)))
+            self.drop_invalid(BUILT.search(as_text(sql)))
         return super().execute(sql, params)
 
 
-def spelled(sql: Any) -> str:
+def as_text(sql: Any) -> str:
     """One statement or several as text."""
     whole = sql.template % sql.parts if isinstance(sql, Statement) else sql
     return ";\n".join(map(str, whole)) if isinstance(whole, list) else str(whole)
 
 
-def patiently(attempt: Callable[[], T]) -> T:
+def retry_for_locks(attempt: Callable[[], T]) -> T:
     """Try until it gets its locks. Raises DatabaseNotReady when patience ends."""
-    for pause in pauses(settings.MIGRATION_PATIENCE):
+    for pause in backoff_pauses(settings.MIGRATION_PATIENCE):
         try:
             return attempt()
         except OperationalError as problem:
@@ -153,7 +153,7 @@ def patiently(attempt: Callable[[], T]) -> T:
     )
 
 
-def pauses(patience: float) -> Iterator[float]:
+def backoff_pauses(patience: float) -> Iterator[float]:
     """Longer and longer, never quite regular, until so many seconds have gone by."""
     end, pause = time.monotonic() + patience, FIRST_PAUSE
     while time.monotonic() < end:

@@ -33,7 +33,7 @@ class Account:
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
-def of_data(data: Path) -> Account | None:
+def owner_of_data(data: Path) -> Account | None:
     """Who wrote the data, so that root takes nothing away from an ordinary user; None while there is none."""
     try:
         found = (data / "PG_VERSION").stat()
@@ -49,11 +49,11 @@ def server_account() -> Account:
     try:
         found = pwd.getpwnam(SYSTEM_ACCOUNT)
     except KeyError:
-        found = made()
+        found = make_account()
     return Account(found.pw_uid, found.pw_gid)
 
 
-def made() -> pwd.struct_passwd:
+def make_account() -> pwd.struct_passwd:
     """A new system account. Raises DatabaseNotReady where there is no way to make one."""
     command = [
         "useradd",
@@ -74,12 +74,12 @@ def made() -> pwd.struct_passwd:
     return pwd.getpwnam(SYSTEM_ACCOUNT)
 
 
-def let_pass(account: Account, *paths: Path) -> None:
+def grant_traversal(account: Account, *paths: Path) -> None:
     """As root, let the server's account pass to its data and binaries: search only, no listing. Says each change."""
     if os.geteuid() != 0:
         return
     for parent in sorted({parent for path in paths for parent in path.resolve().parents}):
-        if parent.exists() and not passable(parent, account):
+        if parent.exists() and not can_traverse(parent, account):
             parent.chmod(parent.stat().st_mode | 0o001)
             print(f"Running as root: chmod o+x {parent}, so that PostgreSQL's account can pass it.", file=sys.stderr)
     binary = paths[-1]
@@ -87,7 +87,7 @@ def let_pass(account: Account, *paths: Path) -> None:
         subprocess.run(["chmod", "-R", "o+rX", str(binary.parent.parent)], check=True)
 
 
-def passable(folder: Path, account: Account) -> bool:
+def can_traverse(folder: Path, account: Account) -> bool:
     """Whether the account can pass through a folder."""
     found = folder.stat()
     if found.st_uid == account.uid:

@@ -27,7 +27,7 @@ from typing import IO, Any, NoReturn
 import psycopg
 from psycopg import sql
 
-from vibe.core.db.embedded.account import Account, let_pass, of_data, server_account
+from vibe.core.db.embedded.account import Account, grant_traversal, owner_of_data, server_account
 from vibe.core.db.embedded.paths import BINARIES, own_folder, socket_folder
 from vibe.core.errors import DatabaseNotReady
 
@@ -163,7 +163,7 @@ class EmbeddedServer:
 
     def _prepare(self) -> None:
         account = self._account()
-        let_pass(account, self.data, self.sockets, BINARIES / "postgres")
+        grant_traversal(account, self.data, self.sockets, BINARIES / "postgres")
         own_folder(self.sockets, account)
         if not (self.data / "PG_VERSION").exists():
             self._make_data(account)
@@ -215,7 +215,7 @@ class EmbeddedServer:
         self.furnished.touch()
 
     def _account(self) -> Account:
-        return of_data(self.data) or server_account()
+        return owner_of_data(self.data) or server_account()
 
     def _attempt(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         # Output goes to a file, not a pipe: the server inherits it and would keep a pipe open for ever.
@@ -223,7 +223,7 @@ class EmbeddedServer:
             done = subprocess.run(  # type: ignore[call-overload]
                 [str(BINARIES / program), *arguments],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", check=False,
-                env=without_libpq(), **self._account().options(),
+                env=environment_without_libpq(), **self._account().options(),
             )  # fmt: skip
             output.seek(0)
             return subprocess.CompletedProcess(done.args, done.returncode, stdout=output.read())
@@ -233,7 +233,7 @@ class EmbeddedServer:
         if done.returncode:
             raise DatabaseNotReady(
                 f"The embedded PostgreSQL failed at '{program} {arguments[0]}' (exit code {done.returncode}).\n"
-                f"{done.stdout.strip()}\n{last_lines(self.log)}\n"
+                f"{done.stdout.strip()}\n{log_tail(self.log)}\n"
                 "Free the state folder (VIBE_STATE_DIR), or set DATABASE_URL to a server of your own."
             )
 
@@ -241,19 +241,19 @@ class EmbeddedServer:
 def exit_on_sigterm() -> None:
     """Let SIGTERM end this process as an exit does, so that the server is let go; unless it is handled already."""
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, leave)
+        signal.signal(signal.SIGTERM, exit_on_signal)
 
 
-def leave(number: int, _frame: Any) -> NoReturn:
+def exit_on_signal(number: int, _frame: Any) -> NoReturn:
     """Exit as a shell reports a process that a signal ended."""
     sys.exit(128 + number)
 
 
-def without_libpq() -> dict[str, str]:
+def environment_without_libpq() -> dict[str, str]:
     """The environment without what would steer PostgreSQL's programs elsewhere: PGDATA, PGPORT, PGOPTIONS and so on."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
-def last_lines(log: Path, count: int = 8) -> str:
+def log_tail(log: Path, count: int = 8) -> str:
     """The end of the server's log, which holds no statements."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-count:]) if log.exists() else ""

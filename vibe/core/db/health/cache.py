@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vibe.core.db.health import units
 from vibe.core.db.health.observing import Looking
-from vibe.core.db.health.reading import Chapter, Reading, Verdict, judged
+from vibe.core.db.health.reading import Chapter, Reading, Verdict, verdict_of
 
 TITLE = "Cache and index use"
 ABOUT = (
@@ -39,7 +39,7 @@ def rate(name: str, hit: int, read: int) -> Reading:
     value = f"{units.share(part)} found in memory, of {read:,} blocks"
     if read < ENOUGH:
         return Reading(name, f"{value}: too few to say", number=part)
-    verdict = judged(part, watch=0.99, bad=0.9)
+    verdict = verdict_of(part, watch=0.99, bad=0.9)
     advice = "Give shared_buffers more memory, or read less at once." if verdict else ""
     return Reading(name, value, verdict, advice, part)
 

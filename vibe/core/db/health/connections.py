@@ -7,8 +7,8 @@ from typing import Any
 from django.db import connection
 
 from vibe.core.db.health import units
-from vibe.core.db.health.observing import Looking, to_be_let_look
-from vibe.core.db.health.reading import Chapter, Reading, Verdict, judged
+from vibe.core.db.health.observing import Looking, monitor_grant_sql
+from vibe.core.db.health.reading import Chapter, Reading, Verdict, verdict_of
 
 TITLE = "Connections and transactions"
 ABOUT = (
@@ -43,7 +43,7 @@ def connections() -> Looking:
 
 def in_use(count: int, active: int, waiting: int, most: int) -> Reading:
     """How many of the connections that the server takes are taken."""
-    verdict = judged(count / most, watch=0.7, bad=0.9)
+    verdict = verdict_of(count / most, watch=0.7, bad=0.9)
     advice = "Put PgBouncer in front, or raise max_connections and restart." if verdict else ""
     value = f"{count} of {most}; {active} at work, {waiting} idle in a transaction"
     return Reading("Connections", value, verdict, advice, float(count))
@@ -66,7 +66,7 @@ def transaction(oldest: tuple[Any, ...] | None = None) -> Reading:
     if oldest is None:
         return Reading("Longest transaction", "none open but this one", number=0.0)
     pid, age, state, application = oldest
-    verdict = judged(age, watch=5 * units.MINUTE, bad=units.HOUR)
+    verdict = verdict_of(age, watch=5 * units.MINUTE, bad=units.HOUR)
     advice = f"If nobody needs it: SELECT pg_terminate_backend({pid});" if verdict else ""
     told = ", ".join(part for part in (f"process {pid}", state, application) if part)
     return Reading("Longest transaction", f"{units.time(age)} ({told})", verdict, advice, age)
@@ -74,13 +74,13 @@ def transaction(oldest: tuple[Any, ...] | None = None) -> Reading:
 
 def hidden(count: int) -> Reading:
     """What is said of transactions that may not be seen."""
-    advice = to_be_let_look()
+    advice = monitor_grant_sql()
     return Reading("Longest transaction", f"{count} connections may not be looked at", Verdict.UNKNOWN, advice)
 
 
 def wraparound(age: int) -> Reading:
     """How near the server is to stopping because it has not frozen old rows."""
     part = age / SINCE_VACUUM
-    verdict = judged(part, watch=0.25, bad=0.5)
+    verdict = verdict_of(part, watch=0.25, bad=0.5)
     advice = "Autovacuum does not get through: end old transactions, then VACUUM as the database's owner."
     return Reading("Transaction numbers", f"{units.share(part)} used", verdict, advice if verdict else "", part)

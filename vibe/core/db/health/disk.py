@@ -7,8 +7,8 @@ from pathlib import Path
 
 from vibe.core.db.backend.base import embedded_server
 from vibe.core.db.health import units
-from vibe.core.db.health.observing import Looking, to_be_let_look
-from vibe.core.db.health.reading import Chapter, Reading, Verdict, judged
+from vibe.core.db.health.observing import Looking, monitor_grant_sql
+from vibe.core.db.health.reading import Chapter, Reading, Verdict, verdict_of
 
 TITLE = "Disk"
 ABOUT = "A full disk stops the server. Before four fifths are used: make room, or give it a larger one."
@@ -44,7 +44,7 @@ def write_ahead_log(size: int | None) -> Reading:
     """What the write-ahead log takes."""
     name = "Write-ahead log"
     if size is None:
-        return Reading(name, "may not be looked at", Verdict.UNKNOWN, to_be_let_look())
+        return Reading(name, "may not be looked at", Verdict.UNKNOWN, monitor_grant_sql())
     return Reading(name, units.size(size), number=float(size))
 
 
@@ -54,6 +54,6 @@ def room(data: Path | None) -> Reading:
         advice = "SQL does not tell. On the server: df -h, and an alarm at 80 %."
         return Reading("Room left", "cannot be seen from here", Verdict.UNKNOWN, advice)
     whole, used, free = shutil.disk_usage(data)
-    verdict = judged(used / whole, watch=0.8, bad=0.9)
+    verdict = verdict_of(used / whole, watch=0.8, bad=0.9)
     advice = f"Make room on the disk of {data}." if verdict else ""
     return Reading("Room left", f"{units.size(free)} of {units.size(whole)}", verdict, advice, float(free))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from vibe.core.db.health import units
-from vibe.core.db.health.observing import Looking, to_be_let_look
-from vibe.core.db.health.reading import Chapter, Reading, Verdict, judged
+from vibe.core.db.health.observing import Looking, monitor_grant_sql
+from vibe.core.db.health.reading import Chapter, Reading, Verdict, verdict_of
 
 TITLE = "Locks"
 ABOUT = (
@@ -29,7 +29,7 @@ def locks() -> Looking:
     """The chapter."""
     [[allowed]], waiting = yield [(ALLOWED, ()), (WAITING, [SHOWN])]
     if not allowed:
-        advice = to_be_let_look()
+        advice = monitor_grant_sql()
         unseen = Reading("Locks", "may not be looked at", Verdict.UNKNOWN, advice)
         return Chapter(TITLE, ABOUT, (unseen,))
     return Chapter(TITLE, ABOUT, tuple(wait(row) for row in waiting), "Nobody waits for anybody.")
@@ -41,6 +41,6 @@ def wait(row: tuple[Any, ...]) -> Reading:
     seconds = waited or 0.0
     told = f"{state or 'unknown'}, its transaction open for {units.time(open_for or 0)}"
     value = f"waits {units.time(seconds)} for process {holder} ({told}): {mode} on {what}"
-    verdict = judged(seconds, watch=5, bad=units.MINUTE)
+    verdict = verdict_of(seconds, watch=5, bad=units.MINUTE)
     advice = f"If nobody needs what {holder} is doing: SELECT pg_terminate_backend({holder});" if verdict else ""
     return Reading(f"Process {pid}", value, verdict, advice, seconds)

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import DatabaseError, OperationalError, ProgrammingError, connection, transaction
 
 from vibe.core.db.health.reading import Chapter, Reading, Verdict
-from vibe.core.db.scopes import OUTSIDE, current_scope, remember
+from vibe.core.db.scopes import OUTSIDE, current_scope, note_scope
 
 Rows = list[tuple[Any, ...]]
 Statement = tuple[str, Sequence[Any]]  # and its values
@@ -29,38 +29,38 @@ def observing() -> Iterator[Ask]:
     outer = current_scope()
     try:
         with transaction.atomic():
-            remember(OUTSIDE)
-            yield ask
+            note_scope(OUTSIDE)
+            yield run_statements
             transaction.set_rollback(True)  # with which role, reading only and time limit go
     finally:
-        remember(outer)
+        note_scope(outer)
 
 
-def ask(statements: Sequence[Statement]) -> list[Rows]:
+def run_statements(statements: Sequence[Statement]) -> list[Rows]:
     """The rows of each, in one round trip."""
     whole = "; ".join([LIMITS, *(text for text, _ in statements)])
     with connection.cursor() as cursor:
         cursor.execute(whole, [value for _, values in statements for value in values] or None)
-        rows = [cursor.fetchall() if cursor.description else [] for _ in sets(cursor)]
+        rows = [cursor.fetchall() if cursor.description else [] for _ in each_result(cursor)]
     return rows[-len(statements) :]
 
 
-def sets(cursor: Any) -> Iterator[None]:
+def each_result(cursor: Any) -> Iterator[None]:
     """Once for each result that a cursor stands at."""
     yield
     while cursor.nextset():
         yield
 
 
-def look(probes: Sequence[tuple[str, Probe]]) -> list[Chapter]:
+def run_probes(probes: Sequence[tuple[str, Probe]]) -> list[Chapter]:
     """What each probe found. One that fails says so and holds up no other: then each is asked by itself."""
     try:
-        return in_step([probe for _, probe in probes])
+        return run_batched([probe for _, probe in probes])
     except DatabaseError:
-        return [alone(title, probe) for title, probe in probes]
+        return [run_alone(title, probe) for title, probe in probes]
 
 
-def in_step(probes: Sequence[Probe]) -> list[Chapter]:
+def run_batched(probes: Sequence[Probe]) -> list[Chapter]:
     """All at once: what they ask at the same time goes to the server in one."""
     with observing() as asking:
         running = {number: probe() for number, probe in enumerate(probes)}
@@ -79,15 +79,15 @@ def in_step(probes: Sequence[Probe]) -> list[Chapter]:
     return [chapters[number] for number in sorted(chapters)]
 
 
-def alone(title: str, probe: Probe) -> Chapter:
+def run_alone(title: str, probe: Probe) -> Chapter:
     """One by itself, or why it could not be seen."""
     try:
-        return in_step([probe])[0]
+        return run_batched([probe])[0]
     except DatabaseError as problem:
-        return unseen(title, problem)
+        return failed_chapter(title, problem)
 
 
-def unseen(title: str, problem: DatabaseError) -> Chapter:
+def failed_chapter(title: str, problem: DatabaseError) -> Chapter:
     """A chapter that could not be written. Told by the kind of error: its text could hold a value."""
     reading = Reading(title, "could not be seen", Verdict.UNKNOWN, reason(problem))
     return Chapter(title, "This could not be looked at.", (reading,))
@@ -97,7 +97,7 @@ def reason(problem: DatabaseError) -> str:
     """What kind of error it was, and what to do."""
     state = getattr(problem.__cause__, "sqlstate", None)
     if isinstance(problem, ProgrammingError) and state == "42501":
-        return f"The database refuses it to this user. {to_be_let_look()}"
+        return f"The database refuses it to this user. {monitor_grant_sql()}"
     if isinstance(problem, OperationalError) and state == "57014":
         return "It took longer than 5 seconds and was given up. Try again when the server is less busy."
     return f"The database answered with error {state or 'of no known kind'}."
@@ -108,6 +108,6 @@ def login() -> str:
     return str(connection.settings_dict["USER"] or "the login role")
 
 
-def to_be_let_look() -> str:
+def monitor_grant_sql() -> str:
     """What to type where the login role may not see what others do."""
     return f"As superuser: GRANT pg_monitor TO {login()};"

@@ -47,7 +47,7 @@ class Chapter:
         return max((reading.verdict for reading in self.readings), default=Verdict.OK)
 
 
-def judged(number: float, *, watch: float, bad: float) -> Verdict:
+def verdict_of(number: float, *, watch: float, bad: float) -> Verdict:
     """The verdict of a number that should be small; where `watch` is above `bad`, of one that should be large."""
     if watch > bad:
         number, watch, bad = -number, -watch, -bad

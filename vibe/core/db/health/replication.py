@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vibe.core.db.health import units
-from vibe.core.db.health.observing import Looking, to_be_let_look
-from vibe.core.db.health.reading import Chapter, Reading, Verdict, judged
+from vibe.core.db.health.observing import Looking, monitor_grant_sql
+from vibe.core.db.health.reading import Chapter, Reading, Verdict, verdict_of
 
 TITLE = "Replication"
 ABOUT = (
@@ -40,8 +40,8 @@ def lag(name: str, state: str | None, seconds: float | None, bytes_behind: float
     late = seconds or 0.0
     behind = f", {units.size(bytes_behind)}" if bytes_behind is not None else ""
     if state is None:  # who may not look sees that there is one, and nothing of it
-        return Reading(name, "its state may not be looked at", Verdict.UNKNOWN, to_be_let_look())
-    verdict = judged(late, watch=30, bad=5 * units.MINUTE)
+        return Reading(name, "its state may not be looked at", Verdict.UNKNOWN, monitor_grant_sql())
+    verdict = verdict_of(late, watch=30, bad=5 * units.MINUTE)
     advice = "Look at its log, its disk and the network between." if verdict else ""
     return Reading(name, f"{state}, {units.time(late)} behind{behind}", verdict, advice, late)
 
@@ -49,6 +49,6 @@ def lag(name: str, state: str | None, seconds: float | None, bytes_behind: float
 def slot(name: str, _active: bool, kept: float | None) -> Reading:
     """A slot that nobody reads."""
     size = kept or 0.0
-    verdict = judged(size, watch=100 * MEGABYTE, bad=10_000 * MEGABYTE)
+    verdict = verdict_of(size, watch=100 * MEGABYTE, bad=10_000 * MEGABYTE)
     advice = f"If its replica does not come back: SELECT pg_drop_replication_slot('{name}');"
     return Reading(name, f"nobody reads this slot; {units.size(size)} of log are kept for it", verdict, advice, size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vibe.core.db.health import cache, connections, disk, indexes, locks, replication, statements, tables
-from vibe.core.db.health.observing import Probe, look
+from vibe.core.db.health.observing import Probe, run_probes
 from vibe.core.db.health.reading import Chapter
 
 PROBES: tuple[tuple[str, Probe], ...] = (
@@ -20,4 +20,4 @@ PROBES: tuple[tuple[str, Probe], ...] = (
 
 def report() -> list[Chapter]:
     """Look at all of it. Writes nothing, needs no scope and leaves that of the caller as it was."""
-    return look(PROBES)
+    return run_probes(PROBES)

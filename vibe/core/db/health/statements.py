@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from vibe.core.db.health import units
-from vibe.core.db.health.observing import Looking, to_be_let_look
-from vibe.core.db.health.reading import Chapter, Reading, Verdict, judged
+from vibe.core.db.health.observing import Looking, monitor_grant_sql
+from vibe.core.db.health.reading import Chapter, Reading, Verdict, verdict_of
 
 TITLE = "Slowest statements"
 ABOUT = (
@@ -56,7 +56,7 @@ def slowest() -> Looking:
     if hint := missing(*able):
         return Chapter(TITLE, ABOUT, (Reading("pg_stat_statements", "not available", Verdict.UNKNOWN, hint),))
     [rows] = yield [(SLOWEST.format(schema=able[1]), [SHOWN])]
-    return Chapter(TITLE, ABOUT, tuple(reading(row) for row in rows), "No statement was counted yet.")
+    return Chapter(TITLE, ABOUT, tuple(statement_row(row) for row in rows), "No statement was counted yet.")
 
 
 def missing(loaded: bool, schema: str | None, allowed: bool, database: str) -> str:
@@ -65,14 +65,14 @@ def missing(loaded: bool, schema: str | None, allowed: bool, database: str) -> s
         return LOAD
     if not schema:
         return f"As superuser, in database {database}: CREATE EXTENSION pg_stat_statements;"
-    return "" if allowed else to_be_let_look()
+    return "" if allowed else monitor_grant_sql()
 
 
-def reading(row: tuple[Any, ...]) -> Reading:
+def statement_row(row: tuple[Any, ...]) -> Reading:
     """One statement, of a row of SLOWEST."""
     query, calls, total, mean, rows, part = row
     value = f"{units.share(part or 0)} of all time, {calls:,} calls of {units.time(mean)}, {rows:,} rows"
-    verdict = judged(mean, watch=SLOW, bad=VERY_SLOW)
+    verdict = verdict_of(mean, watch=SLOW, bad=VERY_SLOW)
     advice = "EXPLAIN it: does it read more rows than it gives?" if verdict else ""
     return Reading(masked(query)[:LENGTH], value, verdict, advice, total)
 

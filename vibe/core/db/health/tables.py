@@ -6,7 +6,7 @@ from typing import Any
 
 from vibe.core.db.health import units
 from vibe.core.db.health.observing import Looking
-from vibe.core.db.health.reading import Chapter, Reading, Verdict, judged
+from vibe.core.db.health.reading import Chapter, Reading, Verdict, verdict_of
 
 TITLE = "Tables and bloat"
 ABOUT = (
@@ -49,7 +49,7 @@ def table(row: tuple[Any, ...]) -> Reading:
     """One table with its partitions, of a row of LARGEST."""
     name, whole, heap, live, dead, vacuumed = row
     part = dead / (live + dead) if dead else 0.0
-    verdict = judged(part, watch=0.2, bad=0.5) if dead >= MANY else Verdict.OK
+    verdict = verdict_of(part, watch=0.2, bad=0.5) if dead >= MANY else Verdict.OK
     advice = f"VACUUM (ANALYZE) {name}; and look for a long transaction below." if verdict else ""
     when = f"vacuumed {units.time(vacuumed)} ago" if vacuumed is not None else "not vacuumed yet"
     value = (
@@ -61,6 +61,6 @@ def table(row: tuple[Any, ...]) -> Reading:
 
 def bloat(name: str, size: int, part: float) -> Reading:
     """One index, and how much of it is air."""
-    verdict = judged(part, watch=0.5, bad=0.8)
+    verdict = verdict_of(part, watch=0.5, bad=0.8)
     advice = f"REINDEX INDEX CONCURRENTLY {name};" if verdict else ""
     return Reading(name, f"index of {units.size(size)}, about {units.share(part)} air", verdict, advice, part)

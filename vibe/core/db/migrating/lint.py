@@ -81,7 +81,7 @@ def findings(labels: Iterable[str]) -> Iterator[Finding]:
     for key in loader.graph._generate_plan(loader.graph.leaf_nodes(), at_end=True):  # type: ignore[attr-defined]
         migration = loader.graph.nodes[key]
         if migration.app_label in wanted and not is_exempt(migration):
-            yield from judged(migration, state)
+            yield from findings_of(migration, state)
         state = migration.mutate_state(state, preserve=False)
 
 
@@ -90,7 +90,7 @@ def is_exempt(migration: Any) -> bool:
     return bool(migration.initial) or f"{migration.app_label}.{migration.name}" in BEFORE_THE_FIRST_RELEASE
 
 
-def judged(migration: Any, state: Any) -> Iterator[Finding]:
+def findings_of(migration: Any, state: Any) -> Iterator[Finding]:
     """What is refused in one migration, given the state before it."""
     before = state.clone()
     made: list[django.CreateModel] = []

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.migrations.executor import MigrationExecutor
 
-from vibe.core.db.backend.schema import patiently
+from vibe.core.db.backend.schema import retry_for_locks
 
 
 class PatientExecutor(MigrationExecutor):
@@ -19,10 +19,10 @@ class PatientExecutor(MigrationExecutor):
         run = super().apply_migration
         if not migration.atomic:
             return run(state, migration, fake, fake_initial)
-        return patiently(lambda: run(state.clone(), migration, fake, fake_initial))
+        return retry_for_locks(lambda: run(state.clone(), migration, fake, fake_initial))
 
     def unapply_migration(self, state: Any, migration: Any, fake: bool = False) -> Any:
         run = super().unapply_migration
         if not migration.atomic:
             return run(state, migration, fake)
-        return patiently(lambda: run(state.clone(), migration, fake))
+        return retry_for_locks(lambda: run(state.clone(), migration, fake))

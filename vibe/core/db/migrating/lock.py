@@ -32,7 +32,7 @@ def migration_lock(waiting: Callable[[], None] = lambda: None) -> Iterator[None]
     mark = _held.set(True)
     try:
         told = False
-        while not taken(lock):
+        while not try_lock(lock):
             if not told:
                 waiting()
                 told = True
@@ -46,7 +46,7 @@ def migration_lock(waiting: Callable[[], None] = lambda: None) -> Iterator[None]
         lock.close()
 
 
-def taken(lock: Any) -> bool:
+def try_lock(lock: Any) -> bool:
     """Ask once, in a transaction that stays open if the answer is yes."""
     lock.set_autocommit(False)
     with lock.cursor() as cursor:

@@ -122,12 +122,12 @@ class Memory:
 memory = Memory()
 
 
-def configured() -> bool:
+def is_configured() -> bool:
     """Whether there is one to ask."""
     return REPLICA in connections.settings
 
 
-def asked() -> bool:
+def is_in_use() -> bool:
     """Whether this thread's statements go to the replica now."""
     return connection.alias == REPLICA
 
@@ -138,16 +138,16 @@ def read(user_id: UUID, work: Callable[[], Result]) -> Result:
     Inside as_user(user_id). `work` asks for rows of that person through Django's connection, changes nothing anywhere,
     opens no keys, and may be called twice: whatever goes wrong on the replica is asked of the primary again.
     """
-    if not configured():
+    if not is_configured():
         return work()
     why = "resting"
     if not memory.rests():
-        place, why = needed(user_id), "changing"
+        place, why = required_position(user_id), "changing"
         if place is not None:
             try:
-                result = ask(user_id, place, work)
+                result = read_on_replica(user_id, place, work)
             except (DatabaseError, VibeError) as problem:
-                why = put_aside(problem)
+                why = rest_replica(problem)
             else:
                 memory.is_well()
                 routed.send(None, to=REPLICA, why="")
@@ -156,7 +156,7 @@ def read(user_id: UUID, work: Callable[[], Result]) -> Result:
     return work()
 
 
-def put_aside(problem: Exception) -> str:
+def rest_replica(problem: Exception) -> str:
     """Let the replica rest, unless it was only asked for what it does not have. Why, in a word."""
     if isinstance(problem, Resting):
         return "resting"
@@ -171,7 +171,7 @@ def put_aside(problem: Exception) -> str:
     return "not found"
 
 
-def needed(user_id: UUID) -> int | None:
+def required_position(user_id: UUID) -> int | None:
     """How far the replica must have come; None where the caller's transaction changes something itself."""
     now = time.monotonic()
     with connection.cursor() as cursor:
@@ -180,14 +180,14 @@ def needed(user_id: UUID) -> int | None:
     return max(memory.oldest(now, place), own or 0) if unchanged else None
 
 
-def ask(user_id: UUID, place: int, work: Callable[[], Result]) -> Result:
+def read_on_replica(user_id: UUID, place: int, work: Callable[[], Result]) -> Result:
     """Do the work on the replica, in one snapshot that holds everything up to a place in the log.
 
     Raises Resting, Behind and NoReplica.
     """
     if not memory.wakes():
         raise Resting
-    with in_place_of_primary(), transaction_ended():
+    with routed_to_replica(), transaction_ended():
         wait_for(place)
         with as_user(user_id):
             with connection.cursor() as cursor:
@@ -196,7 +196,7 @@ def ask(user_id: UUID, place: int, work: Callable[[], Result]) -> Result:
 
 
 @contextmanager
-def in_place_of_primary() -> Iterator[None]:
+def routed_to_replica() -> Iterator[None]:
     """Let this thread's statements go to the replica, whoever sends them. They can write nothing there."""
     primary = connections[DEFAULT_DB_ALIAS]
     connections[DEFAULT_DB_ALIAS] = connections[REPLICA]
@@ -222,13 +222,13 @@ def wait_for(place: int) -> None:
     By a statement of its own: a snapshot that was taken before the answer could lack what the answer counts.
     """
     until = time.monotonic() + WAIT_SECONDS
-    while standing() < place:
+    while replay_position() < place:
         if time.monotonic() > until:
             raise Behind
         time.sleep(PAUSE_SECONDS)
 
 
-def standing() -> int:
+def replay_position() -> int:
     """How far the replica has come. Raises NoReplica."""
     with connection.cursor() as cursor:
         cursor.execute(STANDING)
@@ -239,7 +239,7 @@ def standing() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ReplicaStatus:
     """The replica beside its primary."""
 
     replays: bool
@@ -252,25 +252,25 @@ class Standing:
     """Age of what it replayed last, where it is behind."""
 
 
-def compared() -> Standing:
+def compare_positions() -> ReplicaStatus:
     """How the replica stands now, asked of both. Raises DatabaseError when either cannot be asked."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {PLACE}, {WHICH}")
         place, *which = cursor.fetchone()
-    with in_place_of_primary(), connection.cursor() as cursor:
+    with routed_to_replica(), connection.cursor() as cursor:
         cursor.execute(COMPARED)
         replays, come, age, *its = cursor.fetchone()
     behind = max(0, place - (come or 0)) if replays else 0
-    return Standing(bool(replays), its == which, behind, float(age or 0) if behind else 0.0)
+    return ReplicaStatus(bool(replays), its == which, behind, float(age or 0) if behind else 0.0)
 
 
 def will_change(user_id: UUID) -> None:
     """Note, once the caller's transaction has committed, how far the log has come: the person reads that or later."""
-    if configured():
-        transaction.on_commit(lambda: note(user_id))
+    if is_configured():
+        transaction.on_commit(lambda: note_change(user_id))
 
 
-def note(user_id: UUID) -> None:
+def note_change(user_id: UUID) -> None:
     """In one round trip, a transaction of its own, which does not wait for the disk: the table is not logged."""
     with connection.cursor() as cursor:
         cursor.execute(NOTE, [str(user_id), uuid7(), user_id])

@@ -30,7 +30,7 @@ Declared = TypeVar("Declared", bound=BaseConstraint)
 OWN = "{column} = nullif(current_setting('vibe.{setting}', true), '')::uuid"
 
 
-class Wall(BaseConstraint):
+class SchemaPolicy(BaseConstraint):
     """A constraint made of statements. Subclasses give `raising` and `lowering`; `parts` names their arguments."""
 
     parts: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class Wall(BaseConstraint):
         return hash((type(self), self.name))
 
 
-class RowSecurity(Wall):
+class RowSecurity(SchemaPolicy):
     """Forced row-level security: `vibe_user` sees the rows whose `owner` column is the person of its scope.
 
     `others` are the further roles, as (role, condition) pairs: by default `vibe_support` and `vibe_system`, which pass
@@ -116,7 +116,7 @@ class RowSecurity(Wall):
         return f"{self.name}_{role}"
 
 
-class Privileges(Wall):
+class Privileges(SchemaPolicy):
     """What one role may do with a table. `verbs` maps a verb to column names, or to None for the whole row."""
 
     parts = ("role", "verbs")
@@ -139,7 +139,7 @@ class Privileges(Wall):
         return verb if columns is None else f"{verb} ({', '.join(quote(column) for column in columns)})"
 
 
-class CompositeReference(Wall):
+class CompositeReference(SchemaPolicy):
     """A foreign key over (owner, reference): `(user_id, conversation_id) -> conversations (user_id, id)`.
 
     Deleting the target deletes the row, by the database itself.

@@ -14,9 +14,9 @@ from vibe.core.db.statements import bulk
 Row = TypeVar("Row", bound=UserOwned)
 
 
-def one(model: type[Row], user_id: UUID, row_id: UUID, *, without: tuple[str, ...] = ()) -> Row | None:
+def get_owned(model: type[Row], user_id: UUID, row_id: UUID, *, without: tuple[str, ...] = ()) -> Row | None:
     """The same as `model.objects.of(user_id).filter(pk=row_id).defer(*without).first()`."""
-    statement, names, converted = selecting(model, without)
+    statement, names, converted = select_statement(model, without)
     for found in bulk.run(statement, [user_id, row_id]):
         values = list(found)
         for place, field in converted:
@@ -26,7 +26,7 @@ def one(model: type[Row], user_id: UUID, row_id: UUID, *, without: tuple[str, ..
 
 
 @cache
-def selecting(model: type[UserOwned], without: tuple[str, ...]) -> tuple[str, list[str], list[tuple[int, Any]]]:
+def select_statement(model: type[UserOwned], without: tuple[str, ...]) -> tuple[str, list[str], list[tuple[int, Any]]]:
     """The statement, the attributes it fills, and which of them their fields convert."""
     fields: list[Any] = [field for field in model._meta.concrete_fields if field.attname not in without]
     columns = ", ".join(field.column for field in fields)

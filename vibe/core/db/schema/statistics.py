@@ -38,7 +38,7 @@ def sealed_columns() -> list[str]:
     ]
 
 
-def keep_out(*, using: str, **_: Any) -> None:
+def exclude_sealed_columns(*, using: str, **_: Any) -> None:
     """Take those out that are not yet, after each `migrate`: what a migration adds is still empty then."""
     connection = connections[using]
     quote = connection.ops.quote_name
@@ -47,14 +47,14 @@ def keep_out(*, using: str, **_: Any) -> None:
         found = cursor.fetchall()
     for table, column, kind in found:
         statement = UNSAMPLED.format(table="{table}", column=quote(column), type=kind)
-        if moved(connection, table):
-            take_out_of_shards(connection, table, statement)
+        if is_distributed(connection, table):
+            exclude_on_shards(connection, table, statement)
         else:
             with connection.schema_editor(atomic=False) as editor:
                 editor.execute(statement.format(table=quote(table)))
 
 
-def moved(connection: Any, table: str) -> bool:
+def is_distributed(connection: Any, table: str) -> bool:
     """Whether a table's rows are on shards."""
     if not connection.distributed:
         return False
@@ -62,7 +62,7 @@ def moved(connection: Any, table: str) -> bool:
         return cursor.execute(MOVED, [table]).fetchone() is not None
 
 
-def take_out_of_shards(connection: Any, table: str, statement: str) -> None:
+def exclude_on_shards(connection: Any, table: str, statement: str) -> None:
     """Take a column of a table out on every shard. Raises DatabaseNotReady when one did not do it: migrate again."""
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         done = cursor.execute(ON_SHARDS, [table, statement.format(table="%s")]).fetchone()[0]

@@ -17,8 +17,8 @@ from psycopg import sql
 from psycopg.types import TypeInfo
 
 from vibe.core.db.backend.cursors import Cursor, holds
-from vibe.core.db.statements.batching import distributed, gives_rows
-from vibe.core.db.statements.connection import here
+from vibe.core.db.statements.batching import distributed, returns_rows
+from vibe.core.db.statements.connection import current_connection
 from vibe.core.errors import DatabaseNotReady
 
 Column = tuple[str, Sequence[Any]]
@@ -51,10 +51,10 @@ def insert(
         return insert_values(table, columns, constant, tail)
     if later and all(len(values) == 1 for _, values in columns.values()):
         one = {**constant, **{name: (kind, values[0]) for name, (kind, values) in columns.items()}}
-        statement = inserting_one(table, tuple((name, kind) for name, (kind, _) in one.items()))
-        here().hold(statement, [value for _, value in one.values()])
+        statement = insert_one_statement(table, tuple((name, kind) for name, (kind, _) in one.items()))
+        current_connection().hold(statement, [value for _, value in one.values()])
         return []
-    statement = inserting(
+    statement = insert_statement(
         table,
         tuple((name, kind) for name, (kind, _) in constant.items()),
         tuple((name, kind) for name, (kind, _) in columns.items()),
@@ -69,7 +69,7 @@ def insert_values(
 ) -> list[tuple[Any, ...]]:
     """The same on shards: rows of a SELECT go there by COPY, so these are written out, as many as parameters allow."""
     every = {**{name: (kind, None) for name, (kind, _) in same.items()}, **columns}
-    row = sql.SQL("({})").format(sql.SQL(", ").join(map(written, [kind for kind, _ in every.values()])))
+    row = sql.SQL("({})").format(sql.SQL(", ").join(map(value_sql, [kind for kind, _ in every.values()])))
     size, vectors = MOST_PARAMETERS // len(every), holds_vectors(columns)
     rows = list(zip(*(values for _, values in columns.values()), strict=True))
     given: list[tuple[Any, ...]] = []
@@ -90,28 +90,28 @@ def holds_vectors(columns: Mapping[str, Column]) -> bool:
     return any(kind == "halfvec" for kind, _ in columns.values())
 
 
-def written(kind: str) -> sql.Composable:
+def value_sql(kind: str) -> sql.Composable:
     """A parameter as the value of a column."""
     source, _, target = kind.partition("::")
-    one = f"%b::{sent(kind)}"
+    one = f"%b::{wire_type(kind)}"
     if target:
         return sql.SQL(f"{one}::{target}")  # type: ignore[arg-type]
     return sql.SQL(f"ARRAY[{one}]" if source.endswith("[]") else one)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=64)
-def inserting_one(table: str, columns: Kinds) -> str:
+def insert_one_statement(table: str, columns: Kinds) -> str:
     """The statement for one row."""
     statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
         sql.Identifier(table),
         sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns),
-        sql.SQL(", ").join(written(kind) for _, kind in columns),
+        sql.SQL(", ").join(value_sql(kind) for _, kind in columns),
     )
     return statement.as_string(None)
 
 
 @lru_cache(maxsize=256)
-def inserting(table: str, constant: Kinds, columns: Kinds, tail: str) -> str:
+def insert_statement(table: str, constant: Kinds, columns: Kinds, tail: str) -> str:
     """The statement. It is composed once: that takes longer than running it."""
     statement = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM unnest({}) AS given({}) {}").format(
         sql.Identifier(table),
@@ -119,22 +119,22 @@ def inserting(table: str, constant: Kinds, columns: Kinds, tail: str) -> str:
         sql.SQL(", ").join(
             (
                 *(sql.SQL("%b::" + kind) for _, kind in constant),  # type: ignore[arg-type]
-                *(selected(name, kind) for name, kind in columns),
+                *(select_sql(name, kind) for name, kind in columns),
             )
         ),
-        sql.SQL(", ").join(sql.SQL("%b::" + sent(kind) + "[]") for _, kind in columns),  # type: ignore[arg-type]
+        sql.SQL(", ").join(sql.SQL("%b::" + wire_type(kind) + "[]") for _, kind in columns),  # type: ignore[arg-type]
         sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns),
         sql.SQL(tail),  # type: ignore[arg-type]
     )
     return statement.as_string(None)
 
 
-def sent(kind: str) -> str:
+def wire_type(kind: str) -> str:
     """The type that a value travels as."""
     return kind.partition("::")[0].removesuffix("[]")
 
 
-def selected(name: str, kind: str) -> sql.Composed:
+def select_sql(name: str, kind: str) -> sql.Composed:
     """How a column is made of the value that travelled."""
     _, _, target = kind.partition("::")
     form = "{}::" + target if target else "ARRAY[{}]" if kind.endswith("[]") else "{}"
@@ -154,19 +154,19 @@ def run(
     driver instead, and goes in one round trip with what begins that.
     Like them it refuses a transaction that is to be given up: the role there may be an inner scope's still.
     """
-    connection = here()
+    connection = current_connection()
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     if vectors:
         connection.send_held()
-        know_vectors(connection.connection)
+        register_vectors(connection.connection)
     kind = Cursor if holds(connection.connection) else psycopg.Cursor
     with connection.wrap_database_errors, kind(connection.connection) as cursor:
         try:
             cursor.execute(statement, parameters, binary=binary and kind is psycopg.Cursor, prepare=prepared)
         except OF_ANOTHER_SESSION:
             raise DatabaseNotReady(BEHIND_A_POOLER) from None
-        return cursor.fetchall() if gives_rows(cursor) else []
+        return cursor.fetchall() if returns_rows(cursor) else []
 
 
 def as_models(model: type[Row], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Row]:
@@ -174,7 +174,7 @@ def as_models(model: type[Row], columns: Sequence[str], rows: Iterable[Sequence[
 
     For what stands in the way of every answer: Django takes several times as long to write a query as to read its rows.
     """
-    names, read = reading(model, tuple(columns))
+    names, read = field_readers(model, tuple(columns))
     return [
         model.from_db(
             DEFAULT_DB_ALIAS,
@@ -186,14 +186,14 @@ def as_models(model: type[Row], columns: Sequence[str], rows: Iterable[Sequence[
 
 
 @cache
-def reading(model: type[models.Model], columns: tuple[str, ...]) -> tuple[list[str], list[tuple[int, Any]]]:
+def field_readers(model: type[models.Model], columns: tuple[str, ...]) -> tuple[list[str], list[tuple[int, Any]]]:
     """The fields of these columns, in the model's order: their names; where each stands, and what it is read by."""
     fields = [field for field in model._meta.concrete_fields if field.column in columns]
     read = [(columns.index(field.column), getattr(field, "from_db_value", None)) for field in fields]
     return [field.attname for field in fields], read
 
 
-def know_vectors(connection: psycopg.Connection[Any]) -> None:
+def register_vectors(connection: psycopg.Connection[Any]) -> None:
     """Tell a connection, once, what number its database knows pgvector's type by: an extension's has no fixed one."""
     if not getattr(connection, "knows_vectors", False):
         known = TypeInfo.fetch(connection, "halfvec")

@@ -10,6 +10,6 @@ if TYPE_CHECKING:
     from vibe.core.db.backend.base import DatabaseWrapper
 
 
-def here() -> DatabaseWrapper:
+def current_connection() -> DatabaseWrapper:
     """The connection itself, not Django's proxy: that looks for it anew for each attribute, and has no types."""
     return cast("DatabaseWrapper", connections[DEFAULT_DB_ALIAS])

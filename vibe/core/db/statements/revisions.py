@@ -18,46 +18,46 @@ from vibe.core.errors import Unrecorded
 Row = tuple[str, UUID, UUID]  # table, person, id
 
 
-def note(table: str, user_id: UUID, row_id: UUID, revision: int) -> None:
+def note_sealed(table: str, user_id: UUID, row_id: UUID, revision: int) -> None:
     """Remember that a value was sealed for a row under a further revision."""
-    noted()[table, user_id, row_id] = revision
+    unrecorded_rows()[table, user_id, row_id] = revision
 
 
-def noted() -> dict[Row, int]:
+def unrecorded_rows() -> dict[Row, int]:
     """What was sealed anew on this connection, and is not recorded yet."""
     if not hasattr(connection, "vibe_revisions"):
         connection.vibe_revisions = {}  # type: ignore[attr-defined]
     return connection.vibe_revisions  # type: ignore[attr-defined, no-any-return]
 
 
-def take_stored(user_id: UUID) -> dict[str, dict[str, int]]:
+def take_stored_revisions(user_id: UUID) -> dict[str, dict[str, int]]:
     """The revisions of a person's rows that are stored as they were sealed: table -> id -> revision.
 
     These are no longer noted. The database is asked, for what was sealed may never have been written.
     """
     taken: dict[str, dict[str, int]] = {}
-    for table in sorted({table for table, owner, _ in noted() if owner == user_id}):
-        for row_id, revision in stored(table, user_id):
-            if noted().get((table, user_id, row_id)) == revision:
-                del noted()[table, user_id, row_id]
+    for table in sorted({table for table, owner, _ in unrecorded_rows() if owner == user_id}):
+        for row_id, revision in stored_revisions(table, user_id):
+            if unrecorded_rows().get((table, user_id, row_id)) == revision:
+                del unrecorded_rows()[table, user_id, row_id]
                 taken.setdefault(table, {})[str(row_id)] = revision
     return taken
 
 
-def stored(table: str, user_id: UUID) -> list[tuple[UUID, int]]:
+def stored_revisions(table: str, user_id: UUID) -> list[tuple[UUID, int]]:
     """The revisions that the database has of the noted rows of a table."""
-    ids = [row_id for name, owner, row_id in noted() if (name, owner) == (table, user_id)]
+    ids = [row_id for name, owner, row_id in unrecorded_rows() if (name, owner) == (table, user_id)]
     return bulk.run(f"SELECT id, revision FROM {table} WHERE user_id = %b AND id = ANY(%b)", [user_id, ids])  # type: ignore[return-value]  # noqa: S608
 
 
 def require_recorded(user_id: UUID) -> None:
     """Raises Unrecorded when rows of a person were changed that the trail does not name."""
-    if any(owner == user_id for _, owner, _ in noted()) and (left := take_stored(user_id)):
+    if any(owner == user_id for _, owner, _ in unrecorded_rows()) and (left := take_stored_revisions(user_id)):
         named = ", ".join(f"{table}/{row_id}" for table, rows in left.items() for row_id in rows)
         raise Unrecorded(f"Changed without a row in the trail: {named}. Call record() in the scope of the change.")
 
 
-def forget(user_id: UUID) -> None:
+def discard(user_id: UUID) -> None:
     """Drop what is noted of a person: their scope has ended."""
-    for row in [row for row in noted() if row[1] == user_id]:
-        del noted()[row]
+    for row in [row for row in unrecorded_rows() if row[1] == user_id]:
+        del unrecorded_rows()[row]

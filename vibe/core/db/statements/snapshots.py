@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from vibe.core.db.statements.connection import here
+from vibe.core.db.statements.connection import current_connection
 
 
 @contextmanager
@@ -14,7 +14,7 @@ def one_snapshot() -> Iterator[None]:
 
     Said with its BEGIN, which costs no round trip and reaches the shards. Inside a transaction it is that one's affair.
     """
-    connection = here()
+    connection = current_connection()
     if connection.in_atomic_block:
         yield
         return

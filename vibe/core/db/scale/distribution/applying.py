@@ -30,13 +30,13 @@ def apply(*, on_step: Callable[[Step, bool], Any] = lambda *_: None) -> int:
             there = step.done(cursor)
             on_step(step, there)
             if not there:
-                take(cursor, step)
+                apply_step(cursor, step)
                 done += 1
     connection.close()  # a new session learns that the tables are on shards
     return done
 
 
-def take(cursor: Any, step: Step) -> None:
+def apply_step(cursor: Any, step: Step) -> None:
     """One step, whole or not at all."""
     try:
         with transaction.atomic():

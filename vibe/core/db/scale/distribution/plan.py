@@ -100,7 +100,8 @@ def logins() -> Iterator[Step]:
 
 def logs_in(question: str) -> Done:
     return lambda cursor: (
-        one(cursor, question) is True and one(cursor, LOGS_IN_THERE, question, unless="pg_dist_partition") is True
+        fetch_value(cursor, question) is True
+        and fetch_value(cursor, LOGS_IN_THERE, question, unless="pg_dist_partition") is True
     )
 
 
@@ -111,7 +112,7 @@ def owner_into_key(model: type[Model]) -> Step:
     return Step(
         f"{table}: owner into the primary key",
         (f"ALTER TABLE {quote(table)} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} PRIMARY KEY (user_id, id)",),
-        lambda cursor: one(cursor, KEY_COLUMNS, table) == ["user_id", "id"],
+        lambda cursor: fetch_value(cursor, KEY_COLUMNS, table) == ["user_id", "id"],
     )
 
 
@@ -125,7 +126,7 @@ def index_dropped(model: type[Model], index: Any) -> Step:
     return Step(
         f"{table}: without {name} while it is copied",
         (f"DROP INDEX IF EXISTS {quote(name)}",),
-        lambda cursor: moved(cursor, table) or not there("SELECT to_regclass(%s)::oid::int8", name)(cursor),
+        lambda cursor: is_placed(cursor, table) or not there("SELECT to_regclass(%s)::oid::int8", name)(cursor),
     )
 
 
@@ -135,7 +136,7 @@ def reference_dropped(model: type[Model], wall: Any) -> Step:
     return Step(
         f"{table}: without {wall.name} until both ends have moved",
         tuple(wall.lowering(table, quote)),
-        lambda cursor: moved(cursor, table) or not there(REFERENCE, table, wall.name)(cursor),
+        lambda cursor: is_placed(cursor, table) or not there(REFERENCE, table, wall.name)(cursor),
     )
 
 
@@ -143,7 +144,7 @@ def copied_to_every_node(table: str) -> Step:
     return Step(
         f"{table}: a copy on every node",
         moving(table, f"SELECT create_reference_table({literal(table)})"),
-        lambda cursor: moved(cursor, table),
+        lambda cursor: is_placed(cursor, table),
     )
 
 
@@ -152,7 +153,7 @@ def onto_shards(model: type[Model], *, beside: type[Model]) -> Step:
     table = model._meta.db_table
     where = "'none'" if model is beside else literal(beside._meta.db_table)
     call = f"SELECT create_distributed_table({literal(table)}, 'user_id', colocate_with => {where})"
-    return Step(f"{table}: onto shards by user_id", moving(table, call), lambda cursor: moved(cursor, table))
+    return Step(f"{table}: onto shards by user_id", moving(table, call), lambda cursor: is_placed(cursor, table))
 
 
 def moving(table: str, call: str) -> tuple[str, ...]:
@@ -177,7 +178,7 @@ def copy_left_behind(table: str) -> Step:
             f"SELECT truncate_local_data_after_distributing_table({literal(table)})",
             f"ANALYZE {quote(table)}",
         ),
-        lambda cursor: moved(cursor, table) and one(cursor, LOCAL_BYTES, table) == 0,
+        lambda cursor: is_placed(cursor, table) and fetch_value(cursor, LOCAL_BYTES, table) == 0,
     )
 
 
@@ -186,7 +187,7 @@ def reference_added(model: type[Model], wall: Any) -> Step:
     return Step(
         f"{table}: {wall.name} again",
         (*on_shards(), *wall.raising(table, quote)),
-        lambda cursor: moved(cursor, table) and there(REFERENCE, table, wall.name)(cursor),
+        lambda cursor: is_placed(cursor, table) and there(REFERENCE, table, wall.name)(cursor),
     )
 
 
@@ -196,7 +197,7 @@ def index_built(model: type[Model], index: Any) -> Step:
     return Step(
         f"{table}: {index.name} on every shard",
         (*on_shards(), statement),
-        lambda cursor: moved(cursor, table) and there(INDEX, index.name)(cursor),
+        lambda cursor: is_placed(cursor, table) and there(INDEX, index.name)(cursor),
     )
 
 
@@ -220,18 +221,18 @@ def counters(cursor: Any) -> Iterator[Step]:
 
 def counted_on(table: str, column: str, last: str) -> Done:
     def done(cursor: Any) -> bool:
-        if not moved(cursor, placing.on_every_node()):
+        if not is_placed(cursor, placing.on_every_node()):
             return False
-        sequence = one(cursor, "SELECT pg_get_serial_sequence(%s, %s)", quote(table), column)
-        at = one(cursor, f"SELECT last_value FROM {sequence}")  # noqa: S608  # a name that the catalog gives
-        return bool(at >= one(cursor, last))
+        sequence = fetch_value(cursor, "SELECT pg_get_serial_sequence(%s, %s)", quote(table), column)
+        at = fetch_value(cursor, f"SELECT last_value FROM {sequence}")  # noqa: S608  # a name that the catalog gives
+        return bool(at >= fetch_value(cursor, last))
 
     return done
 
 
-def moved(cursor: Any, table: str) -> bool:
+def is_placed(cursor: Any, table: str) -> bool:
     """Whether a table is on shards or on every node."""
-    return one(cursor, MOVED, table, unless="pg_dist_partition") is not None
+    return fetch_value(cursor, MOVED, table, unless="pg_dist_partition") is not None
 
 
 def there(query: str, *values: Any) -> Done:
@@ -245,7 +246,7 @@ def there(query: str, *values: Any) -> Done:
     return done
 
 
-def one(cursor: Any, query: str, *values: Any, unless: str = "") -> Any:
+def fetch_value(cursor: Any, query: str, *values: Any, unless: str = "") -> Any:
     """The one value that a question gives; None without a row, or without the catalog of Citus that it asks."""
     if unless:
         cursor.execute("SELECT to_regclass(%s)", [unless])

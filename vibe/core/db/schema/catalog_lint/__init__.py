@@ -9,10 +9,10 @@ from __future__ import annotations
 from django.db import connection, transaction
 
 from vibe.core.db.schema.catalog_lint.finding import Finding
-from vibe.core.db.schema.catalog_lint.policies import policies_apart
-from vibe.core.db.schema.catalog_lint.privileges import privileges_apart
+from vibe.core.db.schema.catalog_lint.policies import compare_policies
+from vibe.core.db.schema.catalog_lint.privileges import compare_privileges
 from vibe.core.db.schema.catalog_lint.rules import RULES, broken_rules
-from vibe.core.db.schema.catalog_lint.triggers import functions_apart, triggers_apart
+from vibe.core.db.schema.catalog_lint.triggers import compare_functions, compare_triggers
 
 # Names mean the server's own functions and types, and read alike, whatever the session would find first.
 OWN_NAMES = "SET LOCAL search_path = pg_catalog, public"
@@ -22,7 +22,7 @@ __all__ = ["RULES", "Finding", "findings"]
 
 def findings() -> list[Finding]:
     """Everything that is not as the models declare it; empty when the walls stand. As the login role."""
-    checks = (broken_rules, policies_apart, privileges_apart, triggers_apart, functions_apart)
+    checks = (broken_rules, compare_policies, compare_privileges, compare_triggers, compare_functions)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(OWN_NAMES)
         found = sorted({each for check in checks for each in check(cursor)})

@@ -42,7 +42,7 @@ class Policy(NamedTuple):
     with_check: str | None
 
 
-def policies_apart(cursor: Any) -> Iterator[Finding]:
+def compare_policies(cursor: Any) -> Iterator[Finding]:
     """Policies that are missing, changed, or declared by no model."""
     quote = connection.ops.quote_name
     there = policies(cursor, OF_ALL)

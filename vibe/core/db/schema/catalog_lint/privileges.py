@@ -25,13 +25,17 @@ WHERE $ours AND relkind IN ('r', 'p', 'v', 'm', 'f') AND a.grantee <> relowner
 """.replace("$ours", OURS)
 
 
-def privileges_apart(cursor: Any) -> Iterator[Finding]:
+def compare_privileges(cursor: Any) -> Iterator[Finding]:
     """Grants that are declared and not held, or held and not declared."""
-    wanted = {grant for model, wall in declared(Privileges) for grant in granted(model, wall)} | FRAMEWORK_GRANTS
+    wanted = {
+        grant for model, wall in declared(Privileges) for grant in declared_grants(model, wall)
+    } | FRAMEWORK_GRANTS
     cursor.execute(HELD, {"roles": list(ALL)})
     held: set[Grant] = set(cursor.fetchall())
     for table, role, verb, column in wanted - held:
-        yield Finding(f"{role} lacks {verb}", place(table, column), f"GRANT {clause(table, verb, column)} TO {role};")
+        yield Finding(
+            f"{role} lacks {verb}", column_name(table, column), f"GRANT {clause(table, verb, column)} TO {role};"
+        )
     for table, role, verb, column in held - wanted:
         right = verb.partition(" WITH ")[0]
         taken_too = {  # REVOKE of a table takes those of its columns along
@@ -41,12 +45,12 @@ def privileges_apart(cursor: Any) -> Iterator[Finding]:
         }
         yield Finding(
             f"{role} has {verb}, which no model declares",
-            place(table, column),
+            column_name(table, column),
             f"REVOKE {clause(table, right, column)} FROM {grantee(role)};{''.join(sorted(taken_too))}",
         )
 
 
-def granted(model: type[models.Model], wall: Privileges) -> Iterator[Grant]:
+def declared_grants(model: type[models.Model], wall: Privileges) -> Iterator[Grant]:
     """What a declaration grants, as the catalog tells it."""
     for verb, columns in wall.verbs:
         yield from (
@@ -54,7 +58,7 @@ def granted(model: type[models.Model], wall: Privileges) -> Iterator[Grant]:
         )
 
 
-def place(table: str, column: str) -> str:
+def column_name(table: str, column: str) -> str:
     """A table, or a column of it."""
     return f"{table}.{column}" if column else table
 

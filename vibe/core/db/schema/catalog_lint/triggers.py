@@ -27,7 +27,7 @@ FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname = ANY(%s)
 """
 
 
-def triggers_apart(cursor: Any) -> Iterator[Finding]:
+def compare_triggers(cursor: Any) -> Iterator[Finding]:
     """Triggers that are missing, changed, or made by no migration."""
     cursor.execute(TABLES, {"roles": list(ALL)})
     parents = dict(cursor.fetchall())
@@ -51,7 +51,7 @@ def triggers_apart(cursor: Any) -> Iterator[Finding]:
         yield Finding("a trigger that no migration makes", f"{table}.{name}", f"DROP TRIGGER {name} ON {table};")
 
 
-def functions_apart(cursor: Any) -> Iterator[Finding]:
+def compare_functions(cursor: Any) -> Iterator[Finding]:
     """Functions of those triggers with another body or other settings, or none."""
     cursor.execute(BODIES, [list(FUNCTIONS)])
     there = {name: (digest, settings) for name, digest, settings in cursor.fetchall()}

@@ -13,9 +13,9 @@ from django.db.migrations.operations.base import Operation
 from tqdm import tqdm
 
 from vibe.core.crypto.fields import SealedColumn
-from vibe.core.db.backend.schema import patiently
+from vibe.core.db.backend.schema import retry_for_locks
 from vibe.core.db.roles import SYSTEM
-from vibe.core.db.statements.batching import taking
+from vibe.core.db.statements.batching import set_role_sql
 from vibe.core.errors import ConfigurationError, DatabaseNotReady
 
 PAUSE = 0.5  # seconds until rows that others were changing are tried again
@@ -110,7 +110,7 @@ class RunInBatches(Operation):
         """Once over the table. How many rows each batch was."""
         last: Any = None
         while True:
-            done, last = patiently(lambda last=last: self.batch(connection, cursor, role, last))  # type: ignore[misc]
+            done, last = retry_for_locks(lambda last=last: self.batch(connection, cursor, role, last))  # type: ignore[misc]
             if not done:
                 return
             yield done
@@ -124,7 +124,7 @@ class RunInBatches(Operation):
             beyond="" if last is None else f" AND {quote(self.key)} > %s",
         )  # fmt: skip
         with transaction.atomic(using=connection.alias):
-            cursor.execute(taking(role))
+            cursor.execute(set_role_sql(role))
             cursor.execute(statement, [] if last is None else [last])
             found: tuple[int, Any] = cursor.fetchone()
         return found
@@ -132,7 +132,7 @@ class RunInBatches(Operation):
     def left(self, connection: Any, cursor: Any, role: str) -> int:
         """How many rows are not done."""
         with transaction.atomic(using=connection.alias):
-            cursor.execute(taking(role))
+            cursor.execute(set_role_sql(role))
             table = connection.ops.quote_name(self.table)
             cursor.execute(f"SELECT count(*) FROM {table} WHERE {self.where}")  # noqa: S608  the migration's own
             return int(cursor.fetchone()[0])

@@ -54,13 +54,17 @@ class AddPartitionedIndex(AddIndex):
             return
         table, name, quote = model._meta.db_table, self.index.name, schema_editor.quote_name
         parts = self.index.create_sql(model, schema_editor).parts
-        schema_editor.execute(built(parts, "INDEX IF NOT EXISTS", name=quote(name), table=f"ONLY {quote(table)}"))
+        schema_editor.execute(
+            index_statement(parts, "INDEX IF NOT EXISTS", name=quote(name), table=f"ONLY {quote(table)}")
+        )
         with schema_editor.connection.cursor() as cursor:
             cursor.execute(LACKING, [table, name])
             lacking = [part for (part,) in cursor.fetchall()]
         for part in lacking:
             own = quote(f"{name}{part.removeprefix(table)}")
-            schema_editor.execute(built(parts, "INDEX CONCURRENTLY IF NOT EXISTS", name=own, table=quote(part)))
+            schema_editor.execute(
+                index_statement(parts, "INDEX CONCURRENTLY IF NOT EXISTS", name=own, table=quote(part))
+            )
             schema_editor.execute(f"ALTER INDEX {quote(name)} ATTACH PARTITION {own}")
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
@@ -69,6 +73,6 @@ class AddPartitionedIndex(AddIndex):
             schema_editor.execute(f"DROP INDEX IF EXISTS {schema_editor.quote_name(self.index.name)}")
 
 
-def built(parts: dict[str, Any], kind: str, **names: str) -> str:
+def index_statement(parts: dict[str, Any], kind: str, **names: str) -> str:
     """The statement that makes an index as Django describes it, of another kind and elsewhere."""
     return str(DatabaseSchemaEditor.sql_create_index.replace("INDEX", kind, 1) % {**parts, **names})

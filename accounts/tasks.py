@@ -21,8 +21,7 @@ RETRY = RetryStrategy(max_attempts=5, exponential_wait=4, retry_exceptions={Oper
 
 
 class ExportFailed(VibeError):
-    """An export failed; the type of the error is named, its text may hold what people said."""
-
+    message = "An export failed; the type of the error is named, its text may hold what people said."
     code = "export-failed"
 
 

@@ -22,33 +22,28 @@ from vibe.core.errors import ConfigurationError, InputError, VibeError
 
 
 class AuditError(VibeError):
-    """The audit trail cannot do this."""
-
+    message = "The audit trail cannot do this."
     code = "audit-error"
     status = 500
 
 
 class NetworkListInvalid(ConfigurationError, ValueError):
-    """A list of networks has an entry that is no network."""
-
+    message = "A list of networks has an entry that is no network."
     code = "audit-networks-invalid"
 
 
 class SigningKeyInvalid(ConfigurationError, ValueError):
-    """A key for audit checkpoints must be 64 hex digits."""
-
+    message = "A key for audit checkpoints must be 64 hex digits."
     code = "audit-signing-key-invalid"
 
 
 class RowNotEncodable(AuditError, ValueError):
-    """An audit row holds a value that the recorder never writes."""
-
+    message = "An audit row holds a value that the recorder never writes."
     code = "audit-row-not-encodable"
 
 
 class CheckpointMalformed(AuditError, ValueError):
-    """This is not an audit checkpoint."""
-
+    message = "This is not an audit checkpoint."
     code = "audit-checkpoint-malformed"
 
 
@@ -73,8 +68,7 @@ class Fault(StrEnum):
 
 
 class ChainBroken(AuditError):
-    """The chain of audit checkpoints is broken."""
-
+    message = "The chain of audit checkpoints is broken."
     code = "audit-chain-broken"
 
     def __init__(self, number: int, fault: Fault) -> None:
@@ -85,8 +79,7 @@ class ChainBroken(AuditError):
 
 
 class BatchBroken(AuditError):
-    """Rows of the audit trail are not as they were sealed."""
-
+    message = "Rows of the audit trail are not as they were sealed."
     code = "audit-batch-broken"
 
     def __init__(self, number: int, fault: Fault, *, position: int, row_id: UUID | None = None) -> None:
@@ -100,8 +93,7 @@ class BatchBroken(AuditError):
 
 
 class RowForged(AuditError):
-    """A row of the audit trail was not written by the recorder."""
-
+    message = "A row of the audit trail was not written by the recorder."
     code = "audit-row-forged"
 
     def __init__(self, row_id: UUID) -> None:
@@ -111,8 +103,7 @@ class RowForged(AuditError):
 
 
 class RowPutBack(AuditError):
-    """A person's row is older than the audit trail knows it."""
-
+    message = "A person's row is older than the audit trail knows it."
     code = "audit-row-put-back"
 
     def __init__(self, table: str, row_id: UUID, why: str) -> None:
@@ -123,8 +114,7 @@ class RowPutBack(AuditError):
 
 
 class PruningBroken(AuditError):
-    """Rows are missing from the audit trail."""
-
+    message = "Rows are missing from the audit trail."
     code = "audit-pruning-broken"
 
     def __init__(self, month: str) -> None:
@@ -135,7 +125,6 @@ class PruningBroken(AuditError):
 
 
 class MonthKept(AuditError, InputError):
-    """This month of the audit trail is not to be pruned yet."""
-
+    message = "This month of the audit trail is not to be pruned yet."
     code = "audit-month-kept"
     status = 400

@@ -29,9 +29,10 @@ from audit.actors import Actor, Origin
 from audit.client.address import MAX_USER_AGENT, clean_user_agent, client_address
 from audit.errors import RowNotEncodable
 from audit.services import FAILED, OK, REFUSED, record
+from vibe.core.db.errors import DatabaseUnavailable
 from vibe.core.db.scopes import as_support, as_user
 from vibe.core.db.unavailable import is_unavailable
-from vibe.core.errors import AuditUnavailable, DatabaseUnavailable, VibeError
+from vibe.core.errors import AuditUnavailable, VibeError
 from vibe.core.http.problems import problem as problem_document
 from vibe.core.logs.request_id import request_id
 

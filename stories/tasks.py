@@ -33,14 +33,12 @@ CLOCK_SET_BACK: Final = (
 
 
 class JobFailed(VibeError):
-    """A job failed; the type of the error is named, its text may hold what people said."""
-
+    message = "A job failed; the type of the error is named, its text may hold what people said."
     code = "job-failed"
 
 
 class DatabaseAway(JobFailed):
-    """The database was not there for a job, which is no fault of the job's."""
-
+    message = "The database was not there for a job, which is no fault of the job's."
     code = "database-away"
 
 

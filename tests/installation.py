@@ -18,7 +18,7 @@ from urllib.parse import quote
 from tests.processes import PROJECT, manage, until
 from tests.servers import Server, started_by
 from vibe.core.db.embedded.server import DATABASE, OWNER, PORT, EmbeddedServer
-from vibe.core.errors import DatabaseNotReady
+from vibe.core.db.errors import DatabaseNotReady
 
 FREE: Final = {"API_LIMIT_PERSON": "off", "API_LIMIT_STRANGER": "off"}
 

@@ -16,7 +16,7 @@ from vibe.core.db.embedded import server as embedded
 from vibe.core.db.embedded.account import Account, server_account
 from vibe.core.db.embedded.paths import LONGEST_SOCKET_FOLDER, TEMPORARY, own_folder, socket_folder
 from vibe.core.db.embedded.server import EmbeddedServer
-from vibe.core.errors import DatabaseNotReady
+from vibe.core.db.errors import DatabaseNotReady
 
 HOLDER = """
 import sys

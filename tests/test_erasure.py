@@ -44,9 +44,10 @@ from memories.models import Conversation, Memory
 from stories.building.services.build import build_story
 from stories.models import Passage, StoryDeletion, TokenUse
 from tests.conftest import DAY, TESTER
+from vibe.core.crypto.errors import DataKeyMissing
 from vibe.core.db.schema.owned import UserOwned
 from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
-from vibe.core.errors import DataKeyMissing, InputError, NotFound, Refused
+from vibe.core.errors import InputError, NotFound, Refused
 from vibe.core.http.rate_limits import Rate
 from vibe.doctor import erasures
 from vibe.serving.preparing import erase_who_is_back

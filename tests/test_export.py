@@ -56,8 +56,9 @@ from stories.processors.base import Event
 from stories.reading.services import list_stories
 from stories.search.services import search_stories
 from tests.conftest import DAY, TESTER
+from vibe.core.crypto.errors import DataKeyMissing, SealBroken
 from vibe.core.db.scopes import as_support, as_system, as_user
-from vibe.core.errors import DataKeyMissing, NotFound, Refused, SealBroken
+from vibe.core.errors import NotFound, Refused
 
 pytestmark = pytest.mark.django_db
 

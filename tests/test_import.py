@@ -21,8 +21,8 @@ from memories.imports.services.files import FileImport
 from memories.models import Conversation, Memory
 from memories.opened import open_memories
 from tests.conftest import TESTER
+from vibe.core.crypto.errors import MasterKeyMissing
 from vibe.core.db.scopes import as_support, as_system, as_user
-from vibe.core.errors import MasterKeyMissing
 
 SECRET = "I am afraid of the sea."  # stands for anything that must not be repeated in a message
 

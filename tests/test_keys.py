@@ -23,11 +23,12 @@ from memories.opened import open_memories
 from tests.conftest import TESTER
 from tests.crypto.test_master import BAD_KEYS
 from tests.processes import PATIENCE
+from vibe.core.crypto.errors import DataKeyMissing, FormatUnknown, MasterKeyMissing, SealBroken
 from vibe.core.crypto.master import MasterKey, MasterRing
 from vibe.core.crypto.seal import generation_of
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.db.scopes import as_support, as_system, as_user
-from vibe.core.errors import ConfigurationError, DataKeyMissing, FormatUnknown, InputError, MasterKeyMissing, SealBroken
+from vibe.core.errors import ConfigurationError, InputError
 from vibe.core.state import FILE, load_or_make_secrets
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -17,10 +17,10 @@ from stories.building.services.build import build_story
 from stories.search.services import search_stories
 from tests.conftest import TESTER
 from vibe.core.crypto.address import Address
+from vibe.core.crypto.errors import SealError
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system, as_user
-from vibe.core.errors import SealError
 from vibe.metrics import collector, figures
 from vibe.metrics.attaching import attach
 

@@ -24,10 +24,10 @@ from accounts.models.one_time_device import secret_address
 from accounts.staff import services as one_time_codes
 from audit.models import AuditLog
 from tests.conftest import TESTER
+from vibe.core.crypto.errors import MasterKeyMissing, SealError
 from vibe.core.crypto.master import MasterKey, MasterRing
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
-from vibe.core.errors import MasterKeyMissing, SealError
 
 PASSWORD = "correct horse battery"
 LOGIN = "/admin/login/"

@@ -22,11 +22,11 @@ from accounts.people.services.people import Profile, ensure_person, open_name
 from audit.models import AuditLog
 from tests.conftest import TESTER
 from tests.processes import PATIENCE
+from vibe.core.crypto.errors import MasterKeyMissing
 from vibe.core.crypto.fields import WrappedField
 from vibe.core.crypto.master import MasterRing
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.db.scopes import as_support, as_system, as_user
-from vibe.core.errors import MasterKeyMissing
 
 ROOT = Path(__file__).resolve().parent.parent
 OLD, NEW, THIRD = (hashlib.sha256(f"{name} of these tests".encode()).hexdigest() for name in ("old", "new", "third"))

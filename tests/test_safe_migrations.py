@@ -22,11 +22,12 @@ from memories.models import Conversation
 from tests.conftest import TESTER
 from tests.processes import PATIENCE
 from vibe.core.db.backend.schema import Stepwise, Whole, backoff_pauses
+from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.migrating.live import PatientExecutor
 from vibe.core.db.schema.constraints import CompositeReference
 from vibe.core.db.schema.operations import AddPartitionedIndex, DropColumn, ForgetField, RunInBatches
 from vibe.core.db.scopes import as_system, as_user
-from vibe.core.errors import ConfigurationError, DatabaseNotReady
+from vibe.core.errors import ConfigurationError
 
 TABLE = "conversations"
 INDEX = dj.AddIndex("conversation", models.Index(fields=["memory_count"], name="trial_index"))

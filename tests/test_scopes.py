@@ -10,6 +10,7 @@ from django.db.transaction import TransactionManagementError
 
 from memories.models import Memory
 from stories.tasks import PRIORITY, start_telling
+from vibe.core.db.errors import ContextError
 from vibe.core.db.scopes import (
     OUTSIDE,
     Scope,
@@ -24,7 +25,6 @@ from vibe.core.db.scopes import (
     require_user,
 )
 from vibe.core.db.statements import bulk
-from vibe.core.errors import ContextError
 
 
 def on_the_server():

@@ -44,21 +44,18 @@ CLAIM: Final = sql.SQL(
 
 
 class KeyMalformed(InputError):
-    """An Idempotency-Key has 1 to 200 visible ASCII characters. A UUID does well."""
-
+    message = "An Idempotency-Key has 1 to 200 visible ASCII characters. A UUID does well."
     code = "idempotency-key-malformed"
 
 
 class KeyUsed(InputError):
-    """This Idempotency-Key came with another request before. Use a new one for each thing to be done."""
-
+    message = "This Idempotency-Key came with another request before. Use a new one for each thing to be done."
     code = "idempotency-key-used"
     status = 422
 
 
 class StillRunning(Conflict):
-    """The first request with this Idempotency-Key still runs. Try again shortly."""
-
+    message = "The first request with this Idempotency-Key still runs. Try again shortly."
     code = "still-running"
 
 

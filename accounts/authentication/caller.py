@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
+from accounts.authentication.errors import ScopeMissing
 from accounts.models.scopes import ALL_SCOPES
 from audit.actors import Actor, Origin
-from vibe.core.errors import ScopeMissing
 
 
 @dataclass(frozen=True, slots=True)

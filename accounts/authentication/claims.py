@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from accounts.authentication.errors import TokenInvalid
 from accounts.people.services.people import Profile
-from vibe.core.errors import TokenInvalid
 
 UID_LENGTH, EMAIL_LENGTH, NAME_LENGTH = 128, 254, 200
 LATEST = 2**37  # seconds, in the year 6325: beyond 9999 there are no dates

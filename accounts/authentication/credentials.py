@@ -7,8 +7,8 @@ from typing import Final
 from accounts.api_keys import services as api_keys
 from accounts.authentication import people, servers, tokens
 from accounts.authentication.caller import Caller
+from accounts.authentication.errors import CredentialsMissing, TokenInvalid
 from audit.actors import Origin
-from vibe.core.errors import CredentialsMissing, TokenInvalid
 
 LONGEST: Final = 8_192  # characters: Firebase's tokens have about 1,000
 

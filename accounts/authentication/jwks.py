@@ -21,7 +21,7 @@ import httpx2
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
-from vibe.core.errors import SignInUnavailable, TokenInvalid
+from accounts.authentication.errors import SignInUnavailable, TokenInvalid
 
 logger = logging.getLogger(__name__)
 REFETCH: Final = 30.0  # seconds between two calls for an unknown id

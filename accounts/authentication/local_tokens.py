@@ -10,7 +10,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from django.conf import settings
 
-from vibe.core.errors import ConfigurationError, TokenInvalid
+from accounts.authentication.errors import TokenInvalid
+from vibe.core.errors import ConfigurationError
 
 NAME: Final = "vibe-local"
 ALGORITHM: Final = "EdDSA"

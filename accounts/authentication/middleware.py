@@ -17,11 +17,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from accounts.authentication.caller import Caller
 from accounts.authentication.credentials import authenticate
+from accounts.authentication.errors import SignInUnavailable, TooManyRequests
 from accounts.authentication.rate_limit_store import buckets
 from audit.actors import Actor, Origin
 from audit.middleware import origin_of
 from audit.services import REFUSED, record
-from vibe.core.errors import AuditUnavailable, SignInUnavailable, TooManyRequests, VibeError
+from vibe.core.errors import AuditUnavailable, VibeError
 from vibe.core.http.headers import add_security_headers
 from vibe.core.http.problems import problem
 from vibe.core.http.rate_limits import Rate, RateLimitResult

@@ -10,12 +10,13 @@ from django.conf import settings
 
 from accounts.authentication.caller import Caller
 from accounts.authentication.claims import Claims
+from accounts.authentication.errors import Deactivated, EmailUnverified, TokenRevoked
 from accounts.models import User
 from accounts.people.services.people import Profile, ensure_person, update_email
 from audit.actors import Actor, Origin
 from vibe.core.db.roles import SIGN_IN
 from vibe.core.db.scopes import Scope, as_sign_in, query_in_scope
-from vibe.core.errors import Deactivated, EmailUnverified, InputError, TokenRevoked
+from vibe.core.errors import InputError
 
 logger = logging.getLogger(__name__)
 STANDING = ("id", "is_active", "email", "email_verified", "last_login", "tokens_valid_since")

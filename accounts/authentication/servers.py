@@ -7,11 +7,12 @@ from typing import Any
 from accounts.api_keys import services as api_keys
 from accounts.authentication.caller import Caller
 from accounts.authentication.claims import UID_LENGTH
+from accounts.authentication.errors import ApiKeyInvalid, Deactivated, PersonUnknown
 from accounts.models import ApiKey, User
 from accounts.people.services.people import is_uuid
 from audit.actors import Origin
 from vibe.core.db.scopes import as_api_key, as_user
-from vibe.core.errors import ApiKeyInvalid, Deactivated, InputError, PersonUnknown
+from vibe.core.errors import InputError
 
 
 def sign_in_server(credential: str, *, person: str, origin: Origin) -> Caller:

@@ -20,9 +20,9 @@ from jwt.exceptions import ExpiredSignatureError, InvalidAudienceError, InvalidI
 
 from accounts.authentication import local_tokens
 from accounts.authentication.claims import Claims
+from accounts.authentication.errors import SignInUnavailable, TokenExpired, TokenInvalid
 from accounts.authentication.firebase import Firebase
 from accounts.authentication.jwks import KeySet, fetch_keys
-from vibe.core.errors import SignInUnavailable, TokenExpired, TokenInvalid
 
 MOST_PROVEN: Final = 10_000  # about 10 MB
 REQUIRED: Final = ["exp", "iat", "aud", "iss", "sub", "auth_time"]

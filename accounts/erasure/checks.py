@@ -8,9 +8,9 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 
 from accounts.erasure.services import unfinished_erasures
+from accounts.keys.errors import WrongMasterKey
 from accounts.keys.master_key import require_fitting_key
 from accounts.models import Erasure
-from vibe.core.errors import WrongMasterKey
 
 
 @register(Tags.database)

@@ -13,8 +13,7 @@ from vibe.core.errors import NotFound, VibeError
 
 
 class ReceiptBroken(VibeError):
-    """A receipt does not hold."""
-
+    message = "A receipt does not hold."
     code = "receipt-broken"
 
 

@@ -35,8 +35,7 @@ LOOKED_UP: Final = 5_000  # people in one question
 
 
 class StillRunning(VibeError):
-    """A job of the person still runs. Everything else is gone; the rest is done with the next run of erasures."""
-
+    message = "A job of the person still runs. Everything else is gone; the rest is done with the next run of erasures."
     code = "still-running"
     status = 409
 

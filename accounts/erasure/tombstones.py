@@ -20,8 +20,7 @@ from vibe.core.errors import VibeError
 
 
 class TombstoneBroken(VibeError):
-    """A line of the file of erasures is none that this service signed."""
-
+    message = "A line of the file of erasures is none that this service signed."
     code = "tombstone-broken"
 
 

@@ -23,8 +23,7 @@ ASK, DECIDE = "accounts.add_accessgrant", "accounts.change_accessgrant"
 
 
 class NotOpen(VibeError):
-    """The request was decided or ended already. Nothing was changed."""
-
+    message = "The request was decided or ended already. Nothing was changed."
     code = "not-open"
     status = 409
 

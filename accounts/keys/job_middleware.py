@@ -7,11 +7,11 @@ from typing import Any
 
 from django.db import OperationalError
 
-from vibe.core.errors import WrongMasterKey
+from accounts.keys.errors import WrongMasterKey
 
 
 class JobRefused(WrongMasterKey, OperationalError):
-    """The configured master keys open none of the stored data keys. Another worker tries this job again."""
+    message = "The configured master keys open none of the stored data keys. Another worker tries this job again."
 
 
 def refuse_wrong_master_key(work: Callable[[], Any], _context: Any, worker: Any) -> Any:

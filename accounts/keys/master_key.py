@@ -18,10 +18,10 @@ from django.db import connection
 from django.db.models import BinaryField, Count, F, Func, QuerySet
 from django.dispatch import receiver
 
+from accounts.keys.errors import WrongMasterKey
 from accounts.models import UserKey
 from vibe.core.crypto.master import HEADER_BYTES, VERSION, MasterRing
 from vibe.core.db.scopes import as_system
-from vibe.core.errors import WrongMasterKey
 
 SAMPLE: Final = 3  # of the newest data keys: of almost every database one of them is enough to look at
 SHOWN: Final = 5  # stored master keys that an error names

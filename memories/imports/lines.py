@@ -68,8 +68,7 @@ class ArchiveLine:
 
 
 class BadLine(InputError):
-    """A line that cannot be taken, by number and reason. It never quotes the line."""
-
+    message = "A line that cannot be taken, by number and reason. It never quotes the line."
     code = "bad-line"
 
     def __init__(self, number: int, reason: str) -> None:

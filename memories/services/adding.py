@@ -34,8 +34,9 @@ COUNT: Final = (
 
 
 class MessageIdTaken(Conflict):
-    """The conversation has a memory of that message id already, or the batch names one twice. Nothing was added."""
-
+    message = (
+        "The conversation has a memory of that message id already, or the batch names one twice. Nothing was added."
+    )
     code = "message-id-taken"
 
 

@@ -27,8 +27,7 @@ TEXTS: Final = ("title", "description")
 
 
 class ExternalIdTaken(Conflict):
-    """There is a conversation with that external id already. Leave it out, or give another."""
-
+    message = "There is a conversation with that external id already. Leave it out, or give another."
     code = "external-id-taken"
 
 

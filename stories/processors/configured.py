@@ -17,8 +17,7 @@ from vibe.core.errors import VibeError
 
 
 class EmbedderFailed(VibeError):
-    """The embedder gave no usable vectors. Check STORY_EMBEDDER and the service behind it."""
-
+    message = "The embedder gave no usable vectors. Check STORY_EMBEDDER and the service behind it."
     code = "embedder-failed"
     status = 503
 

@@ -24,8 +24,7 @@ FAILED = "failed"
 
 
 class JobNotFailed(VibeError):
-    """Only a failed job is tried again."""
-
+    message = "Only a failed job is tried again."
     code = "job-not-failed"
     status = 409
 

@@ -37,8 +37,7 @@ NOTHING_TO_GO_BY = "The question holds nothing to search by, neither words nor m
 
 
 class VectorsChanging(VibeError):
-    """The person's vectors were exchanged while they were searched, time and again. Ask again."""
-
+    message = "The person's vectors were exchanged while they were searched, time and again. Ask again."
     code = "vectors-changing"
     status = 409
 

@@ -21,6 +21,7 @@ from django.conf import settings
 
 from accounts.authentication import tokens
 from accounts.authentication.claims import Claims
+from accounts.authentication.errors import TokenInvalid
 from accounts.authentication.tokens import Issuer
 from audit.client.address import clean_user_agent, client_address, parse_networks
 from audit.errors import CheckpointMalformed
@@ -34,11 +35,12 @@ from stories.processors.openai_compatible.client import read_answer
 from stories.processors.openai_compatible.errors import BadAnswer
 from stories.processors.openai_compatible.schema import read_story
 from vibe.core.crypto.address import Address
+from vibe.core.crypto.errors import SealError
 from vibe.core.crypto.master import MasterKey, MasterRing
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.url import database
-from vibe.core.errors import ConfigurationError, InputError, SealError, TokenInvalid, VibeError
+from vibe.core.errors import ConfigurationError, InputError, VibeError
 from vibe.core.http.bodies import read_json
 from vibe.core.http.cursors import Listing, cipher
 from vibe.core.http.etags import Expected

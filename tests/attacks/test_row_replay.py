@@ -23,9 +23,9 @@ from stories.building.services.build import build_story
 from stories.models import Story
 from tests.attacks.corpus import tries
 from tests.conftest import TESTER
+from vibe.core.db.errors import Unrecorded
 from vibe.core.db.scopes import as_support, as_user
 from vibe.core.db.statements import revisions
-from vibe.core.errors import Unrecorded
 
 REPLAYS = tries(40, 1_000)
 

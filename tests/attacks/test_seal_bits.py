@@ -9,10 +9,10 @@ import pytest
 
 from tests.attacks.corpus import World
 from vibe.core.crypto.address import Address
+from vibe.core.crypto.errors import DataKeyMissing, FormatUnknown, MasterKeyMissing, SealBroken, SealError
 from vibe.core.crypto.seal import BODY_START, HEADER_BYTES
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.crypto.vault import Vault
-from vibe.core.errors import DataKeyMissing, FormatUnknown, MasterKeyMissing, SealBroken, SealError
 
 PERSON, ROW = UUID(int=1), UUID(int=2)
 HERE = Address("encrypted_memories", "payload", PERSON, ROW, 3)

@@ -13,8 +13,8 @@ import pytest
 
 from tests.attacks.corpus import World, tries
 from vibe.core.crypto.address import Address
+from vibe.core.crypto.errors import SealBroken, SealError
 from vibe.core.crypto.vault import Vault
-from vibe.core.errors import SealBroken, SealError
 
 REPLAYS = tries(1_000, 20_000)
 PERSON = UUID(int=1)

@@ -12,8 +12,8 @@ from accounts.keys.services.data_keys import open_vault
 from memories.models import Memory
 from memories.opened import open_memories
 from tests.attacks.corpus import Stored, World, tries
+from vibe.core.crypto.errors import SealBroken, SealError
 from vibe.core.db.scopes import as_user
-from vibe.core.errors import SealBroken, SealError
 
 SWAPS = tries(10_000, 100_000)
 

@@ -24,6 +24,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from psycopg_pool import PoolTimeout
 
 from accounts.authentication import local_tokens
+from accounts.authentication.errors import CredentialsMissing
 from accounts.authentication.middleware import record_refusal
 from accounts.staff.session_store import NOTED_EVERY
 from audit.actors import Actor, Origin
@@ -36,7 +37,6 @@ from vibe.core.admin.sudo_mode import SEEN
 from vibe.core.db.backend.base import ServerUnreachable
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_support
-from vibe.core.errors import CredentialsMissing
 from vibe.mcp.calls import done
 
 HOST = "/nowhere/db.internal"

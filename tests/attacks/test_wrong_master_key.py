@@ -24,6 +24,7 @@ from psycopg import sql
 
 from accounts.authentication import local_tokens
 from accounts.keys import master_key, middleware
+from accounts.keys.errors import WrongMasterKey
 from accounts.keys.job_middleware import JobRefused, refuse_wrong_master_key
 from accounts.keys.services.data_keys import destroy_data_keys, open_vault
 from accounts.keys.services.rotation import values_to_rewrap
@@ -37,7 +38,7 @@ from tests.conftest import TESTER
 from tests.processes import manage, url
 from vibe.core.crypto.master import MasterKey, MasterRing
 from vibe.core.db.scopes import as_system, as_user
-from vibe.core.errors import ConfigurationError, WrongMasterKey
+from vibe.core.errors import ConfigurationError
 from vibe.doctor import keys
 from vibe.doctor.findings import Severity
 from vibe.management.command_line import BY_THEMSELVES, ELSEWHERE, READ_ONLY, CommandLine

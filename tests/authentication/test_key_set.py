@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from accounts.authentication import jwks
+from accounts.authentication.errors import SignInUnavailable, TokenInvalid
 from accounts.authentication.jwks import RETRY, KeySet, KeysNotHad, Published, fetch_keys, max_age
 from tests.authentication.conftest import code
 from tests.authentication.issuer import Answer, KeyServer, published, rsa_key, token
 from tests.processes import PATIENCE
-from vibe.core.errors import SignInUnavailable, TokenInvalid
 
 GRACE, MAX_AGE = 1000.0, 600
 

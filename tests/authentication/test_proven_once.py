@@ -6,8 +6,8 @@ import jwt
 import pytest
 
 from accounts.authentication import local_tokens, tokens
+from accounts.authentication.errors import TokenExpired, TokenInvalid
 from accounts.authentication.tokens import verify
-from vibe.core.errors import TokenExpired, TokenInvalid
 
 
 @pytest.fixture(autouse=True)

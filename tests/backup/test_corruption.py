@@ -10,8 +10,9 @@ from tests.backup.conftest import databases, quiet
 from tests.conftest import TESTER
 from vibe.backup import archive, restoring
 from vibe.backup.archive import DUMP, MANIFEST, SEAL_BYTES, header, verified
+from vibe.backup.errors import BackupBroken
 from vibe.backup.services import drill, keys_beside, restore
-from vibe.core.errors import BackupBroken, InputError
+from vibe.core.errors import InputError
 
 HOW_OFTEN = 100
 

@@ -15,11 +15,14 @@ from audit.models import AuditLog
 from tests.backup.conftest import databases, quiet
 from tests.conftest import TESTER
 from vibe.backup import dumping, inspection, restoring, server
+from vibe.backup.errors import BackupFailed
 from vibe.backup.services import drill, keys_beside, restore, take
+from vibe.core.crypto.errors import MasterKeyMissing
 from vibe.core.crypto.master import MasterRing
 from vibe.core.db.embedded.server import OWNER
+from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.scopes import as_system
-from vibe.core.errors import BackupFailed, DatabaseNotReady, InputError, MasterKeyMissing
+from vibe.core.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("leaves_no_database")
 

@@ -12,8 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from vibe.core.crypto import file_seal
+from vibe.core.crypto.errors import FormatUnknown, SealBroken
 from vibe.core.crypto.file_seal import CHUNK_BYTES, HEADER_BYTES, SEALED_CHUNK_BYTES, FileSeal
-from vibe.core.errors import FormatUnknown, SealBroken
 
 KEY, OF = bytes(range(32)), b"exports of a person"
 KNOWN = "2100000000000000000000000000000000ffbd836692525819e906906610a3c4e0bea0905f0c8efcfacb860e7bba7cded9b17d"

@@ -28,9 +28,9 @@ from tests.stories.conftest import (
     memory_saying,
     state_of,
 )
+from vibe.core.crypto.errors import DataKeyMissing
 from vibe.core.crypto.fields import address_of
 from vibe.core.db.scopes import as_support, as_user
-from vibe.core.errors import DataKeyMissing
 
 
 @pytest.fixture(autouse=True)

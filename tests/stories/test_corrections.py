@@ -34,9 +34,10 @@ from tests.stories.conftest import (
     external_ids,
     memory_saying,
 )
+from vibe.core.crypto.errors import SealBroken
 from vibe.core.crypto.fields import address_of
 from vibe.core.db.scopes import as_support, as_user
-from vibe.core.errors import InputError, NotFound, Outdated, SealBroken
+from vibe.core.errors import InputError, NotFound, Outdated
 from vibe.core.http.etags import Expected, etag
 
 

@@ -40,8 +40,9 @@ from tests.stories.conftest import (
     conversation_of,
     external_ids,
 )
+from vibe.core.crypto.errors import DataKeyMissing
 from vibe.core.db.scopes import as_support, as_user
-from vibe.core.errors import AuditUnavailable, DataKeyMissing, InputError
+from vibe.core.errors import AuditUnavailable, InputError
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
+from vibe.core.db.errors import DatabaseNotReady, DatabaseUnavailable
 from vibe.core.db.unavailable import is_unavailable
-from vibe.core.errors import DatabaseNotReady, DatabaseUnavailable, InputError, NotFound, VibeError
+from vibe.core.errors import InputError, NotFound, VibeError
 from vibe.core.http.bodies import BodyTooLarge, LengthRequired, MalformedBody, is_chunked
 from vibe.core.http.problems import problem
 
@@ -25,14 +26,12 @@ PLAIN: dict[type[Exception], type[VibeError]] = {Http404: NotFound, RequestDataT
 
 
 class Failed(VibeError):
-    """Something failed on our side, and nothing was changed. Give the request id to whoever runs this service."""
-
+    message = "Something failed on our side, and nothing was changed. Give the request id to whoever runs this service."
     code = "failed"
 
 
 class Invalid(InputError):
-    """Something in the request is not as it should be: see `errors`."""
-
+    message = "Something in the request is not as it should be: see `errors`."
     code = "invalid"
     status = 422
 

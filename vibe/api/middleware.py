@@ -22,7 +22,7 @@ SAYS = {
 
 
 class Other(VibeError):
-    """Something that Django or a middleware refused."""
+    message = "Something that Django or a middleware refused."
 
     def __init__(self, status: int) -> None:
         super().__init__(SAYS.get(HTTPStatus(status), f"{HTTPStatus(status).phrase}."))

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
-from vibe.core.errors import BackupBroken, InputError
+from vibe.backup.errors import BackupBroken
+from vibe.core.errors import InputError
 from vibe.core.state import sync_folder
 
 BLOCK: Final = 1 << 20

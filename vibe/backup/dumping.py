@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from vibe.backup.archive import BLOCK, Hashing, Progress
+from vibe.backup.errors import BackupFailed
 from vibe.backup.programs import program
 from vibe.backup.server import Server
-from vibe.core.errors import BackupFailed
 
 EVERYTHING_ELSE = ("--exclude-table-data=public.user_keys",)
 ONLY_KEYS = ("--data-only", "--table=public.user_keys")

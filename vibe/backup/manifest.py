@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Final, Self
 
-from vibe.core.errors import BackupBroken
+from vibe.backup.errors import BackupBroken
 
 FORMAT: Final = 1
 DATA, KEYS = "data", "keys"

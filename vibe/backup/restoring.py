@@ -19,11 +19,14 @@ from psycopg import sql
 from vibe.backup import inspection, server
 from vibe.backup.archive import Archive, Progress, verified
 from vibe.backup.dumping import put_back
+from vibe.backup.errors import BackupBroken, BackupFailed
 from vibe.backup.manifest import DATA, KEYS, Manifest
 from vibe.backup.server import MAINTENANCE, Server, pointed_at
 from vibe.backup.taking import Told
+from vibe.core.crypto.errors import MasterKeyMissing
 from vibe.core.db import roles
-from vibe.core.errors import BackupBroken, BackupFailed, DatabaseNotReady, InputError, MasterKeyMissing
+from vibe.core.db.errors import DatabaseNotReady
+from vibe.core.errors import InputError
 
 SHOWN = 8  # differences that an error names
 # Jobs that ran when the backup was taken have no worker any more. They are idempotent, and begin anew.

@@ -10,11 +10,11 @@ from django.apps import apps
 
 from accounts.keys.services.data_keys import open_vault
 from accounts.models import UserKey
+from vibe.core.crypto.errors import SealError
 from vibe.core.crypto.fields import SealedField, address_of
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import UserOwned
 from vibe.core.db.scopes import as_system, as_user
-from vibe.core.errors import SealError
 
 PEOPLE: Final = 50
 ROWS: Final = 5  # of each table, a person

@@ -20,7 +20,7 @@ from psycopg.pq import Conninfo
 
 from vibe.core.db.backend.base import embedded_server, explain_failure
 from vibe.core.db.embedded.server import PORT, SUPERUSER, environment_without_libpq
-from vibe.core.errors import DatabaseNotReady
+from vibe.core.db.errors import DatabaseNotReady
 
 MAINTENANCE = "postgres"  # the database from which others are made and renamed
 LIBPQ = frozenset(option.keyword.decode() for option in Conninfo.get_defaults())

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.db.models import Count, Max
 
+from accounts.keys.errors import WrongMasterKey
 from accounts.keys.master_key import Fit, check_stored_keys, ring
 from accounts.keys.services.data_keys import key_address
 from accounts.keys.services.renewal import newest_keys
 from accounts.keys.services.rotation import require_masters, values_under_retired
 from accounts.models import UserKey
+from vibe.core.crypto.errors import MasterKeyMissing, SealError
 from vibe.core.crypto.seal import MOST_MESSAGES
 from vibe.core.db.scopes import as_system
-from vibe.core.errors import MasterKeyMissing, SealError, WrongMasterKey
 from vibe.doctor.findings import Finding, error, note, warning
 
 SAMPLE = 50

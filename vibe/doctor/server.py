@@ -9,11 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.requirements import OLDEST_VECTOR, require_schema, require_server
 from vibe.core.db.roles import ALL, PER_GRANT, is_member, membership_sql
 from vibe.core.db.scale import replica
 from vibe.core.db.statements.batching import distributed
-from vibe.core.errors import DatabaseNotReady, VibeError
+from vibe.core.errors import VibeError
 from vibe.doctor.findings import Finding, error, note, warning
 from vibe.metrics import figures
 

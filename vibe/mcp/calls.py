@@ -15,10 +15,11 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from accounts.authentication.caller import Caller
 from audit.services import FAILED, REFUSED, record
+from vibe.core.db.errors import DatabaseNotReady, DatabaseUnavailable
 from vibe.core.db.scale import replica
 from vibe.core.db.scopes import as_user
 from vibe.core.db.unavailable import is_unavailable
-from vibe.core.errors import DatabaseNotReady, DatabaseUnavailable, VibeError
+from vibe.core.errors import VibeError
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -27,8 +28,7 @@ pool = ThreadPoolExecutor(THREADS, thread_name_prefix="mcp")
 
 
 class ToolFailed(VibeError):
-    """Something failed on our side, and nothing was changed."""
-
+    message = "Something failed on our side, and nothing was changed."
     code = "failed"
 
 

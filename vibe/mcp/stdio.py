@@ -7,10 +7,10 @@ from uuid import UUID
 from mcp.server.mcpserver import Context
 
 from accounts.authentication.caller import Caller
+from accounts.authentication.errors import Deactivated, PersonUnknown, TooManyRequests
 from accounts.authentication.middleware import take_from_allowance
 from accounts.authentication.servers import account_of
 from audit.actors import Origin
-from vibe.core.errors import Deactivated, PersonUnknown, TooManyRequests
 from vibe.mcp.calls import Admit
 
 

@@ -10,11 +10,12 @@ from mcp.server.mcpserver import Context
 from mcp.server.transport_security import TransportSecuritySettings
 
 from accounts.authentication.caller import Caller
+from accounts.authentication.errors import CredentialsMissing
 from accounts.authentication.middleware import identify, record_refusal, too_many_requests
 from accounts.keys.middleware import refuse_request
 from audit.actors import Actor
 from audit.middleware import origin_from
-from vibe.core.errors import CredentialsMissing, InputError, VibeError
+from vibe.core.errors import InputError, VibeError
 from vibe.core.http.headers import add_security_headers
 from vibe.mcp import body
 from vibe.mcp.calls import in_thread

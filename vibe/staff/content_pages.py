@@ -24,8 +24,9 @@ from accounts.models import AccessGrant, User
 from vibe.core.admin.base import note_viewed
 from vibe.core.admin.confirmed_actions import error_page
 from vibe.core.admin.links import page_url
+from vibe.core.db.errors import DatabaseUnavailable
 from vibe.core.db.unavailable import is_unavailable
-from vibe.core.errors import DatabaseUnavailable, Refused, VibeError
+from vibe.core.errors import Refused, VibeError
 from vibe.staff import content
 
 HIGHEST_PAGE = 10_000
@@ -33,8 +34,7 @@ View = Callable[..., HttpResponse]
 
 
 class NotShown(VibeError):
-    """The content could not be shown."""
-
+    message = "The content could not be shown."
     code = "not-shown"
 
 

@@ -10,9 +10,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 from accounts.keys.services.data_keys import renew_data_key
 from accounts.models import UserKey
 from audit.actors import Actor
+from vibe.core.crypto.errors import DataKeyMissing
 from vibe.core.crypto.seal import HIGHEST_GENERATION
 from vibe.core.db.scopes import as_system
-from vibe.core.errors import DataKeyMissing
 
 
 def renew_due(*, actor: Actor) -> int:

@@ -22,8 +22,7 @@ UNSET = datetime(1970, 1, 1, tzinfo=UTC)  # when preferences were changed that n
 
 
 class PreferencesTooLarge(InputError):
-    """Preferences are for settings, and take 64 KiB at most. Take something out."""
-
+    message = "Preferences are for settings, and take 64 KiB at most. Take something out."
     code = "preferences-too-large"
     status = 413
 

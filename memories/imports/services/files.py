@@ -24,8 +24,9 @@ from memories.imports.lines import (
     read_lines,
 )
 from memories.imports.services.conversations import Counts, import_conversations
+from vibe.core.crypto.errors import DataKeyMissing
 from vibe.core.db.statements.batching import distributed
-from vibe.core.errors import DataKeyMissing, InputError
+from vibe.core.errors import InputError
 
 BATCH_MESSAGES = 2000
 BATCH_BYTES = 4_000_000

@@ -24,8 +24,7 @@ ATTEMPTS = 5
 
 
 class StillChanging(VibeError):
-    """The conversation kept changing while its story was made. Build it again later."""
-
+    message = "The conversation kept changing while its story was made. Build it again later."
     code = "still-changing"
     status = 409
 

@@ -37,8 +37,7 @@ ROUNDS = 20
 
 
 class StillComing(VibeError):
-    """Stories of the person kept changing while they were embedded. Run it again: what was made is kept."""
-
+    message = "Stories of the person kept changing while they were embedded. Run it again: what was made is kept."
     code = "still-coming"
     status = 409
 

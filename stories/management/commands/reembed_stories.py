@@ -9,7 +9,8 @@ from audit.actors import Actor
 from stories.building.services.reembedding import Pace, StillComing, behind, reembed_person
 from stories.processors.configured import EmbedderFailed, embedder
 from stories.processors.openai_compatible.errors import TokensSpent
-from vibe.core.errors import NotFound, SealError
+from vibe.core.crypto.errors import SealError
+from vibe.core.errors import NotFound
 
 
 class Command(BaseCommand):

@@ -16,9 +16,9 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from stories.processors.openai_compatible.errors import TokensBusy, TokensSpent
+from vibe.core.db.errors import ContextError
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user
-from vibe.core.errors import ContextError
 
 RESERVE = """
 INSERT INTO token_use (id, user_id, day, tokens) VALUES (%s, %s, %s, %s)

@@ -24,8 +24,7 @@ from vibe.core.errors import VibeError
 
 
 class ProviderFailed(VibeError):
-    """The service behind OPENAI_BASE_URL failed."""
-
+    message = "The service behind OPENAI_BASE_URL failed."
     code = "provider-failed"
     status = 503
     took_tokens = True
@@ -33,54 +32,46 @@ class ProviderFailed(VibeError):
 
 
 class ProviderUnreachable(ProviderFailed):
-    """The service cannot be reached. Check OPENAI_BASE_URL and the network."""
-
+    message = "The service cannot be reached. Check OPENAI_BASE_URL and the network."
     code = "provider-unreachable"
     took_tokens = False
 
 
 class ProviderSlow(ProviderFailed):
-    """The service gave no whole answer in time. See OPENAI_TIMEOUT and OPENAI_DEADLINE."""
-
+    message = "The service gave no whole answer in time. See OPENAI_TIMEOUT and OPENAI_DEADLINE."
     code = "provider-slow"
 
 
 class ProviderBusy(ProviderFailed):
-    """The service asked to come back later. See OPENAI_DEADLINE and OPENAI_CONCURRENCY."""
-
+    message = "The service asked to come back later. See OPENAI_DEADLINE and OPENAI_CONCURRENCY."
     code = "provider-busy"
     took_tokens = False
 
 
 class ProviderRefused(ProviderFailed):
-    """The service refused the request."""
-
+    message = "The service refused the request."
     code = "provider-refused"
     took_tokens = False
 
 
 class ProviderDeclined(ProviderFailed):
-    """The model declined to tell this conversation, or its filter did."""
-
+    message = "The model declined to tell this conversation, or its filter did."
     code = "provider-declined"
 
 
 class BadAnswer(ProviderFailed):
-    """The service's answer is not what was asked for."""
-
+    message = "The service's answer is not what was asked for."
     code = "provider-bad-answer"
     status = 502
 
 
 class WrongDimensions(BadAnswer):
-    """The service's vectors have another length. Correct OPENAI_EMBEDDING_DIMENSIONS or the model."""
-
+    message = "The service's vectors have another length. Correct OPENAI_EMBEDDING_DIMENSIONS or the model."
     code = "provider-wrong-dimensions"
 
 
 class TokensSpent(VibeError):
-    """The person's tokens for today are spent."""
-
+    message = "The person's tokens for today are spent."
     code = "tokens-spent"
     status = 429
 
@@ -91,7 +82,6 @@ class TokensSpent(VibeError):
 
 
 class TokensBusy(VibeError):
-    """The person's tokens are being counted by another transaction. Ask again."""
-
+    message = "The person's tokens are being counted by another transaction. Ask again."
     code = "tokens-busy"
     status = 503

@@ -16,8 +16,8 @@ from stories.processors.openai_compatible.budget import estimated, reserve, spen
 from stories.processors.openai_compatible.errors import BadAnswer, ProviderFailed, TokensBusy, TokensSpent
 from tests.processes import PATIENCE
 from tests.stories.openai.fake_service import SAID, Reply, story_answer, vectors_answer
+from vibe.core.db.errors import ContextError
 from vibe.core.db.scopes import as_user
-from vibe.core.errors import ContextError
 
 pytestmark = pytest.mark.usefixtures("token_use")
 

@@ -13,16 +13,16 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
+from vibe.core.db.errors import DatabaseUnavailable
 from vibe.core.db.unavailable import is_unavailable
-from vibe.core.errors import DatabaseUnavailable, VibeError
+from vibe.core.errors import VibeError
 
 Check = Callable[[HttpRequest, Any], bool]
 Run = Callable[[HttpRequest, Any], str]
 
 
 class NoLongerPossible(VibeError):
-    """That cannot be done with it as it is now: somebody did it already, or something came between."""
-
+    message = "That cannot be done with it as it is now: somebody did it already, or something came between."
     code = "no-longer"
     status = 409
 

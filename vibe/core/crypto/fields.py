@@ -17,8 +17,8 @@ from django.db.models.lookups import Exact
 from encrypted_model_fields.fields import EncryptedTextField
 
 from vibe.core.crypto.address import Address
+from vibe.core.crypto.errors import SealBroken
 from vibe.core.crypto.sealed import Sealed
-from vibe.core.errors import SealBroken
 
 
 class SealedColumn(models.Field[Any, Any]):

@@ -23,7 +23,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from vibe.core.crypto.derive import derive
-from vibe.core.errors import FormatUnknown, SealBroken
+from vibe.core.crypto.errors import FormatUnknown, SealBroken
 
 VERSION: Final = b"\x21"
 SALT_BYTES: Final = 16

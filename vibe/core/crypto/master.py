@@ -20,9 +20,10 @@ from cryptography.fernet import Fernet, InvalidToken
 from vibe.core.crypto import counters
 from vibe.core.crypto.address import Address
 from vibe.core.crypto.derive import KEY_BYTES, derive
+from vibe.core.crypto.errors import FormatUnknown, MasterKeyMissing, SealBroken, SealError
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.crypto.strength import is_well_known
-from vibe.core.errors import ConfigurationError, FormatUnknown, InputError, MasterKeyMissing, SealBroken, SealError
+from vibe.core.errors import ConfigurationError, InputError
 
 VERSION: Final = b"\x11"
 ID_BYTES: Final = 8

@@ -15,10 +15,11 @@ from vibe.core.crypto.address import Address, column_prefix
 from vibe.core.crypto.blind import BlindIndex
 from vibe.core.crypto.cloak import Cloak
 from vibe.core.crypto.derive import derive
+from vibe.core.crypto.errors import DataKeyMissing, FormatUnknown, SealBroken, SealError
 from vibe.core.crypto.file_seal import FileSeal
 from vibe.core.crypto.seal import BODY_START, HEADER_BYTES, NONCE_BYTES, Seal, generation_of
 from vibe.core.crypto.sealed import Sealed
-from vibe.core.errors import DataKeyMissing, FormatUnknown, InputError, SealBroken, SealError
+from vibe.core.errors import InputError
 
 ROOT_GENERATION: Final = 1
 FIRST_REVISION: Final = 1

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db import ProgrammingError, transaction
 
+from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.roles import ALL
-from vibe.core.errors import DatabaseNotReady
 
 OLDEST_SERVER = 14
 OLDEST_VECTOR = (0, 8)

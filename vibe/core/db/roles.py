@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import ProgrammingError, transaction
 
-from vibe.core.errors import DatabaseNotReady
+from vibe.core.db.errors import DatabaseNotReady
 
 USER = "vibe_user"
 SUPPORT = "vibe_support"

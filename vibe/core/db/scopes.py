@@ -16,11 +16,11 @@ from uuid import UUID
 
 from django.db import transaction
 
+from vibe.core.db.errors import ContextError
 from vibe.core.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
 from vibe.core.db.statements import revisions
 from vibe.core.db.statements.batching import distributed, set_role_sql
 from vibe.core.db.statements.connection import current_connection
-from vibe.core.errors import ContextError
 
 
 @dataclass(frozen=True, slots=True)

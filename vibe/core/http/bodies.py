@@ -18,21 +18,18 @@ NO_BRACKETS: Final = bytes(each for each in range(256) if each not in b"[]{}")
 
 
 class MalformedBody(InputError):
-    """The body is not JSON that can be taken."""
-
+    message = "The body is not JSON that can be taken."
     code = "malformed-body"
 
 
 class UnsupportedMediaType(InputError):
-    """The body must be JSON: send it with Content-Type: application/json, in UTF-8, not compressed."""
-
+    message = "The body must be JSON: send it with Content-Type: application/json, in UTF-8, not compressed."
     code = "unsupported-media-type"
     status = 415
 
 
 class BodyTooLarge(InputError):
-    """The body is larger than what is taken here. Send less at once."""
-
+    message = "The body is larger than what is taken here. Send less at once."
     code = "body-too-large"
     status = 413
 
@@ -41,8 +38,7 @@ class BodyTooLarge(InputError):
 
 
 class LengthRequired(InputError):
-    """The body came in chunks of unknown length. Send it with the header Content-Length."""
-
+    message = "The body came in chunks of unknown length. Send it with the header Content-Length."
     code = "length-required"
     status = 411
 

@@ -27,8 +27,7 @@ MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class CursorInvalid(InputError):
-    """The cursor is not one of this list. Give back `next` of the page before, or leave it out to begin anew."""
-
+    message = "The cursor is not one of this list. Give back `next` of the page before, or leave it out to begin anew."
     code = "cursor-invalid"
 
 

@@ -15,8 +15,7 @@ TAGS = re.compile(r'\s*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 
 
 class ETagMalformed(InputError):
-    """If-Match and If-None-Match take entity tags in quotes, as the header ETag had them, or *."""
-
+    message = "If-Match and If-None-Match take entity tags in quotes, as the header ETag had them, or *."
     code = "etag-malformed"
 
 

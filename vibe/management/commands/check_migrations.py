@@ -12,7 +12,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **__: Any) -> None:
         if importlib.util.find_spec("pglast") is None:
-            raise CommandError("check_migrations needs pglast: install the group `dev` of pyproject.toml.")
+            raise CommandError("check_migrations needs pglast, a package for development. Type: make develop")
         from vibe.core.db.migrating.lint import findings  # noqa: PLC0415  it imports pglast
 
         ours = [each.label for each in apps.get_app_configs() if each.path.startswith(str(settings.BASE_DIR))]

@@ -16,8 +16,9 @@ from vibe.core.db import citus_session
 from vibe.core.db.backend.cursors import Cursor, Held, hold, send_held, take_held
 from vibe.core.db.backend.schema import Stepwise, Whole
 from vibe.core.db.embedded.server import PORT, EmbeddedServer
+from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.requirements import require_schema, require_server
-from vibe.core.errors import AuditUnavailable, DatabaseNotReady
+from vibe.core.errors import AuditUnavailable
 
 WHEN_ASKED = sys.maxsize
 """How often a statement must have run to be prepared unasked: see vibe.core.db.statements.bulk.run."""
@@ -29,11 +30,11 @@ FULL = ("too many", "remaining connection slots")
 
 
 class ServerUnreachable(DatabaseNotReady, OperationalError):
-    """There is no connection to the database."""
+    message = "There is no connection to the database."
 
 
 class NotCommitted(AuditUnavailable, DatabaseError):
-    """The last statement or the commit was refused by the database, so nothing was done. Try again shortly."""
+    message = "The last statement or the commit was refused by the database, so nothing was done. Try again shortly."
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

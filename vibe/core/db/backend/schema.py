@@ -24,7 +24,7 @@ from django.db.backends.ddl_references import Statement
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor
 from django_zero_downtime_migrations.backends.postgres.schema import DatabaseSchemaEditorMixin
 
-from vibe.core.errors import DatabaseNotReady
+from vibe.core.db.errors import DatabaseNotReady
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0  # seconds
 GIVEN_UP = frozenset({"55P03", "40P01"})  # lock_not_available, deadlock_detected

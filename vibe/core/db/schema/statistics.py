@@ -12,7 +12,7 @@ from django.apps import apps
 from django.db import connections, transaction
 
 from vibe.core.crypto.fields import SealedColumn
-from vibe.core.errors import DatabaseNotReady
+from vibe.core.db.errors import DatabaseNotReady
 
 # Those that ANALYZE may sample still, with their types.
 SAMPLED = (

@@ -17,9 +17,9 @@ from psycopg import sql
 from psycopg.types import TypeInfo
 
 from vibe.core.db.backend.cursors import Cursor, holds
+from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.statements.batching import distributed, returns_rows
 from vibe.core.db.statements.connection import current_connection
-from vibe.core.errors import DatabaseNotReady
 
 Column = tuple[str, Sequence[Any]]
 Kinds = tuple[tuple[str, str], ...]  # name and type of each column

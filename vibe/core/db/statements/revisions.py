@@ -12,8 +12,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from vibe.core.db.errors import Unrecorded
 from vibe.core.db.statements import bulk
-from vibe.core.errors import Unrecorded
 
 Row = tuple[str, UUID, UUID]  # table, person, id
 

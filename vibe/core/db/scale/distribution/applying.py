@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 
+from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.migrating.lock import LOCK, migration_lock
 from vibe.core.db.scale.distribution.obstacles import obstacles, sessions
 from vibe.core.db.scale.distribution.plan import Step, steps
-from vibe.core.errors import DatabaseNotReady
 
 
 def apply(*, on_step: Callable[[Step, bool], Any] = lambda *_: None) -> int:

@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 from vibe.core.crypto.fields import SealedColumn
 from vibe.core.db.backend.schema import retry_for_locks
+from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.roles import SYSTEM
 from vibe.core.db.statements.batching import set_role_sql
-from vibe.core.errors import ConfigurationError, DatabaseNotReady
+from vibe.core.errors import ConfigurationError
 
 PAUSE = 0.5  # seconds until rows that others were changing are tried again
 WALLED = "SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass(%s)"

@@ -1,0 +1,98 @@
+"""Why a caller is not let in."""
+
+from __future__ import annotations
+
+from vibe.core.errors import Refused, VibeError
+
+
+class Deactivated(Refused):
+    message = "This account is deactivated. Ask support."
+    code = "deactivated"
+
+
+class EmailUnverified(Refused):
+    message = "The email address is not verified. Verify it, then sign in again."
+    code = "email-unverified"
+
+
+class PersonUnknown(Refused):
+    message = "This API key acts for nobody of that name. Name a person who is there, in the header Vibe-Person."
+    code = "person-unknown"
+
+
+class ScopeMissing(Refused):
+    message = "This API key lacks a scope that is needed here."
+    code = "scope-missing"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This API key lacks the scope '{scope}'. Make one that has it: make_api_key --scope {scope}.")
+        self.scope = scope
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": f'Bearer realm="vibe", error="insufficient_scope", scope="{self.scope}"'}
+
+
+class Unauthenticated(VibeError):
+    message = "This needs signing in."
+    code = "unauthenticated"
+    status = 401
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """RFC 6750, section 3: what is wrong with a credential is said only where one was given."""
+        return {"WWW-Authenticate": f'Bearer realm="vibe", error="invalid_token", error_description="{self.code}"'}
+
+
+class CredentialsMissing(Unauthenticated):
+    message = "This needs signing in: send the header `Authorization: Bearer TOKEN`, with an ID token or an API key."
+    code = "credentials-missing"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": 'Bearer realm="vibe"'}
+
+
+class TokenInvalid(Unauthenticated):
+    message = "The token is not valid here. Sign in again, and send the new ID token."
+    code = "token-invalid"
+
+
+class TokenExpired(TokenInvalid):
+    message = "The token has expired. Get a new one and try again."
+    code = "token-expired"
+
+
+class TokenRevoked(TokenInvalid):
+    message = "The token was revoked. Sign in again."
+    code = "token-revoked"
+
+
+class ApiKeyInvalid(Unauthenticated):
+    message = "The API key is unknown, expired or revoked. Use another one."
+    code = "api-key-invalid"
+
+
+class SignInUnavailable(VibeError):
+    message = "Who asks cannot be found out at the moment. Try again shortly."
+    code = "sign-in-unavailable"
+    status = 503
+    retry_after = 10  # seconds
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
+
+
+class TooManyRequests(VibeError):
+    message = "There were too many requests."
+    code = "too-many-requests"
+    status = 429
+
+    def __init__(self, *, retry_after: int) -> None:
+        super().__init__(f"There were too many requests. Try again in {retry_after} s.")
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}

@@ -47,8 +47,8 @@ def record(
     rows of the subject were sealed under a further revision is added to it. Raises AuditUnavailable when the row cannot
     be written, and whatever a receiver of `recording` raises; the caller's transaction is then to be given up.
     """
-    recording.send(sender=AuditLog)
     try:
+        recording.send(sender=AuditLog)
         insert_row(
             AuditRow(
                 id=uuid7(),

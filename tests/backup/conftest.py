@@ -9,6 +9,7 @@ from psycopg import sql
 
 from accounts.people.services.people import Profile, ensure_person
 from tests.conftest import TESTER
+from vibe.backup import server
 from vibe.backup.services import take
 
 
@@ -17,12 +18,21 @@ def quiet(_step, _total):
     return lambda _: None
 
 
+def superuser(database="postgres"):
+    """A connection of the one that puts backups back: the embedded server's, or that of BACKUP_DATABASE_URL."""
+    return server.configured(for_restoring=True).connect(database)
+
+
+def require_superuser():
+    if not (configured.EMBEDDED_SERVER or configured.BACKUP_DATABASE):
+        pytest.skip("makes and renames databases: needs the embedded server, or BACKUP_DATABASE_URL of a superuser")
+
+
 @pytest.fixture
 def two_people(committed, tell, settings, tmp_path_factory):
     """Two people who said something, committed for real."""
     settings.ERASURES_FILE = tmp_path_factory.mktemp("erasures") / "erasures.jsonl"
-    if not settings.EMBEDDED_SERVER:
-        pytest.skip("makes and renames databases, on the embedded server")
+    require_superuser()
     profiles = (Profile(uid, f"{uid}@example.com", uid.title()) for uid in ("ada", "jonas"))
     people = {each.firebase_uid: ensure_person(profile=each, actor=TESTER) for each in profiles}
     for uid, user_id in people.items():
@@ -39,7 +49,7 @@ def backup(two_people, tmp_path):
 
 def databases():
     """The names of those of this test on the server."""
-    with configured.EMBEDDED_SERVER.connect("postgres") as postgres:
+    with superuser() as postgres:
         found = postgres.execute(
             "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY 1",
             [connection.settings_dict["NAME"]],
@@ -50,11 +60,10 @@ def databases():
 @pytest.fixture
 def leaves_no_database():
     """What the test made beside the tests' own database is dropped; what it found is given back."""
-    if not configured.EMBEDDED_SERVER:
-        pytest.skip("makes and renames databases, on the embedded server")
+    require_superuser()
     before = databases()
     yield before
     connection.close()
-    with configured.EMBEDDED_SERVER.connect("postgres") as postgres:
+    with superuser() as postgres:
         for name in set(databases()) - set(before):
             postgres.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -34,7 +34,7 @@ def test_a_missing_file_of_keys_is_said_with_what_follows(two_people, tmp_path):
     assert said.returncode == 1 and "--without-keys" in said.stderr
     said = manage("restore", str(path), "--without-keys", DATABASE_URL=url())
     assert said.returncode == 1 and "cannot be read" in said.stderr
-    said = manage("backup", str(path), DATABASE_URL=url())
+    said = manage("backup", str(path), DATABASE_URL=url(), BACKUP_DATABASE_URL="")
     assert said.returncode == 1 and "CREATE ROLE vibe_backup" in said.stderr
 
 

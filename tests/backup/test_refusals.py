@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import os
 import secrets
 from types import SimpleNamespace
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
 from accounts.models import User
 from audit.models import AuditLog
-from tests.backup.conftest import databases, quiet
+from tests.backup.conftest import databases, quiet, superuser
 from tests.conftest import TESTER
 from vibe.backup import dumping, inspection, restoring, server
 from vibe.backup.errors import BackupFailed
@@ -49,6 +50,7 @@ def test_the_owner_cannot_take_a_backup_that_lacks_people(two_people, as_owner, 
 
 def test_a_role_that_does_not_see_every_row_is_refused_by_name(two_people, monkeypatch, settings):
     monkeypatch.setattr(server, "embedded_server", lambda: None)
+    settings.BACKUP_DATABASE = None
     with pytest.raises(DatabaseNotReady, match="BYPASSRLS"):
         server.configured()
 
@@ -73,8 +75,8 @@ def test_rows_that_a_dump_left_out_are_missed(two_people, tmp_path, monkeypatch,
 def test_a_wall_that_is_missing_is_missed(backup, monkeypatch, leaves_no_database):
     original = restoring.put_back
 
-    def forgetful(at, name, dump, **options):
-        original(at, name, dump, **options)
+    def forgetful(at, name, archive, **options):
+        original(at, name, archive, **options)
         if options["sections"] == ["post-data"]:
             with at.connect(name) as here:
                 here.execute("ALTER TABLE encrypted_memories DISABLE ROW LEVEL SECURITY")
@@ -83,6 +85,110 @@ def test_a_wall_that_is_missing_is_missed(backup, monkeypatch, leaves_no_databas
     with pytest.raises(BackupFailed, match="encrypted_memories: lacks row-level security forced"):
         put_back(backup)
     assert databases() == leaves_no_database
+
+
+def test_a_schema_that_others_may_use_is_missed_where_it_is_not_granted_as_it_was(two_people, tmp_path, monkeypatch):
+    path, name = tmp_path / "vibe.backup", connection.settings_dict["NAME"]
+    with superuser(name) as here:
+        here.execute("REVOKE USAGE ON SCHEMA public FROM PUBLIC")
+        try:
+            take(path=path, actor=TESTER, told=quiet)
+        finally:
+            here.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
+    assert all(each.passed for each in drill(path=path, keys=keys_beside(path), actor=TESTER, told=quiet))
+    monkeypatch.setattr(restoring, "grant_again", lambda *_, **__: None)
+    with pytest.raises(BackupFailed, match="schema public: has public may USAGE"):
+        put_back(path)
+
+
+def test_a_schema_granted_to_a_role_that_is_not_there_is_said_so(two_people, tmp_path):
+    path, role = tmp_path / "vibe.backup", sql.Identifier("reporting " + connection.settings_dict["NAME"])
+    with superuser(connection.settings_dict["NAME"]) as here:
+        here.execute(sql.SQL("CREATE ROLE {0}; GRANT USAGE ON SCHEMA public TO {0}").format(role))
+        try:
+            take(path=path, actor=TESTER, told=quiet)
+        finally:
+            here.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(role))
+    with pytest.raises(BackupFailed, match=r'cannot be granted as it was: role "reporting .*" does not exist'):
+        put_back(path)
+
+
+def test_a_backup_of_an_earlier_version_says_nothing_of_the_schema(two_people, tmp_path, monkeypatch):
+    path = tmp_path / "vibe.backup"
+    with monkeypatch.context() as earlier:
+        known = inspection.walls
+        without = lambda here: {table: lines for table, lines in known(here).items() if table != inspection.SCHEMA}  # noqa: E731
+        earlier.setattr(inspection, "walls", without)
+        take(path=path, actor=TESTER, told=quiet)
+    assert all(each.passed for each in drill(path=path, keys=keys_beside(path), actor=TESTER, told=quiet))
+
+
+@pytest.fixture
+def older_server(monkeypatch):
+    """The server, taken for older than it is: pg_restore is not let at it."""
+    with superuser() as here:
+        actual = server.major(here)
+    for module, name in ((dumping, "server_major"), (server, "major")):
+        monkeypatch.setattr(module, name, lambda _: actual - 1)
+    return actual
+
+
+def test_on_an_older_server_a_backup_comes_back_through_psql(backup, older_server):
+    assert all(each.passed for each in drill(path=backup, keys=keys_beside(backup), actor=TESTER, told=quiet))
+
+
+HEAD = rb"""--
+-- PostgreSQL database dump
+--
+
+\restrict x
+
+SET old = 0;
+SET new = 0;
+SELECT pg_catalog.set_config('search_path', '', false);
+
+SET ROLE vibe;
+"""
+ROWS = rb"""COPY public.t (text) FROM stdin;
+SET new = 0;
+\.
+"""
+
+
+def test_settings_that_the_server_does_not_know_are_left_out_at_the_head_alone():
+    read, written = os.pipe()
+    dumping.pass_on(io.BytesIO(HEAD + ROWS), os.fdopen(written, "wb"), {"old"})
+    with os.fdopen(read, "rb") as passed:
+        assert passed.read() == HEAD.replace(b"SET new = 0;\n", b"") + ROWS
+
+
+@pytest.fixture
+def in_the_way(monkeypatch):
+    """Something in each new database that a backup cannot be put beside."""
+    made = restoring.make_vector
+
+    def make_vector(here):
+        made(here)
+        here.execute("CREATE TABLE public.users (id int)")
+
+    monkeypatch.setattr(restoring, "make_vector", make_vector)
+
+
+def test_an_older_server_that_cannot_take_it_says_so(backup, older_server, in_the_way):
+    hint = rf"psql failed: ERROR:  relation .* of PostgreSQL {older_server}, this server is {older_server - 1}"
+    with pytest.raises(BackupFailed, match=hint):
+        put_back(backup)
+
+
+def test_what_a_newer_pg_dump_may_have_kept_is_said_so(older_server, backup, in_the_way):
+    hint = rf"failed: .* of PostgreSQL {older_server - 1}, taken by pg_dump \d+.* where pg_dump {older_server - 1} is "
+    with pytest.raises(BackupFailed, match=hint):
+        put_back(backup)
+
+
+def test_versions_that_are_the_same_are_not_blamed(backup, in_the_way):
+    with pytest.raises(BackupFailed, match=r"already exists$"):
+        put_back(backup)
 
 
 def test_a_restore_that_fails_in_the_middle_leaves_everything_as_it_was(backup, monkeypatch, leaves_no_database):
@@ -124,13 +230,13 @@ def test_a_backup_whose_master_key_is_not_there_is_refused(backup, settings):
 def test_an_empty_database_needs_no_consent_and_is_not_kept(backup, leaves_no_database):
     name = connection.settings_dict["NAME"]
     connection.close()
-    with settings.EMBEDDED_SERVER.connect("postgres") as postgres:
+    with superuser() as postgres:
         aside = sql.Identifier(name + "_aside")
         postgres.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(name), aside))
         postgres.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(OWNER)))
     done = restore(path=backup, keys=keys_beside(backup), replace=False, actor=TESTER, told=quiet)
     assert (done.before, databases()) == ("", [name, name + "_aside"])
-    with settings.EMBEDDED_SERVER.connect(name) as here:
+    with superuser(name) as here:
         assert inspection.counts(here)["users"] == 2
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Thread
 from typing import IO, Any
 
-from vibe.backup.archive import BLOCK, Hashing, Progress
+from vibe.backup.archive import BLOCK, Archive, Hashing, Progress
 from vibe.backup.errors import BackupFailed
 from vibe.backup.programs import program
 from vibe.backup.server import Server
+from vibe.backup.server import major as server_major
 
 EVERYTHING_ELSE = ("--exclude-table-data=public.user_keys",)
 ONLY_KEYS = ("--data-only", "--table=public.user_keys")
@@ -20,6 +24,12 @@ ONLY_KEYS = ("--data-only", "--table=public.user_keys")
 DUMP = ("--format=custom", "--compress=1", "--no-password", "--no-tablespaces", "--no-publications")
 DUMP_ONLY = (*DUMP, "--no-subscriptions", "--no-security-labels", "--extension=vector")
 RESTORE = ("--format=custom", "--exit-on-error", "--no-password", "--no-owner", "--no-comments", "--no-tablespaces")
+PSQL = ("--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse")
+# What pg_restore sets before anything else, and the name in it.
+HEAD = re.compile(rb"(--.*|\\restrict .*|SET .*|SELECT pg_catalog\.set_config\(.*)?\n")
+SETTING = re.compile(rb"SET (\w+) = ")
+SCHEMA_GRANTS = re.compile(rb"(?m)^\d+; \d+ \d+ ACL - SCHEMA public .*\n")
+ERROR = re.compile("error:|ERROR:")
 # What may follow quotes rows: COPY's context, an error's detail, the statement that failed, a value.
 CONTENT = re.compile(r"(?s)(?<!\s)\s*(CONTEXT:|DETAIL:|Command was:).*|(: |=)[\"'(].*")
 
@@ -48,20 +58,82 @@ def dump(
 
 
 def put_back(
-    server: Server, database: str, dump: IO[bytes], *, sections: Sequence[str], major: int, progress: Progress
+    server: Server, database: str, archive: Archive, *, sections: Sequence[str], major: int, progress: Progress
 ) -> None:
-    """Feed a dump, or sections of it, to pg_restore, which makes everything the owner's."""
+    """Feed a dump, or sections of it, to pg_restore, which makes everything the owner's.
+
+    `major` is that of the pg_dump that wrote it. What is granted on the schema is left out: see vibe.backup.schema.
+    """
     pg_restore = program("pg_restore", major=major)
-    arguments = [*RESTORE, f"--role={server.owner}", f"--dbname={server.conninfo(database)}"]
-    arguments += [f"--section={section}" for section in sections]
-    with running([str(pg_restore.path), *arguments], server, stdin=subprocess.PIPE) as process:
-        try:
-            while block := dump.read(BLOCK):
-                process.stdin.write(block)  # type: ignore[union-attr]
-                progress(len(block))
-            process.stdin.close()  # type: ignore[union-attr]
-        except BrokenPipeError:
-            pass  # it ended early, and says why
+    with server.connect(database) as here:
+        older = server_major(here) < pg_restore.major
+        known = {name for (name,) in here.execute("SELECT name FROM pg_settings")}
+    with tempfile.NamedTemporaryFile() as contents, archive.dump() as dump:
+        contents.write(SCHEMA_GRANTS.sub(b"", listed(pg_restore.path, server, archive)))
+        contents.flush()
+        command = [str(pg_restore.path), *RESTORE, f"--role={server.owner}", f"--use-list={contents.name}"]
+        command += [f"--section={section}" for section in sections]
+        into = f"--dbname={server.conninfo(database)}"
+        if older:
+            psql = [str(program("psql", major=pg_restore.major).path), *PSQL, into]
+            through_psql([*command, "--file=-"], psql, server, known=known, dump=dump, progress=progress)
+        else:
+            with running([*command, into], server, stdin=subprocess.PIPE) as process:
+                feed(dump, process.stdin, progress)
+
+
+def listed(pg_restore: Path, server: Server, archive: Archive) -> bytes:
+    """What a dump holds, a line each, in the form that --use-list takes."""
+    command = [str(pg_restore), "--format=custom", "--list"]
+    with tempfile.TemporaryFile() as lines, archive.dump() as dump:
+        with running(command, server, stdin=subprocess.PIPE, stdout=lines) as process:
+            feed(dump, process.stdin, lambda _: None)
+        lines.seek(0)
+        return lines.read()
+
+
+def through_psql(
+    command: Sequence[str],
+    psql: Sequence[str],
+    server: Server,
+    *,
+    known: Container[str],
+    dump: IO[bytes],
+    progress: Progress,
+) -> None:
+    """Let pg_restore write SQL and psql run it, on a server that is older than both.
+
+    On the server itself pg_restore would begin by setting what such a server does not know, and fail.
+    """
+    pipe = subprocess.PIPE
+    with (
+        running(command, server, stdin=pipe, stdout=pipe) as reader,
+        running(psql, server, stdin=pipe, stdout=subprocess.DEVNULL) as runner,  # waited for first: it says what failed
+    ):
+        passing = Thread(target=pass_on, args=(reader.stdout, runner.stdin, known))
+        passing.start()
+        feed(dump, reader.stdin, progress)
+        passing.join()
+
+
+def pass_on(script: IO[bytes], to: IO[bytes], known: Container[str]) -> None:
+    """SQL of pg_restore's, without settings at its head that the server does not know."""
+    with script, suppress(BrokenPipeError), to:
+        for line in script:
+            setting = SETTING.match(line)
+            if not setting or setting[1].decode() in known:
+                to.write(line)
+            if not HEAD.fullmatch(line):
+                break
+        shutil.copyfileobj(script, to, BLOCK)
+
+
+def feed(dump: IO[bytes], to: Any, progress: Progress) -> None:
+    """A dump to a program, which may end before it has read all of it: then it says why, or needed no more."""
+    with suppress(BrokenPipeError), to:
+        while block := dump.read(BLOCK):
+            to.write(block)
+            progress(len(block))
 
 
 @contextmanager
@@ -87,5 +159,5 @@ def running(command: Sequence[str], server: Server, **pipes: Any) -> Iterator[su
 
 def complaint(said: str) -> str:
     """The first error a program named, without what could be a row."""
-    start = said.find("error:")
-    return CONTENT.sub("", said[start if start >= 0 else 0 :]).strip() or "it gave no reason"
+    first = ERROR.search(said)
+    return CONTENT.sub("", said[first.start() if first else 0 :]).strip() or "it gave no reason"

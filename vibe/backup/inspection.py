@@ -7,6 +7,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from vibe.core.db.roles import ALL
+
+SCHEMA = "schema public"  # where a table's name stands in what `walls` gives, for what is granted on the schema
+EVERYBODY = "public"  # where a role's name stands; no role can have that name
 OURS = """
 SELECT c.oid, n.nspname, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -16,10 +20,17 @@ TABLES = f"SELECT nspname, relname FROM ({OURS}) ours WHERE relkind = 'r' ORDER 
 
 # Row-level security and its policies, what each of our roles may do with tables and columns, triggers and constraints.
 # A role that owns the table is left out: it may have another name where the backup is put back.
+# On the schema: that each of our roles may use it, in whatever way; and what else was granted, but for the right of
+# everybody to make tables, which PostgreSQL 14 has from the start and nobody needs.
 WALLS = f"""
 WITH ours AS ({OURS}), held AS (
     SELECT oid, '' AS attname, relacl AS acl FROM pg_class WHERE relacl IS NOT NULL
     UNION ALL SELECT attrelid, attname, attacl FROM pg_attribute WHERE attacl IS NOT NULL AND NOT attisdropped
+), on_schema AS (
+    SELECT coalesce(rolname, '{EVERYBODY}') AS name, grantee, privilege_type, is_grantable
+    FROM pg_namespace JOIN pg_database ON datname = current_database()
+    CROSS JOIN aclexplode(coalesce(nspacl, acldefault('n', nspowner))) LEFT JOIN pg_roles ON pg_roles.oid = grantee
+    WHERE nspname = 'public' AND grantee NOT IN (nspowner, datdba)
 )
 SELECT relname, 'row-level security ' || CASE WHEN relforcerowsecurity THEN 'forced' ELSE 'enabled' END
 FROM ours JOIN pg_class USING (oid, relname, relkind) WHERE relrowsecurity
@@ -38,6 +49,14 @@ FROM ours JOIN pg_trigger ON tgrelid = ours.oid AND NOT tgisinternal
 UNION ALL
 SELECT relname, format('constraint %s %s', conname, CASE WHEN convalidated THEN '' ELSE 'not validated' END)
 FROM ours JOIN pg_constraint ON conrelid = ours.oid AND contype <> 'n'
+UNION ALL
+SELECT '{SCHEMA}', format('%s may USAGE', rolname)
+FROM pg_roles WHERE rolname IN {ALL} AND has_schema_privilege(oid, 'public', 'USAGE')
+UNION ALL
+SELECT '{SCHEMA}', format('%s may %s%s', name, privilege_type, CASE WHEN is_grantable THEN ' WITH GRANT OPTION' END)
+FROM on_schema WHERE NOT (name IN {ALL} AND privilege_type = 'USAGE')
+AND (name, privilege_type) <> ('{EVERYBODY}', 'CREATE')
+AND grantee NOT IN (SELECT relowner FROM ours JOIN pg_class USING (oid))
 ORDER BY 1, 2
 """  # noqa: S608
 

@@ -1,7 +1,7 @@
 """PostgreSQL's own programs, in a version that fits the server: never simply the first on PATH.
 
-An older pg_dump refuses a newer server, and a newer pg_restore sets what an older server does not know. So the
-server's own major version is taken where it is installed, the next higher one where it is not.
+An older pg_dump refuses a newer server, an older pg_restore cannot read what a newer pg_dump wrote. So the version of
+the server, or of that pg_dump, is taken where it is installed, the next higher one where it is not.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ class Program:
 
 
 def program(name: str, *, major: int) -> Program:
-    """The program for a server of this major version. Raises ConfigurationError when there is none that fits."""
+    """The program for a server or a dump of this major version. Raises ConfigurationError when there is none."""
     found = sorted(installed(name), key=lambda each: each.major)
     for each in found:
         if each.major >= major:
             return each
     seen = ", ".join(f"{each.major} in {each.path.parent}" for each in found) or "none at all"
     raise ConfigurationError(
-        f"{name} of PostgreSQL {major} or newer is needed, for the server is of that version; found: {seen}. "
-        f"Install it (Debian: postgresql-client-{major}), or set PG_BIN to the folder it is in."
+        f"{name} of PostgreSQL {major} or newer is needed, for the server or the dump is of that version; "
+        f"found: {seen}. Install it (Debian: postgresql-client-{major}), or set PG_BIN to the folder it is in."
     )
 
 

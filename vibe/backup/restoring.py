@@ -20,7 +20,9 @@ from vibe.backup import inspection, server
 from vibe.backup.archive import Archive, Progress, verified
 from vibe.backup.dumping import put_back
 from vibe.backup.errors import BackupBroken, BackupFailed
+from vibe.backup.inspection import SCHEMA
 from vibe.backup.manifest import DATA, KEYS, Manifest
+from vibe.backup.schema import grant_again
 from vibe.backup.server import MAINTENANCE, Server, pointed_at
 from vibe.backup.taking import Told
 from vibe.core.crypto.errors import MasterKeyMissing
@@ -100,7 +102,7 @@ def require_masters(manifest: Manifest) -> None:
 def draft(backup: Backup, at: Server, name: str, told: Told) -> Iterator[str]:
     """A new database of the backup, checked; dropped at the end unless it has another name by then."""
     with at.connect(MAINTENANCE) as maintenance:
-        require_room(maintenance, backup)
+        require_room(maintenance)
         server.drop(maintenance, name)
         maintenance.execute(
             sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(at.owner))
@@ -113,13 +115,8 @@ def draft(backup: Backup, at: Server, name: str, told: Told) -> Iterator[str]:
             server.drop(maintenance, name)
 
 
-def require_room(maintenance: psycopg.Connection[Any], backup: Backup) -> None:
-    """Raises DatabaseNotReady when this server or role cannot take it."""
-    if server.major(maintenance) < backup.manifest.server:
-        raise DatabaseNotReady(
-            f"The backup is of PostgreSQL {backup.manifest.server}, this server is {server.major(maintenance)}. "
-            "Restore to the same version or a newer one."
-        )
+def require_room(maintenance: psycopg.Connection[Any]) -> None:
+    """Raises DatabaseNotReady when the role may not make a database."""
     may, role = maintenance.execute(MAY_MAKE).fetchone() or (False, "?")
     if not may:
         raise DatabaseNotReady(f"Role {role} may not make a database. As superuser: ALTER ROLE {role} CREATEDB;")
@@ -131,8 +128,7 @@ def fill(backup: Backup, at: Server, name: str, told: Told) -> None:
         make_vector(here)
     with pointed_at(name):
         roles.create(None, SimpleNamespace(connection=connection))
-    major = max(backup.program, backup.manifest.server)
-    restore = restorer(at, name, major)
+    restore = restorer(at, name, backup)
     restore(backup.data, ["pre-data"], lambda _: None)
     restore(backup.data, ["data"], told("Restoring rows", backup.manifest.size))
     if backup.keys and backup.keys_manifest:
@@ -141,9 +137,19 @@ def fill(backup: Backup, at: Server, name: str, told: Told) -> None:
         require_same("rows", backup.rows().differences(inspection.counts(here)))
     restore(backup.data, ["post-data"], lambda _: None)
     with at.connect(name) as here:
-        require_same("walls", backup.manifest.fallen(inspection.walls(here)))
+        require_same("walls", backup.manifest.fallen(walls_with_schema(here, backup.manifest)))
         here.execute(FREED)
         here.execute("ANALYZE")
+
+
+def walls_with_schema(here: psycopg.Connection[Any], manifest: Manifest) -> dict[str, tuple[str, ...]]:
+    """What guards the new database, its schema granted as it was. A backup of an earlier version does not say how."""
+    walls = inspection.walls(here)
+    held = walls.pop(SCHEMA, ())
+    if SCHEMA not in manifest.walls:
+        return walls
+    grant_again(here, held=set(held), wanted=set(manifest.walls[SCHEMA]))
+    return inspection.walls(here)
 
 
 def make_vector(here: psycopg.Connection[Any]) -> None:
@@ -157,14 +163,33 @@ def make_vector(here: psycopg.Connection[Any]) -> None:
         ) from None
 
 
-def restorer(at: Server, name: str, major: int) -> Callable[[Archive, Sequence[str], Progress], None]:
+def restorer(at: Server, name: str, backup: Backup) -> Callable[[Archive, Sequence[str], Progress], None]:
     """What puts sections of an archive into the database."""
 
     def restore(archive: Archive, sections: Sequence[str], progress: Progress) -> None:
-        with archive.dump() as dump:
-            put_back(at, name, dump, sections=sections, major=major, progress=progress)
+        try:
+            put_back(at, name, archive, sections=sections, major=backup.program, progress=progress)
+        except BackupFailed as problem:
+            with at.connect(name) as here:
+                raise BackupFailed(f"{problem}{across_versions(backup, server.major(here))}") from None
 
     return restore
+
+
+def across_versions(backup: Backup, major: int) -> str:
+    """What may be the reason of a failure where versions differ, to follow it; empty where they do not."""
+    of = backup.manifest.server
+    if major < of:
+        return (
+            f". The backup is of PostgreSQL {of}, this server is {major} and may not know all that is in it: "
+            f"restore to PostgreSQL {of} or newer."
+        )
+    if backup.program > of:
+        return (
+            f". The backup is of PostgreSQL {of}, taken by pg_dump {backup.program}, which may have kept what only "
+            f"that server knows: take another one where pg_dump {of} is installed (Debian: postgresql-client-{of})."
+        )
+    return ""
 
 
 def require_same(what: str, differences: list[str]) -> None:

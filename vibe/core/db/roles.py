@@ -37,6 +37,14 @@ END $$;
 MAY_TAKE = "SELECT pg_has_role(current_user, %s, '{privilege}')"
 INHERITS = "SELECT pg_has_role(current_user, %s, 'USAGE')"
 
+# Who owns the schema, whether the login role may take that role, and whether it can grant the schema without that.
+SCHEMA_OWNER = """
+SELECT quote_ident(rolname), pg_has_role(owner.oid, 'MEMBER'), quote_ident(current_user),
+    has_schema_privilege(schema.oid, 'CREATE WITH GRANT OPTION')
+    AND has_schema_privilege(schema.oid, 'USAGE WITH GRANT OPTION')
+FROM pg_namespace schema JOIN pg_roles owner ON owner.oid = nspowner WHERE nspname = 'public'
+"""
+
 # Everything a role holds in this database is on our own tables and sequences, or on the schema.
 REVOKE = """
 DO $$
@@ -72,8 +80,24 @@ def create(_apps: Any, schema_editor: Any) -> None:
         cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
         if not cursor.fetchone()[0]:  # a superuser may take every role, and nothing is to be changed for it
             grant_membership(cursor, connection.pg_version)
+        hold_schema(cursor)
         for role in ALL:
             cursor.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
+
+
+def hold_schema(cursor: Any) -> None:
+    """Grant the login role the schema of a database that it owns, where it does not inherit that.
+
+    From PostgreSQL 15 on the schema is pg_database_owner's. On 15 a login role with NOINHERIT has what that has only by
+    taking it, in each database that is made after the first.
+    """
+    cursor.execute(SCHEMA_OWNER)
+    owner, may_take, login, held = cursor.fetchone() or ("", False, "", False)
+    if may_take and not held:
+        with transaction.atomic(using=cursor.db.alias):
+            cursor.execute(f"SET LOCAL ROLE {owner}")
+            cursor.execute(f"GRANT ALL ON SCHEMA public TO {login} WITH GRANT OPTION")
+            cursor.execute("SET LOCAL ROLE NONE")
 
 
 def grant_membership(cursor: Any, version: int) -> None:

@@ -18,6 +18,7 @@ from vibe.core.db.backend.schema import Stepwise, Whole
 from vibe.core.db.embedded.server import PORT, EmbeddedServer
 from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.requirements import require_schema, require_server
+from vibe.core.db.roles import hold_schema
 from vibe.core.errors import AuditUnavailable
 
 WHEN_ASKED = sys.maxsize
@@ -164,6 +165,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # What Django calls before it migrates, and so before it makes a table of its own.
         super().prepare_database()
         with self.cursor() as cursor:
+            hold_schema(cursor)
             require_schema(cursor)
 
 

@@ -415,7 +415,7 @@ def test_the_migrations_of_the_project_pass(capsys):
 
 def test_the_command_says_what_to_install_where_the_parser_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "pglast", None)
-    with pytest.raises(CommandError, match="install the group `dev`"):
+    with pytest.raises(CommandError, match="make develop"):
         call_command("check_migrations")
 
 

@@ -96,7 +96,7 @@ def test_every_row_put_back_whole_is_found_and_named(ada, changed, record_proper
 def test_without_the_trail_naming_rows_they_would_not_be_found(ada, tell, monkeypatch):
     """The negative control."""
     monkeypatch.setattr(revisions, "note_sealed", lambda *_: None)
-    monkeypatch.setattr("accounts.people.services.people.revisions.note", lambda *_: None)
+    monkeypatch.setattr("accounts.keys.services.data_keys.revisions.note_sealed", lambda *_: None)
     tell(ada, "first", [("Ada", "I said it.")])
     run("ALTER TABLE encrypted_memories NO FORCE ROW LEVEL SECURITY")
     run("CREATE TEMPORARY TABLE kept AS SELECT * FROM encrypted_memories")

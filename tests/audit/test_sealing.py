@@ -119,7 +119,7 @@ def test_many_sealers_at_once_seal_every_row_once(committed: None, settings: Any
 
 
 @pytest.mark.parametrize(
-    "place", ["audit.sealing.services.trail.stored_of", "audit.sealing.services.save_sealer_state"]
+    "place", ["audit.sealing.services.checkpoint_store.stored_of", "audit.sealing.services.save_sealer_state"]
 )
 def test_a_sealer_killed_in_a_batch_leaves_whole_batches(
     committed: None, settings: Any, monkeypatch: pytest.MonkeyPatch, place: str

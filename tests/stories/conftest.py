@@ -120,7 +120,7 @@ def use_embedder(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
     """Put another embedder in place of the configured one, wherever it is asked for."""
 
     def use(embedder: object) -> None:
-        for module in ("providers", "sets", "reembedding"):
+        for module in ("processors.configured", "index.services", "building.services.reembedding"):
             monkeypatch.setattr(f"stories.{module}.embedder", lambda: embedder)
 
     return use

@@ -91,7 +91,7 @@ def tellings(sentences: Sequence[Sentence], stems: Stems, signals: Signals) -> l
 def score(sentence: Sentence, text: str, words: frozenset[str], signals: Signals) -> float:
     """Shared words, and what the sentence is: a dated deed of the speaker is best, a greeting or praise worst."""
     length = len(WORD.findall(text)) or 1
-    value = sum(signals.centrality.get(word, 0.0) for word in words) / math.sqrt(max(len(words), 4))
+    value = math.fsum(signals.centrality.get(word, 0.0) for word in words) / math.sqrt(max(len(words), 4))
     value += 1.6 if signals.eventful.get(sentence.position) else 0.9 if sentence.position in signals.eventful else 0.0
     value += 0.4 if SPEAKER.search(text) else 0.0
     value += 0.2 if any(character.isdigit() for character in text) else 0.0

@@ -308,7 +308,7 @@ def test_the_password_is_asked_for_once_it_is_a_while_ago(cast, grave):
 def test_control_without_that_question_it_is_done(cast, grave, monkeypatch):
     client = doer(cast, grave)
     age(client)
-    monkeypatch.setattr("vibe.core.admin.base.fresh", lambda _: True)
+    monkeypatch.setattr("vibe.core.admin.base.password_is_recent", lambda _: True)
     assert client.post(grave.url).status_code == 302
 
 

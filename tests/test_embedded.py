@@ -21,7 +21,7 @@ from vibe.core.db.errors import DatabaseNotReady
 HOLDER = """
 import sys
 from pathlib import Path
-from vibe.db.embedded import EmbeddedServer
+from vibe.core.db.embedded.server import EmbeddedServer
 server = EmbeddedServer(Path(sys.argv[1]))
 server.start()
 with server.connect("vibe", "vibe") as connection:

@@ -249,8 +249,8 @@ def test_in_development_keys_are_made_once_and_that_is_said(tmp_path):
 
 
 MAKE = (
-    "import sys, pathlib; from vibe.core.state import made_once; "
-    "print(made_once(pathlib.Path(sys.argv[1]), sys.argv[2:]))"
+    "import sys, pathlib; from vibe.core.state import load_or_make_secrets; "
+    "print(load_or_make_secrets(pathlib.Path(sys.argv[1]), sys.argv[2:]))"
 )
 
 

@@ -289,9 +289,9 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "vibe.settings"
 import django; django.setup()
 from django.conf import settings
 settings.DATABASES["default"]["NAME"] = sys.argv[1]
-from accounts.rotation import walk
+from accounts.keys.services.rotation import rewrap_column
 from audit.actors import Actor
-for batch in walk(actor=Actor.system("rotate_keys"), size=5):
+for batch in rewrap_column(actor=Actor.system("rotate_keys"), size=5):
     print(batch.done, flush=True)
     time.sleep(0.02)
 """

@@ -283,7 +283,7 @@ def test_control_without_the_look_a_person_is_sealed_under_a_key_that_nobody_els
 
 WRAPS = {
     ("accounts/people/services/people.py", "insert_person"),  # in the transaction of make_data_key
-    ("accounts/people/services/people.py", "make_data_key"),
+    ("accounts/keys/services/data_keys.py", "make_data_key"),
     ("accounts/staff/services.py", "enroll"),
     ("accounts/keys/services/rotation.py", "rewrap_after"),  # what it has just unwrapped
     ("accounts/migrations/0009_one_time_secrets_wrapped.py", "wrap"),  # `migrate` is refused

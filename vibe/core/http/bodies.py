@@ -103,9 +103,13 @@ def check_structure(body: bytes, most: int) -> None:
     for each in structure.translate(None, NO_BRACKETS):
         depth += 1 if each in OPENING else -1
         if depth > DEEPEST:
-            raise MalformedBody(f"The body nests deeper than {DEEPEST}. Make it flatter.")
+            raise too_deep()
         if depth < 0:
             return
+
+
+def too_deep() -> MalformedBody:
+    return MalformedBody(f"The body nests deeper than {DEEPEST}. Make it flatter.")
 
 
 def too_many(most: int) -> MalformedBody:
@@ -126,9 +130,9 @@ def no_number(_: str) -> NoReturn:
 
 
 def check_value(value: Any) -> None:
-    """Every text and number in it."""
+    """Check every text and number in it, and its depth."""
     level = [value]
-    while level:
+    for _ in range(DEEPEST + 1):
         within: list[Any] = []
         for each in level:
             if isinstance(each, dict):
@@ -141,7 +145,10 @@ def check_value(value: Any) -> None:
                 check_text(each)
             elif isinstance(each, float) and not math.isfinite(each):
                 raise MalformedBody("The body holds a number too large.")
+        if not within:
+            return
         level = within
+    raise too_deep()
 
 
 def check_text(text: str) -> None:

@@ -8,11 +8,11 @@ from django.db import OperationalError
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from accounts.api.idempotency import forget_answers
 from accounts.authentication.rate_limit_store import forget_full
 from accounts.erasure import services as erasure
 from accounts.export import services as exporting
 from accounts.export.services import JOB, QUEUE
+from accounts.idempotency import forget_answers
 from accounts.keys.services import renewal
 from audit.actors import Actor
 from vibe.core.errors import VibeError

@@ -195,7 +195,7 @@ def test_nobody_and_staff_are_not_erased(supporter, who):
 
 
 def test_once_begun_it_is_not_called_off(full):
-    next(erasure.steps(asked(full), TESTER))
+    next(erasure._steps(asked(full), TESTER))
     with pytest.raises(NotFound):
         cancel_erasure(user_id=full, actor=TESTER)
 
@@ -278,7 +278,7 @@ def test_erased_twice_is_erased_once(full):
 
 def test_the_keys_go_before_the_first_row(full):
     """Whatever happens after, nothing opens: the rows are all there when the keys are not."""
-    steps = erasure.steps(asked(full), TESTER)
+    steps = erasure._steps(asked(full), TESTER)
     assert list(itertools.takewhile(lambda step: step != "keys", steps)) == ["begun", "buried"]
     with as_user(full):
         assert Memory.objects.of(full).count() == 4 and Passage.objects.of(full).count() == 4
@@ -286,7 +286,7 @@ def test_the_keys_go_before_the_first_row(full):
 
 
 def test_the_tombstone_is_on_disk_before_the_keys_go(full):
-    steps = erasure.steps(asked(full), TESTER)
+    steps = erasure._steps(asked(full), TESTER)
     assert [next(steps), erased_people(), next(steps), erased_people()] == ["begun", set(), "buried", {full}]
     with as_user(full):
         assert UserKey.objects.of(full).filter(destroyed_at=None).exists()
@@ -297,7 +297,7 @@ def test_the_database_holds_the_order(full):
     delete = f"DELETE FROM users WHERE id = '{full}'"
     with pytest.raises(DatabaseError, match="goes by an erasure"), transaction.atomic(), as_system():
         connection.cursor().execute(delete)
-    next(erasure.steps(asked(full), TESTER))
+    next(erasure._steps(asked(full), TESTER))
     with pytest.raises(DatabaseError, match="after their data keys"), transaction.atomic(), as_system():
         connection.cursor().execute(delete)
     with connection.cursor() as cursor:
@@ -315,7 +315,7 @@ def test_the_database_holds_the_order(full):
 @pytest.mark.parametrize("role", ["user", "support", "staff"])
 def test_no_other_role_deletes_a_person(full, role):
     scope = {"user": as_user(full), "support": as_support(), "staff": as_staff()}[role]
-    next(erasure.steps(asked(full), TESTER))
+    next(erasure._steps(asked(full), TESTER))
     with connection.cursor() as cursor:
         cursor.execute("UPDATE user_keys SET wrapped = NULL, destroyed_at = now()")
     try:
@@ -357,7 +357,7 @@ def test_killed_after_any_step_it_goes_on_and_the_counts_are_the_same(tell, monk
             conversation = Conversation.objects.of(who).values_list("pk", flat=True).get()
         build_story(user_id=who, conversation_id=conversation, actor=TESTER)
         request_export(user_id=who, actor=TESTER)
-        steps = erasure.steps(asked(who), TESTER)
+        steps = erasure._steps(asked(who), TESTER)
         done = list(itertools.islice(steps, stop))
         steps.close()
         receipt = erase(user_id=who, actor=TESTER)
@@ -556,7 +556,7 @@ def test_who_is_back_is_erased_again_before_anybody_is_served(full):
 
 
 def test_an_erasure_that_the_backup_caught_half_done_is_finished(full):
-    steps = erasure.steps(asked(full), TESTER)
+    steps = erasure._steps(asked(full), TESTER)
     assert next(steps) == "begun"
     steps.close()
     assert unfinished_erasures() == set(), "under way is not owed"

@@ -94,7 +94,7 @@ def test_renewals_at_once_make_one(ada: UUID, tell: Tell) -> None:
     def renew() -> None:
         ready.wait()
         try:
-            made.append(renewal.renew(ada, 1, TESTER))
+            made.append(renewal._renew(ada, 1, TESTER))
         finally:
             connection.close()
 
@@ -113,7 +113,7 @@ def test_control_who_does_not_say_instead_of_which_makes_each_one(
     monkeypatch.setattr(
         renewal, "renew_data_key", lambda *, user_id, actor, **_: renew_data_key(user_id=user_id, actor=actor)
     )
-    assert [renewal.renew(ada, 1, TESTER) for _ in range(3)] == [True] * 3
+    assert [renewal._renew(ada, 1, TESTER) for _ in range(3)] == [True] * 3
     assert [generation for generation, _ in counted(ada)] == [1, 2, 3, 4]
 
 
@@ -124,7 +124,7 @@ def test_erasing_destroys_every_generation_and_renews_none(ada: UUID, tell: Tell
     assert [owner for owner, _ in renewal.due_for_renewal()] == [ada]
     assert destroy_data_keys(user_id=ada, actor=TESTER) == 2
     assert renewal.due_for_renewal() == []
-    assert not renewal.renew(ada, 2, TESTER), "destroyed after it was found"
+    assert not renewal._renew(ada, 2, TESTER), "destroyed after it was found"
     with as_system():
         assert not UserKey.objects.of(ada).filter(wrapped__isnull=False).exists()
 

@@ -57,7 +57,7 @@ def request_erasure(*, user_id: UUID, actor: Actor, at_once: bool = False) -> Er
         )
         set_active(user_id=user_id, active=False, actor=actor)
         erasure = get_erasure(user_id)
-        record_erasure(actor, "erasure.request", erasure, details={"due_at": erasure.due_at.isoformat()})
+        _record(actor, "erasure.request", erasure, details={"due_at": erasure.due_at.isoformat()})
     return erasure
 
 
@@ -75,7 +75,7 @@ def cancel_erasure(*, user_id: UUID, actor: Actor) -> None:
         Erasure.objects.filter(pk=erasure.pk).delete()
         if erasure.was_active:
             set_active(user_id=user_id, active=True, actor=actor)
-        record_erasure(actor, "erasure.cancel", erasure)
+        _record(actor, "erasure.cancel", erasure)
 
 
 def erase_due(*, actor: Actor) -> list[UUID]:
@@ -100,14 +100,14 @@ def erase(*, user_id: UUID, actor: Actor, on_step: Callable[[str], object] = lam
 
     Raises NotFound when nobody asked for it, Refused before its time, StillRunning when a job does not end.
     """
-    for step in steps(user_id, actor):
+    for step in _steps(user_id, actor):
         on_step(step)
     return get_erasure(user_id).receipt or {}
 
 
-def steps(user_id: UUID, actor: Actor) -> Iterator[str]:
+def _steps(user_id: UUID, actor: Actor) -> Iterator[str]:
     """The work, with a name after everything that has committed: between any two of them the process may die."""
-    if begin(user_id, actor):
+    if _begin(user_id, actor):
         return
     yield "begun"
     add_tombstone(sign_statement({"kind": "begun", "person": str(user_id), "at": timezone.now().isoformat()}))
@@ -123,11 +123,11 @@ def steps(user_id: UUID, actor: Actor) -> Iterator[str]:
         while delete_some(model, user_id):
             yield model._meta.db_table
     wait_for_jobs(user_id)
-    add_tombstone(finish(user_id, actor))
+    add_tombstone(_finish(user_id, actor))
     yield "finished"
 
 
-def begin(user_id: UUID, actor: Actor) -> bool:
+def _begin(user_id: UUID, actor: Actor) -> bool:
     """Mark an erasure as begun. Whether it is finished already."""
     with as_system():
         erasure = lock_erasure(user_id)
@@ -139,7 +139,7 @@ def begin(user_id: UUID, actor: Actor) -> bool:
             raise Refused(f"The person is to be erased on {erasure.due_at:%Y-%m-%d %H:%M} UTC, not before.")
         if erasure.begun_at is None:
             Erasure.objects.filter(pk=erasure.pk).update(begun_at=Now())
-            record_erasure(actor, "erasure.begin", erasure)
+            _record(actor, "erasure.begin", erasure)
     return False
 
 
@@ -186,7 +186,7 @@ def wait_for_jobs(user_id: UUID) -> None:
         time.sleep(0.5)
 
 
-def finish(user_id: UUID, actor: Actor) -> Statement:
+def _finish(user_id: UUID, actor: Actor) -> Statement:
     """The person's own row, and with it what is left of theirs; the receipt into the tombstone and into the trail."""
     with as_system():
         if not is_unfinished(user_id):
@@ -207,7 +207,7 @@ def finish(user_id: UUID, actor: Actor) -> Statement:
             }
         )
         Erasure.objects.filter(pk=erasure.pk).update(finished_at=Now(), receipt=receipt)
-        record_erasure(actor, "erasure.finish", erasure, details={"receipt": receipt})
+        _record(actor, "erasure.finish", erasure, details={"receipt": receipt})
     return receipt
 
 
@@ -225,7 +225,7 @@ def erase_again(*, actor: Actor) -> list[UUID]:
                 [uuid7(), user_id],
             )
             set_active(user_id=user_id, active=False, actor=actor)
-            record_erasure(actor, "erasure.again", get_erasure(user_id))
+            _record(actor, "erasure.again", get_erasure(user_id))
     with as_system():
         begun = set(Erasure.objects.filter(begun_at__isnull=False, finished_at=None).values_list("person", flat=True))
     again = sorted(back | begun)
@@ -272,6 +272,6 @@ def add_to_counts(user_id: UUID, removed: dict[str, int]) -> None:
     Erasure.objects.filter(person=user_id).update(removed=sums)
 
 
-def record_erasure(actor: Actor, action: str, erasure: Erasure, *, details: dict[str, object] | None = None) -> None:
+def _record(actor: Actor, action: str, erasure: Erasure, *, details: dict[str, object] | None = None) -> None:
     """What the trail says of it."""
     record(actor=actor, action=action, subject=erasure.person, resource=f"users/{erasure.person}", details=details)

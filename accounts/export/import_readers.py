@@ -5,17 +5,23 @@ As with sections: an app calls `add` in its AppConfig.ready(), and the layers be
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 from uuid import UUID
 
 from accounts.export.sections import Line
 from audit.actors import Actor
 
-Reader = Callable[[UUID, Line, Actor], bool]
-"""Brings one line back for the person whose archive it is: reader(user_id, line, actor) -> whether it did anything.
 
-What is there already stays. Raises InputError, which names fields and no value.
-"""
+class Reader(Protocol):
+    """A function that restores one line of an archive."""
+
+    def __call__(self, user_id: UUID, line: Line, *, actor: Actor) -> bool:
+        """Restore the line for the archive's person. Return whether anything was restored.
+
+        What is there already stays. Raises InputError, which names fields and no value.
+        """
+        ...
+
 
 READERS: dict[str, Reader] = {}
 

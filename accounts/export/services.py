@@ -129,11 +129,11 @@ def make_export(*, user_id: UUID, export_id: UUID, actor: Actor) -> bool:
             else:
                 note_progress(user_id, export_id, percent)
         writer.close()
-    finish(user_id, export_id, writer.size, actor)
+    _finish(user_id, export_id, writer.size, actor)
     return True
 
 
-def finish(user_id: UUID, export_id: UUID, size: int, actor: Actor) -> None:
+def _finish(user_id: UUID, export_id: UUID, size: int, actor: Actor) -> None:
     """The export is ready, and the file of the one before it goes."""
     with as_user(user_id):
         exports = Export.objects.of(user_id)

@@ -63,7 +63,7 @@ def request_access(*, user_id: UUID, actor: Actor, reason: str, ticket: str, dur
     if not timedelta(0) < duration <= longest():
         raise InputError(f"Ask for more than nothing and at most {longest()}.")
     with as_support():
-        staff = acting_account(actor)
+        staff = _acting_account(actor)
         if not may_ask(staff):
             raise Refused("You may not ask for access. It takes the role support.")
         if not User.objects.filter(pk=user_id, is_staff=False).exists():
@@ -75,7 +75,7 @@ def request_access(*, user_id: UUID, actor: Actor, reason: str, ticket: str, dur
         )
         grant.save(force_insert=True)
         details = {"ticket": ticket, "minutes": int(duration.total_seconds() // 60)}
-        record_grant(grant, actor, "grant.ask", reason=reason, details=details)
+        _record(grant, actor, "grant.ask", reason=reason, details=details)
     return grant.pk
 
 
@@ -85,7 +85,7 @@ def decide_request(*, grant_id: UUID, actor: Actor, approve: bool) -> AccessGran
     Raises Refused for who may not, NotOpen when it was decided or withdrawn already.
     """
     with as_support():
-        staff, grant = acting_account(actor), lock_grant(grant_id)
+        staff, grant = _acting_account(actor), lock_grant(grant_id)
         if not may_decide(staff, grant):
             raise Refused("Nobody decides on their own request, and deciding takes the role approver.")
         if grant.decided_at or grant.ended_at:
@@ -99,7 +99,7 @@ def decide_request(*, grant_id: UUID, actor: Actor, approve: bool) -> AccessGran
             expires_at=Now() + grant.duration if approve else None,
         )
         details = {"requested_by": str(grant.requested_by), **({"sole": True} if sole else {})}
-        record_grant(grant, actor, "grant.approve" if approve else "grant.refuse", details=details)
+        _record(grant, actor, "grant.approve" if approve else "grant.refuse", details=details)
         return get_grant(grant.pk)
 
 
@@ -109,13 +109,13 @@ def end_grant(*, grant_id: UUID, actor: Actor) -> AccessGrant:
     Raises Refused for who has nothing to do with it, NotOpen when it is over already.
     """
     with as_support():
-        staff, grant = acting_account(actor), lock_grant(grant_id)
+        staff, grant = _acting_account(actor), lock_grant(grant_id)
         if not may_end(staff, grant):
             raise Refused("Only who asked, who decided, or an approver ends a grant.")
         if grant.ended_at or grant.approved is False:
             raise NotOpen()
         AccessGrant.objects.of(grant.user_id).filter(pk=grant.pk).update(ended_by=staff.pk, ended_at=Now())
-        record_grant(grant, actor, "grant.end", details={"requested_by": str(grant.requested_by)})
+        _record(grant, actor, "grant.end", details={"requested_by": str(grant.requested_by)})
         return get_grant(grant.pk)
 
 
@@ -145,7 +145,7 @@ def has_waiting_or_open(user_id: UUID, staff_id: UUID) -> bool:
     return mine.filter(approved=None).exists() or mine.filter(approved=True, expires_at__gt=Now()).exists()
 
 
-def acting_account(actor: Actor) -> User:
+def _acting_account(actor: Actor) -> User:
     """The account of the member of staff who acts, as it is now. Raises Refused for anybody else."""
     found = User.objects.only(*STANDING).filter(pk=actor.id, is_staff=True).first() if actor.kind == "staff" else None
     if found is None:
@@ -168,7 +168,7 @@ def get_grant(grant_id: UUID) -> AccessGrant:
     return grant
 
 
-def record_grant(
+def _record(
     grant: AccessGrant, actor: Actor, action: str, *, reason: str = "", details: dict[str, object] | None = None
 ) -> None:
     """What the trail says of it."""

@@ -44,7 +44,7 @@ def change_memory(
             row.save(update_fields=["payload", "occurred_at", "revision", "updated_at"])
             update_conversation(row)
         given = {"author": author, "text": text, "occurred_at": occurred_at}
-        record_change(
+        _record_change(
             row, actor, "memory.change", fields=sorted(name for name, value in given.items() if value is not None)
         )
     return KeptMemory(row, payload)
@@ -56,7 +56,7 @@ def delete_memory(*, user_id: UUID, memory_id: UUID, actor: Actor, expected: Exp
         row = lock_memory(user_id, memory_id, expected)
         row.delete()
         update_conversation(row, fewer=1)
-        record_change(row, actor, "memory.delete")
+        _record_change(row, actor, "memory.delete")
 
 
 def lock_memory(user_id: UUID, memory_id: UUID, expected: Expected | None) -> Memory:
@@ -95,6 +95,6 @@ def update_conversation(row: Memory, fewer: int = 0) -> None:
     conversations_changed.send(Conversation, user_id=row.user_id, conversation_ids=[row.conversation_id])
 
 
-def record_change(row: Memory, actor: Actor, action: str, **details: object) -> None:
+def _record_change(row: Memory, actor: Actor, action: str, **details: object) -> None:
     """Record what was done to it."""
     record(actor=actor, action=action, subject=row.user_id, resource=f"memories/{row.pk}", details=details)

@@ -61,7 +61,7 @@ def create_conversation(
             row.save(force_insert=True)
         except IntegrityError:
             raise ExternalIdTaken from None
-        record_change(row, actor, "conversation.create")
+        _record_change(row, actor, "conversation.create")
     return OpenedConversation(row, title, description)
 
 
@@ -86,7 +86,7 @@ def change_conversation(
             seal_texts(row, vault, after)
             row.save(update_fields=[*TEXTS, "revision", "updated_at"])
             conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[row.pk])
-        record_change(row, actor, "conversation.change", fields=sorted(texts))
+        _record_change(row, actor, "conversation.change", fields=sorted(texts))
     return OpenedConversation(row, after["title"], after["description"])
 
 
@@ -99,7 +99,7 @@ def archive_conversation(
         if row.is_archived != archived:
             row.is_archived = archived
             row.save(update_fields=["is_archived", "updated_at"])
-        record_change(row, actor, "conversation.archive" if archived else "conversation.unarchive")
+        _record_change(row, actor, "conversation.archive" if archived else "conversation.unarchive")
         texts = open_texts(row, open_vault())
     return OpenedConversation(row, texts["title"], texts["description"])
 
@@ -112,7 +112,7 @@ def delete_conversation(
         row = lock_conversation(user_id, conversation_id, expected)
         row.delete()
         conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[conversation_id])
-        record_change(row, actor, "conversation.delete", memories=row.memory_count)
+        _record_change(row, actor, "conversation.delete", memories=row.memory_count)
 
 
 def lock_conversation(user_id: UUID, conversation_id: UUID, expected: Expected | None = None) -> Conversation:
@@ -144,6 +144,6 @@ def open_texts(row: Conversation, vault: Vault) -> dict[str, str | None]:
     }
 
 
-def record_change(row: Conversation, actor: Actor, action: str, **details: object) -> None:
+def _record_change(row: Conversation, actor: Actor, action: str, **details: object) -> None:
     """Record what was done to it."""
     record(actor=actor, action=action, subject=row.user_id, resource=f"conversations/{row.pk}", details=details)

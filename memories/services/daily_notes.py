@@ -27,13 +27,13 @@ def add_note(
     """Add a memory to a conversation, or to the one of the day (UTC) it was said. Raises NotFound."""
     when = occurred_at or timezone.now()
     with as_user(user_id):
-        where = conversation_id or conversation_of_day(user_id, when, actor)
+        where = conversation_id or _conversation_of_day(user_id, when, actor)
         new = NewMemory(payload, occurred_at=when)
         (kept,) = add_memories(user_id=user_id, conversation_id=where, memories=[new], actor=actor)
     return kept.row
 
 
-def conversation_of_day(user_id: UUID, when: datetime, actor: Actor) -> UUID:
+def _conversation_of_day(user_id: UUID, when: datetime, actor: Actor) -> UUID:
     """The conversation that a day's notes go to; begun with the first of them."""
     day = when.astimezone(UTC).date()
     name = f"notes:{day}"

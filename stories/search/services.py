@@ -65,7 +65,7 @@ def search_stories(
             asker = read_asker(user_id, question)
             if asked is None or not asked.fits(asker.search_set):
                 asked = understood(asker, question)
-            answer = None if asked.waiting else answered(asked, asker, actor, limit, filters)
+            answer = None if asked.waiting else _answered(asked, asker, actor, limit, filters)
         if answer:
             seconds = time.perf_counter() - started
             searched.send(None, strategy=answer.strategy, seconds=seconds, degraded=bool(answer.degraded))
@@ -75,7 +75,7 @@ def search_stories(
     raise VectorsChanging(f"The vectors of person {user_id} were exchanged several times during a search. Ask again.")
 
 
-def answered(asked: Asked, asker: Asker, actor: Actor, limit: int, filters: Filters | None) -> Answer:
+def _answered(asked: Asked, asker: Asker, actor: Actor, limit: int, filters: Filters | None) -> Answer:
     """Fetch, rank and open, on the replica or here, each in one snapshot; and record, here."""
     user_id = asker.vault.user_id
     answer = replica.read(user_id, lambda: found_by(asked, asker, limit, filters))

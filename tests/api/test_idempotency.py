@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from accounts.api.idempotency import forget_answers
+from accounts.idempotency import forget_answers
 from accounts.models import KeptAnswer
 from memories.models import Conversation, Memory
 from tests.api.conftest import Api, at_once

@@ -10,8 +10,8 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse
 
 from accounts.api.caller import caller_of
-from accounts.api.idempotency import KeptReply, request_digest, run_once
 from accounts.authentication.signed_in import SAFE
+from accounts.idempotency import KeptReply, request_digest, run_once
 from vibe.core.db.scale import replica
 from vibe.core.http.preflight import run_preflight
 from vibe.core.http.snapshots import snapshot_of

@@ -17,7 +17,7 @@ from vibe.core.db.scopes import as_system
 
 def renew_due(*, actor: Actor) -> int:
     """Give everybody whose newest data key has sealed enough a further one. How many were made."""
-    return sum(renew(user_id, generation, actor) for user_id, generation in due_for_renewal())
+    return sum(_renew(user_id, generation, actor) for user_id, generation in due_for_renewal())
 
 
 def due_for_renewal() -> list[tuple[UUID, int]]:
@@ -33,7 +33,7 @@ def newest_keys() -> QuerySet[UserKey]:
     return UserKey.objects.filter(~Exists(later), destroyed_at=None)
 
 
-def renew(user_id: UUID, generation: int, actor: Actor) -> bool:
+def _renew(user_id: UUID, generation: int, actor: Actor) -> bool:
     """One person's, unless it was renewed or destroyed meanwhile. Whether a key was made."""
     try:
         return renew_data_key(user_id=user_id, actor=actor, instead_of=generation) is not None

@@ -57,7 +57,7 @@ def change_preferences(
     return row
 
 
-def restore_preferences(user_id: UUID, line: dict[str, Any], actor: Actor) -> bool:
+def restore_preferences(user_id: UUID, line: dict[str, Any], *, actor: Actor) -> bool:
     """Set what an export has, for a person who has set nothing here. Whether that was so. Raises InputError."""
     data = line.get("data")
     if not isinstance(data, dict):

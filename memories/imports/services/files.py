@@ -139,7 +139,7 @@ class FileImport:
                 if not self.strict:
                     without_waiting()
                 user_id = self._person(owned.profile)
-                changed = READERS[line.kind](user_id, line.values, self.actor)
+                changed = READERS[line.kind](user_id, line.values, actor=self.actor)
         except (InputError, DataKeyMissing) as problem:
             self._refuse(BadLine(line.number, str(problem)))
         else:

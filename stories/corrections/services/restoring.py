@@ -32,7 +32,7 @@ from vibe.core.errors import InputError
 Memories = Mapping[str, tuple[UUID, datetime]]  # by message id, within one conversation
 
 
-def restore_correction(user_id: UUID, line: Line, actor: Actor) -> bool:
+def restore_correction(user_id: UUID, line: Line, *, actor: Actor) -> bool:
     """Let a correction stand again, until a job tells the rest around it. Whether there was anything to bring back.
 
     A story that is corrected here already, or that its person deleted, stays as it is. Raises InputError.

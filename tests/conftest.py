@@ -1,10 +1,10 @@
-"""What tests share: the cast, a way to commit for real, and factories. The database is always the real one."""
+"""The fixtures that all tests share: people, factories and real commits. The database is always the real one."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,15 +17,14 @@ from django.db import connection
 from accounts.authentication import local_tokens
 from accounts.models import User
 from accounts.people.services.people import Profile, ensure_person
-from audit.actors import Actor
 from memories.imports.lines import ConversationLine, Message
 from memories.imports.services.conversations import import_conversations
 from memories.payload import Payload
+from tests.cast import DAY, TESTER
+from tests.databases import empty_the_database
 from tests.logs import logs_are_watched, logs_hold_no_content  # noqa: F401
 from tests.statements import statements_are_routed, statements_are_watched  # noqa: F401
 
-TESTER = Actor.system("tests")
-DAY = datetime(2026, 5, 12, 9, 30, tzinfo=UTC)
 LOCOMO = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "locomo"
 
 # A busy machine takes its time over an example: that is no failure.
@@ -138,23 +137,6 @@ def sent(django_db_setup: None, django_db_blocker: pytest.FixtureRequest, monkey
 
     monkeypatch.setattr(psycopg.Cursor, "execute", noted)
     return seen
-
-
-def empty_the_database() -> None:
-    """As the owner, with the trail's protection off: no role of the application could do this."""
-    assert connection.settings_dict["NAME"].startswith("test_"), "this would empty a database that is not the tests'"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' "
-            "AND tablename NOT IN ('django_migrations', 'django_content_type', 'auth_permission')"
-        )
-        tables = [name for (name,) in cursor.fetchall()]
-        trail = [name for name in tables if name.startswith("audit_")]
-        for name in trail:
-            cursor.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER")
-        cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
-        for name in trail:
-            cursor.execute(f"ALTER TABLE {name} ENABLE TRIGGER USER")
 
 
 @pytest.fixture

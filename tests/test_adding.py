@@ -15,7 +15,7 @@ from memories.models import Memory
 from memories.payload import Payload
 from memories.services.adding import NewMemory, add_memories
 from memories.services.conversations import create_conversation
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.db.scopes import as_support, as_user
 from vibe.core.errors import AuditUnavailable
 

@@ -28,7 +28,7 @@ from accounts.staff.session_store import NOTED_EVERY
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from stories.models import Entity, Passage, SearchSet, Story
-from tests.conftest import DAY
+from tests.cast import DAY
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.date_hierarchy import Drill, first_uuid7_at
 from vibe.core.admin.links import list_url, page_url

@@ -17,7 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 from accounts.models import User
 from accounts.people.services.people import Profile, ensure_person
 from accounts.staff.groups import ensure_groups
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.db.scopes import as_staff
 
 CHROMIUM = Path(os.environ.get("VIBE_CHROMIUM", "/usr/bin/chromium"))

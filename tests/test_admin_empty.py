@@ -17,7 +17,7 @@ from accounts.models import User
 from accounts.people.services.people import Profile, ensure_person
 from audit.actors import Actor, Origin
 from memories.services.conversations import create_conversation
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.links import list_url
 from vibe.core.db.health.reading import Chapter

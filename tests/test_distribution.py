@@ -15,7 +15,7 @@ from memories.models import Conversation, Memory
 from stories.building.services.build import build_story
 from stories.models import Passage
 from stories.search.services import search_stories
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.db.scale.distribution import obstacles, placing, plan
 from vibe.core.db.scopes import as_sign_in, as_system, as_user
 from vibe.core.db.statements import batching, bulk

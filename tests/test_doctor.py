@@ -13,7 +13,7 @@ from django.db import IntegrityError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from audit.services import record
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.processes import manage
 from vibe.core.crypto.master import MasterKey, MasterRing
 from vibe.core.db.health import statements

@@ -43,7 +43,7 @@ from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from stories.building.services.build import build_story
 from stories.models import Passage, StoryDeletion, TokenUse
-from tests.conftest import DAY, TESTER
+from tests.cast import DAY, TESTER
 from vibe.core.crypto.errors import DataKeyMissing
 from vibe.core.db.schema.owned import UserOwned
 from vibe.core.db.scopes import as_staff, as_support, as_system, as_user

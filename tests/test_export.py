@@ -55,7 +55,7 @@ from stories.corrections.services.correcting import correct_story
 from stories.processors.base import Event
 from stories.reading.services import list_stories
 from stories.search.services import search_stories
-from tests.conftest import DAY, TESTER
+from tests.cast import DAY, TESTER
 from vibe.core.crypto.errors import DataKeyMissing, SealBroken
 from vibe.core.db.scopes import as_support, as_system, as_user
 from vibe.core.errors import NotFound, Refused

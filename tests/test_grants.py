@@ -22,7 +22,7 @@ from audit.models import AuditLog
 from memories.models import Conversation
 from stories.building.services.build import build_story
 from stories.models import Story
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.admin.links import page_url
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_staff, as_support, as_system, as_user

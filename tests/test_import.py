@@ -20,7 +20,7 @@ from memories.imports.services.conversations import import_conversations
 from memories.imports.services.files import FileImport
 from memories.models import Conversation, Memory
 from memories.opened import open_memories
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.crypto.errors import MasterKeyMissing
 from vibe.core.db.scopes import as_support, as_system, as_user
 

@@ -20,7 +20,7 @@ from accounts.people.services.people import Profile, ensure_person, open_name
 from audit.models import AuditLog
 from memories.models import Memory
 from memories.opened import open_memories
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.crypto.test_master import BAD_KEYS
 from tests.processes import PATIENCE
 from vibe.core.crypto.errors import DataKeyMissing, FormatUnknown, MasterKeyMissing, SealBroken

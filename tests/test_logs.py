@@ -23,7 +23,7 @@ from memories.opened import open_memories
 from stories.building.services.build import build_story
 from stories.search.services import search_stories
 from tests import logs
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.db.scopes import as_support, as_user
 from vibe.core.errors import Refused
 from vibe.core.logs.formatting import Json, Text

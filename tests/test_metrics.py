@@ -15,7 +15,7 @@ from accounts.keys.services.data_keys import open_vault
 from audit.services import record
 from stories.building.services.build import build_story
 from stories.search.services import search_stories
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.crypto.address import Address
 from vibe.core.crypto.errors import SealError
 from vibe.core.crypto.sealed import Sealed

@@ -23,7 +23,7 @@ from accounts.models import OneTimeDevice, User
 from accounts.models.one_time_device import secret_address
 from accounts.staff import services as one_time_codes
 from audit.models import AuditLog
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.crypto.errors import MasterKeyMissing, SealError
 from vibe.core.crypto.master import MasterKey, MasterRing
 from vibe.core.db.schema.owned import uuid7

@@ -14,7 +14,7 @@ from accounts.erasure.receipts import sign_statement
 from accounts.erasure.services import erase_again
 from accounts.erasure.tombstones import add_tombstone
 from audit.models import AuditLog
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.crypto.master import MasterKey, MasterRing
 from vibe.core.db.scopes import as_system
 from vibe.serving import readiness

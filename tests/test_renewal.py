@@ -17,7 +17,7 @@ from accounts.models import UserKey
 from accounts.people.services import people
 from accounts.people.services.people import Profile, ensure_person
 from memories.models import Memory
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.test_keys import said
 from vibe.core.crypto.seal import HIGHEST_GENERATION, MOST_MESSAGES, generation_of
 from vibe.core.db.scopes import as_system, as_user

@@ -27,7 +27,7 @@ from memories.models import Conversation
 from stories.building.services.build import build_story
 from stories.search.services import search_stories
 from tests.api.conftest import Api
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.processes import until, url
 from tests.replicas import ReplicaServer, replicated
 from tests.servers import Server, serving

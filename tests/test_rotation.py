@@ -20,7 +20,7 @@ from accounts.keys.services.rotation import COLUMNS, START, WrappedColumn, rewra
 from accounts.models import User, UserKey
 from accounts.people.services.people import Profile, ensure_person, open_name
 from audit.models import AuditLog
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.processes import PATIENCE
 from vibe.core.crypto.errors import MasterKeyMissing
 from vibe.core.crypto.fields import WrappedField

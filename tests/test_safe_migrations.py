@@ -19,7 +19,7 @@ from psycopg.errors import QueryCanceled
 
 from accounts.people.services.people import Profile, ensure_person
 from memories.models import Conversation
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.processes import PATIENCE
 from vibe.core.db.backend.schema import Stepwise, Whole, backoff_pauses
 from vibe.core.db.errors import DatabaseNotReady

@@ -12,7 +12,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from accounts.models import AccessGrant, Export, KeptAnswer, LastChange, User, UserKey, UserPreferences
 from memories.models import Conversation, Memory
 from stories.models import Entity, NextVector, Passage, SearchSet, Story, StoryDeletion, TokenUse
-from tests.conftest import DAY
+from tests.cast import DAY
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.db.schema.owned import UserOwned
 from vibe.core.db.scopes import as_support, as_system, as_user

@@ -14,7 +14,7 @@ from django.test import Client
 
 from accounts.authentication import local_tokens
 from accounts.people.services.people import Profile, ensure_person
-from tests.conftest import TESTER
+from tests.cast import TESTER
 
 V1 = "/api/v1"
 

@@ -111,7 +111,7 @@ def test_another_persons_is_as_if_it_were_not_there(as_jonas, begun):
 def test_a_title_is_sealed_and_told_anew(ada, as_ada, tell, begun):
     tell(ada, "first", [("Ada", "I moved to Lisbon.")])
     from stories.building.services.build import build_story
-    from tests.conftest import TESTER
+    from tests.cast import TESTER
 
     with as_user(ada):
         row = Conversation.objects.of(ada).get()

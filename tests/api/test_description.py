@@ -24,7 +24,7 @@ from schemathesis.specs.openapi import checks
 
 from stories.building.services.build import build_story
 from tests.api.conftest import Api
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.api.instance import api
 
 FULL = os.environ.get("VIBE_ATTACK") == "full"

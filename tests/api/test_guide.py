@@ -17,7 +17,7 @@ from django.db import connections
 
 from accounts.authentication import local_tokens
 from accounts.people.services.people import Profile, ensure_person
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.processes import PATIENCE
 from vibe.api.instance import api
 

@@ -12,7 +12,7 @@ from accounts.idempotency import forget_answers
 from accounts.models import KeptAnswer
 from memories.models import Conversation, Memory
 from tests.api.conftest import Api, at_once
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.db.scopes import as_user
 
 SAID = {"author": "Ada", "text": "I moved to Lisbon."}

@@ -9,7 +9,7 @@ import pytest
 from accounts.models import UserPreferences
 from accounts.people.services.preferences import merge
 from tests.api.conftest import Api, at_once
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.db.scopes import as_user
 
 

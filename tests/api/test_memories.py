@@ -8,7 +8,7 @@ from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from stories.building.services.build import build_story
 from stories.models import Passage
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.db.scopes import as_system, as_user
 
 SAID = {"author": "Ada", "text": "I moved to Lisbon.", "occurred_at": "2026-05-12T09:30:00Z"}

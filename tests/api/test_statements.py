@@ -11,7 +11,7 @@ import pytest
 
 from stories.building.services.build import build_story
 from tests.api.conftest import Api
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.http.rate_limits import Rate
 
 SAID = {"author": "Ada", "text": "I moved to Lisbon."}

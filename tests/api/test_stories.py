@@ -13,7 +13,7 @@ from stories.api import search
 from stories.building.services.build import build_story
 from stories.corrections.services import correcting
 from tests.api.conftest import Api
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.stories.conftest import HashedEmbedder, use_embedder  # noqa: F401
 from vibe.core.http.cursors import Rank
 

@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from accounts.authentication.caller import Caller
 from stories.building.services.build import build_story
 from tests.api.conftest import Api
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.api.instance import api
 from vibe.core.db.scopes import as_user
 

@@ -22,7 +22,7 @@ from django.db import connection
 from accounts.people.services.people import Profile, ensure_person
 from memories.models import Conversation, Memory
 from tests.api.conftest import Api
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.db.scopes import as_user
 
 FULL = os.environ.get("VIBE_ATTACK") == "full"

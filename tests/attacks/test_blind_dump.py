@@ -33,7 +33,7 @@ from stories.building.services import build as telling
 from stories.building.services.build import build_story
 from tests.api.conftest import Api
 from tests.attacks.corpus import tries
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.processes import PATIENCE, start, url
 from vibe.core.db.embedded.paths import BINARIES
 from vibe.core.db.scopes import as_system, as_user

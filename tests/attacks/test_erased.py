@@ -38,7 +38,7 @@ from memories.models import Conversation
 from memories.payload import Payload
 from stories.building.services.build import build_story
 from tests.attacks.corpus import tries
-from tests.conftest import DAY, TESTER
+from tests.cast import DAY, TESTER
 from tests.processes import PATIENCE, start, until, url
 from vibe.core.crypto.address import Address
 from vibe.core.crypto.sealed import Sealed

@@ -21,7 +21,7 @@ from memories.imports.lines import ConversationLine, Message
 from memories.imports.services.conversations import import_conversations
 from memories.payload import Payload
 from tests.attacks.corpus import tries
-from tests.conftest import DAY, TESTER
+from tests.cast import DAY, TESTER
 from tests.pooler import POOLER_PORT, pooled
 from tests.processes import PATIENCE, until
 from tests.test_walls import OWNED

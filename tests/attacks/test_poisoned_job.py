@@ -16,7 +16,7 @@ from procrastinate.contrib.django import app
 from accounts.authentication import local_tokens
 from accounts.people.services.people import Profile, ensure_person
 from stories import tasks
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.installation import Installation
 from tests.processes import until
 from tests.stories.conftest import LISBON

@@ -22,7 +22,7 @@ from memories.opened import open_memories
 from stories.building.services.build import build_story
 from stories.models import Story
 from tests.attacks.corpus import tries
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.db.errors import Unrecorded
 from vibe.core.db.scopes import as_support, as_user
 from vibe.core.db.statements import revisions

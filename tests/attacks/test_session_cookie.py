@@ -30,7 +30,7 @@ from accounts.staff.session_store import NOTED_EVERY
 from audit.actors import Actor, Origin
 from tests.attacks.admin.stage import Cast, make
 from tests.attacks.corpus import FULL
-from tests.conftest import empty_the_database
+from tests.databases import empty_the_database
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.links import page_url
 from vibe.core.admin.sudo_mode import SEEN

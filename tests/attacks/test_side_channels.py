@@ -15,7 +15,7 @@ from accounts.people.services.people import Profile, ensure_person
 from benchmarks.crowd import STORY, Person, Space, draw_words, fill, make_room
 from stories.search.services import search_stories
 from tests.attacks.corpus import tries
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
 

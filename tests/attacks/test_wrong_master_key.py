@@ -34,7 +34,7 @@ from accounts.staff.services import enroll
 from accounts.tasks import RETRY
 from audit.signals import recording
 from stories.tasks import Retry
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.processes import manage, url
 from vibe.core.crypto.master import MasterKey, MasterRing
 from vibe.core.db.scopes import as_system, as_user

@@ -20,7 +20,7 @@ from accounts.models import ApiKey, User
 from accounts.models.scopes import ALL_SCOPES
 from accounts.people.services.account_status import set_active
 from tests.authentication.conftest import WHO, code, trail
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.test_admin import signed_in
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_api_key, as_sign_in, as_support, as_system, as_user

@@ -21,7 +21,7 @@ from accounts.models import RateLimit
 from audit.actors import Origin
 from audit.client.address import ClientAddress, parse_networks
 from tests.authentication.conftest import code, trail
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.db.scopes import as_sign_in, as_user
 from vibe.core.errors import ConfigurationError
 from vibe.core.http.rate_limits import Buckets, Rate, RateLimitResult, store

@@ -19,7 +19,7 @@ from accounts.people.services.account_status import revoke_tokens, set_active
 from accounts.people.services.people import open_name
 from tests.authentication.conftest import code, trail
 from tests.authentication.issuer import token
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.processes import manage
 from vibe.core.db.scopes import as_sign_in, as_system, as_user
 from vibe.core.errors import ConfigurationError, NotFound

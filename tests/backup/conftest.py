@@ -8,7 +8,7 @@ from django.db import connection
 from psycopg import sql
 
 from accounts.people.services.people import Profile, ensure_person
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.backup import server
 from vibe.backup.services import take
 

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tests.backup.conftest import databases, quiet
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.backup import archive, restoring
 from vibe.backup.archive import DUMP, MANIFEST, SEAL_BYTES, header, verified
 from vibe.backup.errors import BackupBroken

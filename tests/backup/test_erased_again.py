@@ -8,7 +8,7 @@ from accounts.erasure.proof import verify_all
 from accounts.erasure.services import erase, request_erasure, unfinished_erasures
 from accounts.models import User
 from tests.backup.conftest import quiet
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.backup.services import keys_beside, restore
 from vibe.core.db.scopes import as_system
 from vibe.serving.preparing import prepare

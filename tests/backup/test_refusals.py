@@ -14,7 +14,7 @@ from psycopg import sql
 from accounts.models import User
 from audit.models import AuditLog
 from tests.backup.conftest import databases, quiet, superuser
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.backup import dumping, inspection, restoring, server
 from vibe.backup.errors import BackupFailed
 from vibe.backup.services import drill, keys_beside, restore, take

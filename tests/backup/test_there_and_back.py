@@ -11,7 +11,7 @@ from accounts.models import User, UserKey
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from tests.backup.conftest import databases, quiet
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.backup import server
 from vibe.backup.archive import verified
 from vibe.backup.manifest import Manifest

@@ -18,7 +18,7 @@ from accounts.people.services.account_status import set_active
 from memories.models import Conversation, Memory
 from stories.building.services.build import build_story
 from tests.authentication.conftest import trail
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.processes import PATIENCE
 from vibe.core.db.scopes import as_user
 from vibe.core.http.rate_limits import Rate

@@ -24,7 +24,7 @@ from accounts.api_keys import services as api_keys
 from accounts.authentication import local_tokens
 from accounts.people.services.people import Profile, ensure_person
 from tests.authentication.conftest import trail
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.processes import PATIENCE, PROJECT, manage, url
 from vibe.core.http.rate_limits import Rate
 from vibe.mcp import body, calls, web

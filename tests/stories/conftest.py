@@ -14,7 +14,7 @@ from stories.models import Passage, SearchSet, Story
 from stories.processors.embedding import Vectors
 from stories.search.answers import Answer
 from stories.text.words import words
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.db.scopes import as_user
 
 LISBON = [

@@ -18,7 +18,7 @@ from stories.building.services import build as services
 from stories.building.services.build import StillChanging, build_story
 from stories.models import Entity, Passage, SearchSet, Story
 from stories.processors.configured import EmbedderFailed
-from tests.conftest import DAY, TESTER
+from tests.cast import DAY, TESTER
 from tests.stories.conftest import (
     LISBON,
     BrokenEmbedder,

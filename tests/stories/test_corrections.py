@@ -24,7 +24,7 @@ from stories.reading.services import OpenedStory, open_story
 from stories.rebuilding.services import request_rebuild
 from stories.search.filters import Filters
 from stories.search.services import search_stories
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.stories.conftest import (
     LISBON,
     BrokenEmbedder,

@@ -18,7 +18,7 @@ from stories.models import Entity, Passage, SearchSet, Story, StoryDeletion
 from stories.reading.services import list_stories, open_story
 from stories.rebuilding.services import rebuild_story
 from stories.search.services import search_stories
-from tests.conftest import DAY, TESTER
+from tests.cast import DAY, TESTER
 from tests.stories.conftest import LISBON, MARATHON, HashedEmbedder, build_all, conversation_of, memory_saying
 from tests.stories.test_corrections import correct, id_of
 from vibe.core.db.scopes import as_support, as_user

@@ -23,7 +23,7 @@ from stories.search.candidates import EVERY, Wanted, column_values, columns
 from stories.search.filters import Filters
 from stories.search.services import search_stories
 from stories.search.strategy import strategy_for
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.stories.conftest import HashedEmbedder, build_all, external_ids
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk

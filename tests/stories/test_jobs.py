@@ -20,7 +20,7 @@ from audit.tasks import seal_trail
 from stories import tasks
 from stories.building.services import build as services
 from stories.models import Story
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.stories.conftest import LISBON, HashedEmbedder
 from vibe.core.db.scopes import as_system, as_user
 

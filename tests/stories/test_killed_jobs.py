@@ -12,7 +12,7 @@ from accounts.people.services.people import Profile, ensure_person
 from stories.building.services.build import build_story
 from stories.building.services.lineage import check_lineage
 from stories.models import Entity, Passage, Story
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.killing import Killed, killed_at
 from tests.stories.conftest import LISBON, MARATHON, HashedEmbedder, build_all, conversation_of, state_of
 from vibe.core.db.scopes import as_user

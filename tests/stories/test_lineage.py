@@ -16,7 +16,7 @@ from memories.models import Memory
 from stories.building.services.lineage import check_lineage
 from stories.entities.services import list_entities
 from stories.models import Entity, Passage, SearchSet, Story
-from tests.conftest import DAY, TESTER
+from tests.cast import DAY, TESTER
 from tests.stories.conftest import LISBON, HashedEmbedder, build_all, memory_saying
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.db.scopes import as_support, as_user

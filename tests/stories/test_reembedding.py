@@ -24,7 +24,7 @@ from stories.processors.embedding import Vectors
 from stories.search import asking
 from stories.search.answers import Answer
 from stories.search.services import search_stories
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.killing import Killed, killed_at
 from tests.stories.conftest import (
     LISBON,

@@ -14,7 +14,7 @@ from memories.imports.services.files import FileImport
 from memories.models import Memory
 from stories.search.asking import read_asker, understood
 from stories.search.services import rank, search_stories
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.stories.conftest import build_all, external_ids
 from vibe.core.db.scopes import as_user
 

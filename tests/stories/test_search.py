@@ -30,7 +30,7 @@ from stories.search import services as search
 from stories.search.answers import Answer
 from stories.search.filters import Filters
 from stories.search.services import search_stories
-from tests.conftest import DAY, TESTER
+from tests.cast import DAY, TESTER
 from tests.stories.conftest import (
     LISBON,
     MARATHON,

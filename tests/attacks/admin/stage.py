@@ -31,7 +31,7 @@ from memories.models import Conversation, Memory
 from memories.payload import Payload
 from stories.building.services.build import build_story
 from stories.models import Entity, Passage, Story
-from tests.conftest import DAY, TESTER
+from tests.cast import DAY, TESTER
 from vibe.core.admin.readable_columns import readable_fields
 from vibe.core.crypto.fields import SealedColumn
 from vibe.core.db.scopes import as_staff, as_support, as_user

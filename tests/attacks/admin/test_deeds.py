@@ -23,7 +23,7 @@ from audit.models import AuditLog
 from memories.models import Conversation
 from stories.models import Story
 from tests.attacks.admin.stage import give, signed_in, undone
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.confirmed_actions import ConfirmedAction
 from vibe.core.admin.sudo_mode import CONFIRMED, SIGNED_IN

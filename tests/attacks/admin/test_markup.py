@@ -34,7 +34,7 @@ from stories.admin import StoryAdmin
 from stories.building.services.build import build_story
 from stories.models import NextVector, Story, StoryDeletion, TokenUse
 from tests.attacks.admin.stage import give
-from tests.conftest import DAY, TESTER
+from tests.cast import DAY, TESTER
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.links import list_url, page_url
 from vibe.core.db.schema.owned import uuid7

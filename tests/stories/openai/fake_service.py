@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from stories.processors.base import Message, Transcript
-from tests.conftest import DAY
+from tests.cast import DAY
 
 CANARY = "zitronenfalter"
 """Stands in every text that is sent, and in every answer: it must be seen nowhere else."""

@@ -139,7 +139,7 @@ def at_once(count: int, verb) -> None:
 def bob(committed: None) -> UUID:
     """A person whom every connection sees."""
     from accounts.people.services.people import Profile, ensure_person
-    from tests.conftest import TESTER
+    from tests.cast import TESTER
 
     return ensure_person(profile=Profile(firebase_uid="bob"), actor=TESTER)
 

@@ -15,7 +15,7 @@ from stories.processors import configured
 from stories.processors.openai_compatible.budget import spending_for
 from stories.processors.openai_compatible.errors import BadAnswer
 from stories.search.services import search_stories
-from tests.conftest import TESTER
+from tests.cast import TESTER
 from tests.stories.conftest import LISBON, build_all, conversation_of
 from tests.stories.openai.fake_service import FakeService, Reply, story_answer
 from vibe.core.db.scopes import as_user

@@ -12,7 +12,7 @@ from stories.processors.configured import Processor
 from stories.processors.openai_compatible.errors import BadAnswer, ProviderDeclined
 from stories.processors.openai_compatible.prompt import TASK
 from stories.processors.openai_compatible.schema import first_day
-from tests.conftest import DAY
+from tests.cast import DAY
 from tests.stories.openai.fake_service import KEY, SAID, STORY, Reply, story_answer
 
 EVENT = STORY["events"][0]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stories.processors.base import Message, Transcript
 from stories.processors.openai_compatible.prompt import LONGEST_MESSAGE, window_of
-from tests.conftest import DAY
+from tests.cast import DAY
 
 
 def conversation(*sizes: int) -> Transcript:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import connection
 
+from tests.protections import unprotected
+
 
 def empty_the_database() -> None:
     """As the owner, with the trail's protection off: no role of the application could do this."""
@@ -14,9 +16,6 @@ def empty_the_database() -> None:
             "AND tablename NOT IN ('django_migrations', 'django_content_type', 'auth_permission')"
         )
         tables = [name for (name,) in cursor.fetchall()]
-        trail = [name for name in tables if name.startswith("audit_")]
-        for name in trail:
-            cursor.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER")
+    trail = [name for name in tables if name.startswith("audit_")]
+    with unprotected(*trail, row_security=False, triggers="USER") as cursor:
         cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
-        for name in trail:
-            cursor.execute(f"ALTER TABLE {name} ENABLE TRIGGER USER")

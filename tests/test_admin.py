@@ -29,6 +29,7 @@ from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from stories.models import Entity, Passage, SearchSet, Story
 from tests.cast import DAY
+from tests.protections import unprotected
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.date_hierarchy import Drill, first_uuid7_at
 from vibe.core.admin.links import list_url, page_url
@@ -133,13 +134,11 @@ def sealed_in_database() -> list[bytes]:
     for model in OWN:
         for field in model._meta.concrete_fields:
             if isinstance(field, SealedColumn):
-                with connection.cursor() as cursor:
-                    cursor.execute(f"ALTER TABLE {model._meta.db_table} NO FORCE ROW LEVEL SECURITY")
+                with unprotected(model._meta.db_table) as cursor:
                     cursor.execute(
                         f"SELECT {field.column} FROM {model._meta.db_table} WHERE {field.column} IS NOT NULL"
                     )
                     found += [bytes(value) for (value,) in cursor.fetchall()]
-                    cursor.execute(f"ALTER TABLE {model._meta.db_table} FORCE ROW LEVEL SECURITY")
     return found
 
 

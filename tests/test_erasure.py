@@ -44,6 +44,7 @@ from memories.models import Conversation, Memory
 from stories.building.services.build import build_story
 from stories.models import Passage, StoryDeletion, TokenUse
 from tests.cast import DAY, TESTER
+from tests.protections import unprotected
 from vibe.core.crypto.errors import DataKeyMissing
 from vibe.core.db.schema.owned import UserOwned
 from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
@@ -91,14 +92,12 @@ def rarer(who):
         TokenUse(user_id=who, day=DAY.date(), tokens=1).save(force_insert=True)
         KeptAnswer(user_id=who, key=bytes(32)).save(force_insert=True)
         LastChange(user_id=who, place=1).save(force_insert=True)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE api_keys NO FORCE ROW LEVEL SECURITY")
+    with unprotected("api_keys") as cursor:
         cursor.execute(
             "INSERT INTO api_keys (id, name, hint, digest, scopes, person, expires_at) "
             "VALUES (%s, '-', '-', %s, '{read}', %s, now())",
             [uuid4(), uuid4().bytes * 2, who],
         )
-        cursor.execute("ALTER TABLE api_keys FORCE ROW LEVEL SECURITY")
     PostgresBuckets().take(f"person:{who}", Rate(1, 60))
 
 
@@ -115,12 +114,12 @@ def everywhere(needle):
     """Tables of the whole database that hold a text anywhere in a row, past every wall."""
     found = {}
     with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(
             "SELECT c.oid::regclass::text FROM pg_class c WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
         )
-        for (table,) in cursor.fetchall():
-            cursor.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+        tables = [table for (table,) in cursor.fetchall()]
+    with unprotected(*tables) as cursor:
+        for table in tables:
             cursor.execute(f"SELECT count(*) FROM {table} AS t WHERE position(%s in t::text) > 0", [needle])
             (number,) = cursor.fetchone()
             if number:
@@ -300,16 +299,13 @@ def test_the_database_holds_the_order(full):
     next(erasure._steps(asked(full), TESTER))
     with pytest.raises(DatabaseError, match="after their data keys"), transaction.atomic(), as_system():
         connection.cursor().execute(delete)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE users DISABLE TRIGGER users_leave_by_erasure")
-    with pytest.raises(DatabaseError, match="after their data keys"), transaction.atomic(), as_system():
-        connection.cursor().execute(delete)  # the guard of the keys holds alone
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE user_keys DISABLE TRIGGER user_keys_destroyed_first")
-    with as_system():
-        cursor = connection.cursor()
-        cursor.execute(delete)
-        assert cursor.rowcount == 1, "the control: it is the triggers that hold it"
+    with unprotected("users", row_security=False, triggers="users_leave_by_erasure"):
+        with pytest.raises(DatabaseError, match="after their data keys"), transaction.atomic(), as_system():
+            connection.cursor().execute(delete)  # the guard of the keys holds alone
+        with unprotected("user_keys", row_security=False, triggers="user_keys_destroyed_first"), as_system():
+            cursor = connection.cursor()
+            cursor.execute(delete)
+            assert cursor.rowcount == 1, "the control: it is the triggers that hold it"
 
 
 @pytest.mark.parametrize("role", ["user", "support", "staff"])
@@ -496,22 +492,18 @@ def test_junk_is_no_receipt(junk):
 
 def bring_back(user_id):
     """As an older backup would: the person is there again, and what the database knew of the erasure is not."""
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE erasures DISABLE TRIGGER USER")
+    with unprotected("erasures", row_security=False, triggers="USER") as cursor:
         cursor.execute("DELETE FROM erasures WHERE person = %s", [user_id])
-        cursor.execute("ALTER TABLE erasures ENABLE TRIGGER USER")
-        come_back(cursor, user_id)
+    come_back(user_id)
 
 
-def come_back(cursor, user_id):
-    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    cursor.execute("ALTER TABLE users NO FORCE ROW LEVEL SECURITY")
-    cursor.execute(
-        "INSERT INTO users (id, firebase_uid, email, email_verified, password, is_active, is_staff, is_superuser, "
-        "updated_at) VALUES (%s, 'ada', NULL, false, '!', true, false, false, now())",
-        [user_id],
-    )
-    cursor.execute("ALTER TABLE users FORCE ROW LEVEL SECURITY")
+def come_back(user_id):
+    with unprotected("users") as cursor:
+        cursor.execute(
+            "INSERT INTO users (id, firebase_uid, email, email_verified, password, is_active, is_staff, is_superuser, "
+            "updated_at) VALUES (%s, 'ada', NULL, false, '!', true, false, false, now())",
+            [user_id],
+        )
 
 
 def warnings():
@@ -535,8 +527,7 @@ def test_who_comes_back_with_a_backup_is_erased_again(full):
 
 def test_who_comes_back_while_the_tombstone_is_there_is_erased_again(full):
     gone(full)
-    with connection.cursor() as cursor:
-        come_back(cursor, full)
+    come_back(full)
     assert unfinished_erasures() == {full}
     assert erase_again(actor=TESTER) == [full]
     assert verify_all() == 1
@@ -544,8 +535,7 @@ def test_who_comes_back_while_the_tombstone_is_there_is_erased_again(full):
 
 def test_who_is_back_is_erased_again_before_anybody_is_served(full):
     gone(full)
-    with connection.cursor() as cursor:
-        come_back(cursor, full)
+    come_back(full)
     [finding] = erasures.people()
     assert finding.do == "manage.py erase_again"
     said = []

@@ -15,7 +15,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core import signing
-from django.db import connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts import tasks
@@ -56,6 +55,7 @@ from stories.processors.base import Event
 from stories.reading.services import list_stories
 from stories.search.services import search_stories
 from tests.cast import DAY, TESTER
+from tests.protections import unprotected
 from vibe.core.crypto.errors import DataKeyMissing, SealBroken
 from vibe.core.db.scopes import as_support, as_system, as_user
 from vibe.core.errors import NotFound, Refused
@@ -484,10 +484,8 @@ def test_an_export_that_fails_says_so_without_content_and_leaves_nothing(full, m
 
 def test_an_export_nobody_makes_any_more_does_not_stand_in_the_way(full):
     old = request_export(user_id=full, actor=TESTER)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE exports NO FORCE ROW LEVEL SECURITY")
+    with unprotected("exports") as cursor:
         cursor.execute("UPDATE exports SET requested_at = now() - interval '2 days'")
-        cursor.execute("ALTER TABLE exports FORCE ROW LEVEL SECURITY")
     assert request_export(user_id=full, actor=TESTER) != old
 
 

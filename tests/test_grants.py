@@ -23,6 +23,7 @@ from memories.models import Conversation
 from stories.building.services.build import build_story
 from stories.models import Story
 from tests.cast import TESTER
+from tests.protections import unprotected
 from vibe.core.admin.links import page_url
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
@@ -89,12 +90,8 @@ def client_of(user: User) -> Client:
 
 def as_owner(statement: str, *values: object) -> None:
     """What no role of the application can do: with the walls and triggers of the table off."""
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE access_grants NO FORCE ROW LEVEL SECURITY")
-        cursor.execute("ALTER TABLE access_grants DISABLE TRIGGER USER")
+    with unprotected("access_grants", triggers="USER") as cursor:
         cursor.execute(statement, values)
-        cursor.execute("ALTER TABLE access_grants ENABLE TRIGGER USER")
-        cursor.execute("ALTER TABLE access_grants FORCE ROW LEVEL SECURITY")
 
 
 def run_out(grant_id: UUID) -> None:

@@ -21,6 +21,7 @@ from memories.imports.services.files import FileImport
 from memories.models import Conversation, Memory
 from memories.opened import open_memories
 from tests.cast import TESTER
+from tests.protections import unprotected
 from vibe.core.crypto.errors import MasterKeyMissing
 from vibe.core.db.scopes import as_support, as_system, as_user
 
@@ -58,15 +59,11 @@ def texts(uid="ada"):
 def everything():
     """Every row of every table but the trail and the jobs, as the database stores them."""
     tables = ("users", "user_keys", "conversations", "encrypted_memories")
-    with connection.cursor() as cursor:
-        for table in tables:
-            cursor.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+    with unprotected(*tables) as cursor:
         rows = {}
         for table in tables:
             cursor.execute(f"SELECT {table}::text FROM {table} ORDER BY 1")
             rows[table] = cursor.fetchall()
-        for table in tables:
-            cursor.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
     return rows
 
 

@@ -23,6 +23,7 @@ from memories.opened import open_memories
 from tests.cast import TESTER
 from tests.crypto.test_master import BAD_KEYS
 from tests.processes import PATIENCE
+from tests.protections import unprotected
 from vibe.core.crypto.errors import DataKeyMissing, FormatUnknown, MasterKeyMissing, SealBroken
 from vibe.core.crypto.master import MasterKey, MasterRing
 from vibe.core.crypto.seal import generation_of
@@ -117,8 +118,7 @@ def test_coming_back_after_destruction_makes_no_new_key(ada):
 
 def test_a_person_without_a_key_is_an_error_that_names_them(ada, tell):
     tell(ada, "first", [("Ada", "I moved to Lisbon.")])
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE user_keys NO FORCE ROW LEVEL SECURITY; ALTER TABLE user_keys DISABLE TRIGGER USER")
+    with unprotected("user_keys", triggers="USER") as cursor:
         cursor.execute("DELETE FROM user_keys")
     with pytest.raises(DataKeyMissing, match=f"user_keys.*{ada}"):
         said(ada)
@@ -130,8 +130,7 @@ def test_a_person_without_a_key_is_an_error_that_names_them(ada, tell):
 def test_without_the_first_key_nothing_is_searched_under_another(ada):
     """Its root is what index and cloak hang on: a vault made of the second alone would silently find nothing."""
     renew_data_key(user_id=ada, actor=TESTER)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE user_keys NO FORCE ROW LEVEL SECURITY; ALTER TABLE user_keys DISABLE TRIGGER USER")
+    with unprotected("user_keys", triggers="USER") as cursor:
         cursor.execute("DELETE FROM user_keys WHERE generation = 1")
     with as_user(ada), pytest.raises(DataKeyMissing, match=str(ada)):
         open_vault()
@@ -156,8 +155,7 @@ def test_a_master_key_that_is_not_configured_is_named(ada, settings):
     ],
 )
 def test_a_wrapped_key_that_was_meddled_with_is_named(ada, jonas, change, error):
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE user_keys NO FORCE ROW LEVEL SECURITY")
+    with unprotected("user_keys") as cursor:
         cursor.execute(f"UPDATE user_keys SET {change} WHERE user_id = %(ada)s", {"ada": ada, "jonas": jonas})
     with as_user(ada):
         (row,) = UserKey.objects.of(ada)

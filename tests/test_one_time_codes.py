@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import time
 from base64 import b32decode, b32encode
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import StringIO
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -24,6 +21,7 @@ from accounts.models.one_time_device import secret_address
 from accounts.staff import services as one_time_codes
 from audit.models import AuditLog
 from tests.cast import TESTER
+from tests.protections import unprotected
 from vibe.core.crypto.errors import MasterKeyMissing, SealError
 from vibe.core.crypto.master import MasterKey, MasterRing
 from vibe.core.db.schema.owned import uuid7
@@ -152,7 +150,7 @@ def test_a_dump_does_not_give_the_secret_away(enrolled):
 
 def test_control_a_secret_in_clear_would_be_found(enrolled):
     secret = secret_of(enrolled)
-    with as_owner() as cursor:
+    with unprotected("one_time_devices") as cursor:
         cursor.execute("UPDATE one_time_devices SET secret = %s", [secret])
     assert secret.hex() in dumped("one_time_devices")
 
@@ -161,7 +159,7 @@ def test_a_secret_moved_to_another_account_lets_nobody_in(enrolled, supporter):
     """Who writes to the database could else give their own device to an account whose password they know."""
     call_command("add_one_time_code", email="supporter@example.com", stdout=StringIO(), stderr=StringIO())
     theirs = code(supporter)
-    with as_owner() as cursor:
+    with unprotected("one_time_devices") as cursor:
         cursor.execute(
             "UPDATE one_time_devices SET secret = (SELECT secret FROM one_time_devices WHERE staff_id = %s)",
             [supporter.pk],
@@ -214,18 +212,9 @@ def test_the_address_is_what_apps_read(superuser):
     assert (asked["issuer"], asked["digits"], asked["period"]) == (["Vibe"], ["6"], ["30"])
 
 
-@contextmanager
-def as_owner() -> Iterator[Any]:
-    """With the walls of the table off: what no role of the application could do."""
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE one_time_devices NO FORCE ROW LEVEL SECURITY")
-        yield cursor
-        cursor.execute("ALTER TABLE one_time_devices FORCE ROW LEVEL SECURITY")
-
-
 def dumped(table: str) -> str:
     """A table as a thief of a dump reads it."""
-    with as_owner() as cursor:
+    with unprotected("one_time_devices") as cursor:
         cursor.execute(f"SELECT to_jsonb({table})::text FROM {table}")
         return "\n".join(row for (row,) in cursor.fetchall())
 

@@ -22,6 +22,7 @@ from accounts.people.services.people import Profile, ensure_person, open_name
 from audit.models import AuditLog
 from tests.cast import TESTER
 from tests.processes import PATIENCE
+from tests.protections import unprotected
 from vibe.core.crypto.errors import MasterKeyMissing
 from vibe.core.crypto.fields import WrappedField
 from vibe.core.crypto.master import MasterRing
@@ -154,8 +155,7 @@ def test_a_missing_retired_key_is_named_and_nothing_is_touched(db, old_ring, set
 
 def test_a_value_that_does_not_open_is_named_and_holds_nobody_up(db, old_ring, settings):
     users = people(5)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE user_keys NO FORCE ROW LEVEL SECURITY")
+    with unprotected("user_keys") as cursor:
         cursor.execute(
             "UPDATE user_keys SET wrapped = set_byte(wrapped, 40, get_byte(wrapped, 40) # 1) "
             "WHERE user_id = %s RETURNING id",

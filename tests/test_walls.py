@@ -13,6 +13,7 @@ from accounts.models import AccessGrant, Export, KeptAnswer, LastChange, User, U
 from memories.models import Conversation, Memory
 from stories.models import Entity, NextVector, Passage, SearchSet, Story, StoryDeletion, TokenUse
 from tests.cast import DAY
+from tests.protections import unprotected
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.db.schema.owned import UserOwned
 from vibe.core.db.scopes import as_support, as_system, as_user
@@ -26,13 +27,9 @@ CHANGED = [Conversation, Memory, Story, Passage, Entity, SearchSet]
 @pytest.fixture
 def furnished(ada, jonas):
     """Both have a row in every table of people's rows, put there as the owner with the walls down."""
-    with connection.cursor() as cursor:
-        for model in OWNED:
-            cursor.execute(f"ALTER TABLE {model._meta.db_table} NO FORCE ROW LEVEL SECURITY")
+    with unprotected(*(model._meta.db_table for model in OWNED)):
         for person in (ada, jonas):
             furnish(person)
-        for model in OWNED:
-            cursor.execute(f"ALTER TABLE {model._meta.db_table} FORCE ROW LEVEL SECURITY")
 
 
 def furnish(person):
@@ -78,10 +75,8 @@ def run(statement):
 def owners_left(model):
     """Whose rows are there, with the walls down."""
     table = model._meta.db_table
-    run(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    found = sorted(owner for (owner,) in run(f"SELECT {own_column(model)} FROM {table}"))
-    run(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-    return found
+    with unprotected(table):
+        return sorted(owner for (owner,) in run(f"SELECT {own_column(model)} FROM {table}"))
 
 
 def test_every_table_of_peoples_rows_is_tried_here(furnished, ada, jonas):
@@ -175,11 +170,11 @@ def test_a_role_without_a_context_has_no_rows(furnished):
 def test_no_row_can_point_into_another_persons_data(furnished, ada, jonas, model, reference):
     """Not even the owner of the tables can do it, with the walls down."""
     target = model._meta.get_field(reference.removesuffix("_id")).related_model
-    run(f"ALTER TABLE {model._meta.db_table} NO FORCE ROW LEVEL SECURITY")
-    run(f"ALTER TABLE {target._meta.db_table} NO FORCE ROW LEVEL SECURITY")
-    ((theirs,),) = run(f"SELECT id FROM {target._meta.db_table} WHERE user_id = '{ada}'")
-    with pytest.raises(IntegrityError, match="foreign key"), transaction.atomic():
-        run(f"UPDATE {model._meta.db_table} SET {reference} = '{theirs}' WHERE user_id = '{jonas}'")
+    table, other = model._meta.db_table, target._meta.db_table
+    with unprotected(table, other):
+        ((theirs,),) = run(f"SELECT id FROM {other} WHERE user_id = '{ada}'")
+        with pytest.raises(IntegrityError, match="foreign key"), transaction.atomic():
+            run(f"UPDATE {table} SET {reference} = '{theirs}' WHERE user_id = '{jonas}'")
 
 
 def test_deleting_a_conversation_takes_what_hangs_on_it_and_nothing_else(furnished, ada, jonas):

@@ -35,6 +35,7 @@ from tests.api.conftest import Api
 from tests.attacks.corpus import tries
 from tests.cast import TESTER
 from tests.processes import PATIENCE, start, url
+from tests.protections import unprotected
 from vibe.core.db.embedded.paths import BINARIES
 from vibe.core.db.scopes import as_system, as_user
 
@@ -300,9 +301,6 @@ def test_a_canary_in_clear_is_found_in_every_place(scene, lines):
 
 def wal_and_rows(clear, marked) -> None:
     """In the admin's notes, the trail and the exports."""
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE exports NO FORCE ROW LEVEL SECURITY")
-        cursor.execute("ALTER TABLE audit_logs NO FORCE ROW LEVEL SECURITY")
     from accounts.models import User
     from accounts.people.services.people import Profile, ensure_person
     from audit.services import record
@@ -310,7 +308,7 @@ def wal_and_rows(clear, marked) -> None:
     ensure_person(profile=Profile("u0"), actor=TESTER)
     staff = User.objects.create_user("supporter@example.com", "correct horse battery")
     record(actor=TESTER, action="test", reason=clear)
-    with connection.cursor() as cursor:
+    with unprotected("exports") as cursor:
         cursor.execute(
             "INSERT INTO django_admin_log (action_time, object_id, object_repr, action_flag, change_message, user_id) "
             "VALUES (now(), '-', %s, 2, '', %s)",
@@ -321,8 +319,6 @@ def wal_and_rows(clear, marked) -> None:
             "VALUES (gen_random_uuid(), %s, 'failed', 0, 0, %s)",
             [find_person("u0"), clear[:100]],
         )
-        cursor.execute("ALTER TABLE exports FORCE ROW LEVEL SECURITY")
-        cursor.execute("ALTER TABLE audit_logs FORCE ROW LEVEL SECURITY")
 
 
 class ServerLog:

@@ -23,6 +23,7 @@ from stories.building.services.build import build_story
 from stories.models import Story
 from tests.attacks.corpus import tries
 from tests.cast import TESTER
+from tests.protections import unprotected
 from vibe.core.db.errors import Unrecorded
 from vibe.core.db.scopes import as_support, as_user
 from vibe.core.db.statements import revisions
@@ -53,12 +54,11 @@ def seal_anew(user_id, text="something else", *, recorded=True, rows=None):
 def changed(ada, tell):
     """Ada's memories, each changed once, and an owner of the database who kept every row as it was before."""
     tell(ada, "first", [("Ada", f"I said {number}.") for number in range(REPLAYS)])
-    for table in revisioned_tables():
-        run(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    run("CREATE TEMPORARY TABLE kept AS SELECT * FROM encrypted_memories")
-    seal_anew(ada)
-    require_fresh()
-    return [row_id for (row_id,) in run("SELECT id FROM kept ORDER BY id")]
+    with unprotected(*revisioned_tables()):
+        run("CREATE TEMPORARY TABLE kept AS SELECT * FROM encrypted_memories")
+        seal_anew(ada)
+        require_fresh()
+        yield [row_id for (row_id,) in run("SELECT id FROM kept ORDER BY id")]
 
 
 def put_back(row_id):
@@ -98,11 +98,11 @@ def test_without_the_trail_naming_rows_they_would_not_be_found(ada, tell, monkey
     monkeypatch.setattr(revisions, "note_sealed", lambda *_: None)
     monkeypatch.setattr("accounts.keys.services.data_keys.revisions.note_sealed", lambda *_: None)
     tell(ada, "first", [("Ada", "I said it.")])
-    run("ALTER TABLE encrypted_memories NO FORCE ROW LEVEL SECURITY")
-    run("CREATE TEMPORARY TABLE kept AS SELECT * FROM encrypted_memories")
-    seal_anew(ada)
-    ((row_id,),) = run("SELECT id FROM kept")
-    put_back(row_id)
+    with unprotected("encrypted_memories"):
+        run("CREATE TEMPORARY TABLE kept AS SELECT * FROM encrypted_memories")
+        seal_anew(ada)
+        ((row_id,),) = run("SELECT id FROM kept")
+        put_back(row_id)
     assert not found(row_id)
 
 
@@ -112,26 +112,26 @@ def test_a_story_put_back_is_found(ada, tell):
         conversation = Conversation.objects.of(ada).get().pk
     build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
     seal_anew(ada, json.dumps({"author": "Ada", "text": "I moved to Porto."}))
-    run("ALTER TABLE stories NO FORCE ROW LEVEL SECURITY")
-    run("CREATE TEMPORARY TABLE kept AS SELECT * FROM stories")
-    build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
-    require_fresh()
-    columns = ", ".join(f'"{field.column}"' for field in Story._meta.local_fields)
-    run(f"UPDATE stories SET ({columns}) = (SELECT {columns} FROM kept)")
+    with unprotected("stories"):
+        run("CREATE TEMPORARY TABLE kept AS SELECT * FROM stories")
+        build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
+        require_fresh()
+        columns = ", ".join(f'"{field.column}"' for field in Story._meta.local_fields)
+        run(f"UPDATE stories SET ({columns}) = (SELECT {columns} FROM kept)")
     with pytest.raises(RowPutBack, match=r"stories/.* revision 1, and the trail knows revision 2"):
         require_fresh()
 
 
 def test_a_deleted_row_put_back_is_found(ada, tell):
     tell(ada, "first", [("Ada", "I said it.")])
-    run("ALTER TABLE encrypted_memories NO FORCE ROW LEVEL SECURITY")
-    run("CREATE TEMPORARY TABLE kept AS SELECT * FROM encrypted_memories")
-    with as_user(ada):
-        memory = Memory.objects.of(ada).get()
-        memory.delete()
-        record(actor=TESTER, action="memory.delete", subject=ada, resource=f"memories/{memory.pk}")
-    require_fresh()
-    run("INSERT INTO encrypted_memories SELECT * FROM kept")
+    with unprotected("encrypted_memories"):
+        run("CREATE TEMPORARY TABLE kept AS SELECT * FROM encrypted_memories")
+        with as_user(ada):
+            memory = Memory.objects.of(ada).get()
+            memory.delete()
+            record(actor=TESTER, action="memory.delete", subject=ada, resource=f"memories/{memory.pk}")
+        require_fresh()
+        run("INSERT INTO encrypted_memories SELECT * FROM kept")
     with pytest.raises(RowPutBack, match="its deletion"):
         require_fresh()
 

@@ -6,12 +6,12 @@ import random
 from dataclasses import replace
 
 import pytest
-from django.db import connection
 
 from accounts.keys.services.data_keys import open_vault
 from memories.models import Memory
 from memories.opened import open_memories
 from tests.attacks.corpus import Stored, World, tries
+from tests.protections import unprotected
 from vibe.core.crypto.errors import SealBroken, SealError
 from vibe.core.db.scopes import as_user
 
@@ -99,8 +99,7 @@ def test_exchanged_in_the_database_they_do_not_open(ada, jonas, tell):
         "UPDATE encrypted_memories AS here SET payload = there.payload FROM encrypted_memories AS there "
         "WHERE here.id = %s AND there.id = %s"
     )
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE encrypted_memories NO FORCE ROW LEVEL SECURITY")
+    with unprotected("encrypted_memories") as cursor:
         cursor.execute("SELECT id, user_id FROM encrypted_memories ORDER BY user_id, id")
         ids = [row_id for row_id, _ in cursor.fetchall()]
         cursor.execute(exchange, [ids[0], ids[1]])

@@ -27,6 +27,7 @@ from audit.proof.verification import prove, read_sealed
 from audit.sealing import witness
 from audit.sealing.services import seal
 from audit.services import record
+from tests.protections import unprotected
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system
 
@@ -58,10 +59,8 @@ def sealed(db: None, settings: Any, tmp_path: Any) -> Iterator[list[Any]]:
             details={"ids": [number]} if number % 2 else None,
         )
     assert seal(batch=BATCH).rows == ROWS
-    for table in TABLES:
-        run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-        run(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    yield witness.read_witnesses(tmp_path / "checkpoints.jsonl")
+    with unprotected(*TABLES, triggers="USER"):
+        yield witness.read_witnesses(tmp_path / "checkpoints.jsonl")
 
 
 def is_found(witnesses: list[Any], settings: Any) -> bool:
@@ -324,15 +323,14 @@ def test_a_row_edited_before_it_is_sealed_is_found(db: None, settings: Any, tmp_
     """What the recorder's code is for; and the negative control: with the thief's key known, it proves nothing."""
     settings.AUDIT_CHECKPOINT_FILE = str(tmp_path / "c")
     record(actor=Actor.system("tests"), action="story.read", details={"ids": [1]})
-    for table in TABLES:
-        run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-        run(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    run("UPDATE audit_logs SET details = %s", [json.dumps({"ids": [2]})])
+    with unprotected(*TABLES, triggers="USER"):
+        run("UPDATE audit_logs SET details = %s", [json.dumps({"ids": [2]})])
     done = seal(sweep=True)
     assert (done.rows, len(done.forged)) == (0, 1)
     with pytest.raises(AuditError, match=str(done.forged[0])):
         prove(settings.AUDIT_KEYS)
-    run("DELETE FROM audit_logs")
+    with unprotected(*TABLES, triggers="USER"):
+        run("DELETE FROM audit_logs")
     settings.AUDIT_KEYS = THIEF
     record(actor=Actor.system("tests"), action="forged")
     assert seal().rows == 1

@@ -26,6 +26,7 @@ from audit.retention.partitions import ensure_partitions, later, months_kept, th
 from audit.sealing.services import seal
 from audit.services import record
 from audit.tasks import make_months
+from tests.protections import unprotected
 from vibe.core.db.scopes import as_support, as_system, as_user
 from vibe.core.errors import InputError
 
@@ -67,9 +68,7 @@ def test_verify_says_that_the_trail_holds(db: None) -> None:
 def test_verify_names_the_first_bad_row_and_exits_with_1(db: None) -> None:
     note(3)
     seal()
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE audit_logs DISABLE TRIGGER USER")
-        cursor.execute("ALTER TABLE audit_logs NO FORCE ROW LEVEL SECURITY")
+    with unprotected("audit_logs", triggers="USER") as cursor:
         cursor.execute("UPDATE audit_logs SET reason = 'private' RETURNING id")
     with as_system():
         first = AuditLog.objects.order_by("xact", "id").first()
@@ -90,9 +89,9 @@ def test_a_checkpoint_kept_elsewhere_shows_a_dropped_chain(db: None, file: Path,
     kept = tmp_path / "elsewhere.log"
     kept.write_text("2026-11-22 INFO audit.checkpoints: " + file.read_text())
     file.unlink()
-    with connection.cursor() as cursor:
-        for table in ("audit_logs", "audit_leaves", "audit_checkpoints"):
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER; ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+    tables = "audit_logs", "audit_leaves", "audit_checkpoints"
+    with unprotected(*tables, triggers="USER") as cursor:
+        for table in tables:
             cursor.execute(f"DELETE FROM {table}")
     assert "No checkpoint from outside" in ran("verify_audit")
     with pytest.raises(CommandError, match="cut"):
@@ -141,8 +140,8 @@ def test_months_are_pruned_only_when_sealed_and_past_retention(
     proof = prove(settings.AUDIT_KEYS)
     assert (proof.rows, proof.pruned) == (8, 5)
     assert actions().count("audit.prune") == 1
-    with connection.cursor() as cursor:  # with another statement than the signed one, the same is a deletion
-        cursor.execute("ALTER TABLE audit_prunings DISABLE TRIGGER USER; UPDATE audit_prunings SET count = 4")
+    with unprotected("audit_prunings", triggers="USER") as cursor:
+        cursor.execute("UPDATE audit_prunings SET count = 4")  # with another than the signed, the same is a deletion
     with pytest.raises(PruningBroken, match=f"{old:%Y-%m}"):
         prove(settings.AUDIT_KEYS)
     with as_system():

@@ -16,6 +16,7 @@ from audit.actors import Actor
 from audit.middleware import no_personal_data
 from audit.models import AuditLog
 from audit.services import record
+from tests.protections import unprotected
 from vibe.core.db.scopes import as_system
 from vibe.core.errors import Refused
 
@@ -230,10 +231,9 @@ def test_nobody_changes_the_trail(db: None, statement: str) -> None:
     from django.db import DatabaseError
 
     record(actor=Actor.system("tests"), action="x")
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE audit_logs NO FORCE ROW LEVEL SECURITY")  # or the owner would meet no row
-        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
-            cursor.execute(statement)
+    refused = pytest.raises(DatabaseError, match="append-only")
+    with unprotected("audit_logs") as cursor, refused, transaction.atomic():  # or the owner would meet no row
+        cursor.execute(statement)
     for role in ("vibe_user", "vibe_support", "vibe_staff", "vibe_sign_in", "vibe_system"):
         denied = pytest.raises(DatabaseError, match="permission denied")
         with denied, transaction.atomic(), connection.cursor() as cursor:

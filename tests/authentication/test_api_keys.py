@@ -21,6 +21,7 @@ from accounts.models.scopes import ALL_SCOPES
 from accounts.people.services.account_status import set_active
 from tests.authentication.conftest import WHO, code, trail
 from tests.cast import TESTER
+from tests.protections import unprotected
 from tests.test_admin import signed_in
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_api_key, as_sign_in, as_support, as_system, as_user
@@ -47,10 +48,8 @@ def row(key_id: UUID) -> ApiKey:
 
 def alter(statement: str, *values: Any) -> None:
     """As the owner of the table, walls down."""
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE api_keys NO FORCE ROW LEVEL SECURITY")
+    with unprotected("api_keys") as cursor:
         cursor.execute(f"UPDATE api_keys SET {statement}", values)
-        cursor.execute("ALTER TABLE api_keys FORCE ROW LEVEL SECURITY")
 
 
 # Acting for somebody
@@ -205,8 +204,7 @@ def test_nothing_that_is_kept_is_the_key(ask: Any, key: Any, ada: UUID, caplog: 
     key_id, credential = key()
     ask(credential, headers={"vibe-person": "ada"})
     ask(credential)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE api_keys NO FORCE ROW LEVEL SECURITY")
+    with unprotected("api_keys") as cursor:
         cursor.execute("SELECT k::text, digest FROM api_keys k")
         ((text, digest),) = cursor.fetchall()
     secret = credential[api_keys.HINT :]
@@ -297,10 +295,8 @@ def test_a_person_sees_the_keys_that_are_theirs_alone(key: Any, ada: UUID, jonas
 
 def test_a_key_goes_with_its_person(key: Any, ada: UUID) -> None:
     key(person=ada)
-    with connection.cursor() as cursor:
-        # Erasure deletes the person last of all; here no trigger, and only the reference is left to see to it.
-        cursor.execute("ALTER TABLE users NO FORCE ROW LEVEL SECURITY; ALTER TABLE users DISABLE TRIGGER USER")
-        cursor.execute("ALTER TABLE user_keys DISABLE TRIGGER USER")
+    # Erasure deletes the person last of all; here no trigger, and only the reference is left to see to it.
+    with unprotected("users", "user_keys", triggers="USER") as cursor:
         cursor.execute("DELETE FROM users")
     assert api_keys.list_api_keys() == []
 

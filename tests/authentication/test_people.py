@@ -21,6 +21,7 @@ from tests.authentication.conftest import code, trail
 from tests.authentication.issuer import token
 from tests.cast import TESTER
 from tests.processes import manage
+from tests.protections import unprotected
 from vibe.core.db.scopes import as_sign_in, as_system, as_user
 from vibe.core.errors import ConfigurationError, NotFound
 
@@ -96,8 +97,7 @@ def test_tokens_of_an_earlier_sign_in_can_be_voided(ask: Any, firebase: Any) -> 
 def test_control_without_the_moment_the_token_goes_on(ask: Any, firebase: Any, ada: UUID) -> None:
     before = int(time.time()) - 60
     revoke_tokens(user_id=ada, actor=TESTER)
-    with as_system(), connection.cursor() as cursor:
-        cursor.execute("RESET ROLE; ALTER TABLE users NO FORCE ROW LEVEL SECURITY")
+    with unprotected("users") as cursor:
         cursor.execute("UPDATE users SET tokens_valid_since = NULL")
     assert ask(token(iat=before, auth_time=before)).status_code == 200
 

@@ -12,6 +12,7 @@ from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from tests.backup.conftest import databases, quiet
 from tests.cast import TESTER
+from tests.protections import unprotected
 from vibe.backup import server
 from vibe.backup.archive import verified
 from vibe.backup.manifest import Manifest
@@ -154,11 +155,8 @@ def test_control_without_the_tombstones_they_would_be_back(backup, two_people, s
 
 def test_a_trail_that_was_tampered_with_fails_the_drill(two_people, tmp_path):
     path = tmp_path / "vibe.backup"
-    with server.configured().connect(connection.settings_dict["NAME"]) as owner:
-        owner.execute(
-            "ALTER TABLE audit_logs DISABLE TRIGGER USER; UPDATE audit_logs SET action = 'other'; "
-            "ALTER TABLE audit_logs ENABLE TRIGGER USER"
-        )
+    with unprotected("audit_logs", triggers="USER") as cursor:
+        cursor.execute("UPDATE audit_logs SET action = 'other'")
     take(path=path, actor=TESTER, told=quiet)
     found = drill(path=path, keys=keys_beside(path), actor=TESTER, told=quiet)
     assert [each.name for each in found if not each.passed] == ["audit trail"]

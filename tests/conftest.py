@@ -21,7 +21,7 @@ from memories.imports.lines import ConversationLine, Message
 from memories.imports.services.conversations import import_conversations
 from memories.payload import Payload
 from tests.cast import DAY, TESTER
-from tests.databases import empty_the_database
+from tests.databases import connect_to_own_database, empty_the_database
 from tests.logs import logs_are_watched, logs_hold_no_content  # noqa: F401
 from tests.statements import statements_are_routed, statements_are_watched  # noqa: F401
 
@@ -93,16 +93,14 @@ def tell() -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def django_db_setup(
-    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any
+    django_test_environment: None, django_db_blocker: Any, django_db_createdb: bool, django_db_keepdb: bool
 ) -> Iterator[None]:
     """A test database for each worker, always: also when no test that runs asks for one in pytest-django's own way."""
-    from django.test.utils import setup_databases, teardown_databases
-
     with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False)
+        outside = connect_to_own_database(create=django_db_createdb, reuse=django_db_keepdb)
     yield
     with django_db_blocker.unblock():
-        teardown_databases(made, verbosity=0)
+        connection.creation.destroy_test_db(outside, verbosity=0, keepdb=django_db_keepdb)
 
 
 @pytest.fixture

@@ -168,7 +168,8 @@ def as_minute_later(client: Client) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("who", ["boss", "viewer"])
-def test_every_page_opens_and_shows_no_content(request, content, who):
+def test_every_page_opens_in_few_round_trips_and_shows_no_content(request, content, who):
+    """How many a page may take is in docs/admin.md."""
     client = request.getfixturevalue(who)
     sealed = sealed_in_database()
     assert any(CANARY.encode() in value for value in sealed), "the canary is where a leak would show it"
@@ -348,7 +349,7 @@ def test_person_and_content_lead_to_one_another(content, boss):
     assert page_url(Memory, memory.pk) in boss.get(page_url(Story, story.pk)).content.decode()
 
 
-def test_counts_of_a_list_take_one_statement_each(content, person, tell, boss):
+def test_counts_of_a_list_take_no_more_round_trips_for_more_rows(content, person, tell, boss):
     with CaptureQueriesContext(connection) as few:
         boss.get(list_url(User))
     for name in ("bela", "carl", "dora"):
@@ -625,7 +626,7 @@ def test_the_landing_page_shows_nothing_of_anybody(content):
         answer = Client().get("/")
     body = answer.content.decode()
     assert answer.status_code == 200
-    assert len(statements) == 0
+    assert len(statements) == 0, "it asks the database nothing"
     assert reverse("admin:index") in body
     assert "ada@" not in body.lower()
     assert not re.search(r"(src|href)=\"https?://", body), "nothing is loaded from elsewhere"

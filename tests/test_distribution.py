@@ -182,8 +182,8 @@ def test_on_shards_a_role_is_never_taken_by_a_statement_that_citus_repeats(as_on
         assert cursor.fetchone() == (True,)
 
 
-def test_on_shards_nothing_stands_beside_a_set_local(as_on_shards, ada, tell, django_assert_num_queries, monkeypatch):
-    """Citus sends the shards the whole text that a SET LOCAL came in on."""
+def test_on_shards_nothing_stands_beside_a_set_local(as_on_shards, ada, tell, monkeypatch):
+    """Citus sends the shards the whole text that a SET LOCAL came in on, so the text is what matters here."""
     sent: list[str] = []
     import psycopg
 

@@ -122,7 +122,10 @@ def test_probes_leave_no_row_in_the_trail(client, worker):
     assert count() == before + 1, "the control: others do"
 
 
-def test_probes_are_cheap(client, worker, ada, django_assert_max_num_queries, monkeypatch):
+def test_a_probe_asks_the_database_little_and_nothing_while_its_answer_is_remembered(
+    client, worker, ada, django_assert_max_num_queries, monkeypatch
+):
+    """Probes come every few seconds to every process: their round trips are what they cost."""
     client.get("/readyz")
     with django_assert_max_num_queries(14):
         client.get("/readyz")

@@ -181,8 +181,7 @@ def test_an_empty_database_is_rotated(db):
 
 
 def test_each_row_is_looked_at_once(db, old_ring, settings, django_assert_max_num_queries):
-    """A walk continues where it was, so that a million people are one scan: with as much as ever behind it, the last
-    batch begins beyond it."""
+    """A walk continues where it was, so a million people are one scan. A batch's round trips do not grow with rows."""
     people(30)
     settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
     batches = list(rewrap_column(actor=TESTER, size=10))

@@ -92,7 +92,7 @@ def asked(statement, *parameters):
 
 
 def statements(run, operation, **where):
-    """The statements that change something, without what surrounds them."""
+    """The statements that change something. Which they are is the protection: it decides what is locked, how long."""
     with CaptureQueriesContext(connection) as seen:
         run(operation, **where)
     texts = [each["sql"] for each in seen.captured_queries]

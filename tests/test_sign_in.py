@@ -137,13 +137,13 @@ def test_a_session_in_use_goes_on(superuser):
     assert time.time() - client.session["seen_at"] < 60
 
 
-def test_noting_that_a_session_is_in_use_takes_one_statement(superuser):
+def test_noting_that_a_session_is_in_use_takes_one_round_trip(superuser):
     session = signed_in(superuser).session
     noted = session["seen_at"] - 1
     with CaptureQueriesContext(connection) as statements:
         session["seen_at"] = noted
         session.save()
-    assert [one["sql"].split()[0] for one in statements.captured_queries] == ["UPDATE"]
+    assert len(statements) == 1
     assert SessionStore(session.session_key)["seen_at"] == noted
 
 
@@ -156,7 +156,7 @@ def test_a_session_that_was_ended_meanwhile_does_not_come_back(superuser):
     assert not SessionStore().exists(session.session_key)
 
 
-def test_rights_by_role_and_by_account_are_one_statement(supporter):
+def test_rights_by_role_and_by_account_are_one_round_trip(supporter):
     ensure_groups()
     with as_staff():
         supporter.groups.set(Group.objects.filter(name="engineer"))

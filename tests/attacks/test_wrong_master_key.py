@@ -484,7 +484,8 @@ def test_doctor_advises_the_right_key_and_no_rotation(stored: MasterRing, wrong:
     assert "rotate" not in advice and "RETIRED" not in advice
 
 
-def test_looking_is_one_statement_and_what_is_known_is_not_asked(ada: Any, django_assert_num_queries: Any) -> None:
+def test_looking_is_one_round_trip_and_what_is_known_is_not_asked(ada: Any, django_assert_num_queries: Any) -> None:
+    """Whatever writes looks first, so its round trips are what that costs."""
     with as_system(), django_assert_num_queries(1):
         assert master_key.check_stored_keys() is master_key.Fit.OPENS
     with django_assert_num_queries(0):

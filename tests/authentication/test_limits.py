@@ -117,7 +117,8 @@ def test_many_at_once_are_counted_one_by_one(kind: type[Buckets]) -> None:
 
 
 @pytest.mark.django_db
-def test_counting_is_one_statement() -> None:
+def test_counting_is_one_round_trip_and_is_not_logged() -> None:
+    """Every request pays for it."""
     buckets = PostgresBuckets()
     with CaptureQueriesContext(connection) as first, as_sign_in("ada"):
         buckets.take("ada", SLOW)

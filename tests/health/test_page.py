@@ -66,7 +66,7 @@ def test_it_is_only_looked_at(db, method):
     assert getattr(client_of("engineer"), method)(URL).status_code == 405
 
 
-def test_it_asks_little(db):
+def test_it_takes_few_round_trips(db):
     client = client_of("engineer")
     client.get(URL)
     with CaptureQueriesContext(connection) as statements:

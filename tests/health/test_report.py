@@ -122,7 +122,7 @@ def test_one_that_fails_holds_up_no_other_and_tells_no_value(db):
     assert "22P02" in found[1].readings[0].advice
 
 
-def test_all_ask_at_once_and_each_is_given_its_own_rows(db):
+def test_all_ask_in_the_same_round_trips_and_each_is_given_its_own_rows(db):
     def counts(number):
         [[first]], [] = yield [("SELECT %s", [number]), ("SELECT 1 WHERE false", ())]
         [[second]] = yield [("SELECT %s + 1", [first])]

@@ -18,7 +18,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts import tasks
-from accounts.authentication.rate_limit_store import PostgresBuckets
+from accounts.authentication import rate_limit_store
 from accounts.erasure import deleting as erasing
 from accounts.erasure import services as erasure
 from accounts.erasure.proof import ReceiptBroken, receipt_of, verify, verify_all
@@ -98,7 +98,7 @@ def rarer(who):
             "VALUES (%s, '-', '-', %s, '{read}', %s, now())",
             [uuid4(), uuid4().bytes * 2, who],
         )
-    PostgresBuckets().take(f"person:{who}", Rate(1, 60))
+    rate_limit_store.take(f"person:{who}", Rate(1, 60))
 
 
 def asked(user_id):

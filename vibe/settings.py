@@ -28,7 +28,7 @@ from vibe.core.crypto.strength import strong_text
 from vibe.core.db.embedded.server import DATABASE, OWNER, EmbeddedServer
 from vibe.core.db.url import behind_pooler, database, read_replica
 from vibe.core.errors import ConfigurationError
-from vibe.core.http.rate_limits import Rate, store
+from vibe.core.http.rate_limits import Rate
 from vibe.core.state import load_or_make_secrets
 
 django_stubs_ext.monkeypatch()  # Django's generic classes take type parameters at run time too
@@ -259,7 +259,6 @@ CORS_PREFLIGHT_MAX_AGE = 3600  # seconds
 API_LIMIT_PERSON = Rate.parse("API_LIMIT_PERSON", env.str("API_LIMIT_PERSON", default="600/200"))
 API_LIMIT_KEY = Rate.parse("API_LIMIT_KEY", env.str("API_LIMIT_KEY", default="6000/1000"))
 API_LIMIT_STRANGER = Rate.parse("API_LIMIT_STRANGER", env.str("API_LIMIT_STRANGER", default="60/60"))
-API_LIMIT_STORE = store(env.str("API_LIMIT_STORE", default="postgresql"))
 
 # Data keys: see docs/keys.md
 

@@ -15,10 +15,10 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from accounts.authentication import rate_limit_store
 from accounts.authentication.caller import Caller
 from accounts.authentication.credentials import authenticate
 from accounts.authentication.errors import SignInUnavailable, TooManyRequests
-from accounts.authentication.rate_limit_store import buckets
 from audit.actors import Actor, Origin
 from audit.middleware import origin_of
 from audit.services import REFUSED, record
@@ -78,7 +78,7 @@ def find_caller(authorization: str, person: str, origin: Origin) -> Caller | Vib
 def take_from_allowance(caller: Caller | VibeError, origin: Origin) -> RateLimitResult | None:
     """Count the request against the caller's allowance, or against that of the address nobody is known at."""
     name, rate = allowance(caller, origin)
-    return buckets().take(name, rate) if rate else None
+    return rate_limit_store.take(name, rate) if rate else None
 
 
 def allowance(caller: Caller | VibeError, origin: Origin) -> tuple[str, Rate | None]:

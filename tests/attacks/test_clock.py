@@ -151,16 +151,16 @@ def after_the_clock_was_set_back(name: str) -> RateLimitResult:
     """What a caller is told whose bucket was written by a clock that was 20 hours ahead."""
     rate = Rate.parse("API_LIMIT_PERSON", "60/10")
     assert rate
-    assert rate_limit_store.PostgresBuckets().take(name, rate).allowed
+    assert rate_limit_store.take(name, rate).allowed
     full_at(name, "20 hours")
-    return rate_limit_store.PostgresBuckets().take(name, rate)
+    return rate_limit_store.take(name, rate)
 
 
 def test_a_bucket_of_a_clock_that_was_ahead_locks_nobody_out(db: None) -> None:
     refused = after_the_clock_was_set_back("ahead")
     assert (refused.allowed, refused.retry_after) == (False, 1)
     full_at("ahead", "8 seconds")
-    assert rate_limit_store.PostgresBuckets().take("ahead", refused.rate).allowed
+    assert rate_limit_store.take("ahead", refused.rate).allowed
 
 
 def test_control_else_it_would_until_the_clock_is_there_again(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,22 +1,21 @@
-"""Limits: a bucket each, exact under concurrency, in either store; what they count and what they answer."""
+"""Limits: a bucket each, exact under concurrency; what they count and what they answer."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.core.cache import caches
 from django.db import DatabaseError, connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from accounts.api_keys import services as api_keys
-from accounts.authentication import middleware
-from accounts.authentication.rate_limit_store import CacheBuckets, PostgresBuckets, forget_full
+from accounts.authentication import middleware, rate_limit_store
+from accounts.authentication.rate_limit_store import forget_full, take
 from accounts.models import RateLimit
 from audit.actors import Origin
 from audit.client.address import ClientAddress, parse_networks
@@ -24,61 +23,55 @@ from tests.authentication.conftest import code, trail
 from tests.cast import TESTER
 from vibe.core.db.scopes import as_sign_in, as_user
 from vibe.core.errors import ConfigurationError
-from vibe.core.http.rate_limits import Buckets, Rate, RateLimitResult, store
+from vibe.core.http.rate_limits import Rate, RateLimitResult
 
 SLOW = Rate(per_minute=1, burst=5)  # within a test nothing flows back
 QUICK = Rate(per_minute=60 * 20, burst=5)  # one every 50 ms
 
 
-@pytest.fixture(params=[PostgresBuckets, CacheBuckets])
-def buckets(request: pytest.FixtureRequest, db: None) -> Iterator[Buckets]:
-    yield request.param()
-    caches["default"].clear()
-
-
-def taken(buckets: Buckets, name: str, rate: Rate, times: int) -> list[bool]:
-    return [buckets.take(name, rate).allowed for _ in range(times)]
+def taken(name: str, rate: Rate, times: int) -> list[bool]:
+    return [take(name, rate).allowed for _ in range(times)]
 
 
 # Buckets
 
 
-def test_as_many_at_once_as_the_bucket_holds_and_no_more(buckets: Buckets) -> None:
-    assert taken(buckets, "ada", SLOW, 8) == [True] * 5 + [False] * 3
+def test_as_many_at_once_as_the_bucket_holds_and_no_more(db: None) -> None:
+    assert taken("ada", SLOW, 8) == [True] * 5 + [False] * 3
 
 
-def test_each_has_a_bucket_of_their_own(buckets: Buckets) -> None:
-    assert taken(buckets, "ada", SLOW, 6)[-1] is False
-    assert taken(buckets, "jonas", SLOW, 5) == [True] * 5
+def test_each_has_a_bucket_of_their_own(db: None) -> None:
+    assert taken("ada", SLOW, 6)[-1] is False
+    assert taken("jonas", SLOW, 5) == [True] * 5
 
 
-def test_it_fills_at_its_rate_and_never_beyond_the_brim(buckets: Buckets) -> None:
+def test_it_fills_at_its_rate_and_never_beyond_the_brim(db: None) -> None:
     began = time.monotonic()
-    allowed = sum(taken(buckets, "ada", QUICK, 8))
+    allowed = sum(taken("ada", QUICK, 8))
     assert 5 <= allowed <= 6 + (time.monotonic() - began) / QUICK.step
     time.sleep(2 * QUICK.step + 0.01)
-    assert taken(buckets, "ada", QUICK, 3)[:2] == [True, True]
+    assert taken("ada", QUICK, 3)[:2] == [True, True]
     time.sleep(QUICK.span * 2)
     began = time.monotonic()
-    allowed = sum(taken(buckets, "ada", QUICK, 10))
+    allowed = sum(taken("ada", QUICK, 10))
     assert 5 <= allowed <= 6 + (time.monotonic() - began) / QUICK.step  # some flows back meanwhile
 
 
-def test_who_keeps_asking_is_let_in_as_soon_as_who_waits(buckets: Buckets) -> None:
-    taken(buckets, "ada", QUICK, 5)
+def test_who_keeps_asking_is_let_in_as_soon_as_who_waits(db: None) -> None:
+    taken("ada", QUICK, 5)
     began, allowed = time.monotonic(), 0
     while time.monotonic() < began + 10 * QUICK.step:
-        allowed += buckets.take("ada", QUICK).allowed
+        allowed += take("ada", QUICK).allowed
     assert 1 <= allowed <= 1 + (time.monotonic() - began) / QUICK.step
 
 
-def test_what_is_said_of_it(buckets: Buckets) -> None:
-    first = buckets.take("ada", SLOW)
+def test_what_is_said_of_it(db: None) -> None:
+    first = take("ada", SLOW)
     assert (first.remaining, first.refused) == (4, 0)
     assert 59 < first.until_full <= 60
     assert first.headers == {"RateLimit-Policy": '"requests";q=5;w=300', "RateLimit": '"requests";r=4;t=60'}
-    taken(buckets, "ada", SLOW, 4)
-    refusals = [buckets.take("ada", SLOW) for _ in range(3)]
+    taken("ada", SLOW, 4)
+    refusals = [take("ada", SLOW) for _ in range(3)]
     assert [each.refused for each in refusals] == [1, 2, 3]
     assert [each.remaining for each in refusals] == [0, 0, 0]
     assert all(55 <= each.retry_after <= 60 for each in refusals)
@@ -91,37 +84,34 @@ def test_after_the_time_said_one_is_let_in() -> None:
     assert RateLimitResult(Rate(6, 2), until_full=20.0, refused=1).retry_after == 10
 
 
-def test_a_refusal_after_some_that_were_allowed_is_a_first_one_again(buckets: Buckets) -> None:
-    taken(buckets, "ada", QUICK, 8)
+def test_a_refusal_after_some_that_were_allowed_is_a_first_one_again(db: None) -> None:
+    taken("ada", QUICK, 8)
     time.sleep(QUICK.step + 0.01)
-    assert buckets.take("ada", QUICK).allowed
-    assert buckets.take("ada", QUICK).refused <= 1
+    assert take("ada", QUICK).allowed
+    assert take("ada", QUICK).refused <= 1
 
 
 @pytest.mark.usefixtures("committed")
-@pytest.mark.parametrize("kind", [PostgresBuckets, CacheBuckets])
-def test_many_at_once_are_counted_one_by_one(kind: type[Buckets]) -> None:
-    buckets, rate = kind(), Rate(1, 50)
-    buckets.take("warm", rate)
+def test_many_at_once_are_counted_one_by_one() -> None:
+    rate = Rate(1, 50)
+    take("warm", rate)
 
     def ask(_: int) -> int:
         try:
-            return sum(taken(buckets, "ada", rate, 20))
+            return sum(taken("ada", rate, 20))
         finally:
             connections.close_all()
 
-    assert buckets.take("ada", rate).allowed
+    assert take("ada", rate).allowed
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(ask, range(8))) == 49
-    caches["default"].clear()
 
 
 @pytest.mark.django_db
 def test_counting_is_one_round_trip_and_is_not_logged() -> None:
     """Every request pays for it."""
-    buckets = PostgresBuckets()
     with CaptureQueriesContext(connection) as first, as_sign_in("ada"):
-        buckets.take("ada", SLOW)
+        take("ada", SLOW)
     assert len([each for each in first if "rate_limits" in each["sql"]]) == 1
     with connection.cursor() as cursor:
         cursor.execute("SELECT relpersistence FROM pg_class WHERE relname = 'rate_limits'")
@@ -130,7 +120,7 @@ def test_counting_is_one_round_trip_and_is_not_logged() -> None:
 
 @pytest.mark.django_db
 def test_counting_leaves_the_role_as_it_was() -> None:
-    PostgresBuckets().take("ada", SLOW)
+    take("ada", SLOW)
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user = session_user")
         assert cursor.fetchone() == (True,)
@@ -138,8 +128,8 @@ def test_counting_leaves_the_role_as_it_was() -> None:
 
 @pytest.mark.django_db
 def test_full_buckets_are_forgotten_and_others_kept() -> None:
-    PostgresBuckets().take("full", Rate(60_000, 1))
-    PostgresBuckets().take("not full", SLOW)
+    take("full", Rate(60_000, 1))
+    take("not full", SLOW)
     time.sleep(0.01)
     assert forget_full() >= 0
     with connection.cursor() as cursor:
@@ -164,8 +154,6 @@ def test_a_limit_is_read_from_text() -> None:
     for wrong in ("", "600", "600/", "/5", "0/5", "5/0", "-1/5", "a/b", "5/5/5", "1.5/2", "٣/٣x"):
         with pytest.raises(ConfigurationError, match="API_LIMIT_X"):
             Rate.parse("API_LIMIT_X", wrong)
-    with pytest.raises(ConfigurationError, match="API_LIMIT_STORE"):
-        store("redis")
 
 
 # Over the API
@@ -184,11 +172,7 @@ def limited(settings: Any) -> Callable[..., None]:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("kept", ["postgresql", "cache"])
-def test_who_asks_too_often_is_told_when_to_come_again(
-    ask: Any, bearer: Any, limited: Any, settings: Any, kept: str
-) -> None:
-    settings.API_LIMIT_STORE = kept
+def test_who_asks_too_often_is_told_when_to_come_again(ask: Any, bearer: Any, limited: Any) -> None:
     limited(person=2)
     headers = bearer("ada")
     answers = [ask(headers=headers) for _ in range(3)]
@@ -198,7 +182,6 @@ def test_who_asks_too_often_is_told_when_to_come_again(
     assert 50 <= int(answers[2].headers["Retry-After"]) <= 60
     assert answers[2].headers["X-Request-ID"] == answers[2].json()["request_id"]
     assert ask(headers=bearer("jonas")).status_code == 200
-    caches["default"].clear()
 
 
 @pytest.mark.django_db
@@ -294,7 +277,7 @@ def test_when_nothing_can_be_counted_nobody_is_let_in(ask: Any, bearer: Any, mon
     def fail(*_: Any) -> RateLimitResult:
         raise DatabaseError("gone")
 
-    monkeypatch.setattr(PostgresBuckets, "take", fail)
+    monkeypatch.setattr(rate_limit_store, "take", fail)
     assert code(ask(headers=bearer("ada"))) == (503, "sign-in-unavailable")
 
 

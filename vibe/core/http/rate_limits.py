@@ -1,14 +1,14 @@
 """How often somebody may ask: a token bucket each, kept as one moment in time.
 
 The moment is when the bucket will be full again (GCRA, ITU-T I.371): each request moves it on by one step, and is
-refused when that would be further away than the whole bucket. Where the moment is kept is a store's affair.
+refused when that would be further away than the whole bucket.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
 from vibe.core.errors import ConfigurationError
 
@@ -43,7 +43,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitResult:
-    """What a store says of one request."""
+    """What counting one request gave."""
 
     rate: Rate
     until_full: float  # seconds
@@ -71,18 +71,3 @@ class RateLimitResult:
             "RateLimit-Policy": f'"requests";q={self.rate.burst};w={window}',
             "RateLimit": f'"requests";r={self.remaining};t={max(0, math.ceil(self.until_full))}',
         }
-
-
-class Buckets(Protocol):
-    """A store of buckets by name. Two requests at once are counted as two."""
-
-    def take(self, name: str, rate: Rate) -> RateLimitResult:
-        """Count one request."""
-        ...
-
-
-def store(name: str) -> str:
-    """Where they are kept. Raises ConfigurationError."""
-    if name not in ("postgresql", "cache"):
-        raise ConfigurationError("API_LIMIT_STORE must be postgresql or cache.")
-    return name

@@ -39,10 +39,6 @@ class TrailQuerySet(models.QuerySet["AuditLog"]):
         """What happened to one thing, by the name it bears in the trail."""
         return self.exclude(resource="").filter(resource=resource)
 
-    def newest_first(self) -> Self:
-        """In the order of the indexes; rows of one moment by id, so that the order is whole."""
-        return self.order_by("-at", "-id")
-
 
 class AuditLog(models.Model):
     """Who did what to whose data, from where, and how it went. Ids and field names only, never content."""

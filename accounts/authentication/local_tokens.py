@@ -15,7 +15,6 @@ from vibe.core.errors import ConfigurationError
 
 NAME: Final = "vibe-local"
 ALGORITHM: Final = "EdDSA"
-KEY_NAME: Final = "LOCAL_TOKEN_KEY"
 KEY_ID: Final = "local"
 
 

@@ -69,13 +69,3 @@ class ChainVerifier:
             raise ChainBroken(checkpoint.number, Fault.RETIRED_KEY)
         if self._head and self._head.key_id != checkpoint.key_id:
             self._retired.add(self._head.key_id)
-
-
-def verify_chain(
-    chain: Iterable[SignedCheckpoint], keys: KeyRing, witnesses: Iterable[SignedCheckpoint] = ()
-) -> Checkpoint | None:
-    """Prove a whole chain and return its newest checkpoint. Raises ChainBroken."""
-    verifier = ChainVerifier(keys, witnesses)
-    for signed in chain:
-        verifier.accept(signed)
-    return verifier.finish()

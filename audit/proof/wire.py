@@ -1,8 +1,12 @@
-"""Rows of the trail as the server sends them in COPY's binary format, turned into digests without being taken apart.
+"""Hash rows of the audit log as the server sends them in COPY's binary format, without taking them apart.
 
 Both formats write a field as its length and its content, so nearly all of a row's canonical bytes
-(audit.proof.row_digest) are on the wire as they are: seals are made and proved at a few microseconds a row. What has
-to be turned: the time, which PostgreSQL counts from the year 2000, and JSON, which has many spellings.
+(audit.proof.row_digest) are on the wire as they are. Two fields are converted: the time, which PostgreSQL counts from
+the year 2000, and JSON, which has many spellings.
+
+Measured, over 50,000 rows in one run, taking turns: `verify_audit` takes 13 microseconds of processor time a row this
+way, and 22 (1.6 times as much) where psycopg parses COPY's rows and `row_digest` encodes them. That is why there are
+two encoders; tests/audit/test_wire.py holds that they agree.
 """
 
 from __future__ import annotations

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import struct
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final, Self
 from uuid import UUID
 
@@ -15,8 +13,6 @@ from audit.models import AuditLog
 from vibe.core.errors import InputError
 
 LARGEST_PAGE: Final = 200
-_PLACE: Final = struct.Struct(">q16s")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +26,6 @@ class Position:
     def of(cls, row: AuditLog) -> Self:
         """Behind this row."""
         return cls(row.at, row.id)
-
-    @classmethod
-    def from_text(cls, text: str) -> Self:
-        """Read what `to_text` wrote. Raises InputError."""
-        try:
-            since, row_id = _PLACE.unpack(base64.b64decode(text.encode() + b"==", altchars=b"-_", validate=False))
-            return cls(_EPOCH + timedelta(microseconds=since), UUID(bytes=row_id))
-        except (OverflowError, ValueError, struct.error):
-            raise InputError("This is no place in the trail: give back the one of the page before.") from None
-
-    def to_text(self) -> str:
-        """For a link to the next page: 32 characters that need no quoting."""
-        since = (self.at - _EPOCH) // timedelta(microseconds=1)
-        return base64.urlsafe_b64encode(_PLACE.pack(since, self.id.bytes)).rstrip(b"=").decode()
 
 
 @dataclass(frozen=True, slots=True)

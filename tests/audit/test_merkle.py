@@ -9,15 +9,16 @@ from hypothesis import strategies as st
 
 from audit.proof.merkle import (
     EMPTY_ROOT,
-    Frontier,
-    consistency_proof,
     inclusion_proof,
-    leaf_hash,
     node_hash,
     root,
-    verify_consistency,
     verify_inclusion,
 )
+
+
+def leaf_hash(content: bytes) -> bytes:
+    return sha256(b"\x00" + content).digest()
+
 
 # The reference leaves and roots of the Certificate Transparency project.
 CONTENTS = [
@@ -49,18 +50,6 @@ INCLUSION = {
     ],
     (2, 3): ["fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"],
 }
-CONSISTENCY = {
-    (1, 8): INCLUSION[0, 8],
-    (6, 8): [
-        "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
-        "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
-        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
-    ],
-    (2, 5): [
-        "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
-        "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
-    ],
-}
 
 
 def defined_root(contents: Sequence[bytes]) -> bytes:
@@ -81,16 +70,6 @@ def defined_path(m: int, contents: Sequence[bytes]) -> list[bytes]:
     if m < k:
         return [*defined_path(m, contents[:k]), defined_root(contents[k:])]
     return [*defined_path(m - k, contents[k:]), defined_root(contents[:k])]
-
-
-def defined_subproof(m: int, contents: Sequence[bytes], known: bool) -> list[bytes]:
-    """SUBPROOF of RFC 6962, section 2.1.2."""
-    if m == len(contents):
-        return [] if known else [defined_root(contents)]
-    k = _largest_power_below(len(contents))
-    if m <= k:
-        return [*defined_subproof(m, contents[:k], known), defined_root(contents[k:])]
-    return [*defined_subproof(m - k, contents[k:], False), defined_root(contents[:k])]
 
 
 def _largest_power_below(n: int) -> int:
@@ -116,26 +95,10 @@ def test_published_inclusion_proofs(index: int, size: int) -> None:
     assert [part.hex() for part in inclusion_proof(LEAVES[:size], index)] == INCLUSION[index, size]
 
 
-@pytest.mark.parametrize(("first", "second"), CONSISTENCY)
-def test_published_consistency_proofs(first: int, second: int) -> None:
-    assert [part.hex() for part in consistency_proof(LEAVES[:second], first)] == CONSISTENCY[first, second]
-
-
-def test_the_streaming_root_is_the_defined_one_at_every_size() -> None:
+def test_the_root_is_the_defined_one_at_every_size() -> None:
     contents, leaves = numbered(130)
-    frontier = Frontier()
     for size in range(131):
-        assert frontier.size == size
-        assert frontier.root() == defined_root(contents[:size])
-        if size < 130:
-            frontier.add(leaves[size])
-
-
-def test_streaming_keeps_one_hash_for_each_bit_of_the_size() -> None:
-    frontier = Frontier()
-    for number in range(100_000):
-        frontier.add(number.to_bytes(32, "big"))
-        assert len(frontier._peaks) == frontier.size.bit_count()
+        assert root(leaves[:size]) == defined_root(contents[:size])
 
 
 @pytest.mark.parametrize("size", range(1, 34))
@@ -149,30 +112,15 @@ def test_every_leaf_is_proved_where_it_is_and_nowhere_else(size: int) -> None:
         assert places == [index]
 
 
-@pytest.mark.parametrize("second", range(1, 34))
-def test_every_beginning_is_proved(second: int) -> None:
-    contents, leaves = numbered(second)
-    for first in range(1, second + 1):
-        proof = consistency_proof(leaves, first)
-        assert proof == defined_subproof(first, contents, True)
-        old, new = root(leaves[:first]), root(leaves)
-        assert verify_consistency(first, second, old, new, proof)
-        assert not verify_consistency(first, second, root([*leaves[: first - 1], EMPTY_ROOT]), new, proof)
-        assert not verify_consistency(first, second, old, EMPTY_ROOT, proof)
-
-
 @given(st.integers(1, 60), st.data())
 def test_an_altered_proof_proves_nothing(size: int, data: st.DataObject) -> None:
     _, leaves = numbered(size)
-    index, first = data.draw(st.integers(0, size - 1)), data.draw(st.integers(1, size))
+    index = data.draw(st.integers(0, size - 1))
     alter = data.draw(st.sampled_from([_flip, _drop, _extend, _shorten, _extend_front]))
     top = root(leaves)
     inclusion = alter(inclusion_proof(leaves, index))
-    consistency = alter(consistency_proof(leaves, first))
     if inclusion is not None:
         assert not verify_inclusion(leaves[index], index, size, inclusion, top)
-    if consistency is not None:
-        assert not verify_consistency(first, size, root(leaves[:first]), top, consistency)
 
 
 def _flip(proof: list[bytes]) -> list[bytes] | None:
@@ -215,8 +163,4 @@ def test_what_is_not_there_cannot_be_proved() -> None:
     for index in (-1, 8):
         with pytest.raises(IndexError):
             inclusion_proof(LEAVES, index)
-    for first in (0, 9):
-        with pytest.raises(ValueError, match="earlier tree"):
-            consistency_proof(LEAVES, first)
     assert not verify_inclusion(LEAVES[0], 0, 0, [], EMPTY_ROOT)
-    assert not verify_consistency(0, 8, EMPTY_ROOT, root(LEAVES), [])

@@ -145,7 +145,7 @@ def test_a_dump_does_not_give_the_secret_away(enrolled):
     assert len(secret) == 20
     for form in (secret.hex(), b32encode(secret).decode()):
         assert form not in dumped("one_time_devices")
-    assert dumped("otp_totp_totpdevice") == ""
+    assert "otp_totp_totpdevice" not in connection.introspection.table_names(), "where they once lay in clear"
 
 
 def test_control_a_secret_in_clear_would_be_found(enrolled):

@@ -11,7 +11,6 @@ from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django_otp.plugins.otp_totp.models import TOTPDevice
 from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
 
 from accounts.admin.grants import acting_staff
@@ -40,7 +39,6 @@ class PlainAdmin(MetadataAdmin):
 
 
 admin.site.unregister(Group)
-admin.site.unregister(TOTPDevice)  # empty: see accounts.models.one_time_device
 
 
 @admin.register(Group)

@@ -94,8 +94,6 @@ INSTALLED_APPS = [
     "ninja",  # its docs page is served from here, not from a CDN
     "corsheaders",
     "axes",
-    "django_otp",
-    "django_otp.plugins.otp_totp",  # its table is empty: see accounts/migrations/0009
     "vibe.core.db",
     "audit",
     "accounts",

@@ -1,8 +1,18 @@
 from django.db import migrations
 
+from vibe.core.db.schema.operations import Assured
+
 EVERYTHING = "SELECT, INSERT, UPDATE, DELETE"
 TABLES = "axes_accessattempt", "axes_accesslog", "axes_accessfailurelog", "axes_accessattemptexpiration"
 SEQUENCES = "axes_accessattempt_id_seq", "axes_accesslog_id_seq", "axes_accessfailurelog_id_seq"
+
+# The table of django_otp.plugins.otp_totp is there only in a database of an older version: 0014 drops it.
+OTP_TABLE = """DO $$BEGIN
+    IF to_regclass('otp_totp_totpdevice') IS NOT NULL THEN
+        {verb} SELECT, INSERT, UPDATE, DELETE ON otp_totp_totpdevice {whom};
+        {verb} USAGE ON SEQUENCE otp_totp_totpdevice_id_seq {whom};
+    END IF;
+END$$"""
 
 
 class Migration(migrations.Migration):
@@ -11,7 +21,6 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0003_grants_move_forward"),
         ("axes", "0010_accessattemptexpiration"),
-        ("otp_totp", "0003_add_timestamps"),
     ]
 
     operations = [
@@ -21,9 +30,14 @@ class Migration(migrations.Migration):
             )
             for table in TABLES
         ),
-        migrations.RunSQL(
-            f"GRANT {EVERYTHING} ON otp_totp_totpdevice TO vibe_staff; GRANT USAGE ON SEQUENCE otp_totp_totpdevice_id_seq TO vibe_staff",
-            f"REVOKE {EVERYTHING} ON otp_totp_totpdevice FROM vibe_staff; REVOKE USAGE ON SEQUENCE otp_totp_totpdevice_id_seq FROM vibe_staff",
+        Assured(
+            "It changes privileges only, of a table with one row for each member of staff.",
+            [
+                migrations.RunSQL(
+                    OTP_TABLE.format(verb="GRANT", whom="TO vibe_staff"),
+                    OTP_TABLE.format(verb="REVOKE", whom="FROM vibe_staff"),
+                )
+            ],
         ),
         *(
             migrations.RunSQL(

@@ -15,7 +15,7 @@ from vibe.core.db.roles import SUPPORT
 from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity
 from vibe.core.db.schema.owned import OwnedForeignKey, UserOwned
 
-FRAMEWORKS = {"django", "procrastinate", "django_otp", "axes"}  # whose tables refer to staff, and hold no person's rows
+FRAMEWORKS = {"django", "procrastinate", "axes"}  # whose tables refer to staff, and hold no person's rows
 
 
 @register()

@@ -1,4 +1,10 @@
-"""Starting jobs: they go in with the change they follow, in the round trip of its next statement."""
+"""Start jobs together with the change they follow, in the round trip of its next statement.
+
+procrastinate's public `batch_defer` would run in the same transaction and role, but in a round trip of its own: one
+more for every memory that is added. So its statement is sent from here, which takes two names that procrastinate does
+not promise to keep: the query "defer_jobs" and the type JobToDefer. tests/test_jobs.py holds them to the installed
+version, and what is written to what `batch_defer` writes.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +19,22 @@ from psycopg.types.json import Jsonb
 from vibe.core.db.scopes import as_system
 from vibe.core.db.statements.connection import current_connection
 
-START: Final = sql.queries["defer_jobs"].replace("%(jobs)s", "%s").rstrip("; \n")
+DEFER_JOBS: Final = sql.queries["defer_jobs"].replace("%(jobs)s", "%s").rstrip("; \n")
 
 
 def start_jobs(deferrer: JobDeferrer, *arguments: Mapping[str, str]) -> None:
     """Start a job for each set of arguments, in the system's role; inside a transaction.
 
-    What the deferrer's own `batch_defer` does in a round trip of its own, for who wants to know their ids. The
-    statement is procrastinate's; an error of it is Django's, and comes from the statement that they went with.
+    An error of it is Django's, raised by the statement that it goes with.
     """
     if arguments:
         with as_system():
             given = [job_row(deferrer.make_new_job(**each)) for each in arguments]
-            current_connection().hold(START, [given])
+            current_connection().hold(DEFER_JOBS, [given])
 
 
 def job_row(job: Job) -> tuple[Any, ...]:
-    """A job as the statement takes it."""
+    """Return a job as the statement takes it."""
     return JobToDefer(
         queue_name=job.queue,
         task_name=job.task_name,

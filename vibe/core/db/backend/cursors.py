@@ -6,6 +6,11 @@ one is raised where the next is run, and that one is not run then.
 
 Every statement of the product goes through this cursor, or calls `send_held` before: else it would be run under the
 role of the scope before.
+
+psycopg's pipeline mode would do without joining texts and counting answers. It was tried in place of this, in turns in
+one run (docs/api.md has the figures): over 20 ms it is as quick, but with the database beside it adding a memory takes
+1.15 times as long and searching 1.13, where 1.1 was the aim. There each statement is parsed, bound and described by
+itself. Even that needs role and settings in one SELECT of set_config(), which Citus does not hand on to shards.
 """
 
 from __future__ import annotations

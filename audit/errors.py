@@ -33,7 +33,10 @@ class NetworkListInvalid(ConfigurationError, ValueError):
 
 
 class SigningKeyInvalid(ConfigurationError, ValueError):
-    message = "A key for audit checkpoints must be 64 hex digits."
+    message = (
+        "AUDIT_SIGNING_KEY, AUDIT_SIGNING_KEYS_RETIRED or AUDIT_PUBLIC_KEYS_RETIRED holds a key that is not 64 hex "
+        "digits. Make a signing key with: openssl rand -hex 32"
+    )
     code = "audit-signing-key-invalid"
 
 

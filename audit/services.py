@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from audit.actors import Actor
 from audit.models import AuditLog
-from audit.proof.keys import TrailKeys
+from audit.proof.keys import trail_keys
 from audit.proof.row_digest import AuditRow, encode_row
 from audit.signals import recording
 from vibe.core.db.roles import SYSTEM
@@ -79,7 +78,7 @@ def recorded_revisions(subject: UUID | None) -> dict[str, Any]:
 
 def insert_row(row: AuditRow, *, last: bool = False) -> None:
     """One round trip, or none of its own. Outside every scope the system's role is taken for it, and given back."""
-    keys: TrailKeys = settings.AUDIT_KEYS
+    keys = trail_keys()
     values: tuple[Any, ...] = (*row, keys.mac(encode_row(row)))
     statement = f"{set_role_sql(SYSTEM)}; {INSERT}; {set_role_sql('none')}" if current_scope() is OUTSIDE else INSERT
     connection = current_connection()

@@ -259,6 +259,7 @@ def trail_of(rows: int, folder: Any) -> dict[str, Any]:
     """Seal, prove and read."""
     from django.conf import settings
 
+    from audit.proof.keys import trail_keys
     from audit.proof.verification import prove
     from audit.sealing import witness
     from audit.sealing.services import seal
@@ -270,7 +271,7 @@ def trail_of(rows: int, folder: Any) -> dict[str, Any]:
     with settings.EMBEDDED_SERVER.connect() as server:
         server.execute("VACUUM ANALYZE")
     start = time.perf_counter()
-    proof = prove(settings.AUDIT_KEYS, witness.read_witnesses(folder / "audit-checkpoints.jsonl"))
+    proof = prove(trail_keys(), witness.read_witnesses(folder / "audit-checkpoints.jsonl"))
     prove_seconds = time.perf_counter() - start
     return {
         "rows": proof.rows,
@@ -305,12 +306,12 @@ def made_up(rows: int) -> Iterator[tuple[Any, ...]]:
     from ipaddress import ip_address
     from uuid import UUID
 
-    from django.conf import settings
     from psycopg.types.json import Jsonb
 
+    from audit.proof.keys import trail_keys
     from audit.proof.row_digest import AuditRow, encode_row
 
-    pick, keys = random.Random(4), settings.AUDIT_KEYS
+    pick, keys = random.Random(4), trail_keys()
     start = datetime.now(UTC) - timedelta(days=DAYS)
     for number in range(rows):
         at = start + timedelta(days=DAYS) * (number / rows)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,15 @@ from django.urls import reverse_lazy
 from accounts.authentication.firebase import KEYS_URL, Firebase
 from accounts.keys.job_middleware import refuse_wrong_master_key
 from audit.client.address import parse_networks, proxy_header
-from audit.proof.keys import TrailKeys
 from stories.processors.named import class_path
 from stories.processors.openai_compatible.service import Service
 from vibe.core.crypto.master import MasterRing
 from vibe.core.crypto.seal import MOST_MESSAGES
-from vibe.core.crypto.strength import strong_text
 from vibe.core.db.embedded.server import DATABASE, OWNER, EmbeddedServer
 from vibe.core.db.url import behind_pooler, database, read_replica
 from vibe.core.errors import ConfigurationError
 from vibe.core.http.rate_limits import Rate
-from vibe.core.state import load_or_make_secrets
+from vibe.core.state import load_or_make_secrets, read_secret
 
 django_stubs_ext.monkeypatch()  # Django's generic classes take type parameters at run time too
 
@@ -44,19 +43,10 @@ MADE_KEYS = ["ENCRYPTION_KEY", "SECRET_KEY", "AUDIT_SIGNING_KEY", "LOCAL_TOKEN_K
 STATE_DIR = Path(env.str("VIBE_STATE_DIR", default=str(BASE_DIR / ".vibe"))).expanduser().absolute()
 
 
-def secret(name: str, *, how: str = "openssl rand -hex 32") -> str:
-    """A secret from the environment; on a development machine, one made once into the state folder."""
-    value = os.environ.get(name, "").strip()  # not by env.str(), which takes a value with a $ in front for a name
-    if not value and DEBUG:
-        value = load_or_make_secrets(STATE_DIR, MADE_KEYS)[name]
-    if not value:
-        raise ConfigurationError(f"{name} is not set, and DEBUG is off. Make one with: {how}")
-    return value
+# Secrets: not by env.str(), which takes a value with a $ in front for a name
 
-
-# Secrets
-
-SECRET_KEY = secret("SECRET_KEY") if DEBUG else strong_text("SECRET_KEY", secret("SECRET_KEY"))
+secret = partial(read_secret, folder=STATE_DIR, made=MADE_KEYS if DEBUG else [])
+SECRET_KEY = secret("SECRET_KEY")
 MASTER_RING = MasterRing.from_hex(secret("ENCRYPTION_KEY"), retired=env.str("ENCRYPTION_KEYS_RETIRED", default=""))
 # django-encrypted-model-fields parses a key when it is imported. Ours come from MASTER_RING; this one is never used.
 FIELD_ENCRYPTION_KEY = Fernet.generate_key()
@@ -309,11 +299,9 @@ SEARCH_EXACT_UP_TO: int = env.int("SEARCH_EXACT_UP_TO", default=10_000)
 
 # The audit trail
 
-AUDIT_KEYS = TrailKeys.from_hex(
-    secret("AUDIT_SIGNING_KEY"),
-    retired=env.str("AUDIT_SIGNING_KEYS_RETIRED", default=""),
-    public=env.str("AUDIT_PUBLIC_KEYS_RETIRED", default=""),
-)
+AUDIT_SIGNING_KEY = secret("AUDIT_SIGNING_KEY")
+AUDIT_SIGNING_KEYS_RETIRED = env.str("AUDIT_SIGNING_KEYS_RETIRED", default="")
+AUDIT_PUBLIC_KEYS_RETIRED = env.str("AUDIT_PUBLIC_KEYS_RETIRED", default="")
 AUDIT_CHECKPOINT_FILE = env.str("AUDIT_CHECKPOINT_FILE", default=str(STATE_DIR / "audit-checkpoints.jsonl"))
 AUDIT_RETENTION_MONTHS: int = env.int("AUDIT_RETENTION_MONTHS", default=24)
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from django.conf import settings
-
-from audit.proof.keys import TrailKeys
+from audit.proof.keys import trail_keys
 
 PURPOSE: Final = b"vibe/erasure/1\n"  # so that no signature of the trail is ever one of these
 Statement = dict[str, Any]
@@ -18,14 +16,14 @@ Statement = dict[str, Any]
 
 def sign_statement(statement: Statement) -> Statement:
     """The statement with the id of the key and the signature, both in hexadecimal."""
-    keys: TrailKeys = settings.AUDIT_KEYS
+    keys = trail_keys()
     named = {**statement, "key": keys.signing.id.hex()}
     return {**named, "signature": keys.signing.sign(encoded(named)).hex()}
 
 
 def signature_holds(statement: Any) -> bool:
     """Whether a statement is as one of our keys signed it."""
-    keys: TrailKeys = settings.AUDIT_KEYS
+    keys = trail_keys()
     try:
         named = {name: value for name, value in statement.items() if name != "signature"}
         signature, key = bytes.fromhex(statement["signature"]), bytes.fromhex(statement["key"])

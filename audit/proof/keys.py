@@ -6,9 +6,12 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from django.conf import settings
+
 from audit.errors import SigningKeyInvalid
 from audit.proof.signing import KeyRing, SigningKey
 from vibe.core.crypto.derive import derive
+from vibe.core.from_settings import from_settings
 
 MAC_SIZE: Final = 32  # bytes
 _LABEL: Final = "audit/row"
@@ -47,6 +50,16 @@ class TrailKeys:
     def has_made(self, mac: bytes, content: bytes) -> bool:
         """Whether this code was made for these bytes, under the current key or a retired one."""
         return any(hmac.compare_digest(hmac.digest(key, content, "sha256"), mac) for key in self._row_keys)
+
+
+@from_settings
+def trail_keys() -> TrailKeys:
+    """Return the configured keys. Raises SigningKeyInvalid."""
+    return TrailKeys.from_hex(
+        settings.AUDIT_SIGNING_KEY,
+        retired=settings.AUDIT_SIGNING_KEYS_RETIRED,
+        public=settings.AUDIT_PUBLIC_KEYS_RETIRED,
+    )
 
 
 def _row_key(seed: str) -> bytes:

@@ -16,7 +16,7 @@ from audit.actors import Actor
 from audit.errors import BatchBroken, Fault, MonthKept
 from audit.models import AuditPruning
 from audit.proof.batch import SealedRow
-from audit.proof.keys import TrailKeys
+from audit.proof.keys import trail_keys
 from audit.proof.pruned import Missing, Pruned
 from audit.proof.unsealed import UNSEALED
 from audit.proof.verification import SEALED, read_sealed
@@ -85,7 +85,7 @@ def refuse_unsealed(month: Month) -> None:
 
 def state_of(month: Month) -> Pruned:
     """Sign for the rows that are about to go, and keep the statement. Raises BatchBroken if one is not as sealed."""
-    keys: TrailKeys = settings.AUDIT_KEYS
+    keys = trail_keys()
     missing = Missing()
     with closing(sealed_rows_of(month)) as rows:
         for entry in rows:

@@ -20,7 +20,7 @@ from audit.errors import ChainBroken, Fault
 from audit.models import AuditLeaf
 from audit.proof import checkpoint_store
 from audit.proof.checkpoint import Checkpoint, SignedCheckpoint
-from audit.proof.keys import TrailKeys
+from audit.proof.keys import TrailKeys, trail_keys
 from audit.proof.merkle import root
 from audit.proof.unsealed import (
     SealRange,
@@ -96,7 +96,7 @@ def only_sealer() -> bool:
 
 def with_valid_mac(rows: Sequence[WireRow], done: Sealed) -> list[WireRow]:
     """Those that the recorder wrote; the others are reported."""
-    keys: TrailKeys = settings.AUDIT_KEYS
+    keys = trail_keys()
     genuine = [row for row in rows if row.content and keys.has_made(row.mac(), row.content)]
     if len(genuine) < len(rows):
         known = {row.id for row in genuine}
@@ -109,7 +109,7 @@ def with_valid_mac(rows: Sequence[WireRow], done: Sealed) -> list[WireRow]:
 
 def append(rows: Sequence[WireRow]) -> SignedCheckpoint:
     """Give rows the next positions, and sign for them."""
-    keys: TrailKeys = settings.AUDIT_KEYS
+    keys = trail_keys()
     head = verified_head(keys)
     leaves = [row.leaf() for row in rows]
     checkpoint = Checkpoint.following(

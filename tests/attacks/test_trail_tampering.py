@@ -20,7 +20,7 @@ from audit.errors import AuditError
 from audit.models import AuditCheckpoint, AuditLeaf, AuditLog
 from audit.proof import checkpoint_store
 from audit.proof.checkpoint import Checkpoint
-from audit.proof.keys import TrailKeys
+from audit.proof.keys import TrailKeys, trail_keys
 from audit.proof.merkle import root
 from audit.proof.verification import SEALED as SEALED_QUERY
 from audit.proof.verification import prove, read_sealed
@@ -33,7 +33,7 @@ from vibe.core.db.scopes import as_system
 
 ROWS, BATCH, EACH = 60, 9, 48
 TABLES = ("audit_logs", "audit_leaves", "audit_checkpoints")
-THIEF = TrailKeys.from_hex("7" * 64)
+THIEF = "7" * 64
 SIGNED = [field.name for field in AuditCheckpoint._meta.fields]
 
 
@@ -63,10 +63,10 @@ def sealed(db: None, settings: Any, tmp_path: Any) -> Iterator[list[Any]]:
         yield witness.read_witnesses(tmp_path / "checkpoints.jsonl")
 
 
-def is_found(witnesses: list[Any], settings: Any) -> bool:
+def is_found(witnesses: list[Any]) -> bool:
     try:
         with transaction.atomic():
-            prove(settings.AUDIT_KEYS, witnesses)
+            prove(trail_keys(), witnesses)
     except AuditError:
         return True
     return False
@@ -240,7 +240,7 @@ def reseal(random: Random, keys: TrailKeys) -> None:
 
 
 def forge_with_another_key(random: Random) -> None:
-    reseal(random, THIEF)
+    reseal(random, TrailKeys.from_hex(THIEF))
 
 
 def edit_row_and_leaf(random: Random) -> None:
@@ -269,51 +269,49 @@ ATTACKS: list[Callable[[Random], None]] = [
 ]
 
 
-def test_a_thousand_tamperings_are_found(sealed: list[Any], settings: Any) -> None:
+def test_a_thousand_tamperings_are_found(sealed: list[Any]) -> None:
     missed = []
     for seed in range(EACH * len(ATTACKS)):
         attack = ATTACKS[seed % len(ATTACKS)]
         point = transaction.savepoint()
         attack(Random(seed))
-        if not is_found(sealed, settings):
+        if not is_found(sealed):
             missed.append((attack.__name__, seed))
         transaction.savepoint_rollback(point)
     assert (missed, EACH * len(ATTACKS) >= 1000) == ([], True)
-    assert not is_found(sealed, settings), "rolled back, the trail is what it was"
+    assert not is_found(sealed), "rolled back, the trail is what it was"
 
 
-def test_control_an_untouched_trail_is_proved(sealed: list[Any], settings: Any) -> None:
-    proof = prove(settings.AUDIT_KEYS, sealed)
+def test_control_an_untouched_trail_is_proved(sealed: list[Any]) -> None:
+    proof = prove(trail_keys(), sealed)
     assert (proof.rows, proof.checkpoints, proof.unsealed, proof.pruned) == (ROWS, 7, 0, 0)
     assert proof.head == sealed[-1]
 
 
-def test_control_only_the_witness_finds_a_forgery_by_the_true_key_and_a_cut_tail(
-    sealed: list[Any], settings: Any
-) -> None:
-    for attack in (lambda: reseal(Random(1), settings.AUDIT_KEYS), lambda: cut_tail(Random(1))):
+def test_control_only_the_witness_finds_a_forgery_by_the_true_key_and_a_cut_tail(sealed: list[Any]) -> None:
+    for attack in (lambda: reseal(Random(1), trail_keys()), lambda: cut_tail(Random(1))):
         point = transaction.savepoint()
         attack()
-        assert is_found(sealed, settings)
-        assert not is_found([], settings)
+        assert is_found(sealed)
+        assert not is_found([])
         transaction.savepoint_rollback(point)
 
 
-def test_the_first_bad_row_is_named(sealed: list[Any], settings: Any) -> None:
+def test_the_first_bad_row_is_named(sealed: list[Any]) -> None:
     ids = dict(run("SELECT position, row_id FROM audit_leaves"))
     run("UPDATE audit_logs SET reason = '' WHERE id IN (%s, %s)", [ids[50], ids[20]])
     with pytest.raises(AuditError) as caught:
-        prove(settings.AUDIT_KEYS, sealed)
+        prove(trail_keys(), sealed)
     assert (caught.value.number, caught.value.position, caught.value.row_id) == (3, 20, ids[20])
     assert "ticket" not in str(caught.value)
 
 
-def test_every_column_of_a_row_is_under_its_seal(sealed: list[Any], settings: Any) -> None:
+def test_every_column_of_a_row_is_under_its_seal(sealed: list[Any]) -> None:
     missed = []
     for name in [each.column for each in AuditLog._meta.fields]:
         point = transaction.savepoint()
         change_column("audit_logs", "id", run("SELECT id FROM audit_logs ORDER BY id LIMIT 1 OFFSET 31")[0][0], name)
-        if not is_found(sealed, settings):
+        if not is_found(sealed):
             missed.append(name)
         transaction.savepoint_rollback(point)
     assert missed == []
@@ -328,15 +326,15 @@ def test_a_row_edited_before_it_is_sealed_is_found(db: None, settings: Any, tmp_
     done = seal(sweep=True)
     assert (done.rows, len(done.forged)) == (0, 1)
     with pytest.raises(AuditError, match=str(done.forged[0])):
-        prove(settings.AUDIT_KEYS)
+        prove(trail_keys())
     with unprotected(*TABLES, triggers="USER"):
         run("DELETE FROM audit_logs")
-    settings.AUDIT_KEYS = THIEF
+    settings.AUDIT_SIGNING_KEY = THIEF
     record(actor=Actor.system("tests"), action="forged")
     assert seal().rows == 1
 
 
-def test_the_clock_set_back_breaks_nothing(sealed: list[Any], settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clock_set_back_breaks_nothing(sealed: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     from django.utils import timezone
 
     before = timezone.now() - timedelta(days=400)
@@ -344,4 +342,4 @@ def test_the_clock_set_back_breaks_nothing(sealed: list[Any], settings: Any, mon
     for _ in range(3):
         record(actor=Actor.system("tests"), action="late")
     assert seal().rows == 3
-    assert prove(settings.AUDIT_KEYS, sealed).rows == ROWS + 3
+    assert prove(trail_keys(), sealed).rows == ROWS + 3

@@ -18,6 +18,7 @@ from audit.actors import Actor
 from audit.errors import PruningBroken
 from audit.models import AuditLog, AuditPruning
 from audit.proof.checkpoint import SignedCheckpoint
+from audit.proof.keys import trail_keys
 from audit.proof.merkle import verify_inclusion
 from audit.proof.verification import prove
 from audit.reading.pages import page
@@ -136,19 +137,19 @@ def test_months_are_pruned_only_when_sealed_and_past_retention(
     with connection.cursor() as cursor:
         assert old not in months_kept(cursor)
     seal()
-    proof = prove(settings.AUDIT_KEYS)
+    proof = prove(trail_keys())
     assert (proof.rows, proof.pruned) == (8, 5)
     assert actions().count("audit.prune") == 1
     with unprotected("audit_prunings", triggers="USER") as cursor:
         cursor.execute("UPDATE audit_prunings SET count = 4")  # with another than the signed, the same is a deletion
     with pytest.raises(PruningBroken, match=f"{old:%Y-%m}"):
-        prove(settings.AUDIT_KEYS)
+        prove(trail_keys())
     with as_system():
         assert AuditPruning.objects.count() == 1
 
 
 def test_partitions_are_made_ahead_and_rows_without_a_month_find_a_place(
-    db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+    db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert make_months() == []
     with connection.cursor() as cursor:
@@ -159,7 +160,7 @@ def test_partitions_are_made_ahead_and_rows_without_a_month_find_a_place(
         note()
     with connection.cursor() as cursor:
         assert ensure_partitions(cursor, today=beyond, ahead=1) == [f"audit_logs_{later(beyond, 1):%Y_%m}"]
-    assert (seal().rows, prove(settings.AUDIT_KEYS).rows) == (1, 1)
+    assert (seal().rows, prove(trail_keys()).rows) == (1, 1)
 
 
 def test_an_export_is_recorded_and_no_spreadsheet_runs_it(db: None) -> None:

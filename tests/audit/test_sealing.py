@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from audit.actors import Actor
 from audit.errors import ChainBroken, Fault
 from audit.models import AuditCheckpoint, AuditLeaf, AuditLog
-from audit.proof.keys import TrailKeys
+from audit.proof.keys import TrailKeys, trail_keys
 from audit.proof.unsealed import Snapshot, detect_restore, sealer_state
 from audit.proof.verification import prove
 from audit.sealing import services as sealing
@@ -55,21 +55,21 @@ def elsewhere(work: Any) -> threading.Thread:
     return thread
 
 
-def test_rows_are_sealed_once_and_the_file_has_every_checkpoint(db: None, file: Path, settings: Any) -> None:
+def test_rows_are_sealed_once_and_the_file_has_every_checkpoint(db: None, file: Path) -> None:
     note(25)
     assert (seal(batch=10).checkpoints, seal().checkpoints) == (3, 0)
     note()
     assert (seal(batch=10).rows, lines(file)) == (1, [1, 2, 3, 4])
-    assert prove(settings.AUDIT_KEYS, witness.read_witnesses(file)).rows == 26
+    assert prove(trail_keys(), witness.read_witnesses(file)).rows == 26
 
 
-def test_it_works_where_statements_are_logged(db: None, settings: Any) -> None:
+def test_it_works_where_statements_are_logged(db: None) -> None:
     note(2)
     with CaptureQueriesContext(connection):
-        assert (seal().rows, prove(settings.AUDIT_KEYS).rows) == (2, 2)
+        assert (seal().rows, prove(trail_keys()).rows) == (2, 2)
 
 
-def test_a_row_that_commits_late_is_sealed_later(committed: None, settings: Any) -> None:
+def test_a_row_that_commits_late_is_sealed_later(committed: None) -> None:
     written, may_commit = threading.Event(), threading.Event()
 
     def slow() -> None:
@@ -87,7 +87,7 @@ def test_a_row_that_commits_late_is_sealed_later(committed: None, settings: Any)
     may_commit.set()
     thread.join()
     assert seal().rows == 1
-    assert (seal().rows, prove(settings.AUDIT_KEYS).unsealed) == (0, 0)
+    assert (seal().rows, prove(trail_keys()).unsealed) == (0, 0)
 
 
 def test_of_two_sealers_at_once_one_works(committed: None) -> None:
@@ -108,21 +108,21 @@ def test_of_two_sealers_at_once_one_works(committed: None) -> None:
     assert (first.busy, first.rows, seal().rows) == (True, 0, 3)
 
 
-def test_many_sealers_at_once_seal_every_row_once(committed: None, settings: Any) -> None:
+def test_many_sealers_at_once_seal_every_row_once(committed: None) -> None:
     note(40)
     done: list[int] = []
     threads = [elsewhere(lambda: done.append(seal(batch=7).rows)) for _ in range(4)]
     for thread in threads:
         thread.join()
     done.append(seal().rows)
-    assert sum(done) == prove(settings.AUDIT_KEYS).rows == 40
+    assert sum(done) == prove(trail_keys()).rows == 40
 
 
 @pytest.mark.parametrize(
     "place", ["audit.sealing.services.checkpoint_store.stored_of", "audit.sealing.services.save_sealer_state"]
 )
 def test_a_sealer_killed_in_a_batch_leaves_whole_batches(
-    committed: None, settings: Any, monkeypatch: pytest.MonkeyPatch, place: str
+    committed: None, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     note(5)
 
@@ -134,7 +134,7 @@ def test_a_sealer_killed_in_a_batch_leaves_whole_batches(
         seal(batch=10)
     with as_system():
         assert (AuditLeaf.objects.count(), AuditCheckpoint.objects.count()) == (0, 0)
-    assert (seal().rows, prove(settings.AUDIT_KEYS).rows) == (5, 5)
+    assert (seal().rows, prove(trail_keys()).rows) == (5, 5)
 
 
 def test_a_sealer_killed_before_it_wrote_outside_is_made_up_for(
@@ -184,7 +184,7 @@ def test_nothing_is_sealed_on_a_cut_or_forged_end(db: None, file: Path, settings
         faults.append(caught.value.fault)
     assert faults == [Fault.CUT, Fault.FORK]
     file.write_bytes(kept)
-    settings.AUDIT_KEYS = TrailKeys.from_hex("7" * 64)
+    settings.AUDIT_SIGNING_KEY = "7" * 64
     record(actor=ME, action="x")
     with pytest.raises(ChainBroken) as caught:
         seal()
@@ -193,22 +193,22 @@ def test_nothing_is_sealed_on_a_cut_or_forged_end(db: None, file: Path, settings
 
 def test_the_signing_key_rotates(db: None, settings: Any) -> None:
     old, new = "5" * 64, "6" * 64
-    settings.AUDIT_KEYS = TrailKeys.from_hex(old)
+    settings.AUDIT_SIGNING_KEY = old
     note(2)
     seal()
     note()
     public = TrailKeys.from_hex(old).signing.public.hex()
-    settings.AUDIT_KEYS = TrailKeys.from_hex(new, retired=old)
+    settings.AUDIT_SIGNING_KEY, settings.AUDIT_SIGNING_KEYS_RETIRED = new, old
     note()
-    assert (seal().rows, prove(settings.AUDIT_KEYS).rows) == (2, 4)
-    settings.AUDIT_KEYS = TrailKeys.from_hex(new, public=public)
-    assert prove(settings.AUDIT_KEYS).rows == 4
-    settings.AUDIT_KEYS = TrailKeys.from_hex(new)
+    assert (seal().rows, prove(trail_keys()).rows) == (2, 4)
+    settings.AUDIT_SIGNING_KEYS_RETIRED, settings.AUDIT_PUBLIC_KEYS_RETIRED = "", public
+    assert prove(trail_keys()).rows == 4
+    settings.AUDIT_PUBLIC_KEYS_RETIRED = ""
     with pytest.raises(ChainBroken):
-        prove(settings.AUDIT_KEYS)
+        prove(trail_keys())
 
 
-def test_after_a_restore_into_a_younger_server_rows_are_still_found(committed: None, settings: Any) -> None:
+def test_after_a_restore_into_a_younger_server_rows_are_still_found(committed: None) -> None:
     try:
         with connection.cursor() as cursor:  # rows that an older server wrote, and a sealer that remembers it
             cursor.execute("ALTER TABLE audit_logs ALTER COLUMN xact SET DEFAULT 9000000000")
@@ -222,7 +222,7 @@ def test_after_a_restore_into_a_younger_server_rows_are_still_found(committed: N
         note()
         assert seal().rows == 4
         note(2)
-        assert (seal().rows, prove(settings.AUDIT_KEYS).unsealed) == (2, 0)
+        assert (seal().rows, prove(trail_keys()).unsealed) == (2, 0)
         with as_system():
             assert AuditLog.objects.order_by("-xact").first().xact > 9_000_000_001  # type: ignore[union-attr]
         detect_restore()

@@ -20,6 +20,7 @@ from audit.actors import Actor
 from audit.errors import AuditError
 from audit.proof import checkpoint_store
 from audit.proof.checkpoint import SignedCheckpoint
+from audit.proof.keys import trail_keys
 from audit.proof.verification import prove
 from audit.sealing import witness
 from vibe.backup.restoring import Backup
@@ -94,7 +95,7 @@ def tombstones_apart() -> Iterator[None]:
 def trail_holds() -> Finding:
     """The audit trail, proved against the checkpoints outside that the backup is old enough to know."""
     try:
-        proof = prove(settings.AUDIT_KEYS, witnesses())
+        proof = prove(trail_keys(), witnesses())
     except AuditError as problem:
         return Finding("audit trail", False, str(problem))
     return Finding("audit trail", True, f"{proof.rows:,} rows sealed, {proof.unsealed:,} not sealed yet, all proved")

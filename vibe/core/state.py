@@ -16,6 +16,19 @@ FILE = "secrets.env"
 BYTES = 32
 
 
+def read_secret(name: str, *, folder: Path, made: Sequence[str]) -> str:
+    """Read a secret from the environment; one that is not set there and is of `made` is made once in the folder.
+
+    Raises ConfigurationError for any other.
+    """
+    value = os.environ.get(name, "").strip()
+    if not value and name in made:
+        value = load_or_make_secrets(folder, made)[name]
+    if not value:
+        raise ConfigurationError(f"{name} is not set, and DEBUG is off. Make one with: openssl rand -hex 32")
+    return value
+
+
 def load_or_make_secrets(folder: Path, names: Sequence[str]) -> dict[str, str]:
     """The named secrets of `folder`, 64 hex digits each; made on the first use, in a file only its owner can read.
 

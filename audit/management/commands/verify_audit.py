@@ -13,6 +13,7 @@ from audit.errors import AuditError
 from audit.proof.checkpoint import SignedCheckpoint
 from audit.proof.freshness import require_fresh
 from audit.proof.inclusion import prove_inclusion
+from audit.proof.keys import trail_keys
 from audit.proof.verification import Proof, prove
 from audit.sealing import witness
 from audit.services import FAILED, OK, record
@@ -43,7 +44,7 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps({"sound": True, **answer}) if options["json"] else said)
 
     def one(self, row_id: UUID) -> dict[str, Any]:
-        inclusion = prove_inclusion(row_id, settings.AUDIT_KEYS)
+        inclusion = prove_inclusion(row_id, trail_keys())
         number = inclusion.signed.checkpoint.number
         said = f"Row {row_id} is in the trail at position {inclusion.position:,}, under checkpoint {number:,}."
         return {**inclusion.to_json(), "said": said}
@@ -52,7 +53,7 @@ class Command(BaseCommand):
         witnesses = witnesses_from(path)
         started = time.perf_counter()
         with tqdm(unit="rows", disable=None) as bar:
-            proof = prove(settings.AUDIT_KEYS, witnesses, progress=bar.update)
+            proof = prove(trail_keys(), witnesses, progress=bar.update)
             tables = require_fresh()
         seconds = max(time.perf_counter() - started, 1e-6)
         return {
@@ -89,7 +90,7 @@ def numbers(proof: Proof, seconds: float) -> dict[str, Any]:
         "unsealed": proof.unsealed,
         "oldest_unsealed": proof.oldest_unsealed and proof.oldest_unsealed.isoformat(),
         "head": proof.head and proof.head.to_line(),
-        "public_key": settings.AUDIT_KEYS.signing.public.hex(),
+        "public_key": trail_keys().signing.public.hex(),
         "seconds": round(seconds, 3),
         "rows_per_second": round((proof.rows + proof.unsealed) / seconds),
     }

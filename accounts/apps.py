@@ -14,6 +14,7 @@ class AccountsConfig(AppConfig):
         from accounts.staff.groups import ensure_groups  # noqa: PLC0415
         from audit.signals import recording  # noqa: PLC0415
 
+        master_key.ring()  # wrong keys stop the start
         post_migrate.connect(ensure_groups, sender=self)
         recording.connect(master_key.refuse_recording)
         register_sections()

@@ -42,19 +42,21 @@ def main() -> None:
 
 def measure(people: int, kills: int, rate: int) -> dict[str, Any]:
     from django.conf import settings
+    from django.core.signals import setting_changed
 
     from accounts.keys.services.rotation import values_to_rewrap
-    from vibe.core.crypto.master import MasterRing
 
     ids = crowd(people)
-    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, OLD
+    setting_changed.send(None, setting="ENCRYPTION_KEY", value=NEW, enter=True)
     load = Load(ids, rate)
     with load:
         start = time.perf_counter()
         killed = kill_rotators(kills, values_to_rewrap() // (kills + 4))
         finish()
         seconds = time.perf_counter() - start
-    settings.MASTER_RING = MasterRing.from_hex(NEW)
+    settings.ENCRYPTION_KEYS_RETIRED = ""
+    setting_changed.send(None, setting="ENCRYPTION_KEYS_RETIRED", value="", enter=True)
     return {
         "values": 2 * people,
         "rotators_killed": killed,

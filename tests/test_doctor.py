@@ -15,7 +15,6 @@ from django.db.migrations.recorder import MigrationRecorder
 from audit.services import record
 from tests.cast import TESTER
 from tests.processes import manage
-from vibe.core.crypto.master import MasterKey, MasterRing
 from vibe.core.db.health import statements
 from vibe.core.db.health.reading import Chapter, Reading, Verdict
 from vibe.core.db.scopes import as_system
@@ -63,7 +62,7 @@ def test_a_sound_development_machine_has_nothing_wrong_but_debug(worker, ada, se
 
 
 def test_every_finding_says_what_why_and_what_to_do(db, settings):
-    settings.MASTER_RING = MasterRing(MasterKey(os.urandom(32)))
+    settings.ENCRYPTION_KEY = os.urandom(32).hex()
     settings.DEBUG = False
     settings.ALLOWED_HOSTS = ["*"]
     findings = [finding for each in examine() for finding in each.findings]
@@ -226,15 +225,14 @@ def test_an_old_extension_is_found(db, monkeypatch):
 
 def test_a_wrong_master_key_is_found(ada, settings):
     assert found(keys.canary) == []
-    settings.MASTER_RING = MasterRing(MasterKey(os.urandom(32)))
+    settings.ENCRYPTION_KEY = os.urandom(32).hex()
     assert str(ada) not in "".join(found(keys.masters))
     assert "not configured" in found(keys.masters)[0]
     assert "user_keys.wrapped" in found(keys.canary)[0]
 
 
 def test_retired_keys_are_told_needed_until_they_are_not(ada, settings):
-    old = settings.MASTER_RING.current
-    settings.MASTER_RING = MasterRing(MasterKey(os.urandom(32)), [old])
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = os.urandom(32).hex(), settings.ENCRYPTION_KEY
     [finding] = keys.retired()
     assert (finding.severity, finding.do) == (Severity.WARNING, "manage.py rotate_keys")
     call_command("rotate_keys", verbosity=0)

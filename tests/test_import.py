@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -184,10 +185,8 @@ def test_a_person_whose_key_is_destroyed_takes_nothing_more_and_the_others_do():
 
 @pytest.mark.django_db
 def test_a_missing_master_key_stops_the_import_and_is_no_bad_line(settings):
-    from vibe.core.crypto.master import MasterKey, MasterRing
-
     load(line())
-    settings.MASTER_RING = MasterRing(MasterKey(bytes(range(7, 39))))
+    settings.ENCRYPTION_KEY = os.urandom(32).hex()
     with pytest.raises(MasterKeyMissing):
         load(line(said=["More."], first=2))
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection, transaction
 
+from accounts.keys.master_key import ring
 from accounts.keys.services.data_keys import destroy_data_keys, open_vault, renew_data_key
 from accounts.models import User, UserKey
 from accounts.people.services.people import Profile, ensure_person, open_name
@@ -25,7 +26,6 @@ from tests.crypto.test_master import BAD_KEYS
 from tests.processes import PATIENCE
 from tests.protections import unprotected
 from vibe.core.crypto.errors import DataKeyMissing, FormatUnknown, MasterKeyMissing, SealBroken
-from vibe.core.crypto.master import MasterKey, MasterRing
 from vibe.core.crypto.seal import generation_of
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.db.scopes import as_support, as_system, as_user
@@ -137,8 +137,8 @@ def test_without_the_first_key_nothing_is_searched_under_another(ada):
 
 
 def test_a_master_key_that_is_not_configured_is_named(ada, settings):
-    needed = settings.MASTER_RING.current.id.hex()
-    settings.MASTER_RING = MasterRing(MasterKey(os.urandom(32)))
+    needed = ring().current.id.hex()
+    settings.ENCRYPTION_KEY = os.urandom(32).hex()
     with as_user(ada), pytest.raises(MasterKeyMissing, match=rf"user_keys\.wrapped of row .*{needed}"):
         open_vault()
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
+from accounts.keys.master_key import ring
 from accounts.models.one_time_device import OneTimeDevice, secret_address
 from tests.processes import manage, url
 from vibe.core.crypto.sealed import Sealed
@@ -90,7 +91,7 @@ def test_secrets_of_one_time_codes_are_taken_over_wrapped_and_given_back(databas
         assert postgres.execute("SELECT to_regclass('otp_totp_totpdevice')").fetchone() == (None,)
         row = postgres.execute("SELECT id, staff_id, secret, drift, last_step FROM one_time_devices").fetchone()
         device = OneTimeDevice(row[0], row[1])
-        assert settings.MASTER_RING.unwrap(Sealed(row[2]), secret_address(device)).hex() == SECRET
+        assert ring().unwrap(Sealed(row[2]), secret_address(device)).hex() == SECRET
         assert row[3:] == (1, 42)
         migrate(database, "accounts", "0007")
         assert postgres.execute("SELECT key, drift, last_t FROM otp_totp_totpdevice").fetchall() == [(SECRET, 1, 42)]

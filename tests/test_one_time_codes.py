@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from base64 import b32decode, b32encode
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,6 @@ from audit.models import AuditLog
 from tests.cast import TESTER
 from tests.protections import unprotected
 from vibe.core.crypto.errors import MasterKeyMissing, SealError
-from vibe.core.crypto.master import MasterKey, MasterRing
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
 
@@ -171,16 +171,16 @@ def test_a_secret_moved_to_another_account_lets_nobody_in(enrolled, supporter):
 
 def test_secrets_are_rotated_with_the_keys(enrolled, settings):
     secret, before = secret_of(enrolled), device_of(enrolled).secret.ciphertext
-    settings.MASTER_RING = MasterRing(MasterKey(bytes(range(3, 35))), [settings.MASTER_RING.current])
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = os.urandom(32).hex(), settings.ENCRYPTION_KEY
     call_command("rotate_keys", stdout=StringIO())
     assert device_of(enrolled).secret.ciphertext != before
-    settings.MASTER_RING = MasterRing(settings.MASTER_RING.current)
+    settings.ENCRYPTION_KEYS_RETIRED = ""
     assert secret_of(enrolled) == secret
     assert sign_in(Client(), code(enrolled)) == 302
 
 
 def test_control_without_rotation_the_retired_key_is_missed(enrolled, settings):
-    settings.MASTER_RING = MasterRing(MasterKey(bytes(range(3, 35))))
+    settings.ENCRYPTION_KEY = os.urandom(32).hex()
     with pytest.raises(MasterKeyMissing):
         secret_of(enrolled)
 

@@ -15,7 +15,6 @@ from accounts.erasure.services import erase_again
 from accounts.erasure.tombstones import add_tombstone
 from audit.models import AuditLog
 from tests.cast import TESTER
-from vibe.core.crypto.master import MasterKey, MasterRing
 from vibe.core.db.scopes import as_system
 from vibe.serving import readiness
 
@@ -68,14 +67,14 @@ def test_not_ready_while_somebody_erased_is_there_again(client, worker, ada):
 
 
 def test_not_ready_with_another_master_key(client, worker, ada, settings):
-    settings.MASTER_RING = MasterRing(MasterKey(os.urandom(32)))
+    settings.ENCRYPTION_KEY = os.urandom(32).hex()
     assert client.get("/readyz").status_code == 503
     assert "ENCRYPTION_KEY" in why(client)["keys"]
     assert str(ada) not in why(client)["keys"]
 
 
 def test_a_retired_master_key_is_enough(client, worker, ada, settings):
-    settings.MASTER_RING = MasterRing(MasterKey(os.urandom(32)), [settings.MASTER_RING.current])
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = os.urandom(32).hex(), settings.ENCRYPTION_KEY
     assert client.get("/readyz").status_code == 200
 
 

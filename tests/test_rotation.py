@@ -15,6 +15,7 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
+from accounts.keys.master_key import ring
 from accounts.keys.services.data_keys import destroy_data_keys, key_address, open_vault, renew_data_key
 from accounts.keys.services.rotation import COLUMNS, START, WrappedColumn, rewrap_after, rewrap_column, values_to_rewrap
 from accounts.models import User, UserKey
@@ -25,7 +26,6 @@ from tests.processes import PATIENCE
 from tests.protections import unprotected
 from vibe.core.crypto.errors import MasterKeyMissing
 from vibe.core.crypto.fields import WrappedField
-from vibe.core.crypto.master import MasterRing
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.db.scopes import as_support, as_system, as_user
 
@@ -35,7 +35,7 @@ OLD, NEW, THIRD = (hashlib.sha256(f"{name} of these tests".encode()).hexdigest()
 
 @pytest.fixture
 def old_ring(settings):
-    settings.MASTER_RING = MasterRing.from_hex(OLD)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = OLD, ""
 
 
 def people(count):
@@ -78,13 +78,13 @@ def test_every_wrapped_column_of_the_project_is_rotated():
 def test_rotated_everything_opens_and_the_retired_key_can_go(db, old_ring, settings):
     users = people(12)
     before = roots(users)
-    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, OLD
     assert values_to_rewrap() == 13 + 11
     assert "24 wrapped values" in rotate(dry_run=True)
     assert values_to_rewrap() == 24
     assert "Retired keys can be removed" in rotate(batch=5)
     assert values_to_rewrap() == 0
-    settings.MASTER_RING = MasterRing.from_hex(NEW)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, ""
     assert roots(users) == before
     with as_support():
         rows = AuditLog.objects.filter(action="keys.rotate")
@@ -97,14 +97,14 @@ def test_rotated_everything_opens_and_the_retired_key_can_go(db, old_ring, setti
 def test_without_rotation_the_retired_key_is_needed(db, old_ring, settings):
     """The negative control."""
     users = people(2)
-    settings.MASTER_RING = MasterRing.from_hex(NEW)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, ""
     with pytest.raises(MasterKeyMissing, match=r"user_keys\.wrapped"):
         roots(users)
 
 
 def test_rotating_again_changes_nothing(db, old_ring, settings):
     people(3)
-    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, OLD
     rotate()
     with as_system():
         before = dict(UserKey.objects.values_list("pk", "wrapped"))
@@ -115,19 +115,19 @@ def test_rotating_again_changes_nothing(db, old_ring, settings):
 
 def test_several_retired_keys_end_under_one(db, old_ring, settings):
     users = people(2)
-    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, OLD
     users += [ensure_person(profile=Profile("later", name="Later"), actor=TESTER)]
     before = roots(users)
-    settings.MASTER_RING = MasterRing.from_hex(THIRD, retired=f"{OLD},{NEW}")
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = THIRD, f"{OLD},{NEW}"
     rotate()
-    settings.MASTER_RING = MasterRing.from_hex(THIRD)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = THIRD, ""
     assert roots(users) == before
 
 
 def test_a_destroyed_key_stays_destroyed(db, old_ring, settings):
     users = people(3)
     destroy_data_keys(user_id=users[0], actor=TESTER)
-    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, OLD
     rotate()
     with as_system():
         assert UserKey.objects.get(user_id=users[0]).wrapped is None
@@ -135,10 +135,10 @@ def test_a_destroyed_key_stays_destroyed(db, old_ring, settings):
 
 def test_a_missing_retired_key_is_named_and_nothing_is_touched(db, old_ring, settings):
     people(3)
-    missing = settings.MASTER_RING.current.id.hex()
-    settings.MASTER_RING = MasterRing.from_hex(THIRD, retired=OLD)
+    missing = ring().current.id.hex()
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = THIRD, OLD
     people_of_third = ensure_person(profile=Profile("third", name="Third"), actor=TESTER)
-    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=THIRD)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, THIRD
     with pytest.raises(MasterKeyMissing) as caught:
         rotate()
     assert f"4 in user_keys.wrapped under master key {missing}" in str(caught.value)
@@ -149,7 +149,7 @@ def test_a_missing_retired_key_is_named_and_nothing_is_touched(db, old_ring, set
     with pytest.raises(CommandError, match="6 values do not open"):
         rotate(skip_missing=True)
     assert values_to_rewrap() == 6
-    settings.MASTER_RING = MasterRing.from_hex(NEW)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, ""
     assert roots([people_of_third])[0][2] == "Third"
 
 
@@ -164,7 +164,7 @@ def test_a_value_that_does_not_open_is_named_and_holds_nobody_up(db, old_ring, s
         (broken,) = cursor.fetchone()
     with as_system():
         User.objects.filter(pk=users[2]).update(name=Sealed(b"a name in the clear"))
-    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, OLD
     told = StringIO()
     with pytest.raises(CommandError, match="2 values do not open"):
         rotate(stderr=told, batch=2)
@@ -183,10 +183,10 @@ def test_an_empty_database_is_rotated(db):
 def test_each_row_is_looked_at_once(db, old_ring, settings, django_assert_max_num_queries):
     """A walk continues where it was, so a million people are one scan. A batch's round trips do not grow with rows."""
     people(30)
-    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, OLD
     batches = list(rewrap_column(actor=TESTER, size=10))
     assert [batch.done for batch in batches] == [10, 10, 10, 1, 0, 10, 10, 9, 0, 0]
-    settings.MASTER_RING = MasterRing.from_hex(THIRD, retired=f"{OLD},{NEW}")
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = THIRD, f"{OLD},{NEW}"
     with django_assert_max_num_queries(12):
         rewrap_after(COLUMNS[0], START, actor=TESTER, size=1000)
 
@@ -194,14 +194,14 @@ def test_each_row_is_looked_at_once(db, old_ring, settings, django_assert_max_nu
 def test_what_somebody_else_has_written_meanwhile_stays(committed, old_ring, settings, monkeypatch):
     users = people(4)
     before = roots(users)
-    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, OLD
     replace, written = WrappedColumn.replace, []
 
     def write() -> None:
         with as_system():
             key = UserKey.objects.of(users[0]).get()
-            ring, here = settings.MASTER_RING, key_address(key)
-            key.wrapped = ring.wrap(ring.unwrap(key.wrapped, here), here)
+            here = key_address(key)
+            key.wrapped = ring().wrap(ring().unwrap(key.wrapped, here), here)
             key.save(update_fields=["wrapped"])
             written.append(key.wrapped)
         connection.close()
@@ -218,14 +218,14 @@ def test_what_somebody_else_has_written_meanwhile_stays(committed, old_ring, set
     with as_system():
         assert UserKey.objects.of(users[0]).get().wrapped == written[0]
     assert values_to_rewrap() == 0
-    settings.MASTER_RING = MasterRing.from_hex(NEW)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, ""
     assert roots(users) == before
 
 
 def test_while_a_batch_is_open_others_may_refer_to_its_rows(committed, old_ring, settings, tell):
     """FOR UPDATE would keep every insert of these people's conversations waiting."""
     users = people(2)
-    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, OLD
     done = threading.Event()
 
     def insert() -> None:
@@ -246,7 +246,7 @@ def test_readers_read_through_a_rotation_that_is_killed_and_resumed(committed, o
     """The rotator is a process of its own, killed without warning while it works; the readers are this one."""
     users = people(60)
     before = roots(users)
-    settings.MASTER_RING = MasterRing.from_hex(NEW, retired=OLD)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, OLD
     stop, failures, reads = threading.Event(), [], []
 
     def read() -> None:
@@ -278,7 +278,7 @@ def test_readers_read_through_a_rotation_that_is_killed_and_resumed(committed, o
     assert len(reads) > 20
     assert all(reads)
     assert values_to_rewrap() == 0
-    settings.MASTER_RING = MasterRing.from_hex(NEW)
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, ""
     assert roots(users) == before
 
 

@@ -7,6 +7,7 @@ state folder. With DEBUG off nothing is made up: a missing or weak setting stops
 from __future__ import annotations
 
 import os
+from base64 import urlsafe_b64encode
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -14,15 +15,12 @@ from typing import Any
 
 import django_stubs_ext
 import environ
-from cryptography.fernet import Fernet
 from django.urls import reverse_lazy
 
 from accounts.authentication.firebase import KEYS_URL, Firebase
-from accounts.keys.job_middleware import refuse_wrong_master_key
 from audit.client.address import parse_networks, proxy_header
 from stories.processors.named import class_path
 from stories.processors.openai_compatible.service import Service
-from vibe.core.crypto.master import MasterRing
 from vibe.core.crypto.seal import MOST_MESSAGES
 from vibe.core.db.embedded.server import DATABASE, OWNER, EmbeddedServer
 from vibe.core.db.url import behind_pooler, database, read_replica
@@ -47,9 +45,10 @@ STATE_DIR = Path(env.str("VIBE_STATE_DIR", default=str(BASE_DIR / ".vibe"))).exp
 
 secret = partial(read_secret, folder=STATE_DIR, made=MADE_KEYS if DEBUG else [])
 SECRET_KEY = secret("SECRET_KEY")
-MASTER_RING = MasterRing.from_hex(secret("ENCRYPTION_KEY"), retired=env.str("ENCRYPTION_KEYS_RETIRED", default=""))
-# django-encrypted-model-fields parses a key when it is imported. Ours come from MASTER_RING; this one is never used.
-FIELD_ENCRYPTION_KEY = Fernet.generate_key()
+ENCRYPTION_KEY = secret("ENCRYPTION_KEY")
+ENCRYPTION_KEYS_RETIRED = env.str("ENCRYPTION_KEYS_RETIRED", default="")
+# django-encrypted-model-fields parses a key when it is imported. Ours is ENCRYPTION_KEY; this one is never used.
+FIELD_ENCRYPTION_KEY = urlsafe_b64encode(os.urandom(32))
 
 # Web
 
@@ -311,8 +310,8 @@ PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": 2,
     "delete_jobs": "successful",
     "listen_notify": not DATABASE_POOLER,
-    "task_middleware": [refuse_wrong_master_key],
 }
+PROCRASTINATE_ON_APP_READY = "accounts.keys.job_middleware.add_to_worker"
 
 # The API
 

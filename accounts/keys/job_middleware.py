@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import OperationalError
+from procrastinate import App
 
 from accounts.keys.errors import WrongMasterKey
+from accounts.keys.master_key import require_known_fit
 
 
 class JobRefused(WrongMasterKey, OperationalError):
@@ -16,11 +18,14 @@ class JobRefused(WrongMasterKey, OperationalError):
 
 def refuse_wrong_master_key(work: Callable[[], Any], _context: Any, worker: Any) -> Any:
     """Do a job, as a middleware of procrastinate's, or end the worker: its next start says why."""
-    from accounts.keys.master_key import require_known_fit  # noqa: PLC0415  the settings name this, before models
-
     try:
         require_known_fit()
     except WrongMasterKey as problem:
         worker.stop()
         raise JobRefused(str(problem)) from None
     return work()
+
+
+def add_to_worker(app: App) -> None:
+    """Look at the master keys before each job of the worker: PROCRASTINATE_ON_APP_READY."""
+    app.worker_defaults["task_middleware"] = [*app.worker_defaults["task_middleware"], refuse_wrong_master_key]

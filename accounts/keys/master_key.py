@@ -22,6 +22,7 @@ from accounts.keys.errors import WrongMasterKey
 from accounts.models import UserKey
 from vibe.core.crypto.master import HEADER_BYTES, VERSION, MasterRing
 from vibe.core.db.scopes import as_system
+from vibe.core.from_settings import from_settings
 
 SAMPLE: Final = 3  # of the newest data keys: of almost every database one of them is enough to look at
 SHOWN: Final = 5  # stored master keys that an error names
@@ -40,10 +41,10 @@ _remembered: dict[tuple[str, tuple[bytes, ...]], tuple[Fit, float]] = {}
 """For a database and its master keys, what was seen last, and when."""
 
 
+@from_settings
 def ring() -> MasterRing:
-    """The configured master keys."""
-    master_ring: MasterRing = settings.MASTER_RING
-    return master_ring
+    """Return the configured master keys. Raises ConfigurationError."""
+    return MasterRing.from_hex(settings.ENCRYPTION_KEY, retired=settings.ENCRYPTION_KEYS_RETIRED)
 
 
 def wrapping_ring() -> MasterRing:
@@ -110,7 +111,7 @@ def note_fit(fit: Fit) -> None:
 @receiver(setting_changed)
 def forget(setting: str, **_: Any) -> None:
     """Settings change in tests alone."""
-    if setting == "MASTER_RING":
+    if setting in ("ENCRYPTION_KEY", "ENCRYPTION_KEYS_RETIRED"):
         _remembered.clear()
 
 

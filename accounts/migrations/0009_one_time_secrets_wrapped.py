@@ -1,6 +1,6 @@
-from django.conf import settings
 from django.db import migrations
 
+from accounts.keys.master_key import ring
 from vibe.core.crypto.address import Address
 from vibe.core.db.scopes import as_staff
 
@@ -40,7 +40,7 @@ def wrap(apps, schema_editor):
         )
         for staff_id, key, drift, last_step in cursor.fetchall():
             moved = ours(staff_id=staff_id, drift=drift, last_step=last_step)
-            moved.secret = settings.MASTER_RING.wrap(bytes.fromhex(key), address(moved))
+            moved.secret = ring().wrap(bytes.fromhex(key), address(moved))
             moved.save(force_insert=True)
 
 
@@ -51,7 +51,7 @@ def unwrap(apps, schema_editor):
         if not table_is_there(cursor):
             return
         for device in ours.objects.all():
-            secret = settings.MASTER_RING.unwrap(device.secret, address(device))
+            secret = ring().unwrap(device.secret, address(device))
             cursor.execute(
                 "INSERT INTO otp_totp_totpdevice (user_id, name, confirmed, key, step, t0, digits, tolerance, drift, "
                 "last_t, throttling_failure_count) VALUES (%s, 'app', true, %s, 30, 0, 6, 1, %s, %s, 0)",

@@ -20,6 +20,7 @@ from django.core.management import call_command, get_commands, load_command_clas
 from django.core.management.base import OutputWrapper
 from django.db import connection
 from django.test import Client
+from procrastinate.contrib.django import app
 from psycopg import sql
 
 from accounts.authentication import local_tokens
@@ -36,7 +37,7 @@ from audit.signals import recording
 from stories.tasks import Retry
 from tests.cast import TESTER
 from tests.processes import manage, url
-from vibe.core.crypto.master import MasterKey, MasterRing
+from vibe.core.crypto.master import MasterRing
 from vibe.core.db.scopes import as_system, as_user
 from vibe.core.errors import ConfigurationError
 from vibe.doctor import keys
@@ -89,6 +90,7 @@ WRITING = {
     "verify_audit": "",
 }
 OPEN_NONE = "open none of the stored data keys"
+OURS: str = django_settings.ENCRYPTION_KEY
 
 
 @pytest.fixture
@@ -96,15 +98,13 @@ def stored(committed: None) -> MasterRing:
     """The master keys under which a person and a member of staff are stored."""
     ensure_person(profile=Profile("ada", email="ada@example.com", name="Ada Tavares"), actor=TESTER)
     User.objects.create_superuser("boss@example.com", "correct horse battery")
-    ring: MasterRing = django_settings.MASTER_RING
-    return ring
+    return master_key.ring()
 
 
 @pytest.fixture
 def wrong(stored: MasterRing, settings: Any) -> MasterRing:
     """The same database, and a process with another master key."""
-    settings.MASTER_RING = another()
-    return settings.MASTER_RING
+    return configure(settings, another())
 
 
 @pytest.fixture
@@ -122,8 +122,13 @@ def unprotected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(middleware, "opens_nothing", lambda: False)
 
 
-def another(*retired: MasterKey) -> MasterRing:
-    return MasterRing(MasterKey(os.urandom(32)), retired)
+def another() -> str:
+    return os.urandom(32).hex()
+
+
+def configure(settings: Any, key: str, *, retired: str = "") -> MasterRing:
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = key, retired
+    return master_key.ring()
 
 
 def everything() -> dict[str, str]:
@@ -227,7 +232,7 @@ def test_a_drill_is_refused_and_a_backup_of_this_key_may_take_the_place_of_the_r
     stored: MasterRing, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not the database that is replaced must fit, but the keys of the backup, which `restore` itself looks at."""
-    settings.MASTER_RING = another()
+    configure(settings, another())
     (tmp_path / "backup").touch()
     (tmp_path / "backup.keys").touch()
     for how in ("--drill", "--without-keys --replace"):
@@ -276,7 +281,7 @@ def test_control_without_the_look_a_person_is_sealed_under_a_key_that_nobody_els
     unprotected: None, stored: MasterRing, wrong: MasterRing, settings: Any
 ) -> None:
     ida = ensure_person(profile=Profile("ida", name="Ida"), actor=TESTER)
-    settings.MASTER_RING = stored
+    configure(settings, OURS)
     with as_user(ida), pytest.raises(Exception, match=wrong.current.id.hex()):
         open_vault()
 
@@ -356,13 +361,13 @@ def test_a_process_that_served_an_empty_database_is_refused_as_soon_as_another_h
 ) -> None:
     monkeypatch.setattr(master_key, "REMEMBERED_SECONDS", -1.0)
     ours, other = another(), another()
-    settings.MASTER_RING = ours
+    configure(settings, ours)
     assert Client().get("/api/v1/me").status_code == 401
     remembered = dict(master_key._remembered)
     assert set(remembered) == {master_key.cache_key()}
-    settings.MASTER_RING = other
+    configure(settings, other)
     ensure_person(profile=Profile("ada"), actor=TESTER)
-    settings.MASTER_RING = ours
+    configure(settings, ours)
     master_key._remembered.update(remembered)
     assert send(Client(), *REQUESTS[1]).status_code == 503
 
@@ -375,9 +380,9 @@ def test_readiness_ends_what_a_process_remembers(
     assert send(Client(), *REQUESTS[1]).status_code == 200
     master_key.note_fit(master_key.Fit.OPENS)
     remembered = dict(master_key._remembered)
-    settings.MASTER_RING = MasterRing(MasterKey(os.urandom(32)), [stored.current])
+    configure(settings, another(), retired=OURS)
     call_command("rotate_keys", stdout=StringIO())
-    settings.MASTER_RING = stored
+    configure(settings, OURS)
     master_key._remembered.update(remembered)
     ready = Client().get("/readyz")
     assert ready.status_code == 503 and "Set ENCRYPTION_KEY back" in ready.json()["checks"]["keys"]["why"]
@@ -414,7 +419,7 @@ def test_a_worker_whose_key_is_wrong_ends_and_its_job_is_tried_again(wrong: Mast
     assert (ended, done) == ([True], [])
     job = SimpleNamespace(attempts=0)
     assert all(each.get_retry_decision(exception=refused.value, job=job) for each in (RETRY, Retry()))
-    assert refuse_wrong_master_key in django_settings.PROCRASTINATE_WORKER_DEFAULTS["task_middleware"]
+    assert refuse_wrong_master_key in app.worker_defaults["task_middleware"]
 
 
 def test_control_a_worker_whose_key_is_right_works(stored: MasterRing) -> None:
@@ -425,7 +430,7 @@ def test_control_a_worker_whose_key_is_right_works(stored: MasterRing) -> None:
 
 
 def test_an_empty_database_takes_any_key(committed: None, settings: Any, lines: Path) -> None:
-    settings.MASTER_RING = another()
+    configure(settings, another())
     type_in("import_conversations", str(lines))
     assert people() == 1
 
@@ -434,13 +439,13 @@ def test_a_database_whose_keys_were_all_destroyed_takes_any_key(stored: MasterRi
     with as_system():
         ada = UserKey.objects.values_list("user_id", flat=True).get()
     destroy_data_keys(user_id=ada, actor=TESTER)
-    settings.MASTER_RING = another()
+    configure(settings, another())
     assert master_key.check_stored_keys() is master_key.Fit.NOTHING_STORED
 
 
 def test_a_rotation_under_way_goes_on(stored: MasterRing, settings: Any, lines: Path) -> None:
     """The new key opens nothing yet, a retired one does."""
-    settings.MASTER_RING = another(stored.current)
+    configure(settings, another(), retired=OURS)
     type_in("import_conversations", str(lines))
     assert people() == 2
     [finding] = keys.retired()
@@ -461,12 +466,12 @@ def test_keys_that_open_some_go_on_and_doctor_names_the_others(
     stored: MasterRing, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where all the newest are under another key, which a process of an earlier version made."""
-    settings.MASTER_RING = mixed = another()
+    mixed = configure(settings, another())
     with monkeypatch.context() as before:
         before.setattr(master_key, "require_fit", lambda _: None)
         for number in range(master_key.SAMPLE + 1):
             ensure_person(profile=Profile(f"uid-{number}"), actor=TESTER)
-    settings.MASTER_RING = stored
+    configure(settings, OURS)
     assert master_key.check_stored_keys() is master_key.Fit.OPENS
     call_command("revoke_tokens", user="ada", stdout=StringIO())
     [finding] = keys.masters()

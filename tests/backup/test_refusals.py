@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from psycopg import sql
 
+from accounts.keys.master_key import ring
 from accounts.models import User
 from audit.models import AuditLog
 from tests.backup.conftest import databases, quiet, superuser
@@ -19,7 +20,6 @@ from vibe.backup import dumping, inspection, restoring, server
 from vibe.backup.errors import BackupFailed
 from vibe.backup.services import drill, keys_beside, restore, take
 from vibe.core.crypto.errors import MasterKeyMissing
-from vibe.core.crypto.master import MasterRing
 from vibe.core.db.embedded.server import OWNER
 from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.scopes import as_system
@@ -221,8 +221,8 @@ def test_a_backup_of_a_newer_version_is_refused(backup, monkeypatch):
 
 
 def test_a_backup_whose_master_key_is_not_there_is_refused(backup, settings):
-    old = settings.MASTER_RING.current.id.hex()
-    settings.MASTER_RING = MasterRing.from_hex(secrets.token_hex(32))
+    old = ring().current.id.hex()
+    settings.ENCRYPTION_KEY = secrets.token_hex(32)
     with pytest.raises(MasterKeyMissing, match=old):
         put_back(backup)
 

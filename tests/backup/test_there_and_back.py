@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from accounts.erasure.services import erase, request_erasure
+from accounts.keys.master_key import ring
 from accounts.keys.services.data_keys import open_vault
 from accounts.models import User, UserKey
 from audit.models import AuditLog
@@ -78,7 +79,7 @@ def test_the_data_file_holds_no_data_key_and_neither_holds_a_master_key(backup, 
     for value in wrapped:
         assert value.hex() not in text
         assert value.hex() in unpacked(keys_beside(backup))
-    master = settings.MASTER_RING.current
+    master = ring().current
     assert data.masters == () and keys.masters == (master.id.hex(),)
 
 

@@ -244,9 +244,7 @@ def test_the_encrypted_model_fields_column_fails_closed(ada, settings):
         user.name = CANARY
         with pytest.raises(SealBroken, match=f"users.name of row {ada}"), transaction.atomic():
             user.save(update_fields=["name"])
-        settings.MASTER_RING = type(settings.MASTER_RING).from_hex(
-            "8f3c1de0b5a94276f1e2d3c4b5a69788796a5b4c3d2e1f00ffeeddcb1a2b3c4d"
-        )
+        settings.ENCRYPTION_KEY = "8f3c1de0b5a94276f1e2d3c4b5a69788796a5b4c3d2e1f00ffeeddcb1a2b3c4d"
         user.refresh_from_db(fields=["name"])
         with pytest.raises(MasterKeyMissing, match=f"users.name of row {ada}"):
             open_name(user)

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import psycopg
-from django.conf import settings
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
 
+from accounts.keys.master_key import ring
 from vibe.backup import inspection, server
 from vibe.backup.archive import Archive, Progress, verified
 from vibe.backup.dumping import put_back
@@ -90,7 +90,7 @@ def require_known_migrations(manifest: Manifest) -> None:
 
 def require_masters(manifest: Manifest) -> None:
     """Raises MasterKeyMissing when what is wrapped in the backup would not open."""
-    missing = [name for name in manifest.masters if bytes.fromhex(name) not in settings.MASTER_RING]
+    missing = [name for name in manifest.masters if bytes.fromhex(name) not in ring()]
     if missing:
         raise MasterKeyMissing(
             f"Data keys in the backup are under master keys that are not configured: {', '.join(missing)}. "

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.db.models.signals import post_migrate
 
 
@@ -7,14 +8,18 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
+        from accounts.authentication.firebase import firebase  # noqa: PLC0415
+        from accounts.authentication.rate_limit_store import buckets, rates  # noqa: PLC0415
         from accounts.erasure import checks  # noqa: F401, PLC0415  # its clocks start on a signal
         from accounts.export.account_sections import register_sections  # noqa: PLC0415
-        from accounts.keys import master_key  # noqa: PLC0415  # its clocks start on a signal
+        from accounts.keys import master_key, seal_counts  # noqa: PLC0415  # its clocks start on a signal
         from accounts.staff import sessions  # noqa: F401, PLC0415  # its clocks start on a signal
         from accounts.staff.groups import ensure_groups  # noqa: PLC0415
         from audit.signals import recording  # noqa: PLC0415
 
-        master_key.ring()  # wrong keys stop the start
+        firebase().check(debug=settings.DEBUG)
+        for build in (master_key.ring, seal_counts.require_bound, rates, buckets):
+            build()  # a wrong setting stops the start
         post_migrate.connect(ensure_groups, sender=self)
         recording.connect(master_key.refuse_recording)
         register_sections()

@@ -17,7 +17,6 @@ from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from django.conf import settings
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import Error as DatabaseError
 from django.db import transaction
@@ -27,6 +26,7 @@ from django.urls import Resolver404, ResolverMatch, resolve
 
 from audit.actors import Actor, Origin
 from audit.client.address import MAX_USER_AGENT, clean_user_agent, client_address
+from audit.client.trusted import trusted_header, trusted_proxies
 from audit.errors import RowNotEncodable
 from audit.services import FAILED, OK, REFUSED, record
 from vibe.core.db.errors import DatabaseUnavailable
@@ -192,8 +192,8 @@ def origin_from(meta: Mapping[str, str]) -> Origin:
             peer=meta.get("REMOTE_ADDR", ""),
             forwarded_for=header_is_present(meta.get("HTTP_X_FORWARDED_FOR")),
             forwarded=header_is_present(meta.get("HTTP_FORWARDED")),
-            trusted=settings.TRUSTED_PROXIES,
-            header=settings.TRUSTED_PROXY_HEADER,
+            trusted=trusted_proxies(),
+            header=trusted_header(),
         ),
         user_agent=clean_user_agent(header_bytes(meta.get("HTTP_USER_AGENT", ""))),
         request_id=request_id() or uuid4().hex,

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class StoriesConfig(AppConfig):
@@ -10,7 +11,14 @@ class StoriesConfig(AppConfig):
         from stories import receivers  # noqa: F401, PLC0415
         from stories.corrections.services.restoring import restore_correction  # noqa: PLC0415
         from stories.export_sections import ENTITIES, STORIES  # noqa: PLC0415
+        from stories.processors.named import embedder_paths, processor_path  # noqa: PLC0415
+        from stories.processors.openai_compatible.service import configured_service  # noqa: PLC0415
 
+        configured_service().check(  # a wrong setting stops the start
+            text="openai_compatible" in processor_path(),
+            vectors="openai_compatible" in embedder_paths()[0],
+            columns=settings.EMBEDDING_DIMENSIONS,
+        )
         sections.add(STORIES)
         sections.add(ENTITIES)
         import_readers.add("vibe.story", restore_correction)

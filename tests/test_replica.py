@@ -71,7 +71,7 @@ def second(
     committed: None, copied: ReplicaServer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ReplicaServer]:
     """The replica, in use."""
-    settings.API_LIMIT_PERSON = settings.API_LIMIT_STRANGER = None
+    settings.API_LIMIT_PERSON = settings.API_LIMIT_STRANGER = "off"
     with asked(copied, settings, monkeypatch):
         yield copied
 
@@ -165,7 +165,7 @@ def test_lists_and_single_things_come_from_there(told, second, readings):
 
 
 def test_who_may_what_limits_keys_and_the_trail_are_of_the_primary(told, second, readings, sent, settings):
-    settings.API_LIMIT_PERSON = replica_rate()
+    settings.API_LIMIT_PERSON = "600/200"
     api = Api("ada")
     for _ in range(2):
         titles(api)
@@ -178,12 +178,6 @@ def test_who_may_what_limits_keys_and_the_trail_are_of_the_primary(told, second,
     assert not [text for text in there if text.lstrip().startswith(changing)]
     elsewhere = " ".join(text for host, text in sent if host != str(second.server.sockets))
     assert all(table in elsewhere for table in ("user_keys", "audit_logs", "rate_limits", "kept_answers", "users"))
-
-
-def replica_rate() -> Any:
-    from vibe.core.http.rate_limits import Rate
-
-    return Rate.parse("-", "600/200")
 
 
 def test_every_reading_is_in_the_trail_of_the_primary_before_it_is_told(told, second, readings, monkeypatch):

@@ -4,6 +4,7 @@ from django.apps import AppConfig
 from django.conf import settings
 
 from vibe.core.crypto.strength import strong_text
+from vibe.core.errors import ConfigurationError
 
 
 class VibeConfig(AppConfig):
@@ -11,8 +12,13 @@ class VibeConfig(AppConfig):
     verbose_name = "Vibe"
 
     def ready(self) -> None:
+        from audit.client.trusted import networks_of  # noqa: PLC0415
+
         if not settings.DEBUG:
             strong_text("SECRET_KEY", settings.SECRET_KEY)
+        networks_of("METRICS_NETWORKS")  # a wrong setting stops the start
+        if settings.LOG_FORMAT not in ("text", "json"):
+            raise ConfigurationError("LOG_FORMAT is neither text nor json. Set it to one of them.")
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # the worker counts with the web server that started beside it
             from vibe.metrics.attaching import attach  # noqa: PLC0415
 

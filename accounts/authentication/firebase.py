@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from vibe.core.errors import ConfigurationError
+from django.conf import settings
 
-KEYS_URL: Final = "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com"
+from vibe.core.errors import ConfigurationError
+from vibe.core.from_settings import from_settings
+
 PROJECT: Final = re.compile(r"[a-z][a-z0-9-]{2,29}")
 LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 UNVERIFIED: Final = frozenset({"ignore", "accept", "refuse"})
@@ -17,14 +19,14 @@ UNVERIFIED: Final = frozenset({"ignore", "accept", "refuse"})
 
 @dataclass(frozen=True, slots=True)
 class Firebase:
-    """The settings FIREBASE_*, checked when they are read."""
+    """The settings FIREBASE_*."""
 
-    project: str = ""
-    keys_url: str = KEYS_URL
-    emulator: bool = False
-    clock_skew: int = 30  # seconds
-    keys_grace: int = 86_400  # seconds that known keys go on past their time while new ones cannot be had
-    unverified_email: str = "ignore"
+    project: str
+    keys_url: str
+    emulator: bool
+    clock_skew: int  # seconds
+    keys_grace: int  # seconds that known keys go on past their time while new ones cannot be had
+    unverified_email: str
 
     def check(self, *, debug: bool) -> None:
         """Raises ConfigurationError, with the name of the setting that is wrong."""
@@ -56,3 +58,9 @@ class Firebase:
     def issuer(self) -> str:
         """The `iss` of its tokens."""
         return f"https://securetoken.google.com/{self.project}"
+
+
+@from_settings
+def firebase() -> Firebase:
+    """Return how Firebase is configured."""
+    return Firebase(**settings.FIREBASE)

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable
 from uuid import UUID
 
-from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
@@ -19,6 +18,7 @@ from accounts.authentication import rate_limit_store
 from accounts.authentication.caller import Caller
 from accounts.authentication.credentials import authenticate
 from accounts.authentication.errors import SignInUnavailable, TooManyRequests
+from accounts.authentication.rate_limit_store import rates
 from audit.actors import Actor, Origin
 from audit.middleware import origin_of
 from audit.services import REFUSED, record
@@ -84,8 +84,8 @@ def take_from_allowance(caller: Caller | VibeError, origin: Origin) -> RateLimit
 def allowance(caller: Caller | VibeError, origin: Origin) -> tuple[str, Rate | None]:
     """Whose bucket, and how large."""
     if isinstance(caller, Caller):
-        return caller.limited_as, settings.API_LIMIT_KEY if caller.api_key else settings.API_LIMIT_PERSON
-    return f"address:{network_of(origin)}", settings.API_LIMIT_STRANGER
+        return caller.limited_as, rates()["API_LIMIT_KEY" if caller.api_key else "API_LIMIT_PERSON"]
+    return f"address:{network_of(origin)}", rates()["API_LIMIT_STRANGER"]
 
 
 def network_of(origin: Origin) -> str:

@@ -6,11 +6,10 @@ import logging
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-
 from accounts.authentication.caller import Caller
 from accounts.authentication.claims import Claims
 from accounts.authentication.errors import Deactivated, EmailUnverified, TokenRevoked
+from accounts.authentication.firebase import firebase
 from accounts.models import User
 from accounts.people.services.people import Profile, ensure_person, update_email
 from audit.actors import Actor, Origin
@@ -25,7 +24,7 @@ LOOK_UP = f"SELECT {', '.join(STANDING)} FROM users WHERE firebase_uid = %s"  # 
 
 def sign_in_person(claims: Claims, origin: Origin) -> Caller:
     """The person of a verified token. Raises Deactivated, TokenRevoked or EmailUnverified."""
-    policy: str = settings.FIREBASE.unverified_email
+    policy = firebase().unverified_email
     if policy == "refuse" and claims.email and not claims.email_verified:
         raise EmailUnverified()
     known = account_status(claims)
@@ -62,7 +61,7 @@ def make(profile: Profile, origin: Origin) -> UUID:
 
 def keep_email(known: Any, claims: Claims, origin: Origin) -> None:
     """An address that was verified or changed since is kept."""
-    said = claims.profile(unverified_email=settings.FIREBASE.unverified_email)
+    said = claims.profile(unverified_email=firebase().unverified_email)
     if said.email is None or (said.email, said.email_verified) == (known["email"], known["email_verified"]):
         return
     update_email(user_id=known["id"], profile=said, actor=Actor.person(known["id"], origin))

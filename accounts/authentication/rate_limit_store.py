@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
@@ -11,8 +12,10 @@ from accounts.models import RateLimit
 from vibe.core.db.roles import SIGN_IN
 from vibe.core.db.scopes import OUTSIDE, as_system, current_scope
 from vibe.core.db.statements.batching import set_role_sql
+from vibe.core.from_settings import from_settings
 from vibe.core.http.rate_limits import Rate, RateLimitResult
 
+RATES: Final = ("API_LIMIT_PERSON", "API_LIMIT_KEY", "API_LIMIT_STRANGER")
 # One statement counts the request and says how it stands; what would not fit leaves the moment where it is. None is
 # further off than an empty bucket's: that one was written by a clock which has been set back since.
 THERE: Final = "least(kept.full_at, statement_timestamp() + %(span)s * interval '1 second')"
@@ -50,3 +53,9 @@ def forget_full() -> int:
     """Delete the buckets that are full again, and return how many there were."""
     with as_system():
         return RateLimit.objects.filter(full_at__lt=Now())._raw_delete("default")
+
+
+@from_settings
+def rates() -> dict[str, Rate | None]:
+    """Return the limits of the settings by their names; None is no limit. Raises ConfigurationError."""
+    return {name: Rate.parse(name, getattr(settings, name)) for name in RATES}

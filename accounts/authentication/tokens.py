@@ -21,7 +21,7 @@ from jwt.exceptions import ExpiredSignatureError, InvalidAudienceError, InvalidI
 from accounts.authentication import local_tokens
 from accounts.authentication.claims import Claims
 from accounts.authentication.errors import SignInUnavailable, TokenExpired, TokenInvalid
-from accounts.authentication.firebase import Firebase
+from accounts.authentication.firebase import firebase
 from accounts.authentication.jwks import KeySet, fetch_keys
 
 MOST_PROVEN: Final = 10_000  # about 10 MB
@@ -141,23 +141,23 @@ def decode_token(token: str, key: Any, issuer: Issuer, checks: Any) -> dict[str,
 
 def configured_issuer() -> Issuer:
     """The one issuer there is. Raises SignInUnavailable where none is set up."""
-    firebase: Firebase = settings.FIREBASE
-    if firebase.emulator and settings.DEBUG:
-        return Issuer("emulator", firebase.issuer, firebase.project, "none", None, firebase.clock_skew)
-    if firebase.project and not firebase.emulator:
+    configured = firebase()
+    if configured.emulator and settings.DEBUG:
+        return Issuer("emulator", configured.issuer, configured.project, "none", None, configured.clock_skew)
+    if configured.project and not configured.emulator:
         return Issuer(
-            *("firebase", firebase.issuer, firebase.project, "RS256"),
-            key=keys_of(firebase.keys_url, firebase.keys_grace).key,
-            skew=firebase.clock_skew,
+            *("firebase", configured.issuer, configured.project, "RS256"),
+            key=keys_of(configured.keys_url, configured.keys_grace).key,
+            skew=configured.clock_skew,
         )
-    if settings.LOCAL_TOKEN_KEY and not firebase.emulator:
+    if settings.LOCAL_TOKEN_KEY and not configured.emulator:
         return Issuer(
             "local",
             local_tokens.NAME,
             local_tokens.NAME,
             local_tokens.ALGORITHM,
             local_tokens.public_key,
-            firebase.clock_skew,
+            configured.clock_skew,
         )
     raise SignInUnavailable("Signing in with tokens is not set up here: FIREBASE_PROJECT_ID is not set.")
 

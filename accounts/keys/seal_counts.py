@@ -17,9 +17,19 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.models import UserKey
+from vibe.core.crypto.seal import MOST_MESSAGES
 from vibe.core.db.scopes import as_system
+from vibe.core.errors import ConfigurationError
 
 STEPS: Final = 1_024  # from a key's first value to its renewal
+
+
+def require_bound() -> None:
+    """Raise ConfigurationError for a DATA_KEY_SEALS beyond what a key may seal."""
+    if not 1 <= settings.DATA_KEY_SEALS <= MOST_MESSAGES // 2:
+        raise ConfigurationError(
+            f"DATA_KEY_SEALS is not between 1 and {MOST_MESSAGES // 2}. Leave it out for 100 million."
+        )
 
 
 def count_sealed(user_id: UUID, generation: int, sealed: int) -> None:

@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 
 from stories.processors.base import Processor
 from stories.processors.embedding import Embedder, Vectors
-from stories.processors.named import CLASSES
+from stories.processors.named import CLASSES, embedder_paths, processor_path
 from stories.processors.openai_compatible.errors import TokensSpent
 from vibe.core.errors import VibeError
 
@@ -25,14 +25,14 @@ class EmbedderFailed(VibeError):
 @cache
 def processor() -> Processor:
     """What tells stories, by the setting STORY_PROCESSOR."""
-    made: Processor = import_string(settings.STORY_PROCESSOR)()
+    made: Processor = import_string(processor_path())()
     return made
 
 
 @cache
 def embedder() -> Embedder:
     """What makes vectors, by the setting STORY_EMBEDDER."""
-    made: Embedder = import_string(settings.STORY_EMBEDDER)()
+    made: Embedder = import_string(embedder_paths()[0])()
     return made
 
 
@@ -43,7 +43,7 @@ def embedder_named(name: str) -> Embedder | None:
     """
     if embedder().name == name:
         return embedder()
-    for path in (CLASSES["STORY_EMBEDDER"]["offline"], settings.STORY_EMBEDDER, *settings.STORY_EMBEDDERS_RETIRED):
+    for path in (CLASSES["STORY_EMBEDDER"]["offline"], *embedder_paths()):
         kind = import_string(path)
         made: Embedder | None = kind.named(name) if hasattr(kind, "named") else kind()
         if made is not None and made.name == name:
@@ -53,7 +53,7 @@ def embedder_named(name: str) -> Embedder | None:
 
 def may_wait() -> bool:
     """Whether there can be vectors of a model that answers from somewhere else."""
-    models = (embedder(), *map(import_string, settings.STORY_EMBEDDERS_RETIRED))
+    models = (embedder(), *map(import_string, embedder_paths()[1:]))
     return not all(getattr(model, "in_process", False) for model in models)
 
 

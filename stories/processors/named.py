@@ -1,8 +1,10 @@
-"""The processors and embedders that come with Vibe, by the short names that settings may use. Plain Python."""
+"""The processors and embedders that come with Vibe, by the short names that settings may use."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from django.conf import settings
 
 from vibe.core.errors import ConfigurationError
 
@@ -16,6 +18,16 @@ CLASSES: Mapping[str, Mapping[str, str]] = {
         "openai": "stories.processors.openai_compatible.embedder.OpenAIEmbedder",
     },
 }
+
+
+def processor_path() -> str:
+    """Return the dotted path of STORY_PROCESSOR."""
+    return class_path("STORY_PROCESSOR", settings.STORY_PROCESSOR)
+
+
+def embedder_paths() -> list[str]:
+    """Return the dotted paths of STORY_EMBEDDER and, behind it, of STORY_EMBEDDERS_RETIRED."""
+    return [class_path("STORY_EMBEDDER", each) for each in (settings.STORY_EMBEDDER, *settings.STORY_EMBEDDERS_RETIRED)]
 
 
 def class_path(setting: str, value: str) -> str:

@@ -64,7 +64,7 @@ class Api:
 @pytest.fixture(autouse=True)
 def without_limits(settings: Any) -> None:
     """Requests are counted in tests of their own."""
-    settings.API_LIMIT_PERSON = settings.API_LIMIT_STRANGER = None
+    settings.API_LIMIT_PERSON = settings.API_LIMIT_STRANGER = "off"
 
 
 @pytest.fixture

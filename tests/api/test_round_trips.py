@@ -12,7 +12,6 @@ import pytest
 from stories.building.services.build import build_story
 from tests.api.conftest import Api
 from tests.cast import TESTER
-from vibe.core.http.rate_limits import Rate
 
 SAID = {"author": "Ada", "text": "I moved to Lisbon."}
 SIGNED_IN = 2  # the account is looked up, and the request's own row
@@ -83,7 +82,7 @@ def test_outside_of_tests_signing_in_is_one_round_trip_and_so_is_beginning(
     really_ada: Api, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With real transactions, whose BEGIN goes with the scope; COMMIT comes on top."""
-    settings.API_LIMIT_PERSON = Rate.parse("API_LIMIT_PERSON", "600/100")
+    settings.API_LIMIT_PERSON = "600/100"
     memories = f"/conversations/{really_ada.post('/conversations', {}).json()['id']}/memories"
     with round_trips(monkeypatch) as adding:
         added = really_ada.post(memories, SAID).json()["id"]

@@ -49,7 +49,7 @@ class Attempt:
 
 @pytest.fixture(autouse=True)
 def without_limits(settings: Any) -> None:
-    settings.API_LIMIT_PERSON = settings.API_LIMIT_STRANGER = None
+    settings.API_LIMIT_PERSON = settings.API_LIMIT_STRANGER = "off"
 
 
 @pytest.fixture

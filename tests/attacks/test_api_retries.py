@@ -37,7 +37,7 @@ KILL = (
 
 @pytest.fixture(autouse=True)
 def without_limits(settings: Any) -> None:
-    settings.API_LIMIT_PERSON = settings.API_LIMIT_STRANGER = None
+    settings.API_LIMIT_PERSON = settings.API_LIMIT_STRANGER = "off"
 
 
 class Saboteur(threading.Thread):

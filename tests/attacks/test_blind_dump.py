@@ -252,7 +252,7 @@ def lines(monkeypatch):
 def scene(committed, settings, tmp_path, tmp_path_factory):
     if not django_settings.EMBEDDED_SERVER:
         pytest.skip("reads the files of the embedded server")
-    settings.API_LIMIT_PERSON = settings.API_LIMIT_STRANGER = None
+    settings.API_LIMIT_PERSON = settings.API_LIMIT_STRANGER = "off"
     settings.EXPORT_DIR, settings.ERASURES_FILE = tmp_path / "exports", tmp_path / "erasures.jsonl"
     return tmp_path
 

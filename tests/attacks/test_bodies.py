@@ -56,7 +56,7 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
 
 @pytest.fixture(autouse=True)
 def without_limits(settings: Any) -> None:
-    settings.API_LIMIT_PERSON = settings.API_LIMIT_STRANGER = None
+    settings.API_LIMIT_PERSON = settings.API_LIMIT_STRANGER = "off"
 
 
 @pytest.fixture

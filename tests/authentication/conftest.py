@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,7 +29,7 @@ def firebase(key_server: KeyServer, settings: Any) -> Callable[..., None]:
     """Firebase is set up: firebase(clock_skew=0) changes how."""
 
     def firebase(**changes: Any) -> None:
-        settings.FIREBASE = replace(settings.FIREBASE, **changes)
+        settings.FIREBASE = {**settings.FIREBASE, **changes}
 
     firebase(project=PROJECT, keys_url=key_server.url)
     return firebase

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from accounts.authentication.firebase import Firebase
+from accounts.authentication.firebase import firebase
 from accounts.models import User, UserKey
 from accounts.people.services import people
 from accounts.people.services.account_status import revoke_tokens, set_active
@@ -206,15 +207,15 @@ def test_signing_in_sees_the_one_account_and_changes_nothing_else_of_it(ada: UUI
 )
 def test_a_wrong_setting_is_named(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):
-        Firebase(**changes).check(debug=False)
+        replace(firebase(), **changes).check(debug=False)
 
 
 def test_settings_that_are_right_are_taken() -> None:
-    Firebase(project="vibe-tests").check(debug=False)
-    Firebase(project="vibe-tests", emulator=True).check(debug=True)
-    Firebase(keys_url="http://127.0.0.1:9099/keys").check(debug=False)
+    replace(firebase(), project="vibe-tests").check(debug=False)
+    replace(firebase(), project="vibe-tests", emulator=True).check(debug=True)
+    replace(firebase(), keys_url="http://127.0.0.1:9099/keys").check(debug=False)
     with pytest.raises(ConfigurationError, match="FIREBASE_EMULATOR needs"):
-        Firebase(emulator=True).check(debug=True)
+        replace(firebase(), emulator=True).check(debug=True)
 
 
 PRODUCTION = {

@@ -21,7 +21,6 @@ from tests.authentication.conftest import trail
 from tests.cast import TESTER
 from tests.processes import PATIENCE
 from vibe.core.db.scopes import as_user
-from vibe.core.http.rate_limits import Rate
 from vibe.mcp import calls, stdio
 from vibe.mcp.tools import server
 
@@ -227,7 +226,7 @@ def test_who_is_deactivated_is_out_with_the_next_call(ada: UUID) -> None:
 
 
 def test_calls_count_against_the_persons_allowance(ada: UUID, settings: Any) -> None:
-    settings.API_LIMIT_PERSON = Rate(1, 2)
+    settings.API_LIMIT_PERSON = "1/2"
     results = [call(ada, "list_people") for _ in range(3)]
     assert [result.is_error for result in results] == [False, False, True]
     assert "too-many-requests" in text(results[2])

@@ -26,7 +26,6 @@ from accounts.people.services.people import Profile, ensure_person
 from tests.authentication.conftest import trail
 from tests.cast import TESTER
 from tests.processes import PATIENCE, PROJECT, manage, url
-from vibe.core.http.rate_limits import Rate
 from vibe.mcp import body, calls, web
 from vibe.mcp.tools import LONGEST_TEXT
 
@@ -125,7 +124,7 @@ def test_another_host_or_origin_is_refused(served: str, ada: UUID) -> None:
 
 
 def test_too_many_are_told_when_to_come_again(served: str, settings: Any) -> None:
-    settings.API_LIMIT_STRANGER = Rate(1, 2)
+    settings.API_LIMIT_STRANGER = "1/2"
     answers = [httpx2.post(served, headers=JSON, json=HELLO) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [401, 401, 429]
     assert int(answers[2].headers["retry-after"]) > 0

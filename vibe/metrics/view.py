@@ -13,7 +13,10 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from audit.client.address import Network
+from audit.client.trusted import networks_of
 from audit.middleware import no_personal_data, origin_of
+from vibe.core.from_settings import from_settings
 from vibe.metrics.collector import AskedNow
 from vibe.metrics.shared import VARIABLE
 
@@ -36,7 +39,13 @@ def allowed(request: HttpRequest) -> bool:
     if settings.METRICS_TOKEN and kind.lower() == "bearer":
         return hmac.compare_digest(token.strip().encode(), settings.METRICS_TOKEN.encode())
     address = origin_of(request).address
-    return bool(address and address.ip and any(ip_address(address.ip) in each for each in settings.METRICS_NETWORKS))
+    return bool(address and address.ip and any(ip_address(address.ip) in each for each in metrics_networks()))
+
+
+@from_settings
+def metrics_networks() -> tuple[Network, ...]:
+    """Return the networks of METRICS_NETWORKS. Raises NetworkListInvalid."""
+    return networks_of("METRICS_NETWORKS")
 
 
 def written() -> bytes:

@@ -16,7 +16,7 @@ from stories.processors.openai_compatible.budget import estimated, reserve
 from stories.processors.openai_compatible.client import client_of
 from stories.processors.openai_compatible.deadline import Deadline
 from stories.processors.openai_compatible.errors import BadAnswer, ProviderFailed, WrongDimensions
-from stories.processors.openai_compatible.service import Service
+from stories.processors.openai_compatible.service import Service, configured_service
 
 KIND = "openai"
 ATTEMPTS = 3
@@ -37,7 +37,7 @@ class OpenAIEmbedder:
     """Vectors of length 1; a text without a word is all zeros, so it resembles nothing, and is not sent."""
 
     def __init__(self, service: Service | None = None) -> None:
-        self.service: Service = service or settings.OPENAI
+        self.service = service or configured_service()
         self.service.check(text=False, vectors=True, columns=settings.EMBEDDING_DIMENSIONS)
         self.client = client_of(self.service)
 
@@ -48,7 +48,7 @@ class OpenAIEmbedder:
         model, _, dimensions = rest.rpartition(":")
         if kind != KIND or not model or not dimensions.isdecimal():
             return None
-        return cls(replace(settings.OPENAI, embedding_model=model, embedding_dimensions=int(dimensions)))
+        return cls(replace(configured_service(), embedding_model=model, embedding_dimensions=int(dimensions)))
 
     @property
     def name(self) -> str:

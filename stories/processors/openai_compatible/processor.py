@@ -14,7 +14,7 @@ from stories.processors.openai_compatible.deadline import Deadline
 from stories.processors.openai_compatible.errors import BadAnswer, ProviderDeclined, ProviderFailed
 from stories.processors.openai_compatible.prompt import TASK, Window, window_of
 from stories.processors.openai_compatible.schema import STORY, read_story
-from stories.processors.openai_compatible.service import Service
+from stories.processors.openai_compatible.service import configured_service
 
 ATTEMPTS = 3
 """For an answer that is one."""
@@ -27,7 +27,7 @@ class OpenAIProcessor:
     version = "1"  # of the prompt and the schema
 
     def __init__(self) -> None:
-        self.service: Service = settings.OPENAI
+        self.service = configured_service()
         self.service.check(text=True, vectors=False, columns=settings.EMBEDDING_DIMENSIONS)
         self.client = client_of(self.service)
 

@@ -1,4 +1,4 @@
-"""Which service is asked, and within which bounds: the settings OPENAI_*, checked at the start. Plain Python."""
+"""Which service is asked, and within which bounds: the settings OPENAI_*, checked at the start."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from django.conf import settings
+
 from vibe.core.errors import ConfigurationError
+from vibe.core.from_settings import from_settings
 
 AnswerFormat = Literal["json_schema", "json_object"]
 
@@ -77,6 +80,12 @@ class Service:
             raise ConfigurationError(f"OPENAI_CONTEXT_CHARACTERS must be at least {LEAST_CONTEXT}.")
         if self.answer_format not in get_args(AnswerFormat):
             raise ConfigurationError(f"OPENAI_ANSWER_FORMAT must be one of: {', '.join(get_args(AnswerFormat))}.")
+
+
+@from_settings
+def configured_service() -> Service:
+    """Return the service of the settings."""
+    return Service(**settings.OPENAI, api_key=settings.OPENAI_API_KEY)
 
 
 def checked_url(url: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -52,11 +52,11 @@ def configure(service: FakeService, settings: Any, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(client, "FIRST_WAIT_SECONDS", 0.02)
 
     def configure(**values: Any) -> None:
-        settings.OPENAI = replace(settings.OPENAI, **values)
+        settings.OPENAI = {**settings.OPENAI, **values}
 
+    settings.OPENAI_API_KEY = KEY
     configure(
         base_url=service.url,
-        api_key=KEY,
         text_model="teller",
         embedding_model="vectors",
         embedding_dimensions=service.dimensions,

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from django.conf import settings as real
 
 from stories.processors.named import CLASSES, class_path
-from stories.processors.openai_compatible.service import Service
+from stories.processors.openai_compatible.service import Service, configured_service
 from vibe.core.errors import ConfigurationError
 
 GOOD: Service = replace(
-    real.OPENAI, base_url="https://api.example.com/v1", text_model="teller", embedding_model="vectors"
+    configured_service(), base_url="https://api.example.com/v1", text_model="teller", embedding_model="vectors"
 )
 
 

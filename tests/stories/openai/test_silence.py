@@ -12,6 +12,7 @@ import pytest
 
 from stories.processors.openai_compatible import client
 from stories.processors.openai_compatible.errors import ProviderFailed
+from stories.processors.openai_compatible.service import configured_service
 from tests.processes import until
 from tests.stories.openai.fake_service import CANARY, KEY, SAID, STORY, Reply, story_answer, vectors_answer
 
@@ -107,4 +108,4 @@ def test_neither_answers_nor_settings_print_themselves(processor, service, setti
     teller = processor()
     answer = teller.client.ask("/chat/completions", {}, client.Deadline(2))
     assert CANARY not in repr(answer)
-    assert KEY not in repr(settings.OPENAI)
+    assert KEY not in repr(configured_service()) + repr(settings.OPENAI)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.harness import processor_time, show, throw_away_database
+from vibe.core.db.configured import embedded_server
 
 PEOPLE, ZIPF, PER_CONVERSATION = 5_000, 1.15, 50
 MOST_STATEMENTS, LIMIT_MS = 15, 1_000
@@ -94,7 +95,6 @@ def main() -> None:
 
 def fill(memories: int) -> dict[str, int]:
     """Make everything. How many rows each table has."""
-    from django.conf import settings
 
     asked = {
         "people": PEOPLE,
@@ -104,7 +104,7 @@ def fill(memories: int) -> dict[str, int]:
         "sealed": b"\x01" + bytes(130),
     }
     tables = ("users", "conversations", "encrypted_memories", "stories", "audit_logs")
-    with settings.EMBEDDED_SERVER.connect() as server:
+    with embedded_server().connect() as server:
         server.execute("SET session_replication_role = replica; SET synchronous_commit = off")
         for statement in (PEOPLE_SQL, CONVERSATIONS_SQL, MEMORIES_SQL, STORIES_SQL, TRAIL_SQL):
             server.execute(statement, asked if "%" in statement else None)

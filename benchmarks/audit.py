@@ -25,6 +25,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from benchmarks.harness import processor_time, show, throw_away_database
+from vibe.core.db.configured import embedded_server
 
 WRITERS, PROCESSES, EVERY = 32, 4, 5  # connections, processes they are in, seconds between seals
 PEOPLE, STAFF, DAYS = 20_000, 40, 60
@@ -257,7 +258,6 @@ def write_thread(end: float, counts: list[int], failures: list[int]) -> None:
 
 def trail_of(rows: int, folder: Any) -> dict[str, Any]:
     """Seal, prove and read."""
-    from django.conf import settings
 
     from audit.proof.keys import trail_keys
     from audit.proof.verification import prove
@@ -268,7 +268,7 @@ def trail_of(rows: int, folder: Any) -> dict[str, Any]:
     start = time.perf_counter()
     sealed = seal()
     seal_seconds = time.perf_counter() - start
-    with settings.EMBEDDED_SERVER.connect() as server:
+    with embedded_server().connect() as server:
         server.execute("VACUUM ANALYZE")
     start = time.perf_counter()
     proof = prove(trail_keys(), witness.read_witnesses(folder / "audit-checkpoints.jsonl"))
@@ -285,7 +285,6 @@ def trail_of(rows: int, folder: Any) -> dict[str, Any]:
 
 def fill(rows: int) -> None:
     """Rows as the recorder writes them, spread over two months, copied in by the server's superuser."""
-    from django.conf import settings
     from django.db import connection
 
     from audit.proof.row_digest import AuditRow
@@ -293,7 +292,7 @@ def fill(rows: int) -> None:
 
     with connection.cursor() as cursor:
         ensure_partitions(cursor, today=datetime.now(UTC).date() - timedelta(days=DAYS + 1))
-    with settings.EMBEDDED_SERVER.connect() as server, server.cursor() as cursor:
+    with embedded_server().connect() as server, server.cursor() as cursor:
         columns = ", ".join((*AuditRow._fields, "mac"))
         with cursor.copy(f"COPY audit_logs ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
             kinds = "uuid timestamptz text text uuid text text text text inet text text jsonb bytea"
@@ -376,9 +375,8 @@ def reading(count: int = 150) -> dict[str, Any]:
 
 def ask(query: str) -> Any:
     """One value, as the server's superuser."""
-    from django.conf import settings
 
-    with settings.EMBEDDED_SERVER.connect() as server:
+    with embedded_server().connect() as server:
         return server.execute(query).fetchone()[0]
 
 

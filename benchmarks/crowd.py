@@ -18,6 +18,8 @@ from uuid import UUID
 import numpy as np
 from tqdm import tqdm
 
+from vibe.core.db.configured import embedded_server
+
 DIMENSIONS, EFFECTIVE = 512, 70
 ACROSS, WITHIN = 0.22, 0.34
 STORY, VOCABULARY, WORDS = 25, 6_000, 20
@@ -119,13 +121,12 @@ def make_crowd(
     plain: bool = True,
 ) -> list[Person]:
     """Fill the database, and the table of plain vectors if `plain`. The graph's indexes are built last, in one go."""
-    from django.conf import settings
 
     from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
 
     source, crowd = source or MadeUp(), []
-    with settings.EMBEDDED_SERVER.connect() as server:
+    with embedded_server().connect() as server:
         make_room(server)
         server.execute("DROP INDEX passages_embedding; DROP INDEX stories_embedding; DROP INDEX passages_words")
         for number, size in enumerate(tqdm(sizes(people, passages), unit="people", disable=quiet)):

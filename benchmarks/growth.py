@@ -29,6 +29,7 @@ import numpy as np
 
 from benchmarks.crowd import START, STORY, Person, make_crowd
 from benchmarks.harness import show, throw_away_database
+from vibe.core.db.configured import embedded_server
 
 SIZES = "10000,100000,1000000"
 PEOPLE_FOR = 125
@@ -68,12 +69,11 @@ def growth(stages: list[dict[str, Any]]) -> dict[str, float]:
 
 def measured(size: int, lock: Path | None) -> dict[str, Any]:
     """All figures of one size."""
-    from django.conf import settings
 
     with ProcessPoolExecutor(1, get_context("spawn")) as builder:  # whose memory is then given back
         crowd = builder.submit(built, size).result()
     print(f"{size:,} memories are made.", file=sys.stderr, flush=True)
-    with settings.EMBEDDED_SERVER.connect() as server:
+    with embedded_server().connect() as server:
         server.execute("DROP TABLE plain_passages")
         memories = server.execute("SELECT count(*) FROM encrypted_memories").fetchone()[0]
         bytes_, indexed, graph = server.execute(
@@ -168,9 +168,8 @@ def conversation(profile: Any, number: int, first: int, count: int) -> Any:
 
 def server_memory() -> float:
     """Megabytes that the server's processes hold by themselves (private pages), where /proc tells."""
-    from django.conf import settings
 
-    pids = [int(Path(settings.EMBEDDED_SERVER.data, "postmaster.pid").read_text().split()[0])]
+    pids = [int(Path(embedded_server().data, "postmaster.pid").read_text().split()[0])]
     children = Path(f"/proc/{pids[0]}/task/{pids[0]}/children")
     if not children.exists():
         return 0.0

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from vibe.core.db.configured import embedded_server
+
 
 @contextmanager
 def throw_away_database() -> Iterator[Path]:
@@ -35,7 +37,7 @@ def throw_away_database() -> Iterator[Path]:
             yield folder
         finally:
             connection.close()
-            settings.EMBEDDED_SERVER.release()
+            embedded_server().release()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

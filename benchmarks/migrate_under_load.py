@@ -19,6 +19,7 @@ import time
 from typing import Any
 
 from benchmarks.harness import show, throw_away_database
+from vibe.core.db.configured import embedded_server
 
 PEOPLE, THREADS, IDLE = 1000, 32, 10.0  # idle: seconds
 READS = 3  # to one change
@@ -59,9 +60,8 @@ def main() -> None:
 
 def furnish(rows: int, vectors: int) -> None:
     """People, stories, memories and passages, as the superuser makes them; the graph is left to the migration."""
-    from django.conf import settings
 
-    with settings.EMBEDDED_SERVER.connect() as postgres:
+    with embedded_server().connect() as postgres:
         postgres.execute("DROP INDEX passages_embedding")
         statements = FURNISH.format(person=PERSON, row=ROW, rows=rows, vectors=vectors, people=PEOPLE)
         for statement in statements.split(";\n"):
@@ -170,11 +170,10 @@ def plainly() -> None:
 
 def beside_others(work: Any) -> tuple[float, float]:
     """Run it beside an idle transaction and a pg_dump that began before. When it began and ended."""
-    from django.conf import settings
 
     from vibe.core.db.embedded.paths import BINARIES
 
-    server = settings.EMBEDDED_SERVER
+    server = embedded_server()
     idle = server.connect()
     idle.execute("BEGIN; UPDATE passages SET length = length WHERE id = md5('1')::uuid")
     command = [
@@ -233,7 +232,7 @@ def requests(rate: float, answers: Any, stop: Any) -> None:
     for each in threads:
         each.join()
     answers.put(done)
-    settings.EMBEDDED_SERVER.release()
+    embedded_server().release()
 
 
 def attempt(number: int) -> str:

@@ -20,6 +20,7 @@ from pgvector import HalfVector
 
 from benchmarks.crowd import START, WORDS, Space, draw_numbers
 from benchmarks.harness import show, throw_away_database
+from vibe.core.db.configured import embedded_server
 
 STORY, ROUNDS = 25, 5
 
@@ -35,9 +36,8 @@ def main() -> None:
 
 def measure(size: int) -> dict[str, Any]:
     """Rows a second in each way. What is compared is run in turns, and the best of each counts."""
-    from django.conf import settings
 
-    with settings.EMBEDDED_SERVER.connect() as server:
+    with embedded_server().connect() as server:
         server.execute("CREATE TABLE without_graph (LIKE passages INCLUDING ALL)")
         server.execute("DROP INDEX without_graph_embedding_idx")
         server.execute("CREATE TABLE by_copy (LIKE passages INCLUDING DEFAULTS, PRIMARY KEY (id))")

@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.harness import show, throw_away_database
 from tests.servers import Server, serving
+from vibe.core.db.configured import embedded_server
 
 ROUNDS, REPLICAS, STARTS = 50, 8, 10
 
@@ -38,19 +39,18 @@ def main() -> None:
 def one_round(number: int, folder: Path, expected: set[tuple[str, str]]) -> dict[str, Any]:
     """Start them all, wait for all, count, end all."""
     name = f"replicas_{number}"
-    from django.conf import settings
 
-    with settings.EMBEDDED_SERVER.connect("postgres") as postgres:
+    with embedded_server().connect("postgres") as postgres:
         postgres.execute(f"CREATE DATABASE {name} OWNER vibe")
     replicas = [Server(url(name), folder / f"log-{number}-{each}") for each in range(REPLICAS)]
     try:
         ready = [replica.wait_ready() for replica in replicas]
-        with settings.EMBEDDED_SERVER.connect(name) as postgres:
+        with embedded_server().connect(name) as postgres:
             applied = postgres.execute("SELECT app, name FROM django_migrations").fetchall()
         said = [replica.said() for replica in replicas]
     finally:
         codes = [replica.stop() for replica in replicas]
-    with settings.EMBEDDED_SERVER.connect("postgres") as postgres:
+    with embedded_server().connect("postgres") as postgres:
         postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
     return {
         "wrong": sorted(applied) != sorted(expected),
@@ -76,9 +76,7 @@ def url(database: str) -> str:
     """DATABASE_URL on the embedded server."""
     from urllib.parse import quote
 
-    from django.conf import settings
-
-    return f"postgres://vibe@/{database}?host={quote(str(settings.EMBEDDED_SERVER.sockets), safe='')}"
+    return f"postgres://vibe@/{database}?host={quote(str(embedded_server().sockets), safe='')}"
 
 
 if __name__ == "__main__":

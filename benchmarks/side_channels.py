@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.crowd import Person, Space, build_indexes, draw_words, fill, make_room
 from benchmarks.harness import show, throw_away_database
 from benchmarks.search_scale import exact, ours, plain
+from vibe.core.db.configured import embedded_server
 
 OWN, OTHERS, CLOSE = 30_000, 9, 0.97
 COPIES = 400
@@ -58,14 +59,13 @@ def measure(questions: int, tries: int) -> dict[str, Any]:
 
 def furnished(space: Space, near: Any) -> tuple[Person, int]:
     """Ada, and others who hold passages near these questions. How many passages there are."""
-    from django.conf import settings
 
     from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
 
     rng = np.random.default_rng(5)
     others = np.array([space.like(near[at], CLOSE) for at in rng.permutation(COPIES * len(near)) % len(near)])
-    with settings.EMBEDDED_SERVER.connect() as server:
+    with embedded_server().connect() as server:
         make_room(server)
         server.execute("DROP INDEX passages_embedding; DROP INDEX stories_embedding; DROP INDEX passages_words")
         people = []

@@ -13,9 +13,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.conf import settings
 
 from tests.processes import PATIENCE, until
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.embedded.account import server_account
 from vibe.core.db.embedded.paths import own_folder
 from vibe.core.db.embedded.server import PORT, SUPERUSER, EmbeddedServer
@@ -71,7 +71,7 @@ class ReplicaServer:
 @contextmanager
 def replicated() -> Iterator[ReplicaServer]:
     """A replica of the embedded server of the tests. Skips where the tests have another server."""
-    primary = settings.EMBEDDED_SERVER
+    primary = embedded_server()
     if primary is None:
         pytest.skip("needs the embedded server, which it copies")
     primary.start()

@@ -12,6 +12,7 @@ from psycopg import sql
 from tests.processes import manage, url
 from vibe.core.db import requirements, roles
 from vibe.core.db.backend.base import DatabaseWrapper, explain_failure
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.url import database
 from vibe.core.errors import ConfigurationError
@@ -155,7 +156,7 @@ def test_the_version_is_asked_on_every_new_connection():
 @pytest.fixture
 def limited(django_db_setup, django_db_blocker):
     """A database whose owner may create neither roles nor extensions, without pgvector: (ours, the superuser's)."""
-    server = settings.EMBEDDED_SERVER
+    server = embedded_server()
     if not server:
         pytest.skip("makes a database of its own, on the embedded server")
     name = f"{LIMITED}_{connection.settings_dict['NAME']}"
@@ -239,7 +240,7 @@ def test_how_a_login_role_joins_without_inheriting_depends_on_the_version():
 
 @pytest.mark.usefixtures("committed")
 def test_a_superuser_as_login_role_is_held_by_every_scope():
-    if not settings.EMBEDDED_SERVER:
+    if not embedded_server():
         pytest.skip("needs a superuser")
     script = (
         "from uuid import uuid4; from django.db import connection; from vibe.core.db.scopes import *; "

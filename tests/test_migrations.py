@@ -8,7 +8,6 @@ from uuid import UUID
 
 import pytest
 from django.apps import apps
-from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
@@ -16,6 +15,7 @@ from accounts.keys.master_key import ring
 from accounts.models.one_time_device import OneTimeDevice, secret_address
 from tests.processes import manage, url
 from vibe.core.crypto.sealed import Sealed
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.embedded.paths import BINARIES
 from vibe.core.db.embedded.server import OWNER
 
@@ -27,7 +27,7 @@ OURS = {"accounts", "memories", "stories", "audit"}
 @pytest.fixture
 def database(django_db_setup, django_db_blocker):
     """An empty database of its own, on the embedded server."""
-    server = settings.EMBEDDED_SERVER
+    server = embedded_server()
     if not server:
         pytest.skip("makes a database of its own, on the embedded server")
     with django_db_blocker.unblock(), server.connect("postgres") as postgres:
@@ -40,7 +40,7 @@ def database(django_db_setup, django_db_blocker):
 
 def schema(database):
     """The whole schema as SQL, without what differs from dump to dump."""
-    command = [str(BINARIES / "pg_dump"), "-s", "-h", str(settings.EMBEDDED_SERVER.sockets), "-U", OWNER, database]
+    command = [str(BINARIES / "pg_dump"), "-s", "-h", str(embedded_server().sockets), "-U", OWNER, database]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return re.sub(r"(?m)^\\(un)?restrict .*$", "", text)
 
@@ -54,7 +54,7 @@ def test_to_nothing_and_back_is_the_same_schema(database):
     migrate(database)
     before = schema(database)
     migrate(database, "vibe_db", "zero")
-    with settings.EMBEDDED_SERVER.connect(database) as postgres:
+    with embedded_server().connect(database) as postgres:
         tables = postgres.execute("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")
         left = {name for (name,) in tables.fetchall()}
         functions = postgres.execute("SELECT proname FROM pg_proc WHERE proname ~ '^(audit|vibe)_'").fetchall()
@@ -76,7 +76,7 @@ SECRET = "3132333435363738393031323334353637383930"
 def test_secrets_of_one_time_codes_are_taken_over_wrapped_and_given_back(database):
     migrate(database)
     migrate(database, "accounts", "0007")  # and with it the table that 0014 drops is there
-    with settings.EMBEDDED_SERVER.connect(database) as postgres:
+    with embedded_server().connect(database) as postgres:
         postgres.execute(
             "INSERT INTO users (id, email, email_verified, password, is_active, is_staff, is_superuser, updated_at) "
             "VALUES (%s, 'boss@example.com', false, '!', true, true, true, now())",

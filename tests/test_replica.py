@@ -32,6 +32,7 @@ from tests.processes import until, url
 from tests.replicas import ReplicaServer, replicated
 from tests.servers import Server, serving
 from tests.stories.conftest import LISBON, MARATHON, build_all, external_ids
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.scale import replica
 from vibe.core.db.scopes import as_support, as_system, as_user, current_scope
 from vibe.core.errors import AuditUnavailable
@@ -58,7 +59,7 @@ def asked(server: ReplicaServer, settings: Any, monkeypatch: pytest.MonkeyPatch)
         patch.setattr(replica, "WAIT_SECONDS", 60)  # however slow this machine is just now
         patch.setattr(replica, "REST_SECONDS", 600)
         settings.REPLICA_MAX_LAG_MS = LONG
-        server.catch_up(configuration.EMBEDDED_SERVER)
+        server.catch_up(embedded_server())
         try:
             yield
         finally:
@@ -115,7 +116,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 
 def caught_up(server: ReplicaServer) -> None:
-    server.catch_up(configuration.EMBEDDED_SERVER)
+    server.catch_up(embedded_server())
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import time
 from uuid import uuid4
 
 import pytest
-from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.db import DatabaseError, connection, models
 from django.db import migrations as dj
@@ -22,6 +21,7 @@ from memories.models import Conversation
 from tests.cast import TESTER
 from tests.processes import PATIENCE
 from vibe.core.db.backend.schema import Stepwise, Whole, backoff_pauses
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.migrating.live import PatientExecutor
 from vibe.core.db.schema.constraints import CompositeReference
@@ -43,7 +43,7 @@ def in_use(committed, tell):
     for user_id in ids:
         tell(user_id, "first", [("Somebody", "I moved to Lisbon.")])
     yield ids
-    with settings.EMBEDDED_SERVER.connect(connection.settings_dict["NAME"]) as postgres:
+    with embedded_server().connect(connection.settings_dict["NAME"]) as postgres:
         postgres.execute(
             "DROP INDEX IF EXISTS trial_index; ALTER TABLE conversations DROP COLUMN IF EXISTS trial CASCADE; "
             "ALTER TABLE conversations DROP CONSTRAINT IF EXISTS trial_rule; "
@@ -54,7 +54,7 @@ def in_use(committed, tell):
 
 @pytest.fixture(autouse=True)
 def impatient(settings):
-    if not settings.EMBEDDED_SERVER:
+    if not embedded_server():
         pytest.skip("migrations go past a pooler, and others are looked at as superuser, on the embedded server")
     settings.MIGRATION_LOCK_TIMEOUT, settings.MIGRATION_PATIENCE = 100, 20
 
@@ -82,7 +82,7 @@ def run(in_use):
 
 def beside():
     """A connection of somebody else."""
-    return settings.EMBEDDED_SERVER.connect(connection.settings_dict["NAME"])
+    return embedded_server().connect(connection.settings_dict["NAME"])
 
 
 def asked(statement, *parameters):

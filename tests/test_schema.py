@@ -14,6 +14,7 @@ from stories.models import SearchSet  # whose `words` is a number of words
 from tests.protections import unprotected
 from vibe.core.crypto.fields import SealedColumn, SealedField
 from vibe.core.db.checks import is_ours, problems_of, unrestricted_login_roles
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.roles import ALL, SUPPORT, SYSTEM, USER
 from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity
 from vibe.core.db.schema.owned import OwnedForeignKey, UserOwned
@@ -311,6 +312,6 @@ def test_every_model_of_the_project_passes():
 def test_a_login_role_that_passes_row_security_by_is_warned_of(settings):
     assert list(unrestricted_login_roles(connection)) == []
 
-    if settings.EMBEDDED_SERVER:
-        with settings.EMBEDDED_SERVER.connect() as superuser:
+    if embedded_server():
+        with embedded_server().connect() as superuser:
             assert [each.id for each in unrestricted_login_roles(superuser)] == ["vibe.W001"]

@@ -12,12 +12,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.conf import settings
 from django.db import OperationalError, connection
 from psycopg import sql
 
 from tests.processes import PATIENCE, manage, start, url
 from tests.servers import Server, serving
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.embedded.server import OWNER
 from vibe.core.db.migrating.lock import LOCK, migration_lock, try_lock
 from vibe.serving import waiting
@@ -34,11 +34,11 @@ LINE = {
 @pytest.fixture
 def empty(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
     """The name of a database with nothing in it."""
-    if not settings.EMBEDDED_SERVER:
+    if not embedded_server():
         pytest.skip("makes databases of its own, on the embedded server")
     name = f"serving_{connection.settings_dict['NAME']}"
     quoted = sql.Identifier(name)
-    with django_db_blocker.unblock(), settings.EMBEDDED_SERVER.connect("postgres") as postgres:
+    with django_db_blocker.unblock(), embedded_server().connect("postgres") as postgres:
         postgres.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(quoted))
         postgres.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(quoted, sql.Identifier(OWNER)))
         yield name
@@ -53,7 +53,7 @@ def migrated(empty: str) -> str:
 
 
 def asked(database: str, statement: str) -> list[tuple[Any, ...]]:
-    with settings.EMBEDDED_SERVER.connect(database) as postgres:
+    with embedded_server().connect(database) as postgres:
         return postgres.execute(statement).fetchall()
 
 

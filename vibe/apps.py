@@ -4,6 +4,7 @@ from django.apps import AppConfig
 from django.conf import settings
 
 from vibe.core.crypto.strength import strong_text
+from vibe.core.db.url import database
 from vibe.core.errors import ConfigurationError
 
 
@@ -17,6 +18,8 @@ class VibeConfig(AppConfig):
         if not settings.DEBUG:
             strong_text("SECRET_KEY", settings.SECRET_KEY)
         networks_of("METRICS_NETWORKS")  # a wrong setting stops the start
+        if settings.BACKUP_DATABASE_URL:
+            database(settings.BACKUP_DATABASE_URL, setting="BACKUP_DATABASE_URL")
         if settings.LOG_FORMAT not in ("text", "json"):
             raise ConfigurationError("LOG_FORMAT is neither text nor json. Set it to one of them.")
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # the worker counts with the web server that started beside it

@@ -2,6 +2,10 @@
 
 With nothing configured this is a development machine: DEBUG on, an embedded PostgreSQL and keys made once, all in the
 state folder. With DEBUG off nothing is made up: a missing or weak setting stops the start, by name.
+
+Plain values only: each part builds its own objects of them, where it uses them, and its app looks at them in `ready()`.
+Of the product this file imports vibe.core.state alone, for the keys that are made once: Django needs SECRET_KEY before
+there are apps.
 """
 
 from __future__ import annotations
@@ -17,8 +21,6 @@ import django_stubs_ext
 import environ
 from django.urls import reverse_lazy
 
-from vibe.core.db.embedded.server import DATABASE, OWNER, EmbeddedServer
-from vibe.core.db.url import behind_pooler, database, read_replica
 from vibe.core.state import load_or_make_secrets, read_secret
 
 django_stubs_ext.monkeypatch()  # Django's generic classes take type parameters at run time too
@@ -144,42 +146,36 @@ CONTENT_SECURITY_POLICY = {
 
 # Database
 
-if env.str("DATABASE_URL", default=""):
-    EMBEDDED_SERVER = None
-    DATABASES: dict[str, Any] = {"default": database(env.str("DATABASE_URL"))}
-else:
-    EMBEDDED_SERVER = EmbeddedServer(STATE_DIR / "postgres")
-    DATABASES = {
-        "default": {
-            "ENGINE": "vibe.core.db.backend",
-            "HOST": str(EMBEDDED_SERVER.sockets),
-            "NAME": DATABASE,
-            "USER": OWNER,
-        }
-    }
-DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASE_URL = env.str("DATABASE_URL", default="")  # empty: the embedded server
+REPLICA_URL = env.str("REPLICA_URL", default="")  # see vibe.core.db.scale.replica, which alone asks it
+BACKUP_DATABASE_URL = env.str("BACKUP_DATABASE_URL", default="")  # of a role that sees every row: see docs/backup.md
+DATABASE_CONN_MAX_AGE: int = env.int("DATABASE_CONN_MAX_AGE", default=60)
 DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=0)
+DATABASE_POOLER: bool = env.bool("DATABASE_POOLER", default=False)
+DATABASES: dict[str, Any] = {  # vibe.core.db.configured reads the URL
+    "default": {
+        "ENGINE": "vibe.core.db.backend",
+        "URL": DATABASE_URL,
+        "CONN_MAX_AGE": 0 if DATABASE_POOL_SIZE else DATABASE_CONN_MAX_AGE,  # the pool keeps connections
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {},
+    }
+}
 if DATABASE_POOL_SIZE:
-    DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps connections
     # Whoever waits longer for a connection is told to come again: a queue that grows helps nobody.
-    pool = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 1.5}
-    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = pool
-BACKUP_DATABASE = (  # by a role that sees every row: see docs/backup.md
-    database(env.str("BACKUP_DATABASE_URL"), setting="BACKUP_DATABASE_URL")
-    if env.str("BACKUP_DATABASE_URL", default="")
-    else None
-)
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 1.5}
+if REPLICA_URL:
+    DATABASES["replica"] = {
+        "ENGINE": "vibe.core.db.backend",
+        "URL": REPLICA_URL,
+        "CONN_MAX_AGE": DATABASE_CONN_MAX_AGE,
+        "CONN_HEALTH_CHECKS": True,
+        "TEST": {"MIRROR": "default"},
+    }
+REPLICA_MAX_LAG_MS: int = env.int("REPLICA_MAX_LAG_MS", default=1000)
 PG_BIN = env.str("PG_BIN", default="")
 MIGRATION_LOCK_TIMEOUT: int = env.int("MIGRATION_LOCK_TIMEOUT", default=500)
 MIGRATION_PATIENCE: int = env.int("MIGRATION_PATIENCE", default=600)
-REPLICA_MAX_LAG_MS: int = env.int("REPLICA_MAX_LAG_MS", default=1000)
-if env.str("REPLICA_URL", default=""):  # see vibe.core.db.scale.replica, which alone asks it
-    DATABASES["replica"] = read_replica(database(env.str("REPLICA_URL"), setting="REPLICA_URL"))
-    DATABASES["replica"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
-DATABASE_POOLER: bool = env.bool("DATABASE_POOLER", default=False)
-if DATABASE_POOLER:
-    DATABASES = {alias: behind_pooler(each) for alias, each in DATABASES.items()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Signing in

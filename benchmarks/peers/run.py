@@ -17,6 +17,7 @@ from benchmarks.crowd import Source
 from benchmarks.peers import ours
 from benchmarks.peers.environments import AUDITLOG, EASY_AUDIT, FERNET, STORES, Peer, python_of
 from benchmarks.peers.task import QUESTIONS, Task, judged, make_task, times_only
+from vibe.core.db.configured import embedded_server
 
 HERE = Path(__file__).resolve().parent
 STAGE, OPENED, WHOLE = "Vibe, the statement alone", "Vibe, opened and recorded", "Vibe, whole search"
@@ -44,7 +45,7 @@ def everything(
         quiet=not sys.stderr.isatty(),
         source=source,
     )
-    with settings.EMBEDDED_SERVER.connect() as server:
+    with embedded_server().connect() as server:
         register_vector(server)
         task = make_task(crowd, server)
         ours_ = ours.Likest(crowd, task, server)
@@ -131,11 +132,10 @@ def audit_package(peer: Peer, python: Path, folder: Path) -> dict[str, Any]:
 
 def empty_database(name: str) -> dict[str, str]:
     """Where a fresh database of the same server is."""
-    from django.conf import settings
 
     from vibe.core.db.embedded.server import PORT, SUPERUSER
 
-    server = settings.EMBEDDED_SERVER
+    server = embedded_server()
     with server.connect("postgres") as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     host = str(server.sockets)

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.conf import settings as django_settings
 from django.db import connection
 from procrastinate.contrib.django import app
 
@@ -36,6 +35,7 @@ from tests.attacks.corpus import tries
 from tests.cast import TESTER
 from tests.processes import PATIENCE, start, url
 from tests.protections import unprotected
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.embedded.paths import BINARIES
 from vibe.core.db.scopes import as_system, as_user
 
@@ -198,7 +198,7 @@ def places(folder: Path, said: str, lines: list[str], since: float) -> dict[str,
         "dump": [subprocess.run(dump, check=True, capture_output=True).stdout],
         "data files": contents(Path(data, "base", str(oid)), since),
         "write-ahead log": contents(Path(data, "pg_wal"), since),
-        "server's log": [django_settings.EMBEDDED_SERVER.log.read_bytes()],
+        "server's log": [embedded_server().log.read_bytes()],
         **rows,
         "log lines": ["\n".join(lines).encode()],
         "worker's output": [said.encode()],
@@ -250,7 +250,7 @@ def lines(monkeypatch):
 
 @pytest.fixture
 def scene(committed, settings, tmp_path, tmp_path_factory):
-    if not django_settings.EMBEDDED_SERVER:
+    if not embedded_server():
         pytest.skip("reads the files of the embedded server")
     settings.API_LIMIT_PERSON = settings.API_LIMIT_STRANGER = "off"
     settings.EXPORT_DIR, settings.ERASURES_FILE = tmp_path / "exports", tmp_path / "erasures.jsonl"
@@ -325,7 +325,7 @@ class ServerLog:
     """A line in the server's log for a moment."""
 
     def __init__(self, clear: str) -> None:
-        self.clear, self.path = clear, django_settings.EMBEDDED_SERVER.log
+        self.clear, self.path = clear, embedded_server().log
 
     def __enter__(self) -> None:
         self.before = self.path.stat().st_size

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.conf import settings as django_settings
 from django.db import connection
 from psycopg import sql
 
@@ -43,6 +42,7 @@ from tests.processes import PATIENCE, start, until, url
 from vibe.core.crypto.address import Address
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.crypto.vault import Vault
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.embedded.paths import BINARIES
 from vibe.core.db.schema.statistics import exclude_sealed_columns
 from vibe.core.db.scopes import as_system, as_user
@@ -76,7 +76,7 @@ def told(committed):
 
 
 def superuser(database):
-    if not django_settings.EMBEDDED_SERVER:
+    if not embedded_server():
         pytest.skip("asks as superuser, on the embedded server")
     return psycopg.connect(host=connection.settings_dict["HOST"], dbname=database, user="postgres", autocommit=True)
 
@@ -136,7 +136,7 @@ def program(name, *arguments, **options):
 @pytest.fixture
 def restored(told, tmp_path):
     """A backup of before the erasure, restored beside: once whole, once without the table of wrapped keys."""
-    if not django_settings.EMBEDDED_SERVER:
+    if not embedded_server():
         pytest.skip("makes databases of its own, on the embedded server")
     live = connection.settings_dict["NAME"]
     names = {"whole": f"{live}_whole", "keyless": f"{live}_keyless"}

@@ -26,6 +26,8 @@ from tests.pooler import POOLER_PORT, pooled
 from tests.processes import PATIENCE, until
 from tests.test_walls import OWNED
 from vibe.core.db import scopes
+from vibe.core.db.backend import base
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.scopes import as_support, as_user
 from vibe.core.db.statements import bulk
@@ -159,7 +161,7 @@ def four_connections(request, people, monkeypatch):
     database, kept, server = (
         connections.settings["default"],
         dict(connections.settings["default"]),
-        settings.EMBEDDED_SERVER,
+        embedded_server(),
     )
     connection.close()
     with ExitStack() as stack:
@@ -167,7 +169,7 @@ def four_connections(request, people, monkeypatch):
             if server is None:
                 pytest.skip("DATABASE_URL is set: the pooler of the tests stands before the embedded server")
             folder = stack.enter_context(pooled(server, size=POOL))
-            monkeypatch.setattr(settings, "EMBEDDED_SERVER", None)  # or the connection would go to it
+            monkeypatch.setattr(base, "embedded_server", lambda: None)  # or the connection would go to it
             database.update(behind_pooler(database), HOST=str(folder), PORT=POOLER_PORT, CONN_MAX_AGE=None)
         else:
             pool = {"min_size": POOL, "max_size": POOL, "timeout": 60}
@@ -179,7 +181,7 @@ def four_connections(request, people, monkeypatch):
             connection.close_pool()
             database.clear()
             database.update(kept)
-            monkeypatch.setattr(settings, "EMBEDDED_SERVER", server)
+            monkeypatch.setattr(base, "embedded_server", embedded_server)
     wait_until_alone()
 
 

@@ -16,6 +16,7 @@ from benchmarks.crowd import STORY, Person, Space, draw_words, fill, make_room
 from stories.search.services import search_stories
 from tests.attacks.corpus import tries
 from tests.cast import TESTER
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
 
@@ -27,13 +28,13 @@ OTHERS = 99 * OWN // tries(3, 1)
 @pytest.fixture
 def crowd(committed, monkeypatch):
     """Ada, and others with 99 times as much (a third of it in the short run), all of it near what Ada asks."""
-    if settings.EMBEDDED_SERVER is None:
+    if embedded_server() is None:
         pytest.skip("rows are put in by the embedded server's superuser")
     space, rng = Space(7), np.random.default_rng(8)
     asked = [space.like(vector) for vector in space.messages(QUESTIONS)]
     near = np.stack([space.like(asked[at % QUESTIONS], 0.9) for at in range(OTHERS)])
     people = []
-    with settings.EMBEDDED_SERVER.connect(connection.settings_dict["NAME"]) as server:
+    with embedded_server().connect(connection.settings_dict["NAME"]) as server:
         make_room(server)
         try:
             for number, vectors in enumerate([space.messages(OWN), *np.array_split(near, 3)]):
@@ -48,7 +49,7 @@ def crowd(committed, monkeypatch):
 def too_few_by_a_filter_after_the_graph(ada, asked):
     """The usual way, which is the control: one graph of vectors as the model made them, and a filter."""
     few = 0
-    with settings.EMBEDDED_SERVER.connect(connection.settings_dict["NAME"]) as server:
+    with embedded_server().connect(connection.settings_dict["NAME"]) as server:
         server.execute("CREATE INDEX ON plain_passages USING hnsw (embedding halfvec_cosine_ops)")
         server.execute("SET enable_seqscan = off; SET enable_sort = off")
         for vector in asked:

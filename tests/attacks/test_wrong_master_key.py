@@ -38,6 +38,7 @@ from stories.tasks import Retry
 from tests.cast import TESTER
 from tests.processes import manage, url
 from vibe.core.crypto.master import MasterRing
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.scopes import as_system, as_user
 from vibe.core.errors import ConfigurationError
 from vibe.doctor import keys
@@ -133,9 +134,9 @@ def configure(settings: Any, key: str, *, retired: str = "") -> MasterRing:
 
 def everything() -> dict[str, str]:
     """Every row there is, by its table: read by the superuser, whom no policy keeps from any."""
-    if not django_settings.EMBEDDED_SERVER:
+    if not embedded_server():
         pytest.skip("reads past row-level security, on the embedded server")
-    with django_settings.EMBEDDED_SERVER.connect(connection.settings_dict["NAME"]) as superuser:
+    with embedded_server().connect(connection.settings_dict["NAME"]) as superuser:
         names = superuser.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         text = "SELECT coalesce(md5(string_agg(t::text, ';' ORDER BY t::text)), '') FROM {} t"
         return {name: superuser.execute(sql.SQL(text).format(sql.Identifier(name))).fetchone()[0] for (name,) in names}

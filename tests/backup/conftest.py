@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.conf import settings as configured
+from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
@@ -11,6 +11,7 @@ from accounts.people.services.people import Profile, ensure_person
 from tests.cast import TESTER
 from vibe.backup import server
 from vibe.backup.services import take
+from vibe.core.db.configured import embedded_server
 
 
 def quiet(_step, _total):
@@ -24,12 +25,12 @@ def superuser(database="postgres"):
 
 
 def require_superuser():
-    if not (configured.EMBEDDED_SERVER or configured.BACKUP_DATABASE):
+    if not (embedded_server() or settings.BACKUP_DATABASE_URL):
         pytest.skip("makes and renames databases: needs the embedded server, or BACKUP_DATABASE_URL of a superuser")
 
 
 @pytest.fixture
-def two_people(committed, tell, settings, tmp_path_factory):
+def two_people(committed, tell, settings, tmp_path_factory):  # noqa: F811
     """Two people who said something, committed for real."""
     settings.ERASURES_FILE = tmp_path_factory.mktemp("erasures") / "erasures.jsonl"
     require_superuser()

@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from django.conf import settings
 from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.processes import until
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.health import cache, connections, disk, indexes, locks, replication, statements, tables, units
 from vibe.core.db.health.observing import LIMITS, observing, run_batched, run_probes
 from vibe.core.db.health.reading import Chapter, Reading, Verdict, verdict_of
@@ -39,9 +39,9 @@ def owner(statement, *values):
 @contextmanager
 def another(role=None):
     """A connection of its own to this test's database; as another login role, or the server's superuser."""
-    if not settings.EMBEDDED_SERVER:
+    if not embedded_server():
         pytest.skip("makes roles of its own, on the embedded server")
-    with settings.EMBEDDED_SERVER.connect(connection.settings_dict["NAME"]) as found:
+    with embedded_server().connect(connection.settings_dict["NAME"]) as found:
         if role:
             found.execute(f"SET SESSION AUTHORIZATION {role}")
         yield found
@@ -54,7 +54,7 @@ def test_all_chapters_are_there_and_none_was_refused(db):
         assert chapter.about
         assert all(reading.value for reading in chapter.readings)
         assert all(reading.advice for reading in chapter.readings if reading.verdict), chapter.title
-    if settings.EMBEDDED_SERVER:
+    if embedded_server():
         assert not [reading for chapter in found for reading in chapter.readings if reading.verdict == Verdict.UNKNOWN]
 
 
@@ -206,7 +206,7 @@ def test_what_is_missing_for_statements_is_said(found, hint):
 
 
 def test_the_embedded_server_counts_no_setting_and_no_definition(db):
-    if settings.EMBEDDED_SERVER:
+    if embedded_server():
         with connection.cursor() as cursor:
             cursor.execute("SHOW pg_stat_statements.track_utility")
             assert cursor.fetchone() == ("off",)

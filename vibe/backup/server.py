@@ -18,9 +18,11 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
 
-from vibe.core.db.backend.base import embedded_server, explain_failure
+from vibe.core.db.backend.base import explain_failure
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.embedded.server import PORT, SUPERUSER, environment_without_libpq
 from vibe.core.db.errors import DatabaseNotReady
+from vibe.core.db.url import database
 
 MAINTENANCE = "postgres"  # the database from which others are made and renamed
 LIBPQ = frozenset(option.keyword.decode() for option in Conninfo.get_defaults())
@@ -59,8 +61,9 @@ def configured(*, for_restoring: bool = False) -> Server:
     if embedded := embedded_server():
         embedded.start()
         return Server({"host": str(embedded.sockets), "port": PORT, "user": SUPERUSER}, owner)
+    url = settings.BACKUP_DATABASE_URL
     ours = of_django(connection.settings_dict, owner)
-    other = of_django(settings.BACKUP_DATABASE, owner) if settings.BACKUP_DATABASE else ours
+    other = of_django(database(url, setting="BACKUP_DATABASE_URL"), owner) if url else ours
     if for_restoring:
         return other if is_superuser(other) else ours
     require_sight(other)

@@ -22,7 +22,7 @@ def debug() -> Iterator[Finding]:
 
 
 def database_url() -> Iterator[Finding]:
-    if settings.EMBEDDED_SERVER and not settings.DEBUG:
+    if not settings.DATABASE_URL and not settings.DEBUG:
         yield warning(
             "DATABASE_URL is not set: the data is in the embedded server.",
             why="It serves one machine, and nobody but this program looks after it.",

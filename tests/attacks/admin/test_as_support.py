@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from django.conf import settings
 from django.contrib import admin
 from django.db import DatabaseError, connection, models, transaction
 
 from memories.models import Conversation, Memory
 from stories.models import Entity, Story
 from tests.attacks.admin.stage import UNREADABLE, readable, refused, undone
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.scopes import as_support
 
 STATEMENTS = (
@@ -90,10 +90,10 @@ def test_control_the_owner_may(cast, statement):
 
 @pytest.mark.parametrize("statement", OF_A_SUPERUSER)
 def test_control_a_superuser_may(cast, statement):
-    if not settings.EMBEDDED_SERVER:
+    if not embedded_server():
         pytest.skip("the server's superuser is ours on the embedded server only")
     with (
-        settings.EMBEDDED_SERVER.connect(connection.settings_dict["NAME"]) as server,
+        embedded_server().connect(connection.settings_dict["NAME"]) as server,
         server.transaction(force_rollback=True),
     ):
         server.execute(statement)

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db import connections
 from django.db.models.signals import post_migrate
 
 
@@ -11,4 +12,6 @@ class DbConfig(AppConfig):
         from vibe.core.db import checks  # noqa: F401, PLC0415
         from vibe.core.db.schema import statistics  # noqa: PLC0415
 
+        for alias in connections:
+            connections[alias]  # whose URL is read: a wrong one stops the start
         post_migrate.connect(statistics.exclude_sealed_columns)  # whichever app it is sent for: this one has no models

@@ -45,7 +45,7 @@ def read_replica(database: dict[str, Any]) -> dict[str, Any]:
     Seconds to connect, and milliseconds without an answer of the network, unless the URL says otherwise.
     """
     options = {"connect_timeout": 2, "tcp_user_timeout": 2000, **database.get("OPTIONS", {})}
-    return {**database, "OPTIONS": options, "CONN_HEALTH_CHECKS": True, "TEST": {"MIRROR": "default"}}
+    return {**database, "OPTIONS": options}
 
 
 def behind_pooler(database: dict[str, Any]) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from django.conf import settings
-from django.db import DatabaseError, OperationalError
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError
 from django.db.backends.postgresql import base
 
 from vibe.core.db import citus_session
 from vibe.core.db.backend.cursors import Cursor, Held, hold, send_held, take_held
 from vibe.core.db.backend.schema import Stepwise, Whole
-from vibe.core.db.embedded.server import PORT, EmbeddedServer
+from vibe.core.db.configured import embedded_server, resolve
+from vibe.core.db.embedded.server import PORT
 from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.requirements import require_schema, require_server
 from vibe.core.db.roles import hold_schema
@@ -47,6 +47,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """How the transaction that begins next begins: the words after BEGIN, of vibe.core.db.statements.snapshots."""
     closing: tuple[str, Sequence[Any]] | None = None
     """The last statement of the transaction, and its parameters: it goes with the commit, of audit.services."""
+
+    def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
+        resolve(settings_dict, replica=alias == REPLICA)
+        super().__init__(settings_dict, alias)
 
     def _start_transaction_under_autocommit(self) -> None:
         # What Django calls where a transaction is to be begun in words. Left to itself psycopg says BEGIN before the
@@ -167,11 +171,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with self.cursor() as cursor:
             hold_schema(cursor)
             require_schema(cursor)
-
-
-def embedded_server() -> EmbeddedServer | None:
-    """The embedded server, when DATABASE_URL is not set."""
-    return getattr(settings, "EMBEDDED_SERVER", None)
 
 
 def explain_failure(text: str, database: dict[str, Any], setting: str = "DATABASE_URL") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from vibe.core.db.backend.base import embedded_server
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.health import units
 from vibe.core.db.health.observing import Looking, monitor_grant_sql
 from vibe.core.db.health.reading import Chapter, Reading, Verdict, verdict_of

@@ -35,7 +35,6 @@ DEBUG: bool = env.bool("DEBUG", default=True)
 MADE_KEYS = ["ENCRYPTION_KEY", "SECRET_KEY", "AUDIT_SIGNING_KEY", "LOCAL_TOKEN_KEY"]
 STATE_DIR = Path(env.str("VIBE_STATE_DIR", default=str(BASE_DIR / ".vibe"))).expanduser().absolute()
 
-
 # Secrets: not by env.str(), which takes a value with a $ in front for a name
 
 secret = partial(read_secret, folder=STATE_DIR, made=MADE_KEYS if DEBUG else [])

@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 
 from stories.processors.base import Processor
 from stories.processors.embedding import Embedder, Vectors
-from stories.processors.named import CLASSES, embedder_paths, processor_path
+from stories.processors.named import EMBEDDERS, embedder_paths, processor_path
 from stories.processors.openai_compatible.errors import TokensSpent
 from vibe.core.errors import VibeError
 
@@ -43,7 +43,7 @@ def embedder_named(name: str) -> Embedder | None:
     """
     if embedder().name == name:
         return embedder()
-    for path in (CLASSES["STORY_EMBEDDER"]["offline"], *embedder_paths()):
+    for path in (EMBEDDERS["offline"], *embedder_paths()):
         kind = import_string(path)
         made: Embedder | None = kind.named(name) if hasattr(kind, "named") else kind()
         if made is not None and made.name == name:

@@ -8,15 +8,17 @@ from django.conf import settings
 
 from vibe.core.errors import ConfigurationError
 
+EMBEDDERS: Mapping[str, str] = {
+    "offline": "stories.processors.embedding.OfflineEmbedder",
+    "openai": "stories.processors.openai_compatible.embedder.OpenAIEmbedder",
+}
 CLASSES: Mapping[str, Mapping[str, str]] = {
     "STORY_PROCESSOR": {
         "offline": "stories.processors.offline.processor.OfflineProcessor",
         "openai": "stories.processors.openai_compatible.processor.OpenAIProcessor",
     },
-    "STORY_EMBEDDER": {
-        "offline": "stories.processors.embedding.OfflineEmbedder",
-        "openai": "stories.processors.openai_compatible.embedder.OpenAIEmbedder",
-    },
+    "STORY_EMBEDDER": EMBEDDERS,
+    "STORY_EMBEDDERS_RETIRED": EMBEDDERS,
 }
 
 
@@ -27,7 +29,8 @@ def processor_path() -> str:
 
 def embedder_paths() -> list[str]:
     """Return the dotted paths of STORY_EMBEDDER and, behind it, of STORY_EMBEDDERS_RETIRED."""
-    return [class_path("STORY_EMBEDDER", each) for each in (settings.STORY_EMBEDDER, *settings.STORY_EMBEDDERS_RETIRED)]
+    retired = (class_path("STORY_EMBEDDERS_RETIRED", each) for each in settings.STORY_EMBEDDERS_RETIRED)
+    return [class_path("STORY_EMBEDDER", settings.STORY_EMBEDDER), *retired]
 
 
 def class_path(setting: str, value: str) -> str:

@@ -9,7 +9,7 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.authentication.firebase import firebase  # noqa: PLC0415
-        from accounts.authentication.rate_limit_store import buckets, rates  # noqa: PLC0415
+        from accounts.authentication.rate_limit_store import rates  # noqa: PLC0415
         from accounts.erasure import checks  # noqa: F401, PLC0415  # its clocks start on a signal
         from accounts.export.account_sections import register_sections  # noqa: PLC0415
         from accounts.keys import master_key, seal_counts  # noqa: PLC0415  # its clocks start on a signal

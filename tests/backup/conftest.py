@@ -30,7 +30,7 @@ def require_superuser():
 
 
 @pytest.fixture
-def two_people(committed, tell, settings, tmp_path_factory):  # noqa: F811
+def two_people(committed, tell, settings, tmp_path_factory):
     """Two people who said something, committed for real."""
     settings.ERASURES_FILE = tmp_path_factory.mktemp("erasures") / "erasures.jsonl"
     require_superuser()

@@ -20,7 +20,6 @@ from vibe.backup import dumping, inspection, restoring, server
 from vibe.backup.errors import BackupFailed
 from vibe.backup.services import drill, keys_beside, restore, take
 from vibe.core.crypto.errors import MasterKeyMissing
-from vibe.core.db.configured import embedded_server
 from vibe.core.db.embedded.server import OWNER
 from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.scopes import as_system

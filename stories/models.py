@@ -99,7 +99,7 @@ class Story(UserOwned):
 
     @property
     def updated_at(self) -> datetime:
-        """When it was told or corrected last: with the revision its version, see vibe.core.http.etags."""
+        """When it was told or corrected last: with the revision its version, see vibe.core.db.versions."""
         return max(self.built_at, self.corrected_at or self.built_at)
 
 

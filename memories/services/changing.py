@@ -18,8 +18,8 @@ from memories.services.conversations import lock_conversation as held_conversati
 from memories.signals import conversations_changed
 from vibe.core.crypto.fields import address_of
 from vibe.core.db.scopes import as_user
+from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import NotFound
-from vibe.core.http.etags import Expected, require_expected
 
 
 def change_memory(
@@ -30,7 +30,7 @@ def change_memory(
     author: str | None = None,
     text: str | None = None,
     occurred_at: datetime | None = None,
-    expected: Expected | None = None,
+    expected: Versions | None = None,
 ) -> KeptMemory:
     """Correct what a memory says, who said it or when; what is None stays. Raises NotFound and Outdated."""
     with as_user(user_id):
@@ -50,7 +50,7 @@ def change_memory(
     return KeptMemory(row, payload)
 
 
-def delete_memory(*, user_id: UUID, memory_id: UUID, actor: Actor, expected: Expected | None = None) -> None:
+def delete_memory(*, user_id: UUID, memory_id: UUID, actor: Actor, expected: Versions | None = None) -> None:
     """Take a memory away, for good, and what search found it by. Raises NotFound and Outdated."""
     with as_user(user_id):
         row = lock_memory(user_id, memory_id, expected)
@@ -59,7 +59,7 @@ def delete_memory(*, user_id: UUID, memory_id: UUID, actor: Actor, expected: Exp
         _record_change(row, actor, "memory.delete")
 
 
-def lock_memory(user_id: UUID, memory_id: UUID, expected: Expected | None) -> Memory:
+def lock_memory(user_id: UUID, memory_id: UUID, expected: Versions | None) -> Memory:
     """The memory as it is, kept from others until the transaction ends. Raises NotFound and Outdated.
 
     Its conversation is taken first, as everybody does who adds to it, so that nobody waits in a circle.
@@ -72,7 +72,7 @@ def lock_memory(user_id: UUID, memory_id: UUID, expected: Expected | None) -> Me
     row: Memory | None = rows.select_for_update().first()
     if row is None:
         raise no_such_memory()
-    require_expected(row, expected)
+    require_version(row, expected)
     return row
 
 

@@ -20,8 +20,8 @@ from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user
+from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import Conflict, NotFound
-from vibe.core.http.etags import Expected, require_expected
 
 TEXTS: Final = ("title", "description")
 
@@ -71,7 +71,7 @@ def change_conversation(
     conversation_id: UUID,
     actor: Actor,
     texts: Mapping[str, str | None],
-    expected: Expected | None = None,
+    expected: Versions | None = None,
 ) -> OpenedConversation:
     """Give a conversation another title or description; None takes one away, what is not named stays.
 
@@ -91,7 +91,7 @@ def change_conversation(
 
 
 def archive_conversation(
-    *, user_id: UUID, conversation_id: UUID, actor: Actor, archived: bool, expected: Expected | None = None
+    *, user_id: UUID, conversation_id: UUID, actor: Actor, archived: bool, expected: Versions | None = None
 ) -> OpenedConversation:
     """Put a conversation away, or take it out again. Raises NotFound and Outdated."""
     with as_user(user_id):
@@ -105,7 +105,7 @@ def archive_conversation(
 
 
 def delete_conversation(
-    *, user_id: UUID, conversation_id: UUID, actor: Actor, expected: Expected | None = None
+    *, user_id: UUID, conversation_id: UUID, actor: Actor, expected: Versions | None = None
 ) -> None:
     """Delete a conversation with its memories and its story, for good. Raises NotFound and Outdated."""
     with as_user(user_id):
@@ -115,12 +115,12 @@ def delete_conversation(
         _record_change(row, actor, "conversation.delete", memories=row.memory_count)
 
 
-def lock_conversation(user_id: UUID, conversation_id: UUID, expected: Expected | None = None) -> Conversation:
+def lock_conversation(user_id: UUID, conversation_id: UUID, expected: Versions | None = None) -> Conversation:
     """The conversation as it is, kept from others until the transaction ends. Raises NotFound and Outdated."""
     row: Conversation | None = Conversation.objects.of(user_id).filter(pk=conversation_id).select_for_update().first()
     if row is None:
         raise no_such_conversation()
-    require_expected(row, expected)
+    require_version(row, expected)
     return row
 
 

@@ -17,8 +17,8 @@ from stories.building.sources import hold, story_at
 from stories.models import Story
 from stories.tasks import start_telling
 from vibe.core.db.scopes import as_system, as_user
+from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import NotFound, VibeError
-from vibe.core.http.etags import Expected, require_expected
 
 FAILED = "failed"
 
@@ -35,7 +35,7 @@ def request_rebuild(
     story_id: UUID,
     actor: Actor,
     forget_corrections: bool = False,
-    expected: Expected | None = None,
+    expected: Versions | None = None,
 ) -> None:
     """Have a job tell a story anew; what was corrected stays, unless it is to be forgotten.
 
@@ -44,7 +44,7 @@ def request_rebuild(
     with as_user(user_id):
         hold(user_id, story_at(user_id, story_id).conversation_id)
         story = story_at(user_id, story_id)
-        require_expected(story, expected)
+        require_version(story, expected)
         if forget_corrections:
             forget(story)
         rebuild_story(user_id=user_id, conversation_id=story.conversation_id, actor=actor)

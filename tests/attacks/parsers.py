@@ -43,7 +43,7 @@ from vibe.core.db.url import database
 from vibe.core.errors import ConfigurationError, InputError, VibeError
 from vibe.core.http.bodies import read_json
 from vibe.core.http.cursors import Listing, cipher
-from vibe.core.http.etags import Expected
+from vibe.core.http.etags import parse_etags
 
 CANARY = "xylocanary"
 HERE = Address("encrypted_memories", "payload", UUID(int=1), UUID(int=2), 3)
@@ -258,7 +258,7 @@ PARSERS = {
     "cursor": Parser(cursor, (InputError,), (b"A" * 76, b"-_" * 38)),
     "body of a request": Parser(partial(read_json, most=1_000), (InputError,), (LINE, STORY)),
     "If-Match": Parser(
-        lambda given: Expected.read(given.decode("latin-1")), (VibeError,), (b'"3-7"', b'W/"a", "b"', b"*")
+        lambda given: parse_etags(given.decode("latin-1")), (VibeError,), (b'"3-7"', b'W/"a", "b"', b"*")
     ),
     "DATABASE_URL": Parser(
         lambda given: database(text(given)),

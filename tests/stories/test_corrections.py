@@ -37,8 +37,8 @@ from tests.stories.conftest import (
 from vibe.core.crypto.errors import SealBroken
 from vibe.core.crypto.fields import address_of
 from vibe.core.db.scopes import as_support, as_user
+from vibe.core.db.versions import Versions, version_of
 from vibe.core.errors import InputError, NotFound, Outdated
-from vibe.core.http.etags import Expected, etag
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def id_of(user_id: UUID, external_id: str = "lisbon") -> UUID:
         return UUID(str(of.values_list("pk", flat=True).get()))
 
 
-def correct(user_id: UUID, story_id: UUID | None = None, expected: Expected | None = None, **changes: object) -> int:
+def correct(user_id: UUID, story_id: UUID | None = None, expected: Versions | None = None, **changes: object) -> int:
     return correct_story(
         user_id=user_id,
         story_id=story_id or id_of(user_id),
@@ -259,7 +259,7 @@ def test_two_corrections_at_once_both_stand(ada_told: UUID, monkeypatch: pytest.
 
 
 def test_another_version_than_expected_is_refused(ada_told: UUID) -> None:
-    seen = Expected.read(etag(read(ada_told)))
+    seen = frozenset({version_of(read(ada_told))})
     assert correct(ada_told, expected=seen, title="One") == 2
     with pytest.raises(Outdated):
         correct(ada_told, expected=seen, title="Two")

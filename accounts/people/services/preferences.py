@@ -15,8 +15,8 @@ from audit.services import record
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
+from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import InputError
-from vibe.core.http.etags import Expected, require_expected
 
 UNSET = datetime(1970, 1, 1, tzinfo=UTC)  # when preferences were changed that nobody has set yet
 
@@ -34,7 +34,7 @@ def preferences(user_id: UUID) -> UserPreferences:
 
 
 def change_preferences(
-    *, user_id: UUID, patch: dict[str, Any], actor: Actor, expected: Expected | None = None
+    *, user_id: UUID, patch: dict[str, Any], actor: Actor, expected: Versions | None = None
 ) -> UserPreferences:
     """Merge a patch into the preferences, whole or not at all. Raises PreferencesTooLarge and Outdated.
 
@@ -42,7 +42,7 @@ def change_preferences(
     """
     with as_user(user_id):
         row = lock_preferences(user_id)
-        require_expected(row, expected)
+        require_version(row, expected)
         merged = merge(row.data, patch)
         if merged != row.data:
             row.data, row.revision = merged, row.revision + 1

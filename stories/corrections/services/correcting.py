@@ -33,7 +33,7 @@ from stories.tasks import start_telling
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
-from vibe.core.http.etags import Expected, require_expected
+from vibe.core.db.versions import Versions, require_version
 
 logger = logging.getLogger(__name__)
 WRITTEN = (
@@ -75,7 +75,7 @@ class Prepared:
 
 
 def correct_story(
-    *, user_id: UUID, story_id: UUID, changes: Changes, actor: Actor, expected: Expected | None = None
+    *, user_id: UUID, story_id: UUID, changes: Changes, actor: Actor, expected: Versions | None = None
 ) -> int:
     """Put the person's words in place of what was told; they stay when it is told anew. The story's new revision.
 
@@ -92,7 +92,7 @@ def correct_story(
 
 
 def prepare_correction(
-    *, user_id: UUID, story_id: UUID, changes: Changes, expected: Expected | None = None
+    *, user_id: UUID, story_id: UUID, changes: Changes, expected: Versions | None = None
 ) -> Prepared:
     """What a correction needs before anything is written: the story as it is, and vectors. In no transaction.
 
@@ -101,13 +101,13 @@ def prepare_correction(
     given = changes.given()
     with as_user(user_id):
         story = story_at(user_id, story_id)
-        require_expected(story, expected)
+        require_version(story, expected)
         correction = corrected(story, open_vault(), given, timezone.now())
         model = SearchSet.objects.of(user_id).values_list("embedder", flat=True).first() or ""
     return Prepared(user_id, story_id, tuple(sorted(given)), correction, model, vectors_of(user_id, correction, model))
 
 
-def store_correction(*, prepared: Prepared, actor: Actor, expected: Expected | None = None) -> int:
+def store_correction(*, prepared: Prepared, actor: Actor, expected: Versions | None = None) -> int:
     """Store it, if the story is as it was. Its new revision. Raises NotFound, Outdated and StillChanging."""
     user_id, story_id = prepared.user_id, prepared.story_id
     with as_user(user_id):
@@ -116,7 +116,7 @@ def store_correction(*, prepared: Prepared, actor: Actor, expected: Expected | N
         hold(user_id, story_at(user_id, story_id).conversation_id)
         search_set = hold_search_set(user_id)
         story = story_at(user_id, story_id)
-        require_expected(story, expected)
+        require_version(story, expected)
         if (story.revision, search_set.embedder) != (prepared.correction.revision, prepared.model):
             raise still_changing(story_id)
         write(search_set, story, prepared.correction, prepared.vectors, vault)

@@ -14,13 +14,13 @@ from stories.index.services import count, hold_search_set
 from stories.models import Story, StoryDeletion
 from stories.tasks import start_telling
 from vibe.core.db.scopes import as_user
+from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import NotFound
-from vibe.core.http.etags import Expected, require_expected
 
 VERSION = ("built_at", "corrected_at")
 
 
-def delete_story(*, user_id: UUID, story_id: UUID, actor: Actor, expected: Expected | None = None) -> None:
+def delete_story(*, user_id: UUID, story_id: UUID, actor: Actor, expected: Versions | None = None) -> None:
     """Delete a story with its passages, and the names that nothing else bears. Raises NotFound and Outdated.
 
     Its conversation is told again only once it has a message that it has not now, then as a new story. A job looks
@@ -33,7 +33,7 @@ def delete_story(*, user_id: UUID, story_id: UUID, actor: Actor, expected: Expec
         story = Story.objects.of(user_id).filter(pk=story_id).only(*KEPT, *VERSION).first()
         if story is None:
             raise NotFound("There is no such story.")
-        require_expected(story, expected)
+        require_version(story, expected)
         gone = drop_passages(user_id, story_id)
         names = {**entities.borne_by(story), entities.KIND.SPEAKER: gone}
         story.delete()

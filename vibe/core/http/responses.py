@@ -7,22 +7,23 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel
 
-from vibe.core.http.etags import Expected, etag
+from vibe.core.db.versions import Versioned, Versions, version_of
+from vibe.core.http.etags import etag, parse_etags
 
 # For `openapi_extra` of an operation whose answer has a version, or that takes one: see vibe.api.openapi.
 VERSIONED: Final[dict[str, Any]] = {"x-versioned": True}
 
 
-def respond(shape: BaseModel, *, of: Any = None, status: int = 200, location: str = "") -> HttpResponse:
+def respond(shape: BaseModel, *, of: Versioned | None = None, status: int = 200, location: str = "") -> HttpResponse:
     """A shape as an answer; `of` is the row it shows, if it is one."""
     made = HttpResponse(shape.model_dump_json(), status=status, content_type="application/json")
     return add_private_headers(made, of, location)
 
 
-def respond_unless_unchanged(request: HttpRequest, shape: BaseModel, *, of: Any) -> HttpResponse:
+def respond_unless_unchanged(request: HttpRequest, shape: BaseModel, *, of: Versioned) -> HttpResponse:
     """The same for a GET; nothing but 304 for who has this version already."""
-    seen = Expected.read(request.headers.get("If-None-Match"))
-    if seen and seen.holds(of):
+    header = request.headers.get("If-None-Match")
+    if header is not None and ((seen := parse_etags(header)) is None or version_of(of) in seen):
         return add_private_headers(empty_response(304), of)
     return respond(shape, of=of)
 
@@ -39,7 +40,7 @@ def empty_response(status: int) -> HttpResponse:
     return response
 
 
-def add_private_headers(response: HttpResponse, of: Any = None, location: str = "") -> HttpResponse:
+def add_private_headers(response: HttpResponse, of: Versioned | None = None, location: str = "") -> HttpResponse:
     """With the headers of what is one person's."""
     response.headers["Cache-Control"] = "private, no-cache" if of is not None else "no-store"
     if of is not None:
@@ -49,6 +50,7 @@ def add_private_headers(response: HttpResponse, of: Any = None, location: str = 
     return response
 
 
-def expected_version(request: HttpRequest) -> Expected | None:
-    """Which versions the caller will have changed, by the header If-Match."""
-    return Expected.read(request.headers.get("If-Match"))
+def expected_version(request: HttpRequest) -> Versions | None:
+    """Read from the header If-Match which versions the caller will have changed; None for any."""
+    header = request.headers.get("If-Match")
+    return None if header is None else parse_etags(header)

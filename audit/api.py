@@ -11,7 +11,7 @@ from ninja import Router
 from pydantic import Field
 
 from audit.models import AuditLog
-from audit.reading import pages
+from audit.reading.pages import page
 from vibe.core.http.cursors import Listing
 from vibe.core.http.responses import respond
 from vibe.core.http.schemas import Cursor, PageSize, ResponseSchema
@@ -66,13 +66,5 @@ def list_access(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | Non
     """Who did what with your data, when and why."""
     person: UUID = request.auth.user_id  # type: ignore[attr-defined]
     listing = Listing(person, "access-log")
-    place = listing.place(cursor)
-    page = pages.page(
-        AuditLog.objects.about(person), after=pages.Position(place.at, place.id) if place else None, size=limit
-    )
-    return respond(
-        AccessLog(
-            items=[Access.of(row, person) for row in page.rows],
-            next=listing.cursor(page.rows[-1], "at") if page.next else None,
-        )
-    )
+    found = page(AuditLog.objects.about(person), after=listing.position(cursor), size=limit)
+    return respond(AccessLog(items=[Access.of(row, person) for row in found.rows], next=listing.cursor(found.next)))

@@ -343,7 +343,8 @@ def reading(count: int = 150) -> dict[str, Any]:
     from uuid import UUID
 
     from audit.models import AuditLog
-    from audit.reading.pages import Position, page
+    from audit.reading.pages import page
+    from vibe.core.db.paging import Position
     from vibe.core.db.scopes import as_support
 
     pick, now = random.Random(5), datetime.now(UTC)

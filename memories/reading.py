@@ -6,8 +6,6 @@ The rows may come from a replica, the keys never do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
 from uuid import UUID
 
 from accounts.keys.services.data_keys import open_vault
@@ -18,19 +16,9 @@ from memories.services.adding import KeptMemory
 from memories.services.changing import no_such_memory
 from memories.services.conversations import TEXTS, OpenedConversation, no_such_conversation, open_texts
 from vibe.core.crypto.vault import Vault
+from vibe.core.db.paging import Page, Position, next_position
 from vibe.core.db.scale import replica
 from vibe.core.db.schema.lookup import get_owned
-from vibe.core.http.cursors import Position
-
-Row = TypeVar("Row")
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Row]):
-    """Some rows in order, and whether there are more."""
-
-    rows: list[Row]
-    more: bool
 
 
 def conversations_page(user_id: UUID, *, archived: bool, after: Position | None, size: int) -> Page[OpenedConversation]:
@@ -40,7 +28,7 @@ def conversations_page(user_id: UUID, *, archived: bool, after: Position | None,
     if after:
         rows = rows.filter(after.older("active_at"))
     found = replica.read(user_id, lambda: list(rows[: size + 1]))
-    return Page(open_conversations(found[:size], open_vault()), len(found) > size)
+    return Page(open_conversations(found[:size], open_vault()), next_position(found, size, "active_at"))
 
 
 def open_conversations(rows: Sequence[Conversation], vault: Vault) -> list[OpenedConversation]:
@@ -71,7 +59,7 @@ def conversation_row(user_id: UUID, conversation_id: UUID) -> Conversation:
 def memories_page(user_id: UUID, conversation_id: UUID, *, after: Position | None, size: int) -> Page[KeptMemory]:
     """What was said in a conversation, in order. Raises NotFound when there is no such conversation."""
     found = replica.read(user_id, lambda: memory_rows(user_id, conversation_id, after, size + 1))
-    return Page(open_rows(found[:size]), len(found) > size)
+    return Page(open_rows(found[:size]), next_position(found, size, "occurred_at"))
 
 
 def memory_rows(user_id: UUID, conversation_id: UUID, after: Position | None, most: int) -> list[Memory]:

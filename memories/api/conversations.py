@@ -34,13 +34,9 @@ def list_conversations(
     """The active conversations, or the archived ones, those of the last activity first."""
     person = caller_of(request).user_id
     listing = Listing(person, "conversations", str(archived))
-    page = reading.conversations_page(person, archived=archived, after=listing.place(cursor), size=limit)
-    return respond(
-        Conversations(
-            items=[Conversation.of(each) for each in page.rows],
-            next=listing.cursor(page.rows[-1].row, "active_at") if page.more else None,
-        )
-    )
+    page = reading.conversations_page(person, archived=archived, after=listing.position(cursor), size=limit)
+    items = [Conversation.of(each) for each in page.rows]
+    return respond(Conversations(items=items, next=listing.cursor(page.next)))
 
 
 @router.get("/{uuid:conversation_id}", response=Conversation, openapi_extra=VERSIONED)

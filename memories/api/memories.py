@@ -44,13 +44,8 @@ def list_memories(
     """What was said in a conversation, in order."""
     person = caller_of(request).user_id
     listing = Listing(person, "memories", str(conversation_id))
-    page = reading.memories_page(person, conversation_id, after=listing.place(cursor), size=limit)
-    return respond(
-        Memories(
-            items=[Memory.of(each) for each in page.rows],
-            next=listing.cursor(page.rows[-1].row, "occurred_at") if page.more else None,
-        )
-    )
+    page = reading.memories_page(person, conversation_id, after=listing.position(cursor), size=limit)
+    return respond(Memories(items=[Memory.of(each) for each in page.rows], next=listing.cursor(page.next)))
 
 
 @router.get("/{uuid:memory_id}", response=Memory, openapi_extra=VERSIONED)

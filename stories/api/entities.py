@@ -40,5 +40,5 @@ def listed(request: HttpRequest, kind: str, limit: int, cursor: str | None) -> H
     found = list_entities(
         user_id=caller.user_id, kind=kind, actor=caller.actor, limit=limit, after=listing.rank(cursor)
     )
-    more = listing.cursor_behind(found[-1].rank) if len(found) == limit else None
+    more = listing.cursor(found[-1].rank) if len(found) == limit else None
     return respond(EntitiesPage(items=[Entity.of(each) for each in found], next=more))

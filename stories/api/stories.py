@@ -36,14 +36,10 @@ def list_stories(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | No
     """The stories, the newest first."""
     caller = caller_of(request)
     listing = Listing(caller.user_id, "stories")
-    place = listing.place(cursor)
     found = reading.list_stories(
-        user_id=caller.user_id,
-        actor=caller.actor,
-        limit=limit,
-        after=reading.Place(place.at, place.id) if place else None,
+        user_id=caller.user_id, actor=caller.actor, limit=limit, after=listing.position(cursor)
     )
-    more = listing.cursor(found[-1], "occurred_from") if len(found) == limit else None
+    more = listing.cursor(found[-1].position) if len(found) == limit else None
     return respond(Stories(items=[Story.of(each) for each in found], next=more))
 
 

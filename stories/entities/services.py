@@ -13,12 +13,12 @@ from audit.services import record
 from stories.models import Entity, Story
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.crypto.vault import Vault
+from vibe.core.db.paging import Rank
 from vibe.core.db.scale import replica
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
 from vibe.core.db.statements.batching import Statement
-from vibe.core.http.cursors import Rank
 
 TABLE = Entity._meta.db_table
 KIND = Entity.Kind

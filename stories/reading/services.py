@@ -17,6 +17,7 @@ from stories.models import Story
 from stories.processors.base import Event
 from stories.search.filters import Filters, conditions
 from vibe.core.crypto.vault import Vault
+from vibe.core.db.paging import Position
 from vibe.core.db.scale import replica
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
@@ -53,17 +54,9 @@ class OpenedStory:
         return max(self.built_at, self.corrected_at or self.built_at)
 
     @property
-    def place(self) -> Place:
+    def position(self) -> Position:
         """Where it stands in the list: `list_stories(after=...)` goes on behind it."""
-        return Place(self.occurred_from, self.id)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A place in the list of stories."""
-
-    occurred_from: datetime
-    id: UUID
+        return Position(self.occurred_from, self.id)
 
 
 def open_story(*, user_id: UUID, story_id: UUID, actor: Actor) -> OpenedStory:
@@ -76,7 +69,7 @@ def open_story(*, user_id: UUID, story_id: UUID, actor: Actor) -> OpenedStory:
 
 
 def list_stories(
-    *, user_id: UUID, actor: Actor, limit: int = 50, after: Place | None = None, filters: Filters | None = None
+    *, user_id: UUID, actor: Actor, limit: int = 50, after: Position | None = None, filters: Filters | None = None
 ) -> list[OpenedStory]:
     """Up to `limit` (1 to 200) of the person's stories, by when they began, the newest first; fewer at the end.
 
@@ -97,18 +90,18 @@ def list_stories(
     return found
 
 
-def page(user_id: UUID, vault: Vault, limit: int, after: Place | None, filters: Filters | None) -> list[OpenedStory]:
+def page(user_id: UUID, vault: Vault, limit: int, after: Position | None, filters: Filters | None) -> list[OpenedStory]:
     """A page, opened."""
     ids = listed(user_id, vault, limit, after, filters)
     rows = {row.pk: row for row in Story.objects.of(user_id).filter(pk__in=ids).defer("embedding")}
     return [opened(rows[each], vault) for each in ids if each in rows]
 
 
-def listed(user_id: UUID, vault: Vault, limit: int, after: Place | None, filters: Filters | None) -> list[UUID]:
+def listed(user_id: UUID, vault: Vault, limit: int, after: Position | None, filters: Filters | None) -> list[UUID]:
     """The ids of a page."""
     parts = [*conditions(filters, vault)] if filters else []
     if after:
-        parts.append((sql.SQL("(s.occurred_from, s.id) < (%b, %b)"), [after.occurred_from, after.id]))
+        parts.append((sql.SQL("(s.occurred_from, s.id) < (%b, %b)"), [after.at, after.id]))
     statement = sql.SQL("SELECT s.id FROM stories s WHERE {} ORDER BY s.occurred_from DESC, s.id DESC LIMIT %b").format(
         sql.SQL(" AND ").join([sql.SQL("s.user_id = %b"), *(part for part, _ in parts)])
     )

@@ -15,7 +15,7 @@ from stories.corrections.services import correcting
 from tests.api.conftest import Api
 from tests.cast import TESTER
 from tests.stories.conftest import HashedEmbedder, use_embedder  # noqa: F401
-from vibe.core.http.cursors import Rank
+from vibe.core.db.paging import Rank
 
 PLACES = ["Lisbon", "Porto", "Berlin", "Madrid", "Paris", "Vienna"]
 

@@ -174,8 +174,8 @@ def cursor(given: bytes) -> object:
     """As it is given, and sealed by us around what is given."""
     listing = Listing(UUID(int=1), "memories")
     sealed = cipher(settings.SECRET_KEY).encrypt(bytes(12), given[:24].ljust(24, b"\xff"), listing.bound())
-    listing.place(base64.urlsafe_b64encode(bytes(12) + sealed).decode())
-    return listing.place(text(given))
+    listing.position(base64.urlsafe_b64encode(bytes(12) + sealed).decode())
+    return listing.position(text(given))
 
 
 def checkpoint_seed() -> bytes:

@@ -117,7 +117,7 @@ def test_stories_are_listed_newest_first_page_by_page(ada: UUID, tell: Callable[
     paged, after = [], None
     while page := list_stories(user_id=ada, actor=TESTER, limit=2, after=after):
         paged += page
-        after = page[-1].place
+        after = page[-1].position
     assert paged == whole
     assert "marathon" not in repr(whole)
     for limit in (0, 201):

@@ -14,13 +14,13 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
-from django.db.models import Q
 
 from vibe.core.crypto.derive import derive
+from vibe.core.db.paging import Position, Rank
 from vibe.core.errors import InputError
 
 NONCE_BYTES: Final = 12
-PLACE: Final = struct.Struct(">q16s")
+POSITION: Final = struct.Struct(">q16s")
 RANK: Final = struct.Struct(">qq16s")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -32,31 +32,6 @@ class CursorInvalid(InputError):
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """The time and id of the last row of a page."""
-
-    at: datetime
-    id: UUID
-
-    def older(self, column: str) -> Q:
-        """Rows behind it, newest first. The index is entered at this time; only its neighbours are compared by id."""
-        return Q(**{f"{column}__lte": self.at}) & (Q(**{f"{column}__lt": self.at}) | Q(id__lt=self.id))
-
-    def newer(self, column: str) -> Q:
-        """Rows behind it, oldest first."""
-        return Q(**{f"{column}__gte": self.at}) & (Q(**{f"{column}__gt": self.at}) | Q(id__gt=self.id))
-
-
-@dataclass(frozen=True, slots=True)
-class Rank:
-    """The count and id of the last row of a page of a list that is ordered by how many, as they were at one moment."""
-
-    count: int
-    id: UUID
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Listing:
     """One list of one person, with what narrows it: what a cursor is bound to."""
 
@@ -64,23 +39,23 @@ class Listing:
     name: str
     narrowed: str = ""
 
-    def cursor(self, row: Any, column: str) -> str:
-        """The place behind this row."""
-        return self._sealed(PLACE, microseconds(getattr(row, column)), row.id.bytes)
+    def cursor(self, end: Position | Rank | None) -> str | None:
+        """Seal where a page ended; None where it was the last."""
+        if end is None:
+            return None
+        if isinstance(end, Rank):
+            return self._sealed(RANK, microseconds(end.at), end.count, end.id.bytes)
+        return self._sealed(POSITION, microseconds(end.at), end.id.bytes)
 
-    def place(self, cursor: str | None) -> Position | None:
-        """What a cursor of this list says; None for the beginning. Raises CursorInvalid."""
+    def position(self, cursor: str | None) -> Position | None:
+        """Open a cursor of this list; None for the beginning. Raises CursorInvalid."""
         if cursor is None:
             return None
-        at, row_id = self._opened(PLACE, cursor)
+        at, row_id = self._opened(POSITION, cursor)
         return Position(at, UUID(bytes=row_id))
 
-    def cursor_behind(self, rank: Rank) -> str:
-        """The place behind this rank."""
-        return self._sealed(RANK, microseconds(rank.at), rank.count, rank.id.bytes)
-
     def rank(self, cursor: str | None) -> Rank | None:
-        """What a cursor of a list by rank says; None for the beginning. Raises CursorInvalid."""
+        """Open a cursor of a list by rank; None for the beginning. Raises CursorInvalid."""
         if cursor is None:
             return None
         at, count, row_id = self._opened(RANK, cursor)

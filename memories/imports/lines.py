@@ -15,7 +15,7 @@ from accounts.export.import_readers import READERS
 from accounts.people.services.people import Profile
 from memories.payload import Payload
 from vibe.core.errors import InputError
-from vibe.core.http.bodies import check_value
+from vibe.core.strict_json import MalformedJson, check_value
 
 LONGEST_ID = 200
 LONGEST_UID = 128
@@ -129,7 +129,7 @@ class LineParser:
         if kind in READERS:
             try:
                 check_value(root)
-            except InputError:
+            except MalformedJson:
                 self.fail("holds a NUL character, half a surrogate pair or a number that is none, or nests too deep")
         return ArchiveLine(self.number, kind, root)
 

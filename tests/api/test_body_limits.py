@@ -17,8 +17,8 @@ from accounts.models import PREFERENCES_BYTES
 from tests.api.bodies import ALL, WITH_BODY, Operation, largest
 from tests.attacks.test_bodies import limit_of_operation
 from vibe.core.errors import ConfigurationError
-from vibe.core.http.bodies import MalformedBody, check_structure, read_json
 from vibe.core.http.body_limits import BodyLimit
+from vibe.core.strict_json import MalformedJson, check_structure, read_json
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 TAKEN = {200, 201, 404}  # 404: nothing is at that address, which is looked up once the body was taken
@@ -133,7 +133,7 @@ def test_the_count_is_that_of_the_parser(value: Any, ascii_only: bool, indent: i
     body, count = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode(), held(value)
     check_structure(body, max(count, 1))
     if count > 0:
-        with pytest.raises(MalformedBody):
+        with pytest.raises(MalformedJson):
             check_structure(body, count - 1)
 
 
@@ -153,7 +153,7 @@ def test_a_schema_without_bounds_is_refused_at_start() -> None:
 
 
 def test_deep_is_refused_before_it_is_built() -> None:
-    with pytest.raises(MalformedBody, match="32"):
+    with pytest.raises(MalformedJson, match="32"):
         read_json(b"[" * 33 + b"]" * 33, 100)
     assert read_json(b"[" * 32 + b"]" * 32, 100)
 

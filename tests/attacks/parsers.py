@@ -41,9 +41,9 @@ from vibe.core.crypto.sealed import Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.url import database
 from vibe.core.errors import ConfigurationError, InputError, VibeError
-from vibe.core.http.bodies import read_json
 from vibe.core.http.cursors import Listing, cipher
 from vibe.core.http.etags import parse_etags
+from vibe.core.strict_json import MalformedJson, read_json
 
 CANARY = "xylocanary"
 HERE = Address("encrypted_memories", "payload", UUID(int=1), UUID(int=2), 3)
@@ -256,7 +256,7 @@ PARSERS = {
         claims, (TokenInvalid,), (json.dumps(CLAIMS).encode(), json.dumps({**CLAIMS, "auth_time": 10**12}).encode())
     ),
     "cursor": Parser(cursor, (InputError,), (b"A" * 76, b"-_" * 38)),
-    "body of a request": Parser(partial(read_json, most=1_000), (InputError,), (LINE, STORY)),
+    "body of a request": Parser(partial(read_json, most=1_000), (MalformedJson,), (LINE, STORY)),
     "If-Match": Parser(
         lambda given: parse_etags(given.decode("latin-1")), (VibeError,), (b'"3-7"', b'W/"a", "b"', b"*")
     ),

@@ -18,7 +18,7 @@ from tests.api.conftest import Api
 from tests.attacks.corpus import tries
 from vibe.api import error_handlers
 from vibe.api.body_limits import limit_of
-from vibe.core.http import bodies
+from vibe.core import strict_json
 from vibe.core.http.body_limits import BodyLimit
 from vibe.staff.form_limit import FORM
 
@@ -117,7 +117,7 @@ def test_nor_do_as_many_faults_as_are_read(as_ada: Api, operation: Operation) ->
 
 
 def test_control_unbounded_they_are_built_and_all_faults_are_told(as_ada: Api, monkeypatch: Any) -> None:
-    monkeypatch.setattr(bodies, "check_structure", lambda *_: None)
+    monkeypatch.setattr(strict_json, "check_structure", lambda *_: None)
     monkeypatch.setattr(error_handlers, "MOST_ERRORS", 10**9)
     [search] = [each for each in WITH_BODY if each.name == "search"]
     answer, share = tried(as_ada, search, members(200_000))

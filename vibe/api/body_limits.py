@@ -1,4 +1,4 @@
-"""The limit of each operation's body, worked out once from its schema."""
+"""Reading the body of an operation, within the limit worked out once from its schema."""
 
 from __future__ import annotations
 
@@ -10,10 +10,22 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja.operation import Operation
 from ninja.params.models import BodyModel
+from ninja.parser import Parser
 
+from vibe.core.http.bodies import check_type, json_of_body
 from vibe.core.http.body_limits import NO_BODY, BodyLimit
+from vibe.core.strict_json import read_json
 
 Run = Callable[..., HttpResponse]
+
+
+class StrictParser(Parser):
+    """The parser of the API. Ninja turns what it raises into an HttpError whose cause it is."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        check_type(request)
+        with json_of_body():
+            return read_json(request.body, request.body_limit.values)  # type: ignore[attr-defined]
 
 
 def with_body_limit(run: Run) -> Run:

@@ -18,11 +18,10 @@ from memories.api.memories import router as memories
 from stories.api.entities import router as entities
 from stories.api.search import router as search
 from stories.api.stories import router as stories
-from vibe.api.body_limits import with_body_limit
+from vibe.api.body_limits import StrictParser, with_body_limit
 from vibe.api.decorators import named_and_once
 from vibe.api.error_handlers import handle_all
 from vibe.api.openapi import finish
-from vibe.core.http.bodies import StrictParser
 
 ABOUT: Final = """What an app or an agent talks to, for one person at a time.
 

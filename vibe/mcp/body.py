@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from vibe.core.http.bodies import BodyTooLarge, check_structure
+from vibe.core.http.bodies import BodyTooLarge, json_of_body
+from vibe.core.strict_json import check_structure
 from vibe.mcp.tools import LONGEST_TEXT
 
 Receive = Callable[[], Awaitable[Any]]
@@ -24,7 +25,8 @@ async def read(receive: Receive) -> Receive:
         more = message.get("more_body", False)
         if len(body) > LARGEST:
             raise BodyTooLarge(LARGEST)
-    check_structure(bytes(body), MOST_VALUES)
+    with json_of_body():
+        check_structure(bytes(body), MOST_VALUES)
     return _first({"type": "http.request", "body": bytes(body), "more_body": False}, receive)
 
 

@@ -14,7 +14,8 @@ from audit.models import AuditLog
 from audit.reading.pages import page
 from vibe.core.http.cursors import Listing
 from vibe.core.http.responses import respond
-from vibe.core.http.schemas import Cursor, PageSize, ResponseSchema
+from vibe.core.http.schemas import Cursor, PageSize
+from vibe.core.schemas import ResponseSchema
 
 router = Router(tags=["Me"])
 

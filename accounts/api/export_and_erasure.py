@@ -17,7 +17,7 @@ from accounts.erasure.services import request_erasure
 from accounts.export.services import export_link, export_status, open_export, request_export
 from accounts.models import Export as StoredExport
 from vibe.core.http.responses import respond
-from vibe.core.http.schemas import ResponseSchema
+from vibe.core.schemas import ResponseSchema
 
 router = me  # one address, one router: DELETE is of /me as GET is
 LINES = {"responses": {200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}}

@@ -17,7 +17,7 @@ from accounts.people.services.preferences import change_preferences as change
 from accounts.people.services.preferences import preferences
 from vibe.core.errors import NotFound
 from vibe.core.http.responses import VERSIONED, expected_version, respond, respond_unless_unchanged
-from vibe.core.http.schemas import ResponseSchema
+from vibe.core.schemas import ResponseSchema
 
 router = Router(tags=["Me"])
 SHOWN = ("pk", "email", "email_verified", "name", "created_at")

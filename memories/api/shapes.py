@@ -12,7 +12,7 @@ from memories.imports.lines import LONGEST_DESCRIPTION, LONGEST_ID, LONGEST_TEXT
 from memories.payload import Payload
 from memories.services.adding import LARGEST_BATCH, KeptMemory, NewMemory
 from memories.services.conversations import OpenedConversation
-from vibe.core.http.schemas import Moment, RequestSchema, ResponseSchema
+from vibe.core.schemas import Moment, RequestSchema, ResponseSchema
 
 ID = "0198c7a2-6b1e-7c3d-9f00-5a1b2c3d4e5f"
 Title = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TITLE)]

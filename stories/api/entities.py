@@ -6,8 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from accounts.api.caller import caller_of
-from stories.api.shapes import EntitiesPage, Entity
+from stories.api.shapes import EntitiesPage
 from stories.entities.services import KIND, list_entities
+from stories.results import Entity
 from vibe.core.http.cursors import Listing
 from vibe.core.http.responses import respond
 from vibe.core.http.schemas import Cursor, PageSize

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -12,14 +11,14 @@ from pydantic import Field, StringConstraints
 
 from accounts.api.caller import caller_of
 from accounts.authentication.signed_in import SignedIn
-from stories.search.answers import FoundPassage, FoundStory
+from stories.results import Answer, Found
 from stories.search.asking import Asked, ask
 from stories.search.filters import MOST_NAMES, Filters
 from stories.search.services import LONGEST_QUESTION, MOST_STORIES, check, search_stories
 from vibe.core.http.preflight import preflight, preflight_result
 from vibe.core.http.responses import respond
-from vibe.core.http.schemas import Moment, RequestSchema, ResponseSchema
 from vibe.core.http.snapshots import in_snapshot
+from vibe.core.schemas import Moment, RequestSchema
 
 router = Router(tags=["Stories"])
 Question = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_QUESTION, pattern=r"\S")]
@@ -42,55 +41,6 @@ class Search(RequestSchema):
 
     def filters(self) -> Filters:
         return Filters(**self.model_dump(exclude={"question", "limit"}))
-
-
-class Passage(ResponseSchema):
-    """What of a story answers the question."""
-
-    memory_id: UUID | None = Field(description="null for what the person wrote themself: the corrected title or text")
-    message_ids: list[str]
-    author: str
-    text: str
-    score: float = Field(description="the best of this answer has 1")
-
-    @classmethod
-    def of(cls, found: FoundPassage) -> Self:
-        return cls(
-            memory_id=found.memory,
-            message_ids=list(found.message_ids),
-            author=found.author,
-            text=found.text,
-            score=found.score,
-        )
-
-
-class Found(ResponseSchema):
-    """A story that answers, with what of it does."""
-
-    id: UUID
-    conversation_id: UUID
-    title: str
-    occurred_at: datetime
-    score: float
-    passages: list[Passage]
-
-    @classmethod
-    def of(cls, found: FoundStory) -> Self:
-        return cls(
-            id=found.id,
-            conversation_id=found.conversation_id,
-            title=found.title,
-            occurred_at=found.occurred_at,
-            score=found.score,
-            passages=[Passage.of(each) for each in found.passages],
-        )
-
-
-class Answer(ResponseSchema):
-    """The stories that answer best, best first."""
-
-    items: list[Found]
-    degraded: str | None = Field(description="why this is less than it could be, such as words alone")
 
 
 def understood(request: HttpRequest, asked: Search) -> Asked | None:

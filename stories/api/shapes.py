@@ -1,21 +1,19 @@
-"""What stories look like from outside."""
+"""What the API takes about stories, and its pages of them."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Annotated, Self
+from datetime import date
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
 from stories.building.corrections import LONGEST, MOST_NAMES, Changes
-from stories.entities.services import Listed
 from stories.processors.base import Event as StoredEvent
 from stories.processors.base import Precision
-from stories.reading.services import OpenedStory
-from vibe.core.http.schemas import RequestSchema, ResponseSchema
+from stories.results import Entities, Story
+from vibe.core.schemas import RequestSchema, ResponseSchema
 
-ID = "0198c7a2-6b1e-7c3d-9f00-5a1b2c3d4e5f"
 Title = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST["title"])]
 Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST["text"])]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST["people"])]
@@ -51,89 +49,11 @@ class CorrectedStory(RequestSchema):
         return Changes(title=self.title, text=self.text, people=self.people, places=self.places, events=events)
 
 
-class Event(ResponseSchema):
-    """Who did what, and when."""
-
-    who: str
-    what: str
-    when: date | None
-    precision: str
-    memory_id: UUID | None
-
-    @classmethod
-    def of(cls, event: StoredEvent) -> Self:
-        return cls(
-            who=event.who,
-            what=event.what,
-            when=event.when,
-            precision=event.precision,
-            memory_id=UUID(event.message_id) if event.message_id else None,
-        )
-
-
-class Story(ResponseSchema):
-    """A conversation, told."""
-
-    id: UUID = Field(examples=[ID])
-    conversation_id: UUID = Field(examples=[ID])
-    title: str = Field(examples=["Moving to Lisbon"])
-    text: str = Field(examples=["Ada moved to Lisbon last Friday."])
-    people: list[str] = Field(examples=[["Ada"]])
-    places: list[str] = Field(examples=[["Lisbon"]])
-    events: list[Event]
-    occurred_from: datetime
-    occurred_to: datetime
-    memory_ids: list[UUID]
-    corrected: list[str] = Field(description="which of these stand as the person corrected them")
-    processor: str = Field(description="what told it", examples=["offline-1"])
-    created_at: datetime
-    built_at: datetime
-
-    @classmethod
-    def of(cls, story: OpenedStory) -> Self:
-        return cls(
-            id=story.id,
-            conversation_id=story.conversation_id,
-            title=story.title,
-            text=story.text,
-            people=list(story.people),
-            places=list(story.places),
-            events=[Event.of(each) for each in story.events],
-            occurred_from=story.occurred_from,
-            occurred_to=story.occurred_to,
-            memory_ids=list(story.memory_ids),
-            corrected=list(story.corrected),
-            processor=story.processor,
-            created_at=story.created_at,
-            built_at=story.built_at,
-        )
-
-
 class Stories(ResponseSchema):
     """A page of stories, the newest first."""
 
     items: list[Story]
     next: str | None = Field(description="the cursor of the next page; null on the last")
-
-
-class Entity(ResponseSchema):
-    """A person, place or event that stories tell of."""
-
-    id: UUID
-    name: str = Field(examples=["Lisbon"])
-    stories: int = Field(description="how many tell of it", examples=[3])
-    first: datetime = Field(description="when the first of them begins")
-    last: datetime = Field(description="when the last of them ends")
-
-    @classmethod
-    def of(cls, listed: Listed) -> Self:
-        return cls(id=listed.id, name=listed.name, stories=listed.stories, first=listed.first, last=listed.last)
-
-
-class Entities(ResponseSchema):
-    """Those of the most stories first."""
-
-    items: list[Entity]
 
 
 class EntitiesPage(Entities):

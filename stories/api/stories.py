@@ -9,12 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from accounts.api.caller import caller_of
-from stories.api.shapes import CorrectedStory, Stories, Story
+from stories.api.shapes import CorrectedStory, Stories
 from stories.corrections.services import deleting
 from stories.corrections.services.correcting import Prepared, prepare_correction, store_correction
 from stories.reading import services as reading
 from stories.reading.services import open_story
 from stories.rebuilding import services as rebuilding
+from stories.results import Story
 from vibe.core.http.cursors import Listing
 from vibe.core.http.preflight import preflight, preflight_result
 from vibe.core.http.responses import (

@@ -13,13 +13,12 @@ from pydantic import Field
 
 from memories.payload import Payload
 from memories.services.daily_notes import add_note as keep
-from stories.api.search import Answer, Found
-from stories.api.shapes import Entities, Entity, Story
 from stories.entities.services import KIND, list_entities
 from stories.reading.services import open_story
+from stories.results import Answer, Entities, Entity, Found, Story
 from stories.search.asking import ask
 from stories.search.services import LONGEST_QUESTION, search_stories
-from vibe.core.http.schemas import Moment, ResponseSchema
+from vibe.core.schemas import Moment, ResponseSchema
 from vibe.mcp.calls import Admit, called
 
 INSTRUCTIONS: Final = (

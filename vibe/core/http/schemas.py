@@ -1,48 +1,14 @@
-"""What all shapes of the API have in common: strict, bounded, with times that say their zone."""
+"""Schemas that the API of all apps shares: pages and problems."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import Field
 
-EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+from vibe.core.schemas import ResponseSchema
+
 LARGEST_PAGE: Final = 200
-
-
-class RequestSchema(BaseModel):
-    """What comes in: unknown members are refused, so that a misspelt one is not silently lost."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class ResponseSchema(BaseModel):
-    """What goes out."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-
-def parse_time(value: Any) -> datetime:
-    """A time with its zone (RFC 3339), in UTC. Raises ValueError."""
-    if isinstance(value, datetime):
-        return value
-    if not isinstance(value, str) or not RFC_3339.fullmatch(value):
-        raise ValueError("a time with its zone (RFC 3339), such as 2026-05-12T09:30:00Z")
-    try:
-        read = datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError("a day and time that there is") from None
-    if not EARLIEST <= read < LATEST:
-        raise ValueError("a time from 1900 to 2199")
-    return read
-
-
-Moment = Annotated[datetime, BeforeValidator(parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
-
-
 Cursor = Annotated[str, Field(max_length=200, description="`next` of the page before")]
 PageSize = Annotated[int, Field(ge=1, le=LARGEST_PAGE, description="how many at most")]
 

@@ -1,0 +1,144 @@
+"""What stories and search results look like from outside, over HTTP and by agents' tools."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Self
+from uuid import UUID
+
+from pydantic import Field
+
+from stories.entities.services import Listed
+from stories.processors.base import Event as StoredEvent
+from stories.reading.services import OpenedStory
+from stories.search.answers import FoundPassage, FoundStory
+from vibe.core.schemas import ResponseSchema
+
+ID = "0198c7a2-6b1e-7c3d-9f00-5a1b2c3d4e5f"
+
+
+class Event(ResponseSchema):
+    """Who did what, and when."""
+
+    who: str
+    what: str
+    when: date | None
+    precision: str
+    memory_id: UUID | None
+
+    @classmethod
+    def of(cls, event: StoredEvent) -> Self:
+        return cls(
+            who=event.who,
+            what=event.what,
+            when=event.when,
+            precision=event.precision,
+            memory_id=UUID(event.message_id) if event.message_id else None,
+        )
+
+
+class Story(ResponseSchema):
+    """A conversation, told."""
+
+    id: UUID = Field(examples=[ID])
+    conversation_id: UUID = Field(examples=[ID])
+    title: str = Field(examples=["Moving to Lisbon"])
+    text: str = Field(examples=["Ada moved to Lisbon last Friday."])
+    people: list[str] = Field(examples=[["Ada"]])
+    places: list[str] = Field(examples=[["Lisbon"]])
+    events: list[Event]
+    occurred_from: datetime
+    occurred_to: datetime
+    memory_ids: list[UUID]
+    corrected: list[str] = Field(description="which of these stand as the person corrected them")
+    processor: str = Field(description="what told it", examples=["offline-1"])
+    created_at: datetime
+    built_at: datetime
+
+    @classmethod
+    def of(cls, story: OpenedStory) -> Self:
+        return cls(
+            id=story.id,
+            conversation_id=story.conversation_id,
+            title=story.title,
+            text=story.text,
+            people=list(story.people),
+            places=list(story.places),
+            events=[Event.of(each) for each in story.events],
+            occurred_from=story.occurred_from,
+            occurred_to=story.occurred_to,
+            memory_ids=list(story.memory_ids),
+            corrected=list(story.corrected),
+            processor=story.processor,
+            created_at=story.created_at,
+            built_at=story.built_at,
+        )
+
+
+class Entity(ResponseSchema):
+    """A person, place or event that stories tell of."""
+
+    id: UUID
+    name: str = Field(examples=["Lisbon"])
+    stories: int = Field(description="how many tell of it", examples=[3])
+    first: datetime = Field(description="when the first of them begins")
+    last: datetime = Field(description="when the last of them ends")
+
+    @classmethod
+    def of(cls, listed: Listed) -> Self:
+        return cls(id=listed.id, name=listed.name, stories=listed.stories, first=listed.first, last=listed.last)
+
+
+class Entities(ResponseSchema):
+    """Those of the most stories first."""
+
+    items: list[Entity]
+
+
+class Passage(ResponseSchema):
+    """What of a story answers the question."""
+
+    memory_id: UUID | None = Field(description="null for what the person wrote themself: the corrected title or text")
+    message_ids: list[str]
+    author: str
+    text: str
+    score: float = Field(description="the best of this answer has 1")
+
+    @classmethod
+    def of(cls, found: FoundPassage) -> Self:
+        return cls(
+            memory_id=found.memory,
+            message_ids=list(found.message_ids),
+            author=found.author,
+            text=found.text,
+            score=found.score,
+        )
+
+
+class Found(ResponseSchema):
+    """A story that answers, with what of it does."""
+
+    id: UUID
+    conversation_id: UUID
+    title: str
+    occurred_at: datetime
+    score: float
+    passages: list[Passage]
+
+    @classmethod
+    def of(cls, found: FoundStory) -> Self:
+        return cls(
+            id=found.id,
+            conversation_id=found.conversation_id,
+            title=found.title,
+            occurred_at=found.occurred_at,
+            score=found.score,
+            passages=[Passage.of(each) for each in found.passages],
+        )
+
+
+class Answer(ResponseSchema):
+    """The stories that answer best, best first."""
+
+    items: list[Found]
+    degraded: str | None = Field(description="why this is less than it could be, such as words alone")

@@ -12,10 +12,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import Error as DatabaseError
@@ -27,12 +26,14 @@ from django.urls import Resolver404, ResolverMatch, resolve
 from audit.actors import Actor, Origin
 from audit.client.address import MAX_USER_AGENT, clean_user_agent, client_address
 from audit.client.trusted import trusted_header, trusted_proxies
+from audit.context import AuditContext
 from audit.errors import RowNotEncodable
 from audit.services import FAILED, OK, REFUSED, record
 from vibe.core.db.errors import DatabaseUnavailable
 from vibe.core.db.scopes import as_support, as_user
 from vibe.core.db.unavailable import is_unavailable
 from vibe.core.errors import AuditUnavailable, VibeError
+from vibe.core.http.context import context_of, find_context
 from vibe.core.http.problems import problem as problem_document
 from vibe.core.logs.request_id import request_id
 
@@ -40,19 +41,6 @@ logger = logging.getLogger(__name__)
 View = TypeVar("View", bound=Callable[..., Any])
 API = "ninja"  # the app that django-ninja's addresses are in
 SCOPES: dict[str, Callable[[], AbstractContextManager[None]]] = {"admin": as_support}
-
-
-@dataclass
-class Entry:
-    """What the trail will say of this request; views fill in what only they know."""
-
-    action: str
-    subject: UUID | None = None
-    resource: str = ""
-    outcome: str = ""
-    reason: str = ""
-    actor: Actor | None = None
-    details: dict[str, Any] = field(default_factory=dict)
 
 
 class RollBack(Exception):
@@ -75,9 +63,22 @@ class AuditMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        origin = getattr(request, "origin", None) or origin_of(request)
-        request.origin = origin  # type: ignore[attr-defined]
-        return self._answer(request, origin)
+        match = matched(request)
+        if match is None or getattr(match.func, "no_personal_data", False):
+            return self.get_response(request)
+        context = context_of(request, AuditContext)
+        context.entry.action = action_of(request, match)
+        if match.app_name == API:  # which knows people by no cookie
+            context.actor = Actor.anonymous(context.origin)
+        try:
+            try:
+                return self._within(request, match, context)
+            except RollBack as undone:
+                with transaction.atomic():
+                    record_request(request, context, FAILED if undone.response.status_code >= 500 else REFUSED)
+                return undone.response
+        except (DatabaseError, RowNotEncodable, VibeError) as problem:
+            return failed(request, problem)
 
     def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
         """Answer an error of ours, or a database that is unavailable, which a view let through."""
@@ -85,43 +86,23 @@ class AuditMiddleware:
             return None
         return failed(request, problem)
 
-    def _answer(self, request: HttpRequest, origin: Origin) -> HttpResponseBase:
-        match = matched(request)
-        if match is None or getattr(match.func, "no_personal_data", False):
-            return self.get_response(request)
-        nobody = Actor.anonymous(origin) if match.app_name == API else None  # the API knows people by no cookie
-        entry = request.audit = Entry(action=action_of(request, match), actor=nobody)  # type: ignore[attr-defined]
-        try:
-            try:
-                return self._within(request, match, entry, origin)
-            except RollBack as undone:
-                self._record_alone(request, entry, origin, undone.response.status_code)
-                return undone.response
-        except (DatabaseError, RowNotEncodable, VibeError) as problem:
-            return failed(request, problem)
-
-    def _within(self, request: HttpRequest, match: ResolverMatch, entry: Entry, origin: Origin) -> HttpResponseBase:
+    def _within(self, request: HttpRequest, match: ResolverMatch, context: AuditContext) -> HttpResponseBase:
         with ExitStack() as transaction:
-            request.begin = begin = cache(lambda: transaction.enter_context(scope_of(request, match)))  # type: ignore[attr-defined]
+            context.begin = begin = cache(lambda: transaction.enter_context(scope_of(match, context)))
             if match.app_name != API:
                 begin()
             response = self.get_response(request)
             if response.status_code >= 400:
                 raise RollBack(response)
             begin()
-            record_request(request, entry, origin, OK, last=True)
+            record_request(request, context, OK, last=True)
         return response
 
-    def _record_alone(self, request: HttpRequest, entry: Entry, origin: Origin, status: int) -> None:
-        with transaction.atomic():
-            record_request(request, entry, origin, FAILED if status >= 500 else REFUSED)
 
-
-def scope_of(request: HttpRequest, match: ResolverMatch) -> AbstractContextManager[None]:
+def scope_of(match: ResolverMatch, context: AuditContext) -> AbstractContextManager[None]:
     """What the request's one transaction may see. Who calls the API is known by now: see accounts.authentication."""
-    person = getattr(getattr(request, "caller", None), "user_id", None)
-    if match.app_name == API and person:
-        return as_user(person)
+    if match.app_name == API and context.person:
+        return as_user(context.person)
     scope: Callable[[], AbstractContextManager[None]] = SCOPES.get(match.app_name, transaction.atomic)
     return scope()
 
@@ -131,7 +112,7 @@ def failed(request: HttpRequest, problem: Exception) -> HttpResponse:
     known = public_message(problem)
     if known.status >= 500:
         name = getattr(problem, "code", type(problem).__name__)
-        logger.error("Request %s failed: %s", request.origin.request_id, name)  # type: ignore[attr-defined]
+        logger.error("Request %s failed: %s", context_of(request, AuditContext).origin.request_id, name)
     return error_response(request, known)
 
 
@@ -147,16 +128,17 @@ def error_response(request: HttpRequest, problem: VibeError) -> HttpResponse:
     """An error of ours as an answer."""
     match = request.resolver_match or matched(request)  # it may have failed before Django looked
     if match and match.app_name == API:
-        return problem_document(problem, request_id=request.origin.request_id)  # type: ignore[attr-defined]
+        return problem_document(problem, request_id=context_of(request, AuditContext).origin.request_id)
     return HttpResponse(
         str(problem), status=problem.status, content_type="text/plain; charset=utf-8", headers=problem.headers
     )
 
 
-def record_request(request: HttpRequest, entry: Entry, origin: Origin, outcome: str, *, last: bool = False) -> None:
+def record_request(request: HttpRequest, context: AuditContext, outcome: str, *, last: bool = False) -> None:
     """The row of this request."""
+    entry = context.entry
     record(
-        actor=entry.actor or actor_of(request, origin),
+        actor=context.actor or actor_of(request, context.origin),
         action=entry.action,
         subject=entry.subject,
         resource=entry.resource or request.path,
@@ -230,21 +212,21 @@ def action_of(request: HttpRequest, match: ResolverMatch) -> str:
 @receiver(user_logged_in)
 def signed_in(request: HttpRequest | None = None, **_: Any) -> None:
     """Name the verb instead of the form's URL."""
-    if entry := getattr(request, "audit", None):
-        entry.action = "sign-in"
+    if context := find_context(request, AuditContext):
+        context.entry.action = "sign-in"
 
 
 @receiver(user_logged_out)
 def signed_out(request: HttpRequest | None = None, user: Any = None, **_: Any) -> None:
     """By the time the row is written nobody is signed in any more."""
-    if entry := getattr(request, "audit", None):
-        entry.action = "sign-out"
+    if context := find_context(request, AuditContext):
+        context.entry.action = "sign-out"
         if user is not None:
-            entry.actor = actor_for(user, request.origin)  # type: ignore[union-attr]
+            context.actor = actor_for(user, context.origin)
 
 
 @receiver(user_login_failed)
 def sign_in_refused(request: HttpRequest | None = None, **_: Any) -> None:
     """A refused sign-in answers 200 with the form, so its outcome must be said."""
-    if entry := getattr(request, "audit", None):
-        entry.action, entry.outcome = "sign-in", REFUSED
+    if context := find_context(request, AuditContext):
+        context.entry.action, context.entry.outcome = "sign-in", REFUSED

@@ -20,12 +20,14 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWid
 from accounts.admin.owned import OwnedAdmin, label_of
 from accounts.grants import services as grants
 from accounts.models import AccessGrant, User
+from audit.context import AuditContext
 from audit.middleware import actor_for
 from vibe.core.admin.base import note_viewed
 from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, error_page
 from vibe.core.admin.labels import label_column
 from vibe.core.admin.links import page_link, page_url
 from vibe.core.errors import VibeError
+from vibe.core.http.context import context_of
 
 WAITING, OPEN, REFUSED, ENDED = "Waiting", "Open", "Refused", "Ended"
 
@@ -79,7 +81,7 @@ class AskForm(forms.Form):
 
 def acting_staff(request: HttpRequest) -> Any:
     """Whoever is signed in, as the trail names them."""
-    return actor_for(request.user, request.origin)  # type: ignore[attr-defined]
+    return actor_for(request.user, context_of(request, AuditContext).origin)
 
 
 def approve(request: HttpRequest, row: AccessGrant) -> str:

@@ -16,13 +16,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from accounts.authentication import rate_limit_store
 from accounts.authentication.caller import Caller
+from accounts.authentication.context import CallerContext
 from accounts.authentication.credentials import authenticate
 from accounts.authentication.errors import SignInUnavailable, TooManyRequests
 from accounts.authentication.rate_limit_store import rates
 from audit.actors import Actor, Origin
-from audit.middleware import origin_of
 from audit.services import REFUSED, record
 from vibe.core.errors import AuditUnavailable, VibeError
+from vibe.core.http.context import context_of
 from vibe.core.http.headers import add_security_headers
 from vibe.core.http.problems import problem
 from vibe.core.http.rate_limits import Rate, RateLimitResult
@@ -40,10 +41,10 @@ class AuthenticationMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(PREFIX):
             return self.get_response(request)
-        origin = request.origin = origin_of(request)  # type: ignore[attr-defined]
-        said = request.headers
+        context, said = context_of(request, CallerContext), request.headers
+        origin = context.origin
         caller, verdict = identify(said.get("Authorization", ""), said.get("Vibe-Person", ""), origin)
-        request.caller = caller  # type: ignore[attr-defined]
+        context.caller, context.person = caller, caller.user_id if isinstance(caller, Caller) else None
         if verdict and not verdict.allowed:
             response: HttpResponseBase = too_many_requests(request.path, caller, verdict, origin)
         else:

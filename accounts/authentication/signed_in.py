@@ -10,8 +10,10 @@ from django.http import HttpRequest
 from ninja.security.http import HttpAuthBase
 
 from accounts.authentication.caller import Caller
+from accounts.authentication.context import CallerContext
 from audit.actors import Actor
 from vibe.core.errors import ConfigurationError, VibeError
+from vibe.core.http.context import context_of
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -30,25 +32,22 @@ class SignedIn(HttpAuthBase):
         self.scope = scope
 
     def __call__(self, request: HttpRequest) -> Caller:
-        entry = getattr(request, "audit", None)
+        context = context_of(request, CallerContext)
         try:
-            caller = require_caller(request)
-            if entry:
-                entry.actor, entry.subject = caller.actor, caller.user_id
+            caller = require_caller(context.caller)
+            context.actor, context.entry.subject = caller.actor, caller.user_id
             scope = self.scope or ("read" if request.method in SAFE else "write")
             caller.require(scope)
         except VibeError as refusal:
-            if entry:
-                entry.reason = refusal.code
-                entry.actor = entry.actor or Actor.anonymous(request.origin)  # type: ignore[attr-defined]
+            context.entry.reason = refusal.code
+            context.actor = context.actor or Actor.anonymous(context.origin)
             raise
-        request.changes = scope != "read"  # type: ignore[attr-defined]
+        context.changes = scope != "read"
         return caller
 
 
-def require_caller(request: HttpRequest) -> Caller:
+def require_caller(found: Caller | VibeError | None) -> Caller:
     """What the gate found out. Raises its refusal."""
-    found = getattr(request, "caller", None)
     if isinstance(found, VibeError):
         raise found
     if not isinstance(found, Caller):

@@ -7,14 +7,16 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from audit.middleware import origin_of
+from audit.context import AuditContext
+from vibe.core.http.context import find_context
 from vibe.core.normal_forms import normalized
 
 
 def client_ip(request: HttpRequest) -> str | None:
     """The one address that can be believed, as the trail has it: not what the client's own headers claim."""
-    origin = getattr(request, "origin", None) or origin_of(request)
-    return origin.address.ip if origin.address else None
+    context = find_context(request, AuditContext)
+    address = context and context.origin.address
+    return address.ip if address else None
 
 
 def counted_name(request: HttpRequest | None, credentials: dict[str, Any] | None = None) -> str:

@@ -11,10 +11,12 @@ from django.db import Error as DatabaseError
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 
+from accounts.authentication.context import CallerContext
 from accounts.staff.services import note_given
 from audit.middleware import failed
 from vibe.core.admin.sudo_mode import SEEN, SIGNED_IN
 from vibe.core.db.unavailable import is_unavailable
+from vibe.core.http.context import find_context
 
 
 @receiver(user_logged_in)
@@ -22,7 +24,8 @@ def start_session(request: HttpRequest | None = None, **_: Any) -> None:
     """Both clocks start with the password."""
     if request is not None:
         request.session[SIGNED_IN] = request.session[SEEN] = int(time.time())
-        if getattr(request, "one_time_code_given", False):
+        context = find_context(request, CallerContext)
+        if context and context.one_time_code_given:
             note_given(request)
 
 

@@ -9,8 +9,10 @@ from django.contrib.auth.signals import user_login_failed
 from unfold.forms import AuthenticationForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from accounts.authentication.context import CallerContext
 from accounts.models import User
 from accounts.staff import services as one_time_codes
+from vibe.core.http.context import context_of
 
 
 class SignInForm(AuthenticationForm):  # type: ignore[misc]  # from a package without types
@@ -34,4 +36,4 @@ class SignInForm(AuthenticationForm):  # type: ignore[misc]  # from a package wi
             credentials = {"username": self.cleaned_data["username"]}
             user_login_failed.send(sender=type(self), credentials=credentials, request=self.request)
             raise forms.ValidationError("The one-time code is wrong or was used. Wait for the next one.")
-        self.request.one_time_code_given = True
+        context_of(self.request, CallerContext).one_time_code_given = True

@@ -12,13 +12,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
-from audit.actors import Actor
+from audit.actors import Actor, Origin
+from audit.context import AuditContext
 from audit.middleware import no_personal_data
 from audit.models import AuditLog
 from audit.services import record
 from tests.protections import unprotected
 from vibe.core.db.scopes import as_system
-from vibe.core.errors import Refused
+from vibe.core.errors import ConfigurationError, Refused
+from vibe.core.http.context import RequestContext, context_of, set_context
 
 SECRET = "what nobody may read unrecorded"
 
@@ -234,3 +236,16 @@ def test_nobody_changes_the_trail(db: None, statement: str) -> None:
         denied = pytest.raises(DatabaseError, match="permission denied")
         with denied, transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL ROLE {role}; {statement}")
+
+
+def test_without_the_middleware_that_sets_it_a_context_is_missed_aloud() -> None:
+    request = HttpRequest()
+    with pytest.raises(ConfigurationError, match="Observed"):
+        context_of(request, AuditContext)
+    set_context(request, RequestContext())
+    with pytest.raises(ConfigurationError):  # it does not say where the request is from
+        context_of(request, AuditContext)
+    set_context(request, AuditContext(origin=Origin()))
+    assert context_of(request, RequestContext).entry.action == ""
+    with pytest.raises(ConfigurationError, match="AuditMiddleware"):
+        context_of(request, AuditContext).begin()

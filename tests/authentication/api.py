@@ -7,7 +7,9 @@ from django.urls import path
 from ninja import NinjaAPI
 
 from accounts.authentication.signed_in import SignedIn, signed_in
+from audit.context import AuditContext
 from vibe.core.errors import NotFound, VibeError
+from vibe.core.http.context import context_of
 from vibe.core.http.problems import problem
 
 api = NinjaAPI(auth=signed_in, urls_namespace="tests", docs_url=None, openapi_url=None)
@@ -15,7 +17,7 @@ api = NinjaAPI(auth=signed_in, urls_namespace="tests", docs_url=None, openapi_ur
 
 @api.exception_handler(VibeError)
 def told(request: HttpRequest, error: VibeError) -> HttpResponse:
-    return problem(error, request_id=request.origin.request_id)
+    return problem(error, request_id=context_of(request, AuditContext).origin.request_id)
 
 
 @api.get("/who")

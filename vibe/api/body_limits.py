@@ -14,6 +14,7 @@ from ninja.parser import Parser
 
 from vibe.core.http.bodies import check_type, json_of_body
 from vibe.core.http.body_limits import NO_BODY, BodyLimit
+from vibe.core.http.context import RequestContext, context_of
 from vibe.core.strict_json import read_json
 
 Run = Callable[..., HttpResponse]
@@ -25,7 +26,7 @@ class StrictParser(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
         check_type(request)
         with json_of_body():
-            return read_json(request.body, request.body_limit.values)  # type: ignore[attr-defined]
+            return read_json(request.body, context_of(request, RequestContext).body_limit.values)
 
 
 def with_body_limit(run: Run) -> Run:
@@ -34,7 +35,7 @@ def with_body_limit(run: Run) -> Run:
 
     @wraps(run)
     def limited(request: HttpRequest, **given: Any) -> HttpResponse:
-        request.body_limit = limit  # type: ignore[attr-defined]
+        context_of(request, RequestContext).body_limit = limit
         return run(request, **given)
 
     return limited

@@ -10,9 +10,11 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse
 
 from accounts.api.caller import caller_of
+from accounts.authentication.context import CallerContext
 from accounts.authentication.signed_in import SAFE
 from accounts.idempotency import KeptReply, request_digest, run_once
 from vibe.core.db.scale import replica
+from vibe.core.http.context import context_of
 from vibe.core.http.preflight import run_preflight
 from vibe.core.http.snapshots import snapshot_of
 
@@ -25,12 +27,13 @@ def named_and_once(operation: Operation) -> Operation:
 
     @wraps(operation)
     def run(request: HttpRequest, *args: Any, **given: Any) -> HttpResponse:
-        request.audit.action = f"api:{operation.__name__}"  # type: ignore[attr-defined]
+        context = context_of(request, CallerContext)
+        context.entry.action = f"api:{operation.__name__}"
         run_preflight(operation, request, *args, **given)
         key = None if request.method in SAFE else request.headers.get("Idempotency-Key")
         with nullcontext() if key else snapshot_of(operation):  # what another made of the key meanwhile is to be seen
-            request.begin()  # type: ignore[attr-defined]
-        if request.changes:  # type: ignore[attr-defined]
+            context.begin()
+        if context.changes:
             replica.will_change(caller_of(request).user_id)
         if key is None:
             return operation(request, *args, **given)

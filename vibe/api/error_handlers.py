@@ -13,10 +13,12 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
+from audit.context import AuditContext
 from vibe.core.db.errors import DatabaseNotReady, DatabaseUnavailable
 from vibe.core.db.unavailable import is_unavailable
 from vibe.core.errors import InputError, NotFound, VibeError
 from vibe.core.http.bodies import BodyTooLarge, LengthRequired, MalformedBody, is_chunked
+from vibe.core.http.context import context_of
 from vibe.core.http.problems import problem
 
 logger = logging.getLogger(__name__)
@@ -60,18 +62,20 @@ def ours(request: HttpRequest, error: VibeError) -> HttpResponse:
 
 def told(request: HttpRequest, error: VibeError, **more: Any) -> HttpResponse:
     """A problem document, whose code the trail has as the reason."""
-    entry, origin = getattr(request, "audit", None), getattr(request, "origin", None)
-    if entry:
-        entry.reason = entry.reason or error.code
-    return problem(error, request_id=origin.request_id if origin else "", **more)
+    context = context_of(request, AuditContext)
+    context.entry.reason = context.entry.reason or error.code
+    return problem(error, request_id=context.origin.request_id, **more)
+
+
+def request_id_of(request: HttpRequest) -> str:
+    return context_of(request, AuditContext).origin.request_id
 
 
 def unforeseen(request: HttpRequest, error: Exception) -> HttpResponse:
     """What nobody thought of."""
     place = traceback.extract_tb(error.__traceback__)[-1:]
     where = " ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in place)
-    origin = getattr(request, "origin", None)
-    logger.error("Request %s failed: %s at %s", getattr(origin, "request_id", ""), type(error).__name__, where)
+    logger.error("Request %s failed: %s at %s", request_id_of(request), type(error).__name__, where)
     return told(request, Failed())
 
 
@@ -79,7 +83,7 @@ def database_failed(request: HttpRequest, error: Exception) -> HttpResponse:
     """The database is unavailable, or refused a statement."""
     if not isinstance(error, DatabaseNotReady) and not is_unavailable(error):
         return unforeseen(request, error)
-    logger.error("Request %s: %s", request.origin.request_id, type(error).__name__)  # type: ignore[attr-defined]
+    logger.error("Request %s: %s", request_id_of(request), type(error).__name__)
     return told(request, DatabaseUnavailable())
 
 

@@ -22,6 +22,7 @@ from vibe.api.body_limits import StrictParser, with_body_limit
 from vibe.api.decorators import named_and_once
 from vibe.api.error_handlers import handle_all
 from vibe.api.openapi import finish
+from vibe.core.http.context import RequestContext, context_of
 
 ABOUT: Final = """What an app or an agent talks to, for one person at a time.
 
@@ -35,7 +36,7 @@ class Api(NinjaAPI):
 
     def create_temporal_response(self, request: HttpRequest) -> HttpResponse:
         """Ninja makes it once the caller is let in, and before it reads the body, whose length is checked here."""
-        request.body_limit.check_length(request)  # type: ignore[attr-defined]
+        context_of(request, RequestContext).body_limit.check_length(request)
         return super().create_temporal_response(request)
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:

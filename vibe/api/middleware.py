@@ -51,7 +51,7 @@ class ProblemsOnly:
 
 @csrf_exempt  # nothing is done here, and a 403 would say that something is
 @no_personal_data
-def nowhere(request: HttpRequest, **_: str) -> HttpResponseBase:
+def nowhere(_request: HttpRequest, **_: str) -> HttpResponseBase:
     """An address under /api/ that leads nowhere."""
     error = NotFound("There is no such address. /api/v1/docs lists those there are.")
-    return problem(error, request_id=request.origin.request_id)  # type: ignore[attr-defined]
+    return problem(error, request_id=request_id())

@@ -1,4 +1,4 @@
-"""Around every request: an id for it, its counts and times, and its line in the log. Routes by name, never by path."""
+"""Around every request: its id and context, its counts and times, its log line. Routes by name, never by path."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from accounts.authentication.context import CallerContext
+from audit.middleware import origin_of
+from vibe.core.http.context import set_context
 from vibe.core.logs.request_id import new_request_id
 from vibe.metrics.attaching import attach
 from vibe.metrics.instruments import REQUEST_SECONDS, REQUESTS, REQUESTS_RUNNING
@@ -31,6 +34,7 @@ class Observed:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         start = perf_counter()
         with new_request_id() as made, REQUESTS_RUNNING.track_inprogress():
+            set_context(request, CallerContext(origin=origin_of(request)))
             response = self.get_response(request)
             response.headers["X-Request-ID"] = made
             note(request, response.status_code, perf_counter() - start)

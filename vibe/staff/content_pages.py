@@ -27,6 +27,7 @@ from vibe.core.admin.links import page_url
 from vibe.core.db.errors import DatabaseUnavailable
 from vibe.core.db.unavailable import is_unavailable
 from vibe.core.errors import Refused, VibeError
+from vibe.core.http.context import RequestContext, context_of
 from vibe.staff import content
 
 HIGHEST_PAGE = 10_000
@@ -110,15 +111,14 @@ def resource(user_id: UUID, part: str, place: dict[str, Any]) -> str:
 
 def remark(request: HttpRequest, grant: AccessGrant) -> None:
     """Why this may be seen: the grant, its reason and its ticket."""
-    if entry := getattr(request, "audit", None):
-        entry.action, entry.reason = "content.read", grant.reason
-        entry.details.update(grant=str(grant.pk), ticket=grant.ticket, **({"sole": True} if grant.sole else {}))
+    entry = context_of(request, RequestContext).entry
+    entry.action, entry.reason = "content.read", grant.reason
+    entry.details.update(grant=str(grant.pk), ticket=grant.ticket, **({"sole": True} if grant.sole else {}))
 
 
 def count(request: HttpRequest, rows: list[Any]) -> None:
     """How much was shown."""
-    if entry := getattr(request, "audit", None):
-        entry.details["rows"] = len(rows)
+    context_of(request, RequestContext).entry.details["rows"] = len(rows)
 
 
 def page_asked_for(request: HttpRequest) -> int:

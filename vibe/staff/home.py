@@ -12,6 +12,7 @@ from accounts.models import User
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from stories.models import Story
+from vibe.core.http.context import RequestContext, context_of
 from vibe.staff.figures import figures, last_days, made_by_day, may_view
 
 Line = tuple[type[models.Model], str]
@@ -49,8 +50,7 @@ OPTIONS = {
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the template draws."""
-    if entry := getattr(request, "audit", None):
-        entry.resource = "figures"
+    context_of(request, RequestContext).entry.resource = "figures"
     return {**context, "figures": figures(request), "charts": charts(request), "latest": latest(request)}
 
 

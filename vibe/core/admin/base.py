@@ -34,6 +34,7 @@ from vibe.core.admin.readable_columns import readable_fields, readable_rows
 from vibe.core.admin.related_records import Related, related_rows
 from vibe.core.admin.sudo_mode import PasswordConfirmationForm, password_is_recent
 from vibe.core.errors import VibeError
+from vibe.core.http.context import RequestContext, context_of
 
 # What a filter in the address may ask of a column. No patterns: they would let values be guessed letter by letter.
 LOOKUPS = frozenset({"exact", "isnull", "isempty", "gte", "lt", "year", "month", "day"})
@@ -333,8 +334,8 @@ class MetadataAdmin(ModelAdmin):
 
 def note_viewed(request: HttpRequest, resource: str, subject: Any = None) -> None:
     """Tell the trail what this request looks at, and whose it is."""
-    if entry := getattr(request, "audit", None):
-        entry.resource, entry.subject = resource, subject
+    entry = context_of(request, RequestContext).entry
+    entry.resource, entry.subject = resource, subject
 
 
 def audit_log_url(**matching: Any) -> str:

@@ -10,14 +10,15 @@ from typing import Any, TypeVar
 
 from django.http import HttpRequest
 
-from vibe.core.errors import ConfigurationError, VibeError
+from vibe.core.errors import VibeError
+from vibe.core.http.context import RequestContext, context_of
 
 Operation = TypeVar("Operation", bound=Callable[..., Any])
 STEP = "beforehand"
 
 
 def preflight(step: Callable[..., Any]) -> Callable[[Operation], Operation]:
-    """Have a step done before an operation, with what that is given; `prepared(request)` is what it gave."""
+    """Have a step done before an operation, with what that is given; `preflight_result(request)` is what it gave."""
 
     def marked(operation: Operation) -> Operation:
         setattr(operation, STEP, step)
@@ -33,15 +34,15 @@ def run_preflight(operation: Callable[..., Any], request: HttpRequest, *args: An
     """
     if step := getattr(operation, STEP, None):
         try:
-            request.prepared = step(request, *args, **given)  # type: ignore[attr-defined]
+            result = step(request, *args, **given)
         except VibeError as refusal:
-            request.prepared = refusal  # type: ignore[attr-defined]
+            result = refusal
+        context_of(request, RequestContext).preflight = result
 
 
 def preflight_result(request: HttpRequest) -> Any:
     """What the step gave. Raises what it raised, and ConfigurationError where there was none."""
-    if not hasattr(request, "prepared"):
-        raise ConfigurationError("Nothing was done beforehand: vibe.api.decorators is not around this operation.")
-    if isinstance(request.prepared, VibeError):
-        raise request.prepared
-    return request.prepared
+    result = context_of(request, RequestContext).preflight
+    if isinstance(result, VibeError):
+        raise result
+    return result

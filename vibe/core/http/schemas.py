@@ -24,7 +24,7 @@ class ProblemField(ResponseSchema):
 class Problem(ResponseSchema):
     """RFC 9457. `code` stays what it is; `detail` is for people and may change."""
 
-    type: str = Field(examples=["urn:vibe:problem:not-found"])
+    type: str = Field(description="always about:blank: `code` says what kind it is", examples=["about:blank"])
     title: str = Field(examples=["Not Found"])
     status: int = Field(examples=[404])
     code: str = Field(examples=["not-found"])

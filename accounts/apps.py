@@ -18,7 +18,7 @@ class AccountsConfig(AppConfig):
         from audit.signals import recording  # noqa: PLC0415
 
         firebase().check(debug=settings.DEBUG)
-        for build in (master_key.ring, seal_counts.require_bound, rates, buckets):
+        for build in (master_key.ring, seal_counts.require_bound, rates):
             build()  # a wrong setting stops the start
         post_migrate.connect(ensure_groups, sender=self)
         recording.connect(master_key.refuse_recording)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
+from benchmarks import house
 from tests.processes import PROJECT
 
 
@@ -29,3 +30,34 @@ def test_rows_are_written_in_every_way() -> None:
     told = benchmark("bulk", "--rounds", "1")
     assert told["vectors"].keys() >= {"arrays", "copy", "text"}
     assert all(rate for each in told.values() for rate in each.values())
+
+
+def test_the_house_is_measured() -> None:
+    told = benchmark("house", "--files")
+    passed = told["files"]
+    assert {name: len(files) for name, files in passed.items()} == told["files_passed"]
+    assert {"memories/services/adding.py", "audit/services.py"} <= set(passed["add"])
+    assert "stories/search/services.py" in passed["search"]
+    assert "vibe/api/error_handlers.py" in passed["404"]
+    assert told["lines"] > told["modules"] > 0
+    assert (told["climbing"], told["circles"]) == (0, 0)
+
+
+def test_an_import_that_climbs_is_counted() -> None:
+    contracts = [
+        {"type": "layers", "layers": ["roof", "left | right", "ground"]},
+        {"type": "layers", "containers": ["ground"], "layers": ["upper", "lower"]},
+    ]
+    among, within = house.layered(contracts)
+    assert house.climbing([("roof.a", "ground.b"), ("ground.b", "ground.c")], among) == set()
+    assert len(house.climbing([("ground.b", "roof.a"), ("left.a", "right")], among)) == 2
+    assert house.climbing([("ground.lower.a", "ground.upper"), ("roof", "ground.upper")], within) == {
+        ("ground.lower.a", "ground.upper")
+    }
+
+
+def test_a_circle_is_counted() -> None:
+    straight = [("app.a.x", "app.b.y"), ("app.b.z", "app.c"), ("app.a.x", "app.a.y"), ("other", "app.a")]
+    assert house.circles(straight) == set()
+    assert house.circles([*straight, ("app.c", "app.a.y")]) == {frozenset({"app.a", "app.b", "app.c"})}
+    assert house.circles([*straight, ("app.a.y", "app.a.x")]) == {frozenset({"app.a.x", "app.a.y"})}

@@ -151,7 +151,7 @@ def test_control_embedded_where_the_operation_is_it_would_be_in_one(
     as_ada: Api, story: str, watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vibe.api.decorators.run_preflight", lambda *_, **__: None)
-    monkeypatch.setattr(search, "prepared", lambda request: search.ask(request.auth.user_id, "Zeppelins?"))
+    monkeypatch.setattr(search, "preflight_result", lambda request: search.ask(request.auth.user_id, "Zeppelins?"))
     as_ada.post("/stories/search", {"question": "Zeppelins?"})
     assert watching.seen and min(watching.seen) > 0
 

@@ -554,7 +554,7 @@ MAY_SEE = {
     "engineer": EVERYBODY | {"Group", "ApiKey", "SearchSet", "NextVector", "TokenUse", "ProcrastinateJob"},
 }
 MAY_DO = {  # buttons on the pages of a person, a conversation, a story
-    "support": {"Ask to read content", "Deactivate", "Sign out everywhere", "Export", "Erase", "Archive", "Rebuild"},
+    "support": {"Request access", "Deactivate", "Sign out everywhere", "Export", "Erase", "Archive", "Rebuild"},
     "approver": set(),
     "auditor": set(),
     "engineer": {"Rebuild"},

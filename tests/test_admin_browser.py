@@ -107,7 +107,7 @@ def open_person(page: Page) -> None:
     page.locator("#searchbar").fill("ada@example.com")
     page.keyboard.press("Enter")
     page.locator("#result_list").get_by_role("link", name="ada@example.com").click()
-    expect(page.get_by_role("heading", name="Belongs to it")).to_be_visible()
+    expect(page.get_by_role("heading", name="Related records")).to_be_visible()
 
 
 def press(page: Page, name: str) -> None:
@@ -131,7 +131,7 @@ def test_from_signing_in_to_a_conversation(page):
     page.keyboard.press("Enter")
     expect(page.locator("#result_list tbody")).to_have_count(1)
     page.locator("#result_list").get_by_role("link", name="ada@example.com").click()
-    expect(page.get_by_role("heading", name="Belongs to it")).to_be_visible()
+    expect(page.get_by_role("heading", name="Related records")).to_be_visible()
     shoot(page, "person")
     page.get_by_role("link", name=re.compile("^Conversations")).last.click()
     expect(page.locator("#result_list tbody")).to_have_count(1)
@@ -151,11 +151,11 @@ def test_from_signing_in_to_a_conversation(page):
 def test_asking_approving_reading_and_the_end(page):
     sign_in(page, "lena")
     open_person(page)
-    press(page, "Ask to read content")
+    press(page, "Request access")
     page.get_by_label("Reason").fill("Cannot find what she told last week")
     page.get_by_label("Ticket").fill("T-117")
     shoot(page, "ask")
-    press(page, "Ask")
+    press(page, "Send request")
     expect(page.get_by_text("Somebody else with the role approver decides")).to_be_visible()
     grant = page.url
     expect(page.get_by_text("Read content", exact=True)).to_have_count(0)

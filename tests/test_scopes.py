@@ -1,4 +1,4 @@
-"""Scopes: who the database takes us for, where one begins and ends, and that every mistake ends with no rows."""
+"""Scopes: the role in effect, where one begins and ends, and that every mistake ends with no rows."""
 
 import threading
 from contextlib import nullcontext
@@ -28,7 +28,7 @@ from vibe.core.db.statements import bulk
 
 
 def on_the_server():
-    """Who the server takes us for now: the role, and the two settings."""
+    """The role in effect, and the two settings."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT current_user::text, coalesce(current_setting('vibe.user_id', true), ''), "

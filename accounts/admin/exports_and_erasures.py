@@ -31,7 +31,7 @@ def export(request: HttpRequest, row: User) -> str:
 def erase(request: HttpRequest, row: User) -> str:
     """Shut a person out, and have them erased when the grace period is over."""
     erasure.request_erasure(user_id=row.pk, actor=grants.acting_staff(request))
-    return "Asked for. Until it begins it can be called off, on the erasure's page."
+    return "Deletion scheduled. Cancel it on the erasure's page until it begins."
 
 
 def may_be_erased(_request: HttpRequest, row: User) -> bool:

@@ -133,12 +133,18 @@ class AccessGrantAdmin(OwnedAdmin):
         ConfirmedAction(
             "approve",
             "Approve",
-            "Who asked will be able to read everything this person has said, until the time is over.",
+            "The sender will be able to read everything this person has said, until the grant expires.",
             *(approve, may_decide, requires_state(WAITING)),
             sudo=True,
         ),
         ConfirmedAction(
-            "refuse", "Refuse", "Who asked will not be let in.", refuse, may_decide, requires_state(WAITING), grave=True
+            "refuse",
+            "Refuse",
+            "The sender gets no access.",
+            refuse,
+            may_decide,
+            requires_state(WAITING),
+            grave=True,
         ),
         ConfirmedAction(
             "end", "End now", "Nothing can be read under it any more.", end, may_end, requires_state(WAITING, OPEN)
@@ -167,12 +173,12 @@ class AccessGrantAdmin(OwnedAdmin):
                 )
             except VibeError as problem:
                 return error_page(problem, page_url(User, user_id))
-            self.message_user(request, "Asked. Somebody else with the role approver decides.")
+            self.message_user(request, "Request sent. An approver will decide.")
             return HttpResponseRedirect(page_url(AccessGrant, grant_id))
         context = {
             **self.admin_site.each_context(request),
-            "title": "Ask to read content",
-            "button": "Ask",
+            "title": "Request access",
+            "button": "Send request",
             "form": form,
             "back": page_url(User, user_id),
             "facts": [("Person", label_of(person))],
@@ -228,4 +234,4 @@ def content_button(request: HttpRequest, person: User) -> list[Button]:
         return []
     if grants.grant_in_force(person.pk, request.user):  # type: ignore[arg-type]
         return [Button("Read content", reverse("admin:person_content", args=[person.pk]))]
-    return [Button("Ask to read content", reverse("admin:accounts_accessgrant_ask", args=[person.pk]))]
+    return [Button("Request access", reverse("admin:accounts_accessgrant_ask", args=[person.pk]))]

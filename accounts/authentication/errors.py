@@ -16,7 +16,7 @@ class EmailUnverified(Refused):
 
 
 class PersonUnknown(Refused):
-    message = "This API key acts for nobody of that name. Name a person who is there, in the header Vibe-Person."
+    message = "No such person for this API key. Name an existing person in the header Vibe-Person."
     code = "person-unknown"
 
 
@@ -74,7 +74,7 @@ class ApiKeyInvalid(Unauthenticated):
 
 
 class SignInUnavailable(VibeError):
-    message = "Who asks cannot be found out at the moment. Try again shortly."
+    message = "The caller cannot be verified at the moment. Try again shortly."
     code = "sign-in-unavailable"
     status = 503
     retry_after = 10  # seconds

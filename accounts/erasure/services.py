@@ -71,7 +71,7 @@ def cancel_erasure(*, user_id: UUID, actor: Actor) -> None:
     with as_system():
         erasure = lock_erasure(user_id)
         if erasure is None or erasure.begun_at:
-            raise NotFound("The person has no erasure that could still be called off.")
+            raise NotFound("The person has no scheduled erasure that can still be cancelled.")
         Erasure.objects.filter(pk=erasure.pk).delete()
         if erasure.was_active:
             set_active(user_id=user_id, active=True, actor=actor)

@@ -57,14 +57,14 @@ def get_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
 
 @router.patch("/{uuid:memory_id}", response=Memory, openapi_extra=VERSIONED)
 def change_memory(request: HttpRequest, memory_id: UUID, given: ChangedMemory) -> HttpResponse:
-    """Correct what it says, who said it, or when. Its story is told anew."""
+    """Correct what it says, who said it, or when. Its story is rebuilt."""
     kept = change(**of(request, memory_id), **given.model_dump(), expected=expected_version(request))
     return respond(Memory.of(kept), of=kept.row)
 
 
 @router.delete("/{uuid:memory_id}", response={204: None}, openapi_extra=VERSIONED)
 def delete_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
-    """Forget it, for good. Search finds it no more from now on; its story is told anew."""
+    """Delete it for good. Search no longer finds it; its story is rebuilt."""
     delete(**of(request, memory_id), expected=expected_version(request))
     return no_content()
 

@@ -26,7 +26,7 @@ def worker() -> Iterator[Finding]:
     if not ages or ages[0][1] > ALIVE_SECONDS:
         told = f"the last one told so {ages[0][1]:.0f} seconds ago" if ages else "none ever told so"
         yield error(
-            f"No worker lives: {told}.",
+            f"No worker is running: {told}.",
             why="Stories are not told, and the audit trail is not sealed.",
             do="manage.py procrastinate worker (or: manage.py serve --worker)",
         )

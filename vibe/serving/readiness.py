@@ -96,4 +96,4 @@ def worker() -> str:
             "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %s)",
             [ALIVE_SECONDS],
         )
-        return "" if cursor.fetchone()[0] else "No worker lives. Start one: manage.py procrastinate worker"
+        return "" if cursor.fetchone()[0] else "No worker is running. Start one: manage.py procrastinate worker"

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         actor, user_id = Actor.system("erase_user"), find_person(options["who"])
         if options["cancel"]:
             cancel_erasure(user_id=user_id, actor=actor)
-            self.stdout.write(f"The erasure of person {user_id} was called off.")
+            self.stdout.write(f"The erasure of person {user_id} was cancelled.")
             return
         if not options["yes"] and input(f"Erase person {user_id}? Type that id to confirm: ").strip() != str(user_id):
             raise CommandError(NOT_CONFIRMED)

@@ -64,7 +64,7 @@ class Before(SimpleListFilter):
         super().__init__(request, params, model, model_admin)
 
     def lookups(self, *_: Any) -> list[tuple[Any, str]]:
-        return [(self.value(), "Further down")] if self.value() else []
+        return [(self.value(), "Older")] if self.value() else []
 
     def queryset(self, _request: Any, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
         return (

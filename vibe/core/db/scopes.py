@@ -1,4 +1,4 @@
-"""Scopes: who the database takes us for, until the transaction ends.
+"""Scopes: the role in effect, and whose rows it sees, until the transaction ends.
 
 Each scope is a transaction, a role taken with SET LOCAL ROLE, and at most one setting. They are told together with the
 first statement inside, and cost no round trip (vibe.core.db.backend.cursors). Outside any scope the connection owns the

@@ -78,8 +78,8 @@ def crowd(people: int) -> list[UUID]:
     from accounts.models import User, UserKey
     from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
-    from vibe.core.crypto.derive import KEY_BYTES
     from vibe.core.crypto.fields import address_of
+    from vibe.core.crypto.seal import KEY_BYTES
     from vibe.core.db.schema.owned import uuid7
     from vibe.core.db.statements import bulk
 
@@ -133,7 +133,7 @@ def opens(user_id: UUID, number: int) -> bool:
     from accounts.keys.services.data_keys import open_vault
     from accounts.models import User
     from accounts.people.services.people import open_name
-    from vibe.core.crypto.address import Address
+    from vibe.core.crypto.sealed import Address
     from vibe.core.db.scopes import as_user
     from vibe.core.errors import VibeError
 

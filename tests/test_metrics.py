@@ -16,9 +16,8 @@ from audit.services import record
 from stories.building.services.build import build_story
 from stories.search.services import search_stories
 from tests.cast import TESTER
-from vibe.core.crypto.address import Address
 from vibe.core.crypto.errors import SealError
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.sealed import Address, Sealed
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system, as_user
 from vibe.metrics import collector, figures

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from audit.errors import SigningKeyInvalid
 from audit.proof.signing import KeyRing, SigningKey
-from vibe.core.crypto.derive import derive
+from vibe.core.crypto.seal import derive
 from vibe.core.from_settings import from_settings
 
 MAC_SIZE: Final = 32  # bytes

@@ -14,9 +14,8 @@ from uuid import UUID
 
 import numpy as np
 
-from vibe.core.crypto.address import Address
 from vibe.core.crypto.master import MasterKey, MasterRing
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.sealed import Address, Sealed
 from vibe.core.crypto.vault import Vault
 
 FULL = os.environ.get("VIBE_ATTACK") == "full"

@@ -34,10 +34,9 @@ from stories.processors.base import Message, Transcript
 from stories.processors.openai_compatible.client import read_answer
 from stories.processors.openai_compatible.errors import BadAnswer
 from stories.processors.openai_compatible.schema import read_story
-from vibe.core.crypto.address import Address
 from vibe.core.crypto.errors import SealError
 from vibe.core.crypto.master import MasterKey, MasterRing
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.sealed import Address, Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.url import database
 from vibe.core.errors import ConfigurationError, InputError, VibeError

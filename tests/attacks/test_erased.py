@@ -39,8 +39,7 @@ from stories.building.services.build import build_story
 from tests.attacks.corpus import tries
 from tests.cast import DAY, TESTER
 from tests.processes import PATIENCE, start, until, url
-from vibe.core.crypto.address import Address
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.sealed import Address, Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.configured import embedded_server
 from vibe.core.db.embedded.paths import BINARIES

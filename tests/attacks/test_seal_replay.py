@@ -12,8 +12,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.attacks.corpus import World, tries
-from vibe.core.crypto.address import Address
 from vibe.core.crypto.errors import SealBroken, SealError
+from vibe.core.crypto.sealed import Address
 from vibe.core.crypto.vault import Vault
 
 REPLAYS = tries(1_000, 20_000)

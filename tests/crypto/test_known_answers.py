@@ -20,8 +20,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from tests.crypto.conftest import KEY, PERSON, ROW
 from vibe.core.crypto.cloak import Cloak
-from vibe.core.crypto.derive import derive
-from vibe.core.crypto.seal import OVERHEAD_BYTES, generation_of
+from vibe.core.crypto.seal import OVERHEAD_BYTES, derive, generation_of
 from vibe.core.crypto.sealed import Sealed
 
 TEXT = "Ada moved to Lisbon. \N{SHIP}"

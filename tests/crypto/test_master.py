@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from tests.crypto.conftest import KEY, PERSON, ROW
 from tests.crypto.test_vault import silent
-from vibe.core.crypto.address import Address
 from vibe.core.crypto.errors import FormatUnknown, MasterKeyMissing, SealBroken
 from vibe.core.crypto.master import HEADER_BYTES, MasterKey, MasterRing
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.sealed import Address, Sealed
 from vibe.core.crypto.strength import is_well_known, strong_text
 from vibe.core.errors import ConfigurationError, InputError
 

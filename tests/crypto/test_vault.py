@@ -13,10 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.crypto.conftest import KEY, PERSON, ROW
-from vibe.core.crypto.address import Address
 from vibe.core.crypto.errors import DataKeyMissing, FormatUnknown, SealBroken, SealError
 from vibe.core.crypto.seal import OVERHEAD_BYTES, generation_of
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.sealed import Address, Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.errors import InputError, VibeError
 

@@ -10,7 +10,7 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 from stories.signals import searched
-from vibe.core.crypto import counters
+from vibe.core.crypto.seal import add_observer
 from vibe.core.db.scale.replica import routed
 from vibe.metrics.instruments import (
     CRYPTO,
@@ -27,7 +27,7 @@ KINDS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "SET", "SAVEPOINT", "
 @cache
 def attach() -> None:
     """Once a process."""
-    counters.add_observer(crypto_done)
+    add_observer(crypto_done)
     searched.connect(search_done)
     routed.connect(reading_done)
     connection_created.connect(time_statements)

@@ -15,10 +15,8 @@ from accounts.keys.master_key import ring, wrapping_ring
 from accounts.models import User, UserKey
 from audit.actors import Actor
 from audit.services import record
-from vibe.core.crypto.address import Address
-from vibe.core.crypto.derive import KEY_BYTES
-from vibe.core.crypto.seal import HIGHEST_GENERATION
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import HIGHEST_GENERATION, KEY_BYTES
+from vibe.core.crypto.sealed import Address, Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.scopes import as_system, as_user, require_user
 from vibe.core.db.statements import bulk, revisions

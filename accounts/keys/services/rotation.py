@@ -19,11 +19,10 @@ from accounts.models import User, UserKey
 from accounts.models.one_time_device import OneTimeDevice, secret_address
 from audit.actors import Actor
 from audit.services import record
-from vibe.core.crypto.address import Address
 from vibe.core.crypto.errors import MasterKeyMissing, SealError
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.master import VERSION
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.sealed import Address, Sealed
 from vibe.core.db.scopes import as_system
 from vibe.core.db.statements import bulk
 

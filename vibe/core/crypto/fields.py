@@ -16,9 +16,8 @@ from django.db.models.functions import Cast
 from django.db.models.lookups import Exact
 from encrypted_model_fields.fields import EncryptedTextField
 
-from vibe.core.crypto.address import Address
 from vibe.core.crypto.errors import SealBroken
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.sealed import Address, Sealed
 
 
 class SealedColumn(models.Field[Any, Any]):

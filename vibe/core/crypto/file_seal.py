@@ -22,8 +22,8 @@ from typing import IO, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from vibe.core.crypto.derive import derive
 from vibe.core.crypto.errors import FormatUnknown, SealBroken
+from vibe.core.crypto.seal import derive
 
 VERSION: Final = b"\x21"
 SALT_BYTES: Final = 16

@@ -17,11 +17,9 @@ from typing import Final, Self
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from vibe.core.crypto import counters
-from vibe.core.crypto.address import Address
-from vibe.core.crypto.derive import KEY_BYTES, derive
 from vibe.core.crypto.errors import FormatUnknown, MasterKeyMissing, SealBroken, SealError
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import KEY_BYTES, derive, notify
+from vibe.core.crypto.sealed import Address, Sealed
 from vibe.core.crypto.strength import is_well_known
 from vibe.core.errors import ConfigurationError, InputError
 
@@ -94,7 +92,7 @@ class MasterRing:
     def wrap(self, value: bytes, address: Address) -> Sealed:
         """Wrap a small value for one address under the current key."""
         token = self.current.fernet.encrypt(bind(value, address))
-        counters.notify("wrap", 1)
+        notify("wrap", 1)
         return Sealed(VERSION + self.current.id + base64.urlsafe_b64decode(token))
 
     def wrap_text(self, text: str, address: Address) -> Sealed:
@@ -112,9 +110,9 @@ class MasterRing:
         try:
             value = self._unwrap(sealed, address)
         except SealError:
-            counters.notify("unwrap", 1, well=False)
+            notify("unwrap", 1, well=False)
             raise
-        counters.notify("unwrap", 1)
+        notify("unwrap", 1)
         return value
 
     def _unwrap(self, sealed: Sealed, address: Address) -> bytes:

@@ -1,7 +1,7 @@
 """The seal over every personal text: AES-256-GCM (NIST SP 800-38D) under a key of that person alone.
 
 Stored form, version 1:  0x01 | generation of the data key, 2 bytes | nonce, 12 bytes | ciphertext | tag, 16 bytes
-Associated data:         the first 3 of these bytes | the address of the value (see vibe.core.crypto.address)
+Associated data:         the first 3 of these bytes | the address of the value (see vibe.core.crypto.sealed)
 
 So every stored byte is authenticated, and with it the place where it is stored. Nonces are random: after 2**32
 messages under one key the chance that any two are equal is 2**-33 (SP 800-38D, 8.3, allows no more). Keys are renewed
@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+KEY_BYTES: Final = 32
 VERSION: Final = 1
 HEADER: Final = struct.Struct(">BH")
 HEADER_BYTES: Final = HEADER.size
@@ -25,6 +28,20 @@ BODY_START: Final = HEADER_BYTES + NONCE_BYTES
 OVERHEAD_BYTES: Final = BODY_START + TAG_BYTES
 MOST_MESSAGES: Final = 2**32  # under one key
 HIGHEST_GENERATION: Final = 2**15 - 1  # what the column of the generation holds
+
+
+Operation = Literal["seal", "open", "wrap", "unwrap"]
+Observer = Callable[[Operation, int, bool], None]  # what was done, how often, and whether it went well
+
+_observers: list[Observer] = []
+
+
+def derive(secret: bytes, label: str) -> bytes:
+    """Derive 32 bytes for one purpose, which `label` names: HKDF-SHA256 (RFC 5869). No key serves two purposes.
+
+    The secret is uniformly random already, so the expand step suffices (RFC 5869, 3.3).
+    """
+    return HKDFExpand(algorithm=SHA256(), length=KEY_BYTES, info=b"vibe/1/" + label.encode()).derive(secret)
 
 
 class Seal:
@@ -47,3 +64,15 @@ def generation_of(stored: bytes) -> int | None:
     if len(stored) < OVERHEAD_BYTES or stored[0] != VERSION:
         return None
     return stored[1] << 8 | stored[2]
+
+
+def add_observer(observer: Observer) -> None:
+    """Call it from now on whenever values are sealed or opened. It is given counts: never what, or whose."""
+    if observer not in _observers:
+        _observers.append(observer)
+
+
+def notify(operation: Operation, times: int, *, well: bool = True) -> None:
+    """Call all observers."""
+    for observer in _observers:
+        observer(operation, times, well)

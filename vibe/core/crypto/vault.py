@@ -10,15 +10,12 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 
-from vibe.core.crypto import counters
-from vibe.core.crypto.address import Address, column_prefix
 from vibe.core.crypto.blind import BlindIndex
 from vibe.core.crypto.cloak import Cloak
-from vibe.core.crypto.derive import derive
 from vibe.core.crypto.errors import DataKeyMissing, FormatUnknown, SealBroken, SealError
 from vibe.core.crypto.file_seal import FileSeal
-from vibe.core.crypto.seal import BODY_START, HEADER_BYTES, NONCE_BYTES, Seal, generation_of
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import BODY_START, HEADER_BYTES, NONCE_BYTES, Seal, derive, generation_of, notify
+from vibe.core.crypto.sealed import Address, Sealed, column_prefix
 from vibe.core.errors import InputError
 
 ROOT_GENERATION: Final = 1
@@ -85,13 +82,13 @@ class Vault:
             except UNSEALABLE:
                 break  # and raise outside: what was caught holds the text
         else:
-            counters.notify("seal", len(sealed))
+            notify("seal", len(sealed))
             self._used(self.generation, len(sealed))
             for row_id, revision, _ in rows:
                 if revision > FIRST_REVISION:
                     self._sealed_anew(table, self.user_id, row_id, revision)
             return sealed
-        counters.notify("seal", 1, well=False)
+        notify("seal", 1, well=False)
         raise unsealable(text, Address(table, column, self.user_id, row_id, revision))
 
     def open_all(self, table: str, column: str, rows: Iterable[tuple[UUID, int, Sealed]]) -> list[str]:
@@ -112,9 +109,9 @@ class Vault:
             except UNOPENABLE:
                 break  # and raise outside, as above
         else:
-            counters.notify("open", len(texts))
+            notify("open", len(texts))
             return texts
-        counters.notify("open", 1, well=False)
+        notify("open", 1, well=False)
         raise self._complaint(sealed, Address(table, column, self.user_id, row_id, revision))
 
     def _complaint(self, sealed: object, address: Address) -> SealError:

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
-from vibe.core.crypto.derive import derive
+from vibe.core.crypto.seal import derive
 from vibe.core.db.paging import Position, Rank
 from vibe.core.errors import InputError
 

@@ -2,7 +2,7 @@
 
 Every view counts as touching personal data, unless it is marked `@no_personal_data`. The request runs in one
 transaction together with its row. For an operation of the API it begins when the operation does: what is done
-beforehand (vibe.core.http.preflight) reads in transactions of its own, and changes nothing. An answer of 400 or more
+beforehand (vibe.core.http.operations) reads in transactions of its own, and changes nothing. An answer of 400 or more
 undoes what the request did, and is recorded by itself.
 A streamed answer begins after the commit: what still reads rows then must enter a scope of its own.
 """
@@ -29,12 +29,11 @@ from audit.client.trusted import trusted_header, trusted_proxies
 from audit.context import AuditContext
 from audit.errors import RowNotEncodable
 from audit.services import FAILED, OK, REFUSED, record
-from vibe.core.db.errors import DatabaseUnavailable
+from vibe.core.db.errors import DatabaseUnavailable, is_unavailable
 from vibe.core.db.scopes import as_support, as_user
-from vibe.core.db.unavailable import is_unavailable
 from vibe.core.errors import AuditUnavailable, VibeError
 from vibe.core.http.context import context_of, find_context
-from vibe.core.http.problems import problem as problem_document
+from vibe.core.http.responses import problem as problem_document
 from vibe.core.logs.request_id import request_id
 
 logger = logging.getLogger(__name__)

@@ -24,9 +24,8 @@ from audit.actors import Actor, Origin
 from audit.services import REFUSED, record
 from vibe.core.errors import AuditUnavailable, VibeError
 from vibe.core.http.context import context_of
-from vibe.core.http.headers import add_security_headers
-from vibe.core.http.problems import problem
 from vibe.core.http.rate_limits import Rate, RateLimitResult
+from vibe.core.http.responses import add_security_headers, problem
 
 logger = logging.getLogger(__name__)
 PREFIX = "/api/"

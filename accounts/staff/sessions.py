@@ -15,7 +15,7 @@ from accounts.authentication.context import CallerContext
 from accounts.staff.services import note_given
 from audit.middleware import failed
 from vibe.core.admin.sudo_mode import SEEN, SIGNED_IN
-from vibe.core.db.unavailable import is_unavailable
+from vibe.core.db.errors import is_unavailable
 from vibe.core.http.context import find_context
 
 

@@ -15,9 +15,8 @@ from stories.results import Answer, Found
 from stories.search.asking import Asked, ask
 from stories.search.filters import MOST_NAMES, Filters
 from stories.search.services import LONGEST_QUESTION, MOST_STORIES, check, search_stories
-from vibe.core.http.preflight import preflight, preflight_result
+from vibe.core.http.operations import in_snapshot, preflight, preflight_result
 from vibe.core.http.responses import respond
-from vibe.core.http.snapshots import in_snapshot
 from vibe.core.schemas import Moment, RequestSchema
 
 router = Router(tags=["Stories"])

@@ -17,7 +17,7 @@ from stories.reading.services import open_story
 from stories.rebuilding import services as rebuilding
 from stories.results import Story
 from vibe.core.http.cursors import Listing
-from vibe.core.http.preflight import preflight, preflight_result
+from vibe.core.http.operations import preflight, preflight_result
 from vibe.core.http.responses import (
     VERSIONED,
     add_private_headers,

@@ -26,7 +26,7 @@ from vibe.api.error_handlers import Failed
 from vibe.api.instance import api
 from vibe.api.middleware import Other
 from vibe.core.errors import NotFound, VibeError
-from vibe.core.http.problems import problem
+from vibe.core.http.responses import problem
 
 GUIDE = (Path(__file__).resolve().parent.parent.parent / "docs" / "api.md").read_text()
 V1 = "/api/v1"

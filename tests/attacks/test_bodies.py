@@ -17,7 +17,7 @@ from tests.api.bodies import ALL, WITH_BODY, Operation
 from tests.api.conftest import Api
 from tests.attacks.corpus import tries
 from vibe.api import error_handlers
-from vibe.api.body_limits import limit_of
+from vibe.api.decorators import limit_of
 from vibe.core import strict_json
 from vibe.core.http.body_limits import BodyLimit
 from vibe.staff.form_limit import FORM

@@ -10,7 +10,7 @@ from accounts.authentication.signed_in import SignedIn, signed_in
 from audit.context import AuditContext
 from vibe.core.errors import NotFound, VibeError
 from vibe.core.http.context import context_of
-from vibe.core.http.problems import problem
+from vibe.core.http.responses import problem
 
 api = NinjaAPI(auth=signed_in, urls_namespace="tests", docs_url=None, openapi_url=None)
 

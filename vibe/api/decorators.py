@@ -1,4 +1,4 @@
-"""What happens around every operation, once its caller is known and its request was read."""
+"""What happens around every operation: the limit of its body, its name in the trail, its transaction, and only once."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from contextlib import nullcontext
 from functools import wraps
 from typing import Any, Final
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from ninja.operation import Operation as NinjaOperation
+from ninja.params.models import BodyModel
+from ninja.parser import Parser
 
 from accounts.api.caller import caller_of
 from accounts.authentication.context import CallerContext
 from accounts.authentication.signed_in import SAFE
 from accounts.idempotency import KeptReply, request_digest, run_once
 from vibe.core.db.scale import replica
-from vibe.core.http.context import context_of
-from vibe.core.http.preflight import run_preflight
-from vibe.core.http.snapshots import snapshot_of
+from vibe.core.http.bodies import check_type, json_of_body
+from vibe.core.http.body_limits import NO_BODY, BodyLimit
+from vibe.core.http.context import RequestContext, context_of
+from vibe.core.http.operations import run_preflight, snapshot_of
+from vibe.core.strict_json import read_json
 
 Operation = Callable[..., HttpResponse]
 KEPT: Final = ("Content-Type", "Cache-Control", "ETag", "Location")
@@ -58,3 +64,34 @@ def kept(asked: str, response: HttpResponse) -> KeptReply:
     """What of an answer is kept."""
     headers = {name: response.headers[name] for name in KEPT if name in response.headers}
     return KeptReply(asked, response.status_code, headers, response.content.decode())
+
+
+class StrictParser(Parser):
+    """The parser of the API. Ninja turns what it raises into an HttpError whose cause it is."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        check_type(request)
+        with json_of_body():
+            return read_json(request.body, context_of(request, RequestContext).body_limit.values)
+
+
+def with_body_limit(run: Operation) -> Operation:
+    """Give a request the limit of its operation, whose method `run` is, before anything is read."""
+    limit = limit_of(run.__self__)  # type: ignore[attr-defined]
+
+    @wraps(run)
+    def limited(request: HttpRequest, **given: Any) -> HttpResponse:
+        context_of(request, RequestContext).body_limit = limit
+        return run(request, **given)
+
+    return limited
+
+
+def limit_of(operation: NinjaOperation) -> BodyLimit:
+    """Work out, from its schema, what its body may have; next to nothing, if it takes none."""
+    for model in operation.models:
+        if issubclass(model, BodyModel):
+            schema = model.model_json_schema()
+            [body] = schema["properties"].values()
+            return BodyLimit.of_schema({**body, "$defs": schema.get("$defs", {})}, batch=settings.API_BODY_LIMIT)
+    return NO_BODY

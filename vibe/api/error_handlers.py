@@ -14,12 +14,11 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from audit.context import AuditContext
-from vibe.core.db.errors import DatabaseNotReady, DatabaseUnavailable
-from vibe.core.db.unavailable import is_unavailable
+from vibe.core.db.errors import DatabaseNotReady, DatabaseUnavailable, is_unavailable
 from vibe.core.errors import InputError, NotFound, VibeError
 from vibe.core.http.bodies import BodyTooLarge, LengthRequired, MalformedBody, is_chunked
 from vibe.core.http.context import context_of
-from vibe.core.http.problems import problem
+from vibe.core.http.responses import problem
 
 logger = logging.getLogger(__name__)
 MOST_ERRORS: Final = 20  # in one answer

@@ -18,8 +18,7 @@ from memories.api.memories import router as memories
 from stories.api.entities import router as entities
 from stories.api.search import router as search
 from stories.api.stories import router as stories
-from vibe.api.body_limits import StrictParser, with_body_limit
-from vibe.api.decorators import named_and_once
+from vibe.api.decorators import StrictParser, named_and_once, with_body_limit
 from vibe.api.error_handlers import handle_all
 from vibe.api.openapi import finish
 from vibe.core.http.context import RequestContext, context_of

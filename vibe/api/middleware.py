@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from audit.middleware import no_personal_data
 from vibe.core.errors import NotFound, VibeError
 from vibe.core.http.compression import PREFIX
-from vibe.core.http.problems import MEDIA_TYPE, problem
+from vibe.core.http.responses import MEDIA_TYPE, problem
 from vibe.core.logs.request_id import request_id
 
 SAYS = {

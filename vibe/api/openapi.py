@@ -7,7 +7,7 @@ from typing import Any, Final
 from ninja.openapi.schema import OpenAPISchema
 from ninja.schema import NinjaGenerateJsonSchema
 
-from vibe.core.http.problems import MEDIA_TYPE
+from vibe.core.http.responses import MEDIA_TYPE
 from vibe.core.http.schemas import Problem
 
 Json = dict[str, Any]

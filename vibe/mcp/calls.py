@@ -15,10 +15,9 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from accounts.authentication.caller import Caller
 from audit.services import FAILED, REFUSED, record
-from vibe.core.db.errors import DatabaseNotReady, DatabaseUnavailable
+from vibe.core.db.errors import DatabaseNotReady, DatabaseUnavailable, is_unavailable
 from vibe.core.db.scale import replica
 from vibe.core.db.scopes import as_user
-from vibe.core.db.unavailable import is_unavailable
 from vibe.core.errors import VibeError
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from accounts.keys.middleware import refuse_request
 from audit.actors import Actor
 from audit.middleware import origin_from
 from vibe.core.errors import InputError, VibeError
-from vibe.core.http.headers import add_security_headers
+from vibe.core.http.responses import add_security_headers
 from vibe.mcp import body
 from vibe.mcp.calls import in_thread
 from vibe.mcp.tools import server

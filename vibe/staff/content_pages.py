@@ -24,8 +24,7 @@ from accounts.models import AccessGrant, User
 from vibe.core.admin.base import note_viewed
 from vibe.core.admin.confirmed_actions import error_page
 from vibe.core.admin.links import page_url
-from vibe.core.db.errors import DatabaseUnavailable
-from vibe.core.db.unavailable import is_unavailable
+from vibe.core.db.errors import DatabaseUnavailable, is_unavailable
 from vibe.core.errors import Refused, VibeError
 from vibe.core.http.context import RequestContext, context_of
 from vibe.staff import content

@@ -13,8 +13,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from vibe.core.db.errors import DatabaseUnavailable
-from vibe.core.db.unavailable import is_unavailable
+from vibe.core.db.errors import DatabaseUnavailable, is_unavailable
 from vibe.core.errors import VibeError
 
 Check = Callable[[HttpRequest, Any], bool]

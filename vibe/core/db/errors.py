@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from django.db import InterfaceError, OperationalError
+
 from vibe.core.errors import VibeError
 
 
@@ -29,3 +33,14 @@ class ContextError(VibeError):
 class Unrecorded(VibeError):
     message = "Rows were changed without a row in the audit trail, so nothing was changed."
     code = "unrecorded"
+
+
+CONNECTION_LOST: Final = (InterfaceError, OperationalError)
+# A standby that answers in place of the primary, and two timeouts that end the connection: psycopg has them as
+# InternalError.
+STATES: Final = frozenset({"25006", "25P03", "25P04"})
+
+
+def is_unavailable(problem: BaseException) -> bool:
+    """Return whether the database refused or lost the connection, or could not do any work at the moment."""
+    return isinstance(problem, CONNECTION_LOST) or getattr(problem.__cause__, "sqlstate", None) in STATES

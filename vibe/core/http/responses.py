@@ -1,17 +1,29 @@
-"""Answers of the API: JSON, never kept by anybody in between, with the version of what they show."""
+"""Answers of the API: JSON, never kept by anybody in between, with the version of what they show.
+
+Errors are RFC 9457 problem details: what a program needs in fields, what a person needs in a sentence.
+"""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from pydantic import BaseModel
 
 from vibe.core.db.versions import Versioned, Versions, version_of
+from vibe.core.errors import VibeError
 from vibe.core.http.etags import etag, parse_etags
 
 # For `openapi_extra` of an operation whose answer has a version, or that takes one: see vibe.api.openapi.
 VERSIONED: Final[dict[str, Any]] = {"x-versioned": True}
+MEDIA_TYPE: Final = "application/problem+json"
+PAGES: Final = "text/html"
+ALWAYS: Final = {
+    "Cache-Control": "no-store",  # of a person's data no copy is left behind
+    "Cross-Origin-Resource-Policy": "same-origin",  # what CORS lets through is not held by it
+}
+NOTHING_RUNS: Final = "default-src 'none'; frame-ancestors 'none'"
 
 
 def respond(shape: BaseModel, *, of: Versioned | None = None, status: int = 200, location: str = "") -> HttpResponse:
@@ -54,3 +66,28 @@ def expected_version(request: HttpRequest) -> Versions | None:
     """Read from the header If-Match which versions the caller will have changed; None for any."""
     header = request.headers.get("If-Match")
     return None if header is None else parse_etags(header)
+
+
+def problem(error: VibeError, *, request_id: str = "", **more: Any) -> JsonResponse:
+    """An error of ours as an answer: its code is stable, its message says the fact and what to do."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(error.status).phrase,
+        "status": error.status,
+        "code": error.code,
+        "detail": str(error),
+        **({"request_id": request_id} if request_id else {}),
+        **more,
+    }
+    return JsonResponse(body, status=error.status, content_type=MEDIA_TYPE, headers=error.headers)
+
+
+def add_security_headers(response: HttpResponseBase) -> None:
+    """Say what every answer of an API says to browsers and caches, where the operation has not said something else.
+
+    A page, such as the docs, has the policy of pages.
+    """
+    for name, value in ALWAYS.items():
+        response.headers.setdefault(name, value)
+    if not response.headers.get("Content-Type", "").startswith(PAGES):
+        response.headers.setdefault("Content-Security-Policy", NOTHING_RUNS)

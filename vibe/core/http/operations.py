@@ -1,20 +1,23 @@
-"""What an operation does before its transaction begins, since it may wait for a service somewhere else.
+"""What an operation of the API declares of itself: a preflight, and that it reads as of one moment.
 
-No snapshot and no lock is to wait for that. What was found out is checked again, inside, by the operation itself.
+The preflight runs before the transaction begins, since it may wait for another service: no snapshot and no lock is to
+wait for that. The operation checks again, inside, what the preflight found out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from django.http import HttpRequest
 
+from vibe.core.db.statements.snapshots import one_snapshot
 from vibe.core.errors import VibeError
 from vibe.core.http.context import RequestContext, context_of
 
 Operation = TypeVar("Operation", bound=Callable[..., Any])
-STEP = "beforehand"
+STEP, SNAPSHOT = "beforehand", "of_one_moment"
 
 
 def preflight(step: Callable[..., Any]) -> Callable[[Operation], Operation]:
@@ -46,3 +49,14 @@ def preflight_result(request: HttpRequest) -> Any:
     if isinstance(result, VibeError):
         raise result
     return result
+
+
+def in_snapshot(operation: Operation) -> Operation:
+    """Mark an operation that reads several things and changes none: its transaction is to see one moment."""
+    setattr(operation, SNAPSHOT, True)
+    return operation
+
+
+def snapshot_of(operation: Callable[..., Any]) -> AbstractContextManager[None]:
+    """What the transaction of an operation is to begin in."""
+    return one_snapshot() if getattr(operation, SNAPSHOT, False) else nullcontext()

@@ -88,10 +88,10 @@ MIDDLEWARE = [
     "vibe.metrics.middleware.Observed",
     "corsheaders.middleware.CorsMiddleware",  # outside the rest: a refusal, too, is to be read by the page that asked
     "django.middleware.security.SecurityMiddleware",
-    "vibe.staff.csp.ContentPolicy",
-    "vibe.core.http.compression.CompressApi",
-    "vibe.api.middleware.ProblemsOnly",
-    "vibe.staff.form_limit.FormLimit",
+    "vibe.middleware.ContentPolicy",
+    "vibe.middleware.CompressApi",
+    "vibe.middleware.ProblemsOnly",
+    "vibe.middleware.FormLimit",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "accounts.keys.middleware.MasterKeyMiddleware",  # outside of whatever writes
     "accounts.staff.sessions.StaffSessions",

@@ -24,9 +24,9 @@ from tests.cast import TESTER
 from tests.processes import PATIENCE
 from vibe.api.error_handlers import Failed
 from vibe.api.instance import api
-from vibe.api.middleware import Other
 from vibe.core.errors import NotFound, VibeError
 from vibe.core.http.responses import problem
+from vibe.middleware import Other
 
 GUIDE = (Path(__file__).resolve().parent.parent.parent / "docs" / "api.md").read_text()
 V1 = "/api/v1"

@@ -20,7 +20,7 @@ from vibe.api import error_handlers
 from vibe.api.decorators import limit_of
 from vibe.core import strict_json
 from vibe.core.http.body_limits import BodyLimit
-from vibe.staff.form_limit import FORM
+from vibe.middleware import FORM
 
 ANSWER = 10_000  # bytes: 20 errors, each with a name of 64 characters
 PER_BYTE, PER_VALUE = 8, 512
@@ -165,5 +165,5 @@ def test_a_form_is_small_and_strangers_upload_nothing() -> None:
 
 @pytest.mark.usefixtures("without_whitenoise", "db")
 def test_control_without_the_forms_limit_they_do(settings: Any) -> None:
-    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "form_limit" not in name]
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "FormLimit" not in name]
     assert uploaded(FORM.size).status_code == 200

@@ -1,0 +1,108 @@
+"""What stands around every request, whichever app answers it, in the order of MIDDLEWARE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
+
+from csp.constants import UNSAFE_EVAL
+from csp.middleware import CSPMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
+
+from vibe.core.errors import VibeError
+from vibe.core.http.bodies import BodyTooLarge, MalformedBody
+from vibe.core.http.body_limits import BodyLimit
+from vibe.core.http.responses import MEDIA_TYPE, problem
+from vibe.core.logs.request_id import request_id
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+API: Final = "/api/"
+SHORTEST: Final = 1_000  # bytes of an answer that is compressed: what fits into one packet gains nothing
+FORM: Final = BodyLimit(1024 * 1024, 1000)
+DETAILS: Final = {
+    HTTPStatus.BAD_REQUEST: "The request cannot be read.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not know that method. The header Allow names those it knows.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something failed on our side, and nothing was changed.",
+}
+
+
+class ContentPolicy(CSPMiddleware):  # type: ignore[misc]  # from a package without types
+    """Say what a page may load and run: CONTENT_SECURITY_POLICY in vibe.settings.
+
+    Unfold's scripts evaluate expressions from attributes, so under /admin/ that is let.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        match = request.resolver_match
+        if match and "admin" in match.app_names:
+            response._csp_update = {"script-src": [UNSAFE_EVAL]}  # type: ignore[attr-defined]
+        answer: HttpResponseBase = super().process_response(request, response)
+        return answer
+
+
+class CompressApi(GZipMiddleware):
+    """Compress what the API answers, and nothing else.
+
+    BREACH reads a secret out of a compressed page by having a victim's browser ask for it, with their cookies, many
+    times over. The API takes no cookies: nobody but who holds the token can have it asked. Pages that know people by
+    cookies, the admin's, are never compressed. Django's middleware adds random bytes to the header all the same.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        short = isinstance(response, HttpResponse) and len(response.content) < SHORTEST
+        if not request.path_info.startswith(API) or short:
+            return response
+        tag = response.headers.get("ETag")
+        answer = super().process_response(request, response)
+        if tag:  # of a version of a row, which compressing leaves as it is: see vibe.core.http.etags
+            answer.headers["ETag"] = tag
+        return answer
+
+
+class ProblemsOnly:
+    """Under /api/ tell every refusal as a problem document, also one by Django or a middleware, whom it surrounds."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if not request.path_info.startswith(API) or response.status_code < HTTPStatus.BAD_REQUEST:
+            return response
+        if response.headers.get("Content-Type", "").startswith(MEDIA_TYPE):
+            return response
+        told = problem(Other(response.status_code), request_id=request_id())
+        for name, value in response.items():
+            if name not in ("Content-Type", "Content-Length"):
+                told.headers[name] = value
+        return told
+
+
+class Other(VibeError):
+    message = "Something that Django or a middleware refused."
+
+    def __init__(self, status: int) -> None:
+        super().__init__(DETAILS.get(HTTPStatus(status), f"{HTTPStatus(status).phrase}."))
+        self.status = status
+        self.code = HTTPStatus(status).phrase.lower().replace(" ", "-")
+
+
+class FormLimit:
+    """Refuse a form that is too large, before anything reads it. The API's operations have limits of their own.
+
+    Whoever fills in the admin's forms types; nobody uploads files there. Django bounds what it holds in memory, but
+    writes files of any length to disk, whoever sends them.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith(API):
+            try:
+                FORM.check_length(request)
+            except (BodyTooLarge, MalformedBody) as refusal:
+                return HttpResponse(str(refusal), status=refusal.status, content_type="text/plain; charset=utf-8")
+        return self.get_response(request)

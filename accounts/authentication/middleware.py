@@ -17,9 +17,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from accounts.authentication import rate_limit_store
 from accounts.authentication.caller import Caller
 from accounts.authentication.context import CallerContext
-from accounts.authentication.credentials import authenticate
 from accounts.authentication.errors import SignInUnavailable, TooManyRequests
 from accounts.authentication.rate_limit_store import rates
+from accounts.authentication.sign_in import authenticate
 from audit.actors import Actor, Origin
 from audit.services import REFUSED, record
 from vibe.core.errors import AuditUnavailable, VibeError

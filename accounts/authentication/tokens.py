@@ -1,4 +1,4 @@
-"""Checking an ID token: who signed it, for whom, from when until when (OpenID Connect Core, 3.1.3.7).
+"""Checking an ID token: who signed it, for whom, from when until when (OpenID Connect Core, 3.1.3.7); what it claims.
 
 What a token says of itself decides nothing: the algorithm and the key come from the issuer that is configured.
 """
@@ -9,23 +9,65 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import jwt
 from django.conf import settings
 from jwt.exceptions import ExpiredSignatureError, InvalidAudienceError, InvalidIssuerError, PyJWTError
 
 from accounts.authentication import local_tokens
-from accounts.authentication.claims import Claims
 from accounts.authentication.errors import SignInUnavailable, TokenExpired, TokenInvalid
 from accounts.authentication.firebase import firebase
 from accounts.authentication.jwks import KeySet, fetch_keys
+from accounts.people.services.people import Profile
 
+UID_LENGTH, EMAIL_LENGTH, NAME_LENGTH = 128, 254, 200
+LATEST: Final = 2**37  # seconds, in the year 6325: beyond 9999 there are no dates
 MOST_PROVEN: Final = 10_000  # about 10 MB
 REQUIRED: Final = ["exp", "iat", "aud", "iss", "sub", "auth_time"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Of an ID token: whose it is and when they signed in. Email and name do not print."""
+
+    issuer: str
+    uid: str
+    signed_in_at: datetime
+    email: str | None = field(default=None, repr=False)
+    email_verified: bool = False
+    name: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def read(cls, issuer: str, claims: Mapping[str, Any]) -> Self:
+        """Raises TokenInvalid for a person's id that is none, or a time that is none."""
+        uid, at = claims.get("sub"), claims.get("auth_time")
+        if not isinstance(uid, str) or not 0 < len(uid) <= UID_LENGTH or not uid.isprintable():
+            raise TokenInvalid("The token names nobody ('sub'). Sign in again.")
+        if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at < LATEST:
+            raise TokenInvalid("The token does not say when its person signed in ('auth_time'). Sign in again.")
+        return cls(
+            issuer,
+            uid,
+            datetime.fromtimestamp(at, UTC),
+            email=fitting(claims.get("email"), EMAIL_LENGTH),
+            email_verified=claims.get("email_verified") is True,
+            name=fitting(claims.get("name"), NAME_LENGTH),
+        )
+
+    def profile(self, *, unverified_email: str) -> Profile:
+        """What is kept of it: an address that nobody has verified may be somebody else's."""
+        kept = self.email if self.email_verified or unverified_email == "accept" else None
+        return Profile(self.uid, email=kept, name=self.name, email_verified=bool(kept and self.email_verified))
+
+
+def fitting(value: Any, length: int) -> str | None:
+    """A text that its column can hold, or None."""
+    return value if isinstance(value, str) and 0 < len(value) <= length and value.isprintable() else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from accounts.authentication import credentials, tokens
+from accounts.authentication import sign_in, tokens
 from accounts.models import User
 from tests.authentication.conftest import code, trail
 from tests.authentication.issuer import ISSUER, PROJECT, KeyServer, claims, rsa_key, token, unsigned
@@ -200,13 +200,13 @@ def test_the_scheme_is_read_in_any_case(ask: Any, firebase: Any, scheme: str) ->
 
 def test_100_kb_are_refused_unread(ask: Any, firebase: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    monkeypatch.setattr(credentials.tokens, "verify", lambda text: read.append(len(text)) or 1 / 0)
+    monkeypatch.setattr(sign_in.tokens, "verify", lambda text: read.append(len(text)) or 1 / 0)
     assert code(ask(token(note="x" * 100_000))) == (401, "token-invalid")
     assert read == []
 
 
 def test_control_without_the_bound_they_are_read(ask: Any, firebase: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credentials, "LONGEST", 1_000_000)
+    monkeypatch.setattr(sign_in, "LONGEST", 1_000_000)
     assert ask(token(note="x" * 100_000)).status_code == 200
 
 
@@ -222,7 +222,7 @@ def test_a_caller_does_not_print_the_credential_and_is_an_actor(firebase: Any) -
     from audit.actors import Origin
 
     made = token(email=f"{CANARY}@example.com", email_verified=True, name=CANARY)
-    caller = credentials.authenticate(authorization=f"Bearer {made}", person="", origin=Origin(request_id="r"))
+    caller = sign_in.authenticate(authorization=f"Bearer {made}", person="", origin=Origin(request_id="r"))
     assert made not in repr(caller)
     assert CANARY not in repr(caller) + repr(tokens.verify(made))
     assert (caller.actor.kind, caller.actor.id, caller.actor.origin.request_id) == ("person", str(caller.user_id), "r")

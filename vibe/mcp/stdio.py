@@ -9,7 +9,7 @@ from mcp.server.mcpserver import Context
 from accounts.authentication.caller import Caller
 from accounts.authentication.errors import Deactivated, PersonUnknown, TooManyRequests
 from accounts.authentication.middleware import take_from_allowance
-from accounts.authentication.servers import account_of
+from accounts.authentication.sign_in import account_of
 from audit.actors import Origin
 from vibe.mcp.calls import Admit
 

@@ -1,0 +1,136 @@
+"""From a credential to a caller: a person by their ID token, or a server by its API key for the person it names."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from accounts.api_keys import services as api_keys
+from accounts.authentication import tokens
+from accounts.authentication.caller import Caller
+from accounts.authentication.errors import (
+    ApiKeyInvalid,
+    CredentialsMissing,
+    Deactivated,
+    EmailUnverified,
+    PersonUnknown,
+    TokenInvalid,
+    TokenRevoked,
+)
+from accounts.authentication.firebase import firebase
+from accounts.authentication.tokens import UID_LENGTH, Claims
+from accounts.models import ApiKey, User
+from accounts.people.services.people import Profile, ensure_person, is_uuid, update_email
+from audit.actors import Actor, Origin
+from vibe.core.db.roles import SIGN_IN
+from vibe.core.db.scopes import Scope, as_api_key, as_sign_in, as_user, query_in_scope
+from vibe.core.errors import InputError
+
+LONGEST: Final = 8_192  # characters: Firebase's tokens have about 1,000
+STANDING: Final = ("id", "is_active", "email", "email_verified", "last_login", "tokens_valid_since")
+LOOK_UP: Final = f"SELECT {', '.join(STANDING)} FROM users WHERE firebase_uid = %s"  # noqa: S608  # names of ours
+
+
+def authenticate(*, authorization: str, person: str, origin: Origin) -> Caller:
+    """Who sends this Authorization header, and the header Vibe-Person with it.
+
+    Raises Unauthenticated, Refused or SignInUnavailable. What is too long is refused before it is looked at.
+    """
+    scheme, _, credential = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise CredentialsMissing()
+    if len(authorization) > LONGEST:
+        raise TokenInvalid(f"The token is longer than {LONGEST} characters, which none of ours is.")
+    credential = credential.strip()
+    if credential.startswith(api_keys.PREFIX):
+        return sign_in_server(credential, person=person.strip(), origin=origin)
+    return sign_in_person(tokens.verify(credential), origin)
+
+
+def sign_in_person(claims: Claims, origin: Origin) -> Caller:
+    """Let the person of a verified token in; the first time, make them.
+
+    Raises Deactivated, TokenRevoked or EmailUnverified.
+    """
+    policy = firebase().unverified_email
+    if policy == "refuse" and claims.email and not claims.email_verified:
+        raise EmailUnverified()
+    known = account_status(claims)
+    if known is None:
+        make(claims.profile(unverified_email=policy), origin)
+        known = account_status(claims)
+    if known is None or not known["is_active"]:
+        raise Deactivated()
+    if known["tokens_valid_since"] and claims.signed_in_at < known["tokens_valid_since"]:
+        raise TokenRevoked()
+    keep_email(known, claims, origin)
+    return Caller(known["id"], "token", issuer=claims.issuer, origin=origin)
+
+
+def account_status(claims: Claims) -> Any:
+    """How the account stands, or None where there is none yet. A newer sign-in is noted."""
+    for row in query_in_scope(Scope(SIGN_IN, firebase_uid=claims.uid), LOOK_UP, [claims.uid]):
+        known = dict(zip(STANDING, row, strict=True))
+        if known["last_login"] is None or known["last_login"] < claims.signed_in_at:
+            with as_sign_in(claims.uid):
+                User.objects.filter(firebase_uid=claims.uid).update(last_login=claims.signed_in_at)
+        return known
+    return None
+
+
+def make(profile: Profile, origin: Origin) -> UUID:
+    """Person and data key. An email address that another account has is left out: it must not keep anybody out."""
+    actor = Actor.system("sign-in", origin)
+    try:
+        return ensure_person(profile=profile, actor=actor)
+    except InputError:
+        return ensure_person(profile=Profile(profile.firebase_uid, name=profile.name), actor=actor)
+
+
+def keep_email(known: Any, claims: Claims, origin: Origin) -> None:
+    """An address that was verified or changed since is kept."""
+    said = claims.profile(unverified_email=firebase().unverified_email)
+    if said.email is None or (said.email, said.email_verified) == (known["email"], known["email_verified"]):
+        return
+    update_email(user_id=known["id"], profile=said, actor=Actor.person(known["id"], origin))
+
+
+def sign_in_server(credential: str, *, person: str, origin: Origin) -> Caller:
+    """The person a key acts for, named by id or Firebase UID. Raises ApiKeyInvalid, InputError, PersonUnknown or
+    Deactivated.
+    """
+    if len(person) > UID_LENGTH or not person.isprintable():
+        raise PersonUnknown()
+    digest = api_keys.digest_of(credential)
+    with as_api_key(digest, firebase_uid=person):
+        key = ApiKey.objects.filter(digest=digest).first()
+        if key is None or not api_keys.is_usable(key):
+            raise ApiKeyInvalid()
+        api_keys.note_use(key)
+        account = accounts().filter(firebase_uid=person).first() if person and not is_uuid(person) else None
+    user_id = account_acted_for(key, account or account_of(person or str(key.person or "")))
+    return Caller(user_id, "api_key", frozenset(key.scopes), api_key=key.pk, origin=origin, client=f"api-key {key.pk}")
+
+
+def account_acted_for(key: ApiKey, account: Any) -> Any:
+    """The id of that account, if the key may act for it."""
+    if account is None or key.person not in (None, account["pk"]):
+        raise PersonUnknown()
+    if not account["is_active"]:
+        raise Deactivated()
+    return account["pk"]
+
+
+def account_of(person: str) -> Any:
+    """How the account of a person's id stands; None where there is none. Raises InputError where nobody is named."""
+    if not person:
+        raise InputError("An API key acts for a person: name them in the header Vibe-Person, by id or Firebase UID.")
+    if not is_uuid(person):
+        return None
+    with as_user(person):  # type: ignore[arg-type]  # it reads texts too
+        return accounts().filter(pk=person).first()
+
+
+def accounts() -> Any:
+    """Accounts of people, as far as the scope sees them."""
+    return User.objects.filter(is_staff=False).values("pk", "is_active")

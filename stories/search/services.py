@@ -27,7 +27,7 @@ from stories.signals import searched
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.scale import replica
 from vibe.core.db.scopes import as_user
-from vibe.core.db.statements.snapshots import one_snapshot
+from vibe.core.db.statements.connection import one_snapshot
 from vibe.core.errors import InputError, VibeError
 
 ATTEMPTS = 3

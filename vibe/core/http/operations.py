@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from django.http import HttpRequest
 
-from vibe.core.db.statements.snapshots import one_snapshot
+from vibe.core.db.statements.connection import one_snapshot
 from vibe.core.errors import VibeError
 from vibe.core.http.context import RequestContext, context_of
 

@@ -44,7 +44,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     scope: Any = None
     """What the server was told, or will be with the next statement: of vibe.core.db.scopes."""
     isolation: str = ""
-    """How the transaction that begins next begins: the words after BEGIN, of vibe.core.db.statements.snapshots."""
+    """How the transaction that begins next begins: the words after BEGIN, of vibe.core.db.statements.connection."""
     closing: tuple[str, Sequence[Any]] | None = None
     """The last statement of the transaction, and its parameters: it goes with the commit, of audit.services."""
 

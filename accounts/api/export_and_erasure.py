@@ -10,9 +10,8 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from pydantic import Field
 
-from accounts.api.caller import caller_of
 from accounts.api.me import router as me
-from accounts.authentication.signed_in import SignedIn
+from accounts.authentication.caller import SignedIn, caller_of
 from accounts.erasure.services import request_erasure
 from accounts.export.services import export_link, export_status, open_export, request_export
 from accounts.models import Export as StoredExport

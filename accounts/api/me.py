@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Body, Router
 from pydantic import Field, RootModel, WithJsonSchema
 
-from accounts.api.caller import caller_of
+from accounts.authentication.caller import caller_of
 from accounts.models import PREFERENCES_BYTES, User
 from accounts.people.services.people import open_name
 from accounts.people.services.preferences import change_preferences as change

@@ -15,8 +15,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from accounts.authentication import rate_limit_store
-from accounts.authentication.caller import Caller
-from accounts.authentication.context import CallerContext
+from accounts.authentication.caller import Caller, CallerContext
 from accounts.authentication.errors import SignInUnavailable, TooManyRequests
 from accounts.authentication.rate_limit_store import rates
 from accounts.authentication.sign_in import authenticate

@@ -11,7 +11,7 @@ from django.db import Error as DatabaseError
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 
-from accounts.authentication.context import CallerContext
+from accounts.authentication.caller import CallerContext
 from accounts.staff.services import note_given
 from audit.middleware import failed
 from vibe.core.admin.sudo_mode import SEEN, SIGNED_IN

@@ -9,7 +9,7 @@ from django.contrib.auth.signals import user_login_failed
 from unfold.forms import AuthenticationForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts.authentication.context import CallerContext
+from accounts.authentication.caller import CallerContext
 from accounts.models import User
 from accounts.staff import services as one_time_codes
 from vibe.core.http.context import context_of

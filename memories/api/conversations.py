@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from accounts.api.caller import caller_of
+from accounts.authentication.caller import caller_of
 from memories import reading
 from memories.api.shapes import Conversation, Conversations, ConversationTexts, NewConversation
 from memories.services import conversations as verbs

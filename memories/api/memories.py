@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from accounts.api.caller import caller_of
+from accounts.authentication.caller import caller_of
 from memories import reading
 from memories.api.shapes import AddedMemories, AddedMemory, ChangedMemory, Memories, MemoriesAdded, Memory
 from memories.services.adding import KeptMemory, NewMemory, add_memories

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from accounts.api.caller import caller_of
+from accounts.authentication.caller import caller_of
 from stories.api.shapes import EntitiesPage
 from stories.entities.services import KIND, list_entities
 from stories.results import Entity

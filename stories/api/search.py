@@ -9,8 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import Field, StringConstraints
 
-from accounts.api.caller import caller_of
-from accounts.authentication.signed_in import SignedIn
+from accounts.authentication.caller import SignedIn, caller_of
 from stories.results import Answer, Found
 from stories.search.asking import Asked, ask
 from stories.search.filters import MOST_NAMES, Filters

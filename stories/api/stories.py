@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from accounts.api.caller import caller_of
+from accounts.authentication.caller import caller_of
 from stories.api.shapes import CorrectedStory, Stories
 from stories.corrections.services import deleting
 from stories.corrections.services.correcting import Prepared, prepare_correction, store_correction

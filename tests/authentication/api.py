@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from ninja import NinjaAPI
 
-from accounts.authentication.signed_in import SignedIn, signed_in
+from accounts.authentication.caller import SignedIn, signed_in
 from audit.context import AuditContext
 from vibe.core.errors import NotFound, VibeError
 from vibe.core.http.context import context_of

@@ -13,9 +13,7 @@ from ninja.operation import Operation as NinjaOperation
 from ninja.params.models import BodyModel
 from ninja.parser import Parser
 
-from accounts.api.caller import caller_of
-from accounts.authentication.context import CallerContext
-from accounts.authentication.signed_in import SAFE
+from accounts.authentication.caller import SAFE, CallerContext, caller_of
 from accounts.idempotency import KeptReply, request_digest, run_once
 from vibe.core.db.scale import replica
 from vibe.core.http.bodies import check_type, json_of_body

@@ -9,7 +9,7 @@ from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
 from accounts.api import export_and_erasure
-from accounts.authentication.signed_in import signed_in
+from accounts.authentication.caller import signed_in
 from audit.api import router as access_log
 from audit.middleware import no_personal_data
 from memories.api.conversations import router as conversations

@@ -12,7 +12,7 @@ from django.db import connection
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from accounts.authentication.context import CallerContext
+from accounts.authentication.caller import CallerContext
 from audit.middleware import origin_of
 from vibe.core.http.context import set_context
 from vibe.core.logs.request_id import new_request_id

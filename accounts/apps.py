@@ -13,7 +13,7 @@ class AccountsConfig(AppConfig):
         from accounts.erasure import checks  # noqa: F401, PLC0415  # its clocks start on a signal
         from accounts.export.account_sections import register_sections  # noqa: PLC0415
         from accounts.keys import master_key, seal_counts  # noqa: PLC0415  # its clocks start on a signal
-        from accounts.staff import sessions  # noqa: F401, PLC0415  # its clocks start on a signal
+        from accounts.staff import session_store  # noqa: F401, PLC0415  # its clocks start on a signal
         from accounts.staff.groups import ensure_groups  # noqa: PLC0415
         from audit.signals import recording  # noqa: PLC0415
 

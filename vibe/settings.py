@@ -93,8 +93,8 @@ MIDDLEWARE = [
     "vibe.middleware.ProblemsOnly",
     "vibe.middleware.FormLimit",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "accounts.keys.middleware.MasterKeyMiddleware",  # outside of whatever writes
-    "accounts.staff.sessions.StaffSessions",
+    "accounts.middleware.MasterKeyMiddleware",  # outside of whatever writes
+    "accounts.middleware.StaffSessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

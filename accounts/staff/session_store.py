@@ -7,10 +7,16 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.dispatch import receiver
+from django.http import HttpRequest
 
+from accounts.authentication.caller import CallerContext
+from accounts.staff.services import note_given
 from vibe.core.admin.sudo_mode import SEEN, SIGNED_IN
+from vibe.core.http.context import find_context
 
 NOTED_EVERY = 60  # seconds: a session is not written on every request
 
@@ -46,6 +52,16 @@ class SessionStore(DatabaseStore):
         if not stored.update(session_data=kept.session_data, expire_date=kept.expire_date):
             raise UpdateError
         return None
+
+
+@receiver(user_logged_in)
+def start_session(request: HttpRequest | None = None, **_: Any) -> None:
+    """Start both clocks with the password."""
+    if request is not None:
+        request.session[SIGNED_IN] = request.session[SEEN] = int(time.time())
+        context = find_context(request, CallerContext)
+        if context and context.one_time_code_given:
+            note_given(request)
 
 
 def has_expired(session: dict[str, Any], now: int) -> bool:

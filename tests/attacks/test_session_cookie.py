@@ -398,7 +398,7 @@ class Eager:
 
 def test_control_read_for_every_request_a_session_fails_the_probes(boss, monkeypatch):
     names = list(settings.MIDDLEWARE)
-    names.insert(names.index("accounts.staff.sessions.StaffSessions") + 1, f"{__name__}.Eager")
+    names.insert(names.index("accounts.middleware.StaffSessions") + 1, f"{__name__}.Eager")
     with override_settings(MIDDLEWARE=names), refusing(monkeypatch):
         assert boss.get("/livez").status_code == 500
         assert boss.get("/admin/").status_code == 500
@@ -415,7 +415,7 @@ def test_control_without_knowing_the_error_a_page_fails(boss, monkeypatch):
 @pooled
 def test_control_with_django_s_own_middleware_saving_fails(boss, monkeypatch):
     own = "django.contrib.sessions.middleware.SessionMiddleware"
-    names = [own if name == "accounts.staff.sessions.StaffSessions" else name for name in settings.MIDDLEWARE]
+    names = [own if name == "accounts.middleware.StaffSessions" else name for name in settings.MIDDLEWARE]
     with override_settings(MIDDLEWARE=names):
         with Lost(10_000) as counted:
             boss.get("/admin/")

@@ -23,8 +23,9 @@ from django.test import Client
 from procrastinate.contrib.django import app
 from psycopg import sql
 
+from accounts import middleware
 from accounts.authentication import local_tokens
-from accounts.keys import master_key, middleware
+from accounts.keys import master_key
 from accounts.keys.errors import WrongMasterKey
 from accounts.keys.job_middleware import JobRefused, refuse_wrong_master_key
 from accounts.keys.services.data_keys import destroy_data_keys, open_vault

@@ -12,7 +12,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from accounts.authentication.caller import Caller
 from accounts.authentication.errors import CredentialsMissing
 from accounts.authentication.middleware import identify, record_refusal, too_many_requests
-from accounts.keys.middleware import refuse_request
+from accounts.middleware import refuse_request
 from audit.actors import Actor
 from audit.middleware import origin_from
 from vibe.core.errors import InputError, VibeError

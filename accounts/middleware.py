@@ -1,4 +1,7 @@
-"""Requests to a process whose master keys open nothing of its database are refused, and nothing is written."""
+"""Whether a request may be answered at all with these master keys, and the sessions of staff.
+
+Who calls the API is found out by the middleware of accounts.authentication.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from django.db import DatabaseError
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.db import DatabaseError, Error
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from accounts.keys.master_key import Fit, is_known_to_fit, last_known_fit
-from audit.middleware import matched
+from audit.middleware import failed, matched
+from vibe.core.db.errors import is_unavailable
 from vibe.core.errors import VibeError
 
 logger = logging.getLogger(__name__)
@@ -22,7 +27,10 @@ MESSAGE: Final = (
 
 
 class MasterKeyMiddleware:
-    """Outside of whatever writes for a request. What shows nothing of anybody, as the probes, is answered still."""
+    """Refuse requests to a process whose master keys open nothing of its database, so that nothing is written.
+
+    It stands outside of whatever writes for a request. What shows nothing of anybody, as the probes, is answered still.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -55,3 +63,16 @@ def opens_nothing() -> bool:
         return last_known_fit() is Fit.OPENS_NOTHING
     except (DatabaseError, VibeError):
         return False
+
+
+class StaffSessions(SessionMiddleware):
+    """Django's. Its store has the limits: see accounts.staff.session_store."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Save the session, outside the request's transaction, where a page changed it."""
+        try:
+            return super().process_response(request, response)
+        except Error as problem:
+            if not is_unavailable(problem):
+                raise
+            return failed(request, problem)

@@ -12,13 +12,14 @@ class AccountsConfig(AppConfig):
         from accounts.authentication.rate_limit_store import rates  # noqa: PLC0415
         from accounts.erasure import checks  # noqa: F401, PLC0415  # its clocks start on a signal
         from accounts.export.account_sections import register_sections  # noqa: PLC0415
-        from accounts.keys import master_key, seal_counts  # noqa: PLC0415  # its clocks start on a signal
+        from accounts.keys import master_key  # noqa: PLC0415  # its clocks start on a signal
+        from accounts.keys.services import data_keys  # noqa: PLC0415
         from accounts.staff import session_store  # noqa: F401, PLC0415  # its clocks start on a signal
         from accounts.staff.groups import ensure_groups  # noqa: PLC0415
         from audit.signals import recording  # noqa: PLC0415
 
         firebase().check(debug=settings.DEBUG)
-        for build in (master_key.ring, seal_counts.require_bound, rates):
+        for build in (master_key.ring, data_keys.require_bound, rates):
             build()  # a wrong setting stops the start
         post_migrate.connect(ensure_groups, sender=self)
         recording.connect(master_key.refuse_recording)

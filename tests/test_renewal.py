@@ -10,8 +10,7 @@ from uuid import UUID
 import pytest
 from django.db import connection, transaction
 
-from accounts.keys import seal_counts
-from accounts.keys.services import renewal
+from accounts.keys.services import data_keys, renewal
 from accounts.keys.services.data_keys import destroy_data_keys, open_vault, renew_data_key
 from accounts.models import UserKey
 from accounts.people.services import people
@@ -73,7 +72,7 @@ def test_at_the_bound_the_next_key_is_made_and_both_open(ada: UUID, tell: Tell) 
 
 
 def test_control_nothing_counted_is_nothing_renewed(ada: UUID, tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seal_counts, "add", lambda *_: None)
+    monkeypatch.setattr(data_keys, "add_sealed", lambda *_: None)
     tell_up_to_the_bound(tell, ada)
     assert renewal.renew_due(actor=TESTER) == 0
 
@@ -133,7 +132,7 @@ def test_one_who_has_had_all_there_can_be_stops_nobody_else(ada: UUID, tell: Tel
     tell_up_to_the_bound(tell, ada)
     with as_user(ada):
         people.make_data_key(ada, generation=HIGHEST_GENERATION)
-    seal_counts.add(ada, HIGHEST_GENERATION, BOUND)
+    data_keys.add_sealed(ada, HIGHEST_GENERATION, BOUND)
     jonas = ensure_person(profile=Profile("jonas"), actor=TESTER)
     tell_up_to_the_bound(tell, jonas)
     assert renewal.renew_due(actor=TESTER) == 1
@@ -144,13 +143,13 @@ def test_steps_are_right_on_average(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over every number that chance can give, exactly."""
     for sealed, size in ((1, 7), (3, 7), (7, 7), (30, 7), (1, 1), (5, 1)):
         given = iter(range(size))
-        monkeypatch.setattr(seal_counts, "randbelow", lambda _, given=given: next(given))
-        assert sum(seal_counts.steps(sealed, size) for _ in range(size)) == sealed
+        monkeypatch.setattr(data_keys, "randbelow", lambda _, given=given: next(given))
+        assert sum(data_keys.whole_steps(sealed, size) for _ in range(size)) == sealed
 
 
 def test_a_count_takes_as_few_writes_as_there_are_steps(settings: Any) -> None:
     settings.DATA_KEY_SEALS = 100_000_000
-    assert seal_counts.step() == 97_656
+    assert data_keys.step() == 97_656
     assert MOST_MESSAGES > 40 * 100_000_000
 
 
@@ -160,7 +159,7 @@ def test_doctor_says_when_one_is_used_up_and_not_renewed(ada: UUID, tell: Tell) 
     [finding] = keys.used_up()
     assert finding.severity == Severity.WARNING
     assert "1 data keys have sealed DATA_KEY_SEALS values or more" in finding.what
-    seal_counts.add(ada, 1, MOST_MESSAGES // 2)
+    data_keys.add_sealed(ada, 1, MOST_MESSAGES // 2)
     [finding] = keys.used_up()
     assert finding.severity == Severity.ERROR
     renewal.renew_due(actor=TESTER)

@@ -19,7 +19,7 @@ class UserKey(UserOwned):
 
     generation = models.PositiveSmallIntegerField(default=1)
     wrapped = WrappedField(null=True)
-    sealed = models.BigIntegerField(db_default=0)  # values under it, about: see accounts.keys.seal_counts
+    sealed = models.BigIntegerField(db_default=0)  # values under it, about: see accounts.keys.services.data_keys
     created_at = models.DateTimeField(db_default=Now())
     destroyed_at = models.DateTimeField(null=True)
 

@@ -5,7 +5,7 @@ Associated data:         the first 3 of these bytes | the address of the value (
 
 So every stored byte is authenticated, and with it the place where it is stored. Nonces are random: after 2**32
 messages under one key the chance that any two are equal is 2**-33 (SP 800-38D, 8.3, allows no more). Keys are renewed
-long before: see accounts.keys.seal_counts.
+long before: see accounts.keys.services.data_keys.
 """
 
 from __future__ import annotations

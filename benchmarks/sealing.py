@@ -149,8 +149,7 @@ def listing() -> dict[str, int]:
     from memories.imports.lines import ConversationLine, Message
     from memories.imports.services.conversations import import_conversations
     from memories.models import Memory
-    from memories.opened import open_memories
-    from memories.payload import Payload
+    from memories.payload import Payload, open_memories
     from vibe.core.db.scopes import as_user
 
     actor, now = Actor.system("benchmark"), datetime.now(UTC)

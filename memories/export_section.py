@@ -16,7 +16,7 @@ from accounts.export.sections import Line, Page, Section
 from accounts.models import User
 from accounts.people.services.people import open_name
 from memories.models import Conversation, Memory
-from memories.opened import OpenedMemory, open_memories
+from memories.payload import OpenedMemory, open_memories
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.crypto.vault import Vault

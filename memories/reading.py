@@ -11,7 +11,7 @@ from uuid import UUID
 from accounts.keys.services.data_keys import open_vault
 from memories.imports.services.conversations import CONVERSATIONS
 from memories.models import Conversation, Memory
-from memories.opened import open_memories
+from memories.payload import open_memories
 from memories.services.adding import KeptMemory
 from memories.services.changing import no_such_memory
 from memories.services.conversations import TEXTS, OpenedConversation, no_such_conversation, open_texts

@@ -20,7 +20,7 @@ from memories.imports.services import files
 from memories.imports.services.conversations import import_conversations
 from memories.imports.services.files import FileImport
 from memories.models import Conversation, Memory
-from memories.opened import open_memories
+from memories.payload import open_memories
 from tests.cast import TESTER
 from tests.protections import unprotected
 from vibe.core.crypto.errors import MasterKeyMissing

@@ -20,7 +20,7 @@ from accounts.models import User, UserKey
 from accounts.people.services.people import Profile, ensure_person, open_name
 from audit.models import AuditLog
 from memories.models import Memory
-from memories.opened import open_memories
+from memories.payload import open_memories
 from tests.cast import TESTER
 from tests.crypto.test_master import BAD_KEYS
 from tests.processes import PATIENCE

@@ -19,7 +19,7 @@ from django.test import Client
 
 from accounts.keys.services.data_keys import open_vault
 from memories.models import Conversation, Memory
-from memories.opened import open_memories
+from memories.payload import open_memories
 from stories.building.services.build import build_story
 from stories.search.services import search_stories
 from tests import logs

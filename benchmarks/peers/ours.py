@@ -61,7 +61,7 @@ class Likest:
         from audit.actors import Actor
         from audit.services import record
         from memories.models import Memory
-        from memories.opened import open_memories
+        from memories.payload import open_memories
         from stories.building.blinding import cloaked
         from vibe.core.db.scopes import as_user
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from memories.models import Conversation, Memory
-from memories.opened import OpenedMemory, open_memories
+from memories.payload import OpenedMemory, open_memories
 from stories.building.corrections import Kept, kept
 from stories.models import Story
 from stories.processors.base import Message, Transcript

@@ -11,7 +11,7 @@ import numpy as np
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from memories.opened import OpenedMemory
+from memories.payload import OpenedMemory
 from stories.building import next_vectors
 from stories.building.blinding import array_text, blind_words, cloaked, speaker_token
 from stories.building.passages import PassageText

@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 
 from memories.models import Memory
-from memories.opened import open_memories
+from memories.payload import open_memories
 from stories.models import Story
 from stories.search.candidates import Found
 from stories.search.ranking import Ranking

@@ -18,7 +18,7 @@ from audit.errors import RowPutBack
 from audit.proof.freshness import require_fresh, revisioned_tables
 from audit.services import record
 from memories.models import Conversation, Memory
-from memories.opened import open_memories
+from memories.payload import open_memories
 from stories.building.services.build import build_story
 from stories.models import Story
 from tests.attacks.corpus import tries

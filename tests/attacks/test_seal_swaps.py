@@ -9,7 +9,7 @@ import pytest
 
 from accounts.keys.services.data_keys import open_vault
 from memories.models import Memory
-from memories.opened import open_memories
+from memories.payload import open_memories
 from tests.attacks.corpus import Stored, World, tries
 from tests.protections import unprotected
 from vibe.core.crypto.errors import SealBroken, SealError

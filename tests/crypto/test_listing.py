@@ -6,7 +6,7 @@ from accounts.keys.services.data_keys import open_vault
 from accounts.models import User, UserKey
 from benchmarks.openings import openings
 from memories.models import Conversation, Memory
-from memories.opened import open_memories
+from memories.payload import open_memories
 from vibe.core.db.scopes import as_system, as_user
 
 

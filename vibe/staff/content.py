@@ -13,7 +13,7 @@ from uuid import UUID
 
 from accounts.keys.services.data_keys import open_vault
 from memories.models import Conversation, Memory
-from memories.opened import OpenedMemory, open_memories
+from memories.payload import OpenedMemory, open_memories
 from stories.models import Story
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault

@@ -15,7 +15,7 @@ from audit.actors import Actor
 from audit.services import record
 from memories.imports.lines import BadLine, ConversationLine, Message
 from memories.models import Conversation, Memory
-from memories.opened import open_memories
+from memories.payload import open_memories
 from memories.signals import conversations_changed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7

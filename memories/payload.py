@@ -11,6 +11,7 @@ from uuid import UUID
 from memories.models import Memory
 from vibe.core.crypto.vault import Vault
 
+MEMORIES = Memory._meta.db_table
 # json.dumps with an argument makes an encoder each time, which takes longer than encoding.
 TO_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -30,9 +31,6 @@ class Payload:
     def decode(cls, text: str) -> Payload:
         """What was sealed."""
         return cls(**json.loads(text))
-
-
-MEMORIES = Memory._meta.db_table
 
 
 @dataclass(frozen=True, slots=True)

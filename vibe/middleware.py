@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
+from time import perf_counter
 from typing import Final
 
 from csp.constants import UNSAFE_EVAL
@@ -11,11 +12,16 @@ from csp.middleware import CSPMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 
+from accounts.authentication.caller import CallerContext
+from audit.middleware import origin_of
 from vibe.core.errors import VibeError
 from vibe.core.http.bodies import BodyTooLarge, MalformedBody
 from vibe.core.http.body_limits import BodyLimit
+from vibe.core.http.context import set_context
 from vibe.core.http.responses import MEDIA_TYPE, problem
-from vibe.core.logs.request_id import request_id
+from vibe.core.logs.request_id import new_request_id, request_id
+from vibe.metrics.attaching import attach, note_request
+from vibe.metrics.instruments import REQUESTS_RUNNING
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 API: Final = "/api/"
@@ -26,6 +32,23 @@ DETAILS: Final = {
     HTTPStatus.METHOD_NOT_ALLOWED: "This address does not know that method. The header Allow names those it knows.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something failed on our side, and nothing was changed.",
 }
+
+
+class Observed:
+    """Give every request an id, its context, its counts and times, and its log line. First: none is left out."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        attach()
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        start = perf_counter()
+        with new_request_id() as made, REQUESTS_RUNNING.track_inprogress():
+            set_context(request, CallerContext(origin=origin_of(request)))
+            response = self.get_response(request)
+            response.headers["X-Request-ID"] = made
+            note_request(request, response.status_code, perf_counter() - start)
+        return response
 
 
 class ContentPolicy(CSPMiddleware):  # type: ignore[misc]  # from a package without types

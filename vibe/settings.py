@@ -85,7 +85,7 @@ INSTALLED_APPS = [
     "vibe",
 ]
 MIDDLEWARE = [
-    "vibe.metrics.middleware.Observed",
+    "vibe.middleware.Observed",
     "corsheaders.middleware.CorsMiddleware",  # outside the rest: a refusal, too, is to be read by the page that asked
     "django.middleware.security.SecurityMiddleware",
     "vibe.middleware.ContentPolicy",

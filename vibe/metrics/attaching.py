@@ -1,27 +1,43 @@
-"""Connects the instruments with what they measure. Until then nothing is counted."""
+"""Connects the instruments with what they measure. Until `attach` nothing is counted, except requests."""
 
 from __future__ import annotations
 
+import logging
+import threading
 from functools import cache, lru_cache
 from time import perf_counter
 from typing import Any
 
-from django.db import connections
+from django.conf import settings
+from django.db import connection, connections
 from django.db.backends.signals import connection_created
+from django.http import HttpRequest
 
 from stories.signals import searched
 from vibe.core.crypto.seal import add_observer
 from vibe.core.db.scale.replica import routed
 from vibe.metrics.instruments import (
     CRYPTO,
+    POOL_CONNECTIONS,
+    POOL_WAITED,
+    POOL_WAITED_SECONDS,
+    POOL_WAITING,
     READINGS,
+    REQUEST_SECONDS,
+    REQUESTS,
     SEARCH_SECONDS,
     SEARCHES_DEGRADED,
     STATEMENT_SECONDS,
     STATEMENTS_FAILED,
 )
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+QUIET = frozenset({"livez", "readyz", "metrics", "static"})  # asked every few seconds: counted, not logged
 KINDS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "SET", "SAVEPOINT", "RELEASE", "ROLLBACK", "COPY", "WITH"})
+
+logger = logging.getLogger("vibe.requests")
+_noting = threading.Lock()
+_before = {"requests_queued": 0, "requests_wait_ms": 0}
 
 
 @cache
@@ -31,8 +47,47 @@ def attach() -> None:
     searched.connect(search_done)
     routed.connect(reading_done)
     connection_created.connect(time_statements)
-    for connection in connections.all(initialized_only=True):
-        time_statements(connection)
+    for each in connections.all(initialized_only=True):
+        time_statements(each)
+
+
+def note_request(request: HttpRequest, status: int, seconds: float) -> None:
+    """Count, time and log one answer, by the name of its route, never by its path."""
+    route, method = route_of(request), request.method if request.method in METHODS else "OTHER"
+    REQUESTS.labels(route, method, status).inc()
+    REQUEST_SECONDS.labels(route).observe(seconds)
+    note_pool()
+    if route not in QUIET:
+        known = {"method": method, "route": route, "status": status, "milliseconds": round(seconds * 1000, 1)}
+        logger.info("%s %s %s in %.0f ms", method, route, status, seconds * 1000, extra=known)
+
+
+def route_of(request: HttpRequest) -> str:
+    """The name of the route that was met."""
+    match = request.resolver_match
+    if match:
+        return match.view_name
+    return "static" if request.path_info.startswith(settings.STATIC_URL) else "none"
+
+
+def note_pool() -> None:
+    """Take over what the connection pool (DATABASE_POOL_SIZE) says of itself, where there is one.
+
+    Its counts are since its start: what is new of them is added.
+    """
+    pool = getattr(connection, "pool", None)
+    if pool is None:
+        return
+    stats = pool.get_stats()
+    size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
+    POOL_CONNECTIONS.labels("idle").set(idle)
+    POOL_CONNECTIONS.labels("used").set(size - idle)
+    POOL_WAITING.set(stats.get("requests_waiting", 0))
+    with _noting:
+        grown = {name: max(0, stats.get(name, 0) - before) for name, before in _before.items()}
+        _before.update({name: stats.get(name, 0) for name in _before})
+    POOL_WAITED.inc(grown["requests_queued"])
+    POOL_WAITED_SECONDS.inc(grown["requests_wait_ms"] / 1000)
 
 
 def crypto_done(operation: str, times: int, well: bool) -> None:

@@ -54,7 +54,7 @@ def context_of(request: HttpRequest, kind: type[Context]) -> Context:
     """Get what is known of a request. Raises ConfigurationError where the middleware that sets it is missing."""
     found = find_context(request, kind)
     if found is None:
-        raise ConfigurationError("A request has no context: put vibe.metrics.middleware.Observed first in MIDDLEWARE.")
+        raise ConfigurationError("A request has no context: put vibe.middleware.Observed first in MIDDLEWARE.")
     return found
 
 

@@ -16,10 +16,12 @@ from ninja.parser import Parser
 from accounts.authentication.caller import SAFE, CallerContext, caller_of
 from accounts.idempotency import KeptReply, request_digest, run_once
 from vibe.core.db.scale import replica
+from vibe.core.db.statements.connection import one_snapshot
+from vibe.core.errors import VibeError
 from vibe.core.http.bodies import check_type, json_of_body
 from vibe.core.http.body_limits import NO_BODY, BodyLimit
 from vibe.core.http.context import RequestContext, context_of
-from vibe.core.http.operations import run_preflight, snapshot_of
+from vibe.core.http.operations import SNAPSHOT, STEP
 from vibe.core.strict_json import read_json
 
 Operation = Callable[..., HttpResponse]
@@ -35,7 +37,8 @@ def named_and_once(operation: Operation) -> Operation:
         context.entry.action = f"api:{operation.__name__}"
         run_preflight(operation, request, *args, **given)
         key = None if request.method in SAFE else request.headers.get("Idempotency-Key")
-        with nullcontext() if key else snapshot_of(operation):  # what another made of the key meanwhile is to be seen
+        # With a key, what another request made of it meanwhile is to be seen.
+        with one_snapshot() if getattr(operation, SNAPSHOT, False) and not key else nullcontext():
             context.begin()
         if context.changes:
             replica.will_change(caller_of(request).user_id)
@@ -44,6 +47,19 @@ def named_and_once(operation: Operation) -> Operation:
         return done_once(request, key, lambda: operation(request, *args, **given))
 
     return run
+
+
+def run_preflight(operation: Operation, request: HttpRequest, *args: Any, **given: Any) -> None:
+    """Do the preflight of an operation, if it has one, outside of any transaction.
+
+    A refusal is kept for the operation: a retry of what was done already is answered as the first time, not refused.
+    """
+    if step := getattr(operation, STEP, None):
+        try:
+            result = step(request, *args, **given)
+        except VibeError as refusal:
+            result = refusal
+        context_of(request, RequestContext).preflight = result
 
 
 def done_once(request: HttpRequest, key: str, work: Callable[[], HttpResponse]) -> HttpResponse:

@@ -7,12 +7,10 @@ wait for that. The operation checks again, inside, what the preflight found out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from django.http import HttpRequest
 
-from vibe.core.db.statements.connection import one_snapshot
 from vibe.core.errors import VibeError
 from vibe.core.http.context import RequestContext, context_of
 
@@ -30,19 +28,6 @@ def preflight(step: Callable[..., Any]) -> Callable[[Operation], Operation]:
     return marked
 
 
-def run_preflight(operation: Callable[..., Any], request: HttpRequest, *args: Any, **given: Any) -> None:
-    """Do the step of an operation, if it has one. Outside of any transaction.
-
-    A refusal is kept for the operation: a retry of what was done already is answered as the first time, not refused.
-    """
-    if step := getattr(operation, STEP, None):
-        try:
-            result = step(request, *args, **given)
-        except VibeError as refusal:
-            result = refusal
-        context_of(request, RequestContext).preflight = result
-
-
 def preflight_result(request: HttpRequest) -> Any:
     """What the step gave. Raises what it raised, and ConfigurationError where there was none."""
     result = context_of(request, RequestContext).preflight
@@ -55,8 +40,3 @@ def in_snapshot(operation: Operation) -> Operation:
     """Mark an operation that reads several things and changes none: its transaction is to see one moment."""
     setattr(operation, SNAPSHOT, True)
     return operation
-
-
-def snapshot_of(operation: Callable[..., Any]) -> AbstractContextManager[None]:
-    """What the transaction of an operation is to begin in."""
-    return one_snapshot() if getattr(operation, SNAPSHOT, False) else nullcontext()

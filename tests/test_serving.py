@@ -20,9 +20,9 @@ from tests.servers import Server, serving
 from vibe.core.db.configured import embedded_server
 from vibe.core.db.embedded.server import OWNER
 from vibe.core.db.migrating.lock import LOCK, migration_lock, try_lock
-from vibe.serving import waiting
+from vibe.serving import preparing
 from vibe.serving.migrating import known
-from vibe.serving.waiting import wait_for_database
+from vibe.serving.preparing import wait_for_database
 
 REPLICAS = 8 if os.environ.get("VIBE_ATTACK") == "full" else 3
 LINE = {
@@ -98,7 +98,7 @@ def test_static_files_that_were_not_collected_are_named(tmp_path):
 
 
 def test_it_waits_for_the_database_and_says_why_once(monkeypatch):
-    monkeypatch.setattr(waiting, "ASK_EVERY_SECONDS", 0)
+    monkeypatch.setattr(preparing, "ASK_EVERY_SECONDS", 0)
     answers = iter([OperationalError("away"), OperationalError("away"), OperationalError("starting"), None])
 
     def connect() -> None:

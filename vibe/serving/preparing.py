@@ -4,20 +4,22 @@ who was erased is there again.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core import checks
+from django.db import OperationalError, connection
 
 from accounts.erasure.services import erase_again, unfinished_erasures
 from audit.actors import Actor
 from vibe.core.db.migrating.lock import migration_lock
 from vibe.core.errors import ConfigurationError
 from vibe.serving.migrating import apply_pending, pending
-from vibe.serving.waiting import wait_for_database
 
 Say = Callable[[str], None]
+ASK_EVERY_SECONDS = 0.5
 
 
 def prepare(*, migrate: bool, say: Say) -> None:
@@ -60,3 +62,22 @@ def require_static_files() -> None:
         raise ConfigurationError(
             f"The static files are not in {settings.STATIC_ROOT}. Run: manage.py collectstatic --noinput"
         )
+
+
+def wait_for_database(*, seconds: float, say: Say) -> None:
+    """Return when the database answers: a machine that starts whole may start it after us.
+
+    Each new reason why it does not is said once; the last one is raised.
+    """
+    said = ""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            connection.ensure_connection()
+            return
+        except OperationalError as problem:
+            if time.monotonic() >= deadline:
+                raise
+            if said != (said := str(problem)):
+                say(f"Waiting up to {seconds:g} s for the database. {said}")
+        time.sleep(ASK_EVERY_SECONDS)

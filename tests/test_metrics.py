@@ -20,7 +20,7 @@ from vibe.core.crypto.errors import SealError
 from vibe.core.crypto.sealed import Address, Sealed
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system, as_user
-from vibe.metrics import collector, figures
+from vibe.metrics import figures, view
 from vibe.metrics.attaching import attach
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "monitoring"
@@ -169,7 +169,7 @@ def test_a_figure_that_fails_does_not_take_the_others_with_it(client, db, monkey
     def broken() -> figures.Figures:
         raise DatabaseError
 
-    monkeypatch.setattr(collector, "ASKED", (("vibe_jobs", "", (), broken), *collector.ASKED[4:]))
+    monkeypatch.setattr(view, "ASKED", (("vibe_jobs", "", (), broken), *view.ASKED[4:]))
     assert value(client, "vibe_figures_failed") == 1
     assert value(client, "vibe_database_size_bytes") > 0
 

@@ -4,23 +4,50 @@ from __future__ import annotations
 
 import hmac
 import os
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from audit.client.address import Network
 from audit.client.trusted import networks_of
 from audit.middleware import no_personal_data, origin_of
+from vibe.core.errors import VibeError
 from vibe.core.from_settings import from_settings
-from vibe.metrics.collector import AskedNow
+from vibe.metrics import figures
 from vibe.metrics.shared import VARIABLE
 
 REFUSED = "Refused. Send METRICS_TOKEN as a bearer token, or ask from a network of METRICS_NETWORKS.\n"
+ASKED: tuple[tuple[str, str, tuple[str, ...], Callable[[], figures.Figures]], ...] = (
+    ("vibe_jobs", "Jobs by queue and state.", ("queue", "state"), figures.jobs),
+    ("vibe_worker_heartbeat_age_seconds", "Seconds since a worker told it lives.", (), figures.heartbeat),
+    ("vibe_audit_lag_seconds", "Age of the oldest row of the trail that is not sealed.", (), figures.audit_lag),
+    ("vibe_audit_unsealed_rows", "Rows of the trail that are not sealed.", (), figures.unsealed_rows),
+    ("vibe_database_size_bytes", "Size of the database.", (), figures.database_size),
+    ("vibe_database_connections", "Connections to the database by state.", ("state",), figures.connections),
+    ("vibe_database_max_connections", "Connections the server allows.", (), figures.most_connections),
+    (
+        "vibe_database_longest_transaction_seconds",
+        "Age of the oldest transaction that is open.",
+        (),
+        figures.longest_transaction,
+    ),
+    ("vibe_replication_lag_seconds", "How far a replica is behind.", ("replica",), figures.replication_seconds),
+    ("vibe_replication_lag_bytes", "How much a replica is behind.", ("replica",), figures.replication_bytes),
+    ("vibe_replica_usable", "Whether the replica of REPLICA_URL answers and is one.", (), figures.replica_usable),
+    ("vibe_replica_behind_bytes", "How much it has not replayed.", (), figures.replica_behind_bytes),
+    ("vibe_replica_behind_seconds", "How old that makes it.", (), figures.replica_behind_seconds),
+    ("vibe_disk_free_bytes", "Free space where Vibe writes.", ("place",), figures.disk_free),
+    ("vibe_disk_size_bytes", "Size of the disk where Vibe writes.", ("place",), figures.disk_size),
+)
 
 
 @no_personal_data
@@ -62,3 +89,21 @@ def counted() -> CollectorRegistry:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return registry
+
+
+class AskedNow(Collector):
+    """Ask the database at each reading. A figure that cannot be had is counted; the others are given."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        failed = 0
+        for name, told, labels, ask in ASKED:
+            family = GaugeMetricFamily(name, told, labels=labels)
+            try:
+                for values, number in ask():
+                    family.add_metric(values, number)
+            except (DatabaseError, VibeError):
+                failed += 1
+            yield family
+        family = GaugeMetricFamily("vibe_figures_failed", "Figures that could not be had at this reading.")
+        family.add_metric((), failed)
+        yield family

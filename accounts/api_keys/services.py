@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import KEYS_SHOWN, ApiKey
-from accounts.models.scopes import ALL_SCOPES
+from accounts.models.api_keys import ALL_SCOPES
 from audit.actors import Actor
 from audit.services import record
 from vibe.core.db.scopes import as_support, as_system

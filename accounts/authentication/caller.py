@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from ninja.security.http import HttpAuthBase
 
 from accounts.authentication.errors import ScopeMissing
-from accounts.models.scopes import ALL_SCOPES
+from accounts.models.api_keys import ALL_SCOPES
 from audit.actors import Actor, Origin
 from audit.context import AuditContext
 from vibe.core.errors import ConfigurationError, VibeError

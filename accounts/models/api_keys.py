@@ -1,8 +1,8 @@
-"""Keys that servers call the API with."""
+"""Keys that servers call the API with, and what they may do. A person's own token may do everything."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -10,11 +10,17 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 
-from accounts.models.scopes import ALL_SCOPES
 from vibe.core.db.roles import SIGN_IN, SUPPORT, SYSTEM, USER
 from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity
 from vibe.core.db.schema.owned import uuid7
 
+SCOPES: Final = {
+    "read": "read conversations, memories, stories, preferences",
+    "write": "add to them, change and delete them",
+    "export": "take everything of a person out",
+    "erase": "erase a person",
+}
+ALL_SCOPES: Final = frozenset(SCOPES)
 KEYS_SHOWN = ("id", "name", "hint", "scopes", "person", "created_at", "expires_at", "last_used_at", "revoked_at")
 KEY_SHOWN = "digest = decode(nullif(current_setting('vibe.api_key', true), ''), 'hex')"
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.api_keys import services as api_keys
 from accounts.models import ApiKey, User
-from accounts.models.scopes import ALL_SCOPES
+from accounts.models.api_keys import ALL_SCOPES
 from accounts.people.services.account_status import set_active
 from tests.authentication.conftest import WHO, code, trail
 from tests.cast import TESTER

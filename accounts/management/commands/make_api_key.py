@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.api_keys import services as api_keys
-from accounts.models.scopes import SCOPES
+from accounts.models.api_keys import SCOPES
 from accounts.people.services.people import find_person
 from audit.actors import Actor
 from vibe.core.errors import InputError, NotFound

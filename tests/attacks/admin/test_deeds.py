@@ -17,7 +17,7 @@ from accounts.api_keys.services import make_api_key
 from accounts.erasure.services import request_erasure
 from accounts.grants import services as grants
 from accounts.models import AccessGrant, ApiKey, Erasure, Export, User
-from accounts.models.scopes import SCOPES
+from accounts.models.api_keys import SCOPES
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
 from memories.models import Conversation

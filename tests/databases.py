@@ -16,7 +16,13 @@ from tests.protections import unprotected
 ROOT = Path(__file__).resolve().parent.parent
 PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "main")
 # What migrations and their signals run, beside the migrations themselves.
-RUN_BY_MIGRATIONS = ("vibe/core", "audit/retention", "accounts/staff/groups.py", "requirements.lock")
+RUN_BY_MIGRATIONS = (
+    "vibe/core",
+    "audit/retention",
+    "accounts/keys/master_key.py",
+    "accounts/staff/groups.py",
+    "requirements.lock",
+)
 
 
 def connect_to_own_database(*, create: bool, reuse: bool) -> str:

@@ -223,3 +223,9 @@ def test_guessing_the_password_there_is_stopped_too(superuser, asked):
     assert answers[-1] == 429
     assert client.post(asked, {"password": PASSWORD}).status_code == 429
     assert approved() is None
+
+
+def test_signing_in_without_a_page_to_return_to_leads_to_the_admin(db: None, client: Client) -> None:
+    User.objects.create_superuser("boss@example.com", "correct horse battery")
+    given = {"username": "boss@example.com", "password": "correct horse battery"}
+    assert client.post("/admin/login/", given)["Location"] == "/admin/"

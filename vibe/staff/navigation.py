@@ -51,7 +51,7 @@ GROUPS: list[tuple[str, list[Item]]] = [
         ],
     ),
     (
-        "Trail",
+        "Audit",
         [
             ("Audit log", "receipt_long", "audit_auditlog", ""),
             ("Leaves", "account_tree", "audit_auditleaf", ""),

@@ -329,7 +329,7 @@ class MetadataAdmin(ModelAdmin):
 
     def related(self, row: Any) -> list[Related]:
         """Further pages that belong to a row."""
-        return [audit_log_link("Trail", resource=f"{row._meta.db_table}/{row.pk}")]
+        return [audit_log_link("Audit log", resource=f"{row._meta.db_table}/{row.pk}")]
 
 
 def note_viewed(request: HttpRequest, resource: str, subject: Any = None) -> None:

@@ -83,7 +83,6 @@ WRONG = {
     "METRICS_NETWORKS": "0badc0ffee",
     "LOG_FORMAT": "0badc0ffee",
     "API_LIMIT_KEY": "0badc0ffee",
-    "API_LIMIT_STORE": "0badc0ffee",
     "DATA_KEY_SEALS": "0",
     "STORY_PROCESSOR": "0badc0ffee",
     "STORY_EMBEDDER": "0badc0ffee",

@@ -80,7 +80,8 @@ def walls_of(model: Any, kind: type[SchemaPolicy]) -> list[Any]:
 def anew(walls: list[Any], table: str) -> str:
     """The statements that take walls down and put them up again."""
     quote = connection.ops.quote_name
-    steps = [*(wall.lowering(table, quote) for wall in walls), *(wall.raising(table, quote) for wall in walls)]
+    dropped = [wall.drop_statements(table, quote) for wall in walls]
+    steps = [*dropped, *(wall.create_statements(table, quote) for wall in walls)]
     return "BEGIN; " + "; ".join(statement for step in steps for statement in step) + "; COMMIT;"
 
 

@@ -22,12 +22,12 @@ class BlindIndex:
         self._key = key
 
     def token(self, kind: str, value: str) -> int:
-        """A signed 64-bit number for `value`, equal for equal values whatever their case or Unicode form."""
+        """Return a signed 64-bit number for `value`, equal for equal values whatever their case or Unicode form."""
         message = kind.encode() + b"\0" + fold(value).encode("utf-8", "surrogatepass")
         return int.from_bytes(hmac.digest(self._key, message, "sha256")[:8], "big", signed=True)
 
     def tokens(self, kind: str, values: Iterable[str]) -> list[int]:
-        """One number a value, in the order given."""
+        """Return one number for each value, in the order given."""
         return [self.token(kind, value) for value in values]
 
 

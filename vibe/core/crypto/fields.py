@@ -70,7 +70,7 @@ class SealedColumn(models.Field[Any, Any]):
         return value if prepared else self.get_prep_value(value)  # psycopg writes bytes as bytea
 
     def holds_sealed(self, expression: Any) -> bool:
-        """Whether an expression can be nothing but given sealed values: what bulk_update makes."""
+        """Return whether an expression consists of given sealed values alone, as bulk_update's does."""
         if isinstance(expression, Value):
             known = isinstance(getattr(expression, "_output_field_or_none", None), SealedColumn)
             return expression.value is None or (known and isinstance(expression.value, Sealed))
@@ -99,7 +99,7 @@ class SealedColumn(models.Field[Any, Any]):
         return None
 
     def place(self) -> str:
-        """Table and column, for messages."""
+        """Return table and column, for messages."""
         model = getattr(self, "model", None)
         return f"{model._meta.db_table}.{self.column}" if model else "A sealed column"
 
@@ -126,12 +126,12 @@ class WrappedField(SealedColumn, EncryptedTextField):  # type: ignore[misc]  # t
 
 
 def named(value: object) -> str:
-    """What kind of thing somebody tried to write: its type alone."""
+    """Return the type of a value that was to be written, for messages."""
     return type(value).__name__
 
 
 def address_of(row: models.Model, column: str) -> Address:
-    """The address of a column of a row that belongs to a person (or is that person's own row).
+    """Return the address of a column of a row that belongs to a person (or is that person's own row).
 
     Raises SealBroken for a row whose owner is not set: nothing may be sealed for nobody.
     """

@@ -44,13 +44,13 @@ class FileSeal:
         self._key = key
 
     def writer(self, target: IO[bytes], context: bytes) -> SealingWriter:
-        """A writer that seals into `target`; `context` says what the file is of, and opens it again."""
+        """Return a writer that seals into `target`; `context` says what the file is of, and is needed to open it."""
         header = VERSION + os.urandom(SALT_BYTES)
         target.write(header)
         return SealingWriter(target, self._aead(header), header + context)
 
     def open(self, source: IO[bytes], context: bytes) -> Iterator[bytes]:
-        """The content again, in chunks, each proved before it is given.
+        """Yield the content in chunks, each verified before it is yielded.
 
         Raises FormatUnknown for what is no sealed file, SealBroken for one altered or of something else; what came
         before the fault has been given by then.
@@ -83,7 +83,7 @@ class SealingWriter:
         self._number = 0
 
     def write(self, content: bytes) -> None:
-        """Take some more bytes."""
+        """Seal more bytes."""
         self.size += len(content)
         self._held += content
         while len(self._held) > CHUNK_BYTES:
@@ -101,12 +101,12 @@ class SealingWriter:
 
 
 def nonce(number: int, *, last: bool) -> bytes:
-    """12 bytes."""
+    """Return a nonce of 12 bytes."""
     return number.to_bytes(NUMBER_BYTES, "big") + bytes([last])
 
 
 def open_chunk(aead: AESGCM, chunk: bytes, nonce: bytes, associated: bytes) -> bytes:
-    """One chunk's content."""
+    """Open one chunk."""
     try:
         return aead.decrypt(nonce, chunk, associated)
     except (InvalidTag, ValueError):

@@ -70,12 +70,12 @@ class MasterRing:
 
     @property
     def retired_count(self) -> int:
-        """How many keys only unwrap."""
+        """Return how many keys only unwrap."""
         return len(self._by_id) - 1
 
     @property
     def ids(self) -> tuple[bytes, ...]:
-        """The ids of all its keys, that of the current one first."""
+        """Return the ids of all keys, that of the current one first."""
         return tuple(self._by_id)
 
     def __contains__(self, key_id: bytes) -> bool:
@@ -83,7 +83,7 @@ class MasterRing:
 
     @classmethod
     def from_hex(cls, current: str, *, retired: str = "") -> Self:
-        """The ring of the settings. `retired` is a list, parted by commas or white space. Raises ConfigurationError."""
+        """Read the settings. `retired` is a list, separated by commas or white space. Raises ConfigurationError."""
         return cls(
             MasterKey.from_hex(current.strip(), setting="ENCRYPTION_KEY"),
             [MasterKey.from_hex(key, setting="ENCRYPTION_KEYS_RETIRED") for key in retired.replace(",", " ").split()],
@@ -106,7 +106,7 @@ class MasterRing:
         return self.wrap(value, address)
 
     def unwrap(self, sealed: Sealed, address: Address) -> bytes:
-        """The value again. Raises FormatUnknown, MasterKeyMissing or SealBroken, each naming the address."""
+        """Unwrap a value. Raises FormatUnknown, MasterKeyMissing or SealBroken, each naming the address."""
         try:
             value = self._unwrap(sealed, address)
         except SealError:
@@ -140,6 +140,6 @@ class MasterRing:
 
 
 def bind(value: bytes, address: Address) -> bytes:
-    """The value behind its address."""
+    """Return the value prefixed with its address."""
     place = address.associated_data()
     return len(place).to_bytes(2, "big") + place + value

@@ -60,7 +60,7 @@ class Seal:
 
 
 def generation_of(stored: bytes) -> int | None:
-    """Which generation of the data key sealed these bytes; None for what is no seal of a known version."""
+    """Return which generation of the data key sealed these bytes; None for an unknown format."""
     if len(stored) < OVERHEAD_BYTES or stored[0] != VERSION:
         return None
     return stored[1] << 8 | stored[2]

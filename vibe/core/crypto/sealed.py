@@ -53,17 +53,17 @@ class Address:
         return f"{self.table}.{self.column} of row {self.row_id}"
 
     def associated_data(self) -> bytes:
-        """The address as bytes."""
+        """Return the address as bytes."""
         return column_prefix(self.table, self.column, self.user_id) + row_suffix(self.row_id, self.revision)
 
 
 @lru_cache(maxsize=256)
 def column_prefix(table: str, column: str, user_id: UUID) -> bytes:
-    """What the addresses of one column of one person begin with."""
+    """Return the bytes that the addresses of one column of one person begin with."""
     names = (table.encode(), column.encode())
     return b"".join(len(name).to_bytes(2, "big") + name for name in names) + user_id.bytes
 
 
 def row_suffix(row_id: UUID, revision: int) -> bytes:
-    """What they end with. (`UUID.bytes` is a property that does the same, at twice the price.)"""
+    """Return the bytes that they end with. (`UUID.bytes` takes twice as long.)"""
     return row_id.int.to_bytes(16, "big") + revision.to_bytes(8, "big")

@@ -1,4 +1,4 @@
-"""Whether a secret is one that people type, or copy from a page."""
+"""Refuse secrets that people type, or copy from a page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HASHED_WORDS: Final = frozenset(
 
 
 def is_well_known(secret: bytes) -> bool:
-    """Whether 32 bytes are a pattern (few values, a counting sequence, two equal halves), text, or a hashed word.
+    """Return whether 32 bytes are a pattern (few values, a sequence, two equal halves), text, or a hashed word.
 
     Random keys pass: fewer than 12 different values come about once in 10**19 draws, printable bytes alone in 10**13.
     """
@@ -34,7 +34,7 @@ def is_well_known(secret: bytes) -> bool:
 
 
 def strong_text(setting: str, text: str) -> str:
-    """A secret of any characters, as it is. Raises ConfigurationError, naming the setting and never the value."""
+    """Return a secret of any characters. Raises ConfigurationError, naming the setting and never the value."""
     patterned = len(set(text)) < MINIMUM_DISTINCT_CHARACTERS or text[: len(text) // 2] == text[(len(text) + 1) // 2 :]
     if len(text) < MINIMUM_CHARACTERS or patterned or text.startswith(PREFIX_OF_EXAMPLES):
         raise ConfigurationError(

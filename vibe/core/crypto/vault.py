@@ -61,7 +61,7 @@ class Vault:
         return self.seal_all(address.table, address.column, [(address.row_id, address.revision, text)])[0]
 
     def open(self, sealed: Sealed, address: Address) -> str:
-        """The text again. Raises a SealError that names the address."""
+        """Open a text. Raises a SealError that names the address."""
         self._own(address)
         return self.open_all(address.table, address.column, [(address.row_id, address.revision, sealed)])[0]
 
@@ -115,7 +115,7 @@ class Vault:
         raise self._complaint(sealed, Address(table, column, self.user_id, row_id, revision))
 
     def _complaint(self, sealed: object, address: Address) -> SealError:
-        """Why a value did not open, naming its place and nothing of its content."""
+        """Return why a value did not open, naming its address and nothing of its content."""
         generation = generation_of(sealed.ciphertext) if isinstance(sealed, Sealed) else None
         if generation is None:
             return FormatUnknown(f"{address} is not in a known sealed format.")
@@ -125,16 +125,16 @@ class Vault:
 
     @cached_property
     def index(self) -> BlindIndex:
-        """The blind index of this person."""
+        """Return the blind index of this person."""
         return BlindIndex(derive(self._root, "index"))
 
     @cached_property
     def files(self) -> FileSeal:
-        """The seal of whole files of this person."""
+        """Return the file seal of this person."""
         return FileSeal(derive(self._root, "files"))
 
     def cloak(self, dimensions: int) -> Cloak:
-        """The rotation of this person."""
+        """Return the rotation of this person."""
         return _cloak(derive(self._root, "cloak"), dimensions)
 
     def _own(self, address: Address) -> None:
@@ -143,7 +143,7 @@ class Vault:
 
 
 def unsealable(text: object, address: Address) -> InputError:
-    """Why a value could not be sealed."""
+    """Return why a value could not be sealed."""
     if isinstance(text, str):
         return InputError(f"{address} takes valid Unicode only, without lone surrogates, at a revision of 0 or more.")
     return InputError(f"{address} takes a text, not {type(text).__name__}.")

@@ -1,9 +1,9 @@
 """Scopes: the role in effect, and whose rows it sees, until the transaction ends.
 
-Each scope is a transaction, a role taken with SET LOCAL ROLE, and at most one setting. They are told together with the
+Each scope is a transaction, a role set with SET LOCAL ROLE, and settings that name the person. They are sent with the
 first statement inside, and cost no round trip (vibe.core.db.backend.cursors). Outside any scope the connection owns the
-tables and still sees no row of anybody, since row-level security is forced on the owner too. Scopes nest; the outer one
-is taken up again at the end, or the whole transaction is given up.
+tables and still sees no rows, because row-level security is forced on the owner too. Scopes nest: at the end the outer
+one is in effect again, or the whole transaction is rolled back.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OUTSIDE = Scope("none")
 
 
 def as_user(user_id: UUID) -> AbstractContextManager[None]:
-    """One person's rows, and nobody else's. Raises ContextError for what is no person's id."""
+    """See one person's rows, and nobody else's. Raises ContextError for what is not a UUID."""
     try:
         return enter_scope(Scope(USER, user_id=str(UUID(str(user_id)))))
     except ValueError:
@@ -45,17 +45,17 @@ def as_user(user_id: UUID) -> AbstractContextManager[None]:
 
 
 def as_support() -> AbstractContextManager[None]:
-    """Everybody's metadata; no sealed column can be read."""
+    """See everybody's metadata. No sealed column can be read."""
     return enter_scope(Scope(SUPPORT))
 
 
 def as_staff() -> AbstractContextManager[None]:
-    """The accounts of staff: signing them in, making and changing them."""
+    """See the accounts of staff, to sign them in, create and change them."""
     return enter_scope(Scope(STAFF))
 
 
 def as_sign_in(firebase_uid: str) -> AbstractContextManager[None]:
-    """The one person of a verified Firebase UID, found or made."""
+    """See the one person of a verified Firebase UID, who may be created."""
     if not firebase_uid:
         raise ContextError("Signing in needs a Firebase UID.")
     return enter_scope(Scope(SIGN_IN, firebase_uid=firebase_uid))
@@ -67,24 +67,24 @@ def as_newcomer(user_id: UUID, firebase_uid: str) -> AbstractContextManager[None
 
 
 def as_api_key(digest: bytes, *, firebase_uid: str = "") -> AbstractContextManager[None]:
-    """The one API key of a digest, and the person of a Firebase UID that it names."""
+    """See the one API key of a digest, and the person of the Firebase UID that it names."""
     if len(digest) != 32:
         raise ContextError("Signing in with an API key needs its digest, 32 bytes.")
     return enter_scope(Scope(SIGN_IN, firebase_uid=firebase_uid, api_key=digest.hex()))
 
 
 def as_system() -> AbstractContextManager[None]:
-    """What keeps the house: wrapped keys, jobs, the trail. No sealed content."""
+    """See what the system works with: wrapped keys, jobs, the audit log. No sealed content."""
     return enter_scope(Scope(SYSTEM))
 
 
 def current_scope() -> Scope:
-    """The scope that statements run in now."""
+    """Return the scope in effect."""
     return current_connection().scope or OUTSIDE
 
 
 def require_user() -> UUID:
-    """Whose scope this is. Raises ContextError outside as_user()."""
+    """Return the id of the person whose scope this is. Raises ContextError outside as_user()."""
     scope = current_scope()
     if scope.role != USER:
         raise ContextError("This reads one person's rows: enter as_user() first.")
@@ -93,14 +93,14 @@ def require_user() -> UUID:
 
 @contextmanager
 def enter_scope(scope: Scope) -> Iterator[None]:
-    """Take a scope for the block.
+    """Put a scope in effect for the block.
 
-    An error inside undoes what was done since the outermost scope began: whoever catches it between an inner and an
-    outer scope finds the transaction closed to further statements, never the inner role still taken.
+    An error inside undoes everything since the outermost scope began. Code that catches it between an inner and an
+    outer scope finds the transaction closed to further statements, never the inner role still in effect.
     """
     connection = current_connection()
     outer, inside_a_transaction = current_scope(), connection.in_atomic_block
-    if scope == outer and inside_a_transaction:  # a verb inside a request of the same person: nothing to tell
+    if scope == outer and inside_a_transaction:  # a verb inside a request of the same person
         connection.validate_no_broken_transaction()
         with transaction.atomic(savepoint=False):
             yield
@@ -121,9 +121,9 @@ def enter_scope(scope: Scope) -> Iterator[None]:
 
 
 def set_scope(scope: Scope) -> None:
-    """Tell the server, until the transaction ends: it survives neither that nor a pooler.
+    """Set role and settings on the server until the transaction ends, so that no pooler hands them on.
 
-    It goes with the next statement. On Citus at once, in two, so that the shards are told by the second alone.
+    They are sent with the next statement; on Citus at once, in two texts, so that only the second reaches the shards.
     """
     connection = current_connection()
     connection.hold(set_role_sql(scope.role), telling=True)
@@ -132,10 +132,10 @@ def set_scope(scope: Scope) -> None:
 
 
 def settings_sql(scope: Scope) -> tuple[str, list[str]]:
-    """Whose rows it may see: each setting, also those that are empty; and that nobody else's are read on the way.
+    """Return the statements that set whose rows a scope may see, the empty settings included, and their parameters.
 
-    For a person with a good share of a table's rows the planner would read all of it, and try each row against the
-    policy: slower, and for a time that depends on the others.
+    In a person's scope the planner may not read a table whole. For a person with a large share of the rows it would,
+    and test each row against the policy: slower, and for a time that depends on other people.
     """
     values = {
         "vibe.user_id": scope.user_id,
@@ -148,10 +148,10 @@ def settings_sql(scope: Scope) -> tuple[str, list[str]]:
 
 
 def query_in_scope(scope: Scope, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """The rows that one statement gives in a scope. In one round trip: scope and statement are a transaction.
+    """Return the rows of one statement that is run in a scope, in one round trip.
 
-    (What is sent as one text outside of a transaction is one, from PostgreSQL's side.) Inside a transaction it is a
-    part of that, and on Citus a transaction like any other.
+    PostgreSQL runs a text of several statements as one transaction. Inside a transaction, and on Citus, the scope is
+    entered like any other.
     """
     connection = current_connection()
     if connection.in_atomic_block or distributed():
@@ -168,5 +168,5 @@ def query_in_scope(scope: Scope, statement: str, parameters: Sequence[Any]) -> l
 
 
 def note_scope(scope: Scope) -> None:
-    """Note on our side of the connection what the server was told."""
+    """Remember on the connection which scope the server was given."""
     current_connection().scope = scope

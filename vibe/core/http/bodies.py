@@ -57,5 +57,5 @@ def check_type(request: HttpRequest) -> None:
 
 
 def is_chunked(request: HttpRequest) -> bool:
-    """Whether a body came that WSGI does not hand over."""
+    """Return whether the body is chunked, which WSGI does not hand over."""
     return "Transfer-Encoding" in request.headers and not request.headers.get("Content-Length")

@@ -1,4 +1,4 @@
-"""Where a page of a list ended, sealed: it can be given back, not read or altered, nor used by others or elsewhere."""
+"""Cursors: where a page ended, sealed, so that it cannot be read, altered, or used by others or for another list."""
 
 from __future__ import annotations
 

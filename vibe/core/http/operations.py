@@ -19,7 +19,7 @@ STEP, SNAPSHOT = "beforehand", "of_one_moment"
 
 
 def preflight(step: Callable[..., Any]) -> Callable[[Operation], Operation]:
-    """Have a step done before an operation, with what that is given; `preflight_result(request)` is what it gave."""
+    """Run a step before an operation, with its arguments; `preflight_result(request)` returns its result."""
 
     def marked(operation: Operation) -> Operation:
         setattr(operation, STEP, step)
@@ -29,7 +29,7 @@ def preflight(step: Callable[..., Any]) -> Callable[[Operation], Operation]:
 
 
 def preflight_result(request: HttpRequest) -> Any:
-    """What the step gave. Raises what it raised, and ConfigurationError where there was none."""
+    """Return the result of the step, or raise what it raised. Raises ConfigurationError where there was none."""
     result = context_of(request, RequestContext).preflight
     if isinstance(result, VibeError):
         raise result
@@ -37,6 +37,6 @@ def preflight_result(request: HttpRequest) -> Any:
 
 
 def in_snapshot(operation: Operation) -> Operation:
-    """Mark an operation that reads several things and changes none: its transaction is to see one moment."""
+    """Mark an operation that reads several things and changes none: its transaction reads from one snapshot."""
     setattr(operation, SNAPSHOT, True)
     return operation

@@ -1,4 +1,4 @@
-"""How often somebody may ask: a token bucket each, kept as one moment in time.
+"""Rate limits: a token bucket for each caller, stored as one point in time.
 
 The moment is when the bucket will be full again (GCRA, ITU-T I.371): each request moves it on by one step, and is
 refused when that would be further away than the whole bucket.

@@ -1,4 +1,4 @@
-"""Answers of the API: JSON, never kept by anybody in between, with the version of what they show.
+"""Responses of the API: JSON that no cache stores, with the version of what it shows.
 
 Errors are RFC 9457 problem details: what a program needs in fields, what a person needs in a sentence.
 """
@@ -27,13 +27,13 @@ NOTHING_RUNS: Final = "default-src 'none'; frame-ancestors 'none'"
 
 
 def respond(shape: BaseModel, *, of: Versioned | None = None, status: int = 200, location: str = "") -> HttpResponse:
-    """A shape as an answer; `of` is the row it shows, if it is one."""
+    """Return a schema as a response; `of` is the row it shows, if there is one."""
     made = HttpResponse(shape.model_dump_json(), status=status, content_type="application/json")
     return add_private_headers(made, of, location)
 
 
 def respond_unless_unchanged(request: HttpRequest, shape: BaseModel, *, of: Versioned) -> HttpResponse:
-    """The same for a GET; nothing but 304 for who has this version already."""
+    """Respond to a GET, with 304 for a caller that has this version already."""
     header = request.headers.get("If-None-Match")
     if header is not None and ((seen := parse_etags(header)) is None or version_of(of) in seen):
         return add_private_headers(empty_response(304), of)
@@ -41,19 +41,19 @@ def respond_unless_unchanged(request: HttpRequest, shape: BaseModel, *, of: Vers
 
 
 def no_content() -> HttpResponse:
-    """204: it was done, and there is nothing to show."""
+    """Return 204."""
     return add_private_headers(empty_response(204))
 
 
 def empty_response(status: int) -> HttpResponse:
-    """An answer that has no body, and so no type."""
+    """Return a response without body and type."""
     response = HttpResponse(status=status)
     del response["Content-Type"]
     return response
 
 
 def add_private_headers(response: HttpResponse, of: Versioned | None = None, location: str = "") -> HttpResponse:
-    """With the headers of what is one person's."""
+    """Add the headers of a response that shows one person's data."""
     response.headers["Cache-Control"] = "private, no-cache" if of is not None else "no-store"
     if of is not None:
         response.headers["ETag"] = etag(of)
@@ -69,7 +69,7 @@ def expected_version(request: HttpRequest) -> Versions | None:
 
 
 def problem(error: VibeError, *, request_id: str = "", **more: Any) -> JsonResponse:
-    """An error of ours as an answer: its code is stable, its message says the fact and what to do."""
+    """Return an error as problem details (RFC 9457): a stable code, and a message that says the fact and what to do."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(error.status).phrase,
@@ -83,7 +83,7 @@ def problem(error: VibeError, *, request_id: str = "", **more: Any) -> JsonRespo
 
 
 def add_security_headers(response: HttpResponseBase) -> None:
-    """Say what every answer of an API says to browsers and caches, where the operation has not said something else.
+    """Add the headers for browsers and caches that every response has, unless the operation has set them.
 
     A page, such as the docs, has the policy of pages.
     """

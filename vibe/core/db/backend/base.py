@@ -59,7 +59,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.hold(begin, telling=True)
 
     def commits_next(self) -> bool:
-        """Whether the end of the innermost block commits, so that its last statement may go with that.
+        """Return whether the end of the innermost block commits, so that its last statement can be sent with COMMIT.
 
         Not on Citus, where each statement goes alone: see vibe.core.db.statements.batching.
         """
@@ -94,7 +94,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super()._savepoint_rollback(sid)  # type: ignore[misc]
 
     def hold(self, text: str, parameters: Sequence[Any] = (), *, telling: bool = False) -> None:
-        """Let statements go with the next one of this transaction, in its round trip. What they give is passed over.
+        """Send statements with the next one of this transaction, in its round trip. Their results are skipped.
 
         They are counted by the semicolons between them, so values are parameters.
         On Citus they go at once, for it repeats on the shards the whole text that a SET LOCAL came in with.
@@ -105,7 +105,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.send_held()
 
     def send_held(self, *, ends: bool = False) -> None:
-        """Send what is held back: ahead of what takes nothing along, or as the transaction `ends`."""
+        """Send the held-back statements now: before one that cannot take them along, or as the transaction `ends`."""
         if self.connection is not None:
             with self.wrap_database_errors:
                 send_held(self.connection, ends=ends)
@@ -153,7 +153,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @property
     def distributed(self) -> bool:
-        """Whether people's rows are on shards: see vibe.core.db.scale.distribution."""
+        """Return whether people's rows are on shards: see vibe.core.db.scale.distribution."""
         self.ensure_connection()
         return bool(self.connection.distributed)
 

@@ -40,7 +40,7 @@ class Cursor(psycopg.ClientCursor[Any]):
     """The cursor of every statement whose parameters the driver writes out."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-        """Run a statement, after what is held back. The cursor then stands at the statement's own first answer."""
+        """Run a statement after the held-back ones. The cursor is then at the statement's own first result."""
         ahead = take_held(self.connection)
         if not ahead:
             return super().execute(query, params, **options)
@@ -72,17 +72,17 @@ class Cursor(psycopg.ClientCursor[Any]):
 
 
 def hold(connection: psycopg.Connection[Any], held: Held) -> None:
-    """Keep it until the next statement of this connection."""
+    """Keep a statement until the next one of this connection."""
     connection.held = [*getattr(connection, "held", ()), held]  # type: ignore[attr-defined]
 
 
 def holds(connection: psycopg.Connection[Any]) -> bool:
-    """Whether something is held back."""
+    """Return whether statements are held back."""
     return bool(getattr(connection, "held", ()))
 
 
 def take_held(connection: psycopg.Connection[Any]) -> list[Held]:
-    """What is held back, which then is so no longer."""
+    """Return the held-back statements and clear them."""
     held: list[Held] = getattr(connection, "held", [])
     if held:
         connection.held = []  # type: ignore[attr-defined]

@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 
 class OneByOne(DatabaseSchemaEditor):
-    """Sends the statements of a wall apart where a cluster would hand their whole text on to the shards each time."""
+    """Send the statements of a policy one by one where a cluster would forward their whole text to the shards."""
 
     def execute(self, sql: Any, params: Any = ()) -> Any:
         together = isinstance(sql, str) and not params and not self.collect_sql and self.connection.distributed  # type: ignore[attr-defined]
@@ -67,7 +67,7 @@ class Whole(OneByOne):
 
 
 class Patient(OneByOne):
-    """Tries each statement again that did not get its lock."""
+    """Retry each statement that did not get its lock."""
 
     def __enter__(self) -> Self:
         editor = super().__enter__()
@@ -98,13 +98,13 @@ class Patient(OneByOne):
             self.limit(settings.MIGRATION_LOCK_TIMEOUT)
 
     def limit(self, milliseconds: int | str) -> None:
-        """How long statements may wait for a lock from here on; 0: for ever."""
+        """Set how long statements may wait for a lock from here on; 0: without limit."""
         if not self.collect_sql:
             with self.connection.cursor() as cursor:
                 cursor.execute(f"SET lock_timeout = {milliseconds}")
 
     def drop_invalid(self, index: re.Match[str] | None) -> None:
-        """Remove what a build that did not end well has left, or will have to make anew."""
+        """Drop an invalid index that a failed build has left."""
         if index is None:
             return
         name = index[1].strip('"')
@@ -132,13 +132,13 @@ class Stepwise(DatabaseSchemaEditorMixin, Patient):  # type: ignore[misc]  # tha
 
 
 def as_text(sql: Any) -> str:
-    """One statement or several as text."""
+    """Return one statement or several as text."""
     whole = sql.template % sql.parts if isinstance(sql, Statement) else sql
     return ";\n".join(map(str, whole)) if isinstance(whole, list) else str(whole)
 
 
 def retry_for_locks(attempt: Callable[[], T]) -> T:
-    """Try until it gets its locks. Raises DatabaseNotReady when patience ends."""
+    """Retry until the locks are granted. Raises DatabaseNotReady after MIGRATION_PATIENCE seconds."""
     for pause in backoff_pauses(settings.MIGRATION_PATIENCE):
         try:
             return attempt()
@@ -154,7 +154,7 @@ def retry_for_locks(attempt: Callable[[], T]) -> T:
 
 
 def backoff_pauses(patience: float) -> Iterator[float]:
-    """Longer and longer, never quite regular, until so many seconds have gone by."""
+    """Yield growing pauses with jitter until so many seconds have passed."""
     end, pause = time.monotonic() + patience, FIRST_PAUSE
     while time.monotonic() < end:
         yield pause * random.uniform(0.5, 1.0)  # noqa: S311  # nosec B311  against marching in step, no secret

@@ -1,4 +1,4 @@
-"""Walls that the database keeps, declared on the model like any other constraint, so that makemigrations writes them.
+"""Isolation in the database, declared on the model like any other constraint, so that makemigrations writes it.
 
 - RowSecurity: whose rows each role sees.
 - Privileges: which columns each role may read or write.
@@ -31,29 +31,29 @@ OWN = "{column} = nullif(current_setting('vibe.{setting}', true), '')::uuid"
 
 
 class SchemaPolicy(BaseConstraint):
-    """A constraint made of statements. Subclasses give `raising` and `lowering`; `parts` names their arguments."""
+    """A constraint made of statements, those that create it and those that drop it; `parts` names its arguments."""
 
     parts: tuple[str, ...] = ()
 
-    def raising(self, table: str, quote: Any) -> list[str]:
-        """The statements that put it up."""
+    def create_statements(self, table: str, quote: Any) -> list[str]:
+        """Return the statements that create it."""
         raise NotImplementedError
 
-    def lowering(self, table: str, quote: Any) -> list[str]:
-        """The statements that take it down."""
+    def drop_statements(self, table: str, quote: Any) -> list[str]:
+        """Return the statements that drop it."""
         raise NotImplementedError
 
     def constraint_sql(self, model: Any, schema_editor: Any) -> None:  # type: ignore[override]
-        schema_editor.deferred_sql.extend(self.raising(model._meta.db_table, schema_editor.quote_name))
+        schema_editor.deferred_sql.extend(self.create_statements(model._meta.db_table, schema_editor.quote_name))
 
     def create_sql(self, model: Any, schema_editor: Any) -> str:
-        return TOGETHER.join(self.raising(model._meta.db_table, schema_editor.quote_name))
+        return TOGETHER.join(self.create_statements(model._meta.db_table, schema_editor.quote_name))
 
     def remove_sql(self, model: Any, schema_editor: Any) -> str:
-        return TOGETHER.join(self.lowering(model._meta.db_table, schema_editor.quote_name))
+        return TOGETHER.join(self.drop_statements(model._meta.db_table, schema_editor.quote_name))
 
     def validate(self, *_: Any, **__: Any) -> None:
-        """The database alone decides."""
+        """Do nothing: the database checks it."""
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         path, args, kwargs = super().deconstruct()
@@ -86,14 +86,14 @@ class RowSecurity(SchemaPolicy):
         self.owner = owner
         self.others = tuple((role, condition) for role, condition in others)
 
-    def raising(self, table: str, quote: Any) -> list[str]:
+    def create_statements(self, table: str, quote: Any) -> list[str]:
         return [
             f"ALTER TABLE {quote(table)} ENABLE ROW LEVEL SECURITY",
             f"ALTER TABLE {quote(table)} FORCE ROW LEVEL SECURITY",
             *self.policies(table, quote).values(),
         ]
 
-    def lowering(self, table: str, quote: Any) -> list[str]:
+    def drop_statements(self, table: str, quote: Any) -> list[str]:
         return [
             *(
                 f"DROP POLICY IF EXISTS {quote(self.policy(role))} ON {quote(table)}"
@@ -104,7 +104,7 @@ class RowSecurity(SchemaPolicy):
         ]
 
     def policies(self, table: str, quote: Any) -> dict[str, str]:
-        """The statement that makes each policy, by the policy's name."""
+        """Return the statement that creates each policy, by the policy's name."""
         own = OWN.format(column=quote(self.owner), setting="user_id")
         return {
             self.policy(role): f"CREATE POLICY {quote(self.policy(role))} ON {quote(table)} TO {role} "
@@ -126,12 +126,12 @@ class Privileges(SchemaPolicy):
         self.role = role
         self.verbs = tuple((verb, None if columns is None else tuple(columns)) for verb, columns in pairs(verbs))
 
-    def raising(self, table: str, quote: Any) -> list[str]:
+    def create_statements(self, table: str, quote: Any) -> list[str]:
         return [
             f"GRANT {self._verb(verb, columns, quote)} ON {quote(table)} TO {self.role}" for verb, columns in self.verbs
         ]
 
-    def lowering(self, table: str, quote: Any) -> list[str]:
+    def drop_statements(self, table: str, quote: Any) -> list[str]:
         return [f"REVOKE ALL ON {quote(table)} FROM {self.role}"]
 
     @staticmethod
@@ -155,7 +155,7 @@ class CompositeReference(SchemaPolicy):
         self.to = to
         self.to_columns = tuple(to_columns)
 
-    def raising(self, table: str, quote: Any) -> list[str]:
+    def create_statements(self, table: str, quote: Any) -> list[str]:
         target = apps.get_model(self.to)._meta.db_table
         return [
             f"ALTER TABLE {quote(table)} ADD CONSTRAINT {quote(self.name)} "
@@ -164,19 +164,19 @@ class CompositeReference(SchemaPolicy):
         ]
 
     def create_sql(self, model: Any, schema_editor: Any) -> Any:
-        """On a table in use: for new rows first, then the old ones are checked, which holds nobody up."""
+        """Add it to a table in use: for new rows first, then check the old ones without blocking."""
         if not getattr(schema_editor, "stepwise", False):
             return super().create_sql(model, schema_editor)
         quote = schema_editor.quote_name
         table, name = quote(model._meta.db_table), quote(self.name)
-        (added,) = self.raising(model._meta.db_table, quote)
+        (added,) = self.create_statements(model._meta.db_table, quote)
         there = Condition(schema_editor._sql_constraint_exists % {"table": table, "name": name}, exists=False)
         return MultiStatementSQL(
             PGAccessExclusive(f"{added} NOT VALID", idempotent_condition=there),
             PGShareUpdateExclusive(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"),
         )
 
-    def lowering(self, table: str, quote: Any) -> list[str]:
+    def drop_statements(self, table: str, quote: Any) -> list[str]:
         return [f"ALTER TABLE {quote(table)} DROP CONSTRAINT IF EXISTS {quote(self.name)}"]
 
 
@@ -187,5 +187,5 @@ def declared(kind: type[Declared]) -> Iterator[tuple[type[Model], Declared]]:
 
 
 def pairs(verbs: Any) -> Any:
-    """(verb, columns) pairs, whether written as a mapping or, in a migration, as pairs already."""
+    """Return (verb, columns) pairs of a mapping or, in a migration, of pairs."""
     return verbs.items() if isinstance(verbs, dict) else verbs

@@ -1,4 +1,4 @@
-"""One row of a person by its id, past the query compiler: that takes longer than PostgreSQL does to answer."""
+"""Read one row of a person by its id past the query compiler, which takes longer than PostgreSQL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = TypeVar("Row", bound=UserOwned)
 
 
 def get_owned(model: type[Row], user_id: UUID, row_id: UUID, *, without: tuple[str, ...] = ()) -> Row | None:
-    """The same as `model.objects.of(user_id).filter(pk=row_id).defer(*without).first()`."""
+    """Return `model.objects.of(user_id).filter(pk=row_id).defer(*without).first()`."""
     statement, names, converted = select_statement(model, without)
     for found in bulk.run(statement, [user_id, row_id]):
         values = list(found)
@@ -27,7 +27,7 @@ def get_owned(model: type[Row], user_id: UUID, row_id: UUID, *, without: tuple[s
 
 @cache
 def select_statement(model: type[UserOwned], without: tuple[str, ...]) -> tuple[str, list[str], list[tuple[int, Any]]]:
-    """The statement, the attributes it fills, and which of them their fields convert."""
+    """Return the statement, the attributes it fills, and which of them their fields convert."""
     fields: list[Any] = [field for field in model._meta.concrete_fields if field.attname not in without]
     columns = ", ".join(field.column for field in fields)
     converted = [(place, field) for place, field in enumerate(fields) if hasattr(field, "from_db_value")]

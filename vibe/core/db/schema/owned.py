@@ -16,15 +16,15 @@ from django.db.models import Q
 
 
 def uuid7() -> UUID:
-    """A time-ordered id (RFC 9562, version 7), so that new rows land at the end of every index."""
+    """Return a time-ordered id (RFC 9562, version 7), so that new rows are at the end of every index."""
     return uuid_utils.compat.uuid7()
 
 
 class OwnedQuerySet(models.QuerySet[Any]):
-    """Rows of people. Every question starts from its owner."""
+    """Rows of people. Every query starts from its owner."""
 
     def of(self, user_id: UUID) -> Self:
-        """The rows of one person."""
+        """Return the rows of one person."""
         return self.filter(user_id=user_id)
 
 

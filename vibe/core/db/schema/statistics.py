@@ -29,7 +29,7 @@ MOVED = "SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass(%s)"
 
 
 def sealed_columns() -> list[str]:
-    """Every sealed column, as table.column."""
+    """Return every sealed column, as table.column."""
     return [
         f"{model._meta.db_table}.{field.column}"
         for model in apps.get_models()
@@ -39,7 +39,7 @@ def sealed_columns() -> list[str]:
 
 
 def exclude_sealed_columns(*, using: str, **_: Any) -> None:
-    """Take those out that are not yet, after each `migrate`: what a migration adds is still empty then."""
+    """Exclude those that are not yet, after each `migrate`: columns that a migration adds are still empty then."""
     connection = connections[using]
     quote = connection.ops.quote_name
     with connection.cursor() as cursor:
@@ -55,7 +55,7 @@ def exclude_sealed_columns(*, using: str, **_: Any) -> None:
 
 
 def is_distributed(connection: Any, table: str) -> bool:
-    """Whether a table's rows are on shards."""
+    """Return whether a table's rows are on shards."""
     if not connection.distributed:
         return False
     with connection.cursor() as cursor:
@@ -63,7 +63,7 @@ def is_distributed(connection: Any, table: str) -> bool:
 
 
 def exclude_on_shards(connection: Any, table: str, statement: str) -> None:
-    """Take a column of a table out on every shard. Raises DatabaseNotReady when one did not do it: migrate again."""
+    """Exclude a column on every shard. Raises DatabaseNotReady when a shard failed: migrate again."""
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         done = cursor.execute(ON_SHARDS, [table, statement.format(table="%s")]).fetchone()[0]
         if not done:

@@ -1,7 +1,6 @@
-"""Several statements in one round trip, where the database is one machine.
+"""Run several statements in one round trip, where the database is one machine.
 
-Citus sends the whole text that a `SET LOCAL` came in on to the shards, whatever else stands in it, so there each
-statement goes alone.
+Citus forwards the whole text that contains a `SET LOCAL` to the shards, so there each statement is sent alone.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ Statement = tuple[str, Sequence[Any]]
 """A statement with `%s`, and its parameters."""
 
 
-# Not by SET LOCAL where Citus would repeat it on the shards: it logs in there as the role that is taken here, and that
-# one may take no other.
+# Citus would forward SET LOCAL to the shards. It logs in there as the role that is in effect here, and that role may
+# not take another one.
 SET_ROLE, SET_ROLE_ON_COORDINATOR = (
     "SET LOCAL ROLE {role}",
     "DO $$BEGIN PERFORM set_config('role', '{role}', true); END$$",
@@ -29,24 +28,24 @@ SET_ROLE, SET_ROLE_ON_COORDINATOR = (
 
 
 def execute_literal_batch(statements: Sequence[sql.Composable]) -> list[Rows]:
-    """Run statements, values and all written out, and give the rows of each that gives rows.
+    """Run statements with their values written out, and return the rows of each statement that returns rows.
 
-    Nothing sent this way is ever a prepared statement, so each is planned for the values it has. Like Django's own
-    cursors it refuses a transaction that is to be given up.
+    They are never prepared, so each is planned for its values. Like Django's own cursors, refuse a transaction that is
+    marked for rollback.
     """
     trips = statements if distributed() else [sql.SQL("; ").join(statements)]
     return fetch_all([(trip, None) for trip in trips])
 
 
 def execute_batch(*asked: Statement) -> list[Rows]:
-    """The same for statements that stay as they are, with parameters: written in less time than a composed one."""
+    """Run statements that have parameters, and return the rows as `execute_literal_batch` does."""
     if distributed():
         return fetch_all(asked)
     return fetch_all([("; ".join(text for text, _ in asked), [value for _, values in asked for value in values])])
 
 
 def fetch_all(trips: Sequence[tuple[Any, Sequence[Any] | None]]) -> list[Rows]:
-    """The rows of every statement of these trips."""
+    """Send each text, and return the rows of all statements in them."""
     connection = current_connection()
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
@@ -55,12 +54,12 @@ def fetch_all(trips: Sequence[tuple[Any, Sequence[Any] | None]]) -> list[Rows]:
 
 
 def distributed() -> bool:
-    """Whether the database is a Citus cluster: see vibe.core.db.backend."""
+    """Return whether the database is a Citus cluster."""
     return current_connection().distributed
 
 
 def fetch_results(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[Rows]:
-    """The rows of each statement of a trip that gives rows."""
+    """Return the rows of each statement of one text that returns rows."""
     found = []
     while True:
         if returns_rows(cursor):
@@ -70,10 +69,10 @@ def fetch_results(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[Rows]:
 
 
 def returns_rows(cursor: psycopg.Cursor[Any]) -> bool:
-    """Whether the statement gives rows, be it none. (`description` would make an object of each column.)"""
+    """Return whether the statement returns rows. (`description` would build an object for each column.)"""
     return cursor.pgresult is not None and cursor.pgresult.nfields > 0
 
 
 def set_role_sql(role: str) -> str:
-    """The statement that takes a role until the transaction ends; `none` gives it back."""
+    """Return the statement that sets a role until the transaction ends; `none` resets it."""
     return (SET_ROLE_ON_COORDINATOR if distributed() else SET_ROLE).format(role=role)

@@ -1,4 +1,4 @@
-"""Past Django's compiler: many rows in one statement, and rows that are read for every answer.
+"""Run statements past Django's compiler: many rows in one statement, and rows that every request reads.
 
 PostgreSQL refuses COPY into a table under row-level security. Through a temporary table it can be done, and
 saves nothing at the sizes that are written here: `python -m benchmarks.bulk`.
@@ -67,7 +67,7 @@ def insert(
 def insert_values(
     table: str, columns: Mapping[str, Column], same: Mapping[str, tuple[str, Any]], tail: str
 ) -> list[tuple[Any, ...]]:
-    """The same on shards: rows of a SELECT go there by COPY, so these are written out, as many as parameters allow."""
+    """Insert rows on shards, as VALUES, as many as parameters allow: rows of a SELECT would go there by COPY."""
     every = {**{name: (kind, None) for name, (kind, _) in same.items()}, **columns}
     row = sql.SQL("({})").format(sql.SQL(", ").join(map(value_sql, [kind for kind, _ in every.values()])))
     size, vectors = MOST_PARAMETERS // len(every), holds_vectors(columns)
@@ -86,12 +86,12 @@ def insert_values(
 
 
 def holds_vectors(columns: Mapping[str, Column]) -> bool:
-    """Whether any column is of vectors."""
+    """Return whether any column holds vectors."""
     return any(kind == "halfvec" for kind, _ in columns.values())
 
 
 def value_sql(kind: str) -> sql.Composable:
-    """A parameter as the value of a column."""
+    """Return the SQL of a parameter as the value of a column."""
     source, _, target = kind.partition("::")
     one = f"%b::{wire_type(kind)}"
     if target:
@@ -101,7 +101,7 @@ def value_sql(kind: str) -> sql.Composable:
 
 @lru_cache(maxsize=64)
 def insert_one_statement(table: str, columns: Kinds) -> str:
-    """The statement for one row."""
+    """Return the statement for one row."""
     statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
         sql.Identifier(table),
         sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns),
@@ -112,7 +112,7 @@ def insert_one_statement(table: str, columns: Kinds) -> str:
 
 @lru_cache(maxsize=256)
 def insert_statement(table: str, constant: Kinds, columns: Kinds, tail: str) -> str:
-    """The statement. It is composed once: that takes longer than running it."""
+    """Return the statement. It is composed once, because composing takes longer than running it."""
     statement = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM unnest({}) AS given({}) {}").format(
         sql.Identifier(table),
         sql.SQL(", ").join(sql.Identifier(name) for name, _ in (*constant, *columns)),
@@ -130,12 +130,12 @@ def insert_statement(table: str, constant: Kinds, columns: Kinds, tail: str) -> 
 
 
 def wire_type(kind: str) -> str:
-    """The type that a value travels as."""
+    """Return the type that a value is sent as."""
     return kind.partition("::")[0].removesuffix("[]")
 
 
 def select_sql(name: str, kind: str) -> sql.Composed:
-    """How a column is made of the value that travelled."""
+    """Return the SQL that makes a column of the value that was sent."""
     _, _, target = kind.partition("::")
     form = "{}::" + target if target else "ARRAY[{}]" if kind.endswith("[]") else "{}"
     return sql.SQL(form).format(sql.Identifier("given", name))  # type: ignore[arg-type]
@@ -170,7 +170,7 @@ def run(
 
 
 def as_models(model: type[Row], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Row]:
-    """Rows that a statement of ours read, as objects with these columns; any other is read when it is asked for.
+    """Build model objects of rows that were read with these columns; other columns are read when they are accessed.
 
     For what stands in the way of every answer: Django takes several times as long to write a query as to read its rows.
     """
@@ -187,14 +187,14 @@ def as_models(model: type[Row], columns: Sequence[str], rows: Iterable[Sequence[
 
 @cache
 def field_readers(model: type[models.Model], columns: tuple[str, ...]) -> tuple[list[str], list[tuple[int, Any]]]:
-    """The fields of these columns, in the model's order: their names; where each stands, and what it is read by."""
+    """Return the fields of these columns in the model's order: their names, their places, and their converters."""
     fields = [field for field in model._meta.concrete_fields if field.column in columns]
     read = [(columns.index(field.column), getattr(field, "from_db_value", None)) for field in fields]
     return [field.attname for field in fields], read
 
 
 def register_vectors(connection: psycopg.Connection[Any]) -> None:
-    """Tell a connection, once, what number its database knows pgvector's type by: an extension's has no fixed one."""
+    """Register pgvector's type on a connection, once: the OID of an extension's type differs between databases."""
     if not getattr(connection, "knows_vectors", False):
         known = TypeInfo.fetch(connection, "halfvec")
         register_halfvec_info(connection, known)  # type: ignore[arg-type]  # no table of ours is there without it

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def current_connection() -> DatabaseWrapper:
-    """The connection itself, not Django's proxy: that looks for it anew for each attribute, and has no types."""
+    """Return the connection itself, not Django's proxy, which looks it up for each attribute and has no types."""
     return cast("DatabaseWrapper", connections[DEFAULT_DB_ALIAS])
 
 
 @contextmanager
 def one_snapshot() -> Iterator[None]:
-    """Let the transaction that begins in the block see one moment, whatever others change between two statements.
+    """Make the transaction that begins in the block read from one snapshot.
 
     Said with its BEGIN, which costs no round trip and reaches the shards. Inside a transaction it is that one's affair.
     """

@@ -1,4 +1,4 @@
-"""Rows that were sealed anew, until the trail names them.
+"""Rows that were sealed anew, until the audit log names them.
 
 A row's revision is bound into its seals, so that no older value opens under the newer number. Somebody who writes to
 the database could put a whole row back, the number with it. Only the trail can tell, which says how far each row has
@@ -19,19 +19,19 @@ Row = tuple[str, UUID, UUID]  # table, person, id
 
 
 def note_sealed(table: str, user_id: UUID, row_id: UUID, revision: int) -> None:
-    """Remember that a value was sealed for a row under a further revision."""
+    """Note that a value of a row was sealed under a new revision."""
     unrecorded_rows()[table, user_id, row_id] = revision
 
 
 def unrecorded_rows() -> dict[Row, int]:
-    """What was sealed anew on this connection, and is not recorded yet."""
+    """Return the rows that were sealed anew on this connection and are not recorded yet."""
     if not hasattr(connection, "vibe_revisions"):
         connection.vibe_revisions = {}  # type: ignore[attr-defined]
     return connection.vibe_revisions  # type: ignore[attr-defined, no-any-return]
 
 
 def take_stored_revisions(user_id: UUID) -> dict[str, dict[str, int]]:
-    """The revisions of a person's rows that are stored as they were sealed: table -> id -> revision.
+    """Return and forget the noted revisions of a person that are stored: table -> id -> revision.
 
     These are no longer noted. The database is asked, for what was sealed may never have been written.
     """
@@ -45,19 +45,19 @@ def take_stored_revisions(user_id: UUID) -> dict[str, dict[str, int]]:
 
 
 def stored_revisions(table: str, user_id: UUID) -> list[tuple[UUID, int]]:
-    """The revisions that the database has of the noted rows of a table."""
+    """Return the stored revisions of the noted rows of a table."""
     ids = [row_id for name, owner, row_id in unrecorded_rows() if (name, owner) == (table, user_id)]
     return bulk.run(f"SELECT id, revision FROM {table} WHERE user_id = %b AND id = ANY(%b)", [user_id, ids])  # type: ignore[return-value]  # noqa: S608
 
 
 def require_recorded(user_id: UUID) -> None:
-    """Raises Unrecorded when rows of a person were changed that the trail does not name."""
+    """Raise Unrecorded when rows of a person were changed that the audit log does not name."""
     if any(owner == user_id for _, owner, _ in unrecorded_rows()) and (left := take_stored_revisions(user_id)):
         named = ", ".join(f"{table}/{row_id}" for table, rows in left.items() for row_id in rows)
         raise Unrecorded(f"Changed without a row in the trail: {named}. Call record() in the scope of the change.")
 
 
 def discard(user_id: UUID) -> None:
-    """Drop what is noted of a person: their scope has ended."""
+    """Forget what is noted of a person whose scope has ended."""
     for row in [row for row in unrecorded_rows() if row[1] == user_id]:
         del unrecorded_rows()[row]

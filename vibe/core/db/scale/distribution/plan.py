@@ -135,7 +135,7 @@ def reference_dropped(model: type[Model], wall: Any) -> Step:
     table = model._meta.db_table
     return Step(
         f"{table}: without {wall.name} until both ends have moved",
-        tuple(wall.lowering(table, quote)),
+        tuple(wall.drop_statements(table, quote)),
         lambda cursor: is_placed(cursor, table) or not there(REFERENCE, table, wall.name)(cursor),
     )
 
@@ -186,7 +186,7 @@ def reference_added(model: type[Model], wall: Any) -> Step:
     table = model._meta.db_table
     return Step(
         f"{table}: {wall.name} again",
-        (*on_shards(), *wall.raising(table, quote)),
+        (*on_shards(), *wall.create_statements(table, quote)),
         lambda cursor: is_placed(cursor, table) and there(REFERENCE, table, wall.name)(cursor),
     )
 

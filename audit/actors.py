@@ -1,4 +1,4 @@
-"""Who does something, and from where. Nobody is nobody: what happens of itself has the system as its actor, by name."""
+"""Actors of recorded actions, and the origin of requests. Automatic work has a named system actor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from audit.client.address import ClientAddress
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a request came from. Work that no request asked for has an empty one."""
+    """The source of a request; empty for work outside requests."""
 
     address: ClientAddress | None = None
     user_agent: str = ""
@@ -19,29 +19,29 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A person, a member of staff, the system under a name, or nobody known."""
+    """A person, a member of staff, a named part of the system, or an anonymous client."""
 
     kind: str
     id: str = ""
     origin: Origin = field(default_factory=Origin)
-    client: str = ""  # what acts for them, where it is not they themselves: an API key, an agent
+    client: str = ""  # what acts on their behalf, if anything: an API key, an agent
 
     @classmethod
     def person(cls, user_id: UUID, origin: Origin, *, client: str = "") -> Actor:
-        """Somebody whose data this is about, and what acts for them."""
+        """Return a person as actor, with the client that acts on their behalf."""
         return cls("person", str(user_id), origin, client)
 
     @classmethod
     def staff(cls, user_id: UUID, origin: Origin) -> Actor:
-        """A signed-in member of staff."""
+        """Return a signed-in member of staff as actor."""
         return cls("staff", str(user_id), origin)
 
     @classmethod
     def system(cls, name: str, origin: Origin | None = None) -> Actor:
-        """A command or a job, by its name; or what a request set going before anybody was known."""
+        """Return a named command or job as actor, or work of a request before authentication."""
         return cls("system", name, origin or Origin())
 
     @classmethod
     def anonymous(cls, origin: Origin) -> Actor:
-        """A request that nobody has signed in for."""
+        """Return the actor of a request without a signed-in user."""
         return cls("anonymous", "", origin)

@@ -1,4 +1,4 @@
-"""The trail, for looking at. The database lets nobody change it, and neither does this."""
+"""Read-only admin of the audit log, which the database also protects from changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OUTCOMES = {"Ok": "success", "Refused": "warning", "Failed": "danger"}
 
 @admin.register(AuditLog)
 class AuditLogAdmin(MetadataAdmin):
-    """One row per request and verb, the newest first."""
+    """The rows of the audit log, one per request and action, the newest first."""
 
     owner = "subject"
     ordering = ("-at", "-pk")
@@ -58,7 +58,7 @@ class AuditLogAdmin(MetadataAdmin):
             row.emails = emails
 
     def related(self, row: AuditLog) -> list[Related]:
-        """The same request, the same person, the same thing."""
+        """Return links to rows of the same person, actor and resource."""
         about = [audit_log_link("Trail: the same person's data", subject=row.subject)] if row.subject else []
         done = [audit_log_link("Trail: the same actor", actor=row.actor)] if row.actor else []
         return [*about, *done, audit_log_link("Trail: the same resource", resource=row.resource)]
@@ -92,12 +92,12 @@ class AuditLogAdmin(MetadataAdmin):
 
 
 def accounts() -> QuerySet[Any]:
-    """Whoever rows speak of, as far as they are still there."""
+    """Return the accounts that still exist."""
     return get_user_model()._default_manager.all()
 
 
 def account_link(row: Any, pk: UUID) -> SafeString:
-    """An account by its email, where the page has looked it up."""
+    """Return a link to an account, with its email if the page has looked it up."""
     return page_link(get_user_model(), pk, getattr(row, "emails", {}).get(pk) or "")
 
 
@@ -134,7 +134,7 @@ class AuditLeafAdmin(MetadataAdmin):
 
 @admin.register(AuditCheckpoint)
 class AuditCheckpointAdmin(MetadataAdmin):
-    """The signed chain."""
+    """The signed chain of checkpoints."""
 
     list_display = ("number", "first", "count", "root_hash", "at")
     fields = ("number", "first", "count", "root_hash", "previous_hash", "at", "key", "row_format", "signed")

@@ -10,4 +10,4 @@ class AuditConfig(AppConfig):
         from audit.proof.keys import trail_keys  # noqa: PLC0415
 
         for build in (trail_keys, trusted_proxies, trusted_header):
-            build()  # a wrong setting stops the start
+            build()  # fail at start on an invalid setting

@@ -1,4 +1,4 @@
-"""What the audit log knows of a request while it is answered."""
+"""Audit context of the current request."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def no_transaction() -> None:
 
 @dataclass(kw_only=True)
 class AuditContext(RequestContext):
-    """Who makes the request, from where, and how its transaction begins."""
+    """The actor and origin of a request, and how its transaction begins."""
 
     origin: Origin
     actor: Actor | None = None
-    """Whoever is signed in, if nobody is named."""
+    """Defaults to the signed-in user."""
     person: UUID | None = None
-    """Whose rows a request to the API may see."""
+    """The person whose rows a request to the API may see."""
     begin: Callable[[], None] = no_transaction
-    """Begin the transaction, unless it has begun."""
+    """Begins the transaction unless it has begun."""

@@ -1,18 +1,18 @@
-"""What can go wrong in the audit trail, apart from the database.
+"""Errors of the audit log, apart from those of the database.
 
 VibeError
 ├── ConfigurationError
-│   ├── NetworkListInvalid    (also ValueError)  a setting with networks does not read
-│   └── SigningKeyInvalid     (also ValueError)  a setting with a key does not read
+│   ├── NetworkListInvalid    (also ValueError)  a setting with networks cannot be parsed
+│   └── SigningKeyInvalid     (also ValueError)  a setting with a key cannot be parsed
 └── AuditError
-    ├── RowNotEncodable       (also ValueError)  a row holds what the recorder never writes
-    ├── CheckpointMalformed   (also ValueError)  a text or a value is no checkpoint
-    ├── ChainBroken                              a checkpoint is well formed, and wrong
-    ├── BatchBroken                              a row is not what a sound checkpoint says
-    ├── RowForged                                a row that no checkpoint covers was not written by the recorder
-    ├── RowPutBack                               a person's row is older than the trail knows it
+    ├── RowNotEncodable       (also ValueError)  a row holds a value that the recorder never writes
+    ├── CheckpointMalformed   (also ValueError)  a text or a value is not a checkpoint
+    ├── ChainBroken                              a checkpoint is well formed but wrong
+    ├── BatchBroken                              a row contradicts a valid checkpoint
+    ├── RowForged                                an unsealed row was not written by the recorder
+    ├── RowPutBack                               a person's row is older than the audit log records
     ├── PruningBroken                            the rows missing from a month are not those that were pruned
-    └── MonthKept             (also InputError)  a month is not to be pruned yet
+    └── MonthKept             (also InputError)  a month may not be pruned yet
 """
 
 from enum import StrEnum
@@ -51,23 +51,23 @@ class CheckpointMalformed(AuditError, ValueError):
 
 
 class Fault(StrEnum):
-    """Why a checkpoint or a row is refused, as a word that programs may rely on."""
+    """Why a checkpoint or a row is refused, as a stable code for programs."""
 
-    SIGNATURE = "signature"  # the signature does not fit the content
+    SIGNATURE = "signature"  # the signature does not match the content
     UNKNOWN_KEY = "unknown-key"  # signed by a key that is not in the ring
-    RETIRED_KEY = "retired-key"  # signed by a key that another had already replaced
+    RETIRED_KEY = "retired-key"  # signed by a key that had already been replaced
     NUMBER = "number"  # a checkpoint is missing, repeated or out of order
     POSITION = "position"  # rows are skipped or covered twice
-    LINK = "link"  # does not follow the checkpoint before it
-    CUT = "cut"  # written outside the database, gone from the chain
-    FORK = "fork"  # differs from what was written outside the database
-    ROW_MISSING = "row-missing"  # the row was sealed and is gone
-    ROW_ALTERED = "row-altered"  # the row, or the leaf hash kept beside it, was changed
+    LINK = "link"  # does not link to the previous checkpoint
+    CUT = "cut"  # recorded outside the database, missing from the chain
+    FORK = "fork"  # differs from the copy outside the database
+    ROW_MISSING = "row-missing"  # the row was sealed and is missing
+    ROW_ALTERED = "row-altered"  # the row or its stored leaf hash was changed
     SEAL_MISSING = "seal-missing"  # a position of the batch is missing, repeated or out of order
-    ROW_FORGED = "row-forged"  # not sealed, and without the recorder's code
-    ROW_PUT_BACK = "row-put-back"  # a person's row is older than the trail knows it
-    PRUNING = "pruning"  # rows are gone from a month, and no signed statement says so
-    ROOT = "root"  # rows and leaf hashes were changed alike: the signed root does not fit them
+    ROW_FORGED = "row-forged"  # not sealed, and without a valid MAC of the recorder
+    ROW_PUT_BACK = "row-put-back"  # a person's row is older than the audit log records
+    PRUNING = "pruning"  # rows are missing from a month without a signed statement
+    ROOT = "root"  # rows and leaf hashes were both changed: the signed root does not match
 
 
 class ChainBroken(AuditError):
@@ -75,7 +75,7 @@ class ChainBroken(AuditError):
     code = "audit-chain-broken"
 
     def __init__(self, number: int, fault: Fault) -> None:
-        """`number` is the first checkpoint at which the chain fails."""
+        """Take the number of the first checkpoint at which the chain fails."""
         super().__init__(f"The chain of audit checkpoints breaks at number {number}: {fault.value}.")
         self.number = number
         self.fault = fault
@@ -86,7 +86,7 @@ class BatchBroken(AuditError):
     code = "audit-batch-broken"
 
     def __init__(self, number: int, fault: Fault, *, position: int, row_id: UUID | None = None) -> None:
-        """`number` is the checkpoint, `position` the first row that fails; for Fault.ROOT, the batch's first."""
+        """Take the checkpoint's number and the position of the first bad row; for Fault.ROOT, of the batch's first."""
         where = f"position {position}" if row_id is None else f"row {row_id} (position {position})"
         super().__init__(f"The audit trail fails under checkpoint {number} at {where}: {fault.value}.")
         self.number = number
@@ -121,7 +121,7 @@ class PruningBroken(AuditError):
     code = "audit-pruning-broken"
 
     def __init__(self, month: str) -> None:
-        """`month` is written as 2026-11."""
+        """Take the month as text such as 2026-11."""
         super().__init__(f"The rows missing from {month} are not those that were pruned: {Fault.PRUNING.value}.")
         self.month = month
         self.fault = Fault.PRUNING

@@ -1,10 +1,10 @@
-"""One row for every request that can touch personal data, and no answer before the row has committed.
+"""Middleware that records every request to personal data, and responds only after the row has committed.
 
-Every view counts as touching personal data, unless it is marked `@no_personal_data`. The request runs in one
-transaction together with its row. For an operation of the API it begins when the operation does: what is done
-beforehand (vibe.core.http.operations) reads in transactions of its own, and changes nothing. An answer of 400 or more
-undoes what the request did, and is recorded by itself.
-A streamed answer begins after the commit: what still reads rows then must enter a scope of its own.
+Every view counts as touching personal data, unless it is marked `@no_personal_data`. The request and its row share one
+transaction. For an API operation it begins with the operation: the preflight (vibe.core.http.operations) reads in
+transactions of its own, and changes nothing. A response of 400 or more rolls the request back, and is recorded in a
+transaction of its own.
+A streamed response begins after the commit: code that still reads rows then must enter a scope of its own.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ from vibe.core.logs.request_id import request_id
 
 logger = logging.getLogger(__name__)
 View = TypeVar("View", bound=Callable[..., Any])
-API = "ninja"  # the app that django-ninja's addresses are in
+API = "ninja"  # the app name of django-ninja's URLs
 SCOPES: dict[str, Callable[[], AbstractContextManager[None]]] = {"admin": as_support}
 
 
 class RollBack(Exception):
-    """Carries an answer out of the transaction that it gives up."""
+    """A signal to roll back the transaction and return a response."""
 
     def __init__(self, response: HttpResponseBase) -> None:
         self.response = response
 
 
 def no_personal_data(view: View) -> View:
-    """Mark a view that can show and change nothing of anybody."""
+    """Mark a view that can neither show nor change personal data."""
     view.no_personal_data = True  # type: ignore[attr-defined]
     return view
 
 
 class AuditMiddleware:
-    """Last in MIDDLEWARE, so that its transaction holds the view and nothing else."""
+    """Middleware that runs a view and records it; last in MIDDLEWARE, so that its transaction holds only the view."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -67,7 +67,7 @@ class AuditMiddleware:
             return self.get_response(request)
         context = context_of(request, AuditContext)
         context.entry.action = action_of(request, match)
-        if match.app_name == API:  # which knows people by no cookie
+        if match.app_name == API:  # the API does not authenticate by cookie
             context.actor = Actor.anonymous(context.origin)
         try:
             try:
@@ -80,7 +80,7 @@ class AuditMiddleware:
             return failed(request, problem)
 
     def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
-        """Answer an error of ours, or a database that is unavailable, which a view let through."""
+        """Respond to a VibeError or an unavailable database that a view did not handle."""
         if not isinstance(problem, VibeError) and not is_unavailable(problem):
             return None
         return failed(request, problem)
@@ -99,7 +99,7 @@ class AuditMiddleware:
 
 
 def scope_of(match: ResolverMatch, context: AuditContext) -> AbstractContextManager[None]:
-    """What the request's one transaction may see. Who calls the API is known by now: see accounts.authentication."""
+    """Return the scope of the request's transaction. accounts.authentication has already identified API callers."""
     if match.app_name == API and context.person:
         return as_user(context.person)
     scope: Callable[[], AbstractContextManager[None]] = SCOPES.get(match.app_name, transaction.atomic)
@@ -107,7 +107,7 @@ def scope_of(match: ResolverMatch, context: AuditContext) -> AbstractContextMana
 
 
 def failed(request: HttpRequest, problem: Exception) -> HttpResponse:
-    """Log an error by its kind, and answer it."""
+    """Log a server error by its code, and return a response."""
     known = public_message(problem)
     if known.status >= 500:
         name = getattr(problem, "code", type(problem).__name__)
@@ -116,7 +116,7 @@ def failed(request: HttpRequest, problem: Exception) -> HttpResponse:
 
 
 def public_message(problem: Exception) -> VibeError:
-    """The error to show. The database's own messages name host and user, so they are not shown."""
+    """Return the error to show. The database's own messages name host and user, so they are hidden."""
     if is_unavailable(problem):
         return DatabaseUnavailable()
     ours = isinstance(problem, VibeError) and not isinstance(problem, DatabaseError)
@@ -124,8 +124,8 @@ def public_message(problem: Exception) -> VibeError:
 
 
 def error_response(request: HttpRequest, problem: VibeError) -> HttpResponse:
-    """An error of ours as an answer."""
-    match = request.resolver_match or matched(request)  # it may have failed before Django looked
+    """Return the response for an error."""
+    match = request.resolver_match or matched(request)  # it may have failed before Django resolved the URL
     if match and match.app_name == API:
         return problem_document(problem, request_id=context_of(request, AuditContext).origin.request_id)
     return HttpResponse(
@@ -134,7 +134,7 @@ def error_response(request: HttpRequest, problem: VibeError) -> HttpResponse:
 
 
 def record_request(request: HttpRequest, context: AuditContext, outcome: str, *, last: bool = False) -> None:
-    """The row of this request."""
+    """Record this request."""
     entry = context.entry
     record(
         actor=context.actor or actor_of(request, context.origin),
@@ -149,7 +149,7 @@ def record_request(request: HttpRequest, context: AuditContext, outcome: str, *,
 
 
 def actor_of(request: HttpRequest, origin: Origin) -> Actor:
-    """Who is signed in."""
+    """Return the signed-in user, or an anonymous client, as actor."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return Actor.anonymous(origin)
@@ -157,17 +157,17 @@ def actor_of(request: HttpRequest, origin: Origin) -> Actor:
 
 
 def actor_for(user: Any, origin: Origin) -> Actor:
-    """An account as an actor."""
+    """Return an account as actor."""
     return Actor.staff(user.pk, origin) if user.is_staff else Actor.person(user.pk, origin)
 
 
 def origin_of(request: HttpRequest) -> Origin:
-    """Address, user agent and a request id of our own making."""
+    """Return address, user agent and a request id that the server generates."""
     return origin_from(request.META)
 
 
 def origin_from(meta: Mapping[str, str]) -> Origin:
-    """The same, of variables as CGI names them (RFC 3875)."""
+    """Return the origin from CGI variables (RFC 3875)."""
     return Origin(
         address=client_address(
             peer=meta.get("REMOTE_ADDR", ""),
@@ -182,7 +182,7 @@ def origin_from(meta: Mapping[str, str]) -> Origin:
 
 
 def header_bytes(header: str) -> str | bytes:
-    """A header's bytes, which WSGI hands over one character each; a text that no WSGI server made stays as it is."""
+    """Return a header's bytes, which WSGI passes as Latin-1; a text that is not Latin-1 stays as it is."""
     try:
         return header[: 4 * MAX_USER_AGENT].encode("latin-1")
     except UnicodeEncodeError:
@@ -190,12 +190,12 @@ def header_bytes(header: str) -> str | bytes:
 
 
 def header_is_present(value: str | None) -> list[str]:
-    """A header's values; WSGI servers join repeated ones with commas already."""
+    """Return a header's values as a list; WSGI servers already join repeated ones with commas."""
     return [value] if value else []
 
 
 def matched(request: HttpRequest) -> ResolverMatch | None:
-    """The view that will answer, or None where none will."""
+    """Return the match for the requested URL, or None if there is none."""
     try:
         return resolve(request.path_info)
     except Resolver404:
@@ -203,21 +203,21 @@ def matched(request: HttpRequest) -> ResolverMatch | None:
 
 
 def action_of(request: HttpRequest, match: ResolverMatch) -> str:
-    """Such as `admin:accounts_user_changelist` or, for a change, `POST admin:...`."""
+    """Return a name such as `admin:accounts_user_changelist` or, for a change, `POST admin:...`."""
     name = match.view_name or match.func.__name__
     return name if request.method in ("GET", "HEAD") else f"{request.method} {name}"
 
 
 @receiver(user_logged_in)
 def signed_in(request: HttpRequest | None = None, **_: Any) -> None:
-    """Name the verb instead of the form's URL."""
+    """Record the action instead of the form's URL."""
     if context := find_context(request, AuditContext):
         context.entry.action = "sign-in"
 
 
 @receiver(user_logged_out)
 def signed_out(request: HttpRequest | None = None, user: Any = None, **_: Any) -> None:
-    """By the time the row is written nobody is signed in any more."""
+    """Keep the actor, who is no longer signed in when the row is written."""
     if context := find_context(request, AuditContext):
         context.entry.action = "sign-out"
         if user is not None:
@@ -226,6 +226,6 @@ def signed_out(request: HttpRequest | None = None, user: Any = None, **_: Any) -
 
 @receiver(user_login_failed)
 def sign_in_refused(request: HttpRequest | None = None, **_: Any) -> None:
-    """A refused sign-in answers 200 with the form, so its outcome must be said."""
+    """Set the outcome, because a refused sign-in returns the form with status 200."""
     if context := find_context(request, AuditContext):
         context.entry.action, context.entry.outcome = "sign-in", REFUSED

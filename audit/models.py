@@ -1,7 +1,7 @@
-"""The trail: one row per request or verb, in monthly partitions, and the signed checkpoints that seal it.
+"""Models of the audit log: one row per request or action, in monthly partitions, and the signed checkpoints.
 
-No foreign keys: a row outlives what it speaks of. Nothing here is changed or deleted by anybody; see
-migrations/0001_trail.py for the triggers and privileges that see to it.
+There are no foreign keys: a row outlives what it refers to. Rows are never changed or deleted; the triggers and
+privileges in migrations/0001_trail.py enforce this.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ TRANSACTION = Func(
 
 
 class TrailQuerySet(models.QuerySet["AuditLog"]):
-    """Rows of the trail. What the scope may not read is not there."""
+    """The rows of the audit log that the current scope may read."""
 
     def about(self, subject: UUID) -> Self:
-        """What was done with one person's data."""
+        """Return what was done with one person's data."""
         return self.filter(subject=subject)
 
     def by(self, actor: UUID | str) -> Self:
-        """What one person, member of staff, command or job did."""
+        """Return what one person, member of staff, command or job did."""
         return self.exclude(actor="").filter(actor=str(actor))
 
     def of(self, resource: str) -> Self:
-        """What happened to one thing, by the name it bears in the trail."""
+        """Return what happened to one resource, by its name in the audit log."""
         return self.exclude(resource="").filter(resource=resource)
 
 
 class AuditLog(models.Model):
-    """Who did what to whose data, from where, and how it went. Ids and field names only, never content."""
+    """One recorded action: actor, subject, origin and outcome. Ids and field names only, never content."""
 
     class ActorKind(models.TextChoices):
         PERSON = "person"
@@ -102,7 +102,7 @@ class AuditLog(models.Model):
 
 
 class AuditLeaf(models.Model):
-    """The place of one row in the sealed order, and its leaf hash (RFC 6962)."""
+    """The position of one row in the sealed order, and its leaf hash (RFC 6962)."""
 
     position = models.BigIntegerField(primary_key=True)
     row_id = models.UUIDField(unique=True)
@@ -122,7 +122,7 @@ class AuditLeaf(models.Model):
 
 
 class AuditCheckpoint(models.Model):
-    """One signed link of the chain; see audit.proof.checkpoint for what the fields mean and how they are signed."""
+    """One signed link of the chain; audit.proof.checkpoint explains its fields and signature."""
 
     number = models.BigIntegerField(primary_key=True)
     first = models.BigIntegerField()
@@ -147,7 +147,7 @@ class AuditCheckpoint(models.Model):
 
 
 class AuditPruning(models.Model):
-    """A month whose rows were dropped past their retention: signed, or a deletion would look the same."""
+    """A signed statement that a month was dropped past its retention, to distinguish it from tampering."""
 
     month = models.DateField(primary_key=True)
     count = models.BigIntegerField()
@@ -168,10 +168,10 @@ class AuditPruning(models.Model):
 
 
 class AuditSealer(models.Model):
-    """How far the sealer looked. Only speed depends on it: `verify_audit` looks everywhere."""
+    """Progress of the sealer. It only saves time: `verify_audit` examines every row."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
-    snapshot = models.TextField(blank=True)  # pg_snapshot: what was visible then is sealed
+    snapshot = models.TextField(blank=True)  # pg_snapshot: rows visible in it are sealed
     shift = models.BigIntegerField(default=0)  # added to transaction ids since the last restore
     written = models.BigIntegerField(default=0)  # the newest checkpoint in the log stream
 

@@ -1,4 +1,4 @@
-"""Writing the trail."""
+"""Recording of rows in the audit log."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def record(
     details: Mapping[str, Any] | None = None,
     last: bool = False,
 ) -> None:
-    """Write one row into the caller's transaction: it stands or falls with what it records.
+    """Write one row into the caller's transaction, to commit or roll back with the recorded action.
 
-    `last` says that nothing follows in the transaction: the row goes with its commit then, in one round trip, and an
-    error of the commit may be that of the row. `details` holds ids, names of fields and counts, never content. Which
-    rows of the subject were sealed under a further revision is added to it. Raises AuditUnavailable when the row cannot
-    be written, and whatever a receiver of `recording` raises; the caller's transaction is then to be given up.
+    `last` means that nothing follows in the transaction: the row is then sent with the commit in one round trip, and an
+    error of the commit may come from the row. `details` holds ids, field names and counts, never content; the subject's
+    rows that were sealed under a new revision are added. Raises AuditUnavailable when the row cannot be written, and
+    whatever a receiver of `recording` raises; the caller must then roll back.
     """
     try:
         recording.send(sender=AuditLog)
@@ -71,19 +71,19 @@ def record(
 
 
 def recorded_revisions(subject: UUID | None) -> dict[str, Any]:
-    """Which rows of a person this transaction sealed under a further revision: see audit.proof.freshness."""
+    """Return the person's rows that this transaction sealed under a new revision: see audit.proof.freshness."""
     taken = revisions.take_stored_revisions(subject) if subject else {}
     return {"revisions": taken} if taken else {}
 
 
 def insert_row(row: AuditRow, *, last: bool = False) -> None:
-    """One round trip, or none of its own. Outside every scope the system's role is taken for it, and given back."""
+    """Insert in one round trip, or with the commit. Outside every scope, switch to the system's role and back."""
     keys = trail_keys()
     values: tuple[Any, ...] = (*row, keys.mac(encode_row(row)))
     statement = f"{set_role_sql(SYSTEM)}; {INSERT}; {set_role_sql('none')}" if current_scope() is OUTSIDE else INSERT
     connection = current_connection()
     if last and connection.commits_next():
-        connection.validate_no_broken_transaction()  # which would be given up at its end, and the row with it
+        connection.validate_no_broken_transaction()  # a broken one would be rolled back, and the row with it
         connection.closing = (statement, values)
         return
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
@@ -91,14 +91,14 @@ def insert_row(row: AuditRow, *, last: bool = False) -> None:
 
 
 def fit_to_column(column: str, text: str) -> str:
-    """What the column can hold of a text that may come from outside."""
+    """Return the printable part of an untrusted text that fits into the column."""
     limit: int = AuditLog._meta.get_field(column).max_length  # type: ignore[union-attr, assignment]
     cut = text[:limit]
     return cut if cut.isprintable() else "".join(character for character in cut if character.isprintable())
 
 
 def origin_details(actor: Actor) -> dict[str, str]:
-    """What acted for them; the peer and the raw headers, kept apart from the address that was believed."""
+    """Return the acting client, the peer and the raw headers, separate from the trusted address."""
     client = {"client": actor.client} if actor.client else {}
     address = actor.origin.address
     if not address:

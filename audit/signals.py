@@ -1,7 +1,6 @@
-"""What the layers above hear of."""
+"""Signals of the audit log."""
 
 from django.dispatch import Signal
 
-# Sent before each row of the trail is written, so before whatever it records is committed. A receiver that raises
-# stops it.
+# Sent before each row is written, and so before the recorded action commits. A receiver that raises prevents both.
 recording = Signal()

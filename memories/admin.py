@@ -1,4 +1,4 @@
-"""Conversations and memories: how many, how big, when. Never a word of them."""
+"""Admin of conversations and memories: metadata only, never their content."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ UserAdmin.counted.append(Conversation)
 
 
 def archive(request: HttpRequest, row: Conversation) -> str:
-    """Put a conversation away."""
+    """Archive a conversation."""
     set_archived(user_id=row.user_id, conversation_id=row.pk, archived=True, actor=acting_staff(request))
     return "Archived."
 
 
 def unarchive(request: HttpRequest, row: Conversation) -> str:
-    """Take it out again."""
+    """Unarchive a conversation."""
     set_archived(user_id=row.user_id, conversation_id=row.pk, archived=False, actor=acting_staff(request))
     return "Unarchived."
 
@@ -91,11 +91,11 @@ class MemoryAdmin(OwnedAdmin):
 
 
 def of_conversation(conversation_id: UUID) -> Q:
-    """Rows of a conversation, with its owner, whom their index begins with."""
+    """Return a filter for the rows of a conversation and its owner, with whom their index begins."""
     owner = Conversation.objects.filter(pk=conversation_id).values_list("user_id", flat=True).first()
     return Q(user_id=owner, conversation_id=conversation_id) if owner else Q(pk__in=())
 
 
 def linked(model: Any, ids: list[UUID], *, at_most: int = 20) -> list[SafeString]:
-    """Links to rows by id, as many as one can look at."""
+    """Return links to rows by id, at most `at_most`."""
     return [page_link(model, pk) for pk in ids[:at_most]]

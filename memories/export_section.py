@@ -1,6 +1,6 @@
-"""Conversations in an export: lines that `import_conversations` reads back. A long one takes several.
+"""Conversations in an export, as lines that `import_conversations` reads. A long one takes several.
 
-A page is bounded in messages and in bytes, whatever the sizes of conversations are.
+Pages are bounded in messages and in bytes, whatever the size of the conversations.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TYPE = "vibe.conversation"
 CONVERSATIONS_A_PAGE, MESSAGES_A_PAGE, BYTES_A_PAGE = 200, 1_000, 1_000_000
 BEFORE_ALL, AFTER_ALL = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 LOWEST, HIGHEST = UUID(int=0), UUID(int=2**128 - 1)
-# Up to the byte bound, and one more at least. Sizes are read without the payloads.
+# Rows up to the byte limit, at least one. Sizes are computed without reading the payloads.
 NEXT = """
 SELECT id, conversation_id, message_ids, payload, occurred_at, revision FROM (
     SELECT page.*, sum(octet_length(payload)) OVER (ORDER BY conversation_id, occurred_at, id) - octet_length(payload)
@@ -41,7 +41,7 @@ SELECT id, conversation_id, message_ids, payload, occurred_at, revision FROM (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Up to where conversations were read: that of one conversation, the time and id of its last message read."""
+    """A position in the export: a conversation, and the time and id of its last message read."""
 
     conversation: UUID = LOWEST
     at: datetime = BEFORE_ALL
@@ -49,12 +49,12 @@ class Place:
 
 
 def count_lines(user_id: UUID) -> int:
-    """Messages and conversations."""
+    """Return the number of messages and conversations."""
     return Memory.objects.of(user_id).count() + Conversation.objects.of(user_id).count()
 
 
 def read_lines(user_id: UUID, vault: Vault, after: Place | None) -> Page:
-    """The next messages, as lines of their conversations; conversations without any between them."""
+    """Return the next messages as lines of their conversations, including conversations without messages."""
     place = after or Place()
     conversations = next_conversations(user_id, place)
     if not conversations:
@@ -70,7 +70,7 @@ def read_lines(user_id: UUID, vault: Vault, after: Place | None) -> Page:
 
 
 def next_conversations(user_id: UUID, place: Place) -> list[Conversation]:
-    """The conversation that was being read, and some after it."""
+    """Return the conversation being read, and the ones after it."""
     if place.at == AFTER_ALL:
         rows = Conversation.objects.of(user_id).filter(pk__gt=place.conversation)
     else:
@@ -79,7 +79,7 @@ def next_conversations(user_id: UUID, place: Place) -> list[Conversation]:
 
 
 def next_memories(user_id: UUID, place: Place, until: UUID) -> list[Memory]:
-    """The messages after a place, up to those of one conversation and the bounds of a page."""
+    """Return the messages after a place, up to the last conversation and the limits of a page."""
     found = bulk.run(
         NEXT,
         [user_id, place.conversation, place.at, place.memory, until, MESSAGES_A_PAGE, BYTES_A_PAGE],
@@ -101,7 +101,7 @@ def next_memories(user_id: UUID, place: Place, until: UUID) -> list[Memory]:
 def lines(
     user_id: UUID, vault: Vault, conversations: Iterable[Conversation], memories: list[Memory], place: Place
 ) -> list[Line]:
-    """One line a conversation of the page; none for one that was read before and has nothing left."""
+    """Return one line per conversation, none for one begun on an earlier page with no messages left."""
     user = user_of(user_id)
     opened = iter(open_memories(memories, vault))
     said = {
@@ -116,13 +116,13 @@ def lines(
 
 
 def user_of(user_id: UUID) -> dict[str, Any]:
-    """Whose conversations these are, as the import wants it."""
+    """Return the owner in the form that the import expects."""
     user = User.objects.only("firebase_uid", "email", "name").get(pk=user_id)
     return {"firebase_uid": user.firebase_uid, "email": user.email, "name": open_name(user) or None}
 
 
 def head(row: Conversation, vault: Vault) -> dict[str, Any]:
-    """A conversation without what was said. Its id is the one that it came with, where it came with one."""
+    """Return a conversation without its messages; its id is the external id, if it has one."""
     return {
         "id": row.external_id or str(row.pk),
         "title": row.title and vault.open(row.title, address_of(row, "title")),
@@ -133,7 +133,7 @@ def head(row: Conversation, vault: Vault) -> dict[str, Any]:
 
 
 def message(memory: OpenedMemory) -> dict[str, Any]:
-    """One memory. Of several ids the first names it; all are in `ids` then."""
+    """Return one memory as a message. Of several ids, the first is its `id`, and all are in `ids`."""
     ids = memory.message_ids or (str(memory.id),)
     more = {"ids": list(ids)} if len(ids) > 1 else {}
     said = {"author": memory.payload.author, "text": memory.payload.text, "sent_at": memory.occurred_at.isoformat()}

@@ -20,11 +20,11 @@ EVERYTHING = {"SELECT": None, "INSERT": None, "UPDATE": None, "DELETE": None}
 
 class ConversationQuerySet(OwnedQuerySet):
     def active(self) -> ConversationQuerySet:
-        """Not archived, the newest first."""
+        """Return those that are not archived, the most recently active first."""
         return self.filter(is_archived=False).order_by("-active_at", "-id")
 
     def archived(self) -> ConversationQuerySet:
-        """Archived, the newest first."""
+        """Return the archived ones, the most recently active first."""
         return self.filter(is_archived=True).order_by("-active_at", "-id")
 
 
@@ -76,7 +76,7 @@ class Conversation(UserOwned):
 
 
 class Memory(UserOwned):
-    """What was said: one message, or several, sealed as one payload. See memories.payload for what is inside."""
+    """One message, or several, sealed as one payload; memories.payload describes its content."""
 
     conversation = OwnedForeignKey(Conversation, related_name="memories")
     message_ids = ArrayField(models.CharField(max_length=200))

@@ -1,4 +1,4 @@
-"""What is inside a memory: one message as JSON, `{"author": ..., "text": ...}`, and opening it."""
+"""Payload of a memory: one message as JSON, `{"author": ..., "text": ...}`."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from memories.models import Memory
 from vibe.core.crypto.vault import Vault
 
 MEMORIES = Memory._meta.db_table
-# json.dumps with an argument makes an encoder each time, which takes longer than encoding.
+# json.dumps with an argument creates an encoder each time, which takes longer than encoding.
 TO_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """An opened memory. It does not print."""
+    """The opened payload of a memory, which its repr hides."""
 
     author: str = field(repr=False)
     text: str = field(repr=False)
 
     def encode(self) -> str:
-        """The text that is sealed."""
+        """Return the text to be sealed."""
         return TO_JSON({"author": self.author, "text": self.text})
 
     @classmethod
     def decode(cls, text: str) -> Payload:
-        """What was sealed."""
+        """Return the payload of an opened text."""
         return cls(**json.loads(text))
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedMemory:
-    """A memory and what it says. It does not print."""
+    """A memory with its opened payload, which its repr hides."""
 
     id: UUID
     message_ids: tuple[str, ...]

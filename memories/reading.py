@@ -1,4 +1,4 @@
-"""Reading one's own conversations and memories, page by page, opened. Inside as_user(); who reads is in the trail.
+"""Paged reading of a person's opened conversations and memories, inside as_user(). The audit log has the reader.
 
 The rows may come from a replica, the keys never do.
 """
@@ -22,7 +22,7 @@ from vibe.core.db.schema.lookup import get_owned
 
 
 def conversations_page(user_id: UUID, *, archived: bool, after: Position | None, size: int) -> Page[OpenedConversation]:
-    """Conversations, those of the last activity first."""
+    """Return a page of conversations, the most recently active first."""
     rows = Conversation.objects.of(user_id)
     rows = rows.archived() if archived else rows.active()
     if after:
@@ -32,7 +32,7 @@ def conversations_page(user_id: UUID, *, archived: bool, after: Position | None,
 
 
 def open_conversations(rows: Sequence[Conversation], vault: Vault) -> list[OpenedConversation]:
-    """With their texts, column by column."""
+    """Open the texts of conversations, column by column."""
     texts: dict[str, dict[UUID, str]] = {}
     for name in TEXTS:
         sealed = [(row.pk, row.revision, getattr(row, name)) for row in rows if getattr(row, name) is not None]
@@ -42,14 +42,14 @@ def open_conversations(rows: Sequence[Conversation], vault: Vault) -> list[Opene
 
 
 def conversation(user_id: UUID, conversation_id: UUID) -> OpenedConversation:
-    """One of them. Raises NotFound."""
+    """Return one conversation, opened. Raises NotFound."""
     row = replica.read(user_id, lambda: conversation_row(user_id, conversation_id))
     texts = open_texts(row, open_vault())
     return OpenedConversation(row, texts["title"], texts["description"])
 
 
 def conversation_row(user_id: UUID, conversation_id: UUID) -> Conversation:
-    """Its row. Raises NotFound."""
+    """Return the row of a conversation. Raises NotFound."""
     row = get_owned(Conversation, user_id, conversation_id)
     if row is None:
         raise no_such_conversation()
@@ -57,13 +57,13 @@ def conversation_row(user_id: UUID, conversation_id: UUID) -> Conversation:
 
 
 def memories_page(user_id: UUID, conversation_id: UUID, *, after: Position | None, size: int) -> Page[KeptMemory]:
-    """What was said in a conversation, in order. Raises NotFound when there is no such conversation."""
+    """Return a page of a conversation's memories, in order. Raises NotFound when there is no such conversation."""
     found = replica.read(user_id, lambda: memory_rows(user_id, conversation_id, after, size + 1))
     return Page(open_rows(found[:size]), next_position(found, size, "occurred_at"))
 
 
 def memory_rows(user_id: UUID, conversation_id: UUID, after: Position | None, most: int) -> list[Memory]:
-    """The rows of a page. Raises NotFound when there is no such conversation."""
+    """Return the rows of a page. Raises NotFound when there is no such conversation."""
     rows = Memory.objects.of(user_id).filter(conversation_id=conversation_id).order_by("occurred_at", "id")
     if after:
         rows = rows.filter(after.newer("occurred_at"))
@@ -74,19 +74,19 @@ def memory_rows(user_id: UUID, conversation_id: UUID, after: Position | None, mo
 
 
 def open_rows(rows: Sequence[Memory]) -> list[KeptMemory]:
-    """With what they say."""
+    """Open the payloads of rows."""
     return [
         KeptMemory(row, memory.payload) for row, memory in zip(rows, open_memories(rows, open_vault()), strict=True)
     ]
 
 
 def memory(user_id: UUID, memory_id: UUID) -> KeptMemory:
-    """One of them. Raises NotFound."""
+    """Return one memory, opened. Raises NotFound."""
     return open_rows([replica.read(user_id, lambda: memory_row(user_id, memory_id))])[0]
 
 
 def memory_row(user_id: UUID, memory_id: UUID) -> Memory:
-    """Its row. Raises NotFound."""
+    """Return the row of a memory. Raises NotFound."""
     row = get_owned(Memory, user_id, memory_id)
     if row is None:
         raise no_such_memory()

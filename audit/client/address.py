@@ -1,4 +1,4 @@
-"""Who a request came from: the one address that can be believed, and what was claimed beside it."""
+"""The client address of a request: the one that can be trusted, and the headers that claim others."""
 
 import re
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ _BYTES_PER_CHARACTER = 4  # at most, in UTF-8
 
 @dataclass(frozen=True, slots=True)
 class ClientAddress:
-    """Where a request came from.
+    """The client address of a request.
 
     `ip` is the nearest address that no trusted proxy owns, or the farthest trusted one if nothing beyond it can be
-    believed; None if the peer has no address (a Unix socket). `peer` is the other end of the connection.
+    trusted; None if the peer has no address (a Unix socket). `peer` is the other end of the connection.
     `forwarded_for` and `forwarded` are the headers as received, cleaned and cut to their right end: evidence, not fact.
     """
 
@@ -45,12 +45,12 @@ def client_address(
 
     Each header is the list of its lines in the order received; a header that was not sent is an empty list. The walk
     starts at the peer and goes from right to left for as long as the address in hand belongs to a trusted proxy. It
-    ends at the first entry that is no address: what stands to the left of it was not vouched for.
+    ends at the first entry that is not an address: no trusted proxy vouches for what is to its left.
 
     When both headers were sent, a step is taken only where they agree. A proxy usually writes one of them and passes
-    the other through, so one of the two is the client's own word, and nothing in the request tells which. Where it is
-    known which `header` the proxies write, the other is not believed: a client that sends it can then no longer hide
-    behind the proxy's address.
+    the other through, so one of the two may come from the client, and the request does not show which. If `header`
+    names the one that the proxies write, the other is ignored: a client that sends it can then no longer hide behind
+    the proxy's address.
     """
     start = parse_node(peer)
     found = _walk(
@@ -70,8 +70,8 @@ def client_address(
 def clean_user_agent(raw: str | bytes) -> str:
     """Return at most 512 printable characters of a User-Agent header.
 
-    Control and formatting characters, line separators and lone surrogates are taken out; bytes that are not UTF-8
-    become U+FFFD. The header is cut before it is looked at, so a huge one costs no more than a long one.
+    Control and formatting characters, line separators and lone surrogates are removed; bytes that are not UTF-8
+    become U+FFFD. The header is cut before it is parsed, so a huge one costs no more than a long one.
     """
     if isinstance(raw, bytes):
         raw = raw[: MAX_USER_AGENT * _BYTES_PER_CHARACTER].decode("utf-8", errors="replace")
@@ -79,17 +79,17 @@ def clean_user_agent(raw: str | bytes) -> str:
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:
-    """Read addresses and CIDR networks parted by commas or white space; an empty text is no network.
+    """Parse addresses and CIDR networks separated by commas or white space; return none for an empty text.
 
-    Raises NetworkListInvalid with the position of the first bad entry, counted from 1: one that is no network, that has
-    bits set behind its mask (10.0.0.1/8: is the host meant, or the network?), or that holds every address there is.
+    Raises NetworkListInvalid with the position of the first bad entry, counted from 1: one that is not a network, that
+    has bits set behind its mask (10.0.0.1/8 may mean the host or the network), or that contains every address.
     """
     entries = [entry for entry in re.split(r"[,\s]+", text) if entry]
     return tuple(_network(entry, position) for position, entry in enumerate(entries, start=1))
 
 
 def proxy_header(text: str) -> str | None:
-    """Read which header the trusted proxies write; an empty text is None: not said, so both are looked at.
+    """Parse the name of the header that the trusted proxies write; return None, for both, if it is empty.
 
     Raises NetworkListInvalid for any other name.
     """
@@ -136,7 +136,7 @@ def _network(entry: str, position: int) -> Network:
 
 
 def _unmapped(network: Network) -> Network:
-    """Turn ::ffff:10.0.0.0/104 into 10.0.0.0/8, as addresses are turned before they are compared."""
+    """Turn ::ffff:10.0.0.0/104 into 10.0.0.0/8, as is done with addresses before they are compared."""
     if isinstance(network, IPv4Network):
         return network
     first: IPv6Address = network.network_address

@@ -1,30 +1,30 @@
 """The addresses that proxies wrote into a request, nearest first.
 
 Two headers carry them: X-Forwarded-For, and Forwarded (RFC 7239). In both every proxy appends on the right, so both are
-read from the right: what a trusted proxy wrote is understood whatever the client put to the left of it, an open
-quotation mark included.
+read from the right: a trusted proxy's entry is parsed correctly whatever the client put to its left, an open quotation
+mark included.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-Hop = IPv4Address | IPv6Address | None  # None: something was written, and it is no address
+Hop = IPv4Address | IPv6Address | None  # None: an entry that is not an address
 
 MAX_HEADER = 4096  # characters, counted from the right
 _MAX_NODE = 96  # an IPv6 address with zone, brackets and port is shorter
 
 _PORT = re.compile(r":(?:[0-9]{1,5}|_[A-Za-z0-9._-]+)")  # node-port of RFC 7239, section 6
 _PARAMETER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-# RFC 7239 wants quotes around a colon or a bracket; not every proxy sets them, and nothing becomes ambiguous.
+# RFC 7239 requires quotes around a colon or a bracket. Some proxies omit them, which is not ambiguous.
 _BARE = r"[!#$%&'*+.^_`|~0-9A-Za-z:\[\]-]+"
 _PAIR = re.compile(rf'[ \t]*(?:({_PARAMETER})=(?:({_BARE})|"((?:[^"\\]|\\.)*)")[ \t]*)?(;|\Z)')
 
 
 def parse_node(text: str) -> Hop:
-    """Read one address, with or without brackets, port and zone; None if it is anything else.
+    """Parse one address, with or without brackets, port and zone; return None for anything else.
 
-    Ports and zones are dropped: both mean something only to the machine that saw them. An IPv4-mapped IPv6 address
+    Ports and zones are dropped: both are meaningful only to the machine that saw them. An IPv4-mapped IPv6 address
     becomes the IPv4 address, so that one client has one spelling.
     """
     text = text.strip(" \t")
@@ -43,8 +43,8 @@ def parse_node(text: str) -> Hop:
 def forwarded_for_hops(values: Sequence[str]) -> Iterator[Hop]:
     """Yield the hops of X-Forwarded-For from right to left; repeated header lines count as one list.
 
-    An empty entry is a hop that is no address, not nothing: a proxy that had no address to append wrote it, and what
-    stands to its left is the client's own.
+    An empty entry counts as a hop without an address: a proxy that had none to append wrote it, and what is to its left
+    may come from the client.
     """
     text, whole = _rightmost(values)
     entries = text.split(",") if values else []
@@ -62,13 +62,13 @@ def forwarded_hops(values: Sequence[str]) -> Iterator[Hop]:
 
 
 def _rightmost(values: Sequence[str]) -> tuple[str, bool]:
-    """Return the header's right end, and whether that is all of it. If not, its first entry may be half an address."""
+    """Return the header's right end, and whether it is complete. If not, its first entry may be cut off."""
     joined = ",".join(values)
     return joined[-MAX_HEADER:], len(joined) <= MAX_HEADER
 
 
 def _elements_from_right(text: str) -> Iterator[tuple[int, str]]:
-    """Split at commas outside quotation marks, from the end, where the text is a proxy's and so well formed."""
+    """Split at commas outside quotation marks, from the end, which a proxy wrote and so is well formed."""
     end, quoted = len(text), False
     for position in range(len(text) - 1, -1, -1):
         character = text[position]

@@ -1,4 +1,4 @@
-"""The networks that settings name."""
+"""Networks and headers of trusted proxies, from the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows under one checkpoint, proved against its root."""
+"""Verification of the rows under one checkpoint against its root."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -11,19 +11,19 @@ from audit.proof.row_digest import ROW_FORMAT
 
 
 class SealedRow(NamedTuple):
-    """What the database holds for one position: the seal, and the hash of the row it points to if that is there."""
+    """The seal stored for one position, and the hash of the row it refers to, if that exists."""
 
     position: int
     key: bytes  # the row's id, 16 bytes
     leaf: bytes  # 32 bytes, as stored when the row was sealed
-    found: bytes | None  # 32 bytes, made from the row as it is; empty if it holds what has no hash
+    found: bytes | None  # 32 bytes, computed from the current row; empty if it cannot be encoded
 
 
 def verify_batch(checkpoint: Checkpoint, sealed: Iterable[SealedRow]) -> None:
     """Prove the rows of one batch, given in the order of position. Raises BatchBroken at the first that fails.
 
-    The checkpoint must have been proved before. The root is made from the rows, never from stored leaf hashes: these
-    only tell which row was changed. If someone changed both alike, the root fails and the fault is the whole batch's.
+    The checkpoint must be verified already. The root is computed from the rows; stored leaf hashes only show which row
+    was changed. If a row and its leaf hash were both changed, the root does not match: the whole batch is at fault.
     Raises RowNotEncodable for a batch sealed in a row format of a later version of the program.
     """
     if checkpoint.row_format != ROW_FORMAT:

@@ -1,4 +1,4 @@
-"""The chain of checkpoints, proved from the first to the last."""
+"""Verification of the chain of checkpoints, from the first to the last."""
 
 from collections.abc import Iterable
 
@@ -8,21 +8,21 @@ from audit.proof.signing import KeyRing
 
 
 class ChainVerifier:
-    """Takes checkpoints one by one, in order, and raises ChainBroken at the first that does not hold.
+    """A verifier that accepts checkpoints in order, and raises ChainBroken at the first that is invalid.
 
     Witnesses are checkpoints kept outside the database, in any order and with gaps. Only they show that the end of the
-    chain was cut off, or the whole of it dropped: what is left is sound in itself. One, the newest, is enough.
+    chain was cut off, or all of it dropped: what remains is valid in itself. The newest one is enough.
 
-    A key that another has replaced never signs again. Replacing a stolen key would otherwise change nothing: the thief
-    could go on appending with it.
+    A key that has been replaced must not sign again. Otherwise a thief could keep appending with a stolen key after its
+    replacement.
     """
 
     def __init__(self, keys: KeyRing, witnesses: Iterable[SignedCheckpoint] = ()) -> None:
-        """Check the witnesses' own signatures and that they agree. Raises ChainBroken, also for these."""
+        """Check the witnesses' signatures and that they agree. Raises ChainBroken."""
         self._keys = keys
         self._head: Checkpoint | None = None
         self._retired: set[bytes] = set()
-        self._witnessed: dict[int, bytes] = {}  # digest by number: a chain of years fits
+        self._witnessed: dict[int, bytes] = {}  # digest by number: a chain of years fits in memory
         for witness in witnesses:
             self._check_signature(witness)
             number, digest = witness.checkpoint.number, witness.checkpoint.digest()
@@ -30,7 +30,7 @@ class ChainVerifier:
                 raise ChainBroken(number, Fault.FORK)
 
     def accept(self, signed: SignedCheckpoint) -> Checkpoint:
-        """Take the next checkpoint and return its content, now proved. Raises ChainBroken."""
+        """Verify the next checkpoint and return its content. Raises ChainBroken."""
         checkpoint = signed.checkpoint
         expected = self._head.number + 1 if self._head else 1
         if checkpoint.number != expected:
@@ -44,7 +44,7 @@ class ChainVerifier:
         return checkpoint
 
     def finish(self) -> Checkpoint | None:
-        """Return the newest checkpoint, None if there is none. Raises ChainBroken if a witness was not met."""
+        """Return the newest checkpoint, None if there is none. Raises ChainBroken if a witness is not in the chain."""
         if self._witnessed:
             missing = self._head.number + 1 if self._head else 1
             raise ChainBroken(missing, Fault.CUT)

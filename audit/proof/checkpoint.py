@@ -1,9 +1,9 @@
-"""A checkpoint: what the sealer swears about one batch of rows, and about everything sealed before.
+"""Checkpoints: the sealer's signed statements on a batch of rows, and on everything sealed before it.
 
 Rows are given consecutive positions in the order of sealing, from 1. A checkpoint covers `count` of them from `first`
-on, by the root of their Merkle tree, and names the digest of the checkpoint before it: the newest one, kept outside the
-database, vouches for the whole trail. Times are the sealer's claim; order comes from numbers and digests alone, so a
-clock set back breaks nothing.
+on by the root of their Merkle tree, and contains the digest of the previous checkpoint, so the newest one, kept outside
+the database, covers the whole audit log. Times are only the sealer's claim; order comes from numbers and digests alone,
+so a clock set back breaks nothing.
 """
 
 import json
@@ -20,7 +20,7 @@ from audit.proof.row_digest import ROW_FORMAT
 from audit.proof.signing import KEY_ID_SIZE, SIGNATURE_SIZE, SigningKey
 
 FORMAT: Final = 1
-GENESIS: Final = bytes(HASH_SIZE)  # stands where the first checkpoint names the one before it
+GENESIS: Final = bytes(HASH_SIZE)  # the previous digest in the first checkpoint
 
 _LABEL: Final = b"vibe.audit.checkpoint\x00"
 _BODY: Final = struct.Struct(f">{len(_LABEL)}sBBQQQ{HASH_SIZE}s{HASH_SIZE}sq{KEY_ID_SIZE}s")
@@ -39,7 +39,7 @@ class Checkpoint:
     first: int  # position of the first row covered, from 1
     count: int  # rows covered, at least 1
     root: bytes  # 32 bytes, RFC 6962
-    previous: bytes  # 32 bytes, digest of the checkpoint before
+    previous: bytes  # 32 bytes, digest of the previous checkpoint
     at: datetime  # with a time zone, counts in microseconds
     key_id: bytes  # 8 bytes
     row_format: int = ROW_FORMAT  # how the rows were encoded, so that later formats leave old batches provable
@@ -65,7 +65,7 @@ class Checkpoint:
 
     @property
     def last(self) -> int:
-        """Position of the last row covered; in the newest checkpoint also the number of rows ever sealed."""
+        """Return the position of the last row covered; in the newest checkpoint also the number of rows ever sealed."""
         return self.first + self.count - 1
 
     def encode(self) -> bytes:
@@ -89,7 +89,7 @@ class Checkpoint:
         )
 
     def digest(self) -> bytes:
-        """Return the 32 bytes by which the next checkpoint names this one."""
+        """Return the 32 bytes by which the next checkpoint refers to this one."""
         return sha256(self.encode()).digest()
 
     def sign(self, key: SigningKey) -> "SignedCheckpoint":
@@ -101,7 +101,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class SignedCheckpoint:
-    """A checkpoint and its signature (64 bytes). Holding one does not mean that it was verified."""
+    """A checkpoint and its signature (64 bytes). It is not necessarily verified."""
 
     checkpoint: Checkpoint
     signature: bytes
@@ -111,7 +111,7 @@ class SignedCheckpoint:
             raise CheckpointMalformed()
 
     def to_line(self) -> str:
-        """Return one line of JSON without its line feed, for keeping outside the database."""
+        """Return one line of JSON without a line feed, for storage outside the database."""
         checkpoint = self.checkpoint
         return json.dumps(
             {
@@ -131,7 +131,7 @@ class SignedCheckpoint:
 
     @classmethod
     def from_line(cls, line: str) -> Self:
-        """Read what `to_line` wrote; order of keys and white space are free. Raises CheckpointMalformed."""
+        """Read what `to_line` wrote; order of keys and white space do not matter. Raises CheckpointMalformed."""
         try:
             fields = json.loads(line, object_pairs_hook=_without_repeats)
             if fields.keys() != _NAMES or _integer(fields["format"]) != FORMAT:
@@ -159,13 +159,13 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(value: object) -> int:
-    if type(value) is not int:  # not isinstance: true is no number here
+    if type(value) is not int:  # not isinstance, which accepts true
         raise TypeError
     return value
 
 
 def _from_hex(value: str) -> bytes:
-    if not re.fullmatch(r"[0-9a-f]*", value):  # bytes.fromhex takes spaces and capitals: one value, one spelling
+    if not re.fullmatch(r"[0-9a-f]*", value):  # bytes.fromhex also accepts spaces and capitals: allow one spelling only
         raise ValueError
     return bytes.fromhex(value)
 

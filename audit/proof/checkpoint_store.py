@@ -1,4 +1,4 @@
-"""The chain of checkpoints as the database holds it."""
+"""Storage of the chain of checkpoints in the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BEFORE_ALL = -(2**63)
 
 
 def signed_of(stored: AuditCheckpoint) -> SignedCheckpoint:
-    """A stored checkpoint as it was signed. Raises ChainBroken for one that no sealer produces."""
+    """Return a stored checkpoint as it was signed. Raises ChainBroken for one that no sealer produces."""
     try:
         checkpoint = Checkpoint(
             number=stored.number,
@@ -31,7 +31,7 @@ def signed_of(stored: AuditCheckpoint) -> SignedCheckpoint:
 
 
 def stored_of(signed: SignedCheckpoint) -> AuditCheckpoint:
-    """The row that keeps a checkpoint."""
+    """Return the row that stores a checkpoint."""
     checkpoint = signed.checkpoint
     return AuditCheckpoint(
         number=checkpoint.number,
@@ -47,19 +47,19 @@ def stored_of(signed: SignedCheckpoint) -> AuditCheckpoint:
 
 
 def newest_checkpoint() -> SignedCheckpoint | None:
-    """The newest checkpoint."""
+    """Return the newest checkpoint, if any."""
     newest = AuditCheckpoint.objects.order_by("-number").first()
     return signed_of(newest) if newest else None
 
 
 def at_number(number: int) -> SignedCheckpoint | None:
-    """The checkpoint of this number."""
+    """Return the checkpoint of this number, if any."""
     stored = AuditCheckpoint.objects.filter(number=number).first()
     return signed_of(stored) if stored else None
 
 
 def pages(after: int = BEFORE_ALL) -> Iterator[list[SignedCheckpoint]]:
-    """The chain from the number after `after` on, page by page; a number below 1 would be there too."""
+    """Yield the chain after the number `after` in pages; numbers below 1 are included by default."""
     while page := list(AuditCheckpoint.objects.filter(number__gt=after).order_by("number")[:PAGE]):
         yield [signed_of(stored) for stored in page]
         after = page[-1].number

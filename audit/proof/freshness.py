@@ -1,7 +1,7 @@
-"""Rows against the trail: none is older than the trail knows it, and none is back whose deletion it has.
+"""Comparison of people's rows with the audit log, to detect older copies and deleted rows that were put back.
 
-The seal binds a value to its place and revision, and cannot know what is newest. The trail names every row that was
-sealed under a further revision (vibe.core.db.statements.revisions), and is proved by itself: prove it first.
+The seal binds a value to its place and revision, but does not show which revision is newest. The audit log names every
+row that was sealed under a new revision (vibe.core.db.statements.revisions). Prove the audit log first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SELECT now.id, now.revision, known.revision FROM known
 JOIN {table} now ON now.user_id = known.subject AND now.id = known.id
 WHERE now.revision < known.revision ORDER BY now.id
 """
-# A verb that deletes records `<thing>.delete` of `<things>/<id>`; ids are never given twice.
+# A service that deletes records `<thing>.delete` of `<things>/<id>`; ids are never reused.
 BACK = """
 WITH gone AS MATERIALIZED (
     SELECT subject, substring(resource from '[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}$')::uuid AS id
@@ -36,7 +36,7 @@ SELECT now.id FROM gone JOIN {table} now ON now.user_id = gone.subject AND now.i
 
 
 def require_fresh() -> int:
-    """How many tables were compared. Raises RowPutBack for the first row that is older than the trail says."""
+    """Return how many tables were compared. Raises RowPutBack for the first stale or restored row."""
     tables = list(revisioned_tables())
     with as_support(), connection.cursor() as cursor:
         for table in tables:
@@ -50,7 +50,7 @@ def require_fresh() -> int:
 
 
 def revisioned_tables() -> Iterator[str]:
-    """The tables of people's rows that count their changes."""
+    """Yield the tables of people's rows that have a revision."""
     for model in apps.get_models():
         if issubclass(model, UserOwned) and "revision" in {field.name for field in model._meta.get_fields()}:
             yield model._meta.db_table

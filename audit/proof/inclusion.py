@@ -1,4 +1,4 @@
-"""Proof that one row is in the trail, to be checked by anybody who has a checkpoint and no access to the database."""
+"""Proof that a row is in the audit log, verifiable with a checkpoint and without access to the database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vibe.core.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Inclusion:
-    """A row's place under a checkpoint, and the hashes that lead from it to the signed root (RFC 6962, PATH)."""
+    """A row's position under a checkpoint, and the hashes that lead from it to the signed root (RFC 6962, PATH)."""
 
     row_id: UUID
     position: int
@@ -28,14 +28,14 @@ class Inclusion:
     signed: SignedCheckpoint
 
     def holds(self) -> bool:
-        """Whether the path leads to the root."""
+        """Return whether the path leads to the root."""
         checkpoint = self.signed.checkpoint
         return verify_inclusion(
             self.leaf, self.position - checkpoint.first, checkpoint.count, self.path, checkpoint.root
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As printed: hashes in hex, the checkpoint as it is kept outside."""
+        """Return the printed form: hashes in hex, the checkpoint as one line."""
         return {
             "row": str(self.row_id),
             "position": self.position,
@@ -46,7 +46,7 @@ class Inclusion:
 
 
 def prove_inclusion(row_id: UUID, keys: TrailKeys) -> Inclusion:
-    """Prove one row, from its content up to a signature. Raises NotFound if it is not sealed, else what fails."""
+    """Prove one row up to a signature. Raises NotFound if it is not sealed, or the AuditError that applies."""
     with as_system():
         position = AuditLeaf.objects.filter(row_id=row_id).values_list("position", flat=True).first()
         if position is None:

@@ -1,4 +1,4 @@
-"""The keys of the trail: one signs checkpoints; another, derived from it, vouches for each row until it is sealed."""
+"""Keys of the audit log: one signs checkpoints; another, derived from it, authenticates rows until they are sealed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _LABEL: Final = "audit/row"
 
 @dataclass(frozen=True, slots=True)
 class TrailKeys:
-    """The signing key, the public keys that are believed, and the secrets that rows are authenticated under.
+    """The signing key, the trusted public keys, and the secrets that authenticate rows.
 
-    A row's code (HMAC-SHA256) shows that the recorder wrote it. It matters until the row is sealed: rows that somebody
-    with rights over the database, but not over the process, inserts or edits in that time do not have one that fits.
+    A row's MAC (HMAC-SHA256) shows that the recorder wrote it. It matters until the row is sealed: somebody with rights
+    over the database, but not over the process, cannot make a valid one for a row inserted or edited in that time.
     """
 
     signing: SigningKey
@@ -31,7 +31,7 @@ class TrailKeys:
 
     @classmethod
     def from_hex(cls, current: str, *, retired: str = "", public: str = "") -> Self:
-        """Read keys of 64 hex digits; the last two are lists, parted by commas or white space.
+        """Read keys of 64 hex digits; the last two are lists, separated by commas or white space.
 
         `retired` are former signing keys whose rows are not all sealed yet, `public` the public halves of those that
         only checkpoints still need. Raises SigningKeyInvalid, which does not show what was given.
@@ -44,11 +44,11 @@ class TrailKeys:
         return cls(signing, ring, tuple(_row_key(key) for key in (current, *former)))
 
     def mac(self, content: bytes) -> bytes:
-        """The code of one row's canonical bytes, 32 bytes."""
+        """Return the MAC of a row's canonical bytes, 32 bytes."""
         return hmac.digest(self._row_keys[0], content, "sha256")
 
     def has_made(self, mac: bytes, content: bytes) -> bool:
-        """Whether this code was made for these bytes, under the current key or a retired one."""
+        """Return whether this is the MAC of these bytes, under the current key or a retired one."""
         return any(hmac.compare_digest(hmac.digest(key, content, "sha256"), mac) for key in self._row_keys)
 
 

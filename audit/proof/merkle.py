@@ -1,8 +1,7 @@
 """Merkle tree hashing as in Certificate Transparency (RFC 6962, section 2.1; RFC 9162, section 2.1).
 
-Leaves and nodes are hashed with different prefixes, so no node can be passed off as a leaf. A tree of n leaves splits
-at the largest power of two below n. Leaves are hashes of 32 bytes, which
-audit.proof.row_digest makes.
+Leaves and nodes are hashed with different prefixes, so no node can pass as a leaf. A tree of n leaves splits at the
+largest power of two below n. Leaves are hashes of 32 bytes, computed in audit.proof.row_digest.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +20,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 def root(leaves: Iterable[bytes]) -> bytes:
     """Return the root of a tree of these leaf hashes.
 
-    Level by level: neighbours are paired, and one without a neighbour goes up as it is. That is the same tree.
+    Pair neighbours level by level, and move one without a neighbour up unchanged. This gives the same tree.
     """
     level = list(leaves)
     if not level:
@@ -54,7 +53,7 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], expected_root: bytes) -> bool:
-    """Say whether `leaf` is at `index` in the tree of `size` leaves with this root (RFC 9162, section 2.1.3.2)."""
+    """Return whether `leaf` is at `index` in the tree of `size` leaves with this root (RFC 9162, section 2.1.3.2)."""
     if not 0 <= index < size or not _are_hashes(leaf, expected_root, *proof):
         return False
     node, last, current = index, size - 1, leaf

@@ -1,4 +1,4 @@
-"""What is sworn of a month whose rows were dropped: how many they were, and a digest over their places and hashes."""
+"""Signed statements on pruned months: the number of rows, and a digest over their positions and hashes."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ _BODY: Final = struct.Struct(f">{len(_LABEL)}sHBQ32s8s")
 
 
 class Missing:
-    """Rows that are gone from one month, counted and hashed in the order of their positions."""
+    """The rows missing from one month, counted and hashed in the order of their positions."""
 
     def __init__(self) -> None:
         self.count = 0
         self._hash = sha256()
 
     def add(self, position: int, leaf: bytes) -> None:
-        """One more row; its leaf has 32 bytes."""
+        """Add a row with its leaf hash (32 bytes)."""
         self.count += 1
         self._hash.update(position.to_bytes(8, "big", signed=True) + leaf)
 
     def digest(self) -> bytes:
-        """32 bytes."""
+        """Return the digest, 32 bytes."""
         return self._hash.digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """The statement over one month, without its signature."""
+    """The statement on one month, without its signature."""
 
     month: date
     count: int
@@ -41,15 +41,15 @@ class Pruned:
     key_id: bytes  # 8 bytes
 
     def encode(self) -> bytes:
-        """The bytes that are signed: a label, year (2 bytes), month (1), count (8), digest (32), key id (8)."""
+        """Return the signed bytes: a label, year (2 bytes), month (1), count (8), digest (32), key id (8)."""
         return _BODY.pack(_LABEL, self.month.year, self.month.month, self.count, self.digest, self.key_id)
 
     def sign(self, key: SigningKey) -> bytes:
-        """The signature, 64 bytes."""
+        """Return the signature, 64 bytes."""
         return key.sign(self.encode())
 
     def holds(self, missing: Missing, signature: bytes, keys: KeyRing) -> bool:
-        """Whether this was signed by a key we believe, and speaks of these rows and no others."""
+        """Return whether a trusted key signed this statement, and it covers exactly these rows."""
         return (
             keys.verify(self.key_id, self.encode(), signature)
             and (missing.count, missing.digest()) == (self.count, self.digest)

@@ -1,9 +1,9 @@
-"""One audit row as bytes, the same wherever and whenever they are made.
+"""Canonical bytes of an audit row, the same on every machine and at any time.
 
     "vibe.audit.row", a zero byte, the format (1 byte), then the thirteen fields in the order of `AuditRow`.
 
-Each field is its length (4 bytes, big-endian) and its content, an absent one the length 0xFFFFFFFF; so no content can
-move over a border between fields. Numbers, times and addresses are written by value, never as the database prints them.
+Each field is its length (4 bytes, big-endian) and its content, an absent one the length 0xFFFFFFFF, so that content
+cannot shift between fields. Numbers, times and addresses are written by value, never as the database prints them.
 """
 
 import json
@@ -29,10 +29,10 @@ _SIZE_OF_TIME: Final = (8).to_bytes(4, "big")
 
 
 class AuditRow(NamedTuple):
-    """One row of the trail; a tuple, so that a row from a cursor becomes one without being taken apart.
+    """One row of the audit log; a tuple, so that a row of a cursor converts directly.
 
     `at` has a time zone and counts in microseconds. `details` is a mapping or the text of a JSON object; a verifier
-    reads the text, so that JSON which only an attacker could have written fails here and names the row.
+    passes the text, so that JSON which only an attacker could have written fails here with the id of the row.
     """
 
     id: UUID
@@ -58,14 +58,14 @@ def encode_row(row: AuditRow) -> bytes:
 def row_leaf(row: AuditRow, stamp: bytes = b"") -> bytes:
     """Return the row's leaf hash (32 bytes, RFC 6962). Raises RowNotEncodable.
 
-    `stamp` is what a stored row bears beside its content, see `stamp_of`: sealed with it, but not part of what the
-    recorder vouches for, since the stamp is its word.
+    `stamp` is what is stored beside the content, see `stamp_of`. It is sealed with the content but not covered by the
+    MAC, which it contains.
     """
     return sha256(_LEAF_HEADER + _encode(row) + stamp).digest()
 
 
 def stamp_of(mac: bytes, xact: int) -> bytes:
-    """Return a row's code (see audit.proof.keys) and transaction as the leaf takes them: sized, the latter 8 bytes."""
+    """Return a row's MAC (see audit.proof.keys) and transaction id (8 bytes), each with its length, for the leaf."""
     return _sized(mac) + _sized(xact.to_bytes(8, "big", signed=True))
 
 
@@ -100,27 +100,27 @@ def _sized(content: bytes) -> bytes:
 
 
 def _microseconds(at: datetime) -> bytes:
-    """Return microseconds since 1970 in UTC as 8 signed bytes; integers all the way, for floats would round."""
+    """Return microseconds since 1970 in UTC as 8 signed bytes, computed with integers because floats would round."""
     since = at - _EPOCH
     return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds).to_bytes(8, "big", signed=True)
 
 
 def _text(value: Text) -> bytes:
-    """Write a text, or an id as its text: a column may turn from one into the other and the digest stays."""
+    """Encode a text, or an id as text: a column may change between the two without changing the digest."""
     if value is None:
         return _ABSENT
     if isinstance(value, UUID):
         value = str(value)
-    content = str.encode(value)  # unlike value.encode(), refuses what is no text
+    content = str.encode(value)  # unlike value.encode(), raises for anything but text
     return len(content).to_bytes(4, "big") + content
 
 
-_word = lru_cache(maxsize=1024)(_text)  # for columns that say the same few things over and over
+_word = lru_cache(maxsize=1024)(_text)  # for columns with few distinct values
 
 
 @lru_cache(maxsize=4096)
 def _address(value: str | IPv4Address | IPv6Address | None) -> bytes:
-    """Write the packed address (4 or 16 bytes) and the mask's length, which for a single host is 32 or 128."""
+    """Encode the packed address (4 or 16 bytes) and the mask's length, which for a single host is 32 or 128."""
     if value is None:
         return _ABSENT
     interface = ip_interface(value)
@@ -130,10 +130,10 @@ def _address(value: str | IPv4Address | IPv6Address | None) -> bytes:
 
 
 def _json(value: Mapping[str, object] | str) -> bytes:
-    """Write a JSON object with sorted keys and no white space.
+    """Encode a JSON object with sorted keys and no white space.
 
-    Numbers with a fraction are refused. Python and the database round them differently, and details hold ids and field
-    names: such a number is a mistake or a forgery.
+    Numbers with a fraction are rejected: Python and the database round them differently, and details hold ids and field
+    names, so such a number is a mistake or a forgery.
     """
     if value == "{}":
         return _EMPTY_OBJECT
@@ -149,7 +149,7 @@ def _refuse_number(_: str) -> NoReturn:
 
 @lru_cache(maxsize=4096)
 def encoded_details(text: str) -> bytes:
-    """Write the text of a JSON object as a row does. Raises ValueError, TypeError or RecursionError."""
+    """Encode the text of a JSON object as in a row. Raises ValueError, TypeError or RecursionError."""
     return _json(text)
 
 

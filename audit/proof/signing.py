@@ -1,4 +1,4 @@
-"""Keys for audit checkpoints: one that signs, and the ring of all that ever did (Ed25519, RFC 8032)."""
+"""Keys for audit checkpoints: the one that signs, and the ring of all that ever did (Ed25519, RFC 8032)."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ def key_id(public: bytes) -> bytes:
 
 
 class SigningKey:
-    """The private key; it prints as its id only."""
+    """The private key; its repr shows only the id."""
 
     __slots__ = ("_private", "id", "public")
 
@@ -44,7 +44,7 @@ class SigningKey:
 
 
 class KeyRing:
-    """The public keys whose checkpoints are believed: the one in use and those it replaced."""
+    """The public keys whose checkpoints are trusted: the one in use and those it replaced."""
 
     __slots__ = ("_keys",)
 
@@ -54,7 +54,7 @@ class KeyRing:
 
     @classmethod
     def from_hex(cls, text: str) -> Self:
-        """Read public keys of 64 hex digits each, parted by commas or white space. Raises SigningKeyInvalid."""
+        """Read public keys of 64 hex digits each, separated by commas or white space. Raises SigningKeyInvalid."""
         return cls(_from_hex(entry) for entry in re.split(r"[,\s]+", text) if entry)
 
     def including(self, key: SigningKey) -> "KeyRing":
@@ -62,7 +62,7 @@ class KeyRing:
         return KeyRing([*(known.public_bytes_raw() for known in self._keys.values()), key.public])
 
     def verify(self, key: bytes, message: bytes, signature: bytes) -> bool:
-        """Say whether the key of this id is in the ring and made this signature."""
+        """Return whether the key of this id is in the ring and made this signature."""
         public = self._keys.get(key)
         if public is None:
             return False

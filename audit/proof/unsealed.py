@@ -1,11 +1,11 @@
-"""Which rows are committed and not sealed: none is missed, however late it commits and whatever the clocks say.
+"""Search for committed rows without a seal. It misses none, however late it commits and whatever the clocks show.
 
-Each row bears the id of the transaction that wrote it. The sealer remembers a snapshot (pg_snapshot) taken before it
-looked: what was visible in it is sealed. Later, rows can only have come from transactions that were running then or
-have begun since. A row seen twice is left out by its leaf, so a snapshot that is lost or too old costs time, no more.
+Each row has the id of the transaction that wrote it. The sealer stores a snapshot (pg_snapshot) taken before it read:
+the rows visible in it are sealed. New rows can only come from transactions that were running then or have begun since.
+A row seen twice is skipped because it has a leaf, so a snapshot that is lost or too old only costs time.
 
-A restored database may count transactions from a lower number than its rows bear. Then a shift is added to the ids of
-rows to come, and the sealer looks at every row once.
+A restored database may count transactions from a lower number than its rows have. Then a shift is added to the ids of
+future rows, and the sealer examines every row once.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from audit.proof.wire import COLUMNS, FIELDS, WireRow, copy, read_row
 from vibe.core.db.scopes import as_system
 
 UNSEALED: Final = "NOT EXISTS (SELECT FROM audit_leaves l WHERE l.row_id = r.id AND l.row_at = r.at)"
-# With the right index the planner would still read a whole large table for some of the queries here.
+# Even with the right index, the planner would read a whole large table for some of the queries here.
 BY_INDEX: Final = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off"
 
 
 @dataclass(frozen=True, slots=True)
 class SealRange:
-    """Rows whose transactions fit a condition."""
+    """A condition on the transactions of rows."""
 
     condition: str
     parameters: tuple[Any, ...] = ()
@@ -39,19 +39,19 @@ EVERYTHING = SealRange("true")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What pg_current_snapshot() gives: all below `end` that are not `running` have come to their end."""
+    """A result of pg_current_snapshot(): all transactions below `end` that are not `running` have ended."""
 
     end: int
     running: tuple[int, ...]
 
     @classmethod
     def read(cls, text: str) -> Snapshot:
-        """From PostgreSQL's form, xmin:xmax:xip,xip."""
+        """Parse PostgreSQL's form, xmin:xmax:xip,xip."""
         _, end, running = text.split(":")
         return cls(int(end), tuple(int(each) for each in running.split(",") if each))
 
     def news(self, shift: int) -> list[SealRange]:
-        """Where rows can be that were not visible in it."""
+        """Return the ranges of rows that were not visible in the snapshot."""
         stretches = [SealRange("r.xact >= %s", (self.end + shift,))]
         if self.running:
             stretches.insert(0, SealRange("r.xact = ANY(%s)", ([each + shift for each in self.running],)))
@@ -59,9 +59,9 @@ class Snapshot:
 
 
 def current_snapshot() -> str:
-    """What is visible from now on, at least.
+    """Return a snapshot of the transactions whose rows are visible from now on.
 
-    PostgreSQL does not count one's own transaction among those running. Here it is one of them: it may write more.
+    PostgreSQL does not count the current transaction as running. It is added here, because it may write more rows.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_current_snapshot()::text, pg_current_xact_id_if_assigned()::text")
@@ -71,19 +71,19 @@ def current_snapshot() -> str:
 
 
 def sealer_state() -> AuditSealer:
-    """How far the sealer looked; kept by nobody before the first seal."""
+    """Return the progress of the sealer, an unsaved one before the first seal."""
     return AuditSealer.objects.first() or AuditSealer()
 
 
 def ranges_to_seal(sealer: AuditSealer, *, sweep: bool) -> list[SealRange]:
-    """Where to look for rows to seal."""
+    """Return the ranges to search for rows to seal."""
     if sweep or not sealer.snapshot:
         return [EVERYTHING]
     return Snapshot.read(sealer.snapshot).news(sealer.shift)
 
 
 def unsealed_rows(stretch: SealRange, after: tuple[int, Any] | None, limit: int) -> list[WireRow]:
-    """Up to `limit` rows of a stretch, by transaction and id, from behind `after` on."""
+    """Return up to `limit` unsealed rows of a range that follow `after`, by transaction and id."""
     keyset, values = ("AND (r.xact, r.id) > (%s, %s)", after) if after else ("", ())
     with connection.cursor() as cursor:
         cursor.execute(BY_INDEX)
@@ -97,12 +97,12 @@ def unsealed_rows(stretch: SealRange, after: tuple[int, Any] | None, limit: int)
 
 
 def all_unsealed_rows() -> Generator[WireRow, None, None]:
-    """Every row without a leaf, wherever it is."""
+    """Yield every row without a leaf."""
     return found_rows(f"SELECT {COLUMNS} FROM audit_logs r WHERE {UNSEALED} ORDER BY r.xact, r.id")  # noqa: S608
 
 
 def found_rows(query: str, parameters: Sequence[Any] = ()) -> Generator[WireRow, None, None]:
-    """Rows of a query that selects COLUMNS."""
+    """Yield the rows of a query that selects COLUMNS."""
     with closing(copy(query, parameters)) as lines:
         for line in lines:
             if row := read_row(line, FIELDS):
@@ -110,7 +110,7 @@ def found_rows(query: str, parameters: Sequence[Any] = ()) -> Generator[WireRow,
 
 
 def detect_restore() -> None:
-    """Shift the transaction ids to come when this server counts lower than the rows do. As the owner of the table."""
+    """Shift future transaction ids, as the table owner, if this server counts lower than the rows do."""
     with transaction.atomic():
         with as_system():
             newest = AuditLog.objects.order_by("-xact").values_list("xact", flat=True).first() or 0

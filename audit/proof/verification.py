@@ -1,7 +1,6 @@
-"""Proving the trail: the chain, then every row under it in the order of sealing, then the rows not sealed yet.
+"""Proof of the audit log: the chain, then every row under it in the order of sealing, then the unsealed rows.
 
-Everything streams: memory does not grow with the trail. What appears while it runs is looked at as well, or is new
-enough to be left to the next time.
+Everything streams, in constant memory. Rows that appear during a run are verified in it or in the next one.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ _LEAF: Final = FIELDS + 44
 
 @dataclass(slots=True)
 class Proof:
-    """What was proved."""
+    """The result of a proof."""
 
     checkpoints: int = 0
     rows: int = 0  # sealed, pruned ones included
-    pruned: int = 0  # of these: dropped past their retention, and sworn to
+    pruned: int = 0  # of these: dropped past their retention, with a signed statement
     unsealed: int = 0  # written by the recorder, not sealed yet
     oldest_unsealed: datetime | None = None
     head: SignedCheckpoint | None = None
@@ -52,9 +51,9 @@ class Proof:
 def prove(
     keys: TrailKeys, witnesses: Iterable[SignedCheckpoint] = (), *, progress: Callable[[int], Any] = lambda _: None
 ) -> Proof:
-    """Prove the whole trail. `progress` is told of rows as they are done.
+    """Prove the whole audit log. `progress` is called with the number of rows just proved.
 
-    Raises the AuditError of the first thing that fails: ChainBroken, BatchBroken, PruningBroken or RowForged.
+    Raises the AuditError of the first failure: ChainBroken, BatchBroken, PruningBroken or RowForged.
     """
     proof = Proof()
     verifier = ChainVerifier(keys.ring, witnesses)
@@ -76,7 +75,7 @@ def prove(
 
 
 def prove_unsealed(keys: TrailKeys, proof: Proof, progress: Callable[[int], Any]) -> None:
-    """The rows without a seal. Raises RowForged at the first that the recorder did not write."""
+    """Prove the unsealed rows. Raises RowForged at the first that the recorder did not write."""
     with closing(all_unsealed_rows()) as rows:
         for row in rows:
             if not row.content or not keys.has_made(row.mac(), row.content):
@@ -88,7 +87,7 @@ def prove_unsealed(keys: TrailKeys, proof: Proof, progress: Callable[[int], Any]
 
 
 def windows(checkpoints: Sequence[Checkpoint]) -> Iterator[list[Checkpoint]]:
-    """Neighbouring checkpoints that are read in one query."""
+    """Yield groups of neighbouring checkpoints, each to be read in one query."""
     window: list[Checkpoint] = []
     for checkpoint in checkpoints:
         if window and checkpoint.last - window[0].first >= WINDOW:
@@ -100,7 +99,7 @@ def windows(checkpoints: Sequence[Checkpoint]) -> Iterator[list[Checkpoint]]:
 
 
 def prove_window(window: Sequence[Checkpoint], pruned: Prunings) -> None:
-    """The rows of neighbouring checkpoints. Raises BatchBroken at the first that fails."""
+    """Prove the rows of neighbouring checkpoints. Raises BatchBroken at the first that fails."""
     with closing(sealed_rows(window[0].first, window[-1].last, pruned)) as rows:
         ahead: SealedRow | None = None
         for checkpoint in window:
@@ -115,8 +114,8 @@ def prove_window(window: Sequence[Checkpoint], pruned: Prunings) -> None:
 
 
 def sealed_rows(first: int, last: int, pruned: Prunings) -> Generator[SealedRow, None, None]:
-    """The seals of these positions, each with the hash of its row."""
-    with connection.cursor() as cursor:  # else the planner would read the whole trail for every window
+    """Return the seals of these positions, each with the hash of its row."""
+    with connection.cursor() as cursor:  # else the planner would read the whole table for every window
         cursor.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
     return read_sealed(f"{SEALED} WHERE l.position BETWEEN %s AND %s ORDER BY l.position", [first, last], pruned)
 
@@ -124,7 +123,7 @@ def sealed_rows(first: int, last: int, pruned: Prunings) -> Generator[SealedRow,
 def read_sealed(
     query: str, parameters: Sequence[Any], pruned: Prunings | None = None
 ) -> Generator[SealedRow, None, None]:
-    """What a query that begins with SEALED gives. To be read to its end or closed, see audit.proof.wire.copy."""
+    """Yield the rows of a query that begins with SEALED. Exhaust or close it, see audit.proof.wire.copy."""
     with closing(copy(query, parameters)) as lines:
         for line in lines:
             position = int.from_bytes(line[_POSITION], "big", signed=True)
@@ -137,7 +136,7 @@ def read_sealed(
 
 
 class Prunings:
-    """The months that were pruned, and what was found missing from them."""
+    """The pruned months, and the rows found missing from them."""
 
     def __init__(self, keys: TrailKeys) -> None:
         self._keys = keys
@@ -145,7 +144,7 @@ class Prunings:
         self._missing: dict[date, Missing] = {month: Missing() for month in self._stated}
 
     def excused(self, at: bytes, position: int, leaf: bytes) -> bytes | None:
-        """The leaf hash, to be taken for a missing row of a pruned month; None for any other month."""
+        """Return the leaf hash for a missing row of a pruned month; None for any other month."""
         try:
             missing = self._missing.get(encode_time(at).date().replace(day=1))
         except OverflowError:
@@ -156,7 +155,7 @@ class Prunings:
         return leaf
 
     def settle(self) -> int:
-        """Compare. How many rows were pruned; raises PruningBroken for the first month that does not fit."""
+        """Return how many rows were pruned. Raises PruningBroken for the first month that does not match."""
         for month, stored in sorted(self._stated.items()):
             stated = Pruned(month, stored.count, bytes(stored.digest), bytes(stored.key_id))
             if len(stated.digest) != 32 or not stated.holds(
@@ -167,7 +166,7 @@ class Prunings:
 
 
 def refuse_stray_seals() -> None:
-    """Seals that no checkpoint covers. In one statement, for a sealer may be at work."""
+    """Raise BatchBroken for a seal that no checkpoint covers. Uses one statement, because a sealer may be running."""
     covered = AuditCheckpoint._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
@@ -179,6 +178,6 @@ def refuse_stray_seals() -> None:
 
 
 def covering(position: int) -> SignedCheckpoint | None:
-    """The checkpoint over a position."""
+    """Return the checkpoint that covers a position, if any."""
     stored = AuditCheckpoint.objects.filter(first__lte=position).order_by("-first").first()
     return checkpoint_store.signed_of(stored) if stored else None

@@ -1,12 +1,12 @@
-"""Hash rows of the audit log as the server sends them in COPY's binary format, without taking them apart.
+"""Hashing of audit rows in COPY's binary format, without parsing them into Python values.
 
 Both formats write a field as its length and its content, so nearly all of a row's canonical bytes
-(audit.proof.row_digest) are on the wire as they are. Two fields are converted: the time, which PostgreSQL counts from
+(audit.proof.row_digest) are on the wire unchanged. Two fields are converted: the time, which PostgreSQL counts from
 the year 2000, and JSON, which has many spellings.
 
 Measured, over 50,000 rows in one run, taking turns: `verify_audit` takes 13 microseconds of processor time a row this
 way, and 22 (1.6 times as much) where psycopg parses COPY's rows and `row_digest` encodes them. That is why there are
-two encoders; tests/audit/test_wire.py holds that they agree.
+two encoders; tests/audit/test_wire.py checks that they agree.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from audit.proof.keys import MAC_SIZE
 from audit.proof.row_digest import ROW_HEADER, encoded_details
 from vibe.core.db.backend.cursors import Cursor
 
-# Details first, so that nothing has to be walked over to find them; then the order of AuditRow; then the stamp. The
+# Details first, so that they are found without skipping other fields; then the order of AuditRow; then the stamp. The
 # address is sent as its bytes and the length of its mask.
 COLUMNS: Final = (
     "r.details::text, r.id, r.at, r.actor_kind, r.actor, r.subject::text, r.action, r.resource, r.outcome, r.reason, "
@@ -47,37 +47,37 @@ class WireRow(NamedTuple):
 
     key: bytes  # the id, 16 bytes
     at: bytes  # 8 bytes as PostgreSQL sends them
-    content: bytes  # what encode_row gives; empty if the row holds what the recorder never writes
-    stamp: bytes  # what stamp_of gives
+    content: bytes  # the result of encode_row; empty if the recorder never writes such a row
+    stamp: bytes  # the result of stamp_of
 
     @property
     def id(self) -> UUID:
-        """The row's id."""
+        """Return the row's id."""
         return UUID(bytes=self.key)
 
     def leaf(self) -> bytes:
-        """The leaf hash, 32 bytes (RFC 6962); empty for a row without content."""
+        """Return the leaf hash, 32 bytes (RFC 6962); empty for a row without content."""
         return sha256(b"\x00" + self.content + self.stamp).digest() if self.content else b""
 
     def mac(self) -> bytes:
-        """The code that the row bears."""
+        """Return the stored MAC."""
         return self.stamp[4 : 4 + MAC_SIZE]
 
     def xact(self) -> int:
-        """The transaction that the row says it is from."""
+        """Return the stored transaction id."""
         return int.from_bytes(self.stamp[-8:], "big", signed=True)
 
 
 def encode_time(at: bytes) -> datetime:
-    """A timestamp as PostgreSQL sends it. Raises OverflowError for one that Python does not have."""
+    """Convert a timestamp sent by PostgreSQL. Raises OverflowError for one that Python cannot represent."""
     return _START_OF_2000 + timedelta(microseconds=int.from_bytes(at, "big", signed=True))
 
 
 def copy(query: str, parameters: Sequence[Any] = ()) -> Generator[bytes, None, None]:
-    """Yield the result of a query row by row: the number of fields, and each with its length. Nothing is buffered.
+    """Yield the rows of a query, unbuffered, each as the number of fields and every field with its length.
 
-    Until it is read to its end or closed, every other statement on the connection waits: close it on the way out of
-    an error, before the transaction ends.
+    Until it is exhausted or closed, every other statement on the connection waits: on an error, close it
+    before the transaction ends.
     """
     connection.ensure_connection()  # not Django's cursor: with DEBUG on, its copy() takes no parameters
     with (
@@ -87,22 +87,22 @@ def copy(query: str, parameters: Sequence[Any] = ()) -> Generator[bytes, None, N
     ):
         parts = iter(stream)
         row = bytes(next(parts))[_FILE_HEADER:]
-        for part in parts:  # one behind, for the last part is the trailer
+        for part in parts:  # one behind, because the last part is the trailer
             if row:
                 yield row
             row = bytes(part)
 
 
 def field(row: bytes, start: int) -> tuple[bytes | None, int]:
-    """The field at `start`, None if it is NULL, and where the next one starts."""
+    """Return the field at `start`, None if it is NULL, and where the next one starts."""
     size = int.from_bytes(row[start : start + 4], "big", signed=True)
     return (None, start + 4) if size < 0 else (row[start + 4 : start + 4 + size], start + 4 + size)
 
 
 def read_row(row: bytes, start: int) -> WireRow | None:
-    """Read COLUMNS from `start` to the end. None where an outer join found no row.
+    """Read COLUMNS from `start` to the end. Return None if an outer join found no row.
 
-    A code of another size is read as a row without content: the recorder never wrote it.
+    A row with a MAC of another size is returned without content: the recorder never wrote it.
     """
     if (found := pieces(row, start)) is None:
         return None
@@ -112,7 +112,7 @@ def read_row(row: bytes, start: int) -> WireRow | None:
 
 
 def read_leaf(row: bytes, start: int) -> bytes | None:
-    """What `read_row(row, start).leaf()` gives, without the row: proving a trail is this, over and over."""
+    """Return `read_row(row, start).leaf()` without building the row, because proofs call this for every row."""
     if (found := pieces(row, start)) is None:
         return None
     _, content = found
@@ -120,9 +120,9 @@ def read_leaf(row: bytes, start: int) -> bytes | None:
 
 
 def pieces(row: bytes, start: int) -> tuple[int, tuple[bytes, ...]] | None:
-    """Where the id begins, and in pieces what encode_row gives: none if the row holds what the recorder never writes.
+    """Return where the id begins, and the result of encode_row in pieces: none if the recorder never writes such a row.
 
-    None where an outer join found no row.
+    Return None if an outer join found no row.
     """
     if row.startswith(_NO_DETAILS, start):
         details, begin = _NO_DETAILS, start + len(_NO_DETAILS)

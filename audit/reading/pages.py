@@ -1,4 +1,4 @@
-"""Reading the trail page by page."""
+"""Paging through the audit log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGEST_PAGE: Final = 200
 
 
 def page(rows: QuerySet[AuditLog], *, after: Position | None = None, size: int = 50) -> Page[AuditLog]:
-    """The rows of a question to the trail that follow `after`. The caller's scope says what may be read."""
+    """Return the page of `rows` that follows `after`. The caller's scope decides which rows are visible."""
     if not 1 <= size <= LARGEST_PAGE:
         raise InputError(f"A page has 1 to {LARGEST_PAGE} rows.")
     if after:

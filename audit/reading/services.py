@@ -1,4 +1,4 @@
-"""The trail as a file. That it was exported is in the trail before the first row leaves."""
+"""Export of the audit log to a file. The export is recorded before the first row is written."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from audit.services import record
 from vibe.core.db.scopes import as_system
 
 COLUMNS: Final = AuditRow._fields
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes a cell for a formula by
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")  # first characters that make a spreadsheet run a cell
 CHUNK: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which rows: all that fit every part given."""
+    """A filter on the rows: those that match every part given."""
 
     subject: UUID | None = None
     actor: str = ""
     since: datetime | None = None
-    until: datetime | None = None  # this moment not included
+    until: datetime | None = None  # exclusive
 
     def rows(self) -> QuerySet[AuditLog]:
-        """In the order of time."""
+        """Return the matching rows, the oldest first."""
         rows = AuditLog.objects.all()
         if self.subject:
             rows = rows.about(self.subject)
@@ -46,7 +46,7 @@ class Selection:
         return rows.order_by("at", "id")
 
     def described(self) -> dict[str, str]:
-        """For the row that records the export."""
+        """Return the filter as details of the row that records the export."""
         parts = {"actor": self.actor, "since": self.since, "until": self.until}
         return {name: str(value) for name, value in parts.items() if value}
 
@@ -54,7 +54,7 @@ class Selection:
 def export(
     stream: IO[str], *, format: str, selection: Selection, actor: Actor, progress: Callable[[], Any] = lambda: None
 ) -> int:
-    """Write rows as `csv` or `json`, an array of objects. How many they were. Memory does not grow with them."""
+    """Write rows as `csv` or as a `json` array of objects, and return their number. Uses constant memory."""
     record(
         actor=actor,
         action="audit.export",
@@ -67,14 +67,14 @@ def export(
 
 
 def with_progress(rows: QuerySet[AuditLog], progress: Callable[[], Any]) -> Iterator[dict[str, Any]]:
-    """Each row as its columns."""
+    """Yield each row as a mapping of its columns."""
     for row in rows.values(*COLUMNS).iterator(chunk_size=CHUNK):
         progress()
         yield row
 
 
 def write_csv(stream: IO[str], rows: Iterator[dict[str, Any]]) -> int:
-    """With a line of names. A cell that a spreadsheet would run is given an apostrophe in front."""
+    """Write a header and the rows. A cell that a spreadsheet would run gets a leading apostrophe."""
     writer = csv.writer(stream)
     writer.writerow(COLUMNS)
     count = 0
@@ -85,14 +85,14 @@ def write_csv(stream: IO[str], rows: Iterator[dict[str, Any]]) -> int:
 
 
 def csv_cell(value: Any) -> str:
-    """As text that no spreadsheet runs."""
+    """Return a value as text that no spreadsheet runs."""
     text = json_value(value)
     text = json.dumps(text, sort_keys=True) if isinstance(text, dict) else str(text or "")
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def write_json(stream: IO[str], rows: Iterator[dict[str, Any]]) -> int:
-    """An array, one object a line."""
+    """Write an array, one object a line."""
     count = 0
     stream.write("[")
     for row in rows:
@@ -104,7 +104,7 @@ def write_json(stream: IO[str], rows: Iterator[dict[str, Any]]) -> int:
 
 
 def json_value(value: Any) -> Any:
-    """As JSON has it."""
+    """Convert a value to its JSON form."""
     if isinstance(value, datetime):
         return value.isoformat()
     return str(value) if isinstance(value, UUID) else value

@@ -1,6 +1,7 @@
-"""Monthly partitions of the trail: made ahead of time, so that a row always finds its month.
+"""Monthly partitions of the audit log, created ahead of time.
 
-A row whose month has none, such as one from a clock set far back, goes to the default partition and is as good there.
+A row whose month has no partition, such as one from a clock set far back, goes to the default partition, where the
+same guarantees hold.
 """
 
 from __future__ import annotations
@@ -10,33 +11,33 @@ from typing import Any
 
 MONTHS_AHEAD = 3
 DEFAULT = "audit_logs_default"
-# Making or dropping one needs the whole table for a moment: rather try again later than hold everybody up.
+# Creating or dropping a partition briefly locks the whole table: give up and retry later rather than block writers.
 PATIENCE = "SET LOCAL lock_timeout = '2s'"
 
 
 def partition_name(month: date) -> str:
-    """Such as audit_logs_2026_11."""
+    """Return a name such as audit_logs_2026_11."""
     return f"audit_logs_{month:%Y_%m}"
 
 
 def next_month(month: date) -> date:
-    """The first day of the month after."""
+    """Return the first day of the next month."""
     return (month.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
 def later(month: date, months: int) -> date:
-    """The first day of the month so many months on."""
+    """Return the first day of the month that is `months` later."""
     count = month.year * 12 + month.month - 1 + months
     return date(count // 12, count % 12 + 1, 1)
 
 
 def this_month() -> date:
-    """By UTC, like the partitions' bounds."""
+    """Return the first day of this month in UTC, like the partitions' bounds."""
     return datetime.now(UTC).date().replace(day=1)
 
 
 def months_kept(cursor: Any) -> list[date]:
-    """The months that have a partition, the oldest first."""
+    """Return the months that have a partition, the oldest first."""
     cursor.execute(
         "SELECT to_date(right(relname, 7), 'YYYY_MM') FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
         "WHERE inhparent = 'audit_logs'::regclass AND relname ~ '_[0-9]{4}_[0-9]{2}$' ORDER BY relname"
@@ -45,9 +46,9 @@ def months_kept(cursor: Any) -> list[date]:
 
 
 def ensure_partitions(cursor: Any, *, today: date | None = None, ahead: int = MONTHS_AHEAD) -> list[str]:
-    """Make the partitions of this month and of `ahead` more, as the owner of the table. Gives the names of new ones.
+    """Create the partitions of this month and the next `ahead`, as the table owner. Return the new names.
 
-    A month that already has rows in the default partition is left there: rows cannot be moved.
+    A month with rows in the default partition gets none: rows cannot be moved.
     """
     first = (today or this_month()).replace(day=1)
     made = []
@@ -62,7 +63,7 @@ def ensure_partitions(cursor: Any, *, today: date | None = None, ahead: int = MO
 
 
 def in_default(cursor: Any, month: date) -> bool:
-    """Whether the default partition has rows of this month. Row security is no matter: this is asked as the owner."""
+    """Return whether the default partition has rows of this month. As the table owner, lift row-level security."""
     cursor.execute("SELECT to_regclass(%s)", [DEFAULT])
     if cursor.fetchone()[0] is None:
         return False
@@ -77,7 +78,7 @@ def in_default(cursor: Any, month: date) -> bool:
 
 
 def make_partition(cursor: Any, name: str, values: str) -> None:
-    """One partition, closed to direct access: no privileges, row-level security without a policy, no TRUNCATE."""
+    """Create a partition closed to direct access: no privileges, row-level security without a policy, no TRUNCATE."""
     for statement in (
         f"CREATE TABLE {name} PARTITION OF audit_logs {values}",
         f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY",

@@ -1,4 +1,4 @@
-"""Dropping whole months of the trail past their retention. What they held stays proved (docs/audit.md)."""
+"""Pruning of whole months past their retention. Their contents stay provable (docs/audit.md)."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class Month:
 
 
 def months() -> list[Month]:
-    """The months there are, the oldest first."""
+    """Return the months that have a partition, the oldest first."""
     with connection.cursor() as cursor:
         return [Month(first, later(first, settings.AUDIT_RETENTION_MONTHS + 1)) for first in months_kept(cursor)]
 
 
 def prune(month: Month, *, actor: Actor) -> int:
-    """Drop one month. How many rows it had.
+    """Drop one month, and return how many rows it had.
 
-    Raises MonthKept, with the date, while it is within its retention, or while it has rows that are not sealed.
+    Raises MonthKept, with the date, while the month is within its retention, or while it has unsealed rows.
     """
     if this_month() < month.due:
         raise MonthKept(
@@ -72,7 +72,7 @@ def prune(month: Month, *, actor: Actor) -> int:
 
 
 def refuse_unsealed(month: Month) -> None:
-    """Raises MonthKept if a row of the month has no seal."""
+    """Raise MonthKept if a row of the month has no seal."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT count(*) FROM audit_logs r WHERE r.at >= %s AND r.at < %s AND {UNSEALED}",  # noqa: S608
@@ -84,7 +84,7 @@ def refuse_unsealed(month: Month) -> None:
 
 
 def state_of(month: Month) -> Pruned:
-    """Sign for the rows that are about to go, and keep the statement. Raises BatchBroken if one is not as sealed."""
+    """Sign and store a statement on the rows to be dropped. Raises BatchBroken if one differs from its seal."""
     keys = trail_keys()
     missing = Missing()
     with closing(sealed_rows_of(month)) as rows:
@@ -106,11 +106,11 @@ def state_of(month: Month) -> Pruned:
 
 
 def sealed_rows_of(month: Month) -> Generator[SealedRow, None, None]:
-    """The seals of a month in the order of position, each with the hash of its row."""
+    """Return the seals of a month in the order of position, each with the hash of its row."""
     return read_sealed(f"{SEALED} WHERE l.row_at >= %s AND l.row_at < %s ORDER BY l.position", bounds(month))
 
 
 def bounds(month: Month) -> tuple[datetime, datetime]:
-    """From when on, and until before when."""
+    """Return the month's start, inclusive, and end, exclusive."""
     start, end = (datetime.combine(day, time(), UTC) for day in (month.first, next_month(month.first)))
     return start, end

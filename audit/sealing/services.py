@@ -1,7 +1,7 @@
-"""Sealing: rows that have committed get their place in the order, and a signed checkpoint over them.
+"""Sealing: committed rows get consecutive positions and a signed checkpoint over them.
 
 Each batch is one transaction, so a sealer killed at any moment leaves whole batches. Checkpoints are written outside
-the database after their commit; one that was killed in between, the next run makes up for.
+the database after their commit; the next run writes those that a killed run left out.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ from vibe.core.db.scopes import as_system
 from vibe.core.db.statements import bulk
 
 BATCH: Final = 10_000  # rows under one checkpoint at most
-LOCK: Final = 0x7365616C  # an advisory lock: two sealers at once, and one works
+LOCK: Final = 0x7365616C  # an advisory lock: of two sealers at once, only one works
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Sealed:
-    """What a run did."""
+    """The result of a run."""
 
     rows: int = 0
     checkpoints: int = 0
     written: int = 0  # checkpoints, outside the database
     forged: list[UUID] = field(default_factory=list)  # rows that the recorder did not write; they stay unsealed
-    busy: bool = False  # another sealer is at work
+    busy: bool = False  # another sealer is running
 
 
 def seal(*, sweep: bool = False, batch: int = BATCH) -> Sealed:
-    """Seal every row that has committed, and write new checkpoints outside the database.
+    """Seal every committed row, and write new checkpoints outside the database.
 
-    `sweep` looks at all rows instead of new ones. Raises ChainBroken rather than build on a trail whose end is forged
-    or cut off, OSError when the checkpoint file cannot be written; what was sealed stays sealed.
+    `sweep` examines all rows instead of only new ones. Raises ChainBroken if the end of the chain is forged or cut off,
+    and OSError if the checkpoint file cannot be written; rows already sealed stay sealed.
     """
     detect_restore()
     done = Sealed()
@@ -88,14 +88,14 @@ def seal(*, sweep: bool = False, batch: int = BATCH) -> Sealed:
 
 
 def only_sealer() -> bool:
-    """Whether no other sealer works; held until the transaction ends."""
+    """Try to take the sealer's lock until the transaction ends; return whether this succeeded."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         return bool(cursor.fetchone()[0])
 
 
 def with_valid_mac(rows: Sequence[WireRow], done: Sealed) -> list[WireRow]:
-    """Those that the recorder wrote; the others are reported."""
+    """Return the rows that the recorder wrote; report the others."""
     keys = trail_keys()
     genuine = [row for row in rows if row.content and keys.has_made(row.mac(), row.content)]
     if len(genuine) < len(rows):
@@ -108,7 +108,7 @@ def with_valid_mac(rows: Sequence[WireRow], done: Sealed) -> list[WireRow]:
 
 
 def append(rows: Sequence[WireRow]) -> SignedCheckpoint:
-    """Give rows the next positions, and sign for them."""
+    """Give rows the next positions, and sign a checkpoint over them."""
     keys = trail_keys()
     head = verified_head(keys)
     leaves = [row.leaf() for row in rows]
@@ -130,7 +130,7 @@ def append(rows: Sequence[WireRow]) -> SignedCheckpoint:
 
 
 def verified_head(keys: TrailKeys) -> Checkpoint | None:
-    """The newest checkpoint, by a key we believe, not cut short. Raises ChainBroken."""
+    """Return the newest checkpoint. Raises ChainBroken if its key is not trusted or the chain is cut off."""
     signed = checkpoint_store.newest_checkpoint()
     last = AuditLeaf.objects.order_by("-position").values_list("position", flat=True).first() or 0
     number, covered = (signed.checkpoint.number, signed.checkpoint.last) if signed else (1, 0)
@@ -143,7 +143,7 @@ def verified_head(keys: TrailKeys) -> Checkpoint | None:
 
 
 def require_witnessed(number: int) -> None:
-    """Compare the chain's head with what this machine wrote outside. Raises ChainBroken."""
+    """Compare the chain's head with the checkpoint file. Raises ChainBroken if they differ."""
     file = witness.configured_file(settings.AUDIT_CHECKPOINT_FILE)
     last = file.last() if file else None
     if last is None:
@@ -156,7 +156,7 @@ def require_witnessed(number: int) -> None:
 
 
 def save_sealer_state(**changes: Any) -> None:
-    """Keep how far we came."""
+    """Save the progress of the sealer."""
     sealer = sealer_state()
     for name, value in changes.items():
         setattr(sealer, name, value)
@@ -164,7 +164,7 @@ def save_sealer_state(**changes: Any) -> None:
 
 
 def write_out() -> int:
-    """Write the checkpoints that are not outside the database yet. How many they were."""
+    """Write the checkpoints that are not outside the database yet, and return how many there were."""
     file = witness.configured_file(settings.AUDIT_CHECKPOINT_FILE)
     written = 0
     with as_system():

@@ -1,7 +1,7 @@
-"""Checkpoints outside the database, where somebody with rights over the database alone cannot unsay them.
+"""Checkpoints outside the database, out of reach of somebody with rights over the database alone.
 
-Either a file of this machine, one line a checkpoint, each on the disk before the next is written; or the log stream, on
-its way to wherever logs are kept. Only they show that the end of the trail was cut off.
+They go either to a local file, one line a checkpoint, synced to disk after each append, or to the log stream. Only
+they show that the end of the audit log was cut off.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from typing import IO, Any
 from audit.proof.checkpoint import SignedCheckpoint
 
 LOG_STREAM = "-"  # the value of AUDIT_CHECKPOINT_FILE that means the log stream
-NEWEST = 1000  # checkpoints that a proof looks at: the newest one vouches for all before it
+NEWEST = 1000  # checkpoints that a proof reads: the newest one covers all before it
 BLOCK = 65_536  # bytes
 
 log = logging.getLogger("audit.checkpoints")
 
 
 class CheckpointFile:
-    """A file that only grows, line by line. One that a crash left with half a line at its end loses that half."""
+    """An append-only file of lines. A partial last line left by a crash is cut off before the next append."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def last(self) -> SignedCheckpoint | None:
-        """The newest checkpoint, None if there is none. Raises CheckpointMalformed."""
+        """Return the newest checkpoint, None if there is none. Raises CheckpointMalformed."""
         if not self.path.exists():
             return None
         with self.path.open("rb") as file:
             return newest_checkpoint(file)
 
     def append(self, chain: Iterable[SignedCheckpoint]) -> int:
-        """Write those that are not there yet, given in order, and wait for the disk. How many were written."""
+        """Append the checkpoints that are missing, given in order, and sync. Return how many were written."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o640)
         with os.fdopen(descriptor, "r+b") as file:
@@ -54,7 +54,7 @@ class CheckpointFile:
 
 
 def newest_checkpoint(file: IO[bytes]) -> SignedCheckpoint | None:
-    """The checkpoint on the last whole line."""
+    """Return the checkpoint on the last whole line, None if there is none."""
     file.seek(max(file.seek(0, os.SEEK_END) - BLOCK, 0))
     whole, _, _ = file.read().rpartition(b"\n")
     line = whole.rpartition(b"\n")[2]
@@ -62,7 +62,7 @@ def newest_checkpoint(file: IO[bytes]) -> SignedCheckpoint | None:
 
 
 def drop_partial_line(file: IO[bytes]) -> None:
-    """Cut off what was written after the last line feed."""
+    """Truncate the file after the last line feed."""
     end = file.seek(0, os.SEEK_END)
     file.seek(max(end - BLOCK, 0))
     unfinished = len(file.read().rpartition(b"\n")[2])
@@ -71,7 +71,7 @@ def drop_partial_line(file: IO[bytes]) -> None:
 
 
 def read_witnesses(path: Path) -> list[SignedCheckpoint]:
-    """The newest checkpoints of a file: one that the sealer wrote, or lines of a log that hold them.
+    """Read the newest checkpoints from a file that the sealer wrote, or from a log.
 
     Raises CheckpointMalformed for a whole line that is neither, OSError if the file cannot be read.
     """
@@ -80,18 +80,18 @@ def read_witnesses(path: Path) -> list[SignedCheckpoint]:
 
 
 def checkpoint_lines(lines: Iterable[str]) -> Iterator[str]:
-    """What begins at the first brace of each whole line, so that a log's own words before it do not matter."""
+    """Yield each whole line from its first brace on, which skips a log's own prefix."""
     for line in lines:
         if line.endswith("\n") and "{" in line:
             yield line[line.index("{") :]
 
 
 def write_to_log(chain: Iterable[SignedCheckpoint]) -> None:
-    """One line each."""
+    """Log each checkpoint on one line."""
     for signed in chain:
         log.info("%s", signed.to_line())
 
 
 def configured_file(setting: Any) -> CheckpointFile | None:
-    """The file, None where the log stream is asked for."""
+    """Return the checkpoint file, None if the setting names the log stream."""
     return None if setting == LOG_STREAM else CheckpointFile(Path(setting).expanduser())

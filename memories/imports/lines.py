@@ -1,4 +1,4 @@
-"""Reading conversations from JSON Lines: bytes in, values or a named reason out. See docs/import.md for the format."""
+"""Parsing of conversations from JSON Lines, with a reason for each bad line. docs/import.md describes the format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LONGEST_DESCRIPTION = 10_000
 LONGEST_TEXT = 1_000_000
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 MOST_IDS = 1000  # of one message
-EXPORTED = "vibe."  # what the type of a line begins with that an export wrote; see docs/export.md
+EXPORTED = "vibe."  # prefix of the types of lines in an export; see docs/export.md
 CONVERSATION = "vibe.conversation"
 EXPORT_BEGINS, EXPORT_PROFILE = "vibe.export", "vibe.profile"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -40,12 +40,12 @@ class Message:
     id: str
     payload: Payload
     sent_at: datetime
-    also: tuple[str, ...] = ()  # further ids that it goes by
+    also: tuple[str, ...] = ()  # its further ids
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationLine:
-    """One line: whose conversation, and what was said."""
+    """One line: the owner, the conversation and its messages."""
 
     number: int
     profile: Profile = field(repr=False)
@@ -59,7 +59,7 @@ class ConversationLine:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveLine:
-    """A line of an export that is no conversation. `profile` is whose archive it is, on the line that says so."""
+    """A line of an export other than a conversation. `profile` is the owner, on the line that names them."""
 
     number: int
     kind: str
@@ -77,7 +77,7 @@ class BadLine(InputError):
 
 
 def read_lines(source: IO[bytes], limit: int) -> Iterator[tuple[int, bytes | BadLine]]:
-    """The lines of `source` that are not blank, with their numbers. One over `limit` bytes is skipped, never held."""
+    """Yield the non-blank lines with their numbers. A line over `limit` bytes is skipped, never held in memory."""
     number = 0
     while line := source.readline(limit + 1):
         number += 1
@@ -92,12 +92,12 @@ def read_lines(source: IO[bytes], limit: int) -> Iterator[tuple[int, bytes | Bad
 
 
 def parse(number: int, line: bytes) -> ConversationLine | ArchiveLine:
-    """One line as values. Raises BadLine."""
+    """Parse one line. Raises BadLine."""
     return LineParser(number).parse(line)
 
 
 class LineParser:
-    """Reads one line; every complaint names the line and the field, `where` being what the field is in."""
+    """A parser of one line. Every error names the line and the field; `where` is the path to the field's parent."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -233,7 +233,7 @@ class LineParser:
 
 
 def encodable(value: str) -> bool:
-    """Whether a text can be written as UTF-8: JSON lets half of a surrogate pair through."""
+    """Return whether a text can be encoded as UTF-8: JSON allows half of a surrogate pair."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Adding to a conversation: one memory or a batch, all of it or none."""
+"""Adding memories to a conversation, one or a batch, all or none."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MessageIdTaken(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class NewMemory:
-    """What is to be kept. Without a message id of the caller's, the memory's own id stands for it."""
+    """A memory to be added. Without a message id, the memory's own id is used."""
 
     payload: Payload = field(repr=False)
     occurred_at: datetime | None = None
@@ -51,7 +51,7 @@ class NewMemory:
 
 @dataclass(frozen=True, slots=True)
 class KeptMemory:
-    """A memory and what it says. It does not print."""
+    """A memory with its opened payload, which its repr hides."""
 
     row: Memory
     payload: Payload = field(repr=False)
@@ -66,7 +66,7 @@ def add_memories(
     with as_user(user_id):
         named = [each.message_id for each in memories if each.message_id]
         if named:
-            lock_person(user_id)  # an import looks for message ids first and adds then, too
+            lock_person(user_id)  # an import also looks for message ids before it adds
         kept = [new_row(user_id, conversation_id, each) for each in memories]
         vault = touch_conversation(user_id, conversation_id, kept)
         refuse_taken(user_id, conversation_id, named)
@@ -84,7 +84,7 @@ def add_memories(
 
 
 def new_row(user_id: UUID, conversation_id: UUID, new: NewMemory) -> KeptMemory:
-    """A row for it, not stored yet."""
+    """Return an unsaved row for a new memory."""
     now, row_id = timezone.now(), uuid7()
     row = Memory(
         id=row_id,
@@ -100,7 +100,7 @@ def new_row(user_id: UUID, conversation_id: UUID, new: NewMemory) -> KeptMemory:
 
 
 def touch_conversation(user_id: UUID, conversation_id: UUID, kept: Sequence[KeptMemory]) -> Vault:
-    """Keep count and time of last activity; the conversation is then held. The keys come with it.
+    """Update count and last activity, which locks the conversation; return the vault, its keys read in the same batch.
 
     Raises NotFound and DataKeyMissing.
     """
@@ -113,7 +113,7 @@ def touch_conversation(user_id: UUID, conversation_id: UUID, kept: Sequence[Kept
 
 
 def refuse_taken(user_id: UUID, conversation_id: UUID, named: list[str]) -> None:
-    """Raises MessageIdTaken."""
+    """Raise MessageIdTaken if a message id exists already or is repeated."""
     if not named:
         return
     if len(set(named)) < len(named):
@@ -124,7 +124,7 @@ def refuse_taken(user_id: UUID, conversation_id: UUID, named: list[str]) -> None
 
 
 def insert_memories(user_id: UUID, kept: Sequence[KeptMemory], vault: Vault) -> None:
-    """Seal and insert, in one statement; a memory by itself goes with the next one."""
+    """Seal the memories and insert them in one statement; a single one is sent with the next statement."""
     rows = [each.row for each in kept]
     sealed: list[Sealed] = vault.seal_all(
         MEMORIES, "payload", ((each.row.pk, 1, each.payload.encode()) for each in kept)

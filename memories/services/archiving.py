@@ -1,4 +1,4 @@
-"""Putting a conversation away, and taking it out again, as staff: by its id, with nothing of it opened."""
+"""Archiving and unarchiving of conversations by staff, by id and without opening their content."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vibe.core.errors import NotFound
 
 
 def set_archived(*, user_id: UUID, conversation_id: UUID, archived: bool, actor: Actor) -> bool:
-    """Archive or unarchive a conversation. Whether that changed anything. Raises NotFound."""
+    """Archive or unarchive a conversation, and return whether this changed anything. Raises NotFound."""
     with as_support():
         row = Conversation.objects.of(user_id).filter(pk=conversation_id)
         if not row.exists():

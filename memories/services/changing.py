@@ -1,4 +1,4 @@
-"""Changing a memory, and taking it away. Each verb is one transaction: check, change, record."""
+"""Changing and deleting a memory. Each function is one transaction: check, change, record."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def change_memory(
     occurred_at: datetime | None = None,
     expected: Versions | None = None,
 ) -> KeptMemory:
-    """Correct what a memory says, who said it or when; what is None stays. Raises NotFound and Outdated."""
+    """Change text, author or time of a memory; None leaves a value unchanged. Raises NotFound and Outdated."""
     with as_user(user_id):
         row, vault = lock_memory(user_id, memory_id, expected), open_vault()
         before = Payload.decode(vault.open(row.payload, address_of(row, "payload")))
@@ -51,7 +51,7 @@ def change_memory(
 
 
 def delete_memory(*, user_id: UUID, memory_id: UUID, actor: Actor, expected: Versions | None = None) -> None:
-    """Take a memory away, for good, and what search found it by. Raises NotFound and Outdated."""
+    """Delete a memory permanently, with its search data. Raises NotFound and Outdated."""
     with as_user(user_id):
         row = lock_memory(user_id, memory_id, expected)
         row.delete()
@@ -60,9 +60,9 @@ def delete_memory(*, user_id: UUID, memory_id: UUID, actor: Actor, expected: Ver
 
 
 def lock_memory(user_id: UUID, memory_id: UUID, expected: Versions | None) -> Memory:
-    """The memory as it is, kept from others until the transaction ends. Raises NotFound and Outdated.
+    """Lock a memory until the transaction ends, and return it. Raises NotFound and Outdated.
 
-    Its conversation is taken first, as everybody does who adds to it, so that nobody waits in a circle.
+    The conversation is locked first, as when memories are added, to avoid deadlocks.
     """
     rows = Memory.objects.of(user_id).filter(pk=memory_id)
     conversation_id = rows.values_list("conversation_id", flat=True).first()
@@ -77,12 +77,12 @@ def lock_memory(user_id: UUID, memory_id: UUID, expected: Versions | None) -> Me
 
 
 def no_such_memory() -> NotFound:
-    """The same for one that is somebody else's and for one that is not there."""
+    """Return the same error for a missing memory and for somebody else's."""
     return NotFound("There is no such memory.")
 
 
 def update_conversation(row: Memory, fewer: int = 0) -> None:
-    """Bring the conversation up to date, and tell the layers above."""
+    """Update count and activity of the conversation, and send `conversations_changed`."""
     newest = Memory.objects.of(row.user_id).filter(conversation_id=row.conversation_id).order_by("-occurred_at", "-id")
     latest = newest.values_list("occurred_at", flat=True).first()
     conversation = Conversation.objects.of(row.user_id).filter(pk=row.conversation_id)
@@ -96,5 +96,5 @@ def update_conversation(row: Memory, fewer: int = 0) -> None:
 
 
 def _record_change(row: Memory, actor: Actor, action: str, **details: object) -> None:
-    """Record what was done to it."""
+    """Record an action on a memory."""
     record(actor=actor, action=action, subject=row.user_id, resource=f"memories/{row.pk}", details=details)

@@ -1,4 +1,4 @@
-"""What happens to a conversation as a whole. Each verb is one transaction: check, change, record."""
+"""Changes to a conversation as a whole. Each function is one transaction: check, change, record."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ExternalIdTaken(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class OpenedConversation:
-    """A conversation and its texts. It does not print."""
+    """A conversation with its opened texts, which its repr hides."""
 
     row: Conversation
     title: str | None = field(repr=False)
@@ -49,7 +49,7 @@ def create_conversation(
     external_id: str | None = None,
     started_at: datetime | None = None,
 ) -> OpenedConversation:
-    """Begin a conversation. Raises ExternalIdTaken."""
+    """Create a conversation. Raises ExternalIdTaken."""
     with as_user(user_id):
         begun = started_at or timezone.now()
         row = Conversation(
@@ -73,9 +73,9 @@ def change_conversation(
     texts: Mapping[str, str | None],
     expected: Versions | None = None,
 ) -> OpenedConversation:
-    """Give a conversation another title or description; None takes one away, what is not named stays.
+    """Change title or description of a conversation; None removes a text, an absent name leaves it unchanged.
 
-    Raises NotFound, and Outdated when it is at none of the versions expected.
+    Raises NotFound, and Outdated when the conversation is at none of the expected versions.
     """
     with as_user(user_id):
         row, vault = lock_conversation(user_id, conversation_id, expected), open_vault()
@@ -93,7 +93,7 @@ def change_conversation(
 def archive_conversation(
     *, user_id: UUID, conversation_id: UUID, actor: Actor, archived: bool, expected: Versions | None = None
 ) -> OpenedConversation:
-    """Put a conversation away, or take it out again. Raises NotFound and Outdated."""
+    """Archive or unarchive a conversation. Raises NotFound and Outdated."""
     with as_user(user_id):
         row = lock_conversation(user_id, conversation_id, expected)
         if row.is_archived != archived:
@@ -107,7 +107,7 @@ def archive_conversation(
 def delete_conversation(
     *, user_id: UUID, conversation_id: UUID, actor: Actor, expected: Versions | None = None
 ) -> None:
-    """Delete a conversation with its memories and its story, for good. Raises NotFound and Outdated."""
+    """Delete a conversation permanently, with its memories and its story. Raises NotFound and Outdated."""
     with as_user(user_id):
         row = lock_conversation(user_id, conversation_id, expected)
         row.delete()
@@ -116,7 +116,7 @@ def delete_conversation(
 
 
 def lock_conversation(user_id: UUID, conversation_id: UUID, expected: Versions | None = None) -> Conversation:
-    """The conversation as it is, kept from others until the transaction ends. Raises NotFound and Outdated."""
+    """Lock a conversation until the transaction ends, and return it. Raises NotFound and Outdated."""
     row: Conversation | None = Conversation.objects.of(user_id).filter(pk=conversation_id).select_for_update().first()
     if row is None:
         raise no_such_conversation()
@@ -125,19 +125,19 @@ def lock_conversation(user_id: UUID, conversation_id: UUID, expected: Versions |
 
 
 def no_such_conversation() -> NotFound:
-    """The same for one that is somebody else's and for one that is not there."""
+    """Return the same error for a missing conversation and for somebody else's."""
     return NotFound("There is no such conversation.")
 
 
 def seal_texts(row: Conversation, vault: Vault, texts: Mapping[str, str | None]) -> None:
-    """Seal both texts for the row at its revision. All of them: a seal holds at one revision only."""
+    """Seal both texts at the row's revision, even an unchanged one: a seal is valid at one revision only."""
     for name in TEXTS:
         text = texts[name]
         setattr(row, name, vault.seal(text, address_of(row, name)) if text else None)
 
 
 def open_texts(row: Conversation, vault: Vault) -> dict[str, str | None]:
-    """Both texts."""
+    """Open both texts."""
     return {
         name: None if (sealed := getattr(row, name)) is None else vault.open(sealed, address_of(row, name))
         for name in TEXTS
@@ -145,5 +145,5 @@ def open_texts(row: Conversation, vault: Vault) -> dict[str, str | None]:
 
 
 def _record_change(row: Conversation, actor: Actor, action: str, **details: object) -> None:
-    """Record what was done to it."""
+    """Record an action on a conversation."""
     record(actor=actor, action=action, subject=row.user_id, resource=f"conversations/{row.pk}", details=details)

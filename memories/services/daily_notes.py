@@ -1,4 +1,4 @@
-"""Keeping one thing that was said, where no conversation is named: in the day's own."""
+"""Daily notes: memories added without a conversation go to that of their day."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def add_note(
     occurred_at: datetime | None = None,
     conversation_id: UUID | None = None,
 ) -> Memory:
-    """Add a memory to a conversation, or to the one of the day (UTC) it was said. Raises NotFound."""
+    """Add a memory to a conversation, or to the daily notes of its day (UTC). Raises NotFound."""
     when = occurred_at or timezone.now()
     with as_user(user_id):
         where = conversation_id or _conversation_of_day(user_id, when, actor)
@@ -34,7 +34,7 @@ def add_note(
 
 
 def _conversation_of_day(user_id: UUID, when: datetime, actor: Actor) -> UUID:
-    """The conversation that a day's notes go to; begun with the first of them."""
+    """Return the conversation of a day's notes, created with the first of them."""
     day = when.astimezone(UTC).date()
     name = f"notes:{day}"
     lock_person(user_id)

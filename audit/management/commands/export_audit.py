@@ -12,13 +12,13 @@ from audit.reading.services import WRITERS, Selection, export
 
 
 def moment(text: str) -> datetime:
-    """A date or time in ISO 8601; without a zone it is UTC."""
+    """Parse a date or time in ISO 8601; without a zone it is UTC."""
     at = datetime.fromisoformat(text)
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def new_file(path: str) -> IO[str]:
-    """Never one that is there, and for its owner only. Raises OSError."""
+    """Create a file that only its owner can read. Raises OSError if it exists or cannot be created."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     return os.fdopen(descriptor, "w", newline="", encoding="utf-8")
 

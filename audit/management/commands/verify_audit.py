@@ -69,7 +69,7 @@ class Command(BaseCommand):
 
 
 def witnesses_from(path: str | None) -> list[SignedCheckpoint]:
-    """From the file given, which must be there, or from the configured one if it is."""
+    """Read the checkpoints of the file given, which must exist, or of the configured one if it exists."""
     if path is None:
         file = witness.configured_file(settings.AUDIT_CHECKPOINT_FILE)
         if file is None or not file.path.exists():
@@ -82,7 +82,7 @@ def witnesses_from(path: str | None) -> list[SignedCheckpoint]:
 
 
 def numbers(proof: Proof, seconds: float) -> dict[str, Any]:
-    """For programs."""
+    """Return the result for programs."""
     return {
         "checkpoints": proof.checkpoints,
         "rows": proof.rows,
@@ -97,7 +97,7 @@ def numbers(proof: Proof, seconds: float) -> dict[str, Any]:
 
 
 def sentence(proof: Proof, seconds: float, witnesses: int) -> str:
-    """For people."""
+    """Return the result for people."""
     parts = [f"The trail holds: {proof.rows:,} rows under {proof.checkpoints:,} checkpoints in {seconds:,.1f} s."]
     if proof.pruned:
         parts.append(f"{proof.pruned:,} of them were pruned and are proved by their seals.")
@@ -112,7 +112,7 @@ def sentence(proof: Proof, seconds: float, witnesses: int) -> str:
 
 
 def failure(problem: AuditError | NotFound) -> dict[str, Any]:
-    """What failed, and where."""
+    """Return what failed and where, for programs."""
     names = {"number": "checkpoint", "position": "position", "row_id": "row", "month": "month", "fault": "fault"}
     where = {name: getattr(problem, attribute, None) for attribute, name in names.items()}
     return {

@@ -1,4 +1,4 @@
-"""What happens to conversations and memories. Each verb is one transaction: check, change, record."""
+"""Import of conversations and memories, in one transaction: check, change, record."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Messages = dict[str, Message]  # by message id, within one conversation
 
 @dataclass(slots=True)
 class Counts:
-    """What an import did."""
+    """The counts of an import."""
 
     conversations: int = 0
     memories: int = 0
@@ -39,10 +39,10 @@ class Counts:
 
 
 def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], actor: Actor) -> Counts:
-    """Add one person's conversations and the messages that are not there yet; one memory a message.
+    """Add one person's conversations and their new messages, one memory a message.
 
-    All lines go in or, with BadLine, none: a message that is there already with other content is such a line.
-    Importing again changes nothing; two imports at once wait for each other, person by person.
+    Imports all lines or none. Raises BadLine for an existing message with other content. Importing again changes
+    nothing; concurrent imports of the same person wait for each other.
     """
     with as_user(user_id):
         lock_person(user_id)
@@ -72,13 +72,13 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
 
 
 def lock_person(user_id: UUID) -> None:
-    """Wait until no other import of this person runs; held to the end of the transaction."""
+    """Take the advisory lock of a person until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(user_id.bytes[-8:], "big", signed=True)])
 
 
 def conversations_there(user_id: UUID, lines: Iterable[ConversationLine]) -> dict[str, UUID]:
-    """The ids of those conversations of the lines that are there already."""
+    """Return the ids of the lines' existing conversations, by external id."""
     wanted = {line.external_id for line in lines}
     return dict(Conversation.objects.of(user_id).filter(external_id__in=wanted).values_list("external_id", "id"))
 
@@ -86,7 +86,7 @@ def conversations_there(user_id: UUID, lines: Iterable[ConversationLine]) -> dic
 def messages_there(
     user_id: UUID, there: Mapping[str, UUID], lines: Iterable[ConversationLine], vault: Vault
 ) -> dict[str, Messages]:
-    """The messages of the lines that are there already, opened, by conversation."""
+    """Return the lines' existing messages, opened, by conversation."""
     if not there:
         return {}
     names = {conversation_id: external_id for external_id, conversation_id in there.items()}
@@ -100,7 +100,7 @@ def messages_there(
 
 
 def partition_new(lines: Iterable[ConversationLine], known: Mapping[str, Messages]) -> tuple[dict[str, Messages], int]:
-    """What is new, by conversation, and how many messages were there. Raises BadLine for one that was, but differs."""
+    """Return the new messages by conversation, and the number of existing ones. Raises BadLine if one differs."""
     fresh: dict[str, Messages] = {}
     unchanged = 0
     for line in lines:
@@ -121,7 +121,7 @@ def partition_new(lines: Iterable[ConversationLine], known: Mapping[str, Message
 def insert_conversations(
     user_id: UUID, lines: Iterable[ConversationLine], fresh: Mapping[str, Messages], vault: Vault
 ) -> dict[str, UUID]:
-    """Make each line's conversation, in one statement; the first line of a conversation has its title."""
+    """Insert each line's conversation, in one statement; the first line of a conversation gives its title."""
     first = {line.external_id: line for line in reversed(list(lines))}
     if not first:
         return {}
@@ -154,13 +154,13 @@ def insert_conversations(
 
 
 def seal_some(vault: Vault, column: str, values: Sequence[tuple[UUID, str | None]]) -> list[bytes | None]:
-    """Seal one column of new conversations, of which some have nothing there."""
+    """Seal one column of new conversations; None stays for those without a text."""
     sealed = iter(vault.seal_all(CONVERSATIONS, column, ((row_id, 1, text) for row_id, text in values if text)))
     return [next(sealed).ciphertext if text else None for _, text in values]
 
 
 def insert_memories(user_id: UUID, ids: Mapping[str, UUID], fresh: Mapping[str, Messages], vault: Vault) -> None:
-    """Seal and insert, in one statement."""
+    """Seal the memories and insert them in one statement."""
     rows = [(uuid7(), ids[each], message) for each, new in fresh.items() for message in new.values()]
     sealed = vault.seal_all(MEMORIES, "payload", ((row_id, 1, message.payload.encode()) for row_id, _, message in rows))
     bulk.insert(
@@ -177,7 +177,7 @@ def insert_memories(user_id: UUID, ids: Mapping[str, UUID], fresh: Mapping[str, 
 
 
 def count_memories(user_id: UUID, fresh: Mapping[UUID, Messages]) -> None:
-    """Keep the count and the time of last activity of conversations that were there before."""
+    """Update the count and the time of last activity of existing conversations."""
     if not fresh:
         return
     bulk.run(
@@ -190,18 +190,18 @@ def count_memories(user_id: UUID, fresh: Mapping[UUID, Messages]) -> None:
 
 
 def message_ids(messages: Sequence[Message]) -> bulk.Column:
-    """The column of the ids that messages go by: nearly always of one each, which is sent without quoting."""
+    """Return the column of message ids; the usual single id per message needs no quoting."""
     if not any(message.also for message in messages):
         return "text[]", [message.id for message in messages]
     return "text::text[]", [array_of((message.id, *message.also)) for message in messages]
 
 
 def array_of(ids: Iterable[str]) -> str:
-    """An array of texts as PostgreSQL writes it."""
+    """Return an array of texts as a PostgreSQL literal."""
     quoted = (each.replace("\\", "\\\\").replace('"', '\\"') for each in ids)
     return "{" + ",".join(f'"{each}"' for each in quoted) + "}"
 
 
 def sent_times(messages: Messages) -> list[datetime]:
-    """When they were said."""
+    """Return when the messages were sent."""
     return [message.sent_at for message in messages.values()]

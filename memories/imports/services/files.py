@@ -1,4 +1,4 @@
-"""A whole file of conversations: streamed, in batches, the bad lines named and left out."""
+"""Import of a file of conversations, streamed in batches. Bad lines are reported and skipped."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BATCH_MESSAGES = 2000
 BATCH_BYTES = 4_000_000
 PEOPLE_KEPT = 100_000
 
-# An advisory lock. A strict import keeps every person of its file locked, so two of them could lock each other out.
+# An advisory lock. A strict import locks every person of its file until its end, so two of them could deadlock.
 STRICT_LOCK = 0x76696D70
 
 Batch = list[ConversationLine]
@@ -40,14 +40,14 @@ Batch = list[ConversationLine]
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A line of an export, and whose it is."""
+    """A line of an export and its owner."""
 
     profile: Profile = field(repr=False)
     line: ArchiveLine
 
 
 class FileImport:
-    """Imports one stream. `on_progress` is told the bytes of each batch that is done, `on_refused` each bad line."""
+    """The import of one stream. `on_progress` gets the bytes of each finished batch, `on_refused` each bad line."""
 
     def __init__(
         self,
@@ -63,12 +63,12 @@ class FileImport:
         self._on_progress = on_progress
         self._on_refused = on_refused
         self._people: dict[str, UUID] = {}
-        self._owner: Profile | None = None  # of the archive that is being read
+        self._owner: Profile | None = None  # of the archive being read
 
     def run(self, source: IO[bytes]) -> Counts:
-        """Everything that can be taken. With `strict` the first bad line raises BadLine, and nothing of the file stays.
+        """Import every valid line. With `strict` the first bad line raises BadLine, and nothing is imported.
 
-        On return it is on disk: see `_take`.
+        On return the import is on disk: see `_take`.
         """
         try:
             if self.strict:
@@ -118,7 +118,7 @@ class FileImport:
         yield batch
 
     def _owned(self, line: ConversationLine | ArchiveLine) -> ConversationLine | Owned | None:
-        """What is to be taken; None for a line of an export that brings nothing back. Raises BadLine."""
+        """Return the line to import; None for a line of an export that restores nothing. Raises BadLine."""
         if isinstance(line, ConversationLine):
             return line
         if line.kind in READERS:
@@ -132,7 +132,7 @@ class FileImport:
         return None
 
     def _restore(self, owned: Owned) -> None:
-        """One line of an export, by the reader of its type."""
+        """Restore one line of an export, with the reader of its type."""
         line = owned.line
         try:
             with transaction.atomic():
@@ -148,9 +148,9 @@ class FileImport:
             self.counts.passed_over += not changed
 
     def _take(self, lines: Batch) -> None:
-        """One person's lines together; if that fails, one by one, so that a bad one stays out alone.
+        """Import one person's lines together; if that fails, one by one, so that only the bad ones are skipped.
 
-        These commits do not wait for the disk. The file's own row in the trail does, and with it all before it.
+        These commits do not wait for the disk. That of the file's audit row does, which flushes all before it.
         """
         if not lines:
             return
@@ -172,7 +172,7 @@ class FileImport:
             self._add(done)
 
     def _make_first(self, line: ConversationLine) -> None:
-        """On shards, who writes as one role does not see what another role has written and not committed."""
+        """Create a new person before the import: on shards, a role does not see uncommitted writes of another role."""
         uid = line.profile.firebase_uid
         if self.strict and not is_known(uid):
             raise BadLine(line.number, "A new person cannot come in by a strict import of a distributed database.")
@@ -180,12 +180,12 @@ class FileImport:
             self._remember(uid, ensure_person(profile=line.profile, actor=self.actor))
 
     def _import(self, lines: Batch) -> tuple[UUID, Counts]:
-        """The person, made with the first of their lines that goes in, and what was done."""
+        """Import the lines, creating the person if needed; return the person's id and the counts."""
         user_id = self._person(lines[0].profile)
         return user_id, import_conversations(user_id=user_id, lines=lines, actor=self.actor)
 
     def _person(self, profile: Profile) -> UUID:
-        """Found or made."""
+        """Return the id of the person, created if needed."""
         return self._people.get(profile.firebase_uid) or ensure_person(profile=profile, actor=self.actor)
 
     def _remember(self, uid: str, user_id: UUID) -> None:
@@ -229,7 +229,7 @@ def without_waiting() -> None:
 
 
 class Counted:
-    """A stream that knows how many bytes were read from it."""
+    """A stream that counts the bytes read from it."""
 
     def __init__(self, source: IO[bytes]) -> None:
         self.source = source
@@ -242,7 +242,7 @@ class Counted:
 
 
 def by_person(batch: list[ConversationLine | Owned]) -> list[list[ConversationLine | Owned]]:
-    """The lines of a batch, person by person; each person's in the order of the file."""
+    """Group the lines of a batch by person, each group in the order of the file."""
     people: dict[str, list[ConversationLine | Owned]] = {}
     for line in batch:
         people.setdefault(line.profile.firebase_uid, []).append(line)

@@ -58,7 +58,7 @@ class Command(BaseCommand):
                 raise CommandError(f"{str(problem).rstrip('.')}. Nothing was written (--strict).") from None
 
     def name_line(self, problem: BadLine, bar: Any) -> None:
-        """Above the bar, which is drawn again beneath."""
+        """Print a bad line above the progress bar, and redraw the bar."""
         bar.clear()
         self.stderr.write(str(problem))
         bar.refresh()

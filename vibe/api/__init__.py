@@ -1,1 +1,1 @@
-"""/api/v1: the operations of all apps under one roof."""
+"""/api/v1: the API operations of all apps."""

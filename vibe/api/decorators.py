@@ -1,4 +1,4 @@
-"""What happens around every operation: the limit of its body, its name in the trail, its transaction, and only once."""
+"""Decorators of every operation: body limit, name in the audit log, transaction and idempotency."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEPT: Final = ("Content-Type", "Cache-Control", "ETag", "Location")
 
 
 def named_and_once(operation: Operation) -> Operation:
-    """Name it in the trail; begin its transaction; with an Idempotency-Key, do it once."""
+    """Name the operation in the audit log, begin its transaction and, with an Idempotency-Key, run it once."""
 
     @wraps(operation)
     def run(request: HttpRequest, *args: Any, **given: Any) -> HttpResponse:
@@ -37,7 +37,7 @@ def named_and_once(operation: Operation) -> Operation:
         context.entry.action = f"api:{operation.__name__}"
         run_preflight(operation, request, *args, **given)
         key = None if request.method in SAFE else request.headers.get("Idempotency-Key")
-        # With a key, what another request made of it meanwhile is to be seen.
+        # With a key, the result of a concurrent request must be visible.
         with one_snapshot() if getattr(operation, SNAPSHOT, False) and not key else nullcontext():
             context.begin()
         if context.changes:
@@ -50,9 +50,9 @@ def named_and_once(operation: Operation) -> Operation:
 
 
 def run_preflight(operation: Operation, request: HttpRequest, *args: Any, **given: Any) -> None:
-    """Do the preflight of an operation, if it has one, outside of any transaction.
+    """Run the preflight of an operation, if it has one, outside of any transaction.
 
-    A refusal is kept for the operation: a retry of what was done already is answered as the first time, not refused.
+    A refusal is stored for the operation: a retry of a completed request gets the first response, not a refusal.
     """
     if step := getattr(operation, STEP, None):
         try:
@@ -63,7 +63,7 @@ def run_preflight(operation: Operation, request: HttpRequest, *args: Any, **give
 
 
 def done_once(request: HttpRequest, key: str, work: Callable[[], HttpResponse]) -> HttpResponse:
-    """The answer of the first request with this key."""
+    """Return the response to the first request with this key."""
     asked = request_digest(str(request.method), request.get_full_path(), request.body)
     reply, replayed = run_once(
         user_id=caller_of(request).user_id, key=key, request=asked, work=lambda: kept(asked, work())
@@ -75,13 +75,13 @@ def done_once(request: HttpRequest, key: str, work: Callable[[], HttpResponse]) 
 
 
 def kept(asked: str, response: HttpResponse) -> KeptReply:
-    """What of an answer is kept."""
+    """Return the parts of a response that are stored for retries."""
     headers = {name: response.headers[name] for name in KEPT if name in response.headers}
     return KeptReply(asked, response.status_code, headers, response.content.decode())
 
 
 class StrictParser(Parser):
-    """The parser of the API. Ninja turns what it raises into an HttpError whose cause it is."""
+    """The parser of the API. Ninja wraps its errors in an HttpError, as its cause."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         check_type(request)
@@ -90,7 +90,7 @@ class StrictParser(Parser):
 
 
 def with_body_limit(run: Operation) -> Operation:
-    """Give a request the limit of its operation, whose method `run` is, before anything is read."""
+    """Set the body limit of a request before its body is read. `run` is a method of its operation."""
     limit = limit_of(run.__self__)  # type: ignore[attr-defined]
 
     @wraps(run)
@@ -102,7 +102,7 @@ def with_body_limit(run: Operation) -> Operation:
 
 
 def limit_of(operation: NinjaOperation) -> BodyLimit:
-    """Work out, from its schema, what its body may have; next to nothing, if it takes none."""
+    """Derive the body limit of an operation from its schema. Return NO_BODY if it takes no body."""
     for model in operation.models:
         if issubclass(model, BodyModel):
             schema = model.model_json_schema()

@@ -1,4 +1,4 @@
-"""Every error as a problem document. What went wrong inside is logged by type and place, never by message."""
+"""Every error as a problem document. Internal errors are logged by type and place, never by message."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from vibe.core.http.context import context_of
 from vibe.core.http.responses import problem
 
 logger = logging.getLogger(__name__)
-MOST_ERRORS: Final = 20  # in one answer
-LONGEST_NAME: Final = 64  # characters of a member's name in an answer
+MOST_ERRORS: Final = 20  # in one response
+LONGEST_NAME: Final = 64  # characters of a member's name in a response
 PLAIN: dict[type[Exception], type[VibeError]] = {Http404: NotFound, RequestDataTooBig: BodyTooLarge}
 
 
@@ -38,11 +38,11 @@ class Invalid(InputError):
 
 
 def handle_all(api: NinjaAPI) -> None:
-    """Take every error of an operation."""
+    """Register the handlers of every error."""
     handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
         Exception: unforeseen,
         VibeError: ours,
-        DatabaseNotReady: database_failed,  # its message names host and user, for whoever runs this
+        DatabaseNotReady: database_failed,  # its message names host and user, for the operator
         ValidationError: invalid,
         HttpError: of_ninja,
         DatabaseError: database_failed,
@@ -55,12 +55,12 @@ def handle_all(api: NinjaAPI) -> None:
 
 
 def ours(request: HttpRequest, error: VibeError) -> HttpResponse:
-    """An error of ours; one that is not the caller's says no more than that."""
+    """Return the response to an error of ours. A server error shows no details."""
     return unforeseen(request, error) if error.status == Failed.status else told(request, error)
 
 
 def told(request: HttpRequest, error: VibeError, **more: Any) -> HttpResponse:
-    """A problem document, whose code the trail has as the reason."""
+    """Return a problem document, and put its code into the audit log as the reason."""
     context = context_of(request, AuditContext)
     context.entry.reason = context.entry.reason or error.code
     return problem(error, request_id=context.origin.request_id, **more)
@@ -71,7 +71,7 @@ def request_id_of(request: HttpRequest) -> str:
 
 
 def unforeseen(request: HttpRequest, error: Exception) -> HttpResponse:
-    """What nobody thought of."""
+    """Log an unexpected error and return a generic response."""
     place = traceback.extract_tb(error.__traceback__)[-1:]
     where = " ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in place)
     logger.error("Request %s failed: %s at %s", request_id_of(request), type(error).__name__, where)
@@ -79,7 +79,7 @@ def unforeseen(request: HttpRequest, error: Exception) -> HttpResponse:
 
 
 def database_failed(request: HttpRequest, error: Exception) -> HttpResponse:
-    """The database is unavailable, or refused a statement."""
+    """Return the response to a database that is unavailable or refused a statement."""
     if not isinstance(error, DatabaseNotReady) and not is_unavailable(error):
         return unforeseen(request, error)
     logger.error("Request %s: %s", request_id_of(request), type(error).__name__)
@@ -87,17 +87,17 @@ def database_failed(request: HttpRequest, error: Exception) -> HttpResponse:
 
 
 def plain(request: HttpRequest, error: Exception) -> HttpResponse:
-    """An error of Django's that has one of ours."""
+    """Return the response to an error of Django's that has an equivalent of ours."""
     return told(request, PLAIN[type(error)]())
 
 
 def broken_off(request: HttpRequest, _: Exception) -> HttpResponse:
-    """The caller went away while sending; nobody reads this."""
+    """Return a response for the log: the caller disconnected while sending and does not read it."""
     return told(request, MalformedBody("The body broke off."))
 
 
 def of_ninja(request: HttpRequest, error: HttpError) -> HttpResponse:
-    """What our parser raised comes wrapped."""
+    """Unwrap an error that our parser raised."""
     cause = error.__cause__
     if isinstance(cause, VibeError):
         return told(request, cause)
@@ -105,7 +105,7 @@ def of_ninja(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 
 def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """The first fields at fault, by their places, and how many more there are. What stood there is not said back."""
+    """Return the places of the first invalid fields and the number of others, never their values."""
     if is_chunked(request):
         return told(request, LengthRequired())
     fields = [
@@ -117,18 +117,18 @@ def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 
 def place(loc: tuple[Any, ...]) -> str:
-    """`body.memories[3].text`; the name that a schema's one body parameter has with us is left out."""
+    """Return a path such as `body.memories[3].text`, without the name of the body parameter."""
     source, *rest = loc
     names = rest[1:] if source == "body" and rest else rest
     return "".join([source, *(f"[{each}]" if isinstance(each, int) else f".{shortened(each)}" for each in names)])
 
 
 def shortened(name: str) -> str:
-    """A member's name, which is the caller's own text where it is none of ours: bounded, and printable."""
+    """Return a member's name, bounded and printable. An unknown name is the caller's own text."""
     cut = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in cut)
 
 
 def reason(fault: dict[str, Any]) -> str:
-    """What it should be. Of UUIDs, pydantic would quote a character."""
+    """Return the message of a fault. For a UUID, pydantic would quote a character of the input."""
     return "Input should be a valid UUID" if fault["type"] == "uuid_parsing" else str(fault["msg"])

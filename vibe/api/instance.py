@@ -1,4 +1,4 @@
-"""The API itself: who is let in, how bodies are read, which operations there are."""
+"""The API instance: its authentication, parser, error handlers and routers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Api(NinjaAPI):
     """One version of the API."""
 
     def create_temporal_response(self, request: HttpRequest) -> HttpResponse:
-        """Ninja makes it once the caller is let in, and before it reads the body, whose length is checked here."""
+        """Check the length of the body. Ninja calls this after authentication and before it reads the body."""
         context_of(request, RequestContext).body_limit.check_length(request)
         return super().create_temporal_response(request)
 

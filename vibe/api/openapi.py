@@ -1,4 +1,4 @@
-"""The OpenAPI description, finished: what holds of every operation is said of each, and nowhere else written down."""
+"""Completes the OpenAPI description with the headers and problems that all operations share."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ IF_NONE_MATCH: Final[Json] = {**IF_MATCH, "name": "If-None-Match", "description"
 
 
 def finish(schema: OpenAPISchema) -> OpenAPISchema:
-    """Headers and problems of every operation."""
+    """Add headers and problems to every operation."""
     schema["components"]["schemas"]["Problem"] = reusable(schema)
     for operations in schema["paths"].values():
         for method, operation in operations.items():
@@ -64,7 +64,7 @@ def finish(schema: OpenAPISchema) -> OpenAPISchema:
 
 
 def reusable(schema: OpenAPISchema) -> Json:
-    """The shape of problems, and what it consists of."""
+    """Return the schema of problems, and add the definitions that it refers to."""
     shape = Problem.model_json_schema(
         ref_template="#/components/schemas/{model}", schema_generator=NinjaGenerateJsonSchema, mode="serialization"
     )
@@ -73,7 +73,7 @@ def reusable(schema: OpenAPISchema) -> Json:
 
 
 def complete(operation: Json, method: str) -> None:
-    """What this operation takes and gives beside what its function says."""
+    """Add the parameters and responses that the function of an operation does not declare."""
     responses, bodied = operation["responses"], "requestBody" in operation
     versioned = operation.pop("x-versioned", False)
     says = {
@@ -93,6 +93,6 @@ def complete(operation: Json, method: str) -> None:
 
 
 def told(description: str) -> Json:
-    """A problem, described."""
+    """Return the OpenAPI response of a problem."""
     shape = {"$ref": "#/components/schemas/Problem"}
     return {"description": description, "headers": REQUEST_ID, "content": {MEDIA_TYPE: {"schema": shape}}}

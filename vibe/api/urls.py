@@ -1,4 +1,4 @@
-"""What answers under /api/."""
+"""The URLs under /api/."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from vibe.core.http.responses import problem
 from vibe.core.logs.request_id import request_id
 
 
-@csrf_exempt  # nothing is done here, and a 403 would say that something is
+@csrf_exempt  # nothing is done here, and a 403 would suggest otherwise
 @no_personal_data
 def nowhere(_request: HttpRequest, **_: str) -> HttpResponse:
-    """Answer an address under /api/ that leads nowhere."""
+    """Return 404 for an unknown address under /api/."""
     error = NotFound("There is no such address. /api/v1/docs lists those there are.")
     return problem(error, request_id=request_id())
 

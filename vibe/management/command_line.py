@@ -1,7 +1,7 @@
-"""The command line: commands that write are refused where the master keys are not those of the database.
+"""The command line: commands that write are refused when the master keys do not fit the database.
 
-A command writes unless it is named here, so one that is added later is refused too. Writing is what leaves a row, one
-of the trail included: whoever reads content is recorded.
+A command counts as writing unless it is named here, so one that is added later is refused too. Writing includes rows
+of the audit log: reading content is recorded.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ READ_ONLY: Final = frozenset({
     "findstatic", "inspectdb", "issue_token", "list_api_keys", "sendtestemail", "showmigrations", "sqlflush",
     "sqlmigrate", "sqlsequencereset", "verify_receipt",
 })  # fmt: skip
-"""What writes no row."""
+"""Commands that write no row."""
 ELSEWHERE: Final = frozenset({
     "collectstatic", "compilemessages", "dbshell", "makemessages", "makemigrations", "optimizemigration",
     "squashmigrations", "startapp", "startproject", "test", "testserver",
 })  # fmt: skip
-"""What writes files, or rows of a database of its own; and psql, which knows no key of ours."""
+"""Commands that write files or rows of another database; and psql, which uses no key of ours."""
 BY_THEMSELVES: Final = frozenset({"restore", "serve"})
-"""`serve` waits for the database first; to `restore` the keys of the backup matter."""
+"""Commands that check by themselves: `serve` waits for the database first; `restore` needs the backup's keys."""
 
 
 class CommandLine(ManagementUtility):
-    """Django's, with a look at the master keys before each command that writes."""
+    """Django's command line, with a check of the master keys before each command that writes."""
 
     def fetch_command(self, subcommand: str) -> BaseCommand:
         command = super().fetch_command(subcommand)
@@ -39,14 +39,14 @@ class CommandLine(ManagementUtility):
 
 
 def guarded(execute: Callable[..., Any]) -> Callable[..., Any]:
-    """What executes a command, once its arguments are read, unless the master keys open nothing that is stored."""
+    """Return `execute` with a check before it. Raises an error if the master keys open no stored key."""
 
     def execute_guarded(*arguments: Any, **options: Any) -> Any:
         from accounts.keys.master_key import require_fitting_key  # noqa: PLC0415  Django is set up by now
 
         require_fitting_key()
         if not connection.in_atomic_block:
-            connection.close()  # the command may fork, or never ask by this thread again
+            connection.close()  # the command may fork, or never use this thread again
         return execute(*arguments, **options)
 
     return execute_guarded

@@ -1,4 +1,4 @@
-"""Progress on a terminal: one bar a step."""
+"""Progress bars on a terminal, one a step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 
 class Bars:
-    """Called with a step's name and its bytes (0: unknown), it gives what counts them. Quiet where no terminal is."""
+    """Called with a step's name and bytes (0: unknown), returns their counter. Silent without a terminal."""
 
     def __init__(self) -> None:
         self._open = ExitStack()

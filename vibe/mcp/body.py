@@ -1,4 +1,4 @@
-"""The body of a request for agents, read whole and bounded before the protocol parses it."""
+"""The body of an MCP request, read whole and bounded before the protocol parses it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from vibe.core.strict_json import check_structure
 from vibe.mcp.tools import LONGEST_TEXT
 
 Receive = Callable[[], Awaitable[Any]]
-LARGEST: Final = 12 * LONGEST_TEXT + 64 * 1024  # bytes: the longest text, all of it escaped, and what is around it
+LARGEST: Final = 12 * LONGEST_TEXT + 64 * 1024  # bytes: the longest text, fully escaped, and its envelope
 MOST_VALUES: Final = 1_000
 
 
 async def read(receive: Receive) -> Receive:
-    """Receive the whole body; what hands it on. Raises BodyTooLarge and MalformedBody."""
+    """Read the whole body and return a callable that replays it. Raises BodyTooLarge and MalformedBody."""
     body, more = bytearray(), True
     while more:
         message = await receive()
@@ -31,7 +31,7 @@ async def read(receive: Receive) -> Receive:
 
 
 def _first(message: Any, receive: Receive) -> Receive:
-    """This message, and after it those that are still received."""
+    """Return a callable that gives this message first, then those still to be received."""
     waiting = [message]
 
     async def replay() -> Any:

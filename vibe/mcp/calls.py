@@ -1,4 +1,4 @@
-"""One call of a tool: who calls, one transaction with the row that records it, and errors that show no content."""
+"""One tool call: its caller, one transaction with its audit row, and errors that show no content."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class ToolFailed(VibeError):
 
 
 Admit = Callable[[Context], Caller]
-"""Finds out who makes a call, in a thread that may ask the database. Raises VibeError."""
+"""Identifies the caller, in a thread that may query the database. Raises VibeError."""
 
 
 async def in_thread(work: Callable[[], Result]) -> Result:
-    """Do something that waits for the database beside the loop."""
+    """Run work that uses the database in a thread, outside the event loop."""
 
     def kept_fresh() -> Result:
         close_old_connections()
@@ -57,10 +57,10 @@ async def called(
     *,
     beforehand: Callable[[Caller], Any] | None = None,
 ) -> Result:
-    """Do the work of a tool for who calls. Raises ToolError, whose text is for the agent.
+    """Run the work of a tool for its caller. Raises ToolError, whose text is for the agent.
 
-    `work` is given the caller, and after it what `beforehand` gave, which is done before the transaction begins since
-    it may wait for a service somewhere else.
+    `work` receives the caller and the result of `beforehand`, which runs before the transaction begins since it may
+    wait for an external service.
     """
     return await in_thread(lambda: done(lambda: named(admit(context), context), tool, scope, work, beforehand))
 
@@ -72,7 +72,7 @@ def done(
     work: Callable[..., Result],
     beforehand: Callable[[Caller], Any] | None = None,
 ) -> Result:
-    """The work and the row that records it, or neither."""
+    """Do the work and record it in one transaction."""
     caller = None
     try:
         caller = admitted()
@@ -94,7 +94,7 @@ def done(
 
 
 def sayable(problem: Exception) -> VibeError:
-    """The error to show. The database's own messages name host and user, so they are not shown."""
+    """Return the error to show. The database's own messages name host and user, so they are hidden."""
     if is_unavailable(problem):
         return DatabaseUnavailable()
     ours = isinstance(problem, VibeError) and not isinstance(problem, DatabaseNotReady)
@@ -102,12 +102,12 @@ def sayable(problem: Exception) -> VibeError:
 
 
 def note(caller: Caller, tool: str, **how: Any) -> None:
-    """One row a call."""
+    """Record one row for a call."""
     record(actor=caller.actor, action=f"mcp:{tool}", subject=caller.user_id, resource="mcp", **how)
 
 
 def named(caller: Caller, context: Context) -> Caller:
-    """The agent beside its person, under the name it gives itself."""
+    """Return the caller with the name that the agent gives itself."""
     params = context.request_context.session.client_params
     name = f"{params.client_info.name} {params.client_info.version}" if params else "unnamed"
     agent = "".join(character for character in name[:80] if character.isprintable()).strip()

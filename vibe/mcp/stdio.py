@@ -1,4 +1,4 @@
-"""Over standard input and output, for one person, on a machine whose user may read the database anyway."""
+"""MCP over standard input and output, for one person, run by a user who may read the database anyway."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vibe.mcp.calls import Admit
 
 
 def only(user_id: UUID) -> Admit:
-    """Admit that person, as long as they may sign in."""
+    """Return an Admit for one person. It raises Deactivated or PersonUnknown when they may not sign in."""
 
     def admit(_: Context) -> Caller:
         account = account_of(str(user_id))

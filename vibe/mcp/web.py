@@ -1,4 +1,4 @@
-"""Over HTTP (streamable), for whoever signs in: with the tokens and API keys of the API, and its limits."""
+"""MCP over streamable HTTP, with the tokens, API keys and rate limits of the API."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATH = "/mcp"
 
 
 def app() -> Any:
-    """The ASGI application. Nothing is kept between requests: each signs in for itself."""
+    """Return the ASGI application. It is stateless: each request signs in for itself."""
     names = [name.lstrip(".") for name in settings.ALLOWED_HOSTS]
     security = TransportSecuritySettings(
         allowed_hosts=[*names, *(f"{name}:*" for name in names)], allowed_origins=settings.CORS_ALLOWED_ORIGINS
@@ -37,7 +37,7 @@ def app() -> Any:
 
 
 def caller_of(context: Context) -> Caller:
-    """Whom the gate let in with this very request."""
+    """Return the caller whom the gate admitted with this request. Raises CredentialsMissing without one."""
     caller = getattr(getattr(context.request_context.request, "state", None), "caller", None)
     if not isinstance(caller, Caller):
         raise CredentialsMissing()
@@ -45,7 +45,7 @@ def caller_of(context: Context) -> Caller:
 
 
 class Gate:
-    """In front of the protocol: who does not sign in does not get to speak it."""
+    """ASGI middleware that authenticates every request before the protocol sees it."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -68,7 +68,7 @@ class Gate:
 
 
 def admitted(scope: Any) -> Caller | HttpResponse:
-    """The caller, or the answer that refuses them."""
+    """Return the caller, or the response that refuses them."""
     if not_ours := refuse_request():
         return not_ours
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -82,19 +82,19 @@ def admitted(scope: Any) -> Caller | HttpResponse:
 
 
 def refused_body(caller: Caller, error: InputError) -> HttpResponse:
-    """Record a body that is not taken, and answer it as the API does."""
+    """Record a rejected body, and return the response that the API would give."""
     return record_refusal(error, actor=caller.actor, action="mcp", resource=PATH, subject=caller.user_id)
 
 
 def variables(scope: Any, headers: dict[str, str]) -> dict[str, str]:
-    """What the trail needs of a request, named as CGI names it."""
+    """Return the CGI variables that the audit log needs of a request."""
     wanted = ("x-forwarded-for", "forwarded", "user-agent")
     known = {f"HTTP_{name.upper().replace('-', '_')}": headers[name] for name in wanted if name in headers}
     return {"REMOTE_ADDR": scope["client"][0] if scope.get("client") else "", **known}
 
 
 async def answer(response: HttpResponse, send: Any) -> None:
-    """Send an answer of ours."""
+    """Send a Django response over ASGI."""
     add_security_headers(response)
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items()]
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})

@@ -1,4 +1,4 @@
-"""Pending migrations: which they are, and applying them once however many replicas start together."""
+"""Pending migrations, applied once however many replicas start together."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ Name = tuple[str, str]  # app, migration
 
 
 def pending() -> list[str]:
-    """The migrations that this code has and the database lacks, such as `stories.0002_token_use`."""
+    """Return the migrations of this code that the database lacks, such as `stories.0002_token_use`."""
     there = set(MigrationRecorder(connection).applied_migrations())
     return [f"{app}.{name}" for app, name in known() if (app, name) not in there]
 
 
 @cache
 def known() -> tuple[Name, ...]:
-    """The migrations of this code, in the order they are applied."""
+    """Return the migrations of this code, in the order they are applied."""
     graph = MigrationLoader(None).graph
     return tuple(dict.fromkeys(node for leaf in graph.leaf_nodes() for node in graph.forwards_plan(leaf)))
 
 
 def apply_pending(say: Callable[[str], None]) -> list[str]:
-    """Apply what is pending and tell what it was: nothing, where another replica did it meanwhile."""
+    """Apply pending migrations and return them; none, if another replica applied them meanwhile."""
     if not pending():
         return []
     with migration_lock(lambda: say("Another replica migrates; waiting for it.")):

@@ -1,5 +1,5 @@
-"""What precedes the first request: the database answers, the configuration holds, migrations are applied, and nobody
-who was erased is there again.
+"""Steps before the first request: wait for the database, check the configuration, apply migrations, and erase people
+again whom a restore brought back.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ASK_EVERY_SECONDS = 0.5
 
 
 def prepare(*, migrate: bool, say: Say) -> None:
-    """Everything in its order. Raises what stops the start, with what to do."""
+    """Run all steps in order. Raises an error that stops the start and says what to do."""
     wait_for_database(seconds=settings.DATABASE_WAIT_SECONDS, say=say)
     check_configuration(say)
     if migrate:
@@ -36,7 +36,7 @@ def prepare(*, migrate: bool, say: Say) -> None:
 
 
 def erase_who_is_back(say: Say) -> None:
-    """An older backup that was restored brings erased people back: they are erased again before anybody is served."""
+    """Erase people again who came back with an older backup, before any request is served."""
     if unfinished_erasures():
         with migration_lock():
             again = erase_again(actor=Actor.system("serve"))
@@ -44,7 +44,7 @@ def erase_who_is_back(say: Say) -> None:
 
 
 def check_configuration(say: Say) -> None:
-    """Django's checks and ours, with those for production. Warnings are said; an error raises ConfigurationError."""
+    """Run all system checks, with those for production. Report warnings; raise ConfigurationError for errors."""
     require_static_files()
     found = checks.run_checks(include_deployment_checks=not settings.DEBUG, databases=["default"])
     heard = [message for message in found if not message.is_silenced()]
@@ -57,7 +57,7 @@ def check_configuration(say: Say) -> None:
 
 
 def require_static_files() -> None:
-    """The admin's styles and scripts are served from one folder, which is filled once an installation."""
+    """Raise ConfigurationError if the folder of the admin's styles and scripts has not been filled."""
     if not settings.DEBUG and not getattr(staticfiles_storage, "hashed_files", True):
         raise ConfigurationError(
             f"The static files are not in {settings.STATIC_ROOT}. Run: manage.py collectstatic --noinput"
@@ -65,9 +65,9 @@ def require_static_files() -> None:
 
 
 def wait_for_database(*, seconds: float, say: Say) -> None:
-    """Return when the database answers: a machine that starts whole may start it after us.
+    """Return when the database answers. When a whole machine starts, the database may start after us.
 
-    Each new reason why it does not is said once; the last one is raised.
+    Each new reason for the wait is reported once; the last one is raised.
     """
     said = ""
     deadline = time.monotonic() + seconds

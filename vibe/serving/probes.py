@@ -1,4 +1,4 @@
-"""/livez and /readyz: for whatever starts this process again, and whatever sends requests to it."""
+"""/livez and /readyz: the liveness probe for supervisors and the readiness probe for load balancers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vibe.serving.readiness import stops_serving, unready
 @require_safe
 @never_cache
 def livez(_: HttpRequest) -> JsonResponse:
-    """The process answers. It asks nothing of anybody: a database that is away is no reason to start us again."""
+    """Return 200 without any check: an unavailable database is no reason to restart this process."""
     return JsonResponse({"alive": True})
 
 
@@ -22,7 +22,7 @@ def livez(_: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def readyz(_: HttpRequest) -> JsonResponse:
-    """200 when requests can be served, 503 when not, each time with every reason."""
+    """Return 200 when requests can be served, else 503, with the result of every check."""
     reasons = unready()
     stops = stops_serving(reasons)
     checks = {name: {"ok": False, "why": why} if why else {"ok": True} for name, why in reasons.items()}

@@ -14,7 +14,7 @@ FIRST_LISTENER = 3  # systemd's numbering
 
 
 def web_server(options: WebOptions, **environment: str) -> Child:
-    """The web server alone: what precedes serving was done by who starts it."""
+    """Return the web server alone; its parent has run the steps before serving."""
     return Child(
         "web server",
         [*manage(), "serve", "--prepared", *options.arguments()],
@@ -24,18 +24,18 @@ def web_server(options: WebOptions, **environment: str) -> Child:
 
 
 def worker() -> Child:
-    """The worker; it is started again when it ends."""
+    """Return the worker, which is restarted when it ends."""
     environment = {"DEBUG": "on" if settings.DEBUG else "off"}
     return Child("worker", [*manage(), "procrastinate", "worker"], vital=False, environment=environment)
 
 
 def manage() -> list[str]:
-    """The command line of this installation."""
+    """Return the command line of manage.py of this installation."""
     return [sys.executable, str(settings.BASE_DIR / "manage.py")]
 
 
 def handed_over() -> tuple[int, ...]:
-    """The sockets that systemd gave to this process."""
+    """Return the file descriptors of the sockets that systemd passed to this process."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()):
         return ()
     return tuple(range(FIRST_LISTENER, FIRST_LISTENER + int(os.environ.get("LISTEN_FDS", "0"))))

@@ -1,8 +1,8 @@
-"""Whether this process can serve: the database answers, is migrated, the keys are its keys, a worker lives, and nobody
-who was erased is there again.
+"""Readiness of this process: the database answers and is migrated, the keys fit it, a worker is running, and no erased
+person is back.
 
-Asked every few seconds by whatever routes requests here, so it is a handful of small statements, remembered for a
-moment. Anybody may ask, so a reason names no host, user or id; `manage.py doctor` says those.
+Load balancers check it every few seconds, so it takes a few small statements and is cached for a moment. It is public,
+so a reason names no host, user or id; `manage.py doctor` shows those.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from vibe.core.errors import VibeError
 from vibe.serving.migrating import pending
 
 REMEMBERED_SECONDS = 1.0
-ALIVE_SECONDS = 45  # a worker tells that it lives every ten
+ALIVE_SECONDS = 45  # a worker sends a heartbeat every ten
 UNKNOWN = "Not asked: the database does not answer."
 
 _asked = threading.Lock()
@@ -30,8 +30,8 @@ _remembered: tuple[float, dict[str, str]] = (0.0, {})
 
 
 def unready() -> dict[str, str]:
-    """For each thing that is needed, why it is not there; empty where it is. The answer may be a second old."""
-    global _remembered  # noqa: PLW0603  one for the process is the point
+    """Return for each check the reason why it fails, or an empty string. Results may be a second old."""
+    global _remembered  # noqa: PLW0603  one for the process, on purpose
     with _asked:
         if time.monotonic() - _remembered[0] > REMEMBERED_SECONDS or not _remembered[1]:
             _remembered = (time.monotonic(), ask())
@@ -39,7 +39,7 @@ def unready() -> dict[str, str]:
 
 
 def ask() -> dict[str, str]:
-    """The same, asked now."""
+    """Run all checks now."""
     reasons = {"database": reason(database)}
     for name, check in (("migrations", migrations), ("keys", keys), ("erased", erased), ("worker", worker)):
         reasons[name] = UNKNOWN if reasons["database"] else reason(check)
@@ -47,12 +47,12 @@ def ask() -> dict[str, str]:
 
 
 def stops_serving(reasons: dict[str, str]) -> bool:
-    """Whether requests should go elsewhere. Without a worker they are answered well, unless it is told otherwise."""
+    """Return whether requests should go elsewhere. A missing worker counts only with READY_NEEDS_WORKER."""
     return any(why for name, why in reasons.items() if name != "worker" or settings.READY_NEEDS_WORKER)
 
 
 def reason(check: Callable[[], str]) -> str:
-    """What a check says, or that it could not be made."""
+    """Return the result of a check, or that it could not run."""
     try:
         return check()
     except (VibeError, DatabaseError) as problem:
@@ -60,20 +60,20 @@ def reason(check: Callable[[], str]) -> str:
 
 
 def database() -> str:
-    """A statement is answered."""
+    """Check that the database answers a statement."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return ""
 
 
 def migrations() -> str:
-    """Everything this code needs is applied."""
+    """Check that no migration is pending."""
     missing = len(pending())
     return f"Pending migrations: {missing}. Run: manage.py migrate" if missing else ""
 
 
 def keys() -> str:
-    """The configured master keys are those of this database, or it holds no data keys yet."""
+    """Check that the configured master keys open stored data keys, if there are any."""
     if check_stored_keys() is Fit.OPENS_NOTHING:
         return (
             "ENCRYPTION_KEY and ENCRYPTION_KEYS_RETIRED open none of the stored data keys, so requests are refused. "
@@ -83,14 +83,14 @@ def keys() -> str:
 
 
 def erased() -> str:
-    """Nobody who was erased is there again. Only a restore could change that, so a process asks until it is so once."""
+    """Check that no erased person is back. Only a restore changes that, so the check runs until it passes once."""
     if not _seen_erased.is_set() and not unfinished_erasures():
         _seen_erased.set()
     return "" if _seen_erased.is_set() else "Erased people are in the database again. Run: manage.py erase_again"
 
 
 def worker() -> str:
-    """At least one worker has told of late that it lives."""
+    """Check that at least one worker has a recent heartbeat."""
     with as_system(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %s)",

@@ -1,4 +1,4 @@
-"""Programs that live and die together: started as children, watched, and ended on Ctrl-C or SIGTERM."""
+"""Supervisor of child processes that start and end together, ended on Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHORT_LIFE_SECONDS = 5
 
 @dataclass
 class Child:
-    """One program. One that is not `vital` is started again when it ends; a vital one's end is the end of all."""
+    """One program. When a `vital` one ends, all end; any other is restarted."""
 
     name: str
     arguments: Sequence[str]
@@ -29,7 +29,7 @@ class Child:
     started_at: float = 0.0
 
     def start(self) -> None:
-        """In a session of its own, so that the terminal's Ctrl-C reaches it only through us."""
+        """Start it in its own session, so that the terminal's Ctrl-C reaches it only through us."""
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(
             self.arguments,
@@ -40,12 +40,12 @@ class Child:
         )
 
     def has_ended(self) -> bool:
-        """Whether it ran and does not any more."""
+        """Return whether it was started and has ended."""
         return self.process is not None and self.process.poll() is not None
 
 
 class Supervisor:
-    """Keeps children running until it is told to stop. `exit_code` is then 0, or 1 if a vital child failed."""
+    """Keeps children running until a signal stops it. `exit_code` is then 0, or 1 if a vital child ended by itself."""
 
     def __init__(self, children: Sequence[Child], *, patience: float = PATIENCE_SECONDS) -> None:
         self.children = children
@@ -54,7 +54,7 @@ class Supervisor:
         self._stopping = False
 
     def run(self) -> int:
-        """Start all, wait, end all."""
+        """Start all children, wait, end them, and return the exit code."""
         handlers = {each: signal.signal(each, self._stop) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         try:
             for child in self.children:

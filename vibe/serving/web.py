@@ -1,7 +1,7 @@
 """The web server: gunicorn in this process, with threads.
 
-SIGTERM drains it: no new connection is accepted, every accepted request is answered, then it ends. Where a socket is
-handed over (systemd's socket activation), connections that come meanwhile wait in it for the next start.
+SIGTERM drains it: it accepts no new connection, answers every accepted request, then ends. With systemd's socket
+activation, new connections wait in the socket for the next start.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from vibe.metrics import shared
 
 @dataclass(frozen=True, slots=True)
 class WebOptions:
-    """Where to listen (HOST:PORT, or unix:PATH), how many processes, how many threads in each."""
+    """Address to listen on (HOST:PORT or unix:PATH), number of processes, and threads in each."""
 
     bind: str
     processes: int = 1
     threads: int = 8
 
     def arguments(self) -> list[str]:
-        """As the command line of `serve` takes them."""
+        """Return them as arguments of the command `serve`."""
         return ["--bind", self.bind, "--processes", str(self.processes), "--threads", str(self.threads)]
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn, configured by us alone: no file of its own, no command line."""
+    """gunicorn, configured here alone, without its own file or command line."""
 
     def __init__(self, options: WebOptions) -> None:
         self.options = options
@@ -54,7 +54,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """The application. What was opened before the fork is closed: no connection is used by two processes."""
+        """Return the application. Close connections opened before the fork, so that no two processes share one."""
         from vibe.wsgi import application  # noqa: PLC0415  it sets Django up
 
         for connection in connections.all(initialized_only=True):
@@ -65,6 +65,6 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 
 def adopt_listeners() -> None:
-    """A socket that systemd handed to our supervisor is ours: it stays open through the start of a child."""
+    """Take over the sockets that systemd passed to our supervisor; they stay open when a child starts."""
     if os.environ.get("LISTEN_PID") == str(os.getppid()):
         os.environ["LISTEN_PID"] = str(os.getpid())

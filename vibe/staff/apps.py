@@ -2,6 +2,6 @@ from django.contrib.admin.apps import AdminConfig
 
 
 class StaffAdminConfig(AdminConfig):
-    """Django's admin with our site as the one that everything registers with."""
+    """Django's admin with StaffSite as its default site."""
 
     default_site = "vibe.staff.site.StaffSite"

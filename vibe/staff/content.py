@@ -1,7 +1,7 @@
-"""One person's content, opened for whoever holds a grant. The only place of the admin that opens sealed values.
+"""One person's content, opened for the holder of a grant. The only place of the admin that opens sealed values.
 
-Everything here runs in the person's own scope, entered for the block and left again, so that a mistake shows no other
-person's rows. The values do not print.
+Everything here runs in the person's own scope, entered for the block only, so that a mistake shows no other person's
+rows. The values are left out of `repr`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STORY = ("title", "text", "people", "places", "events")
 
 @dataclass(frozen=True, slots=True)
 class OpenedConversation:
-    """A conversation by its title."""
+    """A conversation with its title and description in clear."""
 
     id: UUID
     memory_count: int
@@ -37,7 +37,7 @@ class OpenedConversation:
 
 @dataclass(frozen=True, slots=True)
 class OpenedStory:
-    """What was made of a conversation."""
+    """A story in clear."""
 
     id: UUID
     title: str = field(repr=False)
@@ -58,7 +58,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One conversation as it is read: what was said, and what was made of it."""
+    """One conversation with a page of its memories and its stories."""
 
     conversation: OpenedConversation
     memories: Page
@@ -66,7 +66,7 @@ class Reading:
 
 
 def conversations(user_id: UUID, number: int) -> Page:
-    """A page of the person's conversations, the newest first."""
+    """Return a page of the person's conversations, newest first."""
     with as_user(user_id):
         vault = open_vault()
         rows = Conversation.objects.of(user_id).order_by("-active_at", "-id")
@@ -75,7 +75,7 @@ def conversations(user_id: UUID, number: int) -> Page:
 
 
 def conversation(user_id: UUID, conversation_id: UUID, number: int) -> Reading | None:
-    """A conversation with a page of its memories, in order, and its story. None if the person has no such one."""
+    """Return a conversation, a page of its memories in order, and its stories; None if the person has no such one."""
     with as_user(user_id):
         row = Conversation.objects.of(user_id).filter(pk=conversation_id).first()
         if row is None:
@@ -89,13 +89,13 @@ def conversation(user_id: UUID, conversation_id: UUID, number: int) -> Reading |
 
 
 def window(rows: Any, number: int, size: int) -> tuple[list[Any], bool]:
-    """One page, and whether something comes after it."""
+    """Return one page, and whether more rows follow."""
     found = list(rows[(number - 1) * size : number * size + 1])
     return found[:size], len(found) > size
 
 
 def opened(row: Any, vault: Vault) -> OpenedConversation:
-    """A conversation's title and description in clear."""
+    """Open a conversation's title and description."""
     clear = {
         column: "" if (value := getattr(row, column)) is None else vault.open(value, address_of(row, column))
         for column in ("title", "description")
@@ -104,7 +104,7 @@ def opened(row: Any, vault: Vault) -> OpenedConversation:
 
 
 def told(story: Story, vault: Vault) -> OpenedStory:
-    """A story in clear."""
+    """Open a story."""
     return OpenedStory(
         story.pk, **{column: vault.open(getattr(story, column), address_of(story, column)) for column in STORY}
     )

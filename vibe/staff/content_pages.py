@@ -1,8 +1,8 @@
 """The pages that show one person's content to the member of staff who has a grant for it.
 
 The grant is looked up on every request, as support and by the database's clock, before anything is opened. The
-request's own row in the trail names the grant, and the answer goes out only after that row has committed. Whatever
-goes wrong is told by type alone: an error page must not carry what was being shown.
+request's row in the audit log names the grant, and the response is sent only after that row has committed. Errors are
+reported by type alone: an error page must not contain what was being shown.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class NotShown(VibeError):
 
 
 def under_a_grant(part: str) -> Callable[[View], View]:
-    """Let a view show a person's content: with a grant in force, noted, and with errors that say nothing."""
+    """Require a grant in force for a view of a person's content, record it, and hide the details of errors."""
 
     def mark(view: View) -> View:
         @require_GET
@@ -68,7 +68,7 @@ def under_a_grant(part: str) -> Callable[[View], View]:
 
 @under_a_grant("content")
 def overview(request: HttpRequest, user_id: UUID, grant: AccessGrant, *, site: Any) -> HttpResponse:
-    """The titles of a person's conversations."""
+    """Show the titles of a person's conversations."""
     page = content.conversations(user_id, page_asked_for(request))
     count(request, page.rows)
     return shown(request, "vibe/admin/content.html", site, grant, "Content", page=page)
@@ -78,7 +78,7 @@ def overview(request: HttpRequest, user_id: UUID, grant: AccessGrant, *, site: A
 def reading(
     request: HttpRequest, user_id: UUID, grant: AccessGrant, *, conversation_id: UUID, site: Any
 ) -> HttpResponse:
-    """What was said in one conversation, and its story."""
+    """Show the memories of one conversation, and its story."""
     found = content.conversation(user_id, conversation_id, page_asked_for(request))
     if found is None:
         raise Http404("There is no such conversation.")
@@ -89,7 +89,7 @@ def reading(
 def shown(
     request: HttpRequest, template: str, site: Any, grant: AccessGrant, title: str, **context: Any
 ) -> HttpResponse:
-    """A page, drawn here and now: what goes wrong in drawing is caught where content is in hand."""
+    """Render a page at once, so that a template error is caught where content is protected."""
     request.current_app = site.name  # type: ignore[attr-defined]
     whole = {
         **site.each_context(request),
@@ -103,31 +103,31 @@ def shown(
 
 
 def resource(user_id: UUID, part: str, place: dict[str, Any]) -> str:
-    """How the trail names what was looked at."""
+    """Return the name of what was viewed, for the audit log."""
     of_conversation = place.get("conversation_id")
     return f"conversations/{of_conversation}/content" if of_conversation else f"users/{user_id}/{part}"
 
 
 def remark(request: HttpRequest, grant: AccessGrant) -> None:
-    """Why this may be seen: the grant, its reason and its ticket."""
+    """Record the grant, its reason and its ticket in the audit entry."""
     entry = context_of(request, RequestContext).entry
     entry.action, entry.reason = "content.read", grant.reason
     entry.details.update(grant=str(grant.pk), ticket=grant.ticket, **({"sole": True} if grant.sole else {}))
 
 
 def count(request: HttpRequest, rows: list[Any]) -> None:
-    """How much was shown."""
+    """Record how many rows were shown."""
     context_of(request, RequestContext).entry.details["rows"] = len(rows)
 
 
 def page_asked_for(request: HttpRequest) -> int:
-    """The number of the page, from 1."""
+    """Return the requested page number, from 1 to HIGHEST_PAGE."""
     text = request.GET.get("page", "1")
     return min(max(int(text), 1), HIGHEST_PAGE) if text.isascii() and text.isdecimal() and len(text) < 9 else 1
 
 
 def unkept(response: HttpResponse) -> HttpResponse:
-    """Kept by no cache and no browser, framed by nobody, and telling no other site where one was."""
+    """Forbid caches and browsers to store a response, and to send its address to other sites."""
     response.headers["Cache-Control"] = "no-store, private"
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

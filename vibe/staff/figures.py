@@ -1,4 +1,4 @@
-"""The figures of the home page. Each is cheap at any size, and within what support may read."""
+"""The figures of the home page. Each is cheap at any table size and readable by support."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Kind:
-    """One figure to be."""
+    """The definition of a figure."""
 
     title: str
     icon: str
@@ -51,17 +51,17 @@ class Kind:
 
 
 def refused_sign_ins() -> models.QuerySet[AuditLog]:
-    """Of the last 24 hours."""
+    """Return the refused sign-ins of the last 24 hours."""
     return AuditLog.objects.filter(at__gte=timezone.now() - timedelta(days=1), action="sign-in", outcome="refused")
 
 
 def open_grants() -> models.QuerySet[Any]:
-    """Approved, and neither run out nor ended."""
+    """Return the grants that are approved and neither expired nor ended."""
     return AccessGrant.objects.filter(approved=True, ended_at=None, expires_at__gt=timezone.now())
 
 
 def jobs(status: str) -> models.QuerySet[ProcrastinateJob]:
-    """Jobs of a status."""
+    """Return the jobs of a status."""
     return ProcrastinateJob.objects.filter(status=status)
 
 
@@ -82,7 +82,7 @@ KINDS = (
 
 
 def figures(request: HttpRequest) -> list[Figure]:
-    """The figures of the tables that the viewer may see: exact as far as that is cheap, else the planner's belief."""
+    """Return figures of the tables the viewer may see: exact where that is cheap, else the planner's estimate."""
     kinds = [kind for kind in KINDS if may_view(request, kind.model)]
     numbers = counts([kind.rows() for kind in kinds])
     large = [kind.model._meta.db_table for kind, number in zip(kinds, numbers, strict=True) if number >= WINDOW]
@@ -91,7 +91,7 @@ def figures(request: HttpRequest) -> list[Figure]:
 
 
 def figure(kind: Kind, counted: int, believed: dict[str, int]) -> Figure:
-    """One number as it is shown."""
+    """Return a figure with its number formatted."""
     if counted < WINDOW:
         value = f"{counted:,}"
     else:
@@ -100,18 +100,18 @@ def figure(kind: Kind, counted: int, believed: dict[str, int]) -> Figure:
 
 
 def may_view(request: HttpRequest, model: type[models.Model]) -> bool:
-    """Whether the viewer may see a table."""
+    """Return whether the viewer may see a table."""
     return bool(request.user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}"))
 
 
 def last_days() -> list[datetime]:
-    """The beginnings of the last thirty days, and of tomorrow."""
+    """Return the beginnings of the last thirty days, and of tomorrow."""
     today = datetime.combine(timezone.now().date(), time.min, tzinfo=UTC)
     return [today - timedelta(days=DAYS - 1 - number) for number in range(DAYS + 1)]
 
 
 def made_by_day(tables: list[type[models.Model]], days: list[datetime]) -> list[list[int]]:
-    """How many rows of each table were made on each day: UUIDv7 holds the time, so the primary key answers."""
+    """Count the rows of each table made on each day, by primary key: a UUIDv7 contains its time."""
     quote = connection.ops.quote_name
     selects = ", ".join(
         f"(SELECT count(*) FROM {quote(model._meta.db_table)} WHERE id >= lower AND id < upper)"  # noqa: S608
@@ -132,12 +132,12 @@ def made_by_day(tables: list[type[models.Model]], days: list[datetime]) -> list[
 
 
 def made_on_shards(model: type[models.Model], bounds: list[Any]) -> list[int]:
-    """The same of one table whose shards each count for themselves."""
+    """Count the rows of one distributed table by day; each shard counts its own."""
     counted = {f"day{number}": models.Count("pk", filter=between(*day)) for number, day in enumerate(pairwise(bounds))}
     manager: Any = model._default_manager
     return list(manager.filter(between(bounds[0], bounds[-1])).aggregate(**counted).values())
 
 
 def between(first: Any, last: Any) -> models.Q:
-    """Ids from one on, and before another."""
+    """Return the condition for ids from `first` up to, but excluding, `last`."""
     return models.Q(pk__gte=first, pk__lt=last)

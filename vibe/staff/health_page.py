@@ -1,4 +1,4 @@
-"""The page on how the database is, for who keeps it running."""
+"""The page of database health, for operators."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORDS = {Verdict.OK: "Fine", Verdict.UNKNOWN: "Unseen", Verdict.WATCH: "Watch", 
 
 @require_GET
 def database_health(request: HttpRequest, *, site: Any) -> HttpResponse:
-    """What `vibe.core.db.health` reports now. Looking is recorded like any other page."""
+    """Show what `vibe.core.db.health` reports now. The view is recorded like any other page."""
     note_viewed(request, "database")
     if not request.user.has_perm(SEE_HEALTH):
         raise PermissionDenied
@@ -36,10 +36,10 @@ def database_health(request: HttpRequest, *, site: Any) -> HttpResponse:
 
 
 def rows(chapter: Any) -> list[tuple[Any, dict[str, str] | None]]:
-    """Each reading, and a label where it is not simply fine."""
+    """Return each reading with the label of its verdict, if it has one to show."""
     return [(reading, label(reading.verdict) if reading.verdict else None) for reading in chapter.readings]
 
 
 def label(verdict: Verdict) -> dict[str, str]:
-    """A verdict as unfold draws labels."""
+    """Return a verdict as a label for unfold."""
     return {"text": WORDS[verdict], "type": COLORS[verdict]}

@@ -1,4 +1,4 @@
-"""The home page of the admin: the figures, the last thirty days, and what happened last."""
+"""The home page of the admin: figures, charts of the last thirty days, and the newest audit rows."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ OPTIONS = {
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """What the template draws."""
+    """Return the context of the template."""
     context_of(request, RequestContext).entry.resource = "figures"
     return {**context, "figures": figures(request), "charts": charts(request), "latest": latest(request)}
 
 
 def charts(request: HttpRequest) -> list[dict[str, Any]]:
-    """The charts of what the viewer may see, as unfold's bar chart takes them. One statement."""
+    """Return the charts that the viewer may see, for unfold's bar chart, with one statement."""
     days = last_days()
     seen = [model for _, lines in CHARTS for model, _ in lines if may_view(request, model)]
     made = dict(zip(seen, made_by_day(seen, days), strict=True))
@@ -71,11 +71,11 @@ def charts(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def dataset(model: type[models.Model], color: str, numbers: list[int]) -> dict[str, Any]:
-    """One table's bars."""
+    """Return one table's bars."""
     label = str(model._meta.verbose_name_plural).capitalize()
     return {"label": label, "data": numbers, "backgroundColor": color, "maxBarThickness": 18, "borderRadius": 2}
 
 
 def latest(request: HttpRequest) -> list[AuditLog] | None:
-    """The newest rows of the trail; None for who may not see it."""
+    """Return the newest rows of the audit log, or None if the viewer may not see it."""
     return list(AuditLog.objects.order_by("-at", "-pk")[:8]) if may_view(request, AuditLog) else None

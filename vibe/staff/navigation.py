@@ -64,12 +64,12 @@ GROUPS: list[tuple[str, list[Item]]] = [
 
 
 def favicon(_request: HttpRequest) -> str:
-    """The tab's icon, without a request for it."""
+    """Return the tab's icon as a data URL, which saves a request."""
     return ICON
 
 
 def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
-    """What unfold draws. An item shows for who may view its table."""
+    """Return the sidebar for unfold. An item is shown to viewers who may view its table."""
     groups: list[dict[str, Any]]
     home = {"title": "Home", "icon": "home", "link": reverse("admin:index")}
     groups = [{"title": title, "items": [entry(*item) for item in items]} for title, items in GROUPS]
@@ -78,7 +78,7 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def health() -> dict[str, Any]:
-    """The line of the one page that is no table's."""
+    """Return the item of the database health page."""
     path = reverse("admin:database_health")
     return {
         "title": "Database health",
@@ -90,7 +90,7 @@ def health() -> dict[str, Any]:
 
 
 def entry(title: str, icon: str, model: str, query: str) -> dict[str, Any]:
-    """One line of the sidebar."""
+    """Return one item of the sidebar."""
     path = reverse(f"admin:{model}_changelist")
     app, _, name = model.partition("_")
     return {
@@ -103,11 +103,11 @@ def entry(title: str, icon: str, model: str, query: str) -> dict[str, Any]:
 
 
 def is_here(path: str, query: str) -> Callable[[HttpRequest], bool]:
-    """Whether the request is on this list or below it; two lists of one table differ by their query."""
+    """Return a test whether a request is on this list or below it. Lists of one table differ by their query."""
     name, _, value = query.partition("=")
     return lambda request: request.path.startswith(path) and (not query or request.GET.get(name) == value)
 
 
 def may_view(permission: str) -> Callable[[HttpRequest], bool]:
-    """Whether the viewer may see the table."""
+    """Return a test whether the viewer has a permission."""
     return lambda request: request.user.has_perm(permission)

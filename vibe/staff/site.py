@@ -25,7 +25,7 @@ class StaffSite(UnfoldAdminSite):
     enable_nav_sidebar = True
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Signed in as staff, and with a code where that is asked for."""
+        """Return whether the user is signed in as staff, with a one-time code where one is required."""
         return bool(super().has_permission(request)) and has_given_code(request)
 
     def get_urls(self) -> list[Any]:
@@ -47,11 +47,11 @@ class StaffSite(UnfoldAdminSite):
 
     @no_personal_data
     def i18n_javascript(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
-        """Translations for scripts; every page loads them, and they are nobody's."""
+        """Return translations for scripts. Every page loads them; they hold no personal data."""
         return super().i18n_javascript(request, extra_context)
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
-        """One's own password."""
+        """Change one's own password."""
         request.current_app = self.name  # type: ignore[attr-defined]
         view = PasswordChangeView.as_view(
             form_class=OwnPasswordForm,
@@ -62,6 +62,6 @@ class StaffSite(UnfoldAdminSite):
         return view(request)
 
     def search(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Names of pages only; unfold would cache more than that."""
+        """Search names of pages only; unfold would cache more than that."""
         answer: HttpResponse = super().search(request, extra_context)
         return answer

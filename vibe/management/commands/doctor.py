@@ -13,7 +13,7 @@ class Command(BaseCommand):
     help = (
         "Examine this installation: what is wrong, why it matters, what to do. Exits with 1 on warnings, 2 on errors."
     )
-    requires_system_checks = ()  # it makes them, as findings
+    requires_system_checks = ()  # it runs them itself, as findings
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--json", action="store_true", help="for programs")
@@ -38,7 +38,7 @@ class Command(BaseCommand):
 
 
 def as_json(examined: list[Examined]) -> str:
-    """The same as one object."""
+    """Return the results as one JSON object."""
     checks = [
         {
             "check": each.check,

@@ -1,4 +1,4 @@
-"""The same services as tools for agents."""
+"""The command that serves the tools for agents."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Command(BaseCommand):
 
 
 def serve(bind: str) -> None:
-    """Until it is ended. Addresses of clients are found out by us, not by the server."""
+    """Serve over HTTP until stopped. Client addresses are determined by us, not by uvicorn."""
     host, _, port = bind.rpartition(":")
     if not host or not port.isdecimal():
         raise CommandError("--http takes an address and a port, such as 127.0.0.1:8001.")

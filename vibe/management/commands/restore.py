@@ -35,7 +35,7 @@ class Command(BaseCommand):
                 "then everything comes back except that nothing sealed will ever open again."
             )
         if options["drill"] or not keys:
-            require_fitting_key()  # else the keys of the backup are what must fit, not those of what it replaces
+            require_fitting_key()  # else the keys of the backup must fit, not those of the database it replaces
         try:
             self.drill(path, keys) if options["drill"] else self.restore(path, keys, options["replace"])
         except VibeError as problem:

@@ -19,7 +19,7 @@ from vibe.serving.supervisor import Supervisor
 from vibe.serving.web import WebOptions
 
 SAMPLE = settings.BASE_DIR / "memories" / "sample" / "conversations.jsonl"
-STAFF: dict[str, dict[str, Any]] = {  # a superuser, and somebody with the role of support
+STAFF: dict[str, dict[str, Any]] = {  # a superuser, and a member of staff with the role support
     "admin@example.com": {"is_superuser": True},
     "support@example.com": {"role": "support"},
 }
@@ -73,7 +73,7 @@ class Command(BaseCommand):
 
 
 def refuse_taken(bind: str) -> None:
-    """Raise CommandError when the address cannot be served."""
+    """Raise CommandError when the address cannot be bound."""
     host, _, port = bind.rpartition(":")
     if not host or not port.isdecimal():
         raise CommandError("--bind takes an address and a port, such as 127.0.0.1:8000.")
@@ -88,13 +88,13 @@ def refuse_taken(bind: str) -> None:
 
 
 def is_empty() -> bool:
-    """Whether nobody is there yet."""
+    """Return whether there are no people yet."""
     with as_system():
         return not User.objects.filter(is_staff=False).exists()
 
 
 def make_staff() -> dict[str, str]:
-    """Sign-ins with random passwords, where there is no staff yet; the only time the passwords are known."""
+    """Create staff with random passwords, if there is none, and return the passwords, which are never shown again."""
     with as_staff():
         if User.objects.filter(is_staff=True).exists():
             return {}

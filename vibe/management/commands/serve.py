@@ -14,7 +14,7 @@ from vibe.serving.web import WebOptions, WebServer, adopt_listeners
 
 class Command(BaseCommand):
     help = "Serve: wait for the database, check, migrate, then run the web server and, with --worker, the worker too."
-    requires_system_checks = ()  # made when the database answers
+    requires_system_checks = ()  # run once the database answers
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--bind", default="127.0.0.1:8000", help="HOST:PORT or unix:PATH (127.0.0.1:8000)")

@@ -1,4 +1,4 @@
-"""What is not of our own apps: groups, and the jobs of procrastinate."""
+"""Admin of other packages' models: groups, and the jobs of procrastinate."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STATES = {
 
 
 class PlainAdmin(MetadataAdmin):
-    """A table that holds nothing of people, and that support may read whole."""
+    """A table without personal data, which support may read whole."""
 
     whole = True
 
@@ -43,7 +43,7 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(PlainAdmin):
-    """Roles of staff. They come by migration; here one sees what they may do."""
+    """Roles of staff, created by migrations, with their permissions."""
 
     list_display = ("name", "members")
     fields = ("name", "rights")
@@ -86,7 +86,7 @@ def retry(request: HttpRequest, row: ProcrastinateJob) -> str:
 
 @admin.register(ProcrastinateJob)
 class JobAdmin(PlainAdmin):
-    """The queue. Arguments are ids only, by rule."""
+    """The job queue. By rule, arguments are ids only."""
 
     list_display = ("id", "task", "state", "arguments", "attempts", "scheduled_at", "queue_name")
     list_filter = ("status",)

@@ -17,12 +17,12 @@ class VibeConfig(AppConfig):
 
         if not settings.DEBUG:
             strong_text("SECRET_KEY", settings.SECRET_KEY)
-        networks_of("METRICS_NETWORKS")  # a wrong setting stops the start
+        networks_of("METRICS_NETWORKS")  # an invalid setting stops the start
         if settings.BACKUP_DATABASE_URL:
             database(settings.BACKUP_DATABASE_URL, setting="BACKUP_DATABASE_URL")
         if settings.LOG_FORMAT not in ("text", "json"):
             raise ConfigurationError("LOG_FORMAT is neither text nor json. Set it to one of them.")
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # the worker counts with the web server that started beside it
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # the worker shares counters with the web server started beside it
             from vibe.metrics.attaching import attach  # noqa: PLC0415
 
             attach()

@@ -1,4 +1,4 @@
-"""The page at /: what is where."""
+"""The page at /, which links to the parts of the service."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from audit.middleware import no_personal_data
 
 @no_personal_data
 def home(request: HttpRequest) -> HttpResponse:
-    """A page for whoever has just started the server. It shows nothing of anybody."""
+    """Show a start page for operators, without personal data."""
     return render(request, "vibe/home.html", {"guides": guides()})
 
 
 @cache
 def guides() -> tuple[tuple[str, str], ...]:
-    """(file name, title) of each page in docs/, where the project's folder is there."""
+    """Return (file name, title) of each page in docs/, if that folder exists."""
     found = sorted(Path(settings.BASE_DIR, "docs").glob("*.md"))
     return tuple((f"docs/{page.name}", title_of(page)) for page in found)
 
 
 def title_of(page: Path) -> str:
-    """Its first heading."""
+    """Return the first heading of a page."""
     with page.open(encoding="utf-8") as lines:
         return next((line.lstrip("# ").strip() for line in lines if line.startswith("#")), page.stem)

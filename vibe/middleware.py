@@ -1,4 +1,4 @@
-"""What stands around every request, whichever app answers it, in the order of MIDDLEWARE."""
+"""Middleware around every request of any app, in the order of MIDDLEWARE."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from vibe.metrics.instruments import REQUESTS_RUNNING
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 API: Final = "/api/"
-SHORTEST: Final = 1_000  # bytes of an answer that is compressed: what fits into one packet gains nothing
+SHORTEST: Final = 1_000  # bytes of a response to compress: one that fits into one packet gains nothing
 FORM: Final = BodyLimit(1024 * 1024, 1000)
 DETAILS: Final = {
     HTTPStatus.BAD_REQUEST: "The request cannot be read.",
@@ -35,7 +35,7 @@ DETAILS: Final = {
 
 
 class Observed:
-    """Give every request an id, its context, its counts and times, and its log line. First: none is left out."""
+    """Gives every request an id, a context, metrics and a log line. It comes first, so that none is left out."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -52,9 +52,9 @@ class Observed:
 
 
 class ContentPolicy(CSPMiddleware):  # type: ignore[misc]  # from a package without types
-    """Say what a page may load and run: CONTENT_SECURITY_POLICY in vibe.settings.
+    """Sets what a page may load and run: CONTENT_SECURITY_POLICY in vibe.settings.
 
-    Unfold's scripts evaluate expressions from attributes, so under /admin/ that is let.
+    Unfold's scripts evaluate expressions from attributes, so under /admin/ that is allowed.
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -66,11 +66,11 @@ class ContentPolicy(CSPMiddleware):  # type: ignore[misc]  # from a package with
 
 
 class CompressApi(GZipMiddleware):
-    """Compress what the API answers, and nothing else.
+    """Compresses responses of the API, and nothing else.
 
-    BREACH reads a secret out of a compressed page by having a victim's browser ask for it, with their cookies, many
-    times over. The API takes no cookies: nobody but who holds the token can have it asked. Pages that know people by
-    cookies, the admin's, are never compressed. Django's middleware adds random bytes to the header all the same.
+    BREACH extracts a secret from a compressed page by making a victim's browser request it, with their cookies, many
+    times. The API takes no cookies, so only the holder of the token can send a request. Pages that use cookies, those
+    of the admin, are never compressed. Django's middleware also adds random bytes to the header.
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -79,13 +79,13 @@ class CompressApi(GZipMiddleware):
             return response
         tag = response.headers.get("ETag")
         answer = super().process_response(request, response)
-        if tag:  # of a version of a row, which compressing leaves as it is: see vibe.core.http.etags
+        if tag:  # of a row's version, which compression does not change: see vibe.core.http.etags
             answer.headers["ETag"] = tag
         return answer
 
 
 class ProblemsOnly:
-    """Under /api/ tell every refusal as a problem document, also one by Django or a middleware, whom it surrounds."""
+    """Turns every refusal under /api/ into a problem document, also those of Django and of inner middleware."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -113,10 +113,10 @@ class Other(VibeError):
 
 
 class FormLimit:
-    """Refuse a form that is too large, before anything reads it. The API's operations have limits of their own.
+    """Refuses a form that is too large before anything reads it. The API's operations have limits of their own.
 
-    Whoever fills in the admin's forms types; nobody uploads files there. Django bounds what it holds in memory, but
-    writes files of any length to disk, whoever sends them.
+    The admin's forms take typed text and no file uploads. Django bounds what it holds in memory, but writes uploaded
+    files of any length to disk, for any client.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

@@ -1,11 +1,11 @@
-"""All settings. docs/configuration.md says what each is for; a test holds the two together.
+"""All settings. docs/configuration.md explains each one; a test keeps the two in step.
 
-With nothing configured this is a development machine: DEBUG on, an embedded PostgreSQL and keys made once, all in the
-state folder. With DEBUG off nothing is made up: a missing or weak setting stops the start, by name.
+With nothing configured this is a development machine: DEBUG on, an embedded PostgreSQL and keys generated once, all in
+the state folder. With DEBUG off nothing is generated: a missing or weak setting stops the start, by name.
 
-Plain values only: each part builds its own objects of them, where it uses them, and its app looks at them in `ready()`.
-Of the product this file imports vibe.core.state alone, for the keys that are made once: Django needs SECRET_KEY before
-there are apps.
+Plain values only: each part builds its own objects from them where it uses them, and its app checks them in `ready()`.
+Of the product this file imports vibe.core.state alone, for the generated keys: Django needs SECRET_KEY before apps are
+loaded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vibe.core.state import load_or_make_secrets, read_secret
 
 django_stubs_ext.monkeypatch()  # Django's generic classes take type parameters at run time too
 
-# Before numpy is imported: its own threads and those of a busy machine fight, and one embedding takes 50 times as long.
+# Before numpy is imported: on a busy machine its threads compete, and one embedding takes 50 times as long.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -35,7 +35,7 @@ DEBUG: bool = env.bool("DEBUG", default=True)
 MADE_KEYS = ["ENCRYPTION_KEY", "SECRET_KEY", "AUDIT_SIGNING_KEY", "LOCAL_TOKEN_KEY"]
 STATE_DIR = Path(env.str("VIBE_STATE_DIR", default=str(BASE_DIR / ".vibe"))).expanduser().absolute()
 
-# Secrets: not by env.str(), which takes a value with a $ in front for a name
+# Secrets: not by env.str(), which reads a value that starts with $ as a name
 
 secret = partial(read_secret, folder=STATE_DIR, made=MADE_KEYS if DEBUG else [])
 SECRET_KEY = secret("SECRET_KEY")
@@ -53,7 +53,7 @@ TRUSTED_PROXY_HEADER = env.str("TRUSTED_PROXY_HEADER", default="")
 ROOT_URLCONF = "vibe.urls"
 WSGI_APPLICATION = "vibe.wsgi.application"
 STATIC_URL = "/static/"
-STATIC_ROOT = None if DEBUG else STATE_DIR / "static"  # in development they are served from where they lie
+STATIC_ROOT = None if DEBUG else STATE_DIR / "static"  # in development they are served from their source folders
 WHITENOISE_USE_FINDERS = DEBUG
 STORAGES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -86,14 +86,14 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "vibe.middleware.Observed",
-    "corsheaders.middleware.CorsMiddleware",  # outside the rest: a refusal, too, is to be read by the page that asked
+    "corsheaders.middleware.CorsMiddleware",  # outside the rest: the requesting page must be able to read a refusal too
     "django.middleware.security.SecurityMiddleware",
     "vibe.middleware.ContentPolicy",
     "vibe.middleware.CompressApi",
     "vibe.middleware.ProblemsOnly",
     "vibe.middleware.FormLimit",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "accounts.middleware.MasterKeyMiddleware",  # outside of whatever writes
+    "accounts.middleware.MasterKeyMiddleware",  # outside everything that writes
     "accounts.middleware.StaffSessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -118,7 +118,7 @@ TEMPLATES = [
     }
 ]
 
-# With DEBUG off the service stands behind TLS; SECURE_* can be loosened by name where a proxy does it.
+# With DEBUG off the service runs behind TLS; SECURE_* can be loosened by name where a proxy handles it.
 SECURE_SSL_REDIRECT: bool = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
 SECURE_HSTS_SECONDS: int = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
@@ -126,7 +126,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_HTTPONLY = True
 if not DEBUG:
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"  # of this host alone, and never without TLS
-SECURE_REDIRECT_EXEMPT = ["^livez$", "^readyz$", "^metrics$"]  # asked from inside, without TLS
+SECURE_REDIRECT_EXEMPT = ["^livez$", "^readyz$", "^metrics$"]  # requested from inside, without TLS
 if env.bool("BEHIND_TLS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -146,7 +146,7 @@ CONTENT_SECURITY_POLICY = {
 # Database
 
 DATABASE_URL = env.str("DATABASE_URL", default="")  # empty: the embedded server
-REPLICA_URL = env.str("REPLICA_URL", default="")  # see vibe.core.db.scale.replica, which alone asks it
+REPLICA_URL = env.str("REPLICA_URL", default="")  # queried by vibe.core.db.scale.replica alone
 BACKUP_DATABASE_URL = env.str("BACKUP_DATABASE_URL", default="")  # of a role that sees every row: see docs/backup.md
 DATABASE_CONN_MAX_AGE: int = env.int("DATABASE_CONN_MAX_AGE", default=60)
 DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=0)
@@ -161,7 +161,7 @@ DATABASES: dict[str, Any] = {  # vibe.core.db.configured reads the URL
     }
 }
 if DATABASE_POOL_SIZE:
-    # Whoever waits longer for a connection is told to come again: a queue that grows helps nobody.
+    # A request that waits longer for a connection gets 503 and can retry: a growing queue helps nobody.
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 1.5}
 if REPLICA_URL:
     DATABASES["replica"] = {
@@ -197,15 +197,15 @@ SUDO_MINUTES: int = env.int("SUDO_MINUTES", default=10)
 ONE_TIME_CODES: bool = env.bool("ONE_TIME_CODES", default=not DEBUG)
 
 AXES_FAILURE_LIMIT: int = env.int("SIGN_IN_FAILURES", default=5)
-AXES_LOCKOUT_PARAMETERS = ["ip_address", "username"]  # either alone: many names from one place, one name from many
+AXES_LOCKOUT_PARAMETERS = ["ip_address", "username"]  # each counts alone: many names from one place, one name from many
 AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or whoever keeps trying keeps the owner out for good
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or repeated attempts would lock the owner out for good
 AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "accounts.staff.axes_hooks.client_ip"
 AXES_USERNAME_CALLABLE = "accounts.staff.axes_hooks.counted_name"
 AXES_LOCKOUT_CALLABLE = "accounts.staff.axes_hooks.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "password", "otp_token"]
-AXES_DISABLE_ACCESS_LOG = True  # the trail has every sign-in
+AXES_DISABLE_ACCESS_LOG = True  # the audit log has every sign-in
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
@@ -220,14 +220,14 @@ FIREBASE: dict[str, Any] = {
     "keys_grace": env.int("FIREBASE_KEYS_GRACE", default=86_400),
     "unverified_email": env.str("FIREBASE_UNVERIFIED_EMAIL", default="ignore"),
 }
-# Signs the tokens of `issue_token`, in development alone: no other process is given it.
+# Signs the tokens of `issue_token`, in development only: it is empty everywhere else.
 LOCAL_TOKEN_KEY = (
     load_or_make_secrets(STATE_DIR, MADE_KEYS)["LOCAL_TOKEN_KEY"] if DEBUG and not FIREBASE["project"] else ""
 )
 
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", default=[])
-CORS_ALLOW_CREDENTIALS = False  # the API knows no cookie
+CORS_ALLOW_CREDENTIALS = False  # the API uses no cookies
 CORS_ALLOW_HEADERS = ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match"]
 CORS_EXPOSE_HEADERS = ["etag", "idempotency-replayed", "location", "ratelimit", "retry-after", "x-request-id"]
 CORS_PREFLIGHT_MAX_AGE = 3600  # seconds
@@ -276,7 +276,7 @@ OPENAI: dict[str, Any] = {
 }
 SEARCH_EXACT_UP_TO: int = env.int("SEARCH_EXACT_UP_TO", default=10_000)
 
-# The audit trail
+# The audit log
 
 AUDIT_SIGNING_KEY = secret("AUDIT_SIGNING_KEY")
 AUDIT_SIGNING_KEYS_RETIRED = env.str("AUDIT_SIGNING_KEYS_RETIRED", default="")
@@ -284,7 +284,7 @@ AUDIT_PUBLIC_KEYS_RETIRED = env.str("AUDIT_PUBLIC_KEYS_RETIRED", default="")
 AUDIT_CHECKPOINT_FILE = env.str("AUDIT_CHECKPOINT_FILE", default=str(STATE_DIR / "audit-checkpoints.jsonl"))
 AUDIT_RETENTION_MONTHS: int = env.int("AUDIT_RETENTION_MONTHS", default=24)
 
-# Jobs: two at a time, so that a long one does not hold up the sealing of the trail; what went well is not kept.
+# Jobs: two at a time, so that a long one does not delay the sealing of the audit log; successful ones are deleted.
 
 PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": 2,
@@ -305,7 +305,7 @@ DATABASE_WAIT_SECONDS: float = env.float("DATABASE_WAIT_SECONDS", default=60.0)
 SHUTDOWN_SECONDS: int = env.int("SHUTDOWN_SECONDS", default=30)
 READY_NEEDS_WORKER: bool = env.bool("READY_NEEDS_WORKER", default=False)
 
-# Metrics: who may read /metrics. On a development machine, whoever is on it.
+# Metrics: who may read /metrics. In development, any user of the machine.
 
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 METRICS_NETWORKS = env.str("METRICS_NETWORKS", default="127.0.0.0/8, ::1" if DEBUG else "")
@@ -322,7 +322,7 @@ USE_TZ = True
 USE_I18N = True
 FORMAT_MODULE_PATH = "vibe.formats"
 
-# Logs go to standard error. Statements and parameters are not logged at any level; see vibe/logs.
+# Logs go to standard error. Statements and parameters are not logged at any level: see vibe.core.logs.
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOG_FORMAT = env.str("LOG_FORMAT", default="text")
@@ -341,11 +341,11 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False},
-        "django.request": {"level": "ERROR"},  # the rest has its line in vibe.requests
+        "django.request": {"level": "ERROR"},  # other responses are logged by vibe.requests
         "django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         "django.db.backends": {"level": "INFO"},
         "procrastinate": {"level": "WARNING"},
-        "axes": {"level": "WARNING"},  # what it notes lies in the trail already
+        "axes": {"level": "WARNING"},  # the audit log has these events already
         "openai": {"level": "WARNING"},  # at DEBUG it logs every request
         "httpx": {"level": "WARNING"},
         "psycopg": {"level": "WARNING"},

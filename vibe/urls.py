@@ -1,4 +1,4 @@
-"""What answers at which address."""
+"""The root URL configuration."""
 
 from django.contrib import admin
 from django.urls import include, path

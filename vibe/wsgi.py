@@ -1,4 +1,4 @@
-"""The web application for a server such as gunicorn: `gunicorn vibe.wsgi`. Here DEBUG is off unless it is asked for."""
+"""The web application for a server such as gunicorn: `gunicorn vibe.wsgi`. DEBUG is off here unless it is set."""
 
 import os
 

@@ -1,7 +1,7 @@
-"""The file a backup is: an ordinary tar, and behind its end one line with the SHA-256 of every byte before it.
+"""The file format of a backup: an ordinary tar, followed by one line with the SHA-256 of every byte before it.
 
-`tar xf` unpacks it without us. Any byte that is flipped, missing or added anywhere in the file is noticed before a byte
-of it is used, padding and headers included, which checksums of the members alone would not give.
+`tar xf` unpacks it without us. Any byte that is flipped, missing or added, in padding and headers too, is detected
+before any of the file is used. Checksums of the members alone would not detect all of that.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class Hashing:
-    """Writes through to a file, and knows how much it was and its SHA-256."""
+    """Writer to a file that counts the bytes and computes their SHA-256."""
 
     def __init__(self, target: IO[bytes]) -> None:
         self._target = target
@@ -38,7 +38,7 @@ class Hashing:
         self.bytes = 0
 
     def write(self, data: bytes) -> None:
-        """Some more of it."""
+        """Write more bytes."""
         self._target.write(data)
         self.sha256.update(data)
         self.bytes += len(data)
@@ -46,9 +46,9 @@ class Hashing:
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """A path beside the wanted one, for its owner alone to read; moved there whole at the end, or removed.
+    """Yield a draft beside the path, readable by its owner alone. Rename it to the path at the end, or remove it.
 
-    Raises InputError when there is a file already.
+    Raises InputError when the file exists or cannot be written.
     """
     if path.exists():
         raise InputError(f"{path} is there already. Name another file: a backup never overwrites one.")
@@ -66,7 +66,7 @@ def writing(path: Path) -> Iterator[Path]:
 
 
 def write(path: Path, fill: Callable[[Hashing], T], describe: Callable[[Hashing, T], bytes]) -> None:
-    """Write an archive: `fill` streams the dump, `describe` gives the manifest once its size and digest are known."""
+    """Write an archive: `fill` streams the dump; `describe` returns the manifest, given the dump's size and digest."""
     with path.open("r+b") as file:
         file.seek(tarfile.BLOCKSIZE)
         dump = Hashing(file)
@@ -79,7 +79,7 @@ def write(path: Path, fill: Callable[[Hashing], T], describe: Callable[[Hashing,
         file.write(header(DUMP, dump.bytes))
         file.seek(0)
         digest = hashlib.sha256()
-        while block := file.read(BLOCK):  # from the file, so that what lies there is what was meant
+        while block := file.read(BLOCK):  # from the file, so that the digest covers what was written
             digest.update(block)
         file.write(SEAL + digest.hexdigest().encode() + b"\n")
         file.flush()
@@ -87,7 +87,7 @@ def write(path: Path, fill: Callable[[Hashing], T], describe: Callable[[Hashing,
 
 
 def header(name: str, size: int) -> bytes:
-    """One tar header."""
+    """Return one tar header."""
     member = tarfile.TarInfo(name)
     member.size, member.mode = size, 0o600
     return member.tobuf(tarfile.GNU_FORMAT)
@@ -95,14 +95,14 @@ def header(name: str, size: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """An archive whose bytes were all looked at."""
+    """An archive whose every byte was verified."""
 
     path: Path
     manifest: bytes
 
     @contextmanager
     def dump(self) -> Iterator[IO[bytes]]:
-        """The dump, to be read from its beginning."""
+        """Open the dump at its beginning. Raises BackupBroken without one."""
         with tarfile.open(self.path, "r:") as tar:
             found = tar.extractfile(DUMP)
             if found is None:
@@ -112,7 +112,7 @@ class Archive:
 
 
 def verified(path: Path, *, progress: Progress = lambda _: None) -> Archive:
-    """Look at every byte. Raises BackupBroken for one that is not as it was written, InputError for no file."""
+    """Verify every byte. Raises BackupBroken for a byte that was changed, InputError when the file cannot be read."""
     try:
         with path.open("rb") as file:
             require_whole(file, path, progress)
@@ -128,7 +128,7 @@ def verified(path: Path, *, progress: Progress = lambda _: None) -> Archive:
 
 
 def require_whole(file: IO[bytes], path: Path, progress: Progress) -> None:
-    """Compare the file with the line at its end."""
+    """Raise BackupBroken unless the file matches the checksum at its end."""
     left = file.seek(0, os.SEEK_END) - SEAL_BYTES
     digest = hashlib.sha256()
     file.seek(0)

@@ -1,4 +1,4 @@
-"""What must hold in a database that came out of a backup, beyond its counts and walls."""
+"""Checks of a database restored from a backup, beyond its row counts and access rules."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     passed: bool
@@ -42,7 +42,7 @@ class Finding:
 
 
 def findings(backup: Backup) -> list[Finding]:
-    """In the database that Django is pointed at, which came from this backup and passed its counts and walls."""
+    """Check the database that Django is pointed at, restored from this backup with matching counts and access rules."""
     manifest = backup.rows()
     walls = sum(len(lines) for lines in manifest.walls.values())
     return [
@@ -57,7 +57,7 @@ def findings(backup: Backup) -> list[Finding]:
 
 
 def migrated(backup: Backup) -> Finding:
-    """What this version has to migrate, on the copy."""
+    """Apply the pending migrations of this version to the copy."""
     start = time.perf_counter()
     call_command("migrate", interactive=False, verbosity=0)
     applied = {f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations()}
@@ -66,7 +66,7 @@ def migrated(backup: Backup) -> Finding:
 
 
 def erased_again() -> Finding:
-    """Whoever was erased since the backup is in it. Erasing them again is tried too, on the copy."""
+    """Erase again, in the copy, the people who were erased since the backup."""
     try:
         with tombstones_apart():
             again = erase_again(actor=ACTOR)
@@ -80,7 +80,7 @@ def erased_again() -> Finding:
 
 @contextmanager
 def tombstones_apart() -> Iterator[None]:
-    """The file of erasures, read but not written: what happens to a copy is no erasure."""
+    """Use a temporary copy of the file of erasures: erasing in a copy is no erasure to record."""
     real = Path(settings.ERASURES_FILE)
     with tempfile.TemporaryDirectory() as folder:
         settings.ERASURES_FILE = Path(folder, real.name)
@@ -93,7 +93,7 @@ def tombstones_apart() -> Iterator[None]:
 
 
 def trail_holds() -> Finding:
-    """The audit trail, proved against the checkpoints outside that the backup is old enough to know."""
+    """Prove the audit log against the external checkpoints that existed when the backup was taken."""
     try:
         proof = prove(trail_keys(), witnesses())
     except AuditError as problem:
@@ -102,7 +102,7 @@ def trail_holds() -> Finding:
 
 
 def witnesses() -> list[SignedCheckpoint]:
-    """Of the configured file, those up to the newest checkpoint of the backup."""
+    """Return the checkpoints of the configured file up to the newest one of the backup."""
     file = witness.configured_file(settings.AUDIT_CHECKPOINT_FILE)
     if file is None or not file.path.exists():
         return []
@@ -113,7 +113,7 @@ def witnesses() -> list[SignedCheckpoint]:
 
 
 def sample_opens(backup: Backup) -> Finding:
-    """Some of everybody's rows, opened. Without the file of keys nothing can be."""
+    """Open some rows of some people. This fails without the file of keys."""
     if backup.keys is None:
         return Finding("sample", False, "the file of keys was not given, so nothing sealed opens")
     opened = open_sample()

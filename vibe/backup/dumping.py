@@ -1,4 +1,4 @@
-"""pg_dump and pg_restore as streams: into a file, out of a file, with what they complained of said without content."""
+"""pg_dump and pg_restore as streams into and out of a file, with error messages stripped of content."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from vibe.backup.server import major as server_major
 
 EVERYTHING_ELSE = ("--exclude-table-data=public.user_keys",)
 ONLY_KEYS = ("--data-only", "--table=public.user_keys")
-# Sealed data does not shrink; the rest does at any level. The build that comes with the product has gzip alone.
+# Sealed data does not shrink; the rest does at any level. The bundled build supports gzip only.
 DUMP = ("--format=custom", "--compress=1", "--no-password", "--no-tablespaces", "--no-publications")
 DUMP_ONLY = (*DUMP, "--no-subscriptions", "--no-security-labels", "--extension=vector")
 RESTORE = ("--format=custom", "--exit-on-error", "--no-password", "--no-owner", "--no-comments", "--no-tablespaces")
 PSQL = ("--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse")
-# What pg_restore sets before anything else, and the name in it.
+# The settings at the head of pg_restore's script, and the name of one.
 HEAD = re.compile(rb"(--.*|\\restrict .*|SET .*|SELECT pg_catalog\.set_config\(.*)?\n")
 SETTING = re.compile(rb"SET (\w+) = ")
 SCHEMA_GRANTS = re.compile(rb"(?m)^\d+; \d+ \d+ ACL - SCHEMA public .*\n")
 ERROR = re.compile("error:|ERROR:")
-# What may follow quotes rows: COPY's context, an error's detail, the statement that failed, a value.
+# From here on an error may quote rows: COPY's context, its detail, the failed statement, a value.
 CONTENT = re.compile(r"(?s)(?<!\s)\s*(CONTEXT:|DETAIL:|Command was:).*|(: |=)[\"'(].*")
 
 
@@ -44,9 +44,9 @@ def dump(
     major: int,
     progress: Progress,
 ) -> int:
-    """Stream a pg_dump of a snapshot: what EVERYTHING_ELSE or ONLY_KEYS names. The major version of that pg_dump.
+    """Stream a pg_dump of a snapshot, limited by EVERYTHING_ELSE or ONLY_KEYS. Return the major version of pg_dump.
 
-    It reads with row_security off: rows it would not see are an error, never left out.
+    It runs with row_security off: hidden rows cause an error and are never left out.
     """
     pg_dump = program("pg_dump", major=major)
     arguments = [*DUMP_ONLY, f"--snapshot={snapshot}", *what, f"--dbname={server.conninfo(database)}"]
@@ -60,9 +60,9 @@ def dump(
 def put_back(
     server: Server, database: str, archive: Archive, *, sections: Sequence[str], major: int, progress: Progress
 ) -> None:
-    """Feed a dump, or sections of it, to pg_restore, which makes everything the owner's.
+    """Feed a dump, or sections of it, to pg_restore, which assigns everything to the owner.
 
-    `major` is that of the pg_dump that wrote it. What is granted on the schema is left out: see vibe.backup.schema.
+    `major` is that of the pg_dump that wrote it. Grants on the schema are left out: see vibe.backup.schema.
     """
     pg_restore = program("pg_restore", major=major)
     with server.connect(database) as here:
@@ -83,7 +83,7 @@ def put_back(
 
 
 def listed(pg_restore: Path, server: Server, archive: Archive) -> bytes:
-    """What a dump holds, a line each, in the form that --use-list takes."""
+    """Return the contents of a dump, one a line, in the form that --use-list takes."""
     command = [str(pg_restore), "--format=custom", "--list"]
     with tempfile.TemporaryFile() as lines, archive.dump() as dump:
         with running(command, server, stdin=subprocess.PIPE, stdout=lines) as process:
@@ -101,14 +101,14 @@ def through_psql(
     dump: IO[bytes],
     progress: Progress,
 ) -> None:
-    """Let pg_restore write SQL and psql run it, on a server that is older than both.
+    """Pipe SQL from pg_restore through psql, for a server that is older than both.
 
-    On the server itself pg_restore would begin by setting what such a server does not know, and fail.
+    Connected directly, pg_restore would begin with settings that such a server does not know, and fail.
     """
     pipe = subprocess.PIPE
     with (
         running(command, server, stdin=pipe, stdout=pipe) as reader,
-        running(psql, server, stdin=pipe, stdout=subprocess.DEVNULL) as runner,  # waited for first: it says what failed
+        running(psql, server, stdin=pipe, stdout=subprocess.DEVNULL) as runner,  # waited for first: it names the error
     ):
         passing = Thread(target=pass_on, args=(reader.stdout, runner.stdin, known))
         passing.start()
@@ -117,7 +117,7 @@ def through_psql(
 
 
 def pass_on(script: IO[bytes], to: IO[bytes], known: Container[str]) -> None:
-    """SQL of pg_restore's, without settings at its head that the server does not know."""
+    """Copy pg_restore's SQL, without settings at its head that the server does not know."""
     with script, suppress(BrokenPipeError), to:
         for line in script:
             setting = SETTING.match(line)
@@ -129,7 +129,7 @@ def pass_on(script: IO[bytes], to: IO[bytes], known: Container[str]) -> None:
 
 
 def feed(dump: IO[bytes], to: Any, progress: Progress) -> None:
-    """A dump to a program, which may end before it has read all of it: then it says why, or needed no more."""
+    """Write a dump to a program. It may stop reading early: then it reports an error or needs no more."""
     with suppress(BrokenPipeError), to:
         while block := dump.read(BLOCK):
             to.write(block)
@@ -138,7 +138,7 @@ def feed(dump: IO[bytes], to: Any, progress: Progress) -> None:
 
 @contextmanager
 def running(command: Sequence[str], server: Server, **pipes: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """A program of PostgreSQL. Raises BackupFailed when it does not end well; ends it when the block does not."""
+    """Run a PostgreSQL program. Raises BackupFailed when it fails. Kills it when the block raises."""
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(command, stderr=errors, env=server.environment(), **pipes)
         try:
@@ -158,6 +158,6 @@ def running(command: Sequence[str], server: Server, **pipes: Any) -> Iterator[su
 
 
 def complaint(said: str) -> str:
-    """The first error a program named, without what could be a row."""
+    """Return the first error in a program's output, without anything that could be a row."""
     first = ERROR.search(said)
     return CONTENT.sub("", said[first.start() if first else 0 :]).strip() or "it gave no reason"

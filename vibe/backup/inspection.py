@@ -1,4 +1,4 @@
-"""What a database holds and what guards it, read from its catalogue by a role that sees everything."""
+"""Contents and access rules of a database, read from its catalog by a role that sees everything."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from psycopg import sql
 
 from vibe.core.db.roles import ALL
 
-SCHEMA = "schema public"  # where a table's name stands in what `walls` gives, for what is granted on the schema
-EVERYBODY = "public"  # where a role's name stands; no role can have that name
+SCHEMA = "schema public"  # the key for grants on the schema, among the table names of `walls`
+EVERYBODY = "public"  # in place of a role's name; no role can have that name
 OURS = """
 SELECT c.oid, n.nspname, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -18,10 +18,10 @@ AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = c.oid AND classid = 'pg_clas
 """
 TABLES = f"SELECT nspname, relname FROM ({OURS}) ours WHERE relkind = 'r' ORDER BY 1, 2"  # noqa: S608
 
-# Row-level security and its policies, what each of our roles may do with tables and columns, triggers and constraints.
-# A role that owns the table is left out: it may have another name where the backup is put back.
-# On the schema: that each of our roles may use it, in whatever way; and what else was granted, but for the right of
-# everybody to make tables, which PostgreSQL 14 has from the start and nobody needs.
+# Row-level security and its policies, privileges of our roles on tables and columns, triggers and constraints.
+# The table's owner is left out: it may have another name where the backup is restored.
+# On the schema: whether each of our roles may use it, directly or not; and all other grants, except PUBLIC's right to
+# create tables, which PostgreSQL 14 grants by default and nothing needs.
 WALLS = f"""
 WITH ours AS ({OURS}), held AS (
     SELECT oid, '' AS attname, relacl AS acl FROM pg_class WHERE relacl IS NOT NULL
@@ -68,18 +68,18 @@ WHERE value IS NOT NULL ORDER BY 1
 
 
 def counts(here: psycopg.Connection[Any]) -> dict[str, int]:
-    """The rows of each table. A partition is a table; what is partitioned has no rows of its own."""
+    """Count the rows of each table. Partitions count as tables; a partitioned table has no rows of its own."""
     return {name: count(here, schema, name) for schema, name in here.execute(TABLES).fetchall()}
 
 
 def count(here: psycopg.Connection[Any], schema: str, name: str) -> int:
-    """The rows of one table."""
+    """Count the rows of one table."""
     found = here.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, name))).fetchone()
     return int(found[0]) if found else 0
 
 
 def walls(here: psycopg.Connection[Any]) -> dict[str, tuple[str, ...]]:
-    """What guards each table, a line a thing."""
+    """Return the access rules, triggers and constraints of each table, one a line."""
     found: dict[str, tuple[str, ...]] = {}
     for table, line in here.execute(WALLS).fetchall():
         found[table] = (*found.get(table, ()), line.strip())
@@ -87,22 +87,22 @@ def walls(here: psycopg.Connection[Any]) -> dict[str, tuple[str, ...]]:
 
 
 def migrations(here: psycopg.Connection[Any]) -> tuple[str, ...]:
-    """The migrations that were applied, as app.name."""
+    """Return the applied migrations, as app.name."""
     found = here.execute("SELECT app || '.' || name FROM django_migrations ORDER BY 1").fetchall()
     return tuple(sorted(name for (name,) in found))
 
 
 def masters(here: psycopg.Connection[Any]) -> tuple[str, ...]:
-    """The ids of the master keys that data keys and names are under. They stand in the header of each value."""
+    """Return the ids of the master keys of data keys and names, from the header of each value."""
     return tuple(name for (name,) in here.execute(WRAPPED).fetchall())
 
 
 def vector(here: psycopg.Connection[Any]) -> str:
-    """The version of pgvector."""
+    """Return the version of pgvector, or an empty string."""
     found = here.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
     return str(found[0]) if found else ""
 
 
 def is_empty(here: psycopg.Connection[Any]) -> bool:
-    """Whether there is no table of ours."""
+    """Return whether the database has no tables of ours."""
     return here.execute(TABLES).fetchone() is None

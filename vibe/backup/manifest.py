@@ -1,4 +1,4 @@
-"""What a backup says of itself: enough to know whether it can be put back, and whether it came back whole."""
+"""The manifest of a backup, to check whether it can be restored and whether it was restored completely."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DATA, KEYS = "data", "keys"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Of one file. `tables` counts rows as the dump's own snapshot had them, `walls` describes what guards them."""
+    """Manifest of one file. `tables` counts rows in the dump's snapshot; `walls` lists their access rules."""
 
     kind: str  # DATA, or KEYS for the file of wrapped data keys
     pair: str  # the same in both files of one backup
@@ -33,12 +33,12 @@ class Manifest:
     format: int = FORMAT
 
     def encode(self) -> bytes:
-        """As JSON that people can read."""
+        """Encode it as readable JSON."""
         return json.dumps(asdict(self), indent=1, sort_keys=True).encode() + b"\n"
 
     @classmethod
     def decode(cls, text: bytes) -> Self:
-        """Raises BackupBroken for what this version cannot read."""
+        """Decode a manifest. Raises BackupBroken for one that this version cannot read."""
         try:
             said = json.loads(text)
             if said["format"] != FORMAT:
@@ -50,7 +50,7 @@ class Manifest:
             raise BackupBroken("The backup's manifest cannot be read.") from None
 
     def differences(self, tables: Mapping[str, int]) -> list[str]:
-        """How counts differ from those of the manifest, a line a table."""
+        """Return how row counts differ from the manifest, one line a table."""
         return [
             f"{table}: {tables.get(table, 'none')} rows instead of {self.tables.get(table, 'none')}"
             for table in sorted(self.tables.keys() | tables.keys())
@@ -58,7 +58,7 @@ class Manifest:
         ]
 
     def fallen(self, walls: Mapping[str, tuple[str, ...]]) -> list[str]:
-        """What guarded the rows and does not any more, or did not and does now."""
+        """Return the access rules that are missing or added, compared with the manifest."""
         ours = {(table, line) for table, lines in self.walls.items() for line in lines}
         theirs = {(table, line) for table, lines in walls.items() for line in lines}
         return [f"{table}: lacks {line}" for table, line in sorted(ours - theirs)] + [

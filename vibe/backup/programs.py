@@ -1,7 +1,7 @@
-"""PostgreSQL's own programs, in a version that fits the server: never simply the first on PATH.
+"""PostgreSQL's own programs, in a version that fits the server, never just the first on PATH.
 
-An older pg_dump refuses a newer server, an older pg_restore cannot read what a newer pg_dump wrote. So the version of
-the server, or of that pg_dump, is taken where it is installed, the next higher one where it is not.
+An older pg_dump refuses a newer server, and an older pg_restore cannot read what a newer pg_dump wrote. So the version
+of the server, or of that pg_dump, is used if it is installed, else the next higher one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from vibe.core.errors import ConfigurationError
 
 FOLDERS = (
     "/usr/lib/postgresql/*/bin",  # Debian, Ubuntu
-    "/usr/pgsql-*/bin",  # Red Hat and its kin
+    "/usr/pgsql-*/bin",  # Red Hat and derivatives
     "/usr/local/pgsql*/bin",
     "/opt/homebrew/opt/postgresql@*/bin",
     "/usr/local/opt/postgresql@*/bin",
@@ -39,7 +39,7 @@ class Program:
 
 
 def program(name: str, *, major: int) -> Program:
-    """The program for a server or a dump of this major version. Raises ConfigurationError when there is none."""
+    """Return the program for a server or dump of this major version. Raises ConfigurationError if there is none."""
     found = sorted(installed(name), key=lambda each: each.major)
     for each in found:
         if each.major >= major:
@@ -52,19 +52,19 @@ def program(name: str, *, major: int) -> Program:
 
 
 def installed(name: str) -> Iterator[Program]:
-    """Where PG_BIN is set, what is there and nothing else; otherwise what comes with the product and the system."""
+    """Yield the versions of a program: those in PG_BIN alone if it is set, else those of the product and the system."""
     for folder in [Path(settings.PG_BIN)] if settings.PG_BIN else [BINARIES, *map(Path, sorted(all_folders()))]:
         if (major := major_of(folder / name)) is not None:
             yield Program(folder / name, major)
 
 
 def all_folders() -> list[str]:
-    """Where systems put each major version."""
+    """Return the folders where systems install each major version."""
     return [folder for pattern in FOLDERS for folder in glob(pattern)]  # noqa: PTH207  patterns from the root
 
 
 def major_of(path: Path) -> int | None:
-    """What the program itself says of its version; None when it does not run."""
+    """Return the major version that a program reports, or None when it does not run."""
     try:
         said = subprocess.run(
             [str(path), "--version"], capture_output=True, text=True, check=False, env=environment_without_libpq()

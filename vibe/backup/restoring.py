@@ -1,4 +1,4 @@
-"""A database made from a backup beside the present one: whole, counted and walled, or not there at all."""
+"""Restores a backup into a new database beside the present one. It is complete and verified, or dropped."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.errors import InputError
 
 SHOWN = 8  # differences that an error names
-# Jobs that ran when the backup was taken have no worker any more. They are idempotent, and begin anew.
+# Jobs that ran when the backup was taken have no worker now. They are idempotent, so they restart.
 FREED = "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, queueing_lock = NULL WHERE status = 'doing'"
 MAY_MAKE = "SELECT rolsuper OR rolcreatedb, quote_ident(rolname) FROM pg_roles WHERE rolname = current_user"
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """One or both files of a backup, every byte of them looked at."""
+    """One or both files of a backup, every byte verified."""
 
     data: Archive
     manifest: Manifest
@@ -47,17 +47,17 @@ class Backup:
 
     @property
     def program(self) -> int:
-        """The major version of the pg_dump that wrote it."""
+        """Return the major version of the pg_dump that wrote it."""
         return max(self.manifest.program, self.keys_manifest.program if self.keys_manifest else 0)
 
     def rows(self) -> Manifest:
-        """What there must be once it is back: without the file of keys, none of them."""
+        """Return the manifest with the expected row counts; without the file of keys, no data keys."""
         keys = self.keys_manifest.tables if self.keys_manifest else {"user_keys": 0}
         return replace(self.manifest, tables={**self.manifest.tables, **keys})
 
 
 def opened(path: Path, keys: Path | None, told: Told) -> Backup:
-    """Verify both files before anything is touched. Raises BackupBroken, InputError, MasterKeyMissing."""
+    """Verify both files before anything changes. Raises BackupBroken, InputError, MasterKeyMissing."""
     data = looked_at(path, told)
     wrapped = looked_at(keys, told) if keys else None
     manifest = Manifest.decode(data.manifest)
@@ -71,13 +71,13 @@ def opened(path: Path, keys: Path | None, told: Told) -> Backup:
 
 
 def looked_at(path: Path, told: Told) -> Archive:
-    """One file, verified."""
+    """Verify one file."""
     size = path.stat().st_size if path.exists() else 0
     return verified(path, progress=told(f"Checking {path.name}", size))
 
 
 def require_known_migrations(manifest: Manifest) -> None:
-    """Raises InputError for a backup of a newer version than this one."""
+    """Raise InputError for a backup of a newer version than this one."""
     known = {".".join(key) for key in MigrationLoader(None).disk_migrations}
     applied = set(manifest.migrations)
     ours = {name.partition(".")[0] for name in known}
@@ -89,7 +89,7 @@ def require_known_migrations(manifest: Manifest) -> None:
 
 
 def require_masters(manifest: Manifest) -> None:
-    """Raises MasterKeyMissing when what is wrapped in the backup would not open."""
+    """Raise MasterKeyMissing when a master key of the backup is not configured."""
     missing = [name for name in manifest.masters if bytes.fromhex(name) not in ring()]
     if missing:
         raise MasterKeyMissing(
@@ -100,7 +100,7 @@ def require_masters(manifest: Manifest) -> None:
 
 @contextmanager
 def draft(backup: Backup, at: Server, name: str, told: Told) -> Iterator[str]:
-    """A new database of the backup, checked; dropped at the end unless it has another name by then."""
+    """Restore the backup into a new database and check it. Drop it at the end unless it was renamed."""
     with at.connect(MAINTENANCE) as maintenance:
         require_room(maintenance)
         server.drop(maintenance, name)
@@ -116,14 +116,14 @@ def draft(backup: Backup, at: Server, name: str, told: Told) -> Iterator[str]:
 
 
 def require_room(maintenance: psycopg.Connection[Any]) -> None:
-    """Raises DatabaseNotReady when the role may not make a database."""
+    """Raise DatabaseNotReady when the role may not create a database."""
     may, role = maintenance.execute(MAY_MAKE).fetchone() or (False, "?")
     if not may:
         raise DatabaseNotReady(f"Role {role} may not make a database. As superuser: ALTER ROLE {role} CREATEDB;")
 
 
 def fill(backup: Backup, at: Server, name: str, told: Told) -> None:
-    """Roles, tables, rows, keys, indexes and walls, in that order. Raises BackupFailed when anything differs."""
+    """Create roles, tables, rows, keys, indexes and policies, in that order. Raises BackupFailed on any difference."""
     with at.connect(name) as here:
         make_vector(here)
     with pointed_at(name):
@@ -133,7 +133,7 @@ def fill(backup: Backup, at: Server, name: str, told: Told) -> None:
     restore(backup.data, ["data"], told("Restoring rows", backup.manifest.size))
     if backup.keys and backup.keys_manifest:
         restore(backup.keys, ["data"], told("Restoring keys", backup.keys_manifest.size))
-    with at.connect(name) as here:  # before the walls are up, which would hide the rows from their owner
+    with at.connect(name) as here:  # before the policies, which would hide the rows from their owner
         require_same("rows", backup.rows().differences(inspection.counts(here)))
     restore(backup.data, ["post-data"], lambda _: None)
     with at.connect(name) as here:
@@ -143,7 +143,7 @@ def fill(backup: Backup, at: Server, name: str, told: Told) -> None:
 
 
 def walls_with_schema(here: psycopg.Connection[Any], manifest: Manifest) -> dict[str, tuple[str, ...]]:
-    """What guards the new database, its schema granted as it was. A backup of an earlier version does not say how."""
+    """Restore grants on the schema, if the backup lists them, and return the access rules of the new database."""
     walls = inspection.walls(here)
     held = walls.pop(SCHEMA, ())
     if SCHEMA not in manifest.walls:
@@ -153,7 +153,7 @@ def walls_with_schema(here: psycopg.Connection[Any], manifest: Manifest) -> dict
 
 
 def make_vector(here: psycopg.Connection[Any]) -> None:
-    """The extension, which the owner may not make. Raises DatabaseNotReady."""
+    """Create the extension pgvector, which the owner may not. Raises DatabaseNotReady."""
     try:
         here.execute("CREATE EXTENSION IF NOT EXISTS vector")
     except psycopg.Error:
@@ -164,7 +164,7 @@ def make_vector(here: psycopg.Connection[Any]) -> None:
 
 
 def restorer(at: Server, name: str, backup: Backup) -> Callable[[Archive, Sequence[str], Progress], None]:
-    """What puts sections of an archive into the database."""
+    """Return a function that restores sections of an archive into the database."""
 
     def restore(archive: Archive, sections: Sequence[str], progress: Progress) -> None:
         try:
@@ -177,7 +177,7 @@ def restorer(at: Server, name: str, backup: Backup) -> Callable[[Archive, Sequen
 
 
 def across_versions(backup: Backup, major: int) -> str:
-    """What may be the reason of a failure where versions differ, to follow it; empty where they do not."""
+    """Return a likely reason of a failure when versions differ, to append to its message, or an empty string."""
     of = backup.manifest.server
     if major < of:
         return (
@@ -193,7 +193,7 @@ def across_versions(backup: Backup, major: int) -> str:
 
 
 def require_same(what: str, differences: list[str]) -> None:
-    """Raises BackupFailed with the first differences."""
+    """Raise BackupFailed with the first differences."""
     if differences:
         more = f", and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
         raise BackupFailed(
@@ -202,13 +202,13 @@ def require_same(what: str, differences: list[str]) -> None:
 
 
 def beside(name: str, what: str) -> str:
-    """A name for a database next to another one, within the 63 bytes that a name may have."""
+    """Return a name for a database beside another one, within the limit of 63 bytes."""
     stamp = f"{datetime.now(UTC):%Y%m%d_%H%M%S}"
     return f"{name[: 63 - len(what) - len(stamp) - 2]}_{what}_{stamp}"
 
 
 def swap(maintenance: psycopg.Connection[Any], new: str, present: str, kept: str) -> None:
-    """Put the new database in the present one's place, in one transaction; the present one is kept under a name."""
+    """Replace the present database with the new one in one transaction, and keep the present one as `kept`."""
     there = server.exists(maintenance, present)
     try:
         if there:
@@ -217,14 +217,14 @@ def swap(maintenance: psycopg.Connection[Any], new: str, present: str, kept: str
             if there:
                 rename(maintenance, present, kept)
             rename(maintenance, new, present)
-    except BaseException:  # Ctrl-C too: nobody could come in any more
+    except BaseException:  # Ctrl-C too: nobody could connect any more
         if there:
             close(maintenance, present, allow=True)
         raise
 
 
 def close(maintenance: psycopg.Connection[Any], name: str, *, allow: bool) -> None:
-    """Let nobody in any more and send out who is in; or let them in again."""
+    """Refuse new connections and end the open ones, or allow connections again."""
     maintenance.execute(
         sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(sql.Identifier(name), sql.Literal(allow))
     )
@@ -237,5 +237,5 @@ def close(maintenance: psycopg.Connection[Any], name: str, *, allow: bool) -> No
 
 
 def rename(maintenance: psycopg.Connection[Any], name: str, to: str) -> None:
-    """Give a database another name."""
+    """Rename a database."""
     maintenance.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(name), sql.Identifier(to)))

@@ -1,4 +1,4 @@
-"""Opening some of what came back: that the keys fit the rows is shown by nothing less."""
+"""Opens a sample of restored values, the only proof that the keys fit the rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROWS: Final = 5  # of each table, a person
 
 @dataclass(slots=True)
 class Opened:
-    """How many values of how many people opened, and why others did not."""
+    """The number of values and people opened, and the errors of values that did not open."""
 
     people: int = 0
     values: int = 0
@@ -30,7 +30,7 @@ class Opened:
 
 
 def open_sample(people: int = PEOPLE) -> Opened:
-    """Some rows of every sealed column of some people, drawn at random. Their texts go nowhere."""
+    """Open some rows of every sealed column of random people. The texts are discarded."""
     found = Opened()
     with as_system():
         drawn = UserKey.objects.filter(destroyed_at=None).order_by("?").values_list("user_id", flat=True)
@@ -41,7 +41,7 @@ def open_sample(people: int = PEOPLE) -> Opened:
 
 
 def open_some_of(user_id: UUID, found: Opened) -> None:
-    """One person's sample."""
+    """Open one person's sample."""
     with as_user(user_id):
         try:
             vault = open_vault()
@@ -55,7 +55,7 @@ def open_some_of(user_id: UUID, found: Opened) -> None:
 
 
 def open_row(vault: Vault, row: Any, found: Opened) -> None:
-    """Every sealed value of one row."""
+    """Open every sealed value of one row."""
     for column in sealed_columns(type(row)):
         if (value := getattr(row, column)) is not None:
             try:
@@ -66,10 +66,10 @@ def open_row(vault: Vault, row: Any, found: Opened) -> None:
 
 
 def sealed_models() -> list[Any]:
-    """Models of people's rows with something sealed under a data key."""
+    """Return the models of people's rows with columns sealed under a data key."""
     return [model for model in apps.get_models() if issubclass(model, UserOwned) and sealed_columns(model)]
 
 
 def sealed_columns(model: Any) -> list[str]:
-    """The names of those columns."""
+    """Return the names of a model's columns sealed under a data key."""
     return [each.attname for each in model._meta.local_fields if isinstance(each, SealedField)]

@@ -1,7 +1,7 @@
-"""What is granted on the schema, in a database that comes out of a backup.
+"""Grants on the schema of a restored database.
 
-The dump's own grants are not used: they name the login roles of the server it was taken on, which another server does
-not have, and on PostgreSQL 15 a login role with NOINHERIT may not grant the schema to itself.
+The dump's own grants are not used: they name login roles of the original server, which another server lacks, and on
+PostgreSQL 15 a login role with NOINHERIT may not grant the schema to itself.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ REVOKE: Final = "REVOKE {what} ON SCHEMA public FROM {{}} CASCADE"
 
 
 def grant_again(here: psycopg.Connection[Any], *, held: set[str], wanted: set[str]) -> None:
-    """Turn what is held into what is wanted, as the schema's owner. Changes nothing where we may not take that role.
+    """Change the held grants to the wanted ones, as the schema's owner. Do nothing if we may not take that role.
 
-    Raises BackupFailed for a role that this server does not have.
+    Raises BackupFailed for a role that this server lacks.
     """
     owner, may_take, _, _ = here.execute(SCHEMA_OWNER).fetchone() or ("", False, "", False)
     if not may_take:

@@ -1,7 +1,7 @@
-"""The server that is backed up and restored to, seen by a role that sees every row.
+"""The server that is backed up and restored to, accessed by a role that sees every row.
 
-Row-level security is forced on the owner too, so the application's own login would dump nothing. Taken for a backup is
-the embedded server's superuser, or the role of BACKUP_DATABASE_URL.
+Row-level security is forced on the owner too, so the application's own login would dump nothing. A backup uses the
+embedded server's superuser, or the role of BACKUP_DATABASE_URL.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from vibe.core.db.embedded.server import PORT, SUPERUSER, environment_without_li
 from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.url import database
 
-MAINTENANCE = "postgres"  # the database from which others are made and renamed
+MAINTENANCE = "postgres"  # the database from which others are created and renamed
 LIBPQ = frozenset(option.keyword.decode() for option in Conninfo.get_defaults())
 SEES_ALL = "SELECT rolsuper OR rolbypassrls, rolsuper, quote_ident(rolname) FROM pg_roles WHERE rolname = current_user"
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """How a role reaches the server, in libpq's words; `owner` is whom the tables belong to."""
+    """Connection parameters of a role, in libpq's terms; `owner` is the role that owns the tables."""
 
     reached: dict[str, Any]
     owner: str
     password: str = field(default="", repr=False)
 
     def connect(self, database: str) -> psycopg.Connection[Any]:
-        """A connection in autocommit. Raises DatabaseNotReady."""
+        """Connect in autocommit mode. Raises DatabaseNotReady."""
         try:
             return psycopg.connect(self.conninfo(database), password=self.password or None, autocommit=True)
         except psycopg.OperationalError as problem:
@@ -47,16 +47,16 @@ class Server:
             raise DatabaseNotReady(explain_failure(str(problem), place)) from None
 
     def conninfo(self, database: str) -> str:
-        """For a program's arguments, which others can see: without the password."""
+        """Return a connection string without the password, for arguments, which other users can see."""
         return make_conninfo(**self.reached, dbname=database)
 
     def environment(self) -> dict[str, str]:
-        """For a program: the password, and nothing that would steer it elsewhere."""
+        """Return a program's environment: the password, and no other variable of libpq."""
         return environment_without_libpq() | ({"PGPASSWORD": self.password} if self.password else {})
 
 
 def configured(*, for_restoring: bool = False) -> Server:
-    """The server of the settings, by the role that may do it. Raises DatabaseNotReady, with what to type."""
+    """Return the configured server, with a role that may do it. Raises DatabaseNotReady, with what to type."""
     owner = str(connection.settings_dict["USER"])
     if embedded := embedded_server():
         embedded.start()
@@ -71,7 +71,7 @@ def configured(*, for_restoring: bool = False) -> Server:
 
 
 def of_django(database: dict[str, Any], owner: str) -> Server:
-    """Django's settings of a database in libpq's words."""
+    """Return Django's settings of a database in libpq's terms."""
     places = {"host": database["HOST"], "port": database["PORT"], "user": database["USER"]}
     options = {name: value for name, value in database.get("OPTIONS", {}).items() if name in LIBPQ}
     reached = {name: value for name, value in (options | places).items() if value}
@@ -79,7 +79,7 @@ def of_django(database: dict[str, Any], owner: str) -> Server:
 
 
 def require_sight(server: Server) -> None:
-    """Raises DatabaseNotReady when row-level security would keep rows from this role."""
+    """Raise DatabaseNotReady when row-level security would hide rows from this role."""
     with server.connect(MAINTENANCE) as here:
         sees, _, role = here.execute(SEES_ALL).fetchone() or (False, False, "?")
     if not sees:
@@ -91,29 +91,29 @@ def require_sight(server: Server) -> None:
 
 
 def is_superuser(server: Server) -> bool:
-    """Whether the role may do everything."""
+    """Return whether the role is a superuser."""
     with server.connect(MAINTENANCE) as here:
         return bool((here.execute(SEES_ALL).fetchone() or (0, 0, ""))[1])
 
 
 def major(here: psycopg.Connection[Any]) -> int:
-    """The server's major version."""
+    """Return the server's major version."""
     return here.info.server_version // 10000
 
 
 def exists(here: psycopg.Connection[Any], database: str) -> bool:
-    """Whether the server has a database of that name."""
+    """Return whether the server has a database of that name."""
     return here.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone() is not None
 
 
 def drop(here: psycopg.Connection[Any], database: str) -> None:
-    """Drop a database, whoever is in it."""
+    """Drop a database, and end its connections."""
     here.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
 
 
 @contextmanager
 def pointed_at(database: str) -> Iterator[None]:
-    """Django's own connection, on another database of the same server for the block."""
+    """Point Django's connection at another database of the same server for the block."""
     before = connection.settings_dict["NAME"]
     point(database)
     try:
@@ -123,7 +123,7 @@ def pointed_at(database: str) -> Iterator[None]:
 
 
 def point(database: str) -> None:
-    """Let the next statement go to another database."""
+    """Point Django's connection at another database."""
     connection.close()
     connection.close_pool()  # type: ignore[attr-defined]
     connection.settings_dict["NAME"] = database

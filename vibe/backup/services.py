@@ -1,4 +1,4 @@
-"""Taking a backup, putting it back, and trying one out. Each is recorded in the trail of the database it concerns."""
+"""Take, restore and try out backups. Each action is recorded in the audit log of its database."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ KEYS_SUFFIX = ".keys"
 
 
 def keys_beside(path: Path) -> Path:
-    """Where the wrapped data keys of a backup are."""
+    """Return the path of the wrapped data keys of a backup."""
     return path.with_name(path.name + KEYS_SUFFIX)
 
 
 def take(*, path: Path, actor: Actor, told: Told) -> Manifest:
     """Back the database up into `path`, and its wrapped data keys into a file beside it.
 
-    Neither has its name before both are whole and recorded. Raises InputError for a file that is there,
+    Neither gets its name before both are complete and recorded. Raises InputError for a file that exists,
     DatabaseNotReady for a role that does not see every row, BackupFailed when pg_dump fails.
     """
     at, database = server.configured(), name_of_ours()
@@ -51,19 +51,19 @@ def take(*, path: Path, actor: Actor, told: Told) -> Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What came back, and where what was there before is now; empty where there was nothing."""
+    """A restored backup, and the new name of the previous database, empty if there was none."""
 
     manifest: Manifest
     before: str
-    erased: int  # people who were erased after the backup was taken, and are again
+    erased: int  # number of people erased after the backup was taken, and now again
 
 
 def restore(*, path: Path, keys: Path | None, replace: bool, actor: Actor, told: Told) -> Restored:
     """Put a backup in the database's place: whole, or nothing changes.
 
-    It is made beside the present database, checked and migrated, whoever was erased since is erased in it too, and it
-    takes its name in one transaction. Raises BackupBroken before anything is touched, Refused for a database that holds
-    something unless `replace` says so.
+    The copy is made beside the present database, checked and migrated. People erased since are erased in it too. Then
+    it takes the name in one transaction. Raises BackupBroken before anything changes, and Refused for a database that
+    is not empty, unless `replace` is set.
     """
     backup = opened(path, keys, told)
     at, present = server.configured(for_restoring=True), name_of_ours()
@@ -90,9 +90,9 @@ def restore(*, path: Path, keys: Path | None, replace: bool, actor: Actor, told:
 
 
 def drill(*, path: Path, keys: Path | None, actor: Actor, told: Told) -> list[Finding]:
-    """Restore into a database that is thrown away, and look at everything that must hold. What was found.
+    """Restore into a temporary database, run all checks, and return their results.
 
-    Pending migrations are applied to the copy: it is also how to try them on real data.
+    Pending migrations are applied to the copy, so a drill also tries them on real data.
     """
     backup = opened(path, keys, told)
     at, present = server.configured(for_restoring=True), name_of_ours()
@@ -109,12 +109,12 @@ def drill(*, path: Path, keys: Path | None, actor: Actor, told: Told) -> list[Fi
 
 
 def name_of_ours() -> str:
-    """The database of the settings."""
+    """Return the name of the configured database."""
     return str(connection.settings_dict["NAME"])
 
 
 def is_furnished(at: Server, database: str) -> bool:
-    """Whether there is such a database with tables in it."""
+    """Return whether the database exists and has tables."""
     with at.connect(MAINTENANCE) as maintenance:
         if not server.exists(maintenance, database):
             return False

@@ -1,4 +1,4 @@
-"""Both files of a backup, written from one snapshot: what is counted is what is dumped."""
+"""Writes both files of a backup from one snapshot, so that the counts match the dump."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vibe.backup.manifest import DATA, KEYS, Manifest
 from vibe.backup.server import Server
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-Told = Callable[[str, int], Progress]  # told of a step and its bytes (0: unknown), gives what counts them
+Told = Callable[[str, int], Progress]  # takes a step and its bytes (0: unknown), returns their counter
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Snapshot:
     rows: dict[str, int] = field(default_factory=dict)
 
     def hold(self) -> None:
-        """Begin, and look: what is in the database and what guards it."""
+        """Begin the transaction, and read the contents and access rules of the database."""
         self.eyes.execute(BEGIN)
         self.name = str((self.eyes.execute("SELECT pg_export_snapshot()").fetchone() or ("",))[0])
         self.rows = inspection.counts(self.eyes)
@@ -49,17 +49,17 @@ class Snapshot:
         }
 
     def write_keys(self, path: Path) -> Manifest:
-        """The wrapped data keys."""
+        """Write the wrapped data keys."""
         rows = {"user_keys": self.rows["user_keys"]}
         return self.write(path, ONLY_KEYS, kind=KEYS, tables=rows, masters=inspection.masters(self.eyes))
 
     def write_data(self, path: Path) -> Manifest:
-        """Everything else."""
+        """Write everything else."""
         rows = {table: count for table, count in self.rows.items() if table != "user_keys"}
         return self.write(path, EVERYTHING_ELSE, kind=DATA, tables=rows, masters=())
 
     def write(self, path: Path, what: Sequence[str], *, kind: str, **about: Any) -> Manifest:
-        """One file, with the manifest that it ends in."""
+        """Write one file, with its manifest at the end."""
         progress, major = self.told(f"Dumping {kind}", 0), self.about["server"]
         written: list[Manifest] = []
 

@@ -1,4 +1,4 @@
-"""The audit trail is sealed soon after it is written, and its checkpoints are kept outside."""
+"""Checks that the audit log is sealed in time and that its checkpoints can be written."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sealing() -> Iterator[Finding]:
 
 
 def checkpoints() -> Iterator[Finding]:
-    """Where they are written can be written to."""
+    """Check that the checkpoint file is writable."""
     file = witness.configured_file(settings.AUDIT_CHECKPOINT_FILE)
     if file is None:
         return
@@ -42,5 +42,5 @@ def checkpoints() -> Iterator[Finding]:
 
 
 def existing_parent(path: Path) -> Path:
-    """The nearest folder that is there."""
+    """Return the nearest parent folder that exists."""
     return next(parent for parent in path.parents if parent.exists())

@@ -1,4 +1,4 @@
-"""What the database says of itself against what the models declare, and of its health."""
+"""Checks of the database catalog against the models, and of the database's health."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vibe.doctor.findings import Finding, error, warning
 
 
 def rights() -> Iterator[Finding]:
-    """Every policy, grant, function, trigger, view and role is what the models declare, and nothing is beside it."""
+    """Check that policies, grants, functions, triggers, views and roles are exactly what the models declare."""
     for found in catalog_lint.findings():
         yield error(
             f"{found}.",
@@ -21,7 +21,7 @@ def rights() -> Iterator[Finding]:
 
 
 def health() -> Iterator[Finding]:
-    """What is bad on the admin's page of database health."""
+    """Report what is bad on the admin's page of database health."""
     for chapter in report():
         for reading in chapter.readings:
             if reading.verdict is Verdict.BAD:

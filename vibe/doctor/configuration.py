@@ -1,4 +1,4 @@
-"""Settings that are unsafe where people's data is."""
+"""Checks of settings that are unsafe in production."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def database_url() -> Iterator[Finding]:
 
 
 def declared() -> Iterator[Finding]:
-    """Django's and our own system checks, with those for production."""
+    """Run Django's and our own system checks, with those for production."""
     for message in checks.run_checks(include_deployment_checks=not settings.DEBUG, databases=["default"]):
         if message.is_silenced():
             continue
@@ -42,7 +42,7 @@ def declared() -> Iterator[Finding]:
 
 
 def loosened() -> Iterator[Finding]:
-    """What was loosened by name."""
+    """Report protections that a setting loosens."""
     if settings.DEBUG:
         return
     if not settings.ONE_TIME_CODES:

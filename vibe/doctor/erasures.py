@@ -1,4 +1,4 @@
-"""Who was erased stays erased, also after an older backup was restored."""
+"""Check that erased people stay erased, also after a restore of an older backup."""
 
 from __future__ import annotations
 

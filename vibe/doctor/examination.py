@@ -1,4 +1,4 @@
-"""All checks, one after the other. One that cannot be made is a finding itself, and the others go on."""
+"""All checks, run in order. A check that cannot run is itself a finding, and the others continue."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ WITH_SCHEMA: dict[str, Check] = {
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One check and what it found; nothing, where all is well."""
+    """One check and its findings, none if all is well."""
 
     check: str
     findings: tuple[Finding, ...]
 
 
 def examine() -> Iterator[Examined]:
-    """Every check that can be made: without a database, without its tables, fewer."""
+    """Run every check that can run; fewer without a database or without its tables."""
     yield from made(ALONE)
     answer = examined("connection", reachable)
     yield answer
@@ -77,12 +77,12 @@ def examine() -> Iterator[Examined]:
 
 
 def made(checks: dict[str, Check]) -> Iterator[Examined]:
-    """Each of some checks."""
+    """Run each of some checks."""
     return (examined(name, check) for name, check in checks.items())
 
 
 def examined(name: str, check: Check) -> Examined:
-    """One check, whatever comes of it."""
+    """Run one check. An error in it becomes a finding."""
     try:
         return Examined(name, tuple(check()))
     except (DatabaseError, VibeError, OSError) as problem:
@@ -94,7 +94,7 @@ def examined(name: str, check: Check) -> Examined:
 
 
 def reachable() -> Iterator[Finding]:
-    """The database answers."""
+    """Check that the database answers."""
     try:
         connection.ensure_connection()
     except (DatabaseError, VibeError) as problem:
@@ -102,10 +102,10 @@ def reachable() -> Iterator[Finding]:
 
 
 def has_tables() -> bool:
-    """Whether it was migrated at all."""
+    """Return whether the database has been migrated at all."""
     return "users" in connection.introspection.table_names()
 
 
 def worst(all_examined: list[Examined]) -> Severity:
-    """The worst of all findings."""
+    """Return the worst severity of all findings."""
     return max((finding.severity for each in all_examined for finding in each.findings), default=Severity.NOTE)

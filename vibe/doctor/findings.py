@@ -1,4 +1,4 @@
-"""What a check can find: the fact, why it matters, and what to type."""
+"""Findings of a check: the fact, why it matters, and what to type."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import IntEnum
 
 
 class Severity(IntEnum):
-    """How bad it is; also the exit code of `doctor`."""
+    """Severity of a finding; also the exit code of `doctor`."""
 
     NOTE = 0
     WARNING = 1
@@ -17,7 +17,7 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be. It holds names and numbers, never content or a secret."""
+    """One problem. It holds names and numbers, never content or a secret."""
 
     severity: Severity
     what: str
@@ -29,15 +29,15 @@ Check = Callable[[], Iterator[Finding]]
 
 
 def note(what: str, *, why: str, do: str) -> Finding:
-    """Worth knowing."""
+    """Return a finding that is worth knowing."""
     return Finding(Severity.NOTE, what, why, do)
 
 
 def warning(what: str, *, why: str, do: str) -> Finding:
-    """To be seen to."""
+    """Return a finding that needs attention."""
     return Finding(Severity.WARNING, what, why, do)
 
 
 def error(what: str, *, why: str, do: str) -> Finding:
-    """Broken, or unsafe."""
+    """Return a finding that is broken or unsafe."""
     return Finding(Severity.ERROR, what, why, do)

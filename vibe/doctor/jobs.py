@@ -1,4 +1,4 @@
-"""The worker lives, and jobs are done."""
+"""Checks that a worker is running and that jobs are done."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def worker() -> Iterator[Finding]:
 
 
 def stuck() -> Iterator[Finding]:
-    """Jobs of dead workers, failed ones, and those that should have begun."""
+    """Report jobs of dead workers, failed jobs, and overdue jobs."""
     with as_system():
         [(lost, failed, late)] = figures.rows(STUCK, {"alive": ALIVE_SECONDS, "late": LATE_MINUTES})
     if lost:

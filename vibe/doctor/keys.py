@@ -1,4 +1,4 @@
-"""The master keys: they open what is stored, and retired ones are kept as long as they are needed."""
+"""Checks that the master keys open what is stored, and that retired ones are kept as long as needed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAMPLE = 50
 
 
 def masters() -> Iterator[Finding]:
-    """Every master key that a stored value names is configured. Nothing is rotated to a key that opens nothing."""
+    """Check that every master key of a stored value is configured, and that the current one opens stored keys."""
     try:
         require_masters()
     except WrongMasterKey as problem:
@@ -40,7 +40,7 @@ def masters() -> Iterator[Finding]:
 
 
 def canary() -> Iterator[Finding]:
-    """The oldest and the newest data keys open."""
+    """Check that the oldest and the newest data keys open."""
     with as_system():
         keys = UserKey.objects.filter(wrapped__isnull=False)
         rows = {row.pk: row for order in ("pk", "-pk") for row in keys.order_by(order)[:SAMPLE]}
@@ -56,9 +56,9 @@ def canary() -> Iterator[Finding]:
 
 
 def retired() -> Iterator[Finding]:
-    """Retired keys are still needed, or can go."""
+    """Report whether retired keys are still needed or can be removed."""
     if check_stored_keys() is Fit.OPENS_NOTHING:
-        return  # said above: there is nothing to rotate, and no key to take away
+        return  # reported by `masters`: there is nothing to rotate, and no key to remove
     stale, configured = values_under_retired(), ring().retired_count
     if stale:
         yield warning(
@@ -75,7 +75,7 @@ def retired() -> Iterator[Finding]:
 
 
 def used_up() -> Iterator[Finding]:
-    """Data keys that have sealed as much as they should, and seal on."""
+    """Report data keys that have reached DATA_KEY_SEALS and are not renewed."""
     with as_system():
         rows = newest_keys().filter(sealed__gte=settings.DATA_KEY_SEALS)
         figures = rows.aggregate(count=Count("pk"), most=Max("sealed"))

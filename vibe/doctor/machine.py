@@ -1,4 +1,4 @@
-"""This machine: room on its disk, and a state folder that is ours alone."""
+"""Checks of this machine: free disk space, and a private state folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vibe.doctor.findings import Finding, error, warning
 from vibe.metrics import figures
 
 LOW, EMPTY = 0.15, 0.05  # of the disk
-ENOUGH_BYTES = 20 * 1024**3  # whatever share of the disk that is
+ENOUGH_BYTES = 20 * 1024**3  # regardless of the share of the disk
 
 
 def disk() -> Iterator[Finding]:
@@ -28,7 +28,7 @@ def disk() -> Iterator[Finding]:
 
 
 def state_folder() -> Iterator[Finding]:
-    """Nobody else can look into it."""
+    """Check that no other user can list the state folder, and that we can write to it."""
     folder = settings.STATE_DIR
     if folder.exists() and folder.stat().st_mode & 0o044:
         yield warning(

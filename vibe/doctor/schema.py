@@ -1,4 +1,4 @@
-"""The schema as the models declare it: migrations applied, walls up on every table, indexes there and valid."""
+"""Checks that the schema is as the models declare: migrations, row-level security, owners, indexes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ READABLE = "SELECT has_column_privilege(%s, %s, %s, 'SELECT')"
 
 
 def models() -> list[Any]:
-    """Every model with a table of its own."""
+    """Return every model with a table of its own."""
     return [m for m in apps.get_models(include_auto_created=True) if m._meta.managed and not m._meta.proxy]
 
 
@@ -58,7 +58,7 @@ def migrations() -> Iterator[Finding]:
 
 
 def walls() -> Iterator[Finding]:
-    """Row-level security is on, forced, and has its policies, on every table that declares it and on its partitions."""
+    """Check that row-level security is on, forced and has its policies on every declared table and its partitions."""
     tables = {name: (secured, ours) for name, secured, ours in rows(TABLES)}
     policies = set(rows(POLICIES))
     for model in models():
@@ -73,12 +73,12 @@ def walls() -> Iterator[Finding]:
 
 
 def walls_of(model: Any, kind: type[SchemaPolicy]) -> list[Any]:
-    """The walls of one kind that a model declares."""
+    """Return the policies of one kind that a model declares."""
     return [wall for wall in model._meta.constraints if isinstance(wall, kind)]
 
 
 def anew(walls: list[Any], table: str) -> str:
-    """The statements that take walls down and put them up again."""
+    """Return SQL that drops and recreates policies in one transaction."""
     quote = connection.ops.quote_name
     dropped = [wall.drop_statements(table, quote) for wall in walls]
     steps = [*dropped, *(wall.create_statements(table, quote) for wall in walls)]
@@ -86,7 +86,7 @@ def anew(walls: list[Any], table: str) -> str:
 
 
 def parts_of_walled() -> list[tuple[str, bool]]:
-    """Partitions of tables with row-level security, and whether they have it too."""
+    """Return the partitions of tables with row-level security, and whether they have it too."""
     return rows(
         "SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity FROM pg_inherits "
         "JOIN pg_class p ON p.oid = inhparent JOIN pg_class c ON c.oid = inhrelid "
@@ -95,7 +95,7 @@ def parts_of_walled() -> list[tuple[str, bool]]:
 
 
 def unwalled(table: str, *, do: str) -> Finding:
-    """A table that shows everybody's rows."""
+    """Return the finding that a table lacks row-level security."""
     return error(
         f"Row-level security of table {table} is off, not forced, or lacks a policy.",
         why="The database itself keeps people apart by it.",
@@ -104,7 +104,7 @@ def unwalled(table: str, *, do: str) -> Finding:
 
 
 def owners() -> Iterator[Finding]:
-    """Every table is ours, and nothing is granted to everybody."""
+    """Check that every table is ours, and that nothing is granted to PUBLIC."""
     for table, _, ours in rows(TABLES):
         if not ours:
             yield warning(
@@ -121,7 +121,7 @@ def owners() -> Iterator[Finding]:
 
 
 def sealed_columns() -> Iterator[Finding]:
-    """Support can read no sealed column."""
+    """Check that support can read no sealed column."""
     there = {name for name, _, _ in rows(TABLES)}
     for model in models():
         for field in model._meta.local_fields:
@@ -137,7 +137,7 @@ def sealed_columns() -> Iterator[Finding]:
 
 
 def indexes() -> Iterator[Finding]:
-    """Those of the models are there, and all are valid."""
+    """Check that declared indexes and constraints exist, and that all are valid."""
     there, built = {name for (name,) in rows(NAMES)}, {name for name, _, _ in rows(TABLES)}
     for model in models():
         if model._meta.db_table in built:
@@ -162,7 +162,7 @@ def indexes() -> Iterator[Finding]:
 
 
 def declared(model: Any) -> set[str]:
-    """The names of what the database must have for a model: indexes, unique and check constraints, references."""
+    """Return the names of a model's indexes, unique and check constraints, and references."""
     kept = (UniqueConstraint, CheckConstraint, CompositeReference)
     named = {each.name for each in model._meta.constraints if isinstance(each, kept)}
     return named | {index.name for index in model._meta.indexes}

@@ -1,4 +1,4 @@
-"""The database server: its versions, our rights on it, its clock, its connections and its replicas."""
+"""Checks of the database server: versions, rights, clock, durability, connections and replicas."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def version() -> Iterator[Finding]:
 
 
 def number() -> int:
-    """The server's version, such as 180003."""
+    """Return the server's version, such as 180003."""
     return int(connection.pg_version)  # type: ignore[attr-defined]
 
 
 def permissions() -> Iterator[Finding]:
-    """Making tables, and taking each role."""
+    """Check that we can create tables and take each role."""
     with connection.cursor() as cursor:
         try:
             require_schema(cursor)
@@ -63,13 +63,13 @@ def permissions() -> Iterator[Finding]:
 
 
 def is_superuser(cursor: Any) -> bool:
-    """Whether we are logged in as one."""
+    """Return whether the current database user is a superuser."""
     cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
     return bool(cursor.fetchone()[0])
 
 
 def roles() -> Iterator[Finding]:
-    """Nobody passes row-level security by."""
+    """Check that neither our user nor our roles bypass row-level security."""
     for user, passes in figures.rows(
         "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
     ):
@@ -83,7 +83,7 @@ def roles() -> Iterator[Finding]:
         forbidden = ("SUPERUSER", "BYPASSRLS", "LOGIN")
         wrong = [trait for trait, has in zip(forbidden, traits, strict=True) if has]
         if distributed() and "LOGIN" in wrong:
-            wrong.remove("LOGIN")  # Citus goes to the shards as the role of the scope
+            wrong.remove("LOGIN")  # Citus connects to the shards as the role of the scope
         if wrong:
             yield error(
                 f"The role {role} has {' and '.join(wrong)}.",
@@ -93,7 +93,7 @@ def roles() -> Iterator[Finding]:
 
 
 def extensions() -> Iterator[Finding]:
-    """pgvector is there, new enough, and as new as its installed files."""
+    """Check that pgvector is installed and new enough, and that no extension is older than its files."""
     found = figures.rows(
         "SELECT e.extname, e.extversion, a.default_version FROM pg_extension e "
         "LEFT JOIN pg_available_extensions a ON a.name = e.extname"
@@ -121,12 +121,12 @@ def extensions() -> Iterator[Finding]:
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """The first two parts of a version."""
+    """Return the first two parts of a version."""
     return tuple(int(part) for part in version.split(".")[:2])
 
 
 def clock() -> Iterator[Finding]:
-    """Ours and the server's, at the middle of a round trip."""
+    """Compare our clock with the server's, at the middle of a round trip."""
     before = time.time()
     [(theirs,)] = figures.rows("SELECT extract(epoch FROM clock_timestamp())")
     apart = abs(float(theirs) - (before + time.time()) / 2)
@@ -139,7 +139,7 @@ def clock() -> Iterator[Finding]:
 
 
 def durability() -> Iterator[Finding]:
-    """What is answered as done is on disk."""
+    """Check that committed changes are on disk."""
     for name, value in figures.rows(
         "SELECT name, setting FROM pg_settings "
         "WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'"
@@ -152,7 +152,7 @@ def durability() -> Iterator[Finding]:
 
 
 def connections() -> Iterator[Finding]:
-    """Those in use against those the server allows, and against the pool's size."""
+    """Compare the connections in use and the pool's size with what the server allows."""
     [((), most)] = figures.most_connections()
     used = sum(count for _, count in figures.connections())
     if used > FULL * most:
@@ -171,7 +171,7 @@ def connections() -> Iterator[Finding]:
 
 
 def transactions() -> Iterator[Finding]:
-    """None that is open for long."""
+    """Check that no transaction has been open for long."""
     [((), age)] = figures.longest_transaction()
     if age > LONG_SECONDS:
         yield warning(
@@ -182,7 +182,7 @@ def transactions() -> Iterator[Finding]:
 
 
 def replication() -> Iterator[Finding]:
-    """Replicas keep up."""
+    """Check that replicas keep up."""
     for (name,), seconds in figures.replication_seconds():
         if seconds > BEHIND_SECONDS:
             yield warning(
@@ -193,7 +193,7 @@ def replication() -> Iterator[Finding]:
 
 
 def read_replica() -> Iterator[Finding]:
-    """The replica of REPLICA_URL, if there is one, is a copy of this database and near enough to be asked."""
+    """Check that the replica of REPLICA_URL, if any, is a copy of this database and recent enough for reads."""
     if not replica.is_configured():
         return
     instead = "The primary answers in its place: it bears all the load."
@@ -230,7 +230,7 @@ def read_replica() -> Iterator[Finding]:
 
 
 def monitoring() -> Iterator[Finding]:
-    """Whether we may see the server's other sessions."""
+    """Check that we may see the server's other sessions."""
     [(may,)] = figures.rows("SELECT pg_has_role(current_user, 'pg_monitor', 'USAGE')")
     if not may:
         yield note(

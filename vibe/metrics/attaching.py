@@ -1,4 +1,4 @@
-"""Connects the instruments with what they measure. Until `attach` nothing is counted, except requests."""
+"""Connections between instruments and what they measure. Before `attach`, only requests are counted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from vibe.metrics.instruments import (
 )
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-QUIET = frozenset({"livez", "readyz", "metrics", "static"})  # asked every few seconds: counted, not logged
+QUIET = frozenset({"livez", "readyz", "metrics", "static"})  # requested every few seconds: counted, not logged
 KINDS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "SET", "SAVEPOINT", "RELEASE", "ROLLBACK", "COPY", "WITH"})
 
 logger = logging.getLogger("vibe.requests")
@@ -42,7 +42,7 @@ _before = {"requests_queued": 0, "requests_wait_ms": 0}
 
 @cache
 def attach() -> None:
-    """Once a process."""
+    """Attach all instruments, once a process."""
     add_observer(crypto_done)
     searched.connect(search_done)
     routed.connect(reading_done)
@@ -52,7 +52,7 @@ def attach() -> None:
 
 
 def note_request(request: HttpRequest, status: int, seconds: float) -> None:
-    """Count, time and log one answer, by the name of its route, never by its path."""
+    """Count, time and log one response, by the name of its route, never by its path."""
     route, method = route_of(request), request.method if request.method in METHODS else "OTHER"
     REQUESTS.labels(route, method, status).inc()
     REQUEST_SECONDS.labels(route).observe(seconds)
@@ -63,7 +63,7 @@ def note_request(request: HttpRequest, status: int, seconds: float) -> None:
 
 
 def route_of(request: HttpRequest) -> str:
-    """The name of the route that was met."""
+    """Return the name of the route that a request matched."""
     match = request.resolver_match
     if match:
         return match.view_name
@@ -71,9 +71,9 @@ def route_of(request: HttpRequest) -> str:
 
 
 def note_pool() -> None:
-    """Take over what the connection pool (DATABASE_POOL_SIZE) says of itself, where there is one.
+    """Copy the statistics of the connection pool (DATABASE_POOL_SIZE), if there is one.
 
-    Its counts are since its start: what is new of them is added.
+    Its counts are totals since its start, so only their growth is added.
     """
     pool = getattr(connection, "pool", None)
     if pool is None:
@@ -91,30 +91,30 @@ def note_pool() -> None:
 
 
 def crypto_done(operation: str, times: int, well: bool) -> None:
-    """Values were sealed or opened."""
+    """Count values that were sealed or opened."""
     CRYPTO.labels(operation, "ok" if well else "failed").inc(times)
 
 
 def search_done(strategy: str, seconds: float, degraded: bool, **_: Any) -> None:
-    """A search came to its end."""
+    """Time a finished search, and count it if it was degraded."""
     SEARCH_SECONDS.labels(strategy).observe(seconds)
     if degraded:
         SEARCHES_DEGRADED.inc()
 
 
 def reading_done(to: str, why: str, **_: Any) -> None:
-    """Something was read, where there is a replica."""
+    """Count a read, by the server that answered and why."""
     READINGS.labels(to, why).inc()
 
 
 def time_statements(connection: Any, **_: Any) -> None:
-    """Every statement of a connection from now on. (Bulk inserts and COPY go past Django's cursors, and past this.)"""
+    """Time every later statement of a connection. Bulk inserts and COPY bypass Django's cursors, and so this."""
     if timed not in connection.execute_wrappers:
         connection.execute_wrappers.append(timed)
 
 
 def timed(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
-    """One statement."""
+    """Execute one statement, and time it."""
     kind, start = kind_of(sql) if isinstance(sql, str) else "OTHER", perf_counter()
     try:
         return execute(sql, params, many, context)
@@ -127,6 +127,6 @@ def timed(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
 
 @lru_cache(maxsize=1024)
 def kind_of(sql: str) -> str:
-    """The first word, when it is a usual one."""
+    """Return the first word of a statement if it is in KINDS, else OTHER."""
     word = sql.lstrip("( \n\t")[:12].split(None, 1)[:1]
     return word[0].upper() if word and word[0].upper() in KINDS else "OTHER"

@@ -1,5 +1,5 @@
-"""What the database and this machine say of themselves when asked. Each figure is a function that gives
-(labels, value) pairs; `doctor` judges by the same ones."""
+"""Figures of the database and this machine, read on request. Each is a function that returns (labels, value) pairs;
+`doctor` uses the same ones."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ WHERE datname = current_database() AND backend_type = 'client backend' AND pid <
 """
 HEARTBEAT = "SELECT extract(epoch FROM now() - max(last_heartbeat)) FROM procrastinate_workers"
 JOBS = "SELECT queue_name, status::text, count(*) FROM procrastinate_jobs GROUP BY 1, 2"
-# The sealer's snapshot says which transactions it has looked at: what is younger than it is not sealed yet. A forged
-# row, which stays unsealed for good, is verify_audit's to name.
+# The sealer's snapshot shows which transactions it has processed: anything later is not sealed yet. A forged row, which
+# stays unsealed for good, is reported by verify_audit.
 UNSEALED = """
 SELECT coalesce(greatest(extract(epoch FROM now() - min(r.at)), 0), 0), count(*) FROM audit_logs r
 WHERE r.at > now() - interval '7 days'
@@ -43,27 +43,27 @@ WHERE r.at > now() - interval '7 days'
 
 
 def rows(query: str, parameters: Any = None) -> list[tuple[Any, ...]]:
-    """A statement of ours, outside of people's rows."""
+    """Return the rows of a query that reads no personal rows."""
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
         return list(cursor.fetchall())
 
 
 def jobs() -> Figures:
-    """Jobs by queue and state."""
+    """Return the number of jobs by queue and state."""
     with as_system():
         return [((queue, state), count) for queue, state, count in rows(JOBS)]
 
 
 def heartbeat() -> Figures:
-    """Seconds since a worker told that it lives; nothing when none ever did."""
+    """Return seconds since the last heartbeat of a worker, or nothing if there was none."""
     with as_system():
         [(age,)] = rows(HEARTBEAT)
     return [] if age is None else [((), float(age))]
 
 
 def unsealed() -> tuple[float, int]:
-    """Age in seconds of the oldest row of the trail that is not sealed, and how many there are."""
+    """Return the age in seconds of the oldest unsealed row of the audit log, and the number of such rows."""
     with as_system():
         [(age, count)] = rows(UNSEALED)
     return float(age), count
@@ -82,7 +82,7 @@ def database_size() -> Figures:
 
 
 def connections() -> Figures:
-    """By state, such as active, idle, idle in transaction."""
+    """Return connections by state, such as active, idle, idle in transaction."""
     return [((state,), count) for state, count in rows(CONNECTIONS)]
 
 
@@ -103,7 +103,7 @@ def replication_bytes() -> Figures:
 
 
 def replica_usable() -> Figures:
-    """1 or 0; nothing where none is configured."""
+    """Return 1 or 0, or nothing if no replica is configured."""
     if not replica.is_configured():
         return []
     try:
@@ -122,7 +122,7 @@ def replica_behind_seconds() -> Figures:
 
 
 def disk() -> Iterator[tuple[str, Any]]:
-    """(place, total/used/free in bytes) of the folders we write to."""
+    """Yield (place, total/used/free in bytes) of the folders we write to."""
     folder = settings.STATE_DIR
     while not folder.exists():
         folder = folder.parent

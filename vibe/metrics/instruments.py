@@ -1,4 +1,4 @@
-"""What is counted and timed where it happens. Labels have few values: names of routes, verbs, strategies; no ids."""
+"""Counters and timers updated where things happen. Labels have few values, such as route names, and no ids."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Counters that all processes of one start add up: web server processes, the worker, commands beside them.
+"""Counters shared by all processes of one start: web server processes, the worker, other commands.
 
-prometheus-client keeps each process's values in a file of a common folder, and chooses so when it is first imported:
-`begin` comes before that. Without it a process counts for itself alone.
+prometheus-client keeps each process's values in a file of a common folder. It decides so when it is first imported, so
+call `begin` before that. Without it, a process counts for itself alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def begin() -> Path:
-    """A fresh folder for this start and the processes it will start; what earlier starts left is removed."""
+    """Create the folder for this start and its child processes. Remove the folders of earlier starts."""
     everybody: Path = settings.STATE_DIR / "metrics"
     everybody.mkdir(parents=True, exist_ok=True)
     for left in everybody.iterdir():
@@ -30,7 +30,7 @@ def begin() -> Path:
 
 
 def runs(name: str) -> bool:
-    """Whether the process that a folder is named for is there still."""
+    """Return whether the process that a folder is named for is still running."""
     try:
         os.kill(int(name), 0)
     except (ValueError, ProcessLookupError):
@@ -41,7 +41,7 @@ def runs(name: str) -> bool:
 
 
 def forget(process: int) -> None:
-    """A process has ended: its counts stay, its gauges go."""
+    """Drop the gauges of a process that has ended, and keep its counts."""
     from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  see above
 
     mark_process_dead(process)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""/metrics, for Prometheus: counts and times, nothing of anybody. Read with a token, or from a network named for it."""
+"""/metrics, for Prometheus: counts and times without personal data. Access needs a token or an allowed network."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ ASKED: tuple[tuple[str, str, tuple[str, ...], Callable[[], figures.Figures]], ..
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """All of it, in Prometheus's text format."""
+    """Return all metrics in Prometheus's text format, or 403."""
     if not allowed(request):
         return HttpResponse(REFUSED, status=403, content_type="text/plain; charset=utf-8")
     return HttpResponse(written(), content_type=CONTENT_TYPE_LATEST)
 
 
 def allowed(request: HttpRequest) -> bool:
-    """By the token, or by where the request comes from. With neither set, nobody."""
+    """Return whether a request has the token or comes from an allowed network. With neither set, refuse all."""
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if settings.METRICS_TOKEN and kind.lower() == "bearer":
         return hmac.compare_digest(token.strip().encode(), settings.METRICS_TOKEN.encode())
@@ -76,14 +76,14 @@ def metrics_networks() -> tuple[Network, ...]:
 
 
 def written() -> bytes:
-    """What all processes counted, and what the database says now."""
+    """Return the counts of all processes, and the current figures."""
     asked = CollectorRegistry()
     asked.register(AskedNow())
     return generate_latest(counted()) + generate_latest(asked)
 
 
 def counted() -> CollectorRegistry:
-    """The instruments of every process of this start; of this one alone where there is no common folder."""
+    """Return the instruments of every process of this start, or of this one if there is no common folder."""
     if VARIABLE not in os.environ:
         return REGISTRY
     registry = CollectorRegistry()
@@ -92,7 +92,7 @@ def counted() -> CollectorRegistry:
 
 
 class AskedNow(Collector):
-    """Ask the database at each reading. A figure that cannot be had is counted; the others are given."""
+    """Collector that queries the database at each scrape. Figures that fail are counted; the others are returned."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         failed = 0

@@ -10,11 +10,11 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.authentication.firebase import firebase  # noqa: PLC0415
         from accounts.authentication.rate_limit_store import rates  # noqa: PLC0415
-        from accounts.erasure import checks  # noqa: F401, PLC0415  # its clocks start on a signal
+        from accounts.erasure import checks  # noqa: F401, PLC0415  # registers the checks
         from accounts.export.account_sections import register_sections  # noqa: PLC0415
-        from accounts.keys import master_key  # noqa: PLC0415  # its clocks start on a signal
+        from accounts.keys import master_key  # noqa: PLC0415  # connects to a signal
         from accounts.keys.services import data_keys  # noqa: PLC0415
-        from accounts.staff import session_store  # noqa: F401, PLC0415  # its clocks start on a signal
+        from accounts.staff import session_store  # noqa: F401, PLC0415  # connects to a signal
         from accounts.staff.groups import ensure_groups  # noqa: PLC0415
         from audit.signals import recording  # noqa: PLC0415
 

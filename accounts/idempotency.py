@@ -1,7 +1,7 @@
-"""Doing a thing once, however often it is asked for (draft-ietf-httpapi-idempotency-key-header).
+"""Idempotent requests (draft-ietf-httpapi-idempotency-key-header).
 
-Key, change and answer are of one transaction. A retry while the first request still runs waits for it; if that one
-fails, nothing of it is left, the key neither, and the retry is the first. What was answered is kept for a day, sealed.
+Key, change and response share one transaction. A retry waits while the first request runs. If that one fails, its key
+is rolled back with it, and the retry counts as the first. Responses are kept for a day, sealed.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ KEPT: Final = timedelta(hours=24)
 LONGEST_KEY: Final = 200
 TABLE: Final = KeptAnswer._meta.db_table
 
-# A key of the same moment makes the second request wait here for the first; one that has outlived its day is begun
-# anew. The wait is bounded: whoever retries has not all day either.
+# A concurrent request with the same key waits here for the first; an expired key is claimed anew. The wait is bounded
+# because clients time out.
 PATIENCE: Final = sql.SQL("SET LOCAL lock_timeout = '10s'")
 CLAIM: Final = sql.SQL(
     f"INSERT INTO {TABLE} (id, user_id, key, created_at) VALUES ({{}}, {{}}, {{}}, {{}}) "  # noqa: S608
@@ -60,7 +60,7 @@ class StillRunning(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class KeptReply:
-    """An answer as it is kept. It does not print."""
+    """A stored response. Headers and body are left out of its repr."""
 
     request: str
     status: int
@@ -69,14 +69,14 @@ class KeptReply:
 
 
 def request_digest(method: str, path: str, body: bytes) -> str:
-    """What makes two requests the same."""
+    """Return a digest that is equal for equal requests."""
     return hashlib.sha256(f"{method} {path}\n".encode() + body).hexdigest()
 
 
 def run_once(*, user_id: UUID, key: str, request: str, work: Callable[[], KeptReply]) -> tuple[KeptReply, bool]:
-    """Do `work` unless it was done under this key; its answer, and whether that is a replay. Inside the transaction.
+    """Run `work` unless this key was used. Return the response, and whether it is a replay. Needs a transaction.
 
-    `request` is the digest of what is asked. Raises KeyMalformed, KeyUsed and StillRunning.
+    `request` is the digest of the request. Raises KeyMalformed, KeyUsed and StillRunning.
     """
     if not (1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
         raise KeyMalformed
@@ -91,7 +91,7 @@ def run_once(*, user_id: UUID, key: str, request: str, work: Callable[[], KeptRe
 
 
 def claim_key(user_id: UUID, hashed: bytes) -> UUID | None:
-    """The id of the row made for a key; None if there is one. Raises StillRunning."""
+    """Insert the row of a key and return its id; None if the key was used. Raises StillRunning."""
     now = timezone.now()
     try:
         [made] = execute_literal_batch([PATIENCE, CLAIM.format(uuid7(), user_id, hashed, now, now - KEPT)])
@@ -103,13 +103,13 @@ def claim_key(user_id: UUID, hashed: bytes) -> UUID | None:
 
 
 def keep_answer(user_id: UUID, row_id: UUID, reply: KeptReply) -> None:
-    """Seal an answer into its row."""
+    """Seal a response and save it in its row."""
     sealed = open_vault().seal(json.dumps(asdict(reply)), Address(TABLE, "answer", user_id, row_id))
     KeptAnswer.objects.of(user_id).filter(pk=row_id).update(answer=sealed)
 
 
 def replay_answer(user_id: UUID, hashed: bytes, request: str) -> KeptReply:
-    """What was answered. Raises KeyUsed for another request."""
+    """Return the stored response. Raises KeyUsed if the key came with another request."""
     row = KeptAnswer.objects.of(user_id).get(key=hashed)
     sealed: Sealed = row.answer
     reply = KeptReply(**json.loads(open_vault().open(sealed, Address(TABLE, "answer", user_id, row.pk))))
@@ -119,7 +119,7 @@ def replay_answer(user_id: UUID, hashed: bytes, request: str) -> KeptReply:
 
 
 def forget_answers(*, actor: Actor) -> int:
-    """Drop the answers that have outlived their day. How many."""
+    """Delete the responses older than a day. Return how many."""
     with as_system():
         old = KeptAnswer.objects.filter(created_at__lt=timezone.now() - KEPT)
         count = sum(old.filter(user_id=each).delete()[0] for each in set(old.values_list("user_id", flat=True)))

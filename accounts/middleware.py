@@ -1,6 +1,6 @@
-"""Whether a request may be answered at all with these master keys, and the sessions of staff.
+"""Middleware that refuses requests under wrong master keys, and that of staff sessions.
 
-Who calls the API is found out by the middleware of accounts.authentication.
+The middleware in accounts.authentication identifies callers of the API.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MESSAGE: Final = (
 class MasterKeyMiddleware:
     """Refuse requests to a process whose master keys open nothing of its database, so that nothing is written.
 
-    It stands outside of whatever writes for a request. What shows nothing of anybody, as the probes, is answered still.
+    It wraps every middleware that writes. Views without personal data, such as probes, are still answered.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -42,7 +42,7 @@ class MasterKeyMiddleware:
 
 
 def refuse_request() -> HttpResponse | None:
-    """503, where the master keys open nothing."""
+    """Return a 503 response if the master keys open nothing, otherwise None."""
     if not opens_nothing():
         return None
     logger.error("A request is refused: the master keys open none of the stored data keys. Run: manage.py doctor")
@@ -52,13 +52,13 @@ def refuse_request() -> HttpResponse | None:
 
 
 def shows_nobody(request: HttpRequest) -> bool:
-    """Whether the view is one that can show and change nothing of anybody, or there is none."""
+    """Return whether the view handles no personal data, or no view matches."""
     match = matched(request)
     return match is None or getattr(match.func, "no_personal_data", False)
 
 
 def opens_nothing() -> bool:
-    """Whether the keys are known not to fit. Where the database does not answer, the request fails by that."""
+    """Return whether the keys are known not to fit. False on a database error: the request itself then fails."""
     try:
         return last_known_fit() is Fit.OPENS_NOTHING
     except (DatabaseError, VibeError):
@@ -66,10 +66,10 @@ def opens_nothing() -> bool:
 
 
 class StaffSessions(SessionMiddleware):
-    """Django's. Its store has the limits: see accounts.staff.session_store."""
+    """Django's session middleware. The store enforces the limits: see accounts.staff.session_store."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """Save the session, outside the request's transaction, where a page changed it."""
+        """Save a changed session, outside the request's transaction. Return an error response if that fails."""
         try:
             return super().process_response(request, response)
         except Error as problem:

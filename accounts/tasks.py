@@ -1,4 +1,4 @@
-"""Jobs. Their arguments are ids only: arguments are stored and logged in clear."""
+"""Background jobs. Their arguments are ids only, since arguments are stored and logged in clear."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ExportFailed(VibeError):
 
 @app.task(name=JOB, queue=QUEUE, retry=RETRY)
 def export(user_id: str, export_id: str) -> None:
-    """Make an export that was asked for."""
+    """Make a requested export. Raises ExportFailed, or OperationalError to retry."""
     actor, owner, which = Actor.system(JOB), UUID(user_id), UUID(export_id)
     try:
         exporting.make_export(user_id=owner, export_id=which, actor=actor)
@@ -42,7 +42,7 @@ def export(user_id: str, export_id: str) -> None:
 @app.periodic(cron="*/10 * * * *")
 @app.task(name="accounts.remove_exports", queue=QUEUE, queueing_lock="accounts.remove_exports", pass_context=False)
 def remove_exports(timestamp: int) -> None:  # noqa: ARG001
-    """Remove the files whose time is over."""
+    """Remove expired export files."""
     exporting.remove_expired(actor=Actor.system("accounts.remove_exports"))
 
 
@@ -63,12 +63,12 @@ def renew_keys(timestamp: int) -> None:  # noqa: ARG001
 @app.periodic(cron="23 * * * *")
 @app.task(name="accounts.forget_limits", queue=QUEUE, queueing_lock="accounts.limits", pass_context=False)
 def forget_limits(timestamp: int) -> None:  # noqa: ARG001
-    """A bucket that is full again is as good as none."""
+    """Delete full buckets, which are equivalent to none."""
     forget_full()
 
 
 @app.periodic(cron="41 * * * *")
 @app.task(name="accounts.forget_answers", queue=QUEUE, queueing_lock="accounts.answers", pass_context=False)
 def forget_kept_answers(timestamp: int) -> None:  # noqa: ARG001
-    """What was answered a day ago is not retried any more."""
+    """Delete responses older than a day, which are not retried any more."""
     forget_answers(actor=Actor.system("accounts.forget_answers"))

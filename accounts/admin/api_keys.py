@@ -1,4 +1,4 @@
-"""API keys in the admin: which there are, what they may do, when they were last used; and ending one."""
+"""API keys in the admin: their list, scopes and last use, and the action that revokes one."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ IN_USE, EXPIRED, REVOKED = "In use", "Expired", "Revoked"
 
 
 def revoke(request: HttpRequest, row: ApiKey) -> str:
-    """End a key."""
+    """Revoke a key."""
     api_keys.revoke_api_key(key_id=row.pk, actor=grants.acting_staff(request))
     return "Revoked. No request with it is answered any more."
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(MetadataAdmin):
-    """Keys of servers. The key itself is shown once, by make_api_key, and is nowhere here."""
+    """Keys of servers. The key itself is shown once, by make_api_key, and never here."""
 
     list_display = ("name", "hint", "standing", "may", "acts_for", "created_at", "expires_at", "last_used_at")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)

@@ -1,4 +1,4 @@
-"""Exports and erasures in the admin: begun for a person who asked, how far they are; calling an erasure off."""
+"""Exports and erasures in the admin: request them for a person, see their state, cancel an erasure."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from vibe.core.admin.links import page_link, short_id
 
 
 def export(request: HttpRequest, row: User) -> str:
-    """Have everything of a person put together for them."""
+    """Request an export of a person's data."""
     request_export(user_id=row.pk, actor=grants.acting_staff(request))
     return "Asked for. A job makes the archive; only the person can open it."
 
 
 def erase(request: HttpRequest, row: User) -> str:
-    """Shut a person out, and have them erased when the grace period is over."""
+    """Deactivate a person and schedule their erasure for the end of the grace period."""
     erasure.request_erasure(user_id=row.pk, actor=grants.acting_staff(request))
     return "Deletion scheduled. Cancel it on the erasure's page until it begins."
 
 
 def may_be_erased(_request: HttpRequest, row: User) -> bool:
-    """Whether this is a person whose erasure nobody asked for yet."""
+    """Return whether this is a person without a scheduled or finished erasure."""
     return not row.is_staff and not Erasure.objects.filter(person=row.pk).exists()
 
 
-# For the page of a person: what they can ask staff to do for them.
+# Actions on the page of a person that staff take on the person's request.
 FOR_A_PERSON = (
     ConfirmedAction(
         "export",
@@ -60,14 +60,14 @@ FOR_A_PERSON = (
 
 
 def call_off(request: HttpRequest, row: Erasure) -> str:
-    """Let the person stay."""
+    """Cancel a scheduled erasure."""
     erasure.cancel_erasure(user_id=row.person, actor=grants.acting_staff(request))
     return "Called off."
 
 
 @admin.register(Export)
 class ExportAdmin(OwnedAdmin):
-    """Archives that people asked for. Nobody but they can open one."""
+    """Archives that people requested. Only the person can open one."""
 
     list_display = ("row_id", "person", "standing", "progress", "size", "requested_at", "expires_at")
     list_filter = ("state",)
@@ -85,7 +85,7 @@ class ExportAdmin(OwnedAdmin):
 
 @admin.register(Erasure)
 class ErasureAdmin(MetadataAdmin):
-    """Who is to be erased and when, and the tombstones of those who were."""
+    """Scheduled erasures, and the tombstones of finished ones."""
 
     owner = "person"
     list_display = ("row_id", "who", "standing", "requested_at", "due_at", "finished_at")

@@ -1,4 +1,4 @@
-"""Access grants in the admin: asked for on a person's page, decided and ended on their own."""
+"""Access grants in the admin: requested on a person's page, decided and ended on the grant's own page."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WAITING, OPEN, REFUSED, ENDED = "Waiting", "Open", "Refused", "Ended"
 
 
 def standing_of(grant: AccessGrant, now: datetime) -> str:
-    """Where a grant stands."""
+    """Return the state of a grant."""
     if grant.approved is None:
         return ENDED if grant.ended_at else WAITING
     if not grant.approved:
@@ -42,7 +42,7 @@ def standing_of(grant: AccessGrant, now: datetime) -> str:
 
 
 class Standing(admin.SimpleListFilter):
-    """Grants by where they stand."""
+    """Filter of grants by state."""
 
     title = "state"
     parameter_name = "state"
@@ -62,7 +62,7 @@ class Standing(admin.SimpleListFilter):
 
 
 class AskForm(forms.Form):
-    """What a request says."""
+    """Form for an access request."""
 
     reason = forms.CharField(
         max_length=500,
@@ -80,46 +80,46 @@ class AskForm(forms.Form):
 
 
 def acting_staff(request: HttpRequest) -> Any:
-    """Whoever is signed in, as the trail names them."""
+    """Return the signed-in member of staff as the actor for the audit log."""
     return actor_for(request.user, context_of(request, AuditContext).origin)
 
 
 def approve(request: HttpRequest, row: AccessGrant) -> str:
-    """Let the one who asked in."""
+    """Approve a request."""
     grants.decide_request(grant_id=row.pk, actor=acting_staff(request), approve=True)
     return "Approved. It lasts from now."
 
 
 def refuse(request: HttpRequest, row: AccessGrant) -> str:
-    """Do not."""
+    """Refuse a request."""
     grants.decide_request(grant_id=row.pk, actor=acting_staff(request), approve=False)
     return "Refused."
 
 
 def end(request: HttpRequest, row: AccessGrant) -> str:
-    """Withdraw a request, or end what was approved."""
+    """Withdraw a request, or end an approved grant."""
     grants.end_grant(grant_id=row.pk, actor=acting_staff(request))
     return "Ended."
 
 
 def may_decide(request: HttpRequest, row: AccessGrant) -> bool:
-    """The rule of grants, for who is signed in."""
+    """Return whether the signed-in member of staff may decide on a request."""
     return grants.may_decide(request.user, row)  # type: ignore[arg-type]
 
 
 def may_end(request: HttpRequest, row: AccessGrant) -> bool:
-    """The rule of grants, for who is signed in."""
+    """Return whether the signed-in member of staff may end a grant."""
     return grants.may_end(request.user, row)  # type: ignore[arg-type]
 
 
 def requires_state(*states: str) -> Any:
-    """A check that a grant is in one of some states."""
+    """Return a check that a grant is in one of these states."""
     return lambda _request, row: standing_of(row, timezone.now()) in states
 
 
 @admin.register(AccessGrant)
 class AccessGrantAdmin(OwnedAdmin):
-    """Who was let in to see whose content, by whom, why and until when."""
+    """Access grants: requester, person, approver, reason and expiry."""
 
     list_display = ("row_id", "person", "asked_by", "ticket", "standing", "requested_at", "expires_at")
     list_filter = (Standing,)
@@ -156,7 +156,7 @@ class AccessGrantAdmin(OwnedAdmin):
         return [path("ask/<uuid:user_id>/", view, name="accounts_accessgrant_ask"), *super().get_urls()]
 
     def ask_view(self, request: HttpRequest, user_id: UUID) -> HttpResponse:
-        """The form that asks, and what it sends."""
+        """Show the request form, and handle its submission."""
         note_viewed(request, f"users/{user_id}", user_id)
         person = User.objects.only("email", "firebase_uid").filter(pk=user_id, is_staff=False).first()
         if person is None or not self.has_view_permission(request):
@@ -224,12 +224,12 @@ class AccessGrantAdmin(OwnedAdmin):
 
 
 def staff_link(row: Any, staff_id: UUID | None) -> SafeString | str:
-    """A link to a member of staff, by email where it was looked up."""
+    """Return a link to a member of staff, labelled with the email where it was looked up."""
     return page_link(User, staff_id, getattr(row, "emails", {}).get(staff_id, "")) if staff_id else "-"
 
 
 def content_button(request: HttpRequest, person: User) -> list[Button]:
-    """What a person's page offers: to read under a grant, or to ask for one."""
+    """Return the button of a person's page that reads content under a grant or requests one."""
     if person.is_staff or not grants.may_ask(request.user):  # type: ignore[arg-type]
         return []
     if grants.grant_in_force(person.pk, request.user):  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The admin of tables that hold people's rows: each row leads to its person, and is found by them."""
+"""Base admin for tables of people's rows: each row links to its person and can be searched by them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SHOWN = ("user__email", "user__firebase_uid")
 
 
 def label_of(user: User) -> str:
-    """What support knows an account by."""
+    """Return the label of an account: email, Firebase UID or short id."""
     return user.email or user.firebase_uid or short_id(user.pk)
 
 
 class OwnedAdmin(MetadataAdmin):
-    """Metadata of people's rows."""
+    """Base admin that shows the metadata of people's rows."""
 
     owner = "user_id"
     narrowed_by: ClassVar[tuple[str, ...]] = ("user",)
@@ -39,7 +39,7 @@ class OwnedAdmin(MetadataAdmin):
     def found(self, term: str) -> Q:
         if is_uuid(term):
             return Q(pk=UUID(term)) | Q(user_id=UUID(term))
-        # Looked up first: beside another condition a sub-select would have the whole table read.
+        # Looked up first: a sub-select beside another condition makes PostgreSQL scan the whole table.
         return Q(user_id__in=list(ids_matching(term).values_list("pk", flat=True)))
 
     @admin.display(description="Person")

@@ -1,4 +1,4 @@
-"""People, staff and what belongs to their accounts: metadata, and the accounts of staff to be made and changed."""
+"""Admin of people, staff and their account tables: metadata of people, full editing of staff accounts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KINDS = (("person", "People"), ("staff", "Staff"))
 
 
 class Kind(admin.SimpleListFilter):
-    """People and staff, told apart."""
+    """Filter that separates people from staff."""
 
     title = "kind"
     parameter_name = "kind"
@@ -45,13 +45,13 @@ class Kind(admin.SimpleListFilter):
 
 
 def deactivate(request: HttpRequest, row: User) -> str:
-    """Shut a person out."""
+    """Deactivate a person."""
     standing.set_active(user_id=row.pk, active=False, actor=grants.acting_staff(request))
     return "Deactivated."
 
 
 def reactivate(request: HttpRequest, row: User) -> str:
-    """Let a person in again."""
+    """Reactivate a person."""
     standing.set_active(user_id=row.pk, active=True, actor=grants.acting_staff(request))
     return "Reactivated."
 
@@ -64,10 +64,10 @@ def sign_out(request: HttpRequest, row: User) -> str:
 
 @admin.register(User)
 class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
-    """Everybody. Of people nothing is changed here; staff accounts are changed by superusers only."""
+    """All accounts. Those of people are read-only here; only superusers change staff accounts."""
 
     owner = "pk"
-    counted: ClassVar[list[type[models.Model]]] = []  # tables of higher layers to count by person, which add themselves
+    counted: ClassVar[list[type[models.Model]]] = []  # tables to count by person; higher layers append theirs
     list_display = (  # type: ignore[misc]
         *("account", "kind", "firebase_uid", "is_active", "email_verified"),
         *("created_at", "last_login"),
@@ -111,7 +111,7 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
             return ()
         changeable = {"email", "is_active", "is_superuser", "groups"}
         if obj.pk == request.user.pk:
-            changeable -= {"is_active", "is_superuser"}  # nobody locks themself out
+            changeable -= {"is_active", "is_superuser"}  # prevents locking oneself out
         return tuple(name for name in (*self.fields, *self.staff_fields) if name not in changeable)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
@@ -186,7 +186,7 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
             setattr(row, count_name(model), numbers.get((row.pk, count_name(model)), 0))
 
     def complete_page(self, row: User) -> None:
-        """Nothing: what is theirs is counted beside the links to it."""
+        """Do nothing: the links to related tables carry the counts."""
 
     def related(self, row: User) -> list[Related]:
         about = [] if row.is_staff else [audit_log_link("Trail: whose data this is", subject=row.pk)]
@@ -207,12 +207,12 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
 
 
 def count_name(model: type[models.Model]) -> str:
-    """Where the count of a table's rows is kept on a person."""
+    """Return the attribute of a person that holds the row count of a table."""
     return f"count_of_{model._meta.model_name}"
 
 
 def count_column(model: type[models.Model]) -> Any:
-    """A column with the count of a table's rows, leading to their list."""
+    """Return a column with the row count of a table, linked to the list of rows."""
 
     @admin.display(description=str(model._meta.verbose_name_plural).capitalize())
     def column(row: User) -> SafeString | str:
@@ -224,7 +224,7 @@ def count_column(model: type[models.Model]) -> Any:
 
 @admin.register(UserKey)
 class UserKeyAdmin(OwnedAdmin):
-    """Data keys: that there is one, since when, how much it has sealed, and whether it was destroyed."""
+    """Data keys: creation, number of values sealed, and destruction. Never the key."""
 
     list_display = ("row_id", "person", "generation", "standing", "sealed", "created_at", "destroyed_at")
     list_filter = (("destroyed_at", admin.EmptyFieldListFilter),)
@@ -239,7 +239,7 @@ class UserKeyAdmin(OwnedAdmin):
 
 @admin.register(UserPreferences)
 class UserPreferencesAdmin(OwnedAdmin):
-    """That a person has preferences, and when they changed; not what they are."""
+    """Preferences of people: revision and times of change, without the content."""
 
     list_display = ("row_id", "person", "revision", "created_at", "updated_at")
     date_hierarchy = "created_at"

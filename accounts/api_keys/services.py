@@ -1,6 +1,6 @@
-"""Keys that servers call the API with: made, used, revoked. Only their digest is kept.
+"""Creation, use and revocation of API keys. Only their digest is stored.
 
-A key is 256 random bits, so that one SHA-256 is digest enough: a slow hash protects what can be guessed.
+A key is 256 random bits, so one SHA-256 suffices: slow hashes are for secrets that can be guessed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LONGEST: Final = timedelta(days=3 * 366)
 def make_api_key(
     *, name: str, scopes: Collection[str], lasts: timedelta, actor: Actor, person: UUID | None = None
 ) -> tuple[UUID, str]:
-    """A new key: its id, and the key itself, which nobody can show again. Raises InputError."""
+    """Make a key. Return its id and the key itself, which cannot be shown again. Raises InputError."""
     check_new_key(name, scopes, lasts)
     credential = PREFIX + secrets.token_urlsafe(32)
     key = ApiKey(
@@ -51,7 +51,7 @@ def make_api_key(
 
 
 def check_new_key(name: str, scopes: Collection[str], lasts: timedelta) -> None:
-    """What a key may be like."""
+    """Raise InputError for an invalid name, scopes or lifetime."""
     if not 0 < len(name) <= 100 or not name.isprintable():
         raise InputError("An API key needs a name of 1 to 100 characters.")
     if not scopes or not ALL_SCOPES.issuperset(scopes):
@@ -61,7 +61,7 @@ def check_new_key(name: str, scopes: Collection[str], lasts: timedelta) -> None:
 
 
 def revoke_api_key(*, key_id: UUID, actor: Actor) -> bool:
-    """End a key, from the next request on. Whether it was not ended before. Raises NotFound."""
+    """Revoke a key, from the next request on. Return whether it was not revoked before. Raises NotFound."""
     with as_support():
         keys = ApiKey.objects.filter(pk=key_id)
         if not keys.exists():
@@ -73,23 +73,23 @@ def revoke_api_key(*, key_id: UUID, actor: Actor) -> bool:
 
 
 def list_api_keys() -> list[dict[str, Any]]:
-    """Every key, newest first, without its digest."""
+    """Return every key, newest first, without its digest."""
     with as_system():
         return list(ApiKey.objects.order_by("-created_at", "-pk").values(*KEYS_SHOWN))
 
 
 def digest_of(credential: str) -> bytes:
-    """What is kept of a key, 32 bytes."""
+    """Return the stored digest of a key, 32 bytes."""
     return hashlib.sha256(credential.encode("utf-8", "surrogatepass")).digest()
 
 
 def is_usable(key: ApiKey) -> bool:
-    """Whether it is neither revoked nor expired."""
+    """Return whether a key is neither revoked nor expired."""
     return key.revoked_at is None and key.expires_at > timezone.now()
 
 
 def note_use(key: ApiKey) -> None:
-    """When it was last used, written once a minute at most."""
+    """Save the time of last use, at most once a minute."""
     if key.last_used_at and timezone.now() - key.last_used_at < NOTED_EVERY:
         return
     due = Q(last_used_at=None) | Q(last_used_at__lt=timezone.now() - NOTED_EVERY)

@@ -1,8 +1,8 @@
-"""Who calls the API, and what an operation asks of them.
+"""The caller of the API, and the scopes that operations require.
 
-`NinjaAPI(auth=signed_in)`; `auth=SignedIn("export")` for one operation. The middleware of this folder finds out who
-calls before the request's transaction begins. Here the caller is handed over, or the reason why nobody is known is
-raised, so that the trail has it.
+Use `NinjaAPI(auth=signed_in)`, or `auth=SignedIn("export")` for one operation. The middleware of this folder identifies
+the caller before the request's transaction begins. This module returns the caller, or raises the reason for refusal
+inside the operation, so that it is in the audit log.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A person, and how we know it is they or somebody who may act for them. The credential itself is not kept."""
+    """A person, and how they or a server acting for them signed in. The credential itself is not kept."""
 
     user_id: UUID
     how: Literal["token", "api_key", "command"]
@@ -34,38 +34,38 @@ class Caller:
     issuer: str = ""  # of a token: "firebase", "emulator" or "local"
     api_key: UUID | None = None
     origin: Origin = field(default_factory=Origin)
-    client: str = ""  # what acts for them, as the trail names it
+    client: str = ""  # what acts for them, as the audit log names it
 
     @property
     def actor(self) -> Actor:
-        """For the trail, and for every verb."""
+        """Return the actor for the audit log and for every verb."""
         return Actor.person(self.user_id, self.origin, client=self.client)
 
     @property
     def limited_as(self) -> str:
-        """Whose allowance of requests this one counts against."""
+        """Return the name of the rate limit bucket that requests count against."""
         return f"key:{self.api_key}" if self.api_key else f"person:{self.user_id}"
 
     def require(self, scope: str) -> None:
-        """Raises ScopeMissing. A token of the person themself has every scope."""
+        """Raise ScopeMissing without this scope. A person's own token has every scope."""
         if scope not in self.scopes:
             raise ScopeMissing(scope)
 
 
 @dataclass(kw_only=True)
 class CallerContext(AuditContext):
-    """Who calls the API, or why that is not known; and whether the operation changes something."""
+    """The caller of the API or the error in identifying them, and whether the operation changes data."""
 
     caller: Caller | VibeError | None = None
     changes: bool = False
     one_time_code_given: bool = False
-    """On the form that staff sign in with."""
+    """On the sign-in form of staff."""
 
 
 class SignedIn(HttpAuthBase):
-    """Gives the Caller. Raises Unauthenticated (401), Refused (403) or SignInUnavailable (503).
+    """Authentication that returns the Caller. Raises Unauthenticated (401), Refused (403) or SignInUnavailable (503).
 
-    Without a scope named, reading needs `read` and every other method `write`.
+    Unless a scope is named, safe methods need `read` and all others `write`.
     """
 
     openapi_scheme = "bearer"
@@ -91,7 +91,7 @@ class SignedIn(HttpAuthBase):
 
 
 def require_caller(found: Caller | VibeError | None) -> Caller:
-    """What the gate found out. Raises its refusal."""
+    """Return the caller whom the middleware identified, or raise its refusal."""
     if isinstance(found, VibeError):
         raise found
     if not isinstance(found, Caller):
@@ -105,7 +105,7 @@ signed_in = SignedIn()
 
 
 def caller_of(request: HttpRequest) -> Caller:
-    """Whom `signed_in` let in. Raises ConfigurationError for an operation that asks nobody in."""
+    """Return the caller whom `signed_in` accepted. Raises ConfigurationError for an operation without auth."""
     caller = getattr(request, "auth", None)
     if not isinstance(caller, Caller):
         raise ConfigurationError("An operation on a person's data has no auth: give it to NinjaAPI, not to a router.")

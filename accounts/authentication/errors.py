@@ -1,4 +1,4 @@
-"""Why a caller is not let in."""
+"""Errors that refuse a caller."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Unauthenticated(VibeError):
 
     @property
     def headers(self) -> dict[str, str]:
-        """RFC 6750, section 3: what is wrong with a credential is said only where one was given."""
+        """Name the error only if a credential was sent (RFC 6750, section 3)."""
         return {"WWW-Authenticate": f'Bearer realm="vibe", error="invalid_token", error_description="{self.code}"'}
 
 

@@ -1,4 +1,4 @@
-"""How Firebase is set up here: which project's tokens are taken, and how strictly."""
+"""Configuration of Firebase: which project's tokens are accepted, and how strictly."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Firebase:
     keys_url: str
     emulator: bool
     clock_skew: int  # seconds
-    keys_grace: int  # seconds that known keys go on past their time while new ones cannot be had
+    keys_grace: int  # seconds that expired keys stay valid while new ones cannot be fetched
     unverified_email: str
 
     def check(self, *, debug: bool) -> None:
-        """Raises ConfigurationError, with the name of the setting that is wrong."""
+        """Raise ConfigurationError, naming the setting that is wrong."""
         if self.emulator and not debug:
             raise ConfigurationError(
                 "FIREBASE_EMULATOR is on and DEBUG is off: the emulator's tokens are not signed, so anybody could be "
@@ -56,7 +56,7 @@ class Firebase:
 
     @property
     def issuer(self) -> str:
-        """The `iss` of its tokens."""
+        """Return the `iss` of its tokens."""
         return f"https://securetoken.google.com/{self.project}"
 
 

@@ -1,9 +1,9 @@
-"""The public keys that an issuer publishes (JWKS, RFC 7517), kept as long as it says and looked up by their id.
+"""Cache of the public keys that an issuer publishes (JWKS, RFC 7517), looked up by id.
 
-- Kept for the max-age of the answer; after that the next token asks again.
-- An id that is not among them asks again too, at most every REFETCH seconds: keys roll over, and
-  junk must not make us call at the sender's pace.
-- While they cannot be had, known keys go on for `grace` seconds past their time.
+- Keys are cached for the max-age of the response; the next token after that fetches them again.
+- An unknown id fetches them too, at most every REFETCH seconds: keys roll over, and junk tokens must not set the pace
+  of our calls.
+- While they cannot be fetched, known keys stay valid for `grace` seconds past their expiry.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from accounts.authentication.errors import SignInUnavailable, TokenInvalid
 logger = logging.getLogger(__name__)
 REFETCH: Final = 30.0  # seconds between two calls for an unknown id
 RETRY: Final = 5.0  # seconds after a call that failed
-SECONDS: Final = 3.0  # for one call, all in all
+SECONDS: Final = 3.0  # for one call in total
 MOST_BYTES: Final = 256 * 1024
-SHORTEST, LONGEST, UNSAID = 60, 86_400, 3_600  # bounds of what max-age is believed, and what no max-age means
+SHORTEST, LONGEST, UNSAID = 60, 86_400, 3_600  # bounds of max-age, and its default
 MAX_AGE: Final = re.compile(r"(?:^|[,\s])max-age=\"?(\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What one call brought."""
+    """The result of one call."""
 
     keys: dict[str, Any]
     max_age: int
 
 
 class KeysNotHad(Exception):
-    """The keys could not be had. Says why, never what was sent."""
+    """The keys could not be fetched. The message gives the reason, never what was received."""
 
 
 class KeySet:
-    """One issuer's keys, for all threads of a process."""
+    """The keys of one issuer, shared by all threads of a process."""
 
     def __init__(
         self,
@@ -61,19 +61,19 @@ class KeySet:
         self._lock = threading.Lock()
 
     def key(self, kid: str) -> Any:
-        """The key of that id. Raises TokenInvalid for an unknown one, SignInUnavailable while there is no telling."""
+        """Return the key of an id. Raises TokenInvalid if it is unknown, SignInUnavailable while that is uncertain."""
         if kid not in self._keys or self._clock() >= self._fresh_until:
             self._renew(kid)
         if self._clock() >= self._fresh_until + self._grace:
             raise SignInUnavailable("The keys that tokens are checked with cannot be had. Try again shortly.")
         if kid in self._keys:
             return self._keys[kid]
-        if self._failed:  # it may be one that we could not learn of
+        if self._failed:  # it may be a new key that we could not fetch
             raise SignInUnavailable("The keys that tokens are checked with cannot be had. Try again shortly.")
         raise TokenInvalid("The token is signed with a key that its issuer does not publish. Sign in again.")
 
     def _renew(self, kid: str) -> None:
-        """Ask again if it is due. Who has a key that will do does not wait for somebody else's call."""
+        """Fetch the keys again if due. If the key is known, do not wait for another thread's call."""
         if not self._lock.acquire(blocking=kid not in self._keys):
             return
         try:
@@ -95,7 +95,7 @@ class KeySet:
 
 
 def fetch_keys(url: str) -> Published:
-    """Call `url`. Raises KeysNotHad for whatever is not a set of keys, sent in time and in size."""
+    """Fetch the keys from `url`. Raises KeysNotHad for an answer that is no key set, too long or too slow."""
     ends = time.monotonic() + SECONDS
     try:
         with httpx2.stream("GET", url, timeout=SECONDS, headers={"Accept-Encoding": "identity"}) as answer:
@@ -112,7 +112,7 @@ def fetch_keys(url: str) -> Published:
 
 
 def read_keys(body: bytes) -> dict[str, Any]:
-    """RSA keys that sign, by id. One that does not read is left out; without any left, raises KeysNotHad."""
+    """Return the RSA signing keys by id, without unreadable ones. Raises KeysNotHad if none is left."""
     try:
         listed = json.loads(body)["keys"]
         entries = [entry for entry in listed if entry.get("kty") == "RSA" and entry.get("use", "sig") == "sig"]
@@ -125,7 +125,7 @@ def read_keys(body: bytes) -> dict[str, Any]:
 
 
 def read_key(entry: dict[str, Any]) -> Any:
-    """The key, or None for what is none, or too short to be trusted."""
+    """Return the key, or None if it is invalid or shorter than 2048 bits."""
     try:
         key = PyJWK(entry, algorithm="RS256").key
     except (PyJWTError, ValueError, TypeError):
@@ -134,7 +134,7 @@ def read_key(entry: dict[str, Any]) -> Any:
 
 
 def max_age(headers: Mapping[str, str]) -> int:
-    """Seconds that an answer stays fresh: what Cache-Control says, less what it has spent in caches (RFC 9111, 4.2)."""
+    """Return how many seconds an answer stays fresh: max-age less its age in caches (RFC 9111, 4.2)."""
     found = MAX_AGE.search(headers.get("cache-control", "").lower())
     age = headers.get("age", "")
     spent = int(age) if age.isdecimal() and len(age) < 10 else 0

@@ -1,4 +1,4 @@
-"""Tokens of this machine's own, so that the API can be tried with nothing configured. Taken with DEBUG on only."""
+"""Locally issued tokens, to try the API without configuration. Accepted only with DEBUG on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEY_ID: Final = "local"
 
 
 def require_local() -> None:
-    """Raises ConfigurationError where such tokens are not taken."""
+    """Raise ConfigurationError if local tokens are not accepted."""
     if not settings.LOCAL_TOKEN_KEY:
         raise ConfigurationError(
             "Tokens of this machine are for development: they are taken with DEBUG on and without FIREBASE_PROJECT_ID."
@@ -27,7 +27,7 @@ def require_local() -> None:
 
 
 def issue(*, uid: str, email: str | None = None, seconds: int = 3600) -> str:
-    """A token for whoever it names. Raises ConfigurationError where it would not be taken."""
+    """Issue a token for this Firebase UID. Raises ConfigurationError if it would not be accepted."""
     require_local()
     now = int(time.time())
     claims = {"iss": NAME, "aud": NAME, "sub": uid, "iat": now, "auth_time": now, "exp": now + seconds}
@@ -37,7 +37,7 @@ def issue(*, uid: str, email: str | None = None, seconds: int = 3600) -> str:
 
 
 def public_key(kid: str) -> Ed25519PublicKey:
-    """What they are checked with."""
+    """Return the key that verifies local tokens. Raises TokenInvalid for another key id."""
     if kid != KEY_ID:
         raise TokenInvalid("The token was not made on this machine. Make one with: manage.py issue_token --user WHO")
     return public_half(settings.LOCAL_TOKEN_KEY)
@@ -45,11 +45,11 @@ def public_key(kid: str) -> Ed25519PublicKey:
 
 @cache
 def public_half(seed: str) -> Ed25519PublicKey:
-    """Of the key that is made of a seed."""
+    """Return the public key of a seed."""
     return private_key(seed).public_key()
 
 
 @cache
 def private_key(seed: str) -> Ed25519PrivateKey:
-    """Of 64 hexadecimal digits, made once into the state folder."""
+    """Return the private key of a seed: 64 hexadecimal digits, created once in the state folder."""
     return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed))

@@ -1,7 +1,7 @@
-"""Who calls the API and whether they ask too often, found out before the request's transaction begins.
+"""Identification and rate limiting of API callers, before the request's transaction begins.
 
-What is done here stays done, whatever becomes of the request: a first sign-in, the count of requests. An answer of 400
-or more undoes everything inside.
+First sign-ins and request counts are committed here, whatever the outcome of the request. A response of 400 or more
+rolls back everything inside.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PREFIX = "/api/"
 
 
 class AuthenticationMiddleware:
-    """Just before the trail's own middleware."""
+    """Middleware that identifies and limits callers, directly before that of the audit log."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -54,7 +54,7 @@ class AuthenticationMiddleware:
 
 
 def identify(authorization: str, person: str, origin: Origin) -> tuple[Caller | VibeError, RateLimitResult | None]:
-    """Who calls, by the two headers that say so, or why that is not known; and how they stand with their limit."""
+    """Return the caller named by the two headers, or the error, and the result of the rate limit."""
     try:
         caller = find_caller(authorization, person, origin)
         return caller, take_from_allowance(caller, origin)
@@ -64,8 +64,8 @@ def identify(authorization: str, person: str, origin: Origin) -> tuple[Caller | 
 
 
 def find_caller(authorization: str, person: str, origin: Origin) -> Caller | VibeError:
-    """The caller, or the error that says why there is none. A database that is away is the caller's error no more than
-    their business: its message names host and user."""
+    """Return the caller, or the error that refuses them. Raise database errors: their messages name host and user, and
+    must not reach the caller."""
     try:
         return authenticate(authorization=authorization, person=person, origin=origin)
     except DatabaseError:
@@ -75,20 +75,20 @@ def find_caller(authorization: str, person: str, origin: Origin) -> Caller | Vib
 
 
 def take_from_allowance(caller: Caller | VibeError, origin: Origin) -> RateLimitResult | None:
-    """Count the request against the caller's allowance, or against that of the address nobody is known at."""
+    """Count the request against the caller's rate limit, or against that of the address if there is no caller."""
     name, rate = allowance(caller, origin)
     return rate_limit_store.take(name, rate) if rate else None
 
 
 def allowance(caller: Caller | VibeError, origin: Origin) -> tuple[str, Rate | None]:
-    """Whose bucket, and how large."""
+    """Return the name and the rate of the bucket."""
     if isinstance(caller, Caller):
         return caller.limited_as, rates()["API_LIMIT_KEY" if caller.api_key else "API_LIMIT_PERSON"]
     return f"address:{network_of(origin)}", rates()["API_LIMIT_STRANGER"]
 
 
 def network_of(origin: Origin) -> str:
-    """The address; of IPv6 the /64, which one customer has whole."""
+    """Return the address, or the /64 network of an IPv6 address, since one customer usually has all of it."""
     ip = origin.address.ip if origin.address else None
     if ip and ":" in ip:
         return str(ipaddress.ip_network(f"{ip}/64", strict=False))
@@ -96,7 +96,7 @@ def network_of(origin: Origin) -> str:
 
 
 def too_many_requests(path: str, caller: Caller | VibeError, verdict: RateLimitResult, origin: Origin) -> HttpResponse:
-    """429. Only the first of a row of refusals is recorded, or whoever is refused could fill the trail."""
+    """Return a 429 response. Record only the first of consecutive refusals, so that they cannot flood the audit log."""
     error = TooManyRequests(retry_after=verdict.retry_after)
     if verdict.refused > 1:
         return problem(error, request_id=origin.request_id)
@@ -108,7 +108,7 @@ def too_many_requests(path: str, caller: Caller | VibeError, verdict: RateLimitR
 def record_refusal(
     error: VibeError, *, actor: Actor, action: str, resource: str, subject: UUID | None = None
 ) -> HttpResponse:
-    """Record a refusal and answer it; 503 where the trail cannot be written."""
+    """Record a refusal and return its response, or 503 if the audit log cannot be written."""
     try:
         record(actor=actor, action=action, subject=subject, resource=resource, outcome=REFUSED, reason=error.code)
     except AuditUnavailable as unavailable:

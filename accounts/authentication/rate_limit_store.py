@@ -16,8 +16,8 @@ from vibe.core.from_settings import from_settings
 from vibe.core.http.rate_limits import Rate, RateLimitResult
 
 RATES: Final = ("API_LIMIT_PERSON", "API_LIMIT_KEY", "API_LIMIT_STRANGER")
-# One statement counts the request and says how it stands; what would not fit leaves the moment where it is. None is
-# further off than an empty bucket's: that one was written by a clock which has been set back since.
+# One statement counts the request and returns the state of the bucket. A refused request leaves full_at unchanged. A
+# full_at beyond that of an empty bucket was written before the clock was set back, and is capped.
 THERE: Final = "least(kept.full_at, statement_timestamp() + %(span)s * interval '1 second')"
 NEXT: Final = f"greatest({THERE}, statement_timestamp()) + %(step)s * interval '1 second'"
 FITS: Final = f"{NEXT} <= statement_timestamp() + (%(span)s + 0.001) * interval '1 second'"

@@ -1,4 +1,4 @@
-"""From a credential to a caller: a person by their ID token, or a server by its API key for the person it names."""
+"""Sign-in to the API: a person by their ID token, or a server by its API key for the person it names."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ LOOK_UP: Final = f"SELECT {', '.join(STANDING)} FROM users WHERE firebase_uid = 
 
 
 def authenticate(*, authorization: str, person: str, origin: Origin) -> Caller:
-    """Who sends this Authorization header, and the header Vibe-Person with it.
+    """Return the caller for the headers Authorization and Vibe-Person.
 
-    Raises Unauthenticated, Refused or SignInUnavailable. What is too long is refused before it is looked at.
+    Raises Unauthenticated, Refused or SignInUnavailable. Refuses an overlong header before parsing it.
     """
     scheme, _, credential = authorization.partition(" ")
     if scheme.lower() != "bearer":
@@ -48,7 +48,7 @@ def authenticate(*, authorization: str, person: str, origin: Origin) -> Caller:
 
 
 def sign_in_person(claims: Claims, origin: Origin) -> Caller:
-    """Let the person of a verified token in; the first time, make them.
+    """Sign in the person of a verified token. Create them at their first sign-in.
 
     Raises Deactivated, TokenRevoked or EmailUnverified.
     """
@@ -68,7 +68,7 @@ def sign_in_person(claims: Claims, origin: Origin) -> Caller:
 
 
 def account_status(claims: Claims) -> Any:
-    """How the account stands, or None where there is none yet. A newer sign-in is noted."""
+    """Read the status of the account; None if there is none yet. Save the time of a newer sign-in."""
     for row in query_in_scope(Scope(SIGN_IN, firebase_uid=claims.uid), LOOK_UP, [claims.uid]):
         known = dict(zip(STANDING, row, strict=True))
         if known["last_login"] is None or known["last_login"] < claims.signed_in_at:
@@ -79,7 +79,7 @@ def account_status(claims: Claims) -> Any:
 
 
 def make(profile: Profile, origin: Origin) -> UUID:
-    """Person and data key. An email address that another account has is left out: it must not keep anybody out."""
+    """Create person and data key. Omit an email address of another account, so that it does not block sign-in."""
     actor = Actor.system("sign-in", origin)
     try:
         return ensure_person(profile=profile, actor=actor)
@@ -88,7 +88,7 @@ def make(profile: Profile, origin: Origin) -> UUID:
 
 
 def keep_email(known: Any, claims: Claims, origin: Origin) -> None:
-    """An address that was verified or changed since is kept."""
+    """Save an email address that was verified or changed since."""
     said = claims.profile(unverified_email=firebase().unverified_email)
     if said.email is None or (said.email, said.email_verified) == (known["email"], known["email_verified"]):
         return
@@ -96,8 +96,8 @@ def keep_email(known: Any, claims: Claims, origin: Origin) -> None:
 
 
 def sign_in_server(credential: str, *, person: str, origin: Origin) -> Caller:
-    """The person a key acts for, named by id or Firebase UID. Raises ApiKeyInvalid, InputError, PersonUnknown or
-    Deactivated.
+    """Sign in a server for the person it names by id or Firebase UID. Raises ApiKeyInvalid, InputError, PersonUnknown
+    or Deactivated.
     """
     if len(person) > UID_LENGTH or not person.isprintable():
         raise PersonUnknown()
@@ -113,7 +113,7 @@ def sign_in_server(credential: str, *, person: str, origin: Origin) -> Caller:
 
 
 def account_acted_for(key: ApiKey, account: Any) -> Any:
-    """The id of that account, if the key may act for it."""
+    """Return the account's id if the key may act for it. Raises PersonUnknown or Deactivated."""
     if account is None or key.person not in (None, account["pk"]):
         raise PersonUnknown()
     if not account["is_active"]:
@@ -122,7 +122,7 @@ def account_acted_for(key: ApiKey, account: Any) -> Any:
 
 
 def account_of(person: str) -> Any:
-    """How the account of a person's id stands; None where there is none. Raises InputError where nobody is named."""
+    """Read id and status of a person's account by id; None if there is none. Raises InputError for an empty id."""
     if not person:
         raise InputError("An API key acts for a person: name them in the header Vibe-Person, by id or Firebase UID.")
     if not is_uuid(person):
@@ -132,5 +132,5 @@ def account_of(person: str) -> Any:
 
 
 def accounts() -> Any:
-    """Accounts of people, as far as the scope sees them."""
+    """Return the accounts of people that are visible in the scope."""
     return User.objects.filter(is_staff=False).values("pk", "is_active")

@@ -1,6 +1,6 @@
-"""Checking an ID token: who signed it, for whom, from when until when (OpenID Connect Core, 3.1.3.7); what it claims.
+"""Verification of ID tokens: signature, audience, validity period (OpenID Connect Core, 3.1.3.7) and claims.
 
-What a token says of itself decides nothing: the algorithm and the key come from the issuer that is configured.
+A token does not choose its own verification: algorithm and keys come from the configured issuer.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ REQUIRED: Final = ["exp", "iat", "aud", "iss", "sub", "auth_time"]
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Of an ID token: whose it is and when they signed in. Email and name do not print."""
+    """Claims of an ID token: the person, and when they signed in. Email and name are left out of the repr."""
 
     issuer: str
     uid: str
@@ -44,7 +44,7 @@ class Claims:
 
     @classmethod
     def read(cls, issuer: str, claims: Mapping[str, Any]) -> Self:
-        """Raises TokenInvalid for a person's id that is none, or a time that is none."""
+        """Read the claims. Raises TokenInvalid for an invalid `sub` or `auth_time`."""
         uid, at = claims.get("sub"), claims.get("auth_time")
         if not isinstance(uid, str) or not 0 < len(uid) <= UID_LENGTH or not uid.isprintable():
             raise TokenInvalid("The token names nobody ('sub'). Sign in again.")
@@ -60,19 +60,19 @@ class Claims:
         )
 
     def profile(self, *, unverified_email: str) -> Profile:
-        """What is kept of it: an address that nobody has verified may be somebody else's."""
+        """Return the profile to store. An unverified address is dropped unless accepted: it may be somebody else's."""
         kept = self.email if self.email_verified or unverified_email == "accept" else None
         return Profile(self.uid, email=kept, name=self.name, email_verified=bool(kept and self.email_verified))
 
 
 def fitting(value: Any, length: int) -> str | None:
-    """A text that its column can hold, or None."""
+    """Return a text that its column can hold, or None."""
     return value if isinstance(value, str) and 0 < len(value) <= length and value.isprintable() else None
 
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Whose tokens are taken, and how they are signed. Without `key` they are not."""
+    """An accepted issuer of tokens, and how it signs them. Without `key`, tokens are unsigned."""
 
     label: str
     name: str
@@ -82,13 +82,13 @@ class Issuer:
     skew: int
 
     def same_as(self, other: Issuer) -> bool:
-        """Whether tokens of the one are tokens of the other."""
+        """Return whether both issue the same tokens."""
         return (self.label, self.name, self.audience) == (other.label, other.name, other.audience)
 
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """What a token said when it was proven, and what that rests on."""
+    """The claims of a verified token, with the issuer, key and validity period they depend on."""
 
     by: Issuer
     kid: str
@@ -103,17 +103,17 @@ lock = Lock()
 
 
 def verify(token: str) -> Claims:
-    """What the token says, once it is proven. Raises TokenInvalid or SignInUnavailable.
+    """Verify a token and return its claims. Raises TokenInvalid or SignInUnavailable.
 
-    A signature is proven once: the same token is taken again as long as it lasts, by the digest of all of it, while the
-    issuer is the one that is set up and its key is still among those it signs with.
+    A signature is verified once. Until the token expires, its claims are then found by the digest of the whole token,
+    as long as the issuer is the configured one and still publishes the key.
     """
     digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
     return cached_proof(digest) or prove_and_cache(digest, token)
 
 
 def cached_proof(digest: bytes) -> Claims | None:
-    """What was proven already and still holds."""
+    """Return the cached claims if they are still valid, or None."""
     before = proven.get(digest)
     if before is None or not before.since <= time.time() < before.until:
         return None
@@ -123,7 +123,7 @@ def cached_proof(digest: bytes) -> Claims | None:
 
 
 def prove_and_cache(digest: bytes, token: str) -> Claims:
-    """Prove it, and keep what was proven."""
+    """Verify a token and cache its claims."""
     issuer = configured_issuer()
     claims, header, times = prove(token, issuer)
     if issuer.key:
@@ -136,7 +136,7 @@ def prove_and_cache(digest: bytes, token: str) -> Claims:
 
 
 def prove(token: str, issuer: Issuer) -> tuple[Claims, Mapping[str, Any], tuple[float, float]]:
-    """What the token says, its header, and from when until when it may be taken."""
+    """Verify a token. Return its claims, its header, and the period in which it is valid."""
     try:
         header = jwt.get_unverified_header(token)
         claims = verified_claims(token, header, issuer)
@@ -154,7 +154,7 @@ def prove(token: str, issuer: Issuer) -> tuple[Claims, Mapping[str, Any], tuple[
 
 
 def verified_claims(token: str, header: Mapping[str, Any], issuer: Issuer) -> dict[str, Any]:
-    """The claims under a signature that holds, or under none where that is how it is set up."""
+    """Return the claims of a token with a valid signature, or of an unsigned one if the issuer has no key."""
     if header.get("alg") != issuer.algorithm:
         raise TokenInvalid(f"The token is not signed with {issuer.algorithm}. Send an ID token of this service.")
     checks: dict[str, Any] = {"require": REQUIRED, "strict_aud": True}
@@ -182,7 +182,7 @@ def decode_token(token: str, key: Any, issuer: Issuer, checks: Any) -> dict[str,
 
 
 def configured_issuer() -> Issuer:
-    """The one issuer there is. Raises SignInUnavailable where none is set up."""
+    """Return the configured issuer. Raises SignInUnavailable if there is none."""
     configured = firebase()
     if configured.emulator and settings.DEBUG:
         return Issuer("emulator", configured.issuer, configured.project, "none", None, configured.clock_skew)
@@ -206,5 +206,5 @@ def configured_issuer() -> Issuer:
 
 @cache
 def keys_of(url: str, grace: int) -> KeySet:
-    """One set of keys a process."""
+    """Return the key set of a URL, one for each process."""
     return KeySet(lambda: fetch_keys(url), grace=grace)

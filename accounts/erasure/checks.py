@@ -1,4 +1,4 @@
-"""System checks of the database: its data keys open, and nobody who was erased is there again."""
+"""System checks of the database: the data keys open, and no erased person has been restored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from accounts.models import Erasure
 
 @register(Tags.database)
 def master_key_fits(databases: Any = None, **_: Any) -> list[CheckMessage]:
-    """An error for master keys that open nothing that is stored."""
+    """Report an error for master keys that open none of the stored data keys."""
     if "default" not in (databases or ()):
         return []
     try:
@@ -27,7 +27,7 @@ def master_key_fits(databases: Any = None, **_: Any) -> list[CheckMessage]:
 
 @register(Tags.database)
 def erased_people_stay_erased(databases: Any = None, **_: Any) -> list[CheckMessage]:
-    """A warning for people whom a restored backup brought back."""
+    """Report a warning for erased people whom a restored backup brought back."""
     if "default" not in (databases or ()) or not is_migrated():
         return []
     back = len(unfinished_erasures())
@@ -43,7 +43,7 @@ def erased_people_stay_erased(databases: Any = None, **_: Any) -> list[CheckMess
 
 
 def is_migrated() -> bool:
-    """Whether there is a table of erasures to ask."""
+    """Return whether the table of erasures exists."""
     connection = connections["default"]
     with connection.cursor() as cursor:
         return Erasure._meta.db_table in connection.introspection.table_names(cursor)

@@ -1,7 +1,7 @@
-"""What goes when a person is erased, table by table, a batch in a transaction.
+"""Deletion of a person's rows, table by table, one batch a transaction.
 
-The tables are not listed: they are all that are UserOwned, those that refer to others first, so that no deletion drags
-a long tail of others with it. What a person's own role may not delete goes with their row in `users`, by the database.
+The tables are all UserOwned models. Referencing tables come first, so that no deletion cascades far. Rows that a
+person's own role may not delete are deleted by the database's cascade from `users`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from vibe.core.db.statements import bulk
 
 BATCH = 2_000  # rows
 PERSON = "accounts.User"
-# A job that runs ends by itself, soon, since nothing opens any more. One whose worker is dead does not run.
+# A running job soon fails by itself, since no key opens any more. A job whose worker is dead is not running.
 DROP_JOBS = """
 DELETE FROM procrastinate_jobs AS job WHERE args ->> 'user_id' = %b AND (
     status <> 'doing' OR NOT EXISTS (
@@ -33,7 +33,7 @@ DELETE FROM procrastinate_jobs AS job WHERE args ->> 'user_id' = %b AND (
 
 
 def owned_tables() -> list[type[UserOwned]]:
-    """Every table of people's rows, those that refer to others before them."""
+    """Return every table of people's rows, referencing tables before the tables they reference."""
     owned = {model._meta.label: model for model in apps.get_models() if issubclass(model, UserOwned)}
     order: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(owned, ()))
     for label, model in owned.items():
@@ -44,13 +44,13 @@ def owned_tables() -> list[type[UserOwned]]:
 
 
 def deletable_by_person(model: type[Model]) -> bool:
-    """Whether a person's own role may delete from a table."""
+    """Return whether a person's own role may delete from a table."""
     walls = (wall for wall in model._meta.constraints if isinstance(wall, Privileges) and wall.role == USER)
     return any(verb == "DELETE" for wall in walls for verb, _ in wall.verbs)
 
 
 def delete_batch(model: type[Model], user_id: UUID) -> list[UUID]:
-    """Delete some rows of a person as themself. Their ids; none when no more are there."""
+    """Delete up to BATCH rows of a person in their own scope. Return the ids; empty when none are left."""
     table = model._meta.db_table
     with as_user(user_id):
         gone = bulk.run(
@@ -62,7 +62,7 @@ def delete_batch(model: type[Model], user_id: UUID) -> list[UUID]:
 
 
 def delete_admin_log_entries(ids: Iterable[UUID]) -> int:
-    """Delete what Django's admin noted about rows. How many notes."""
+    """Delete the entries of Django's admin log about rows. Return how many."""
     with as_system():
         return len(
             bulk.run("DELETE FROM django_admin_log WHERE object_id = ANY(%b) RETURNING id", [[str(row) for row in ids]])
@@ -70,33 +70,33 @@ def delete_admin_log_entries(ids: Iterable[UUID]) -> int:
 
 
 def delete_jobs(user_id: UUID) -> int:
-    """Delete the jobs that name a person, whatever became of them. How many; those that run now stay."""
+    """Delete the jobs that name a person, except running ones. Return how many."""
     with as_system():
         return len(bulk.run(DROP_JOBS, [str(user_id)]))
 
 
 def delete_rate_limits(user_id: UUID) -> int:
-    """Delete the buckets that count a person's requests. How many."""
+    """Delete the rate limit buckets of a person. Return how many."""
     with as_system():
         return len(bulk.run("DELETE FROM rate_limits WHERE position(%b in name) > 0 RETURNING name", [str(user_id)]))
 
 
 def jobs_running(user_id: UUID) -> int:
-    """How many jobs name a person still."""
+    """Return how many jobs still name a person."""
     with as_system():
         found = bulk.run("SELECT count(*) FROM procrastinate_jobs WHERE args ->> 'user_id' = %b", [str(user_id)])
     return int(found[0][0])
 
 
 def rows_left(user_id: UUID) -> dict[str, int]:
-    """What of a person is left, by table, without the tables that hold nothing of them."""
+    """Return how many rows of a person are left in each table that still has any."""
     with as_system():
         counts = {table: count_rows(table, column, user_id) for table, column in tables_to_empty()}
     return {table: number for table, number in counts.items() if number}
 
 
 def tables_to_empty() -> list[tuple[str, str]]:
-    """Every table whose rows go with their person, and the column that names them: also those not of people alone."""
+    """Return every table whose rows are deleted with their person, and its person column, UserOwned or not."""
     found = {model._meta.db_table: "user_id" for model in owned_tables()}
     for model in apps.get_models():
         for wall in model._meta.constraints:
@@ -106,5 +106,5 @@ def tables_to_empty() -> list[tuple[str, str]]:
 
 
 def count_rows(table: str, column: str, user_id: UUID) -> int:
-    """How many rows of a person a table has."""
+    """Return how many rows of a person a table has."""
     return int(bulk.run(f"SELECT count(*) FROM {table} WHERE {column} = %b", [user_id])[0][0])  # noqa: S608

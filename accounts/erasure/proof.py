@@ -1,4 +1,4 @@
-"""That an erasure was what its receipt says: signed by us, in the trail, and nothing of the person there."""
+"""Verification of erasure receipts: signed by this service, in the audit log, and no data of the person left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ReceiptBroken(VibeError):
 
 
 def verify(receipt: Statement) -> None:
-    """Prove a receipt as it was handed out. Raises ReceiptBroken, which says why."""
+    """Verify a receipt as it was issued. Raises ReceiptBroken with the reason."""
     if not signature_holds(receipt) or receipt.get("kind") != "erased":
         raise ReceiptBroken("The receipt is not as a key of this service signed it.")
     user_id = UUID(receipt["person"])
@@ -35,7 +35,7 @@ def verify(receipt: Statement) -> None:
 
 
 def verify_all() -> int:
-    """Prove every receipt of the database. How many. Raises ReceiptBroken for the first that does not hold."""
+    """Verify every receipt of the database. Return how many. Raises ReceiptBroken for the first invalid one."""
     with as_system():
         finished = list(Erasure.objects.filter(finished_at__isnull=False).order_by("pk"))
     for erasure in finished:
@@ -47,7 +47,7 @@ def verify_all() -> int:
 
 
 def receipt_of(user_id: UUID) -> Statement:
-    """The receipt of one person. Raises NotFound."""
+    """Read the receipt of one person. Raises NotFound."""
     with as_system():
         erasure = Erasure.objects.filter(person=user_id, finished_at__isnull=False).first()
     if erasure is None:

@@ -1,6 +1,6 @@
 """Signed statements about erasures: that one has begun (a tombstone), and what it removed (a receipt).
 
-Ed25519 (RFC 8032) under the trail's signing key, over the statement as JSON with sorted keys and no spaces.
+Ed25519 (RFC 8032) under the audit log's signing key, over the statement as JSON with sorted keys and no spaces.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from typing import Any, Final
 
 from audit.proof.keys import trail_keys
 
-PURPOSE: Final = b"vibe/erasure/1\n"  # so that no signature of the trail is ever one of these
+PURPOSE: Final = b"vibe/erasure/1\n"  # domain separation from the audit log's signatures
 Statement = dict[str, Any]
 
 
 def sign_statement(statement: Statement) -> Statement:
-    """The statement with the id of the key and the signature, both in hexadecimal."""
+    """Return the statement with key id and signature, both in hexadecimal."""
     keys = trail_keys()
     named = {**statement, "key": keys.signing.id.hex()}
     return {**named, "signature": keys.signing.sign(encoded(named)).hex()}
 
 
 def signature_holds(statement: Any) -> bool:
-    """Whether a statement is as one of our keys signed it."""
+    """Return whether one of our keys signed this statement."""
     keys = trail_keys()
     try:
         named = {name: value for name, value in statement.items() if name != "signature"}
@@ -33,5 +33,5 @@ def signature_holds(statement: Any) -> bool:
 
 
 def encoded(statement: Statement) -> bytes:
-    """What is signed."""
+    """Encode a statement for signing."""
     return PURPOSE + json.dumps(statement, sort_keys=True, separators=(",", ":")).encode()

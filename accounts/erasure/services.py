@@ -1,7 +1,7 @@
-"""Erasing a person: asked for, waited for, done, proved, and done again where an older backup brings them back.
+"""Erasure of a person: request, grace period, deletion, signed receipt, and repetition after an older backup.
 
-The order is the promise. The tombstone goes to the disk; the data keys are destroyed, and from then on nothing opens;
-only then the rows go. Killed anywhere, `erase` goes on where it was: its counts lie in the row of the erasure.
+The order matters. First the tombstone is written to disk. Then the data keys are destroyed, and nothing opens any more.
+Only then are rows deleted. A killed `erase` resumes where it was: its counts are in the row of the erasure.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from vibe.core.db.scopes import as_system
 from vibe.core.db.statements import bulk
 from vibe.core.errors import NotFound, Refused, VibeError
 
-PATIENCE: Final = 20  # seconds for which a job that runs is waited for
-LOOKED_UP: Final = 5_000  # people in one question
+PATIENCE: Final = 20  # seconds to wait for running jobs
+LOOKED_UP: Final = 5_000  # people in one query
 
 
 class StillRunning(VibeError):
@@ -41,9 +41,9 @@ class StillRunning(VibeError):
 
 
 def request_erasure(*, user_id: UUID, actor: Actor, at_once: bool = False) -> Erasure:
-    """Let a person be erased once the grace period is over. They are shut out at once.
+    """Schedule the erasure of a person for the end of the grace period. Deactivate them at once.
 
-    Asking again changes nothing; `at_once` brings the time forward. Raises NotFound for nobody and for staff.
+    A repeated request never postpones; `at_once` makes it due now. Raises NotFound for an unknown person and for staff.
     """
     due = timezone.now() + timedelta(days=0 if at_once else settings.ERASURE_GRACE_DAYS)
     with as_system():
@@ -62,9 +62,9 @@ def request_erasure(*, user_id: UUID, actor: Actor, at_once: bool = False) -> Er
 
 
 def cancel_erasure(*, user_id: UUID, actor: Actor) -> None:
-    """Call an erasure off that has not begun, and let the person in again if they were in before.
+    """Cancel an erasure that has not begun, and reactivate the person if they were active before.
 
-    For staff, and for commands: the person is shut out. Raises NotFound when there is none, or it has begun.
+    Raises Refused unless the actor is staff or a command, NotFound when there is none or it has begun.
     """
     if actor.kind not in ("staff", "system"):
         raise Refused("Only staff call an erasure off.")
@@ -79,7 +79,7 @@ def cancel_erasure(*, user_id: UUID, actor: Actor) -> None:
 
 
 def erase_due(*, actor: Actor) -> list[UUID]:
-    """Erase everybody whose time has come. Whom; one that fails keeps nobody waiting."""
+    """Erase everybody who is due. Return their ids. After a failure continue with the rest, then raise it."""
     with as_system():
         due = Erasure.objects.filter(finished_at=None, due_at__lte=Now()).order_by("due_at")
         people = list(due.values_list("person", flat=True))
@@ -96,9 +96,9 @@ def erase_due(*, actor: Actor) -> list[UUID]:
 
 
 def erase(*, user_id: UUID, actor: Actor, on_step: Callable[[str], object] = lambda _: None) -> Statement:
-    """Erase a person whose time has come. The signed receipt; that of before, when they are erased already.
+    """Erase a person who is due. Return the signed receipt, or the earlier one if they are already erased.
 
-    Raises NotFound when nobody asked for it, Refused before its time, StillRunning when a job does not end.
+    Raises NotFound without a request, Refused before the due time, StillRunning when a job does not end.
     """
     for step in _steps(user_id, actor):
         on_step(step)
@@ -106,7 +106,7 @@ def erase(*, user_id: UUID, actor: Actor, on_step: Callable[[str], object] = lam
 
 
 def _steps(user_id: UUID, actor: Actor) -> Iterator[str]:
-    """The work, with a name after everything that has committed: between any two of them the process may die."""
+    """Erase in committed steps, and yield the name of each: the process may die between any two."""
     if _begin(user_id, actor):
         return
     yield "begun"
@@ -128,7 +128,7 @@ def _steps(user_id: UUID, actor: Actor) -> Iterator[str]:
 
 
 def _begin(user_id: UUID, actor: Actor) -> bool:
-    """Mark an erasure as begun. Whether it is finished already."""
+    """Mark an erasure as begun. Return whether it is already finished."""
     with as_system():
         erasure = lock_erasure(user_id)
         if erasure is None:
@@ -144,14 +144,14 @@ def _begin(user_id: UUID, actor: Actor) -> bool:
 
 
 def has_keys(user_id: UUID) -> bool:
-    """Whether there is a data key or a name to destroy."""
+    """Return whether there is a data key or a name to destroy."""
     with as_system():
         named = User.objects.filter(pk=user_id, name__isnull=False).exists()
         return named or UserKey.objects.of(user_id).filter(destroyed_at=None).exists()
 
 
 def delete_some(model: type[Any], user_id: UUID) -> bool:
-    """Delete one batch of a table with what was noted about its rows, and count it, in one transaction."""
+    """Delete one batch of a table and its admin log entries, and add to the counts, in one transaction."""
     with as_system():
         gone = erasing.delete_batch(model, user_id) if is_unfinished(user_id) else []
         if gone:
@@ -162,20 +162,20 @@ def delete_some(model: type[Any], user_id: UUID) -> bool:
 
 
 def add(user_id: UUID, work: dict[str, Callable[[UUID], int]]) -> None:
-    """Do some work and count what it removed, in one transaction."""
+    """Run deletions and add to the counts, in one transaction."""
     with as_system():
         if is_unfinished(user_id):
             add_to_counts(user_id, {name: remove(user_id) for name, remove in work.items()})
 
 
 def remove_files(user_id: UUID) -> int:
-    """Remove the sealed files of a person's exports."""
+    """Remove the sealed files of a person's exports. Return how many."""
     ids = list(Export.objects.of(user_id).values_list("pk", flat=True))
     return sum(map(files.remove, ids))
 
 
 def wait_for_jobs(user_id: UUID) -> None:
-    """Drop the last jobs, when those that run have ended. Raises StillRunning."""
+    """Delete the person's jobs until none is left. Raises StillRunning after PATIENCE seconds."""
     end = time.monotonic() + PATIENCE
     while True:
         add(user_id, {"procrastinate_jobs": erasing.delete_jobs})
@@ -187,11 +187,11 @@ def wait_for_jobs(user_id: UUID) -> None:
 
 
 def _finish(user_id: UUID, actor: Actor) -> Statement:
-    """The person's own row, and with it what is left of theirs; the receipt into the tombstone and into the trail."""
+    """Delete the person's row, and by cascade the rest. Save the receipt and record it in the audit log."""
     with as_system():
         if not is_unfinished(user_id):
             return get_erasure(user_id).receipt or {}
-        alone = User.objects.select_for_update().only("pk").filter(pk=user_id).first()  # nothing can be added any more
+        alone = User.objects.select_for_update().only("pk").filter(pk=user_id).first()  # prevents new rows of theirs
         if alone:
             add_to_counts(user_id, {**erasing.rows_left(user_id), "files": remove_files(user_id), "users": 1})
             add_to_counts(user_id, {"django_admin_log": erasing.delete_admin_log_entries([user_id])})
@@ -212,10 +212,10 @@ def _finish(user_id: UUID, actor: Actor) -> Statement:
 
 
 def erase_again(*, actor: Actor) -> list[UUID]:
-    """Erase everybody who was erased before and is back, as after restoring an older backup. Whom.
+    """Erase again everybody whom an older backup restored. Return their ids.
 
-    For whoever starts serving, after migrations and before the first request. An erasure that the backup caught half
-    done is finished too. Raises TombstoneBroken.
+    To be run after migrations and before the first request. Erasures that were half done in the backup are finished
+    too. Raises TombstoneBroken.
     """
     for user_id in (back := unfinished_erasures()):
         with as_system():
@@ -235,7 +235,7 @@ def erase_again(*, actor: Actor) -> list[UUID]:
 
 
 def unfinished_erasures() -> set[UUID]:
-    """Who was erased and is in the database nevertheless. Until there is nobody, nothing is to be served."""
+    """Return the erased people who are in the database. Serve no requests until there are none."""
     with as_system():
         erasures = dict(Erasure.objects.filter(begun_at__isnull=False).values_list("person", "finished_at"))
         under_way = {person for person, finished in erasures.items() if finished is None}
@@ -245,7 +245,7 @@ def unfinished_erasures() -> set[UUID]:
 
 
 def get_erasure(user_id: UUID) -> Erasure:
-    """The erasure of a person. Raises NotFound."""
+    """Read the erasure of a person. Raises NotFound."""
     with as_system():
         found = Erasure.objects.filter(person=user_id).first()
     if found is None:
@@ -254,18 +254,18 @@ def get_erasure(user_id: UUID) -> Erasure:
 
 
 def lock_erasure(user_id: UUID) -> Erasure | None:
-    """The same, kept from others until the transaction ends, so that two who erase at once count nothing twice."""
+    """Lock the erasure of a person until the transaction ends, so that concurrent runs count nothing twice."""
     return Erasure.objects.select_for_update().filter(person=user_id).first()
 
 
 def is_unfinished(user_id: UUID) -> bool:
-    """Whether there is still something to do, with the erasure kept from others: somebody may have finished it."""
+    """Lock an erasure and return whether it is unfinished: another process may have finished it."""
     erasure = lock_erasure(user_id)
     return erasure is not None and erasure.finished_at is None
 
 
 def add_to_counts(user_id: UUID, removed: dict[str, int]) -> None:
-    """Add to the counts of what was removed. The erasure is held already."""
+    """Add to the counts of what was removed. The caller holds the lock on the erasure."""
     known: dict[str, int] = get_erasure(user_id).removed
     tables: Iterable[str] = {*known, *(table for table, number in removed.items() if number)}
     sums = {table: known.get(table, 0) + removed.get(table, 0) for table in sorted(tables)}
@@ -273,5 +273,5 @@ def add_to_counts(user_id: UUID, removed: dict[str, int]) -> None:
 
 
 def _record(actor: Actor, action: str, erasure: Erasure, *, details: dict[str, object] | None = None) -> None:
-    """What the trail says of it."""
+    """Record an action on an erasure in the audit log."""
     record(actor=actor, action=action, subject=erasure.person, resource=f"users/{erasure.person}", details=details)

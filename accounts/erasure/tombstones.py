@@ -1,6 +1,6 @@
-"""Who was erased, outside the database: a restored backup does not know of it.
+"""The file of erased people, outside the database, because a restored backup does not contain later erasures.
 
-One signed statement a line, on the disk before the first key is destroyed. Keep the file where you keep the trail's
+Each line is a signed statement, synced to disk before the first key is destroyed. Keep the file with the audit log's
 checkpoints, and not inside the backups.
 """
 
@@ -25,7 +25,7 @@ class TombstoneBroken(VibeError):
 
 
 def add_tombstone(statement: Statement) -> None:
-    """Add a signed statement, and wait for the disk."""
+    """Append a signed statement, and sync it to disk."""
     path = Path(settings.ERASURES_FILE)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -38,14 +38,14 @@ def add_tombstone(statement: Statement) -> None:
 
 
 def last_byte(descriptor: int) -> bytes:
-    """What the file ends with: half a line, when a crash cut it off."""
+    """Return the last byte of a file: no newline if a crash cut the line off."""
     return os.pread(descriptor, 1, os.fstat(descriptor).st_size - 1)
 
 
 def read_tombstones() -> Iterator[Statement]:
-    """Every statement of the file, in order. Half a line, which a crash leaves, is passed over.
+    """Yield every statement of the file, in order. Skip half a line that a crash left.
 
-    Raises TombstoneBroken, by number, for a whole one that was not signed here: nobody is erased on its word.
+    Raises TombstoneBroken, with the line number, for a whole one not signed here: it must not cause an erasure.
     """
     path = Path(settings.ERASURES_FILE)
     if not path.exists():
@@ -64,7 +64,7 @@ def read_tombstones() -> Iterator[Statement]:
 
 
 def parse_line(line: str) -> Statement | None:
-    """A line as a statement; None for what is not whole."""
+    """Parse a line as a statement; None if it is incomplete."""
     try:
         found = json.loads(line)
     except ValueError:
@@ -73,5 +73,5 @@ def parse_line(line: str) -> Statement | None:
 
 
 def erased_people() -> set[UUID]:
-    """Everybody whose erasure has begun, by the file."""
+    """Return everybody whose erasure has begun, according to the file."""
     return {UUID(statement["person"]) for statement in read_tombstones()}

@@ -1,6 +1,6 @@
-"""What this app adds to an export: the profile, preferences, grants, and who did what with the person's data.
+"""Export sections of this app: profile, preferences, grants, and the access log of the person's data.
 
-Of these an import brings back the preferences: see docs/import.md for why not the others.
+An import restores only the preferences: docs/import.md gives the reasons.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OWN_ACT = "person"
 
 
 def register_sections() -> None:
-    """In the order of the archive."""
+    """Register the sections, in the order of the archive."""
     sections.add(Section("profile", lambda _: 1, profile))
     for name, model, line in (
         ("preferences", UserPreferences, preferences_line),
@@ -37,7 +37,7 @@ def register_sections() -> None:
 
 
 def rows_section(name: str, model: Any, line: Any) -> Section:
-    """A section of all rows of a table of people's rows."""
+    """Return a section with the person's rows of one table."""
     return Section(
         name,
         lambda user_id: model.objects.of(user_id).count(),
@@ -46,7 +46,7 @@ def rows_section(name: str, model: Any, line: Any) -> Section:
 
 
 def profile(user_id: UUID, _vault: Vault, _after: None) -> Page:
-    """Who the person is."""
+    """Return the page with the person's profile."""
     user = User.objects.only("firebase_uid", "email", "email_verified", "name", "created_at", "updated_at").get(
         pk=user_id
     )
@@ -55,37 +55,37 @@ def profile(user_id: UUID, _vault: Vault, _after: None) -> Page:
 
 
 def preferences_line(row: UserPreferences) -> Line:
-    """What the person has set."""
+    """Return the line of the person's preferences."""
     return {"type": "vibe.preferences", **row_values(row, "data", "revision", "created_at", "updated_at")}
 
 
 def grant_line(row: AccessGrant) -> Line:
-    """Who was let in to read, by whom and why; staff by their ids."""
+    """Return the line of an access grant. Staff are named by id."""
     asked = row_values(row, "id", "requested_by", "reason", "ticket", "requested_at")
     answered = row_values(row, "approved", "decided_by", "decided_at", "expires_at", "ended_by", "ended_at")
     return {"type": "vibe.grant", **asked, **answered}
 
 
 def access_log_lines(user_id: UUID, _vault: Vault, after: Position | None) -> Page:
-    """What was done with the person's data, the newest first. Where from, only of what they did themself."""
+    """Return a page of the audit log about the person, newest first. Origins only of their own actions."""
     found = page(AuditLog.objects.about(user_id), after=after, size=TRAIL_PAGE)
     return Page([access_line(row) for row in found.rows], len(found.rows), found.next)
 
 
 def access_line(row: AuditLog) -> Line:
-    """One row of the trail."""
+    """Return the line of one row of the audit log."""
     line = row_values(row, "id", "at", "actor_kind", "actor", "action", "resource", "outcome", "reason")
     own = row_values(row, "ip", "user_agent") if row.actor_kind == OWN_ACT else {}
     return {"type": "vibe.access", **line, **own}
 
 
 def row_values(row: Model, *names: str) -> Line:
-    """Columns as JSON has them: times as ISO 8601, ids as text."""
+    """Return columns as JSON values: times as ISO 8601, ids as text."""
     return {name: json_value(getattr(row, name)) for name in names}
 
 
 def json_value(value: Any) -> Any:
-    """One value."""
+    """Return one value as JSON has it."""
     if hasattr(value, "isoformat"):
         return value.isoformat()
     return str(value) if isinstance(value, UUID) else value

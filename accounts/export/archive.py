@@ -1,4 +1,4 @@
-"""The lines of an export: first what it is, then each section page by page, last what was in it."""
+"""The lines of an export: a header, each section page by page, and a summary."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FORMAT = 1
 
 
 def archive_lines(user_id: UUID) -> Iterator[tuple[Line | None, int]]:
-    """Each line, and between pages (None, the percentage done). Never more than one page is held.
+    """Yield each line, and between pages (None, percentage done). At most one page is in memory.
 
-    Keys are opened again for each page: nothing is exported under a key that was destroyed meanwhile.
+    Keys are opened again for each page, so that nothing is exported after they are destroyed.
     """
     total, done, percent = count_rows(user_id), 0, 0
     written: Counter[str] = Counter()
@@ -36,13 +36,13 @@ def archive_lines(user_id: UUID) -> Iterator[tuple[Line | None, int]]:
 
 
 def count_rows(user_id: UUID) -> int:
-    """How many rows there are to export."""
+    """Return how many rows there are to export."""
     with as_user(user_id):
         return sum(section.count(user_id) for section in SECTIONS)
 
 
 def pages(user_id: UUID, section: Section) -> Iterator[Page]:
-    """The pages of one section, each read in a transaction of its own."""
+    """Yield the pages of one section, each read in its own transaction."""
     after = None
     while True:
         with as_user(user_id):

@@ -1,6 +1,6 @@
-"""What an import takes from an export beside conversations: readers, which each app adds for lines of its own.
+"""Readers that restore lines of an export other than conversations. Each app adds readers for its own lines.
 
-As with sections: an app calls `add` in its AppConfig.ready(), and the layers below import without knowing those above.
+As with sections, an app calls `add` in its AppConfig.ready(), so that lower layers need not know higher ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Reader(Protocol):
     def __call__(self, user_id: UUID, line: Line, *, actor: Actor) -> bool:
         """Restore the line for the archive's person. Return whether anything was restored.
 
-        What is there already stays. Raises InputError, which names fields and no value.
+        Existing data is kept. Raises InputError, which names fields and no value.
         """
         ...
 
@@ -27,5 +27,5 @@ READERS: dict[str, Reader] = {}
 
 
 def add(kind: str, reader: Reader) -> None:
-    """Let lines of this type be read back."""
+    """Register the reader for lines of this type."""
     READERS[kind] = reader

@@ -1,7 +1,7 @@
-"""What an export is made of: sections, which each app adds for the rows that are its own.
+"""Sections of an export. Each app adds sections for its own rows.
 
-An app calls `add` in its AppConfig.ready(); so the layers below export without knowing those above. Sections come in
-the order in which they were added.
+An app calls `add` in its AppConfig.ready(), so that lower layers need not know higher ones. Sections keep the order in
+which they were added.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from uuid import UUID
 
 from vibe.core.crypto.vault import Vault
 
-Line = dict[str, Any]  # what json can write; its "type" begins with "vibe."
-PAGE = 500  # rows that a section reads at a time
+Line = dict[str, Any]  # JSON-serializable; its "type" begins with "vibe."
+PAGE = 500  # rows
 PREFIX = "vibe."
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some lines, opened, of how many rows, and where to go on; None at the end."""
+    """Decrypted lines, the number of rows they come from, and the position of the next page; None at the end."""
 
     lines: Sequence[Line] = field(repr=False)
     rows: int
@@ -29,10 +29,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One kind of rows. Both functions run inside as_user(user_id), each page in a transaction of its own.
+    """One kind of rows. Both functions run inside as_user(user_id), each page in its own transaction.
 
-    `count` says how many rows there are, for the percentage; `read` gives the page that follows `after`, which is None
-    at the start and then what the page before gave. A page may be empty and have a next one.
+    `count` returns the number of rows, for the percentage. `read` returns the page that follows `after`: None at first,
+    then the `after` of the previous page. An empty page may have a next one.
     """
 
     name: str
@@ -44,12 +44,12 @@ SECTIONS: list[Section] = []
 
 
 def add(section: Section) -> None:
-    """Let a section be part of every export. Adding one of the same name again changes nothing."""
+    """Add a section to every export. Ignore a section whose name is already known."""
     if section.name not in {known.name for known in SECTIONS}:
         SECTIONS.append(section)
 
 
 def rows_after(rows: Any, after: UUID | None, line: Callable[[Any], Line]) -> Page:
-    """A page of a queryset of one person's rows, in the order of their ids."""
+    """Return a page of a queryset of one person's rows, ordered by id."""
     found = list((rows.filter(pk__gt=after) if after else rows).order_by("pk")[:PAGE])
     return Page([line(row) for row in found], len(found), found[-1].pk if len(found) == PAGE else None)

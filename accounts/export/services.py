@@ -1,6 +1,6 @@
-"""Everything of a person as one archive of theirs: asked for, made by a job, opened by a link, removed after its time.
+"""Exports of all data of a person: requested, made by a job, downloaded by a link, removed on expiry.
 
-The format is in docs/export.md. The file is sealed under the person's own data key: with the key it is gone.
+The format is in docs/export.md. The file is sealed under the person's data key: without the key it is unreadable.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ JOB: Final = "accounts.export"
 SALT: Final = "accounts.export"
 STATE = Export.State
 UNFINISHED = (STATE.WAITING, STATE.RUNNING)
-ABANDONED = timedelta(days=1)  # after which an export that nobody makes any more is given up
+ABANDONED = timedelta(days=1)  # after which an unfinished export counts as abandoned
 TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """An export that was opened. `chunks` gives its bytes, once; `size` says how many they are."""
+    """An opened export. `chunks` yields its bytes once; `size` is their number."""
 
     export_id: UUID
     user_id: UUID
@@ -52,7 +52,7 @@ class Download:
 
 
 def request_export(*, user_id: UUID, actor: Actor) -> UUID:
-    """Ask for everything of a person. The id of the export; of the one under way, if there is one.
+    """Request an export of all data of a person. Return its id, or that of the unfinished one if there is one.
 
     Raises Refused for a deactivated person, DataKeyMissing when their keys were destroyed.
     """
@@ -74,7 +74,7 @@ def request_export(*, user_id: UUID, actor: Actor) -> UUID:
 
 
 def export_status(*, user_id: UUID, export_id: UUID | None = None) -> Export:
-    """One export of a person as it stands; without an id the newest. Raises NotFound."""
+    """Read one export of a person; without an id the newest. Raises NotFound."""
     with as_user(user_id):
         exports = Export.objects.of(user_id).order_by("-requested_at", "-id")
         found = (exports.filter(pk=export_id) if export_id else exports).first()
@@ -84,9 +84,9 @@ def export_status(*, user_id: UUID, export_id: UUID | None = None) -> Export:
 
 
 def export_link(export: Export) -> str:
-    """The token that opens a finished export until it expires: signed, for this one file of this one person.
+    """Return the signed token that opens this one finished export until it expires.
 
-    Whoever holds it can open the file, so it is given to its person only. Raises NotFound while there is no file.
+    Anyone who holds it can open the file, so give it to the person only. Raises NotFound while there is no file.
     """
     if export.state != STATE.READY:
         raise NotFound("The export has no file: it is not finished yet, or its time is over.")
@@ -94,10 +94,10 @@ def export_link(export: Export) -> str:
 
 
 def open_export(*, token: str, actor: Actor, user_id: UUID | None = None) -> Download:
-    """Open the file of a link. `user_id` is who is signed in, where somebody is: another's link is none then.
+    """Open the file of a link. `user_id` is the signed-in person, if any: links of other people are then refused.
 
-    The download is recorded here; in a request, stream the chunks after its transaction has committed. Raises NotFound,
-    always the same, for a link that is forged, another's, expired, or of a deactivated person.
+    The download is recorded here; in a request, stream the chunks after its transaction has committed. Raises the same
+    NotFound for a link that is forged, of another person, expired, or of a deactivated person.
     """
     export_id, owner = read_token(token)
     if user_id not in (None, owner):
@@ -112,10 +112,10 @@ def open_export(*, token: str, actor: Actor, user_id: UUID | None = None) -> Dow
 
 
 def make_export(*, user_id: UUID, export_id: UUID, actor: Actor) -> bool:
-    """Write the archive of an export that was asked for. Whether there was anything to do.
+    """Write the archive of a requested export. Return whether there was anything to do.
 
-    Pages are read in transactions of their own, so what changes meanwhile may or may not be in it. Killed anywhere, it
-    is made anew from the start. Raises what stopped it; the export is then marked as failed.
+    Each page has its own transaction, so the archive may or may not contain concurrent changes. If killed, it starts
+    over. Raises the error that stopped it; the caller then marks the export as failed.
     """
     with as_user(user_id):
         if not Export.objects.of(user_id).filter(pk=export_id, state__in=UNFINISHED).update(state=STATE.RUNNING):
@@ -134,7 +134,7 @@ def make_export(*, user_id: UUID, export_id: UUID, actor: Actor) -> bool:
 
 
 def _finish(user_id: UUID, export_id: UUID, size: int, actor: Actor) -> None:
-    """The export is ready, and the file of the one before it goes."""
+    """Mark the export as ready, and remove the files of earlier ones."""
     with as_user(user_id):
         exports = Export.objects.of(user_id)
         earlier = list(exports.filter(state=STATE.READY).exclude(pk=export_id).values_list("pk", flat=True))
@@ -155,7 +155,7 @@ def _finish(user_id: UUID, export_id: UUID, size: int, actor: Actor) -> None:
 
 
 def fail_export(*, user_id: UUID, export_id: UUID, problem: str, actor: Actor) -> None:
-    """Say that an export failed, by the code of its error. One of a person who is gone is not there to be told."""
+    """Mark an export as failed, with the code of its error. Do nothing if it is gone with its person."""
     with as_user(user_id):
         unfinished = Export.objects.of(user_id).filter(pk=export_id, state__in=UNFINISHED)
         if unfinished.update(state=STATE.FAILED, problem=problem, finished_at=Now()):
@@ -170,9 +170,9 @@ def fail_export(*, user_id: UUID, export_id: UUID, problem: str, actor: Actor) -
 
 
 def remove_expired(*, actor: Actor) -> int:
-    """Remove the files whose time is over, and those that belong to no export any more. How many files.
+    """Remove expired files, and files that belong to no export. Return how many.
 
-    A file goes before its row says so: killed in between, this finds the row again.
+    Each file is removed before its row is updated: if killed in between, the next run finds the row again.
     """
     with as_system():
         over = list(Export.objects.filter(state=STATE.READY, expires_at__lte=Now()).values_list("pk", "user_id"))
@@ -189,30 +189,30 @@ def remove_expired(*, actor: Actor) -> int:
 
 
 def note_progress(user_id: UUID, export_id: UUID, percent: int) -> None:
-    """Keep the percentage in the row, below 100 until the file is there."""
+    """Save the percentage, below 100 until the file is complete."""
     with as_user(user_id):
         Export.objects.of(user_id).filter(pk=export_id, state=STATE.RUNNING).update(progress=min(percent, 99))
 
 
 def give_up_abandoned(user_id: UUID) -> None:
-    """An export whose job is gone for good must not keep a person from asking again."""
+    """Mark abandoned exports as failed: an export whose job is gone must not block a new request."""
     old = Export.objects.of(user_id).filter(state__in=UNFINISHED, requested_at__lt=Now() - ABANDONED)
     old.update(state=STATE.FAILED, problem="abandoned", finished_at=Now())
 
 
 def require_active(user_id: UUID) -> None:
-    """Raises Refused for a person who may not come in."""
+    """Raise Refused for a deactivated person."""
     if not is_active(user_id):
         raise Refused("The account is deactivated.")
 
 
 def is_active(user_id: UUID) -> bool:
-    """Whether a person may come in. Inside their own scope."""
+    """Return whether a person is active. Call it inside their own scope."""
     return User.objects.filter(pk=user_id, is_active=True).exists()
 
 
 def read_token(token: str) -> tuple[UUID, UUID]:
-    """The export and the person of a link. Raises NotFound for one that was not signed here, or too long ago."""
+    """Return the ids of a link's export and person. Raises NotFound for an invalid or expired signature."""
     try:
         export_id, owner = signing.loads(token, salt=SALT, max_age=timedelta(hours=settings.EXPORT_LINK_HOURS))
         return UUID(hex=export_id), UUID(hex=owner)
@@ -221,7 +221,7 @@ def read_token(token: str) -> tuple[UUID, UUID]:
 
 
 def stream_file(export_id: UUID, files: FileSeal, of: bytes) -> Iterator[bytes]:
-    """The content of a sealed file, its first chunk proved already. Raises NotFound when this machine has none."""
+    """Return the content of a sealed file, its first chunk already verified. Raises NotFound without a local file."""
     try:
         source = export_files.path_of(export_id).open("rb")
     except FileNotFoundError:
@@ -231,16 +231,16 @@ def stream_file(export_id: UUID, files: FileSeal, of: bytes) -> Iterator[bytes]:
 
 
 def close_at_end(source: IO[bytes], chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same chunks; the file is closed also when nobody reads on."""
+    """Yield the chunks. Close the file even if reading stops early."""
     with source:
         yield from chunks
 
 
 def link_not_found() -> NotFound:
-    """One answer for every link that does not open."""
+    """Return the same error for every link that does not open."""
     return NotFound("There is no such download. Ask for a new export.")
 
 
 def file_context(user_id: UUID, export_id: UUID) -> bytes:
-    """What the file is of, as the seal binds it."""
+    """Return the context that the seal binds to the file: person and export."""
     return b"exports" + user_id.bytes + export_id.bytes

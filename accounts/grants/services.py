@@ -1,7 +1,7 @@
-"""Leave to read one person's content: a member of staff asks, another decides, time or a hand ends it.
+"""Grants to read one person's content: requested by one member of staff, decided by another, ended early or by expiry.
 
-Each verb is one transaction: check, change, record. Who may do what is said here and nowhere else; that nobody
-decides their own, and that nothing is decided twice or lasts longer than asked, the database holds as well.
+Each verb is one transaction: check, change, record. All permission rules are in this module. The database enforces as
+well that no one decides their own request, no request is decided twice, and no grant lasts longer than requested.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ class NotOpen(VibeError):
 
 
 def longest() -> timedelta:
-    """How long a grant may last."""
+    """Return how long a grant may last."""
     return min(timedelta(hours=settings.GRANT_LONGEST_HOURS), LONGEST)
 
 
 def may_ask(staff: User) -> bool:
-    """Whether a member of staff may ask to read content, and read it once it is granted."""
+    """Return whether a member of staff may request access to content, and read it once granted."""
     return staff.is_active and staff.is_staff and staff.has_perm(ASK)
 
 
 def may_decide(staff: User, grant: AccessGrant) -> bool:
-    """Whether a member of staff may approve or refuse: with the right to, and not their own, unless a team of one."""
+    """Return whether a member of staff may approve or refuse: not their own request, unless allowed."""
     own = staff.pk == grant.requested_by
     allowed = not own or settings.GRANTS_ALLOW_SELF_APPROVAL
     return staff.is_active and staff.is_staff and allowed and staff.has_perm(DECIDE)
 
 
 def may_end(staff: User, grant: AccessGrant) -> bool:
-    """Whether a member of staff may end it: who asked, who decided, and whoever may decide."""
+    """Return whether a member of staff may end a grant: the requester, the decider and any approver may."""
     concerned = staff.pk in (grant.requested_by, grant.decided_by)
     return staff.is_active and staff.is_staff and (concerned or staff.has_perm(DECIDE))
 
 
 def request_access(*, user_id: UUID, actor: Actor, reason: str, ticket: str, duration: timedelta) -> UUID:
-    """Ask to read one person's content. The id of the request, which waits for a decision.
+    """Request access to one person's content. Return the id of the request, which waits for a decision.
 
-    Raises InputError for what is missing or too long, NotFound for nobody or a member of staff, Refused for who may
-    not ask.
+    Raises InputError for a missing or invalid value, NotFound for an unknown person or a member of staff, Refused
+    without the permission.
     """
     reason, ticket = reason.strip(), ticket.strip()
     if not reason or not ticket:
@@ -80,9 +80,9 @@ def request_access(*, user_id: UUID, actor: Actor, reason: str, ticket: str, dur
 
 
 def decide_request(*, grant_id: UUID, actor: Actor, approve: bool) -> AccessGrant:
-    """Approve or refuse. Approved, it lasts from now for as long as was asked.
+    """Approve or refuse a request. An approved one starts now and lasts for the requested duration.
 
-    Raises Refused for who may not, NotOpen when it was decided or withdrawn already.
+    Raises Refused without the permission, NotOpen when it was already decided or withdrawn.
     """
     with as_support():
         staff, grant = _acting_account(actor), lock_grant(grant_id)
@@ -104,9 +104,9 @@ def decide_request(*, grant_id: UUID, actor: Actor, approve: bool) -> AccessGran
 
 
 def end_grant(*, grant_id: UUID, actor: Actor) -> AccessGrant:
-    """Withdraw a request, or end what was approved before its time.
+    """Withdraw a request, or end an approved grant before it expires.
 
-    Raises Refused for who has nothing to do with it, NotOpen when it is over already.
+    Raises Refused without the permission, NotOpen when it was already refused or ended.
     """
     with as_support():
         staff, grant = _acting_account(actor), lock_grant(grant_id)
@@ -120,9 +120,9 @@ def end_grant(*, grant_id: UUID, actor: Actor) -> AccessGrant:
 
 
 def grant_in_force(user_id: UUID, staff: User) -> AccessGrant | None:
-    """The grant by which this member of staff may read this person's content now, by the database's clock.
+    """Return the grant under which this member of staff may read this person's content now, by the database's clock.
 
-    While that clock is behind the decision, which it can only be after it was set back, there is none.
+    If that clock was set back to before the decision, no grant is in force.
     """
     if not may_ask(staff):
         return None
@@ -132,7 +132,7 @@ def grant_in_force(user_id: UUID, staff: User) -> AccessGrant | None:
 
 
 def require_grant(user_id: UUID, staff: User) -> AccessGrant:
-    """The same, or Refused."""
+    """Return the grant in force. Raises Refused without one."""
     grant = grant_in_force(user_id, staff)
     if grant is None:
         raise Refused("You have no grant in force for this person. Ask for one on the person's page.")
@@ -140,13 +140,13 @@ def require_grant(user_id: UUID, staff: User) -> AccessGrant:
 
 
 def has_waiting_or_open(user_id: UUID, staff_id: UUID) -> bool:
-    """Whether this member of staff has a request for this person that is undecided or in force."""
+    """Return whether this member of staff has a request for this person that is undecided or in force."""
     mine = AccessGrant.objects.of(user_id).filter(requested_by=staff_id, ended_at=None)
     return mine.filter(approved=None).exists() or mine.filter(approved=True, expires_at__gt=Now()).exists()
 
 
 def _acting_account(actor: Actor) -> User:
-    """The account of the member of staff who acts, as it is now. Raises Refused for anybody else."""
+    """Read the account of the acting member of staff. Raises Refused for any other actor."""
     found = User.objects.only(*STANDING).filter(pk=actor.id, is_staff=True).first() if actor.kind == "staff" else None
     if found is None:
         raise Refused("Only staff have to do with access grants.")
@@ -154,7 +154,7 @@ def _acting_account(actor: Actor) -> User:
 
 
 def lock_grant(grant_id: UUID) -> AccessGrant:
-    """A grant, locked until the transaction ends: two decisions at once wait for each other. Raises NotFound."""
+    """Lock a grant until the transaction ends, so that concurrent decisions are serialized. Raises NotFound."""
     whose = AccessGrant.objects.filter(pk=grant_id).values_list("user_id", flat=True).first()
     found = whose and AccessGrant.objects.of(whose).select_for_update().filter(pk=grant_id).first()
     if not isinstance(found, AccessGrant):
@@ -163,7 +163,7 @@ def lock_grant(grant_id: UUID) -> AccessGrant:
 
 
 def get_grant(grant_id: UUID) -> AccessGrant:
-    """A grant as it is now."""
+    """Read a grant."""
     grant: AccessGrant = AccessGrant.objects.get(pk=grant_id)
     return grant
 
@@ -171,7 +171,7 @@ def get_grant(grant_id: UUID) -> AccessGrant:
 def _record(
     grant: AccessGrant, actor: Actor, action: str, *, reason: str = "", details: dict[str, object] | None = None
 ) -> None:
-    """What the trail says of it."""
+    """Record an action on a grant in the audit log."""
     record(
         actor=actor,
         action=action,

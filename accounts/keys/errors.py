@@ -1,4 +1,4 @@
-"""What can go wrong with the master keys."""
+"""Errors of the master keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs taken by a worker whose master keys open nothing of its database are refused, and nothing is written."""
+"""Job middleware that refuses to work, and to write, when the master keys open nothing of the database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class JobRefused(WrongMasterKey, OperationalError):
 
 
 def refuse_wrong_master_key(work: Callable[[], Any], _context: Any, worker: Any) -> Any:
-    """Do a job, as a middleware of procrastinate's, or end the worker: its next start says why."""
+    """Run a job, as a procrastinate middleware, or stop the worker: its next start reports the reason."""
     try:
         require_known_fit()
     except WrongMasterKey as problem:
@@ -27,5 +27,5 @@ def refuse_wrong_master_key(work: Callable[[], Any], _context: Any, worker: Any)
 
 
 def add_to_worker(app: App) -> None:
-    """Look at the master keys before each job of the worker: PROCRASTINATE_ON_APP_READY."""
+    """Check the master keys before each job of the worker. For the setting PROCRASTINATE_ON_APP_READY."""
     app.worker_defaults["task_middleware"] = [*app.worker_defaults["task_middleware"], refuse_wrong_master_key]

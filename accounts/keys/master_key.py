@@ -1,9 +1,9 @@
-"""Whether the configured master keys are those of this database.
+"""Check that the configured master keys are those of this database.
 
-A process whose master keys open nothing that is stored must write nothing: a person it made would be sealed under a key
-that nobody else has. An empty database takes any key. One stored data key that a configured master key wrapped is
-enough, also a retired one: that is a rotation under way. Each wrapped value names its master key in its header, so
-nothing is unwrapped here.
+A process whose master keys open nothing stored must write nothing: a person it created would be sealed under a key that
+no other process has. An empty database accepts any key. One stored data key under a configured master key is enough,
+even a retired one, as during a rotation. Each wrapped value names its master key in its header, so nothing is unwrapped
+here.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from vibe.core.crypto.master import HEADER_BYTES, VERSION, MasterRing
 from vibe.core.db.scopes import as_system
 from vibe.core.from_settings import from_settings
 
-SAMPLE: Final = 3  # of the newest data keys: of almost every database one of them is enough to look at
+SAMPLE: Final = 3  # newest data keys to look at first: in almost every database one of them decides
 SHOWN: Final = 5  # stored master keys that an error names
 REMEMBERED_SECONDS: Final = 1.0
 
 
 class Fit(Enum):
-    """What the configured master keys are to the stored data keys."""
+    """Relation of the configured master keys to the stored data keys."""
 
     NOTHING_STORED = "nothing stored"
     OPENS = "opens"
@@ -38,7 +38,7 @@ class Fit(Enum):
 
 
 _remembered: dict[tuple[str, tuple[bytes, ...]], tuple[Fit, float]] = {}
-"""For a database and its master keys, what was seen last, and when."""
+"""The last result and its time, by database and master keys."""
 
 
 @from_settings
@@ -48,34 +48,33 @@ def ring() -> MasterRing:
 
 
 def wrapping_ring() -> MasterRing:
-    """The configured master keys, to wrap something new with. Raises WrongMasterKey when they open nothing stored."""
+    """Return the configured master keys for wrapping a new value. Raises WrongMasterKey if they open nothing stored."""
     require_fit(check_stored_keys())
-    note_fit(Fit.OPENS)  # of an empty database: what is wrapped now
+    note_fit(Fit.OPENS)  # in an empty database, the value wrapped now will fit
     return ring()
 
 
 def require_fitting_key() -> None:
-    """Raises WrongMasterKey, naming configured and stored master keys by id, when those open none of these."""
+    """Raise WrongMasterKey, with the ids of configured and stored master keys, if the keys open nothing stored."""
     if has_table():
         require_fit(check_stored_keys())
 
 
 def require_known_fit() -> None:
-    """The same by what this process knows, for what happens often: see `last_known_fit`."""
+    """Raise WrongMasterKey by the cached result, for frequent checks: see `last_known_fit`."""
     require_fit(last_known_fit())
 
 
 def refuse_recording(**_: Any) -> None:
-    """Every verb that changes something records it, whoever calls it: so none changes anything under a wrong key."""
+    """Refuse to record under a wrong key: since every change is recorded, none can be made."""
     require_known_fit()
 
 
 def last_known_fit() -> Fit:
-    """What this process saw last.
+    """Return the last result in this process.
 
-    Once it has seen that the keys fit, it asks no more by itself: what could change that, a database that is swapped
-    beneath it or rotated away, is seen by /readyz and by whoever wraps something new, and both look. Anything else is
-    looked at again after a second.
+    Once the keys fit, this does not check again. A database that is swapped or rotated away is noticed by /readyz and
+    whenever a new value is wrapped, as both always check. Any other result is checked again after a second.
     """
     fit, at = _remembered.get(cache_key(), (None, 0.0))
     if fit is Fit.OPENS or (fit and time.monotonic() - at < REMEMBERED_SECONDS):
@@ -84,12 +83,12 @@ def last_known_fit() -> Fit:
 
 
 def is_known_to_fit() -> bool:
-    """Whether this process has seen that the keys fit. Nothing is asked."""
+    """Return whether this process knows that the keys fit, without a query."""
     return _remembered.get(cache_key(), (None, 0.0))[0] is Fit.OPENS
 
 
 def check_stored_keys() -> Fit:
-    """Ask the database: the newest data keys, by their index, and only where none of those fits, for any that does."""
+    """Check the newest data keys by their index, and all others only if none of those fits."""
     headers = [VERSION + key_id for key_id in ring().ids]
     with as_system():
         newest = [bytes(each) for each in stored_data_keys().order_by("-pk").values_list("header", flat=True)[:SAMPLE]]
@@ -104,25 +103,25 @@ def check_stored_keys() -> Fit:
 
 
 def note_fit(fit: Fit) -> None:
-    """Keep for this process what was seen."""
+    """Cache a result for this process."""
     _remembered[cache_key()] = (fit, time.monotonic())
 
 
 @receiver(setting_changed)
 def forget(setting: str, **_: Any) -> None:
-    """Settings change in tests alone."""
+    """Clear the cache when the keys change, as settings do only in tests."""
     if setting in ("ENCRYPTION_KEY", "ENCRYPTION_KEYS_RETIRED"):
         _remembered.clear()
 
 
 def require_fit(fit: Fit) -> None:
-    """Raises WrongMasterKey where the keys open nothing."""
+    """Raise WrongMasterKey if the keys open nothing."""
     if fit is Fit.OPENS_NOTHING:
         raise WrongMasterKey(describe_mismatch())
 
 
 def describe_mismatch() -> str:
-    """The fact, with the ids of the master keys, and what to do."""
+    """Return the error message: the mismatch, the ids of the master keys, and the remedy."""
     with as_system():
         counted = stored_data_keys().values_list("header").annotate(count=Count("pk")).order_by("-count")[: SHOWN + 1]
         found = [f"{master_key_id(bytes(header))} ({count:,})" for header, count in counted]
@@ -137,13 +136,13 @@ def describe_mismatch() -> str:
 
 
 def master_key_id(header: bytes) -> str:
-    """The id of a master key in hexadecimal, as errors and `doctor` show it."""
+    """Return the id of a master key in hexadecimal, as errors and `doctor` show it."""
     known = len(header) == HEADER_BYTES and header.startswith(VERSION)
     return header[len(VERSION) :].hex() if known else "an unknown format"
 
 
 def stored_data_keys() -> QuerySet[Any]:
-    """The data keys that are not destroyed, each with its header: format version and id of its master key."""
+    """Return the data keys that are not destroyed, each with its header: format version and id of its master key."""
     template = f"substring(%(expressions)s from 1 for {HEADER_BYTES})"
     header = Func(F("wrapped"), template=template, output_field=BinaryField())
     rows = UserKey.objects.filter(wrapped__isnull=False)
@@ -151,12 +150,12 @@ def stored_data_keys() -> QuerySet[Any]:
 
 
 def has_table() -> bool:
-    """Whether there is a table of data keys yet: before the first migration there is none."""
+    """Return whether the table of data keys exists: before the first migration it does not."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [UserKey._meta.db_table])
         return bool(cursor.fetchone()[0])
 
 
 def cache_key() -> tuple[str, tuple[bytes, ...]]:
-    """The database that is looked at, and the keys it is looked at with."""
+    """Return the database name and the ids of the configured keys."""
     return str(connection.settings_dict["NAME"]), ring().ids

@@ -1,4 +1,4 @@
-"""The tables of this app, a file for each group of them."""
+"""The tables of this app, one file for each group."""
 
 from accounts.models.api_keys import KEYS_SHOWN, ApiKey
 from accounts.models.api_state import KeptAnswer, LastChange, RateLimit

@@ -1,4 +1,4 @@
-"""Keys that servers call the API with, and what they may do. A person's own token may do everything."""
+"""API keys of servers, and their scopes. A person's own token has every scope."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ KEY_SHOWN = "digest = decode(nullif(current_setting('vibe.api_key', true), ''), 
 
 
 class ApiKey(models.Model):
-    """A key that a server of the operator calls the API with, for the persons it names or for one alone.
+    """A key with which a server of the operator calls the API, for any person it names or for one alone.
 
-    It is nobody's row: most keys have no person. Kept is only its digest; signing in sees the one key it shows.
+    Most keys belong to no person. Only the digest is stored; the sign-in role sees only the key that is presented.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

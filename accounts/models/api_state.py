@@ -1,4 +1,4 @@
-"""What the API remembers between requests: answers to repeat, the last change of a person, rate limits."""
+"""State of the API between requests: stored responses, the last change of a person, rate limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vibe.core.db.schema.owned import UserOwned
 
 
 class KeptAnswer(UserOwned):
-    """What a request with an Idempotency-Key was answered, sealed, so that its retry is answered the same."""
+    """The sealed response to a request with an Idempotency-Key, so that a retry gets the same response."""
 
     key = models.BinaryField()  # SHA-256 of the key that the caller gave
     answer = SealedField(null=True)  # null only inside the transaction of the first request
@@ -41,9 +41,9 @@ class KeptAnswer(UserOwned):
 
 
 class LastChange(UserOwned):
-    """How far the primary's log had come after a person's last change, in bytes: see vibe.core.db.scale.replica.
+    """The primary's WAL position after a person's last change, in bytes: see vibe.core.db.scale.replica.
 
-    Nothing to keep: the table is not logged, empty after a crash, and filled only where there is a replica.
+    Disposable: the table is unlogged, empty after a crash, and filled only where there is a replica.
     """
 
     place = models.BigIntegerField()
@@ -64,9 +64,9 @@ class LastChange(UserOwned):
 
 
 class RateLimit(models.Model):
-    """One bucket of requests: see vibe.core.http.rate_limits. The table is not logged, and empty after a crash.
+    """One bucket of requests: see vibe.core.http.rate_limits. The table is unlogged, and empty after a crash.
 
-    No index but the name's: the moment moves with each request, which then writes no index at all.
+    Only the name is indexed: `full_at` changes with each request, which then updates no index.
     """
 
     name = models.CharField(max_length=100, primary_key=True)

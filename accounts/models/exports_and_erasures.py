@@ -1,4 +1,4 @@
-"""What a person takes along and what is left of one who went: exports, and tombstones."""
+"""Exports of people's data, and erasures with their tombstones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vibe.core.db.schema.owned import UserOwned, uuid7
 
 
 class Export(UserOwned):
-    """A copy of everything of a person that was asked for: how far it is, and until when its file is there."""
+    """A requested copy of all data of a person: its progress, and the expiry of its file."""
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -63,14 +63,14 @@ class Export(UserOwned):
 
 
 class Erasure(models.Model):
-    """That a person is to be erased, and once they are, the tombstone. It refers to nobody: it outlives them.
+    """A scheduled erasure of a person, and later the tombstone. It has no foreign key, as it outlives the person.
 
-    What is finished stays as it is, and nobody's row in `users` goes without one: see migrations/0007.
+    A finished one cannot change, and no person's row in `users` can be deleted without one: see migrations/0007.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     person = models.UUIDField(unique=True)
-    was_active = models.BooleanField(default=True)  # what cancelling brings back
+    was_active = models.BooleanField(default=True)  # restored on cancelling
     requested_at = models.DateTimeField(db_default=Now())
     due_at = models.DateTimeField()
     begun_at = models.DateTimeField(null=True)

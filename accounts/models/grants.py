@@ -1,4 +1,4 @@
-"""Grants: leave for one member of staff to read one person's content for a while."""
+"""Access grants: permission for one member of staff to read one person's content for a limited time."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from vibe.core.db.roles import SUPPORT, SYSTEM, USER
 from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity
 from vibe.core.db.schema.owned import UserOwned
 
-LONGEST = timedelta(days=7)  # that a grant can last at all; the setting GRANT_LONGEST_HOURS is for less
+LONGEST = timedelta(days=7)  # hard limit of a grant; the setting GRANT_LONGEST_HOURS can only lower it
 
 
 class AccessGrant(UserOwned):
-    """Leave for one member of staff to read one person's content: asked, decided by another, ended by time or hand.
+    """Permission for one member of staff to read one person's content: requested, decided by another, ended or expired.
 
-    That it moves forward only, whatever the statement, is kept by a trigger: see migrations/0003.
+    A trigger ensures that its state only moves forward: see migrations/0003.
     """
 
     requested_by = models.UUIDField()
@@ -30,7 +30,7 @@ class AccessGrant(UserOwned):
     decided_by = models.UUIDField(null=True)
     decided_at = models.DateTimeField(null=True)
     approved = models.BooleanField(null=True)
-    sole = models.BooleanField(default=False)  # decided by who asked, in a team of one
+    sole = models.BooleanField(default=False)  # decided by the requester, in a team of one
     expires_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     ended_by = models.UUIDField(null=True)

@@ -15,11 +15,11 @@ from vibe.core.db.schema.owned import UserOwned
 
 
 class UserKey(UserOwned):
-    """One generation of a person's data key, wrapped by a master key. Destroyed, it leaves nothing to open."""
+    """One generation of a person's data key, wrapped by a master key. Once destroyed, its values cannot be opened."""
 
     generation = models.PositiveSmallIntegerField(default=1)
     wrapped = WrappedField(null=True)
-    sealed = models.BigIntegerField(db_default=0)  # values under it, about: see accounts.keys.services.data_keys
+    sealed = models.BigIntegerField(db_default=0)  # approximate number of values: see accounts.keys.services.data_keys
     created_at = models.DateTimeField(db_default=Now())
     destroyed_at = models.DateTimeField(null=True)
 
@@ -42,7 +42,7 @@ class UserKey(UserOwned):
                 ],
             ),
             Privileges(name="user_keys_for_user", role=USER, verbs={"SELECT": None, "INSERT": None}),
-            Privileges(  # an INSERT gives back what the database made
+            Privileges(  # an INSERT returns the columns that the database fills
                 name="user_keys_for_sign_in", role=SIGN_IN, verbs={"SELECT": ("sealed", "created_at"), "INSERT": None}
             ),
             Privileges(

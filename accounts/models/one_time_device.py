@@ -1,4 +1,4 @@
-"""What a member of staff's one-time codes are made from. The secret lies wrapped under the master key."""
+"""Authenticator apps of staff for one-time codes. The secret is wrapped under the master key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowS
 from vibe.core.db.schema.owned import uuid7
 
 DIGITS = 6
-TOLERANCE = 1  # steps of half a minute that a telephone's clock may differ by, either way
+TOLERANCE = 1  # steps of half a minute that the device's clock may differ by, either way
 LONGEST_WAIT = timedelta(days=1)
 
 
@@ -26,8 +26,8 @@ class OneTimeDevice(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     staff_id = models.UUIDField(unique=True)
     secret = WrappedField()
-    drift = models.SmallIntegerField(default=0)  # steps that this clock is known to differ by
-    last_step = models.BigIntegerField(default=-1)  # of the code that was accepted last: each is good once
+    drift = models.SmallIntegerField(default=0)  # steps that the device's clock is known to differ by
+    last_step = models.BigIntegerField(default=-1)  # of the last accepted code: each works once
     failures = models.PositiveIntegerField(default=0)
     failed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -60,14 +60,14 @@ class OneTimeDevice(models.Model):
         return str(self.pk)
 
     def must_wait(self, now: datetime) -> bool:
-        """Whether a code would come too soon after wrong ones: 1, 2, 4, 8 ... seconds."""
+        """Return whether it is too soon after wrong codes: 1, 2, 4, 8 ... seconds."""
         if not self.failed_at:
             return False
         wait = timedelta(seconds=2 ** min(self.failures - 1, 20))
         return now - self.failed_at < min(wait, LONGEST_WAIT)
 
     def try_code(self, code: str, secret: bytes, now: datetime) -> bool:
-        """Whether this is the code of the moment. What came of it is noted here, and saved by the caller."""
+        """Return whether this is the current code. Note the outcome on the device; the caller saves it."""
         if self.must_wait(now):
             return False
         totp = TOTP(secret, drift=self.drift)
@@ -80,10 +80,10 @@ class OneTimeDevice(models.Model):
 
 
 def is_code(text: str) -> bool:
-    """Whether a text has the form of a code."""
+    """Return whether a text has the form of a code."""
     return len(text) == DIGITS and text.isascii() and text.isdecimal()
 
 
 def secret_address(device: OneTimeDevice) -> Address:
-    """Where a secret belongs."""
+    """Return the address of a device's secret."""
     return Address("one_time_devices", "secret", device.staff_id, device.pk, 1)

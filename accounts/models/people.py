@@ -1,4 +1,4 @@
-"""People and staff, and what people have set."""
+"""Accounts of people and staff, and people's preferences."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ PREFERENCES_BYTES = 65_536
 
 
 class UserManager(BaseUserManager["User"]):
-    """Accounts. What it makes are members of staff; people come in by `accounts.people.services.people`."""
+    """Manager of accounts. It creates staff; `accounts.people.services.people` creates people."""
 
     def create_user(self, email: str, password: str | None = None, *, role: str = "", **fields: Any) -> User:
-        """A member of staff who signs in with email and password, and has a role: a name of accounts.staff.groups.
+        """Create a member of staff who signs in with email and password. `role` is a name of accounts.staff.groups.
 
         Raises InputError when the email is taken.
         """
@@ -53,11 +53,11 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """A member of staff with every permission in the admin."""
+        """Create a member of staff with every permission in the admin."""
         return self.create_user(email, password, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
-        """A member of staff by email, ignoring case. Raises DoesNotExist, with the caller's transaction unharmed."""
+        """Read a member of staff by email, ignoring case. Raises DoesNotExist; the transaction stays usable."""
         with as_staff():
             found = self.filter(Exact(Lower("email"), (username or "").lower())).first()
         if found is None:
@@ -75,7 +75,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = WrappedField(null=True, editable=False)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False, editable=False)
-    tokens_valid_since = models.DateTimeField(null=True, editable=False)  # those of earlier sign-ins are revoked
+    tokens_valid_since = models.DateTimeField(null=True, editable=False)  # tokens of earlier sign-ins are revoked
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -86,7 +86,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         db_table = "users"
-        permissions: ClassVar = [("see_health", "Can see the health of the database")]  # which is no table's
+        permissions: ClassVar = [("see_health", "Can see the health of the database")]  # belongs to no table
         indexes: ClassVar = [
             models.Index(fields=["-created_at"], name="users_newest"),
             models.Index(OpClass(Lower("email"), "text_pattern_ops"), name="users_email_beginning"),
@@ -136,7 +136,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class UserPreferences(UserOwned):
-    """What a person has set, free in shape and bounded in size."""
+    """Preferences of a person: any JSON object of bounded size."""
 
     data = models.JSONField(default=dict)
     revision = models.PositiveIntegerField(default=1)

@@ -1,4 +1,4 @@
-"""Finding people by what support is told: an email address or its beginning, a Firebase UID, an id."""
+"""Lookup of people for support: by email address or its beginning, Firebase UID, or id."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from accounts.people.services.people import is_uuid
 
 
 def people_matching(term: str) -> Q:
-    """The condition on users. Whole values are looked up in indexes; the beginning of an email likewise."""
+    """Return the condition on users. Indexes serve whole values and the beginning of an email."""
     if is_uuid(term):
         return Q(pk=UUID(term)) | Q(firebase_uid=term)
     email = term.lower()
@@ -23,11 +23,11 @@ def people_matching(term: str) -> Q:
 
 
 def is_address(text: str) -> bool:
-    """Whether this is an email address already, and not the beginning of one."""
+    """Return whether a text is a complete email address, and not the beginning of one."""
     name, _, host = text.rpartition("@")
     return bool(name) and "." in host.rstrip(".")
 
 
 def ids_matching(term: str) -> QuerySet[Any]:
-    """The ids of the people meant, a hundred at most: whoever means more has not narrowed it down."""
+    """Return the ids of matching people, a hundred at most: a term that matches more is too broad."""
     return User.objects.filter(people_matching(term)).order_by().values("pk")[:100]

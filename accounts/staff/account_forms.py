@@ -1,4 +1,4 @@
-"""Forms for the accounts of staff. They read in the scope of support and save in that of staff accounts."""
+"""Forms for staff accounts. They read in the support scope and save in the staff scope."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vibe.core.db.scopes import as_staff
 
 
 class SavedAsStaff:
-    """Saving what may only be saved in the scope of staff accounts."""
+    """Mixin that saves in the staff scope."""
 
     def save(self, *args: Any, **kwargs: Any) -> Any:
         with as_staff():
@@ -21,7 +21,7 @@ class SavedAsStaff:
 
 
 class NewStaffForm(UserCreationForm):
-    """A new member of staff, who signs in with email and password. Saved by the admin."""
+    """Form for a new member of staff, who signs in with email and password. The admin saves it."""
 
     email = forms.EmailField()
 
@@ -30,13 +30,13 @@ class NewStaffForm(UserCreationForm):
         fields = ("email",)
 
     def clean_email(self) -> str:
-        """Unique ignoring case: the model's own constraint says so with less ceremony in the database only."""
+        """Return the normalized email. The database constraint checks that it is unique, ignoring case."""
         email: str = User.objects.normalize_email(self.cleaned_data["email"])
         return email
 
 
 class StaffForm(forms.ModelForm[User]):
-    """What can be changed of a member of staff."""
+    """Form for changing a member of staff."""
 
     groups = forms.ModelMultipleChoiceField(Group.objects.all(), required=False)
 
@@ -46,7 +46,7 @@ class StaffForm(forms.ModelForm[User]):
 
 
 class StaffPasswordForm(SavedAsStaff, AdminPasswordChangeForm):
-    """Somebody else's new password."""
+    """Form for setting the password of another member of staff."""
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         with as_staff():
@@ -55,4 +55,4 @@ class StaffPasswordForm(SavedAsStaff, AdminPasswordChangeForm):
 
 
 class OwnPasswordForm(SavedAsStaff, AdminOwnPasswordChangeForm):
-    """One's own new password."""
+    """Form for changing one's own password."""

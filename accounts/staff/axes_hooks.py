@@ -1,4 +1,4 @@
-"""What django-axes asks us: which address a sign-in came from, under which name it counts, what the locked out see."""
+"""Hooks for django-axes: the address of a sign-in, the name it counts under, and the response to a lockout."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from vibe.core.normal_forms import normalized
 
 
 def client_ip(request: HttpRequest) -> str | None:
-    """The one address that can be believed, as the trail has it: not what the client's own headers claim."""
+    """Return the trusted client address, as the audit log has it: not one that the client's headers claim."""
     context = find_context(request, AuditContext)
     address = context and context.origin.address
     return address.ip if address else None
 
 
 def counted_name(request: HttpRequest | None, credentials: dict[str, Any] | None = None) -> str:
-    """The name as sign-in reads it, so that another spelling of one account is not another account to guess at."""
+    """Return the normalized name, so that other spellings of an account share its count of failures."""
     name = (credentials or {}).get("username") or (request.POST.get("username", "") if request else "")
     return normalized("NFKC", str(name)).strip().lower()[:255]
 
 
 def locked_out(_request: HttpRequest, _response: Any = None, _credentials: Any = None) -> HttpResponse:
-    """Too many failures. The same for an account that is there and for one that is not."""
+    """Return the 429 response after too many failures, the same whether or not the account exists."""
     context = {"message": "Too many failed sign-ins. Try again in a quarter of an hour.", "back": "/"}
     answer = HttpResponse(render_to_string("vibe/admin/refused.html", context), status=429)
     answer.headers["Retry-After"] = "900"

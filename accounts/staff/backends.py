@@ -1,4 +1,4 @@
-"""Signing in to the admin: members of staff, by email and password."""
+"""Authentication backend of the admin: staff sign in by email and password."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vibe.core.db.scopes import as_staff
 
 
 class StaffBackend(ModelBackend):
-    """Django's own backend, looking in the one scope that sees staff accounts and nobody else's."""
+    """Django's backend inside the scope that sees only staff accounts."""
 
     def authenticate(self, request: HttpRequest | None, *args: Any, **kwargs: Any) -> Any:
         with as_staff():
@@ -23,7 +23,7 @@ class StaffBackend(ModelBackend):
             return super().get_user(user_id)
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """By role and by account in one statement, where Django takes two: every page asks."""
+        """Read permissions by role and by account in one statement instead of Django's two, since every page does."""
         if user_obj.is_active and not user_obj.is_superuser and not hasattr(user_obj, "_perm_cache"):
             granted = Permission.objects.order_by().values_list("content_type__app_label", "codename")
             found = granted.filter(group__user=user_obj).union(granted.filter(user=user_obj))

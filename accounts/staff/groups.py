@@ -1,4 +1,4 @@
-"""Roles of staff, as groups that come with the migrations. What each may do in the admin, by table."""
+"""Roles of staff as groups, created after migrations, with their permissions in the admin by table."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 
 
 def ensure_groups(**_: Any) -> None:
-    """Bring the groups to what GROUPS says, after each migration; groups of your own are left alone."""
+    """Set the permissions of the groups in GROUPS, after each migration. Leave other groups alone."""
     from django.contrib.auth.models import Group, Permission  # noqa: PLC0415
 
     for config in apps.get_app_configs():

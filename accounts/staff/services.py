@@ -1,4 +1,4 @@
-"""The second thing staff sign in with: a one-time code (TOTP, RFC 6238) from an app on their telephone."""
+"""The second factor of staff sign-in: a one-time code (TOTP, RFC 6238) from an authenticator app."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from vibe.core.errors import NotFound
 
 GIVEN = "one_time_code"  # in the session
 ISSUER = "Vibe"
-SECRET_BYTES = 20  # as long as the HMAC-SHA1 that the codes are made with
+SECRET_BYTES = 20  # the length of the HMAC-SHA1 behind the codes
 
 
 def required() -> bool:
-    """Whether signing in takes a code."""
+    """Return whether signing in requires a code."""
     return bool(settings.ONE_TIME_CODES)
 
 
 def enroll(*, email: str, actor: Actor) -> str:
-    """A new secret for a member of staff; an earlier one is void. The address that makes an app's QR code of it."""
+    """Make a new secret for a member of staff, and void the earlier one. Return its `otpauth:` URL for a QR code."""
     user = User.objects.filter(is_staff=True)
     secret = os.urandom(SECRET_BYTES)
     with as_staff():
@@ -45,7 +45,7 @@ def enroll(*, email: str, actor: Actor) -> str:
 
 
 def app_address(email: str, secret: bytes) -> str:
-    """What authenticator apps read: `otpauth://totp/...`, the secret inside."""
+    """Return the URL that authenticator apps read: `otpauth://totp/...`, with the secret."""
     asked = {
         "secret": b32encode(secret).decode(),
         "algorithm": "SHA1",
@@ -57,9 +57,9 @@ def app_address(email: str, secret: bytes) -> str:
 
 
 def code_is_valid(user: User, code: str) -> bool:
-    """Whether this is the code of the moment. Each is good once; wrong ones make the next tries wait.
+    """Return whether this is the current code. Each works once; wrong ones delay the next attempts.
 
-    Raises SealError where the secret does not open: nobody gets in on a secret that was moved or made up.
+    Raises SealError if the secret does not open, so that a moved or forged secret lets no one in.
     """
     with as_staff():
         device = OneTimeDevice.objects.select_for_update().filter(staff_id=user.pk).first()
@@ -71,10 +71,10 @@ def code_is_valid(user: User, code: str) -> bool:
 
 
 def has_given_code(request: HttpRequest) -> bool:
-    """Whether whoever is signed in has given a code, where that is asked for."""
+    """Return whether the signed-in member of staff has given a code, if one is required."""
     return not required() or bool(request.session.get(GIVEN))
 
 
 def note_given(request: HttpRequest) -> None:
-    """Keep that a code was given, in the session that is just beginning."""
+    """Note in the new session that a code was given."""
     request.session[GIVEN] = int(timezone.now().timestamp())

@@ -1,4 +1,4 @@
-"""Sessions in the database, as Django keeps them: with the limits of staff, and written by one statement."""
+"""Django's database sessions, with time limits for staff, and saved by one statement."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ NOTED_EVERY = 60  # seconds: a session is not written on every request
 
 
 class SessionStore(DatabaseStore):
-    """The store that SESSION_ENGINE names. It is read when a page first uses its session, and not before."""
+    """The store of SESSION_ENGINE. It reads lazily, when a page first uses its session."""
 
     def load(self) -> dict[str, Any]:
-        """Give the session; nothing of one that has run out. One in use is noted as such each minute."""
+        """Return the session data; empty if it has expired. Note the use of a session once a minute."""
         key, data = self.session_key, super().load()
         if SESSION_KEY not in data:
             return data
@@ -40,11 +40,11 @@ class SessionStore(DatabaseStore):
         return data
 
     async def aload(self) -> dict[str, Any]:
-        """Refuse: the limits are those of `load`."""
+        """Raise NotImplementedError: only `load` enforces the limits."""
         raise NotImplementedError
 
     def save(self, must_create: bool = False) -> None:
-        """Raises UpdateError for a session that was ended meanwhile: it must not come back."""
+        """Save the session. Raises UpdateError if it was ended meanwhile: it must not come back."""
         if must_create or self.session_key is None:
             return super().save(must_create)
         kept = self.create_model_instance(dict(self.items()))
@@ -56,7 +56,7 @@ class SessionStore(DatabaseStore):
 
 @receiver(user_logged_in)
 def start_session(request: HttpRequest | None = None, **_: Any) -> None:
-    """Start both clocks with the password."""
+    """Start the clocks for age and idle time at sign-in."""
     if request is not None:
         request.session[SIGNED_IN] = request.session[SEEN] = int(time.time())
         context = find_context(request, CallerContext)
@@ -65,6 +65,6 @@ def start_session(request: HttpRequest | None = None, **_: Any) -> None:
 
 
 def has_expired(session: dict[str, Any], now: int) -> bool:
-    """Whether it is too old or was left alone too long. One without clocks has run out."""
+    """Return whether a session is too old or was idle too long. One without clocks has expired."""
     since, seen = int(session.get(SIGNED_IN, 0)), int(session.get(SEEN, 0))
     return now - since >= settings.SESSION_HOURS * 3600 or now - seen >= settings.SESSION_IDLE_MINUTES * 60

@@ -1,4 +1,4 @@
-"""The form that staff sign in with: email, password, and a one-time code where it is asked for."""
+"""The sign-in form of staff: email, password, and a one-time code if required."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vibe.core.http.context import context_of
 
 
 class SignInForm(AuthenticationForm):  # type: ignore[misc]  # from a package without types
-    """The code is looked at only after the password was right, and a wrong one counts as a failed sign-in."""
+    """Sign-in form that checks the code only after a correct password. A wrong code counts as a failed sign-in."""
 
     def __init__(self, request: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
@@ -28,7 +28,7 @@ class SignInForm(AuthenticationForm):  # type: ignore[misc]  # from a package wi
             )
 
     def confirm_login_allowed(self, user: User) -> None:
-        """Raises ValidationError for who may not, and for a code that is wrong, used or missing."""
+        """Raise ValidationError for an inactive account, and for a code that is wrong, used or missing."""
         super().confirm_login_allowed(user)
         if not one_time_codes.required():
             return

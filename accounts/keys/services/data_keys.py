@@ -1,9 +1,9 @@
 """The data keys of people: made, renewed, opened and destroyed. Each verb is one transaction: check, change, record.
 
-How many values each has sealed is counted, so that it is renewed long before its bound (NIST SP 800-38D, 8.3). By
-chance: not every value writes, but each has its share in one write of a whole step. What is written is on average what
-was sealed, and after a thousand steps within about 3 % of it. The write has a transaction of its own, after that of the
-sealing, so that nobody waits for anybody's count.
+The values that each key seals are counted, so that it is renewed long before its bound (NIST SP 800-38D, 8.3). The
+count is probabilistic: each value may, by chance, add a whole step. On average the count equals the number sealed, and
+after a thousand steps it is within about 3 % of it. It is written in a transaction of its own, after that of the
+sealing, so that writers do not wait for each other.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ KEYS: Final = "SELECT id, generation, wrapped FROM user_keys WHERE user_id = {} 
 
 
 def make_data_key(user_id: UUID, *, generation: int) -> None:
-    """A new data key, 32 random bytes, wrapped for its own row. Raises WrongMasterKey: see accounts.keys.master_key."""
+    """Make a data key of 32 random bytes, wrapped for its row. Raises WrongMasterKey: see accounts.keys.master_key."""
     row = UserKey(user_id=user_id, generation=generation)
     row.wrapped = wrapping_ring().wrap(os.urandom(KEY_BYTES), key_address(row))
     row.save(force_insert=True)
 
 
 def renew_data_key(*, user_id: UUID, actor: Actor, instead_of: int | None = None) -> int | None:
-    """Give a person a further data key, which seals from now on. The new generation.
+    """Give a person a further data key, which seals from now on. Return the new generation.
 
-    What is sealed already stays as it is and opens; blind index and cloak stay those of the first. Two renewals at
-    once wait for each other; nothing is made, and None returned, where another generation than `instead_of` seals by
-    then. Raises DataKeyMissing when the person's keys were destroyed or never made.
+    Values already sealed stay readable; blind index and cloak keep using the first key. Concurrent renewals wait for
+    each other. Return None, and make nothing, if the newest generation is not `instead_of` by then. Raises
+    DataKeyMissing when the person's keys were destroyed or never made.
     """
     with as_user(user_id), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"user_keys/{user_id}"])
@@ -66,9 +66,9 @@ def renew_data_key(*, user_id: UUID, actor: Actor, instead_of: int | None = None
 
 
 def destroy_data_keys(*, user_id: UUID, actor: Actor) -> int:
-    """Destroy a person's data keys, and the name that the master key protects. How many keys; 0 when all were gone.
+    """Destroy a person's data keys, and the name under the master key. Return how many keys; 0 if none were left.
 
-    From then on nothing of theirs opens, here or in any copy without the keys. The rows stay, and cannot be undone.
+    From then on none of their data opens, here or in any copy without the keys. The rows stay. This is irreversible.
     """
     with as_system():
         destroyed = UserKey.objects.of(user_id).filter(destroyed_at=None).update(wrapped=None, destroyed_at=Now())
@@ -80,23 +80,23 @@ def destroy_data_keys(*, user_id: UUID, actor: Actor) -> int:
 
 
 def key_address(row: UserKey) -> Address:
-    """Where a wrapped data key belongs. The generation takes the place of a revision."""
+    """Return the address of a wrapped data key, with the generation in place of a revision."""
     return Address("user_keys", "wrapped", row.user_id, row.pk, row.generation)
 
 
 def open_vault() -> Vault:
-    """The keys of the person whose scope this is. Raises DataKeyMissing when they were destroyed or never made."""
+    """Open the keys of the person in scope. Raises DataKeyMissing when they were destroyed or never made."""
     user_id = require_user()
     return vault_of(user_id, bulk.run(KEYS.format("%b"), [user_id]))
 
 
 def data_keys(user_id: UUID) -> Statement:
-    """The statement that reads what `vault_of` opens, to go in one round trip with others."""
+    """Return the statement that reads the rows for `vault_of`, for batching with others."""
     return KEYS.format("%s"), [user_id]
 
 
 def vault_of(user_id: UUID, rows: Iterable[tuple[UUID, int, bytes]]) -> Vault:
-    """The keys of a person, from the rows of `data_keys`. Raises DataKeyMissing as above."""
+    """Open a person's keys from the rows of `data_keys`. Raises DataKeyMissing like `open_vault`."""
     keys = {
         generation: ring().unwrap(Sealed(wrapped), Address("user_keys", "wrapped", user_id, row_id, generation))
         for row_id, generation, wrapped in rows
@@ -105,7 +105,7 @@ def vault_of(user_id: UUID, rows: Iterable[tuple[UUID, int, bytes]]) -> Vault:
 
 
 def require_bound() -> None:
-    """Raise ConfigurationError for a DATA_KEY_SEALS beyond what a key may seal."""
+    """Raise ConfigurationError if DATA_KEY_SEALS exceeds what a key may seal."""
     if not 1 <= settings.DATA_KEY_SEALS <= MOST_MESSAGES // 2:
         raise ConfigurationError(
             f"DATA_KEY_SEALS is not between 1 and {MOST_MESSAGES // 2}. Leave it out for 100 million."
@@ -119,16 +119,16 @@ def count_sealed(user_id: UUID, generation: int, sealed: int) -> None:
 
 
 def step() -> int:
-    """How many values one write stands for."""
+    """Return how many values one write stands for."""
     return max(1, settings.DATA_KEY_SEALS // STEPS)
 
 
 def whole_steps(sealed: int, size: int) -> int:
-    """So many whole steps, and by chance one more: on average `sealed / size`."""
+    """Return a number of whole steps, randomly rounded up or down: on average `sealed / size`."""
     return (sealed + randbelow(size)) // size
 
 
 def add_sealed(user_id: UUID, generation: int, sealed: int) -> None:
-    """Write it down."""
+    """Add to the stored count of sealed values."""
     with as_system():
         UserKey.objects.of(user_id).filter(generation=generation).update(sealed=F("sealed") + sealed)

@@ -1,7 +1,7 @@
-"""Rotation: every wrapped value brought under the current master key, a batch at a time, beside everything else.
+"""Rotation: rewrap every value under the current master key, in batches, while the service runs.
 
-A walk by id over each column, once, so that a million people cost one scan. A value that somebody else has written
-since it was read is left as it is; a killed run is simply started again.
+Each column is scanned once, by id, so that a million people cost one scan. A value that changed since it was read is
+left alone. A killed run can simply be started again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ START = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class WrappedColumn:
-    """One column under the master key: which rows are whose, where each value belongs, what an address needs."""
+    """One column under the master key: its owner column, how to address a value, and the columns that takes."""
 
     model: type[Model]
     column: str
@@ -43,28 +43,28 @@ class WrappedColumn:
         return f"{self.model._meta.db_table}.{self.column}"
 
     def stale(self) -> QuerySet[Any]:
-        """Rows whose value names another master key than the current one in its header."""
+        """Return the rows whose value names another master key than the current one in its header."""
         rows: QuerySet[Any] = self.model._default_manager.filter(**{f"{self.column}__isnull": False})
         return rows.annotate(master=self.cut(2, 8)).exclude(master=ring().current.id)  # type: ignore[no-any-return]
 
     def retired(self) -> QuerySet[Any]:
-        """Those of them that a configured key opens, so that they can be rewrapped."""
+        """Return the stale rows that a configured key opens, so that they can be rewrapped."""
         return self.stale().filter(master__in=ring().ids)
 
     def cut(self, start: int, length: int) -> Func:
-        """Some bytes of the stored value, counted from 1."""
+        """Return an expression for some bytes of the stored value, counted from 1."""
         template = f"substring(%(expressions)s from {start} for {length})"
         return Func(F(self.column), template=template, output_field=BinaryField())
 
     def batch(self, last: UUID, size: int) -> list[Any]:
-        """The next stale rows beyond an id."""
+        """Return the next stale rows beyond an id."""
         rows = self.stale().filter(pk__gt=last).order_by("pk").only("pk", self.owner, self.column, *self.needs)
         return list(rows[:size])
 
     def replace(self, addresses: Sequence[Address], old: Sequence[Sealed], new: Sequence[Sealed]) -> int:
-        """Put new values where the old ones still are, in one statement; how many there were.
+        """Replace the values that are still the old ones, in one statement. Return how many.
 
-        So nothing is locked while it is rewrapped, and what somebody else has written meanwhile stays.
+        Nothing is locked during rewrapping, and concurrent writes are kept.
         """
         table = self.model._meta.db_table
         done = bulk.run(
@@ -91,28 +91,28 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one transaction did: how many values it rewrapped, and why others do not open."""
+    """The result of one transaction: how many values it rewrapped, and the errors of those that do not open."""
 
     done: int
     broken: tuple[SealError, ...]
 
 
 def values_to_rewrap() -> int:
-    """How many wrapped values are not under the current master key yet."""
+    """Return how many wrapped values are not under the current master key yet."""
     with as_system():
         return sum(column.stale().count() for column in COLUMNS)
 
 
 def values_under_retired() -> int:
-    """How many of them are under retired master keys that are configured."""
+    """Return how many wrapped values are under configured retired master keys."""
     with as_system():
         return sum(column.retired().count() for column in COLUMNS)
 
 
 def require_masters() -> None:
-    """Raises MasterKeyMissing, naming each master key that values are under and that is not configured.
+    """Raise MasterKeyMissing, naming each master key that wraps values but is not configured.
 
-    Raises WrongMasterKey where no stored data key is under a configured one: that is no rotation.
+    Raises WrongMasterKey if no stored data key is under a configured one: that is no rotation.
     """
     require_fitting_key()
     missing = []
@@ -130,7 +130,7 @@ def require_masters() -> None:
 
 
 def rewrap_column(*, actor: Actor, size: int = 1000) -> Iterator[Batch]:
-    """Rewrap everything that is stale, up to `size` values in one transaction."""
+    """Rewrap all stale values, up to `size` in one transaction. Yield the result of each."""
     for column in COLUMNS:
         last: UUID | None = START
         while last:
@@ -139,7 +139,7 @@ def rewrap_column(*, actor: Actor, size: int = 1000) -> Iterator[Batch]:
 
 
 def rewrap_after(column: WrappedColumn, last: UUID, *, actor: Actor, size: int) -> tuple[Batch, UUID | None]:
-    """One transaction: up to `size` values of rows beyond `last`. What was done, and the last row; None at the end."""
+    """Rewrap up to `size` values beyond `last` in one transaction. Return the result and last id; None at the end."""
     addresses, old, new, broken, done = [], [], [], [], 0
     with as_system():
         rows = column.batch(last, size)

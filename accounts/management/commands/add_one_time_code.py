@@ -1,4 +1,4 @@
-"""Give a member of staff a one-time code."""
+"""Command that gives a member of staff a new secret for one-time codes."""
 
 from __future__ import annotations
 

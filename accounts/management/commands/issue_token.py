@@ -1,4 +1,4 @@
-"""A token to try the API with, on a development machine."""
+"""Command that prints a token to try the API with on a development machine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
 
 def whose(who: str) -> tuple[str, str | None]:
-    """Firebase UID and email of who is there; of somebody new, a UID, and the address if it is one."""
+    """Return Firebase UID and email of a known person; for a new one the text itself, as email too if it is one."""
     try:
         user_id = find_person(who)
     except NotFound:

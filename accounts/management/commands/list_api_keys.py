@@ -1,4 +1,4 @@
-"""Which API keys there are."""
+"""Command that lists the API keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
 
 def state(key: dict[str, Any]) -> str:
-    """How it stands."""
+    """Return the state of a key."""
     if key["revoked_at"]:
         return f"revoked {key['revoked_at']:%Y-%m-%d}"
     return f"{'expired' if key['expires_at'] <= timezone.now() else 'until'} {key['expires_at']:%Y-%m-%d}"

@@ -1,4 +1,4 @@
-"""A key for a server that calls the API."""
+"""Command that makes an API key for a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ending an API key."""
+"""Command that revokes an API key."""
 
 from __future__ import annotations
 

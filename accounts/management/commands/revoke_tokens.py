@@ -1,4 +1,4 @@
-"""Signing a person out everywhere."""
+"""Command that signs a person out everywhere."""
 
 from __future__ import annotations
 

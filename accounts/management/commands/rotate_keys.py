@@ -9,9 +9,9 @@ from tqdm import tqdm
 from accounts.keys.services.rotation import require_masters, rewrap_column, values_to_rewrap
 from audit.actors import Actor
 
-PAUSE = 0.5  # seconds until rows that somebody else was changing are tried again
-PATIENCE = 60  # walks in a row that met only such rows
-SHOWN = 20  # values that do not open, by name
+PAUSE = 0.5  # seconds before rows that were locked or changed are retried
+PATIENCE = 60  # passes in a row that rewrapped nothing
+SHOWN = 20  # values that do not open, printed one by one
 
 
 class Command(BaseCommand):
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         self.stdout.write("Every wrapped value is under the current ENCRYPTION_KEY. Retired keys can be removed.")
 
     def rotate(self, left: int, size: int) -> tuple[list[str], int]:
-        """Walk until nothing is left but what does not open. Why that does not, and how many others were held."""
+        """Rewrap until only broken values are left. Return their errors, and how many others stayed in use."""
         actor, patience = Actor.system("rotate_keys"), PATIENCE
         with tqdm(total=left, unit="values", disable=None) as bar:
             while True:

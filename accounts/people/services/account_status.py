@@ -1,4 +1,4 @@
-"""Letting a person sign in, or not, or only anew. Their data stays as it is."""
+"""Activation of people's accounts, and revocation of their tokens. Their data stays as it is."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from vibe.core.errors import InputError, NotFound
 
 
 def set_active(*, user_id: UUID, active: bool, actor: Actor) -> bool:
-    """Deactivate or reactivate a person. Whether that changed anything.
+    """Deactivate or reactivate a person. Return whether that changed anything.
 
-    Raises NotFound for nobody and for staff, InputError for letting in who is to be erased.
+    Raises NotFound for an unknown person and for staff, InputError on reactivating a person who is to be erased.
     """
     with as_support():
         person = User.objects.filter(pk=user_id, is_staff=False)
@@ -32,9 +32,9 @@ def set_active(*, user_id: UUID, active: bool, actor: Actor) -> bool:
 
 
 def revoke_tokens(*, user_id: UUID, actor: Actor) -> None:
-    """Void every token of a person that came from a sign-in before now. Raises NotFound for nobody and for staff.
+    """Revoke every token from a person's sign-ins before now. Raises NotFound for an unknown person and for staff.
 
-    Tokens count in whole seconds: whoever signs in anew within this one may have to do it again.
+    Tokens have a resolution of one second: a person who signs in again within this one may have to repeat it.
     """
     with as_support():
         person = User.objects.filter(pk=user_id, is_staff=False)

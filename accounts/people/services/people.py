@@ -1,4 +1,4 @@
-"""What happens to the accounts of people. Each verb is one transaction: check, change, record."""
+"""Creation, change and lookup of people's accounts. Each verb is one transaction: check, change, record."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vibe.core.errors import InputError, NotFound
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is known of a person who comes in: from a verified token, or from an import."""
+    """The profile of a person, from a verified token or an import."""
 
     firebase_uid: str
     email: str | None = None
@@ -32,9 +32,9 @@ class Profile:
 
 
 def ensure_person(*, profile: Profile, actor: Actor) -> UUID:
-    """The id of the person of a Firebase UID; the first time, person and data key are made together.
+    """Return the id of the person with a Firebase UID. Create person and data key together if there is none.
 
-    Two first requests at once make one person. Raises InputError when the email belongs to somebody else.
+    Concurrent first requests create one person. Raises InputError when the email belongs to another account.
     """
     with as_sign_in(profile.firebase_uid):
         found = User.objects.filter(firebase_uid=profile.firebase_uid).values_list("pk", flat=True).first()
@@ -53,13 +53,13 @@ def ensure_person(*, profile: Profile, actor: Actor) -> UUID:
 
 
 def is_known(firebase_uid: str) -> bool:
-    """Whether there is a person of a Firebase UID."""
+    """Return whether there is a person with a Firebase UID."""
     with as_sign_in(firebase_uid):
         return User.objects.filter(firebase_uid=firebase_uid).exists()
 
 
 def update_email(*, user_id: UUID, profile: Profile, actor: Actor) -> bool:
-    """Keep the address a person signs in with now. False, and nothing changed, where another account has it."""
+    """Save a person's current email address. Return False, and change nothing, if another account has it."""
     try:
         with transaction.atomic(), as_user(user_id):
             User.objects.filter(pk=user_id).update(
@@ -72,15 +72,15 @@ def update_email(*, user_id: UUID, profile: Profile, actor: Actor) -> bool:
 
 
 def insert_person(user_id: UUID, profile: Profile) -> bool:
-    """Insert unless the UID is there by now, waiting for whoever is just inserting it. Whether it was inserted.
+    """Insert a person unless UID or email exists, after waiting for concurrent inserts. Return whether it was inserted.
 
-    The data key that follows in the transaction is not made under a wrong master key, and then neither is this.
+    Under a wrong master key, making the data key fails later in the transaction and rolls this back.
     """
     name = None
     if profile.name:
         name = ring().wrap_text(profile.name, address_of(User(pk=user_id), "name")).ciphertext
     with connection.cursor() as cursor:
-        # No target: two first requests of one person meet in the index of emails as well as in that of UIDs.
+        # No conflict target: concurrent first requests of one person conflict on the email index as well as on UIDs.
         cursor.execute(
             "INSERT INTO users (id, firebase_uid, email, email_verified, name, password, is_active, is_staff, "
             "is_superuser, updated_at) VALUES (%s, %s, %s, %s, %s, '!', true, false, false, now()) "
@@ -91,12 +91,12 @@ def insert_person(user_id: UUID, profile: Profile) -> bool:
 
 
 def open_name(user: User) -> str:
-    """A person's name. The caller's scope must let it be read."""
+    """Return a person's name. The caller's scope must be allowed to read it."""
     return ring().unwrap(user.name, address_of(user, "name")).decode() if user.name else ""
 
 
 def find_person(who: str) -> UUID:
-    """The id of a person by Firebase UID, email or id. Raises NotFound."""
+    """Return the id of a person by Firebase UID, email or id. Raises NotFound."""
     names = Q(firebase_uid=who) | Q(Exact(Lower("email"), who.lower()))
     if is_uuid(who):
         names |= Q(pk=who)
@@ -108,7 +108,7 @@ def find_person(who: str) -> UUID:
 
 
 def is_uuid(text: str) -> bool:
-    """Whether a text reads as a UUID."""
+    """Return whether a text is a UUID."""
     try:
         UUID(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A person's preferences: free in shape, bounded in size, changed by JSON Merge Patch (RFC 7396)."""
+"""A person's preferences: a JSON object of bounded size, changed by JSON Merge Patch (RFC 7396)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vibe.core.db.statements import bulk
 from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import InputError
 
-UNSET = datetime(1970, 1, 1, tzinfo=UTC)  # when preferences were changed that nobody has set yet
+UNSET = datetime(1970, 1, 1, tzinfo=UTC)  # time of change of preferences that were never set
 
 
 class PreferencesTooLarge(InputError):
@@ -28,7 +28,7 @@ class PreferencesTooLarge(InputError):
 
 
 def preferences(user_id: UUID) -> UserPreferences:
-    """What a person has set; nothing, at version 0, until they do. Inside as_user()."""
+    """Read a person's preferences; empty, at version 0, until they are set. Call it inside as_user()."""
     found: UserPreferences | None = UserPreferences.objects.of(user_id).first()
     return found or UserPreferences(user_id=user_id, revision=0, updated_at=UNSET)
 
@@ -36,9 +36,9 @@ def preferences(user_id: UUID) -> UserPreferences:
 def change_preferences(
     *, user_id: UUID, patch: dict[str, Any], actor: Actor, expected: Versions | None = None
 ) -> UserPreferences:
-    """Merge a patch into the preferences, whole or not at all. Raises PreferencesTooLarge and Outdated.
+    """Merge a patch into the preferences atomically. Raises PreferencesTooLarge and Outdated.
 
-    Two patches at once follow one another; neither loses what the other set.
+    Concurrent patches are serialized, so that none overwrites another.
     """
     with as_user(user_id):
         row = lock_preferences(user_id)
@@ -58,7 +58,7 @@ def change_preferences(
 
 
 def restore_preferences(user_id: UUID, line: dict[str, Any], *, actor: Actor) -> bool:
-    """Set what an export has, for a person who has set nothing here. Whether that was so. Raises InputError."""
+    """Restore preferences from an export if the person has none. Return whether it did. Raises InputError."""
     data = line.get("data")
     if not isinstance(data, dict):
         raise InputError("data is missing or not an object")
@@ -70,7 +70,7 @@ def restore_preferences(user_id: UUID, line: dict[str, Any], *, actor: Actor) ->
 
 
 def lock_preferences(user_id: UUID) -> UserPreferences:
-    """The person's row, made if it is not there, kept from others until the transaction ends."""
+    """Lock the person's row until the transaction ends. Create it if it is missing."""
     bulk.run(
         "INSERT INTO user_preferences (id, user_id, data, revision, updated_at) VALUES (%b, %b, '{}', 0, %b) "
         "ON CONFLICT (user_id) DO NOTHING",
@@ -81,7 +81,7 @@ def lock_preferences(user_id: UUID) -> UserPreferences:
 
 
 def save_preferences(row: UserPreferences) -> None:
-    """Save. The database measures them as it keeps them; what is far beyond is not even sent."""
+    """Save. The database checks the stored size; far larger ones are not sent. Raises PreferencesTooLarge."""
     if len(json.dumps(row.data, ensure_ascii=False).encode()) > 2 * PREFERENCES_BYTES:
         raise PreferencesTooLarge
     try:
@@ -91,7 +91,7 @@ def save_preferences(row: UserPreferences) -> None:
 
 
 def merge(target: Any, patch: Any) -> Any:
-    """JSON Merge Patch (RFC 7396, section 2): null removes, objects merge, everything else replaces."""
+    """Apply a JSON Merge Patch (RFC 7396, section 2): null removes, objects merge, everything else replaces."""
     if not isinstance(patch, dict):
         return patch
     merged = dict(target) if isinstance(target, dict) else {}

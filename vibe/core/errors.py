@@ -1,7 +1,7 @@
-"""The errors that every part of the product may raise: a stable code, an HTTP status, a message.
+"""The errors that every part of the product may raise, each with a stable code, an HTTP status and a message.
 
 A message states the fact, then what to do. It names settings, tables and ids, never a value of anybody's data. Errors
-of one part stand beside it: `errors.py` of vibe.core.crypto, vibe.core.db, accounts.authentication, audit, vibe.backup.
+of one part are beside it: `errors.py` of vibe.core.crypto, vibe.core.db, accounts.authentication, audit, vibe.backup.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class VibeError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """HTTP headers that go with the status."""
+        """Return HTTP headers that go with the status."""
         return {}
 
 

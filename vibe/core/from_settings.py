@@ -1,4 +1,4 @@
-"""Objects that settings describe: each part builds its own where it is used, and settings.py holds plain values."""
+"""Objects built from settings: each part builds its own where it is used, and settings.py holds plain values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Built = TypeVar("Built")
 
 
 def from_settings(build: Callable[[], Built]) -> Callable[[], Built]:
-    """Call `build` once a process, and again after a setting changed, as tests change them.
+    """Call `build` once a process, and again after a setting has changed, as in tests.
 
     The app of each part calls it in `ready()`, so that a wrong setting stops the start.
     """

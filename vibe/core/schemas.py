@@ -1,4 +1,4 @@
-"""Schemas of what comes in and goes out, over HTTP and by agents' tools: strict, with times that say their zone."""
+"""Base schemas of requests and responses, over HTTP and for agents' tools: strict, and times have a zone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ResponseSchema(BaseModel):
 
 
 def parse_time(value: Any) -> datetime:
-    """A time with its zone (RFC 3339), in UTC. Raises ValueError."""
+    """Parse a time with its zone (RFC 3339) and return it in UTC. Raises ValueError."""
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str) or not RFC_3339.fullmatch(value):

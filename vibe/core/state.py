@@ -1,4 +1,4 @@
-"""The state folder: where a machine with nothing configured keeps its database and the secrets made for it."""
+"""The state folder: the database and the generated secrets of a machine with nothing configured."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BYTES = 32
 
 
 def read_secret(name: str, *, folder: Path, made: Sequence[str]) -> str:
-    """Read a secret from the environment; one that is not set there and is of `made` is made once in the folder.
+    """Read a secret from the environment; one of `made` that is not set there is made once in the folder.
 
     Raises ConfigurationError for any other.
     """
@@ -30,10 +30,10 @@ def read_secret(name: str, *, folder: Path, made: Sequence[str]) -> str:
 
 
 def load_or_make_secrets(folder: Path, names: Sequence[str]) -> dict[str, str]:
-    """The named secrets of `folder`, 64 hex digits each; made on the first use, in a file only its owner can read.
+    """Return the named secrets of `folder`, 64 hex digits each; made on first use, in a file only its owner can read.
 
-    Several processes may ask at once: one makes, the others wait and read. A name that a file of an earlier version
-    lacks is added to it. Raises ConfigurationError when the file cannot be read or made.
+    Several processes may call this at once: one makes, the others wait and read. A name that a file of an earlier
+    version lacks is added to it. Raises ConfigurationError when the file cannot be read or made.
     """
     path = folder / FILE
     try:
@@ -51,7 +51,7 @@ def load_or_make_secrets(folder: Path, names: Sequence[str]) -> dict[str, str]:
 
 
 def read_secrets(path: Path) -> dict[str, str]:
-    """The secrets that are there; nothing when no file is. A last line without its end may still be being written."""
+    """Read the secrets of the file, if there is one. A last line without its end may still be being written."""
     try:
         with path.open(encoding="ascii") as file:
             keep_private(file, path)
@@ -61,7 +61,7 @@ def read_secrets(path: Path) -> dict[str, str]:
 
 
 def add_missing_secrets(path: Path, names: Sequence[str]) -> dict[str, str]:
-    """Add what is missing, one process at a time, and be sure it is on the disk; what is there is never touched."""
+    """Append the missing secrets, one process at a time, and sync them to disk. Existing ones are never changed."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "r+", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -83,19 +83,19 @@ def add_missing_secrets(path: Path, names: Sequence[str]) -> dict[str, str]:
 
 
 def parse_secrets(lines: Iterable[str]) -> dict[str, str]:
-    """NAME=value, a line each."""
+    """Parse lines of NAME=value."""
     return dict(line.strip().split("=", 1) for line in lines if "=" in line)
 
 
 def keep_private(file: TextIO, path: Path) -> None:
-    """A key file that others can read is closed to them, and that is said: somebody may have read it."""
+    """Remove others' access to a key file, and print a warning: somebody may have read it."""
     if os.fstat(file.fileno()).st_mode & 0o077:
         os.fchmod(file.fileno(), 0o600)
         print(f"{path} could be read by other users of this machine. It was closed to them.", file=sys.stderr)
 
 
 def sync_folder(folder: Path) -> None:
-    """Be sure that the file's name is on the disk too."""
+    """Sync the folder, so that the file's name is on disk too."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

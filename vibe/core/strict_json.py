@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 means it, and nothing that some parsers take one way and some another."""
+"""Strict JSON (RFC 8259): nothing is accepted that parsers read in different ways."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ NO_BRACKETS: Final = bytes(each for each in range(256) if each not in b"[]{}")
 
 
 class MalformedJson(ValueError):
-    """What is wrong with a JSON text, to be read after the name of the text. It never quotes the text."""
+    """An error in a JSON text. Its message follows the name of the text, and never quotes it."""
 
 
 def read_json(text: bytes, most: int) -> Any:
-    """Read the value of a JSON text that holds so many members and elements at most.
+    """Read the value of a JSON text of at most `most` members and elements.
 
-    Raises MalformedJson for what is no JSON, is not UTF-8, names a member twice, holds more or nests deeper than is
-    taken, or holds a NUL, half a surrogate pair or a number that is none.
+    Raises MalformedJson for what is not JSON, is not UTF-8, names a member twice, holds more or nests deeper than is
+    allowed, or holds a NUL, half a surrogate pair or a non-finite number.
     """
     check_structure(text, most)
     try:
@@ -39,11 +39,11 @@ def read_json(text: bytes, most: int) -> Any:
 
 
 def check_structure(text: bytes, most: int) -> None:
-    """Raise MalformedJson for a text of more members and elements, or deeper nesting, than is taken.
+    """Raise MalformedJson for a text of more members and elements, or deeper nesting, than is allowed.
 
-    Nothing is built meanwhile. What stands between the quotes of texts is left out, commas and brackets are counted in
-    what remains: each is one pass over the bytes in C, 50 ms for 12 MB. Of what is no JSON the count means nothing
-    beyond the place where the parser will stop.
+    Nothing is built meanwhile. Strings are removed, and commas and brackets are counted in what remains: each is one
+    pass over the bytes in C, 50 ms for 12 MB. For what is not JSON the count means nothing beyond the place where the
+    parser will stop.
     """
     bare = text.replace(b"\\\\", b"").replace(b'\\"', b"")  # so that every quote left begins or ends a text
     if bare.count(b'"') > 4 * most:  # a name and a text each
@@ -69,7 +69,7 @@ def too_deep() -> MalformedJson:
 
 
 def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object, each member of which is there once."""
+    """Return an object. Raises MalformedJson when it names a member twice."""
     made = dict(pairs)
     if len(made) != len(pairs):
         raise MalformedJson("names a member of an object twice. Name each once.")
@@ -77,7 +77,7 @@ def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def no_number(_: str) -> NoReturn:
-    """NaN and Infinity are no JSON."""
+    """Raise MalformedJson for NaN and Infinity, which JSON does not have."""
     raise MalformedJson("holds NaN or Infinity, which JSON does not have.")
 
 
@@ -103,7 +103,7 @@ def check_value(value: Any) -> None:
 
 
 def check_text(text: str) -> None:
-    """Check that the database can hold a text, and UTF-8 can say it."""
+    """Check that a text can be stored in the database and encoded as UTF-8. Raises MalformedJson."""
     if "\0" in text:
         raise MalformedJson("holds a NUL character. Leave it out.")
     try:

@@ -1,1 +1,1 @@
-"""What the admin pages of all apps share."""
+"""The shared parts of the admin pages of all apps."""

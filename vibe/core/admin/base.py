@@ -1,7 +1,7 @@
-"""The admin's base: lists and pages of metadata, read-only, loading no column that support may not read.
+"""The base of the admin: read-only lists and pages of metadata that load no column that support may not read.
 
 Requests under /admin/ run as `vibe_support`, and the database refuses it sealed columns whatever this file does.
-What is here sees to it that a page asks for none, so that staff get a page and not an error.
+This module keeps pages from selecting any, so that staff get a page and not an error.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ from vibe.core.admin.sudo_mode import PasswordConfirmationForm, password_is_rece
 from vibe.core.errors import VibeError
 from vibe.core.http.context import RequestContext, context_of
 
-# What a filter in the address may ask of a column. No patterns: they would let values be guessed letter by letter.
+# The lookups that a URL may filter by. No patterns: they would let values be guessed letter by letter.
 LOOKUPS = frozenset({"exact", "isnull", "isempty", "gte", "lt", "year", "month", "day"})
 
 
 class MetadataChecks(UnfoldModelAdminChecks):
-    """Django's checks of an admin, and ours: it names no column that support may not read."""
+    """Django's checks of an admin, and one that it shows no column that support may not read."""
 
     def check(self, admin_obj: Any, **kwargs: Any) -> list[CheckMessage]:
         return [*super().check(admin_obj, **kwargs), *unreadable_fields(admin_obj)]
 
 
 def unreadable_fields(admin_obj: MetadataAdmin) -> Iterator[CheckMessage]:
-    """Fields shown that cannot be read, and references shown that would load the whole other row."""
+    """Yield an error for each field shown that cannot be read or would load a whole other row."""
     allowed = admin_obj.readable()
     for name in dict.fromkeys((*admin_obj.list_display, *admin_obj.fields)):
         try:
@@ -65,7 +65,7 @@ def unreadable_fields(admin_obj: MetadataAdmin) -> Iterator[CheckMessage]:
 
 
 class MetadataChangeList(ChangeList):
-    """A list that narrows by UUIDv7 where it is drilled down by date, and completes its rows a page at a time."""
+    """A list that filters dates by UUIDv7 and completes its rows a page at a time."""
 
     result_list: Any
 
@@ -84,7 +84,7 @@ class MetadataChangeList(ChangeList):
         self.full_result_count = self.result_count  # the header would repeat what the foot of the list says
 
     def get_ordering_field(self, field_name: Any) -> Any:
-        """None where that would sort the table: a link of the list does not lead there, but an address could."""
+        """Return None where sorting could not use an index: no link leads there, but a URL could."""
         field = super().get_ordering_field(field_name)
         if field_name not in self.sortable_by:
             return None
@@ -92,7 +92,7 @@ class MetadataChangeList(ChangeList):
 
     @property
     def further(self) -> str:
-        """Where the rows beyond this page are, however many come before; nowhere at the end or in another order."""
+        """Return the link to the rows after this page; empty at the end or in another order."""
         at_the_end = self.paginator.count < WINDOW and self.page_num * self.list_per_page >= self.paginator.count
         if at_the_end or not self.result_list or "o" in self.params:
             return ""
@@ -101,35 +101,35 @@ class MetadataChangeList(ChangeList):
 
     @property
     def newest(self) -> str:
-        """Back to the beginning, for who has gone on from somewhere."""
+        """Return the link back to the first page; empty there."""
         gone_on = Before.parameter_name in self.params
         return str(self.get_query_string(remove=["p", Before.parameter_name])) if gone_on else ""
 
     @property
     def narrowed(self) -> bool:
-        """Whether somebody left rows out. A table that the sidebar lists in parts is whole in each of them."""
+        """Return whether rows are filtered out, other than by the filter of the sidebar's parts of a table."""
         chosen = set(self.get_filters_params()) - {self.model_admin.parted_by}
         return bool(self.query or self.drill.year or chosen)
 
     @property
     def called(self) -> str:
-        """What the rows are called, or those of this part of the table."""
+        """Return what the rows are called, or those of this part of the table."""
         parts = dict(self.model_admin.parts)
         return str(parts.get(self.request_part, self.opts.verbose_name_plural)).lower()
 
     @property
     def request_part(self) -> str:
-        """Which part of the table this is."""
+        """Return which part of the table this is."""
         return str(self.get_filters_params().get(self.model_admin.parted_by, [""])[0])
 
     @property
     def drill(self) -> Drill:
-        """Where in the calendar this list stands."""
+        """Return the dates that this list is narrowed to."""
         return Drill.of(self.date_hierarchy, self.params) if self.date_hierarchy else Drill()
 
     @property
     def dates(self) -> dict[str, Any]:
-        """The steps down the calendar, and back."""
+        """Return the links to narrower dates, and back."""
         name = None if self.query else self.date_hierarchy
         rows = self.root_queryset.order_by(*self.model_admin.oldest_first)
         oldest = rows.values_list(name, flat=True).first() if name else None
@@ -143,14 +143,14 @@ class MetadataChangeList(ChangeList):
 
 
 class MetadataAdmin(ModelAdmin):
-    """Read-only pages of one table. Everything it loads comes from `Privileges`; subclasses say what is shown."""
+    """Read-only pages of one table. It loads the columns that `Privileges` grant; subclasses define what is shown."""
 
     fields: ClassVar[tuple[str, ...]] = ()
     list_display: ClassVar[tuple[str, ...]] = ()
     ordering: ClassVar[tuple[str, ...]] = ("-pk",)
     oldest_first: ClassVar[tuple[str, ...]] = ("pk",)
-    narrowed_by: ClassVar[tuple[str, ...]] = ()  # columns that links from other pages narrow the list by
-    owner: ClassVar[str] = ""  # the attribute that says whose row it is
+    narrowed_by: ClassVar[tuple[str, ...]] = ()  # columns that links from other pages filter by
+    owner: ClassVar[str] = ""  # the attribute that holds the owner's id
     whole: ClassVar[bool] = False  # a table of Django or procrastinate, which support may read whole
     empty_hint: ClassVar[str] = ""
     parted_by: ClassVar[str] = ""  # the filter by which the sidebar lists the table in parts, and what these are called
@@ -166,7 +166,7 @@ class MetadataAdmin(ModelAdmin):
     change_list_template = "vibe/admin/change_list.html"
     change_form_template = "vibe/admin/change_form.html"
 
-    # What may be done: nothing but looking.
+    # Permissions: view only.
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -187,7 +187,7 @@ class MetadataAdmin(ModelAdmin):
         return rows if self.whole else readable_rows(rows)
 
     def readable(self) -> tuple[str, ...]:
-        """The names of the fields that support may read."""
+        """Return the names of the fields that support may read."""
         return tuple(field.name for field in self.opts.concrete_fields) if self.whole else readable_fields(self.model)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -197,7 +197,7 @@ class MetadataAdmin(ModelAdmin):
         return (*(value_filter(self.model, name) for name in self.narrowed_by), Before, *self.list_filter)
 
     def get_sortable_by(self, request: HttpRequest) -> list[Any]:
-        """What an index begins with; of one person's rows, all."""
+        """Return the columns that an index begins with; for the rows of one person, all."""
         columns = [name for name in self.get_list_display(request) if isinstance(name, str)]
         if any(request.GET.get(name) for name in self.narrowed_by):
             return columns
@@ -224,20 +224,20 @@ class MetadataAdmin(ModelAdmin):
         return (queryset.filter(self.found(term)) if "\x00" not in term else queryset.none()), False
 
     def found(self, term: str) -> models.Q:
-        """Which rows somebody means who types this. Uses indexes only."""
+        """Return the condition for rows that match a search term. It uses indexes only."""
         return models.Q(pk=term) if is_uuid(term) else models.Q(pk__in=())
 
     def complete(self, rows: list[Any]) -> None:
-        """Put beside the rows of one page what takes a query for all of them together."""
+        """Attach to the rows of one page what takes a query for all of them together."""
 
     def complete_page(self, row: Any) -> None:
-        """Put beside the row of a page what takes a query. A column asked while drawing is asked several times."""
+        """Attach to the row of a page what takes a query. While rendering, a column is read several times."""
         self.complete([row])
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[MetadataChangeList]:
         return MetadataChangeList
 
-    # What the trail says of it.
+    # What the audit log records.
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         subject = request.GET.get(self.owner.removesuffix("_id"), "") if self.owner else ""
@@ -253,7 +253,7 @@ class MetadataAdmin(ModelAdmin):
         return row
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """The history of a row is what the trail says of it."""
+        """Redirect to the entries of the row in the audit log."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         note_viewed(request, f"{self.model._meta.db_table}/{object_id}"[:500])
@@ -267,7 +267,7 @@ class MetadataAdmin(ModelAdmin):
             context["related"] = [*related_rows(self.admin_site, request, row), *further]
         return super().render_change_form(request, context, *args, **kwargs)
 
-    # What can be done: see vibe.core.admin.confirmed_actions.
+    # Actions: see vibe.core.admin.confirmed_actions.
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.deed_view)
@@ -275,7 +275,7 @@ class MetadataAdmin(ModelAdmin):
         return [path("<path:object_id>/do/<slug:name>/", view, name=name), *super().get_urls()]
 
     def buttons(self, request: HttpRequest, row: Any) -> list[Button]:
-        """What this member of staff can do with a row as it is now."""
+        """Return the buttons for what this member of staff can do with a row now."""
         return [
             Button(deed.title, self.deed_url(row, deed), deed.grave)
             for deed in self.deeds
@@ -283,11 +283,11 @@ class MetadataAdmin(ModelAdmin):
         ]
 
     def deed_url(self, row: Any, deed: ConfirmedAction) -> str:
-        """Where a deed is confirmed."""
+        """Return the URL of the page that confirms an action."""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_do", args=[row.pk, deed.name])
 
     def deed_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        """GET asks whether it is meant; POST does it."""
+        """Show the confirmation page on GET; run the action on POST."""
         if request.method not in ("GET", "HEAD", "POST"):
             return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
         deed = next((each for each in self.deeds if each.name == name), None)
@@ -324,27 +324,27 @@ class MetadataAdmin(ModelAdmin):
         return HttpResponseRedirect(back)
 
     def facts(self, row: Any) -> list[tuple[str, Any]]:
-        """What one should see of a row before doing something with it."""
+        """Return what the confirmation page shows of a row."""
         return [(str(self.opts.verbose_name).capitalize(), row.pk)]
 
     def related(self, row: Any) -> list[Related]:
-        """Further pages that belong to a row."""
+        """Return links to further pages that belong to a row."""
         return [audit_log_link("Audit log", resource=f"{row._meta.db_table}/{row.pk}")]
 
 
 def note_viewed(request: HttpRequest, resource: str, subject: Any = None) -> None:
-    """Tell the trail what this request looks at, and whose it is."""
+    """Set on the audit log's entry what this request looks at, and whose it is."""
     entry = context_of(request, RequestContext).entry
     entry.resource, entry.subject = resource, subject
 
 
 def audit_log_url(**matching: Any) -> str:
-    """The trail, narrowed."""
+    """Return the URL of the audit log, filtered."""
     return f"{reverse('admin:audit_auditlog_changelist')}?{urlencode(matching)}"
 
 
 def audit_log_link(title: str, **matching: Any) -> Related:
-    """A link to the trail, narrowed, for who may read it."""
+    """Return a link to the audit log, filtered, for staff with the permission to read it."""
     return Related(title, audit_log_url(**matching), needs="audit.view_auditlog")
 
 

@@ -1,7 +1,7 @@
-"""What can be done from a page of the admin, beyond looking: each a confirmed action, never part of a bulk edit.
+"""Actions on a page of the admin: each is confirmed, and none is part of a bulk edit.
 
-A deed is offered as a button on the row's page. The button leads to a page that says what will happen; only the form
-there, sent by POST, does it. The verb behind it checks again, changes and records in one transaction.
+An action is offered as a button on the row's page. The button leads to a page that says what will happen; only the form
+there, sent by POST, runs it. The service function behind it checks again, changes and records in one transaction.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class NoLongerPossible(VibeError):
 
 @dataclass(frozen=True)
 class ConfirmedAction:
-    """One thing that can be done with a row. `run` gives the message that says it was done: ids only."""
+    """An action on a row. `run` returns the message that it was done, which holds ids only."""
 
     name: str
     title: str
@@ -40,13 +40,13 @@ class ConfirmedAction:
     sudo: bool = False  # asks for the password again first
 
     def offered(self, request: HttpRequest, row: Any) -> bool:
-        """Whether the button is shown."""
+        """Return whether the button is shown."""
         return self.allowed(request, row) and self.possible(request, row)
 
 
 @dataclass(frozen=True)
 class Button:
-    """Where a page leads to do something."""
+    """A link from a row's page to the confirmation of an action."""
 
     title: str
     url: str
@@ -54,12 +54,12 @@ class Button:
 
 
 def error_page(problem: VibeError, back: str) -> HttpResponse:
-    """An error of ours as a page. It reads nothing: the transaction may be closed to further statements."""
+    """Return an error of ours as a page. It reads nothing: the transaction may be closed to further statements."""
     shown = DatabaseUnavailable() if is_unavailable(problem) else problem  # the database's own names host and user
     page = render_to_string("vibe/admin/refused.html", {"message": str(shown), "back": back})
     return HttpResponse(page, status=shown.status, headers=shown.headers)
 
 
 def requires_permission(permission: str) -> Check:
-    """A check that asks for a permission."""
+    """Return a check for a permission."""
     return lambda request, _row: bool(request.user.has_perm(permission))

@@ -1,7 +1,7 @@
-"""Drilling down a list by date, without asking the table which dates it has.
+"""A date hierarchy for lists that does not query the table for its dates.
 
-Django's own hierarchy reads every row to find out. Here years, months and days come from the calendar, between the
-oldest row and today, and a list ordered by UUIDv7 is narrowed by the primary key.
+Django's own hierarchy reads every row for that. Here years, months and days come from the calendar, between the oldest
+row and today, and a list ordered by UUIDv7 is filtered by the primary key.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ LONGEST_TRANSACTION = timedelta(days=1)
 
 
 def first_uuid7_at(moment: datetime) -> UUID:
-    """The smallest UUIDv7 (RFC 9562) of a moment."""
+    """Return the smallest UUIDv7 (RFC 9562) of a moment."""
     milliseconds = max(0, int(moment.timestamp() * 1000))
     return UUID(int=(milliseconds << 80) | (0x7 << 76) | (0b10 << 62))
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One step, and where it leads."""
+    """The title of a date and its link."""
 
     title: str
     link: str
@@ -33,7 +33,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Drill:
-    """Where in the calendar a list stands: a year, a month, a day, or nowhere yet."""
+    """The dates that a list is narrowed to: a year, a month, a day, or all."""
 
     year: int | None = None
     month: int | None = None
@@ -41,12 +41,12 @@ class Drill:
 
     @classmethod
     def of(cls, field: str, params: Mapping[str, str]) -> Drill:
-        """From the parameters of the list. What is not a number stands nowhere."""
+        """Read the parameters of the list. What is not a number is ignored."""
         parts = (params.get(f"{field}__{part}", "") for part in ("year", "month", "day"))
         return cls(*(int(part) if part.isdecimal() else None for part in parts))
 
     def ids(self) -> tuple[UUID, UUID] | None:
-        """Ids that rows of this span lie between, a little too wide; None for no span."""
+        """Return a range of ids that holds all rows of these dates, and a few more; None for all dates."""
         if not self.year:
             return None
         begin = datetime(self.year, self.month or 1, self.day or 1, tzinfo=UTC)
@@ -54,7 +54,7 @@ class Drill:
         return first_uuid7_at(begin - SLACK), first_uuid7_at(begin + length + LONGEST_TRANSACTION)
 
     def steps(self, oldest: date, today: date) -> Iterator[Drill]:
-        """What can be chosen next: years, months of the year, days of the month."""
+        """Yield the next choices: years, months of the year, days of the month."""
         if self.day:
             return
         if self.year and self.month:
@@ -74,7 +74,7 @@ class Drill:
             yield from (Drill(year) for year in range(oldest.year, today.year + 1))
 
     def up(self) -> Drill:
-        """One step back."""
+        """Return the next wider dates."""
         return Drill(self.year, self.month) if self.day else Drill(self.year) if self.month else Drill()
 
     def __str__(self) -> str:
@@ -83,9 +83,9 @@ class Drill:
         return f"{month_name[self.month]} {self.year}" if self.month else str(self.year or "All dates")
 
     def params(self, field: str) -> dict[str, int | None]:
-        """As parameters of the list; None removes one."""
+        """Return the parameters of the list; None removes one."""
         return {f"{field}__year": self.year, f"{field}__month": self.month, f"{field}__day": self.day}
 
     def choice(self, field: str, link: Callable[[dict[str, int | None]], str]) -> Choice:
-        """This step, as something to click."""
+        """Return the title and link of these dates."""
         return Choice(str(self), link(self.params(field)))

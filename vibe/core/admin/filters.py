@@ -13,7 +13,7 @@ from vibe.core.admin.links import short_id
 
 
 class ValueFilter(SimpleListFilter):
-    """Rows whose column is one given value. Reached by a link; shown only while it narrows, to be taken off again."""
+    """A filter by one value of a column. It is set by a link, and shown while it is set, so that it can be removed."""
 
     column: str
     parameter_name: str
@@ -33,7 +33,7 @@ class ValueFilter(SimpleListFilter):
 
 
 def value_filter(model: type[models.Model], name: str) -> type[ValueFilter]:
-    """A filter `?name=value` on a column of a model."""
+    """Return a filter `?name=value` on a column of a model."""
     field: Any = model._meta.get_field(name)
     is_id = isinstance(field, models.UUIDField) or bool(field.is_relation)
     return type(
@@ -44,7 +44,7 @@ def value_filter(model: type[models.Model], name: str) -> type[ValueFilter]:
 
 
 def is_uuid(text: str | None) -> bool:
-    """Whether a text is a UUID."""
+    """Return whether a text is a UUID."""
     try:
         UUID(text or "")
     except ValueError:

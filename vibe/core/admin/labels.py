@@ -1,4 +1,4 @@
-"""Columns drawn as coloured labels."""
+"""Columns shown as coloured labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Column = TypeVar("Column", bound=Callable[..., Any])
 
 
 def label_column(description: str, colors: dict[str, str]) -> Callable[[Column], Column]:
-    """A column whose values each have a colour of unfold's: info, success, warning, danger."""
+    """Show each value of a column in a colour of unfold: info, success, warning, danger."""
 
     def mark(column: Column) -> Column:
         column.label = colors  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Links between pages of the admin, made from ids alone: nothing is loaded to draw one."""
+"""Links between pages of the admin, built from ids alone without loading the rows."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ LINK = (
 
 
 def page_url(model: type[models.Model], pk: Any) -> str:
-    """The page of one row."""
+    """Return the URL of the page of one row."""
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[pk])
 
 
 def list_url(model: type[models.Model], **matching: Any) -> str:
-    """The list of a table, narrowed."""
+    """Return the URL of the list of a table, filtered."""
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     return f"{url}?{urlencode(matching)}" if matching else url
 
 
 def page_link(model: type[models.Model], pk: Any, text: str = "") -> SafeString:
-    """A link to the page of one row, under its shortened id unless there is something better."""
+    """Return a link to the page of one row, with its shortened id unless a text is given."""
     return format_html(LINK, page_url(model, pk), text or short_id(pk))
 
 
 def short_id(pk: Any) -> str:
-    """The end of an id. UUIDv7 begins with the time, so rows of one import differ only at the end."""
+    """Return the end of an id. UUIDv7 begins with the time, so rows of one import differ only at the end."""
     return f"…{str(pk)[-12:]}" if isinstance(pk, UUID) else str(pk)

@@ -1,4 +1,4 @@
-"""In which orders a list can be had without sorting a table, and going on from a row instead of counting up to it."""
+"""Orders of a list that need no sorting of the table, and paging from a row instead of an offset."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PARTED = "~"
 
 
 def indexed_fields(model: type[models.Model]) -> frozenset[str]:
-    """The fields that an index over all rows begins with."""
+    """Return the fields that an index over all rows begins with."""
     fields = {field.name for field in model._meta.concrete_fields if field.unique or getattr(field, "db_index", False)}
     for index in model._meta.indexes:
         if index.condition is None and index.fields:
@@ -23,13 +23,13 @@ def indexed_fields(model: type[models.Model]) -> frozenset[str]:
 
 
 def position_key(row: models.Model, ordering: tuple[str, ...]) -> str:
-    """Where a row stands in an order, as text for an address."""
+    """Return the position of a row in an order, as text for a URL."""
     values = (getattr(row, name.removeprefix("-")) for name in ordering)
     return PARTED.join(value.isoformat() if hasattr(value, "isoformat") else str(value) for value in values)
 
 
 def rows_after(model: type[models.Model], ordering: tuple[str, ...], key: str) -> Q:
-    """The rows that come after one in an order: found by index, however far down. Raises IncorrectLookupParameters."""
+    """Return the condition for rows after a position, which an index finds. Raises IncorrectLookupParameters."""
     parts = key.split(PARTED)
     if len(parts) != len(ordering):
         raise IncorrectLookupParameters("before is no place in this list.")
@@ -37,14 +37,14 @@ def rows_after(model: type[models.Model], ordering: tuple[str, ...], key: str) -
     for name, text in zip(ordering, parts, strict=True):
         field, downwards = name.removeprefix("-"), name.startswith("-")
         value = parse_value(model._meta.pk if field == "pk" else model._meta.get_field(field), text)
-        entry = entry or Q((f"{field}__{'lte' if downwards else 'gte'}", value))  # by which the index is entered
+        entry = entry or Q((f"{field}__{'lte' if downwards else 'gte'}", value))  # where the index scan starts
         found |= equal & Q((f"{field}__{'lt' if downwards else 'gt'}", value))
         equal &= Q((field, value))
     return entry & found
 
 
 def parse_value(field: Any, text: str) -> Any:
-    """A value out of an address. Raises IncorrectLookupParameters for what the column cannot hold."""
+    """Parse a value of a URL. Raises IncorrectLookupParameters for what the column cannot hold."""
     try:
         value = field.to_python(text)
         field.run_validators(value)
@@ -54,7 +54,7 @@ def parse_value(field: Any, text: str) -> Any:
 
 
 class Before(SimpleListFilter):
-    """Rows that come after a given one in the list's own order. Reached by a link; shown only while it narrows."""
+    """A filter for rows after a given one in the list's own order. It is set by a link, and shown while it is set."""
 
     title = "place in the list"
     parameter_name = "before"

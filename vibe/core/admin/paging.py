@@ -1,4 +1,4 @@
-"""Lists of tables of any size: counting stops at a window, and beyond it the planner's own estimate is named."""
+"""Paging for tables of any size: rows are counted up to a window, and beyond it the planner's estimate is shown."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ESTIMATE = """
 
 
 class WindowPaginator(Paginator[Any]):
-    """Counts no further than WINDOW, so that opening a list never reads the table to its end.
+    """A paginator that counts up to WINDOW, so that opening a list never reads the whole table.
 
-    What lies beyond is reached by narrowing: by person, by date, by filter.
+    Rows beyond it are reached by person, by date or by filter.
     """
 
     template_name = "vibe/admin/pagination.html"
@@ -33,7 +33,7 @@ class WindowPaginator(Paginator[Any]):
 
     @property
     def total(self) -> str:
-        """How many rows there are, said as exactly as it is known."""
+        """Return the number of rows as text, as exactly as it is known."""
         if self.count < WINDOW:
             return f"{self.count:,}"
         rows: Any = self.object_list
@@ -44,14 +44,14 @@ class WindowPaginator(Paginator[Any]):
 
 
 def estimates(tables: list[str]) -> dict[str, int]:
-    """How many rows the planner believes tables, with their partitions, have."""
+    """Return the planner's estimates of how many rows tables have, partitions included."""
     with connection.cursor() as cursor:
         cursor.execute(ESTIMATE, [tables])
         return dict(cursor.fetchall())
 
 
 def counts(questions: list[models.QuerySet[Any]]) -> list[int]:
-    """How many rows each question finds, counted no further than the window; all in one statement."""
+    """Count the rows of each query up to the window, in one statement."""
     compiled = [rows.order_by().values("pk")[:WINDOW].query.sql_with_params() for rows in questions]
     selects = ", ".join(f"(SELECT count(*) FROM ({statement}) AS found)" for statement, _ in compiled)  # noqa: S608
     if not compiled:

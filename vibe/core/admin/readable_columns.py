@@ -1,4 +1,4 @@
-"""Which columns a role may read, taken from the model's own Privileges so that nothing lists them twice."""
+"""The columns that a role may read, taken from the model's Privileges so that nothing lists them twice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vibe.core.db.schema.constraints import Privileges
 
 
 def readable_fields(model: type[models.Model], role: str = SUPPORT) -> tuple[str, ...]:
-    """The names of a model's fields whose columns the role may SELECT. Raises where it may read none."""
+    """Return the names of the fields whose columns a role may SELECT. Raises ImproperlyConfigured if there are none."""
     granted = [
         columns
         for wall in model._meta.constraints
@@ -30,5 +30,5 @@ def readable_fields(model: type[models.Model], role: str = SUPPORT) -> tuple[str
 
 
 def readable_rows(rows: models.QuerySet[Any], *, also: tuple[str, ...] = ()) -> models.QuerySet[Any]:
-    """The same rows, loading what support may read and nothing else; `also` names columns of joined rows."""
+    """Return the same rows, loading only what support may read; `also` names columns of joined rows."""
     return rows.only(*readable_fields(rows.model), *also)

@@ -1,4 +1,4 @@
-"""What hangs on a row: how many rows of each table refer to it, and where they are listed."""
+"""Records related to a row: how many rows of each table refer to it, and links to their lists."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from vibe.core.db.schema.owned import UserOwned
 
 @dataclass(frozen=True)
 class Related:
-    """A list that belongs to a row."""
+    """A link to a list of related records."""
 
     title: str
     url: str
     count: int | None = None
     needs: str = ""
-    """The permission without which the list is closed to who looks; empty where whoever sees the row sees it."""
+    """The permission that the list requires; empty if that to see the row is enough."""
 
     @property
     def counted(self) -> str:
-        """The count as text, as far as it was counted."""
+        """Return the count as text, up to the window."""
         if self.count is None:
             return ""
         return f"{self.count:,}" if self.count < WINDOW else f"{WINDOW:,}+"
 
 
 def related_rows(site: Any, request: HttpRequest, row: models.Model) -> list[Related]:
-    """Each table that refers to this row and that the viewer may see. All counts are one statement."""
+    """Return each table that refers to this row and that the viewer may see. One statement counts all."""
     parts = list(references(site, request, row))
     return [
         Related(str(model._meta.verbose_name_plural).capitalize(), list_url(model, **names), count)
@@ -45,7 +45,7 @@ Reference = tuple[type[models.Model], dict[str, Any], dict[str, Any]]
 
 
 def references(site: Any, request: HttpRequest, row: models.Model) -> Iterator[Reference]:
-    """(model, filter of its list, columns and values): with the owner, so that an index is found by it."""
+    """Yield (model, filter of its list, columns and values), with the owner so that an index is used."""
     for model, its_admin in site._registry.items():
         if not issubclass(model, UserOwned) or not its_admin.has_view_permission(request):
             continue
@@ -59,7 +59,7 @@ def references(site: Any, request: HttpRequest, row: models.Model) -> Iterator[R
 
 
 def counts(parts: list[Reference]) -> tuple[int, ...]:
-    """How many rows each has, counted no further than the window."""
+    """Count the rows of each reference, up to the window."""
     if not parts:
         return ()
     quote = connection.ops.quote_name

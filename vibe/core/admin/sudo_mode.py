@@ -1,4 +1,4 @@
-"""Asking for the password again before something grave, unless it was given a short while ago."""
+"""Password confirmation before grave actions, unless the password was given a short while ago."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIGNED_IN, SEEN, CONFIRMED = "signed_in_at", "seen_at", "confirmed_at"
 
 
 class PasswordConfirmationForm(forms.Form):
-    """The password of who is signed in. A wrong one counts as a refused sign-in."""
+    """A form for the password of the signed-in user. A wrong one counts as a refused sign-in."""
 
     password = forms.CharField(
         label="Your password, again", strip=False, widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"})
@@ -26,7 +26,7 @@ class PasswordConfirmationForm(forms.Form):
         self.request = request
 
     def clean_password(self) -> str:
-        """Through the same gate as signing in, so that guessing is counted and stopped there."""
+        """Authenticate as signing in does, so that guesses are counted and blocked there."""
         password: str = self.cleaned_data["password"]
         user = self.request.user
         found = authenticate(self.request, username=user.get_username(), password=password)
@@ -37,6 +37,6 @@ class PasswordConfirmationForm(forms.Form):
 
 
 def password_is_recent(request: HttpRequest) -> bool:
-    """Whether the password was given within the last SUDO_MINUTES, here or by signing in."""
+    """Return whether the password was given within the last SUDO_MINUTES, here or by signing in."""
     latest = max(int(request.session.get(name, 0)) for name in (SIGNED_IN, CONFIRMED))
     return bool(0 <= time.time() - latest < settings.SUDO_MINUTES * 60)

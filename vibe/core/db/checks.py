@@ -1,4 +1,4 @@
-"""System checks that hold what the walls need: forgetting one is an error at start, not a leak later."""
+"""System checks of what the policies need: forgetting one is an error at start, not a leak later."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FRAMEWORKS = {"django", "procrastinate", "axes"}  # whose tables refer to staff,
 
 @register()
 def user_owned_models_are_walled(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
-    """Every model of people's rows has forced row-level security and composite references."""
+    """Check that every model of people's rows has forced row-level security and composite references."""
     return [
         problem
         for model in apps.get_models()
@@ -31,12 +31,12 @@ def user_owned_models_are_walled(app_configs: Any = None, **_: Any) -> list[Chec
 
 @register(Tags.database)
 def login_role_is_bound(databases: Any = None, **_: Any) -> list[CheckMessage]:
-    """Scopes drop privileges, whoever logs in. Outside them a superuser would be held by nothing."""
+    """Warn of a login role that no policy restricts outside of scopes, such as a superuser."""
     return [message for alias in databases or () for message in unrestricted_login_roles(connections[alias])]
 
 
 def unrestricted_login_roles(connection: Any) -> Iterator[CheckMessage]:
-    """A warning for a login role that passes row-level security by."""
+    """Yield a warning if the login role bypasses row-level security."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolsuper OR rolbypassrls, current_user FROM pg_roles WHERE rolname = current_user")
         passes, user = cursor.fetchone()
@@ -50,7 +50,7 @@ def unrestricted_login_roles(connection: Any) -> Iterator[CheckMessage]:
 
 
 def problems_of(model: type[models.Model]) -> Iterator[CheckMessage]:
-    """What one model lacks."""
+    """Yield an error for each thing that a model lacks."""
     walls = list(model._meta.constraints)
     if issubclass(model, UserOwned):
         if not any(isinstance(wall, RowSecurity) for wall in walls):
@@ -67,12 +67,12 @@ def problems_of(model: type[models.Model]) -> Iterator[CheckMessage]:
 
 
 def is_ours(model: type[models.Model]) -> bool:
-    """Whether the model is of this project, and not a framework's or a many-to-many table that Django made."""
+    """Return whether the model is of this project, and not a framework's or a many-to-many table that Django made."""
     return not model._meta.auto_created and model.__module__.partition(".")[0] not in FRAMEWORKS
 
 
 def owners_without_walls(model: type[models.Model]) -> Iterator[CheckMessage]:
-    """References to a person, or into a person's rows, from a model that is not walled."""
+    """Yield an error for each reference to a person, or into a person's rows, from a model that is not UserOwned."""
     for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
         target = field.related_model
         if isinstance(target, type) and (target is get_user_model() or issubclass(target, UserOwned)):
@@ -85,7 +85,7 @@ def owners_without_walls(model: type[models.Model]) -> Iterator[CheckMessage]:
 
 
 def unwalled_references(model: type[models.Model], walls: list[Any]) -> Iterator[CheckMessage]:
-    """References inside people's rows that could point at another person's."""
+    """Yield an error for each reference inside people's rows that could point at another person's."""
     carried = {wall.columns for wall in walls if isinstance(wall, CompositeReference)}
     for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
         if isinstance(field, OwnedForeignKey) and ("user_id", field.column) in carried:
@@ -104,7 +104,7 @@ def unwalled_references(model: type[models.Model], walls: list[Any]) -> Iterator
 
 
 def readable_sealed_columns(model: type[models.Model], walls: list[Any]) -> Iterator[CheckMessage]:
-    """Sealed columns that support's privileges would let it read or write."""
+    """Yield an error for sealed columns that support's privileges would let it read or write."""
     sealed = {field.column for field in model._meta.local_fields if isinstance(field, SealedColumn)}
     for wall in walls:
         if not (isinstance(wall, Privileges) and wall.role == SUPPORT):

@@ -1,4 +1,4 @@
-"""The databases that settings name by URL, and the embedded server where they name none."""
+"""The databases that settings name by URL, and the embedded server if they name none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def embedded_server() -> EmbeddedServer | None:
 
 
 def resolve(settings_dict: dict[str, Any], *, replica: bool) -> None:
-    """Replace the URL in Django's settings of a database by what it says, once. Raises ConfigurationError."""
+    """Replace the URL in Django's settings of a database by its parts, once. Raises ConfigurationError."""
     if "URL" not in settings_dict:
         return
     if replica:

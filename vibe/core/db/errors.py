@@ -1,4 +1,4 @@
-"""What can go wrong with the database and the scopes."""
+"""Errors of the database and of scopes."""
 
 from __future__ import annotations
 

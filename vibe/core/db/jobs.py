@@ -1,9 +1,9 @@
-"""Start jobs together with the change they follow, in the round trip of its next statement.
+"""Jobs that start with the change they follow, in the round trip of its next statement.
 
 procrastinate's public `batch_defer` would run in the same transaction and role, but in a round trip of its own: one
-more for every memory that is added. So its statement is sent from here, which takes two names that procrastinate does
-not promise to keep: the query "defer_jobs" and the type JobToDefer. tests/test_jobs.py holds them to the installed
-version, and what is written to what `batch_defer` writes.
+more for every memory that is added. So this module sends its statement, with two names that procrastinate does not
+promise to keep: the query "defer_jobs" and the type JobToDefer. tests/test_jobs.py checks them against the installed
+version, and the rows written against those of `batch_defer`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ DEFER_JOBS: Final = sql.queries["defer_jobs"].replace("%(jobs)s", "%s").rstrip("
 
 
 def start_jobs(deferrer: JobDeferrer, *arguments: Mapping[str, str]) -> None:
-    """Start a job for each set of arguments, in the system's role; inside a transaction.
+    """Start a job for each set of arguments, in the system's role, inside a transaction.
 
-    An error of it is Django's, raised by the statement that it goes with.
+    Its errors are Django's, raised by the statement that it is sent with.
     """
     if arguments:
         with as_system():
@@ -34,7 +34,7 @@ def start_jobs(deferrer: JobDeferrer, *arguments: Mapping[str, str]) -> None:
 
 
 def job_row(job: Job) -> tuple[Any, ...]:
-    """Return a job as the statement takes it."""
+    """Return a job as the parameter of the statement."""
     return JobToDefer(
         queue_name=job.queue,
         task_name=job.task_name,

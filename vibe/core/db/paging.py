@@ -1,4 +1,4 @@
-"""Pages of a list: where one ended, and the rows behind it, at the price of one look into an index however far back."""
+"""Keyset paging: the position where a page ended and the rows after it, by one index lookup however far back."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class Position:
     id: UUID
 
     def older(self, column: str) -> Q:
-        """Rows behind it, newest first. The index is entered at this time; only its neighbours are compared by id."""
+        """Match rows after it, newest first. The index scan starts at this time; rows of this time compare by id."""
         return Q(**{f"{column}__lte": self.at}) & (Q(**{f"{column}__lt": self.at}) | Q(id__lt=self.id))
 
     def newer(self, column: str) -> Q:
-        """Rows behind it, oldest first."""
+        """Match rows after it, oldest first."""
         return Q(**{f"{column}__gte": self.at}) & (Q(**{f"{column}__gt": self.at}) | Q(id__gt=self.id))
 
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """The count and id of the last row of a page of a list that is ordered by how many, as they were at one moment."""
+    """The count and id of the last row of a page of a list that is ordered by count, as they were at one moment."""
 
     count: int
     id: UUID
@@ -40,12 +40,12 @@ class Rank:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """Some rows in order, and where the next page begins; None if this is the last."""
+    """Rows in order, and the position where the next page begins; None if this is the last."""
 
     rows: list[Row]
     next: Position | None
 
 
 def next_position(found: Sequence[Any], size: int, column: str) -> Position | None:
-    """Where a page of this size ended, of rows read up to one more; None if that one was not there."""
+    """Return where a page of `size` ended, of up to size + 1 rows read; None if no more than `size` were found."""
     return Position(getattr(found[size - 1], column), found[size - 1].pk) if len(found) > size else None

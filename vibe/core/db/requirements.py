@@ -1,4 +1,4 @@
-"""What a database must have before the first migration, each with what to type when it is missing."""
+"""What a database needs before the first migration, each with what to type when it is missing."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ OLDEST_VECTOR = (0, 8)
 
 
 def require(_apps: Any, schema_editor: Any) -> None:
-    """Raise DatabaseNotReady for pgvector absent or too old, or no right to create roles."""
+    """Raise DatabaseNotReady when pgvector is absent or too old, or the user may not create roles."""
     with schema_editor.connection.cursor() as cursor:
         require_vector(cursor)
         require_role_creation(cursor)
 
 
 def require_server(version: int) -> None:
-    """PostgreSQL 14 or newer; `version` as the server gives it, such as 180003."""
+    """Raise DatabaseNotReady for PostgreSQL older than 14; `version` as the server gives it, such as 180003."""
     if version // 10000 < OLDEST_SERVER:
         raise DatabaseNotReady(
             f"PostgreSQL {version // 10000} is too old: Vibe needs {OLDEST_SERVER} or newer. "
@@ -30,7 +30,7 @@ def require_server(version: int) -> None:
 
 
 def require_schema(cursor: Any) -> None:
-    """The right to make tables, which on PostgreSQL 15 and newer only the database's owner has from the start."""
+    """Raise DatabaseNotReady without the right to make tables, by default only the owner's from PostgreSQL 15 on."""
     cursor.execute(
         "SELECT has_schema_privilege(current_user, 'public', 'CREATE'), current_database(), quote_ident(current_user) "
         "FROM pg_namespace WHERE nspname = 'public'"
@@ -47,7 +47,7 @@ def require_schema(cursor: Any) -> None:
 
 
 def require_vector(cursor: Any) -> None:
-    """The extension, made if we may, in a version with iterative index scans."""
+    """Create the extension if it is missing. Raises DatabaseNotReady for one without iterative index scans."""
     cursor.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
     found = cursor.fetchone()
     if not found:
@@ -62,7 +62,7 @@ def require_vector(cursor: Any) -> None:
 
 
 def create_vector(cursor: Any) -> None:
-    """CREATE EXTENSION, or a clear word on what is missing for it."""
+    """Create the extension. Raises DatabaseNotReady, with what is missing for it."""
     cursor.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'")
     if not cursor.fetchone():
         raise DatabaseNotReady(
@@ -80,7 +80,7 @@ def create_vector(cursor: Any) -> None:
 
 
 def require_role_creation(cursor: Any) -> None:
-    """The right to create roles, unless all of ours are there already."""
+    """Raise DatabaseNotReady without the right to create roles, unless all of ours exist."""
     cursor.execute(
         "SELECT rolsuper OR rolcreaterole, quote_ident(current_user) FROM pg_roles WHERE rolname = current_user"
     )

@@ -16,7 +16,7 @@ SYSTEM = "vibe_system"
 WORDS = "vibe_words"  # one person's passages that hold given words: see stories.search.word_index
 ALL = (USER, SUPPORT, STAFF, SIGN_IN, SYSTEM, WORDS)
 
-# An advisory lock for what several databases of one server must not do at once.
+# An advisory lock for what several databases of one server must not do at the same time.
 ROLES_LOCK = 0x76696265
 PER_GRANT = 160000  # from this server version on, each grant of a role says whether it is inherited
 
@@ -101,7 +101,7 @@ def hold_schema(cursor: Any) -> None:
 
 
 def grant_membership(cursor: Any, version: int) -> None:
-    """Membership in each role. Raises DatabaseNotReady, with what to type, when we may not give it to ourselves."""
+    """Grant membership in each role. Raises DatabaseNotReady, with what to type, when we may not grant it ourselves."""
     if all(is_member(cursor, role, version) for role in ALL):
         return
     cursor.execute("SELECT rolinherit, quote_ident(current_user) FROM pg_roles WHERE rolname = current_user")
@@ -118,7 +118,7 @@ def grant_membership(cursor: Any, version: int) -> None:
 
 
 def is_member(cursor: Any, role: str, version: int) -> bool:
-    """Whether the login role can take a role and does not inherit it."""
+    """Return whether the login role can take a role and does not inherit it."""
     cursor.execute(MAY_TAKE.format(privilege="SET" if version >= PER_GRANT else "MEMBER"), [role])
     may_take = cursor.fetchone()[0]
     cursor.execute(INHERITS, [role])
@@ -126,7 +126,7 @@ def is_member(cursor: Any, role: str, version: int) -> bool:
 
 
 def membership_sql(version: int, login: str, *, inherits: bool) -> list[str]:
-    """What makes a login role a member that does not inherit.
+    """Return the statements that make a login role a member that does not inherit.
 
     Before PostgreSQL 16 that is a trait of the login role itself. Its right to make tables is inherited too, from being
     the database's owner, so that is granted first.
@@ -141,7 +141,7 @@ def membership_sql(version: int, login: str, *, inherits: bool) -> list[str]:
 
 
 def drop(_apps: Any, schema_editor: Any) -> None:
-    """Take the privileges back, and the roles too unless another database of this server needs them."""
+    """Revoke the privileges, and drop the roles unless another database of this server needs them."""
     with schema_editor.connection.cursor() as cursor:
         for role in ALL:
             cursor.execute(REVOKE.format(role=role))

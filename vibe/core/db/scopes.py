@@ -62,7 +62,7 @@ def as_sign_in(firebase_uid: str) -> AbstractContextManager[None]:
 
 
 def as_newcomer(user_id: UUID, firebase_uid: str) -> AbstractContextManager[None]:
-    """The one person of a verified Firebase UID, whose id is new: the role that makes them puts their first key in."""
+    """See the one person of a verified Firebase UID, whose id is new, to create them and their first key."""
     return enter_scope(Scope(SIGN_IN, user_id=str(user_id), firebase_uid=firebase_uid))
 
 

@@ -1,4 +1,4 @@
-"""DATABASE_URL as a Django database: django-environ reads it, and what it leaves undone is done here."""
+"""DATABASE_URL as a Django database: what django-environ reads, corrected and checked."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from vibe.core.errors import ConfigurationError
 ENGINE = "vibe.core.db.backend"
 SCHEMES = frozenset({"postgres", "postgresql"})
 EXAMPLE = "postgres://user:password@host:5432/database"
-# What libpq would take as an option belongs where Django and our messages look for it.
+# Options of libpq that belong where Django and our messages look for them.
 PLACES = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}  # nosec
 
 
 def database(url: str, *, setting: str = "DATABASE_URL") -> dict[str, Any]:
-    """The database of a URL. Raises ConfigurationError, which names the setting and never shows the URL.
+    """Read the database of a URL. Raises ConfigurationError, which names the setting and never shows the URL.
 
     A Unix socket is a host like any other: `postgres://user@%2Frun%2Fpostgresql/database`, or `?host=/run/postgresql`.
     """
@@ -33,25 +33,25 @@ def database(url: str, *, setting: str = "DATABASE_URL") -> dict[str, Any]:
     options = found.setdefault("OPTIONS", {})
     found.update({place: str(options.pop(name)) for name, place in PLACES.items() if name in options})
     if "%" in found["HOST"]:
-        found["HOST"] = unquote(parts.netloc.rpartition("@")[2].partition(":")[0])  # urlsplit would lower its case
+        found["HOST"] = unquote(parts.netloc.rpartition("@")[2].partition(":")[0])  # urlsplit lowers the case of hosts
     if not found["NAME"]:
         raise ConfigurationError(f"{setting} names no database. Write it as {EXAMPLE}")
     return found
 
 
 def read_replica(database: dict[str, Any]) -> dict[str, Any]:
-    """The same database as a replica that one can do without: who waits for it gives up soon.
+    """Return the same database as a replica that is optional, so with short time limits.
 
-    Seconds to connect, and milliseconds without an answer of the network, unless the URL says otherwise.
+    They are in seconds to connect, and in milliseconds without an answer of the network, unless the URL sets others.
     """
     options = {"connect_timeout": 2, "tcp_user_timeout": 2000, **database.get("OPTIONS", {})}
     return {**database, "OPTIONS": options}
 
 
 def behind_pooler(database: dict[str, Any]) -> dict[str, Any]:
-    """The same database through a pooler in transaction mode, where the next statement may meet another session.
+    """Return the same database through a pooler in transaction mode, where each transaction may get another session.
 
-    So nothing may outlive its transaction there: no prepared statements, and no cursors on the server outside of one.
+    So nothing may outlive its transaction: no prepared statements, and no server-side cursors outside of one.
     """
     options = {**database.get("OPTIONS", {}), "prepare_threshold": None}
     return {**database, "OPTIONS": options, "DISABLE_SERVER_SIDE_CURSORS": True}

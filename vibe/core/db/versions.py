@@ -1,4 +1,4 @@
-"""Versions of a row, for optimistic locking: a caller names those it has seen, and changes no other."""
+"""Versions of a row, for optimistic locking: a caller names those it has seen, and changes none but these."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Versions = frozenset[str]
 
 
 class Versioned(Protocol):
-    """A row that counts its changes, and knows the last one."""
+    """A row with a count of its changes and the time of the last one."""
 
     @property
     def revision(self) -> int: ...
@@ -22,11 +22,11 @@ class Versioned(Protocol):
 
 
 def version_of(row: Versioned) -> str:
-    """Name the version: how often the row was changed, and when what is kept beside (counts, archived) last was."""
+    """Return the version: the count of changes, and when the row last changed, counts and archiving included."""
     return f"{row.revision:x}-{(row.updated_at - EPOCH) // timedelta(microseconds=1):x}"
 
 
 def require_version(row: Versioned, expected: Versions | None) -> None:
-    """Raise Outdated when a locked row is at none of the versions expected; None expects nothing."""
+    """Raise Outdated when a locked row is at none of the expected versions; None accepts any."""
     if expected is not None and version_of(row) not in expected:
         raise Outdated

@@ -1,6 +1,6 @@
-"""Log lines as text or as JSON, both without content: of an error its type and place are told, not its words.
+"""Log lines as text or as JSON, both without content: an error is logged by type and place, without its message.
 
-The words of a driver's or a library's error can quote a value ("Key (email)=(…) already exists"). Those of our own
+The message of a driver's or a library's error can quote a value ("Key (email)=(…) already exists"). Those of our own
 errors never do, and are kept.
 """
 
@@ -23,10 +23,10 @@ KEPT = frozenset(
 
 
 class WithoutContent(logging.Formatter):
-    """Tells an exception by type and place."""
+    """A formatter that writes exceptions by type and place."""
 
     def format(self, record: logging.LogRecord) -> str:
-        record.exc_text = None  # another handler may have kept the whole story there
+        record.exc_text = None  # another handler may have cached the whole traceback there
         return super().format(record)
 
     def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802
@@ -34,7 +34,7 @@ class WithoutContent(logging.Formatter):
 
 
 class Text(WithoutContent):
-    """A line for people."""
+    """A log line for people."""
 
     def __init__(self) -> None:
         super().__init__("{asctime} {levelname} {name}: {message}{tail}", style="{")
@@ -46,7 +46,7 @@ class Text(WithoutContent):
 
 
 class Json(WithoutContent, JsonFormatter):
-    """An object a line, with these names and no others: what libraries attach to a record stays out."""
+    """A JSON object a line, with these names only: what libraries attach to a record is left out."""
 
     def __init__(self) -> None:
         names = {"asctime": "at", "levelname": "level", "name": "logger", "exc_info": "exception"}
@@ -64,7 +64,7 @@ class Json(WithoutContent, JsonFormatter):
 
 
 def exception_lines(problem: BaseException) -> Iterator[str]:
-    """An exception and what caused it, the latest first."""
+    """Yield the lines of an exception and its causes, the latest first."""
     seen: set[int] = set()
     current: BaseException | None = problem
     while current is not None and id(current) not in seen:

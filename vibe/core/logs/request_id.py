@@ -1,4 +1,4 @@
-"""The id of the request that this thread answers: in every log line, in the answer and in the trail."""
+"""The id of the current request: in every log line, in the response and in the audit log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _current: ContextVar[str] = ContextVar("request_id", default="")
 
 @contextmanager
 def new_request_id() -> Iterator[str]:
-    """An id of our own making for the block: what a client sends could be anything."""
+    """Generate an id for the block. A client's own is not used: it could be anything."""
     made = uuid4().hex
     before = _current.set(made)
     try:
@@ -22,5 +22,5 @@ def new_request_id() -> Iterator[str]:
 
 
 def request_id() -> str:
-    """The current one; empty outside of requests."""
+    """Return the id of the current request; empty outside of requests."""
     return _current.get()

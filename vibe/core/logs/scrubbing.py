@@ -1,4 +1,4 @@
-"""What libraries log of a request is said without what came from outside: an address or a host name can be content.
+"""Scrubbing of what libraries log of a request: a URL or a host name can be content.
 
 Nothing is lost: each request has a line of its own (`vibe.requests`), by the name of its route.
 """
@@ -11,7 +11,7 @@ from vibe.core.logs.request_id import request_id
 
 
 class Scrubbed(logging.Filter):
-    """Adds the request id to a record, and takes out of it what a client chose."""
+    """A filter that adds the request id to a record and removes what a client chose."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = request_id()
@@ -22,7 +22,7 @@ class Scrubbed(logging.Filter):
 
 
 def scrubbed_message(record: logging.LogRecord) -> str:
-    """What to say instead; empty for what can be said as it is."""
+    """Return the message to log instead; empty for one that can be logged as it is."""
     if record.name in ("django.request", "django.server"):
         return f"Answered {getattr(record, 'status_code', '')} at {route_name(getattr(record, 'request', None))}"
     if record.name.startswith(("django.security", "django.template")):
@@ -33,6 +33,6 @@ def scrubbed_message(record: logging.LogRecord) -> str:
 
 
 def route_name(request: object) -> str:
-    """The name of the route that a request met; never its path."""
+    """Return the name of the route of a request; never its path."""
     match = getattr(request, "resolver_match", None)
     return str(match.view_name) if match else "no route"

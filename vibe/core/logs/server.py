@@ -1,4 +1,4 @@
-"""gunicorn's log as part of ours: same stream, same form, same care. It keeps no log of requests; we do."""
+"""gunicorn's log as part of ours: same stream, same format, same scrubbing. Requests are logged by us, not by it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gunicorn.glogging import Logger
 
 
 class ServerLog(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """Hands everything to the root logger."""
+    """A logger that passes everything on to the root logger."""
 
     def setup(self, cfg: Any) -> None:
         self.cfg = cfg
@@ -16,4 +16,4 @@ class ServerLog(Logger):  # type: ignore[misc]  # gunicorn has no types
         self.error_log.propagate = True
 
     def access(self, *_: Any) -> None:
-        """Nothing: its line would hold the path and the query."""
+        """Log nothing: the line would hold the path and the query."""

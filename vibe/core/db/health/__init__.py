@@ -1,1 +1,1 @@
-"""How the database is: read from PostgreSQL's own statistics, the same for a page, a command and a metric."""
+"""The health of the database, from PostgreSQL's own statistics: the same for a page, a command and a metric."""

@@ -1,4 +1,4 @@
-"""Whether what is read is found in memory, and whether by an index."""
+"""Cache hit rates, and how often large tables are read by an index."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SCANS = """
     WHERE n_live_tup > %s AND seq_scan + coalesce(idx_scan, 0) > %s
     ORDER BY seq_scan::float * n_live_tup DESC LIMIT %s
 """
-ENOUGH = 10_000  # blocks read, before a rate says anything
+ENOUGH = 10_000  # blocks read, before a rate means anything
 LARGE, OFTEN, SHOWN = 10_000, 100, 5
 
 
 def cache() -> Looking:
-    """The chapter."""
+    """Return the chapter on cache and index use."""
     [hits], tables = yield [(HITS, ()), (SCANS, [LARGE, OFTEN, SHOWN])]
     heap_hit, heap, index_hit, index = map(int, hits)
     scans = tuple(by_index(*row) for row in tables)
@@ -34,7 +34,7 @@ def cache() -> Looking:
 
 
 def rate(name: str, hit: int, read: int) -> Reading:
-    """How much of what was read was found in memory."""
+    """Return how much of what was read was found in memory."""
     part = hit / read if read else 1.0
     value = f"{units.share(part)} found in memory, of {read:,} blocks"
     if read < ENOUGH:
@@ -45,7 +45,7 @@ def rate(name: str, hit: int, read: int) -> Reading:
 
 
 def by_index(table: str, sequential: int, indexed: int | None, rows: int) -> Reading:
-    """How often a large table was read by an index."""
+    """Return how often a large table was read by an index."""
     part = (indexed or 0) / ((indexed or 0) + sequential)
     verdict = Verdict.OK if part >= 0.9 else Verdict.WATCH
     advice = f"{table} is read from end to end: find which statement does (above) and what index it lacks."

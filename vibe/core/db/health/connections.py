@@ -15,7 +15,7 @@ ABOUT = (
     "Each connection costs the server memory: with many processes put PgBouncer in front. A transaction that stays "
     "open holds locks and keeps VACUUM from clearing up: end what forgot it."
 )
-# Without pg_monitor, of others' connections only that they are there is seen.
+# Without pg_monitor, only the existence of others' connections is visible.
 NOW = """
     SELECT count(*), count(*) FILTER (WHERE state = 'active'), count(*) FILTER (WHERE state ^@ 'idle in transaction'),
         current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
@@ -34,7 +34,7 @@ SINCE_VACUUM = 2_000_000_000  # transactions that may go by at most
 
 
 def connections() -> Looking:
-    """The chapter."""
+    """Return the chapter on connections and transactions."""
     [now], oldest, [[age]] = yield [(NOW, ()), (OLDEST, ()), (WRAPAROUND, ())]
     count, active, waiting, most, unseen, allowed = now
     longest = transaction(*oldest) if allowed else hidden(unseen)
@@ -42,7 +42,7 @@ def connections() -> Looking:
 
 
 def in_use(count: int, active: int, waiting: int, most: int) -> Reading:
-    """How many of the connections that the server takes are taken."""
+    """Return how many of the server's connections are in use."""
     verdict = verdict_of(count / most, watch=0.7, bad=0.9)
     advice = "Put PgBouncer in front, or raise max_connections and restart." if verdict else ""
     value = f"{count} of {most}; {active} at work, {waiting} idle in a transaction"
@@ -50,7 +50,7 @@ def in_use(count: int, active: int, waiting: int, most: int) -> Reading:
 
 
 def pool() -> Reading:
-    """The pool of this process, where one is configured."""
+    """Return the state of this process's pool, if one is configured."""
     found = getattr(connection, "pool", None)
     if found is None:
         return Reading("Pool", "none: each thread keeps a connection of its own for DATABASE_CONN_MAX_AGE")
@@ -62,7 +62,7 @@ def pool() -> Reading:
 
 
 def transaction(oldest: tuple[Any, ...] | None = None) -> Reading:
-    """The transaction that has been open for the longest, of a row of OLDEST."""
+    """Return the longest open transaction, from a row of OLDEST."""
     if oldest is None:
         return Reading("Longest transaction", "none open but this one", number=0.0)
     pid, age, state, application = oldest
@@ -73,13 +73,13 @@ def transaction(oldest: tuple[Any, ...] | None = None) -> Reading:
 
 
 def hidden(count: int) -> Reading:
-    """What is said of transactions that may not be seen."""
+    """Return the reading for transactions that this role may not see."""
     advice = monitor_grant_sql()
     return Reading("Longest transaction", f"{count} connections may not be looked at", Verdict.UNKNOWN, advice)
 
 
 def wraparound(age: int) -> Reading:
-    """How near the server is to stopping because it has not frozen old rows."""
+    """Return how near the server is to stopping because old rows are not frozen."""
     part = age / SINCE_VACUUM
     verdict = verdict_of(part, watch=0.25, bad=0.5)
     advice = "Autovacuum does not get through: end old transactions, then VACUUM as the database's owner."

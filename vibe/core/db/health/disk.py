@@ -1,4 +1,4 @@
-"""Room on disk: what the database takes, what its log takes, and what is left."""
+"""Disk space: used by the database, used by its log, and left."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOG = "SELECT sum(size) FROM pg_ls_waldir()"
 
 
 def disk() -> Looking:
-    """The chapter."""
+    """Return the chapter on the disk."""
     [[sizes]] = yield [(SIZES, ())]
     database, files, spilt, allowed = sizes
     [[[log]]] = (yield [(LOG, ())]) if allowed else [[[None]]]
@@ -41,7 +41,7 @@ def disk() -> Looking:
 
 
 def write_ahead_log(size: int | None) -> Reading:
-    """What the write-ahead log takes."""
+    """Return the size of the write-ahead log."""
     name = "Write-ahead log"
     if size is None:
         return Reading(name, "may not be looked at", Verdict.UNKNOWN, monitor_grant_sql())
@@ -49,7 +49,7 @@ def write_ahead_log(size: int | None) -> Reading:
 
 
 def room(data: Path | None) -> Reading:
-    """What is left, where the server's disk is ours too."""
+    """Return the space left, if the server's disk is this machine's."""
     if data is None:
         advice = "SQL does not tell. On the server: df -h, and an alarm at 80 %."
         return Reading("Room left", "cannot be seen from here", Verdict.UNKNOWN, advice)

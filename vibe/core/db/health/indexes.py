@@ -1,4 +1,4 @@
-"""Indexes that are broken, doubled, never used, or missing."""
+"""Indexes that are broken, duplicated, never used, or missing."""
 
 from __future__ import annotations
 
@@ -39,31 +39,31 @@ SINCE = """
 """
 WORTH_IT = 1024 * 1024  # bytes: smaller ones cost nothing
 SHOWN = 20
-LONG_ENOUGH = 14 * units.DAY  # statistics, before "never" says anything
+LONG_ENOUGH = 14 * units.DAY  # age of statistics, before "never" means anything
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """One index, as the catalog has it. `kind` is everything but its columns that two must share to be the same."""
+    """One index in the catalog. `kind` is everything but the columns that two must share to be the same."""
 
     table: str
     name: str
     size: int
     scans: int
     valid: bool
-    needed: bool  # it holds a rule, so that it may well never be read
+    needed: bool  # it enforces a constraint, so that it may well never be read
     columns: tuple[int, ...]
     method: str
     kind: str
 
     def does_for(self, other: Index) -> bool:
-        """Whether this one stays and the other can go: the same columns in the same way."""
+        """Return whether this one makes the other redundant: the same columns in the same way."""
         same = all(getattr(self, part) == getattr(other, part) for part in ("table", "method", "columns", "kind"))
         return same and self.name != other.name and (self.needed, other.name) > (other.needed, self.name)
 
 
 def indexes() -> Looking:
-    """The chapter: what is wrong, or that nothing is."""
+    """Return the chapter on indexes: a summary, and what is wrong."""
     [[since]], every, lacking = yield [(SINCE, ()), (ALL, ()), (UNREFERENCED, [WORTH_IT])]
     found = [Index(*map(fixed, row)) for row in every]
     wrong = (*broken(found), *doubled(found), *unused(found, float(since)), *unreferenced(lacking))
@@ -73,12 +73,12 @@ def indexes() -> Looking:
 
 
 def fixed(value: Any) -> Any:
-    """A value that can be compared and hashed."""
+    """Return a value that can be compared and hashed."""
     return tuple(value) if isinstance(value, list) else value
 
 
 def broken(found: Iterable[Index]) -> Iterator[Reading]:
-    """What a failed CREATE INDEX CONCURRENTLY left."""
+    """Yield a reading for each index that a failed CREATE INDEX CONCURRENTLY left."""
     for index in found:
         if not index.valid:
             advice = f"If none is being built now: REINDEX INDEX CONCURRENTLY {index.name};"
@@ -86,7 +86,7 @@ def broken(found: Iterable[Index]) -> Iterator[Reading]:
 
 
 def doubled(found: list[Index]) -> Iterator[Reading]:
-    """Indexes beside which there is another that does the same."""
+    """Yield a reading for each index that another makes redundant."""
     for index in found:
         twin = next((other for other in found if other.valid and other.does_for(index)), None)
         if twin and index.valid:
@@ -96,7 +96,7 @@ def doubled(found: list[Index]) -> Iterator[Reading]:
 
 
 def unused(found: Iterable[Index], since: float) -> Iterator[Reading]:
-    """Indexes that nothing has read, once statistics are old enough to say so."""
+    """Yield a reading for each index that was never read; a verdict only once statistics are old enough."""
     for index in found:
         if index.scans or index.needed or index.size < WORTH_IT:
             continue
@@ -110,7 +110,7 @@ def unused(found: Iterable[Index], since: float) -> Iterator[Reading]:
 
 
 def unreferenced(rows: Iterable[tuple[str, str, int]]) -> Iterator[Reading]:
-    """References whose own side has no index to find the rows by."""
+    """Yield a reading for each foreign key without an index on its own columns."""
     for table, name, size in rows:
         advice = f"Deleting what it refers to reads {table} from end to end: add an index that begins with its columns."
         yield Reading(name, f"missing on {table}, {units.size(size)}", Verdict.WATCH, advice, float(size))

@@ -1,4 +1,4 @@
-"""Who waits for whom. Statements are not shown: here they would carry their values."""
+"""Processes that wait for locks of others. Statements are not shown: here they would contain their values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHOWN = 20
 
 
 def locks() -> Looking:
-    """The chapter."""
+    """Return the chapter on locks."""
     [[allowed]], waiting = yield [(ALLOWED, ()), (WAITING, [SHOWN])]
     if not allowed:
         advice = monitor_grant_sql()
@@ -36,7 +36,7 @@ def locks() -> Looking:
 
 
 def wait(row: tuple[Any, ...]) -> Reading:
-    """One that waits for another, of a row of WAITING."""
+    """Return one process that waits for another, from a row of WAITING."""
     pid, holder, state, waited, what, mode, open_for = row
     seconds = waited or 0.0
     told = f"{state or 'unknown'}, its transaction open for {units.time(open_for or 0)}"

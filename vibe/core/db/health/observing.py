@@ -1,6 +1,6 @@
-"""Looking at the server as the login role, which alone can be given pg_monitor: reading only, briefly, undone after.
+"""Read-only queries as the login role, the only one that can be given pg_monitor: short, and rolled back after.
 
-A probe is a generator: it yields what it asks, is sent the rows, and returns its chapter. So all can ask at once.
+A probe is a generator: it yields statements, is sent their rows, and returns its chapter. So all can be batched.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LIMITS = "SET LOCAL ROLE none; SET LOCAL transaction_read_only = on; SET LOCAL s
 
 @contextmanager
 def observing() -> Iterator[Ask]:
-    """A way to ask outside every scope that can write nothing. The scope around it is taken up again."""
+    """Provide read-only queries outside every scope for the block. The outer scope is in effect again after it."""
     outer = current_scope()
     try:
         with transaction.atomic():
@@ -37,7 +37,7 @@ def observing() -> Iterator[Ask]:
 
 
 def run_statements(statements: Sequence[Statement]) -> list[Rows]:
-    """The rows of each, in one round trip."""
+    """Return the rows of each statement, in one round trip."""
     whole = "; ".join([LIMITS, *(text for text, _ in statements)])
     with connection.cursor() as cursor:
         cursor.execute(whole, [value for _, values in statements for value in values] or None)
@@ -46,14 +46,14 @@ def run_statements(statements: Sequence[Statement]) -> list[Rows]:
 
 
 def each_result(cursor: Any) -> Iterator[None]:
-    """Once for each result that a cursor stands at."""
+    """Yield once for each result of a cursor."""
     yield
     while cursor.nextset():
         yield
 
 
 def run_probes(probes: Sequence[tuple[str, Probe]]) -> list[Chapter]:
-    """What each probe found. One that fails says so and holds up no other: then each is asked by itself."""
+    """Return the chapter of each probe. If one fails, each runs by itself, and only its own chapter shows the error."""
     try:
         return run_batched([probe for _, probe in probes])
     except DatabaseError:
@@ -61,7 +61,7 @@ def run_probes(probes: Sequence[tuple[str, Probe]]) -> list[Chapter]:
 
 
 def run_batched(probes: Sequence[Probe]) -> list[Chapter]:
-    """All at once: what they ask at the same time goes to the server in one."""
+    """Run all probes together: what they yield at the same step goes to the server in one round trip."""
     with observing() as asking:
         running = {number: probe() for number, probe in enumerate(probes)}
         chapters: dict[int, Chapter] = {}
@@ -80,7 +80,7 @@ def run_batched(probes: Sequence[Probe]) -> list[Chapter]:
 
 
 def run_alone(title: str, probe: Probe) -> Chapter:
-    """One by itself, or why it could not be seen."""
+    """Run one probe by itself. Return its chapter, or one with the reason for its failure."""
     try:
         return run_batched([probe])[0]
     except DatabaseError as problem:
@@ -88,13 +88,13 @@ def run_alone(title: str, probe: Probe) -> Chapter:
 
 
 def failed_chapter(title: str, problem: DatabaseError) -> Chapter:
-    """A chapter that could not be written. Told by the kind of error: its text could hold a value."""
+    """Return the chapter of a failed probe. It names the kind of error only: the text could hold a value."""
     reading = Reading(title, "could not be seen", Verdict.UNKNOWN, reason(problem))
     return Chapter(title, "This could not be looked at.", (reading,))
 
 
 def reason(problem: DatabaseError) -> str:
-    """What kind of error it was, and what to do."""
+    """Return what kind of error it was, and what to do."""
     state = getattr(problem.__cause__, "sqlstate", None)
     if isinstance(problem, ProgrammingError) and state == "42501":
         return f"The database refuses it to this user. {monitor_grant_sql()}"
@@ -104,10 +104,10 @@ def reason(problem: DatabaseError) -> str:
 
 
 def login() -> str:
-    """The role that the configuration signs in with."""
+    """Return the role that the configuration signs in with."""
     return str(connection.settings_dict["USER"] or "the login role")
 
 
 def monitor_grant_sql() -> str:
-    """What to type where the login role may not see what others do."""
+    """Return what to type if the login role may not see what others do."""
     return f"As superuser: GRANT pg_monitor TO {login()};"

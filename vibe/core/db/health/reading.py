@@ -1,4 +1,4 @@
-"""What was found out, and whether it is well: plain values, for whoever shows them."""
+"""Health readings and their verdicts as plain values, for any way to show them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class Verdict(IntEnum):
-    """How something is, from good to bad. UNKNOWN: it could not be seen."""
+    """The state of something, from good to bad. UNKNOWN: it could not be read."""
 
     OK = 0
     UNKNOWN = 1
@@ -20,9 +20,9 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One thing that was looked at. `advice` says what to do, where something is to be done.
+    """One measurement. `advice` says what to do, if anything.
 
-    `number` is the same as `value`, as a number in its base unit (seconds, bytes, a share of 1), where there is one.
+    `number` is `value` as a number in its base unit (seconds, bytes, a share of 1), if it has one.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """What belongs together. `about` says what it shows, and what to do when it is bad."""
+    """Readings that belong together. `about` explains what they show, and what to do when they are bad."""
 
     title: str
     about: str
@@ -43,12 +43,12 @@ class Chapter:
 
     @property
     def verdict(self) -> Verdict:
-        """That of the worst reading."""
+        """Return the verdict of the worst reading."""
         return max((reading.verdict for reading in self.readings), default=Verdict.OK)
 
 
 def verdict_of(number: float, *, watch: float, bad: float) -> Verdict:
-    """The verdict of a number that should be small; where `watch` is above `bad`, of one that should be large."""
+    """Return the verdict of a number that should be small; if `watch` is above `bad`, of one that should be large."""
     if watch > bad:
         number, watch, bad = -number, -watch, -bad
     return Verdict.BAD if number >= bad else Verdict.WATCH if number >= watch else Verdict.OK

@@ -1,4 +1,4 @@
-"""Replicas: how far behind they are, and what is kept for those that are gone."""
+"""Replicas: how far behind they are, and how much log is kept for those that are gone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEGABYTE = 1024 * 1024
 
 
 def replication() -> Looking:
-    """The chapter, of a primary or of a replica."""
+    """Return the chapter on replication, of a primary or of a replica."""
     [[itself]] = yield [(SELF, ())]
     is_replica, behind = itself
     if is_replica:
@@ -36,10 +36,10 @@ def replication() -> Looking:
 
 
 def lag(name: str, state: str | None, seconds: float | None, bytes_behind: float | None) -> Reading:
-    """One replica."""
+    """Return how far behind one replica is."""
     late = seconds or 0.0
     behind = f", {units.size(bytes_behind)}" if bytes_behind is not None else ""
-    if state is None:  # who may not look sees that there is one, and nothing of it
+    if state is None:  # without the right to look, only the existence of a replica is visible
         return Reading(name, "its state may not be looked at", Verdict.UNKNOWN, monitor_grant_sql())
     verdict = verdict_of(late, watch=30, bad=5 * units.MINUTE)
     advice = "Look at its log, its disk and the network between." if verdict else ""
@@ -47,7 +47,7 @@ def lag(name: str, state: str | None, seconds: float | None, bytes_behind: float
 
 
 def slot(name: str, _active: bool, kept: float | None) -> Reading:
-    """A slot that nobody reads."""
+    """Return how much log an unused slot keeps."""
     size = kept or 0.0
     verdict = verdict_of(size, watch=100 * MEGABYTE, bad=10_000 * MEGABYTE)
     advice = f"If its replica does not come back: SELECT pg_drop_replication_slot('{name}');"

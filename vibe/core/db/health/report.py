@@ -1,4 +1,4 @@
-"""Everything that can be said of the database's health, in the order in which one would ask."""
+"""The whole report on the database's health."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ PROBES: tuple[tuple[str, Probe], ...] = (
 
 
 def report() -> list[Chapter]:
-    """Look at all of it. Writes nothing, needs no scope and leaves that of the caller as it was."""
+    """Run all probes. Writes nothing, needs no scope and leaves that of the caller as it was."""
     return run_probes(PROBES)

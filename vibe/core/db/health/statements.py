@@ -1,4 +1,4 @@
-"""The statements that took the most time, by pg_stat_statements, with every value masked."""
+"""The statements that took the most time, from pg_stat_statements, with every value masked."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LOAD = (
     "(after what is there already, parted by commas), then restart the server."
 )
 
-# What a value can stand in, in the order in which PostgreSQL would read it; names in double quotes are let through.
+# The forms of a literal, in the order in which PostgreSQL would read them; names in double quotes are kept.
 VALUES = re.compile(
     r"""
     (?P<name>"(?:[^"]|"")*(?:"|$) | \$\d+ | [A-Za-z_\x80-\U0010ffff][\w$]*(?!['\w]))
@@ -51,7 +51,7 @@ VALUES = re.compile(
 
 
 def slowest() -> Looking:
-    """The chapter. Where nothing can be seen, one reading that says what to type."""
+    """Return the chapter on slow statements; if none can be seen, one reading with what to type."""
     [[able]] = yield [(ABLE, ())]
     if hint := missing(*able):
         return Chapter(TITLE, ABOUT, (Reading("pg_stat_statements", "not available", Verdict.UNKNOWN, hint),))
@@ -60,7 +60,7 @@ def slowest() -> Looking:
 
 
 def missing(loaded: bool, schema: str | None, allowed: bool, database: str) -> str:
-    """What has to be typed before statements can be seen."""
+    """Return what to type before statements can be seen; empty if they can."""
     if not loaded:
         return LOAD
     if not schema:
@@ -69,7 +69,7 @@ def missing(loaded: bool, schema: str | None, allowed: bool, database: str) -> s
 
 
 def statement_row(row: tuple[Any, ...]) -> Reading:
-    """One statement, of a row of SLOWEST."""
+    """Return one statement, from a row of SLOWEST."""
     query, calls, total, mean, rows, part = row
     value = f"{units.share(part or 0)} of all time, {calls:,} calls of {units.time(mean)}, {rows:,} rows"
     verdict = verdict_of(mean, watch=SLOW, bad=VERY_SLOW)
@@ -78,10 +78,10 @@ def statement_row(row: tuple[Any, ...]) -> Reading:
 
 
 def masked(statement: str) -> str:
-    """A statement without its values.
+    """Return a statement without its values.
 
-    PostgreSQL puts $1 for most constants; not for those of a statement whose entry it had just thrown out, nor, before
-    version 18, for those of SET.
+    PostgreSQL writes $1 for most constants, but not for those of a statement whose entry it had just evicted, nor,
+    before version 18, for those of SET.
     """
     kept = VALUES.sub(lambda found: found["name"] or (" " if found["comment"] else "?"), statement)
     return " ".join(kept.split())

@@ -1,4 +1,4 @@
-"""Tables: how large, how much of them is dead, and indexes that have grown beyond what they hold."""
+"""Tables and bloat: sizes, dead rows, and indexes that are much larger than their rows need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ABOUT = (
     "The largest, with their indexes. Dead rows are room that VACUUM gives back to the table: many of them mean that "
     "autovacuum does not keep up, or that a long transaction holds it off."
 )
-# A partitioned table is what its partitions are together.
+# A partitioned table is the sum of its partitions.
 LARGEST = """
     SELECT coalesce(root.relname, c.relname), sum(pg_total_relation_size(c.oid))::bigint,
         sum(pg_table_size(c.oid))::bigint, sum(s.n_live_tup)::bigint, sum(s.n_dead_tup)::bigint,
@@ -22,8 +22,8 @@ LARGEST = """
     LEFT JOIN pg_inherits ON inhrelid = c.oid LEFT JOIN pg_class root ON root.oid = inhparent
     GROUP BY 1 ORDER BY 2 DESC LIMIT %s
 """
-# Of a btree over columns of fixed length it can be reckoned how many pages its rows need: each takes 8 bytes and its
-# columns, rounded up to 8, and 4 bytes that point to it; 8,152 bytes of a page are free for them, and 9 in 10 filled.
+# The pages that a btree over columns of fixed length needs can be computed: each row takes 8 bytes and its columns,
+# rounded up to 8, and 4 bytes that point to it; 8,152 bytes of a page are free for them, and 9 in 10 filled.
 BLOATED = """
     SELECT name, pages * 8192::bigint,
         greatest(0, 1 - (ceil(rows * (12 + ceil(width / 8.0) * 8) / (8152 * 0.9)) + 1) / pages)::float
@@ -36,17 +36,17 @@ BLOATED = """
     ) AS reckoned ORDER BY 3 DESC, 1 LIMIT %s
 """
 SHOWN, BLOAT_SHOWN, PAGES = 10, 5, 1280  # pages: 10 MB
-MANY = 10_000  # dead rows, below which the share says nothing
+MANY = 10_000  # dead rows, below which the share means nothing
 
 
 def tables() -> Looking:
-    """The chapter."""
+    """Return the chapter on tables and bloat."""
     largest, bloated = yield [(LARGEST, [SHOWN]), (BLOATED, [PAGES, BLOAT_SHOWN])]
     return Chapter(TITLE, ABOUT, (*map(table, largest), *(bloat(*row) for row in bloated)), "There are no tables.")
 
 
 def table(row: tuple[Any, ...]) -> Reading:
-    """One table with its partitions, of a row of LARGEST."""
+    """Return one table with its partitions, from a row of LARGEST."""
     name, whole, heap, live, dead, vacuumed = row
     part = dead / (live + dead) if dead else 0.0
     verdict = verdict_of(part, watch=0.2, bad=0.5) if dead >= MANY else Verdict.OK
@@ -60,7 +60,7 @@ def table(row: tuple[Any, ...]) -> Reading:
 
 
 def bloat(name: str, size: int, part: float) -> Reading:
-    """One index, and how much of it is air."""
+    """Return how much of one index is empty."""
     verdict = verdict_of(part, watch=0.5, bad=0.8)
     advice = f"REINDEX INDEX CONCURRENTLY {name};" if verdict else ""
     return Reading(name, f"index of {units.size(size)}, about {units.share(part)} air", verdict, advice, part)

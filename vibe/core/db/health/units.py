@@ -1,4 +1,4 @@
-"""Bytes, seconds and shares as people read them."""
+"""Bytes, seconds and shares as text for people."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ STEPS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1, "s"))
 
 
 def size(count: float) -> str:
-    """Bytes, such as 1.5 GB. A kilobyte has 1024."""
+    """Return bytes as text, such as 1.5 GB. A kilobyte has 1024."""
     for unit in ("B", "kB", "MB", "GB"):
         if abs(count) < 1024:
             return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
@@ -16,7 +16,7 @@ def size(count: float) -> str:
 
 
 def time(seconds: float) -> str:
-    """Seconds, in the two largest units that matter, such as 2 h 5 min."""
+    """Return seconds as text, in the two largest units that matter, such as 2 h 5 min."""
     if seconds < 1:
         return f"{seconds * 1000:.3g} ms"
     if seconds < MINUTE:
@@ -30,5 +30,5 @@ def time(seconds: float) -> str:
 
 
 def share(part: float) -> str:
-    """A share of 1, such as 99.5 %."""
+    """Return a share of 1 as text, such as 99.5 %."""
     return f"{part:.1%}".replace("%", " %")

@@ -1,4 +1,4 @@
-"""Which account the embedded server runs under: ours, and when we are root, which PostgreSQL refuses, another."""
+"""The account that the embedded server runs as: ours, or another one for root, which PostgreSQL refuses."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class Account:
     gid: int
 
     def own(self, *paths: Path) -> None:
-        """Give it these paths, when we are root and can."""
+        """Give these paths to the account, if we are root."""
         if os.geteuid() == 0:
             for path in paths:
                 os.chown(path, self.uid, self.gid)
 
     def options(self) -> dict[str, Any]:
-        """What makes `subprocess` run a program under it."""
+        """Return the options with which `subprocess` runs a program as the account."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
 def owner_of_data(data: Path) -> Account | None:
-    """Who wrote the data, so that root takes nothing away from an ordinary user; None while there is none."""
+    """Return the owner of the data, so that root takes nothing away from an ordinary user; None without data."""
     try:
         found = (data / "PG_VERSION").stat()
     except FileNotFoundError:
@@ -43,7 +43,7 @@ def owner_of_data(data: Path) -> Account | None:
 
 
 def server_account() -> Account:
-    """Ourselves; for root an account of the server's own, made if it is not there."""
+    """Return our own account; for root a separate one, made if it is missing."""
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid())
     try:
@@ -54,7 +54,7 @@ def server_account() -> Account:
 
 
 def make_account() -> pwd.struct_passwd:
-    """A new system account. Raises DatabaseNotReady where there is no way to make one."""
+    """Make a system account. Raises DatabaseNotReady if that fails."""
     command = [
         "useradd",
         "--system",
@@ -75,7 +75,7 @@ def make_account() -> pwd.struct_passwd:
 
 
 def grant_traversal(account: Account, *paths: Path) -> None:
-    """As root, let the server's account pass to its data and binaries: search only, no listing. Says each change."""
+    """As root, let the server's account reach its data and binaries: search only, no listing. Prints each change."""
     if os.geteuid() != 0:
         return
     for parent in sorted({parent for path in paths for parent in path.resolve().parents}):
@@ -88,7 +88,7 @@ def grant_traversal(account: Account, *paths: Path) -> None:
 
 
 def can_traverse(folder: Path, account: Account) -> bool:
-    """Whether the account can pass through a folder."""
+    """Return whether the account can pass through a folder."""
     found = folder.stat()
     if found.st_uid == account.uid:
         return bool(found.st_mode & 0o100)

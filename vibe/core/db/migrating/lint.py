@@ -1,7 +1,7 @@
-"""Judging migrations before they run: what holds others up or breaks running processes is refused, by name of the rule.
+"""A linter of migrations: it refuses what blocks others or breaks running processes, and names the rule.
 
-Exempt are first migrations, whose tables nobody uses yet, those written before the first release, and operations on
-tables that the same migration makes.
+Exempt are initial migrations, whose tables are not in use yet, those written before the first release, and operations
+on tables that the same migration makes.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What surrounds an operation: its migration, the state before it, and the models and tables that are new."""
+    """The context of an operation: its migration, the state before it, and the models and tables that are new."""
 
     migration: Any
     app: str
@@ -65,16 +65,16 @@ class Setting:
     tables: frozenset[str]
 
     def field(self, operation: Any) -> Any:
-        """The field that an operation alters, as it was."""
+        """Return the field that an operation alters, as it was."""
         return self.before.apps.get_model(self.app, operation.model_name)._meta.get_field(operation.name)
 
     def is_fresh(self, operation: Any) -> bool:
-        """Whether the operation is on a model that this migration makes."""
+        """Return whether the operation is on a model that this migration makes."""
         return str(getattr(operation, "model_name", "")).lower() in self.models
 
 
 def findings(labels: Iterable[str]) -> Iterator[Finding]:
-    """What is refused in the migrations of these apps, in the order they are applied."""
+    """Yield what is refused in the migrations of these apps, in the order they are applied."""
     loader = MigrationLoader(None)
     wanted = set(labels)
     state = loader.project_state([])
@@ -86,12 +86,12 @@ def findings(labels: Iterable[str]) -> Iterator[Finding]:
 
 
 def is_exempt(migration: Any) -> bool:
-    """Whether nobody can have used its tables when it is applied."""
+    """Return whether its tables cannot be in use when it is applied."""
     return bool(migration.initial) or f"{migration.app_label}.{migration.name}" in BEFORE_THE_FIRST_RELEASE
 
 
 def findings_of(migration: Any, state: Any) -> Iterator[Finding]:
-    """What is refused in one migration, given the state before it."""
+    """Yield what is refused in one migration, given the state before it."""
     before = state.clone()
     made: list[django.CreateModel] = []
     name = f"{migration.app_label}.{migration.name}"
@@ -110,7 +110,7 @@ def findings_of(migration: Any, state: Any) -> Iterator[Finding]:
 
 
 def table_of(operation: django.CreateModel, app: str) -> str | None:
-    """The table that CreateModel makes, if it does."""
+    """Return the table that CreateModel makes, if any."""
     options = operation.options
     if options.get("proxy") or not options.get("managed", True):
         return None
@@ -118,13 +118,13 @@ def table_of(operation: django.CreateModel, app: str) -> str | None:
 
 
 def changes_both(operations: Iterable[Any]) -> bool:
-    """Whether rows and shape change in one."""
+    """Return whether one migration changes both rows and schema."""
     kinds = {isinstance(each, RunInBatches) for each in operations}
     return len(kinds) == 2
 
 
 def rules_broken(operation: Any, setting: Setting) -> Iterator[Rule]:
-    """The rules that one operation breaks."""
+    """Yield the rules that one operation breaks."""
     if isinstance(operation, HARMLESS) or setting.is_fresh(operation):
         return
     if isinstance(operation, django.SeparateDatabaseAndState):
@@ -139,21 +139,21 @@ def rules_broken(operation: Any, setting: Setting) -> Iterator[Rule]:
 
 
 def of_sql(operation: Any, setting: Setting) -> Iterator[Rule]:
-    """RunSQL, with or without parameters."""
+    """Yield the rules that RunSQL breaks, with or without parameters."""
     given = operation.sql if isinstance(operation.sql, list | tuple) else [operation.sql]
     text = "\n;\n".join(each if isinstance(each, str) else str(each[0]) for each in given)
     yield from of_text(text, setting)
 
 
 def of_text(text: str, setting: Setting) -> list[Rule]:
-    """Statements, wherever they come from."""
+    """Return the rules that SQL statements break."""
     return broken(text, fresh=setting.tables, atomic=setting.migration.atomic)
 
 
 def of_python(operation: Any, setting: Setting) -> Iterator[Rule]:
-    """RunPython, which is refused unless it does nothing: its source only tells by which rule.
+    """Yield the rules that RunPython breaks. It is refused unless it does nothing; its source only decides the rule.
 
-    Read are the callable and the functions of ours that it calls by name: what they write, and the SQL in them.
+    The source of the callable and of our functions that it calls by name is searched for writes and for SQL.
     """
     if operation.code is django.RunPython.noop:
         return
@@ -179,7 +179,7 @@ def of_python(operation: Any, setting: Setting) -> Iterator[Rule]:
 
 
 def values_named(function: Any, nodes: Iterable[ast.AST], attributes: Iterable[str]) -> list[Any]:
-    """What the names in a function's source stand for in its module, and in the modules among them."""
+    """Return the values of the names in a function's source: those of its module, and of the modules it names."""
     module = vars(sys.modules[function.__module__])
     values = [module.get(node.id) for node in nodes if isinstance(node, ast.Name)]
     modules = [each for each in values if inspect.ismodule(each)]
@@ -187,7 +187,7 @@ def values_named(function: Any, nodes: Iterable[ast.AST], attributes: Iterable[s
 
 
 def is_ours(value: Any) -> bool:
-    """Whether it is a function of this project."""
+    """Return whether a value is a function of this project."""
     if not inspect.isfunction(value):
         return False
     path = Path(inspect.unwrap(value).__code__.co_filename)
@@ -195,14 +195,14 @@ def is_ours(value: Any) -> bool:
 
 
 def literal(node: ast.AST) -> str:
-    """A text in a source, with a word where something is put in; empty for anything else."""
+    """Return the text of a string literal, with a word for each placeholder; empty for anything else."""
     if isinstance(node, ast.JoinedStr):
         return "".join(str(each.value) if isinstance(each, ast.Constant) else "given" for each in node.values)
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def of_new_field(operation: Any, setting: Setting) -> Iterator[Rule]:
-    """AddField."""
+    """Yield the rules that AddField breaks."""
     field = operation.field
     if field.many_to_many:
         return  # a table of its own
@@ -220,7 +220,7 @@ def of_new_field(operation: Any, setting: Setting) -> Iterator[Rule]:
 
 
 def of_altered_field(operation: Any, setting: Setting) -> Iterator[Rule]:
-    """AlterField."""
+    """Yield the rules that AlterField breaks."""
     old, new = setting.field(operation), operation.field
     if (new.db_column or old.attname) != old.column and (new.db_column or old.db_column):
         yield BY_ID["column-renamed"]
@@ -237,7 +237,7 @@ def of_altered_field(operation: Any, setting: Setting) -> Iterator[Rule]:
 
 
 def rewrites(old: Any, new: Any) -> bool:
-    """Whether the table is written anew for a new type."""
+    """Return whether a new type rewrites the table."""
     editor = Stepwise(connection, collect_sql=True)
     types = [str(each.db_type(connection)) for each in (old, new)]
     return not editor._immediate_type_cast(*types) or collation(old) != collation(new)
@@ -248,7 +248,7 @@ def collation(field: Any) -> Any:
 
 
 def of_gains(new: Any, old: Any, setting: Setting) -> Iterator[Rule]:
-    """Indexes and references that a field did not have before, or not at all."""
+    """Yield the rules for indexes and references that a field did not have before."""
     if not setting.migration.atomic:
         return
     if new.primary_key and not (old and old.primary_key):
@@ -260,13 +260,13 @@ def of_gains(new: Any, old: Any, setting: Setting) -> Iterator[Rule]:
 
 
 def of_index(operation: Any, setting: Setting) -> Iterator[Rule]:
-    """AddIndex and RemoveIndex, which a migration of single steps does concurrently."""
+    """Yield the rules that AddIndex and RemoveIndex break. A non-atomic migration runs them concurrently."""
     if setting.migration.atomic:
         yield BY_ID["index-blocks-writes" if isinstance(operation, django.AddIndex) else "index-drop-blocks"]
 
 
 def of_constraint(operation: Any, setting: Setting) -> Iterator[Rule]:
-    """AddConstraint, by kind."""
+    """Yield the rules that AddConstraint breaks, by kind."""
     constraint = operation.constraint
     if isinstance(constraint, RowSecurity | Privileges):
         return
@@ -280,26 +280,26 @@ def of_constraint(operation: Any, setting: Setting) -> Iterator[Rule]:
 
 
 def of_renamed_field(operation: Any, setting: Setting) -> Iterator[Rule]:
-    """RenameField, which changes nothing in the database where `db_column` says the name."""
+    """Yield the rule that RenameField breaks, unless `db_column` keeps the name of the column."""
     model = setting.before.models[setting.app, operation.model_name.lower()]
     if not model.fields[operation.old_name].db_column:
         yield BY_ID["column-renamed"]
 
 
 def of_renamed_model(operation: Any, setting: Setting) -> Iterator[Rule]:
-    """RenameModel, likewise with `db_table`."""
+    """Yield the rule that RenameModel breaks, unless `db_table` keeps the name of the table."""
     if not setting.before.models[setting.app, operation.old_name.lower()].options.get("db_table"):
         yield BY_ID["table-renamed"]
 
 
 def of_batches(_operation: Any, setting: Setting) -> Iterator[Rule]:
-    """RunInBatches."""
+    """Yield the rule that RunInBatches breaks in a transaction."""
     if setting.migration.atomic:
         yield IN_TRANSACTION
 
 
 def always(name: str) -> Any:
-    """An operation that is never safe on a table in use."""
+    """Return a judge for an operation that is never safe on a table in use."""
     return lambda _operation, _setting: iter([BY_ID[name]])
 
 

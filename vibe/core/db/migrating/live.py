@@ -1,4 +1,4 @@
-"""Running migrations on a database that is in use."""
+"""An executor of migrations for a database that is in use."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from vibe.core.db.backend.schema import retry_for_locks
 
 
 class PatientExecutor(MigrationExecutor):
-    """Begins a migration that is one transaction anew, when it did not get one of its locks.
+    """An executor that retries an atomic migration that did not get one of its locks.
 
-    Those that go statement by statement wait for each by themselves.
+    Non-atomic ones retry statement by statement by themselves.
     """
 
     def apply_migration(self, state: Any, migration: Any, fake: bool = False, fake_initial: bool = False) -> Any:

@@ -1,4 +1,4 @@
-"""One at a time migrates a database, however many start at once."""
+"""A lock that lets one process at a time migrate a database."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ _held: ContextVar[bool] = ContextVar("migration_lock_held", default=False)
 def migration_lock(waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold the lock for the block; `waiting` is called once when somebody else has it.
 
-    It belongs to a transaction of a second connection, so it also works behind a pooler that hands out connections by
-    transaction, and goes with the process that held it. It is asked for again and again, never waited for in a
-    statement: a waiting statement holds a snapshot, and CREATE INDEX CONCURRENTLY would wait for that in turn.
-    Inside another such block it is held already.
+    It belongs to a transaction of a second connection, so it also works behind a pooler in transaction mode, and ends
+    with the process that held it. It is polled, never waited for in a statement: a waiting statement holds a snapshot,
+    and CREATE INDEX CONCURRENTLY would wait for that in turn. Inside another such block it is held already.
     """
     if _held.get():
         yield
@@ -42,12 +41,12 @@ def migration_lock(waiting: Callable[[], None] = lambda: None) -> Iterator[None]
         _held.reset(mark)
         if lock.connection is not None:
             with suppress(DatabaseError):
-                lock.rollback()  # or the server would hold the lock until it has noticed the closing
+                lock.rollback()  # or the server would hold the lock until it notices the closed connection
         lock.close()
 
 
 def try_lock(lock: Any) -> bool:
-    """Ask once, in a transaction that stays open if the answer is yes."""
+    """Try once to take the lock, in a transaction that stays open if it succeeds."""
     lock.set_autocommit(False)
     with lock.cursor() as cursor:
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")

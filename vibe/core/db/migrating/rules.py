@@ -1,7 +1,7 @@
-"""What a migration may not do beside a running service, why, and what to do instead.
+"""The rules of what a migration may not do while the service runs, why, and what to do instead.
 
 The list is that of GitLab's guide, strong_migrations and squawk, as far as it concerns PostgreSQL 14 and newer.
-vibe.core.db.migrating.sql judges statements by it, vibe.core.db.migrating.lint the operations of Django.
+vibe.core.db.migrating.sql applies it to statements, vibe.core.db.migrating.lint to the operations of Django.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is refused, why, and the safe way."""
+    """What is refused, why, and the safe alternative."""
 
     id: str
     why: str

@@ -1,4 +1,4 @@
-"""Which rules the SQL of a migration breaks, read by PostgreSQL's own parser.
+"""A linter of the SQL of a migration, which uses PostgreSQL's own parser.
 
 What is not listed here is refused: its locks are unknown. pglast is a dependency for development, where
 check_migrations runs; `migrate` does not need it.
@@ -46,7 +46,7 @@ CALLED_FREELY = STABLE | {
     "generate_series", "jsonb_array_elements", "max", "min", "nextval", "random", "row_number", "setval", "string_agg",
     "sum", "to_regclass", "unnest",
 }  # fmt: skip
-# The commands of ALTER TABLE by the rule they break; new columns and constraints are looked at more closely.
+# The commands of ALTER TABLE by the rule they break; new columns and constraints are checked further.
 COMMANDS = {
     "": "ChangeOwner ColumnDefault DetachPartitionFinalize DropConstraint DropExpression DropIdentity DropNotNull "
         "EnableAlwaysTrig EnableRowSecurity EnableTrig EnableTrigAll EnableTrigUser ForceRowSecurity ReplicaIdentity "

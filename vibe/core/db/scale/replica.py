@@ -1,16 +1,16 @@
-"""A read replica, for what a person reads of their own: configured by REPLICA_URL, and never needed.
+"""An optional read replica, for reading a person's own rows, configured by REPLICA_URL.
 
-Whoever reads asks here, inside as_user() on the primary and with the keys opened there. What is read goes to the
-replica if that is known to hold
+Readers call `read`, inside as_user() on the primary and with the keys opened there. The work goes to the replica if
+that is known to hold
 
-- all that was committed REPLICA_MAX_LAG_MS ago (this process remembers where the primary's log was then), and
-- the person's own last change, whose place in the log is noted where every process sees it: table `last_changes`.
+- all that was committed REPLICA_MAX_LAG_MS ago (this process remembers the primary's log position of then), and
+- the person's own last change, whose log position is recorded for all processes in the table `last_changes`.
 
-It is waited for briefly. A replica that is behind, gone, no replica any more, or that answers anything but well leaves
-the primary to answer, and is let alone for a while. Who may do what, limits, keys and the trail are of the primary
-always: the replica's part of the work is a function that reads and does nothing else.
+The wait for it is short. If the replica is behind, gone, promoted or fails, the primary does the work, and the replica
+is not tried for a while. Permissions, limits, keys and the audit log are always on the primary: what runs on the
+replica is a function that only reads.
 
-Places in the log are bytes since its beginning, so that they compare as numbers.
+Log positions are bytes since the log's beginning, so that they compare as numbers.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ Result = TypeVar("Result")
 WAIT_SECONDS: Final = 0.05
 PAUSE_SECONDS: Final = 0.002
 REST_SECONDS: Final = 5.0
-"""How long a replica that failed is let alone. One that is behind is asked again after a fifth of it."""
+"""How long a replica that failed is not tried. One that is behind is tried again after a fifth of it."""
 SAMPLES: Final = 16
-"""Places of the primary's log that are remembered of the time of REPLICA_MAX_LAG_MS."""
+"""How many log positions of the primary are remembered over REPLICA_MAX_LAG_MS."""
 
 PLACE: Final = "pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
 ASK: Final = (
@@ -59,8 +59,8 @@ NOTE: Final = (
 )
 
 routed = Signal()
-"""Sent for every reading, `to` the "replica" or the "primary", and then `why`: changing, resting, behind, failed, not
-found."""
+"""Sent for every read, with `to`, the "replica" or the "primary", and for the latter `why`: changing, resting, behind,
+failed, not found."""
 logger = logging.getLogger(__name__)
 
 
@@ -81,14 +81,14 @@ class NoReplica(VibeError):
 
 @dataclass(slots=True)
 class Memory:
-    """What this process remembers: where the primary's log was when, and until when the replica rests."""
+    """What this process remembers: log positions of the primary by time, and until when the replica is not tried."""
 
     places: deque[tuple[float, int]] = field(default_factory=deque)
     rests_until: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def oldest(self, now: float, place: int) -> int:
-        """Note where the log is now; where it was at the earliest moment that is young enough."""
+        """Record the log position. Return the oldest one that is at most REPLICA_MAX_LAG_MS old."""
         longest: float = settings.REPLICA_MAX_LAG_MS / 1000
         with self.lock:
             while self.places and self.places[0][0] < now - longest:
@@ -101,7 +101,7 @@ class Memory:
         return time.monotonic() < self.rests_until
 
     def wakes(self) -> bool:
-        """Whether it may be tried now. After a rest one reading tries it, while the others go on without."""
+        """Return whether it may be tried now. After a pause one read tries it, while the others use the primary."""
         with self.lock:
             if self.rests():
                 return False
@@ -120,20 +120,20 @@ memory = Memory()
 
 
 def is_configured() -> bool:
-    """Whether there is one to ask."""
+    """Return whether a replica is configured."""
     return REPLICA in connections.settings
 
 
 def is_in_use() -> bool:
-    """Whether this thread's statements go to the replica now."""
+    """Return whether this thread's statements go to the replica now."""
     return connection.alias == REPLICA
 
 
 def read(user_id: UUID, work: Callable[[], Result]) -> Result:
-    """What `work` reads: on the replica where that holds everything it must, on the primary otherwise.
+    """Return what `work` reads, on the replica if that holds everything it must, on the primary otherwise.
 
-    Inside as_user(user_id). `work` asks for rows of that person through Django's connection, changes nothing anywhere,
-    opens no keys, and may be called twice: whatever goes wrong on the replica is asked of the primary again.
+    Call it inside as_user(user_id). `work` reads rows of that person through Django's connection, changes nothing,
+    opens no keys, and may be called twice: whatever fails on the replica is read again from the primary.
     """
     if not is_configured():
         return work()
@@ -154,7 +154,7 @@ def read(user_id: UUID, work: Callable[[], Result]) -> Result:
 
 
 def rest_replica(problem: Exception) -> str:
-    """Let the replica rest, unless it was only asked for what it does not have. Why, in a word."""
+    """Pause the replica, unless the error is not its fault. Return the reason in a word."""
     if isinstance(problem, Resting):
         return "resting"
     if isinstance(problem, Behind):
@@ -169,7 +169,7 @@ def rest_replica(problem: Exception) -> str:
 
 
 def required_position(user_id: UUID) -> int | None:
-    """How far the replica must have come; None where the caller's transaction changes something itself."""
+    """Return the log position that the replica must have replayed; None if the caller's transaction changes rows."""
     now = time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute(ASK, [user_id])
@@ -178,7 +178,7 @@ def required_position(user_id: UUID) -> int | None:
 
 
 def read_on_replica(user_id: UUID, place: int, work: Callable[[], Result]) -> Result:
-    """Do the work on the replica, in one snapshot that holds everything up to a place in the log.
+    """Do the work on the replica, in one snapshot that holds everything up to a log position.
 
     Raises Resting, Behind and NoReplica.
     """
@@ -194,7 +194,7 @@ def read_on_replica(user_id: UUID, place: int, work: Callable[[], Result]) -> Re
 
 @contextmanager
 def routed_to_replica() -> Iterator[None]:
-    """Let this thread's statements go to the replica, whoever sends them. They can write nothing there."""
+    """Route all statements of this thread to the replica for the block. They can write nothing there."""
     primary = connections[DEFAULT_DB_ALIAS]
     connections[DEFAULT_DB_ALIAS] = connections[REPLICA]
     try:
@@ -205,7 +205,7 @@ def routed_to_replica() -> Iterator[None]:
 
 @contextmanager
 def transaction_ended() -> Iterator[None]:
-    """Leave a connection that failed in the middle closed, for the next one to be new."""
+    """Close the connection after a database error, so that the next use opens a new one."""
     try:
         yield
     except DatabaseError:
@@ -214,9 +214,9 @@ def transaction_ended() -> Iterator[None]:
 
 
 def wait_for(place: int) -> None:
-    """Until the replica shows everything up to here. Raises Behind and NoReplica.
+    """Wait until the replica has replayed everything up to a log position. Raises Behind and NoReplica.
 
-    By a statement of its own: a snapshot that was taken before the answer could lack what the answer counts.
+    This takes its own statement: a snapshot taken before the position is read could lack what the position includes.
     """
     until = time.monotonic() + WAIT_SECONDS
     while replay_position() < place:
@@ -226,7 +226,7 @@ def wait_for(place: int) -> None:
 
 
 def replay_position() -> int:
-    """How far the replica has come. Raises NoReplica."""
+    """Return the log position that the replica has replayed. Raises NoReplica."""
     with connection.cursor() as cursor:
         cursor.execute(STANDING)
         replays, place = cursor.fetchone()
@@ -237,7 +237,7 @@ def replay_position() -> int:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaStatus:
-    """The replica beside its primary."""
+    """The state of the replica compared with its primary."""
 
     replays: bool
     """Whether it is a replica at all."""
@@ -250,7 +250,7 @@ class ReplicaStatus:
 
 
 def compare_positions() -> ReplicaStatus:
-    """How the replica stands now, asked of both. Raises DatabaseError when either cannot be asked."""
+    """Compare the replica with the primary. Raises DatabaseError when either does not answer."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {PLACE}, {WHICH}")
         place, *which = cursor.fetchone()
@@ -262,12 +262,12 @@ def compare_positions() -> ReplicaStatus:
 
 
 def will_change(user_id: UUID) -> None:
-    """Note, once the caller's transaction has committed, how far the log has come: the person reads that or later."""
+    """Record the log position once the caller's transaction has committed: the person reads that state or later."""
     if is_configured():
         transaction.on_commit(lambda: note_change(user_id))
 
 
 def note_change(user_id: UUID) -> None:
-    """In one round trip, a transaction of its own, which does not wait for the disk: the table is not logged."""
+    """Record it in a transaction of its own and one round trip, with no wait for the disk: the table is unlogged."""
     with connection.cursor() as cursor:
         cursor.execute(NOTE, [str(user_id), uuid7(), user_id])

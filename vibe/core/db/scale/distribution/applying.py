@@ -1,4 +1,4 @@
-"""Doing what is left of the plan."""
+"""Running the steps of the plan that are left."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from vibe.core.db.scale.distribution.plan import Step, steps
 
 
 def apply(*, on_step: Callable[[Step, bool], Any] = lambda *_: None) -> int:
-    """Do every step that is not done, each in a transaction of its own. How many.
+    """Run every step that is not done, each in a transaction of its own. Return how many.
 
-    `on_step` is called before each, with whether it is done already. Raises DatabaseNotReady for what does not fit,
-    before the first step, and for a step that fails: those before it stand, and the next run goes on there.
+    `on_step` is called before each, with whether it is done already. Raises DatabaseNotReady for obstacles, before the
+    first step, and for a step that fails: those before it are kept, and the next run resumes there.
     """
     with migration_lock(), connection.cursor() as cursor:
         found = list(obstacles(cursor))
@@ -37,7 +37,7 @@ def apply(*, on_step: Callable[[Step, bool], Any] = lambda *_: None) -> int:
 
 
 def apply_step(cursor: Any, step: Step) -> None:
-    """One step, whole or not at all."""
+    """Run one step in a transaction. Raises DatabaseNotReady when it fails."""
     try:
         with transaction.atomic():
             for statement in step.statements:

@@ -1,4 +1,4 @@
-"""What keeps a database from being distributed, each with what to do. Looked for before anything is changed."""
+"""Obstacles to distributing a database, each with what to do. They are checked before anything is changed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SELECT string_agg(what, ', ') FROM (
 
 
 def obstacles(cursor: Any) -> Iterator[str]:
-    """Everything that does not fit, also what only the models and the catalog tell."""
+    """Yield every obstacle, those of models and catalog first, which need no Citus."""
     yield from of_the_tables(cursor)
     yield from of_the_migrations()
     cursor.execute(CITUS)
@@ -68,7 +68,7 @@ def obstacles(cursor: Any) -> Iterator[str]:
 
 
 def of_the_tables(cursor: Any) -> Iterator[str]:
-    """What is wrong with tables, policies and indexes."""
+    """Yield what is wrong with tables, policies and indexes."""
     people = [model._meta.db_table for model in placing.distributed()]
     moving = [*people, placing.on_every_node()]
     for table in placing.unknown(cursor):
@@ -88,7 +88,7 @@ def of_the_tables(cursor: Any) -> Iterator[str]:
 
 
 def of_the_migrations() -> Iterator[str]:
-    """Migrations that are not applied: the plan follows the models, and they are ahead of the tables then."""
+    """Yield an obstacle for unapplied migrations: the plan follows the models, which are then ahead of the tables."""
     executor = MigrationExecutor(connection)
     waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if waiting:
@@ -96,7 +96,7 @@ def of_the_migrations() -> Iterator[str]:
 
 
 def of_the_cluster(cursor: Any) -> Iterator[str]:
-    """What is wrong with servers, nodes, rights and connections."""
+    """Yield what is wrong with servers, nodes, rights and connections."""
     if connection.pg_version < OLDEST_SERVER:  # type: ignore[attr-defined]
         yield "PostgreSQL is older than 15, which Citus with privileges on columns needs. Upgrade the server."
     if settings.DATABASE_POOLER:
@@ -118,16 +118,16 @@ def of_the_cluster(cursor: Any) -> Iterator[str]:
 
 
 def sessions(cursor: Any, lock: int) -> int:
-    """How many other sessions of the product there are; tables are not to be moved under them."""
+    """Count the other sessions of the product; tables must not be moved while they are open."""
     return int(value(cursor, OTHER_SESSIONS, [lock]))
 
 
 def names_of(cursor: Any, question: str, names: list[str]) -> list[str]:
-    """What a question finds among names."""
+    """Return what a query finds among names."""
     return value(cursor, question, [names]) or []
 
 
 def value(cursor: Any, question: str, given: list[Any] | None = None) -> Any:
-    """The one value that a question gives."""
+    """Return the single value of a query."""
     cursor.execute(question, given)
     return cursor.fetchone()[0]

@@ -1,4 +1,4 @@
-"""Which tables go onto shards, which on every node, and which stay where they are."""
+"""The placement of tables: on shards, on every node, or unchanged."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SELECT relname FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND r
 AND NOT relispartition AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
 ORDER BY relname
 """
-DJANGO = "django_migrations"  # the one table of Django's that no model is of
+DJANGO = "django_migrations"  # the one table of Django that has no model
 
 
 def distributed() -> list[type[UserOwned]]:
-    """The models of people's rows, those that others refer to first."""
+    """Return the models of people's rows, those that others refer to first."""
     owned = {model._meta.label: model for model in apps.get_models() if issubclass(model, UserOwned)}
     order: TopologicalSorter[str] = TopologicalSorter()
     for label, model in sorted(owned.items()):
@@ -31,17 +31,17 @@ def distributed() -> list[type[UserOwned]]:
 
 
 def on_every_node() -> str:
-    """Accounts, which every person's rows refer to."""
+    """Return the table of accounts, which every person's rows refer to."""
     return get_user_model()._meta.db_table
 
 
 def unknown(cursor: Any) -> list[str]:
-    """Tables of the schema that belong to no model: whose rows they hold nobody can tell."""
+    """Return tables of the schema that belong to no model: whose rows they hold is unknown."""
     known = {model._meta.db_table for model in apps.get_models(include_auto_created=True)} | {DJANGO}
     cursor.execute(TABLES)
     return [name for (name,) in cursor.fetchall() if name not in known]
 
 
 def references(model: type[models.Model]) -> Iterator[CompositeReference]:
-    """What a table refers to."""
+    """Yield the references of a table."""
     yield from (wall for wall in model._meta.constraints if isinstance(wall, CompositeReference))

@@ -1,6 +1,6 @@
-"""Every statement, in its order: a step is a transaction, and says by the catalog whether it is done.
+"""Every statement of the distribution, in order: a step is a transaction, and the catalog shows whether it is done.
 
-Nothing is remembered between two runs, so that one that ended anywhere goes on where it was.
+Nothing is stored between two runs, so an interrupted run resumes where it ended.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vibe.core.db.schema.constraints import RowSecurity, declared
 Done = Callable[[Any], bool]
 quote = connection.ops.quote_name
 
-# partmethod h: on shards by a hash; repmodel t: a copy on every node. What is neither is known to Citus and local.
+# partmethod h: on shards by a hash; repmodel t: a copy on every node. Tables that are neither are local.
 MOVED = """
 SELECT partmethod::text FROM pg_dist_partition
 WHERE logicalrelid = to_regclass(%s) AND (partmethod = 'h' OR repmodel = 't')
@@ -51,7 +51,7 @@ AND pg_get_serial_sequence(quote_ident(c.relname), a.attname) IS NOT NULL ORDER 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One transaction: what it is for, its statements, and how to see that it is done already."""
+    """One transaction: its purpose, its statements, and a check whether it is done already."""
 
     what: str
     statements: tuple[str, ...]
@@ -59,7 +59,7 @@ class Step:
 
 
 def steps(cursor: Any) -> Iterator[Step]:
-    """The whole way, from one machine's tables to those of a cluster."""
+    """Yield every step, from the tables of one machine to those of a cluster."""
     people = placing.distributed()
     accounts = placing.on_every_node()
     yield from settings()
@@ -71,14 +71,14 @@ def steps(cursor: Any) -> Iterator[Step]:
         yield onto_shards(model, beside=people[0])
     for table in (accounts, *(model._meta.db_table for model in people)):
         yield copy_left_behind(table)
-    yield from logins()  # by now each is on every node, for the sake of what it was granted
+    yield from logins()  # by now each role is on every node, because of its grants
     yield from (reference_added(model, wall) for model in people for wall in placing.references(model))
     yield from (index_built(model, index) for model, index in graphs(people))
     yield from counters(cursor)
 
 
 def settings() -> Iterator[Step]:
-    """Also for connections that come through a pooler, whose sessions are not ours to set up."""
+    """Set the session settings on the database, for connections through a pooler whose sessions we do not set up."""
     database = quote(connection.settings_dict["NAME"])
     for name, value in CLUSTER.items():
         yield Step(
@@ -89,7 +89,7 @@ def settings() -> Iterator[Step]:
 
 
 def logins() -> Iterator[Step]:
-    """Citus goes to the shards as the role that a scope has taken."""
+    """Let each role log in: Citus connects to the shards as the role that a scope has set."""
     for role in ALL:
         yield Step(
             f"{role} may log in to the workers",
@@ -106,7 +106,7 @@ def logs_in(question: str) -> Done:
 
 
 def owner_into_key(model: type[Model]) -> Step:
-    """A key that is unique on every shard is unique only together with what chooses the shard."""
+    """Add the owner to the primary key: Citus can enforce a key only if it includes the distribution column."""
     table = model._meta.db_table
     name = quote(f"{table}_pkey")
     return Step(
@@ -117,7 +117,7 @@ def owner_into_key(model: type[Model]) -> Step:
 
 
 def graphs(people: list[Any]) -> list[tuple[Any, Any]]:
-    """The graphs of vectors: row by row, while a table is copied, they take longer than all the rest."""
+    """Return the HNSW indexes: built row by row, while a table is copied, they take longer than all the rest."""
     return [(model, index) for model in people for index in model._meta.indexes if isinstance(index, HnswIndex)]
 
 
@@ -131,7 +131,7 @@ def index_dropped(model: type[Model], index: Any) -> Step:
 
 
 def reference_dropped(model: type[Model], wall: Any) -> Step:
-    """No reference may lead from a table that has moved to one that has not, either way round."""
+    """Drop a reference until both tables have moved: none may connect a moved table with one that has not moved."""
     table = model._meta.db_table
     return Step(
         f"{table}: without {wall.name} until both ends have moved",
@@ -149,7 +149,7 @@ def copied_to_every_node(table: str) -> Step:
 
 
 def onto_shards(model: type[Model], *, beside: type[Model]) -> Step:
-    """All of one person's rows lie on one shard group, whatever the table."""
+    """Distribute a table, colocated so that all rows of one person are on one shard group."""
     table = model._meta.db_table
     where = "'none'" if model is beside else literal(beside._meta.db_table)
     call = f"SELECT create_distributed_table({literal(table)}, 'user_id', colocate_with => {where})"
@@ -157,8 +157,8 @@ def onto_shards(model: type[Model], *, beside: type[Model]) -> Step:
 
 
 def moving(table: str, call: str) -> tuple[str, ...]:
-    """The owner copies the rows, whom forced row-level security would show none; until the end of the transaction
-    nobody else reaches the table. The policies, privileges and triggers go along."""
+    """Return the statements that move a table. The owner copies the rows, and forced row-level security would show it
+    none; the table is locked until the transaction ends. Policies, privileges and triggers are moved too."""
     forced = table in {model._meta.db_table for model, _ in declared(RowSecurity)}
     return (
         *on_shards(),
@@ -170,7 +170,7 @@ def moving(table: str, call: str) -> tuple[str, ...]:
 
 
 def copy_left_behind(table: str) -> Step:
-    """What was copied lies on here, unseen, until it is dropped."""
+    """Delete the local rows of a copied table, which remain here, unseen, until then."""
     return Step(
         f"{table}: the copy left behind goes",
         (
@@ -202,12 +202,12 @@ def index_built(model: type[Model], index: Any) -> Step:
 
 
 def on_shards() -> tuple[str, ...]:
-    """What a change of tables on shards begins with, in a session that was begun when there were none."""
+    """Return the settings to change tables on shards in a session that began when there were none."""
     return ("SET LOCAL citus.enable_ddl_propagation = on", "SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
 
 
 def counters(cursor: Any) -> Iterator[Step]:
-    """A table that refers to `users` is made anew around its rows, and its counter then begins at 1."""
+    """Yield steps that restore counters: a table that refers to `users` is recreated, and its counter begins at 1."""
     cursor.execute(COUNTERS)
     for table, column in cursor.fetchall():
         last = f"SELECT coalesce(max({quote(column)}), 0) FROM {quote(table)}"  # noqa: S608  # names that the catalog gives
@@ -231,12 +231,12 @@ def counted_on(table: str, column: str, last: str) -> Done:
 
 
 def is_placed(cursor: Any, table: str) -> bool:
-    """Whether a table is on shards or on every node."""
+    """Return whether a table is on shards or on every node."""
     return fetch_value(cursor, MOVED, table, unless="pg_dist_partition") is not None
 
 
 def there(query: str, *values: Any) -> Done:
-    """Whether a question of the catalog has an answer."""
+    """Return a check that a query of the catalog has a result."""
 
     def done(cursor: Any) -> bool:
         cursor.execute(query, values)
@@ -247,7 +247,7 @@ def there(query: str, *values: Any) -> Done:
 
 
 def fetch_value(cursor: Any, query: str, *values: Any, unless: str = "") -> Any:
-    """The one value that a question gives; None without a row, or without the catalog of Citus that it asks."""
+    """Return the single value of a query; None without a row, or without the relation `unless`."""
     if unless:
         cursor.execute("SELECT to_regclass(%s)", [unless])
         if cursor.fetchone()[0] is None:
@@ -258,5 +258,5 @@ def fetch_value(cursor: Any, query: str, *values: Any, unless: str = "") -> Any:
 
 
 def literal(text: str) -> str:
-    """A name of ours as a literal."""
+    """Return a name of ours as a literal."""
     return "'" + text.replace("'", "''") + "'"

@@ -1,7 +1,7 @@
-"""The catalog against what the models declare: every table, view, function, trigger, policy, grant and role.
+"""A comparison of the catalog with the models: every table, view, function, trigger, policy, grant and role.
 
-Migrations put the walls up; this looks whether they stand. Somebody may have taken one down by hand, restored a dump
-without it, or added a table beside it.
+Migrations create the policies; this checks that they are still there. Somebody may have dropped one by hand, restored a
+dump without it, or added a table without one.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from vibe.core.db.schema.catalog_lint.privileges import compare_privileges
 from vibe.core.db.schema.catalog_lint.rules import RULES, broken_rules
 from vibe.core.db.schema.catalog_lint.triggers import compare_functions, compare_triggers
 
-# Names mean the server's own functions and types, and read alike, whatever the session would find first.
+# Names resolve to the server's own functions and types, and are printed alike, whatever the session's search path.
 OWN_NAMES = "SET LOCAL search_path = pg_catalog, public"
 
 __all__ = ["RULES", "Finding", "findings"]
 
 
 def findings() -> list[Finding]:
-    """Everything that is not as the models declare it; empty when the walls stand. As the login role."""
+    """Return every difference from what the models declare. Runs as the login role."""
     checks = (broken_rules, compare_policies, compare_privileges, compare_triggers, compare_functions)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(OWN_NAMES)

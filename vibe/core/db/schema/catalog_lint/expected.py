@@ -1,4 +1,4 @@
-"""What migrations write by hand, since no model of ours declares it."""
+"""What migrations create by hand, because no model of ours declares it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ TRIGGERS = {
         )
     },
 }
-# Their functions: the migration, the SHA-256 of the body, and the settings that it runs with.
+# The functions of the triggers: the migration, the SHA-256 of the body, and the settings that it runs with.
 FUNCTIONS = {
     "access_grants_forward": (
         "accounts.0003_grants_move_forward",

@@ -1,13 +1,13 @@
-"""What the lint of the catalog finds."""
+"""Findings of the catalog lint."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Schemas of the server's own, which nobody else can make.
+# The server's own schemas, which nobody else can make.
 SYSTEM_SCHEMA = "(nspname ~ '^pg_' OR nspname = 'information_schema')"
-# Stands for $ours in statements: relations (`c`) that a scope's role could reach and no extension brought. The role has
-# USAGE on the schema; the schema `public` counts always. The parameter `roles` names the roles.
+# $ours in statements: relations (`c`) that a scope's role could reach and that are not of an extension. The role has
+# USAGE on the schema; the schema `public` always counts. The parameter `roles` names the roles.
 OURS = (
     "EXISTS (SELECT FROM pg_namespace n, unnest(%(roles)s::text[]) AS scope WHERE n.oid = relnamespace "  # noqa: S608
     f"AND NOT {SYSTEM_SCHEMA} AND (nspname = 'public' OR has_schema_privilege(scope, n.oid, 'USAGE'))) "
@@ -18,7 +18,7 @@ OURS = (
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """Something in the catalog that is not as it should be, and what to type. It holds names, never a condition."""
+    """A fault in the catalog, and what to type. It holds names, never a condition."""
 
     what: str
     where: str

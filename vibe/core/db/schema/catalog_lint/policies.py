@@ -1,6 +1,6 @@
-"""Every policy of every role, compared whole: command, kind, roles and both conditions.
+"""A comparison of every policy of every role: command, kind, roles and both conditions.
 
-The server writes a condition in its own words, which differ by version. So the declared policies are made on an empty
+The server rewrites a condition, and the result differs by version. So the declared policies are made on an empty
 temporary table with the same columns, by the statements of the migration, and read back the same way.
 """
 
@@ -33,7 +33,7 @@ TWIN = "vibe_declared"
 
 
 class Policy(NamedTuple):
-    """A policy as the catalog has it."""
+    """A policy in the catalog."""
 
     roles: list[str]
     command: str
@@ -43,7 +43,7 @@ class Policy(NamedTuple):
 
 
 def compare_policies(cursor: Any) -> Iterator[Finding]:
-    """Policies that are missing, changed, or declared by no model."""
+    """Yield a finding for each policy that is missing, changed, or declared by no model."""
     quote = connection.ops.quote_name
     there = policies(cursor, OF_ALL)
     for model, wall in declared(RowSecurity):
@@ -70,7 +70,7 @@ def compare_policies(cursor: Any) -> Iterator[Finding]:
 
 
 def as_declared(cursor: Any, table: str, wall: RowSecurity) -> dict[str, Policy]:
-    """What the server makes of a model's policies. They leave with the savepoint."""
+    """Return a model's policies as the server writes them. They are rolled back with the savepoint."""
     with transaction.atomic():
         twin = connection.ops.quote_name(TWIN)
         columns = f"LIKE public.{connection.ops.quote_name(table)}"
@@ -83,13 +83,13 @@ def as_declared(cursor: Any, table: str, wall: RowSecurity) -> dict[str, Policy]
 
 
 def policies(cursor: Any, statement: str, *values: Any) -> dict[tuple[str, str], Policy]:
-    """Policies by table and name."""
+    """Return policies by table and name."""
     cursor.execute(statement, values)
     return {(table, name): Policy(*rest) for table, name, *rest in cursor.fetchall()}
 
 
 def differences(found: Policy, policy: Policy) -> Iterator[str]:
-    """What is different, in words: a condition itself could hold somebody's data."""
+    """Yield what differs, in words: a condition itself could hold somebody's data."""
     if found.roles != policy.roles:
         yield f"it is of {role(found)}"
     if found.command != policy.command:
@@ -103,5 +103,5 @@ def differences(found: Policy, policy: Policy) -> Iterator[str]:
 
 
 def role(policy: Policy) -> str:
-    """The roles of a policy."""
+    """Return the roles of a policy as text."""
     return ", ".join(policy.roles)

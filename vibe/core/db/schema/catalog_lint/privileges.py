@@ -1,4 +1,4 @@
-"""Grants of tables and columns against those that models and migrations declare, whichever role holds them."""
+"""A comparison of grants on tables and columns, of any role, with those that models and migrations declare."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WHERE $ours AND relkind IN ('r', 'p', 'v', 'm', 'f') AND a.grantee <> relowner
 
 
 def compare_privileges(cursor: Any) -> Iterator[Finding]:
-    """Grants that are declared and not held, or held and not declared."""
+    """Yield a finding for each grant that is declared and not held, or held and not declared."""
     wanted = {
         grant for model, wall in declared(Privileges) for grant in declared_grants(model, wall)
     } | FRAMEWORK_GRANTS
@@ -38,7 +38,7 @@ def compare_privileges(cursor: Any) -> Iterator[Finding]:
         )
     for table, role, verb, column in held - wanted:
         right = verb.partition(" WITH ")[0]
-        taken_too = {  # REVOKE of a table takes those of its columns along
+        taken_too = {  # REVOKE on a table also revokes those on its columns
             f" GRANT {clause(table, right, given)} TO {role};"
             for *key, given in wanted
             if key == [table, role, right] and column in ("", given)
@@ -51,7 +51,7 @@ def compare_privileges(cursor: Any) -> Iterator[Finding]:
 
 
 def declared_grants(model: type[models.Model], wall: Privileges) -> Iterator[Grant]:
-    """What a declaration grants, as the catalog tells it."""
+    """Yield what a declaration grants, in the form of the catalog."""
     for verb, columns in wall.verbs:
         yield from (
             (model._meta.db_table, wall.role, verb, column) for column in (("",) if columns is None else columns)
@@ -59,15 +59,15 @@ def declared_grants(model: type[models.Model], wall: Privileges) -> Iterator[Gra
 
 
 def column_name(table: str, column: str) -> str:
-    """A table, or a column of it."""
+    """Return the name of a table, or of a column with its table."""
     return f"{table}.{column}" if column else table
 
 
 def clause(table: str, verb: str, column: str) -> str:
-    """What is granted, as GRANT and REVOKE say it."""
+    """Return what is granted, in the syntax of GRANT and REVOKE."""
     return f"{verb} ({connection.ops.quote_name(column)}) ON {table}" if column else f"{verb} ON {table}"
 
 
 def grantee(role: str) -> str:
-    """A role as a statement names it."""
+    """Return a role in the syntax of a statement."""
     return role if role == "PUBLIC" else connection.ops.quote_name(role)

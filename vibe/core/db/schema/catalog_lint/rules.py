@@ -1,4 +1,4 @@
-"""Rules that hold of every table, view, function, reference and role, each with what to type where it is broken."""
+"""Rules for every table, view, function, reference and role, each with what to type if it is broken."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vibe.core.db.schema.statistics import SAMPLED, sealed_columns
 
 
 class Rule(NamedTuple):
-    """A statement that gives the names of what breaks the rule, the first the thing itself; `do` is filled with them.
+    """A query for the names of what breaks the rule, the object itself first; `do` is filled with them.
 
     Of its parameters `walled` are the tables with row security, `owned` those of people's rows, `known` those of models
     and `sealed` the sealed columns.
@@ -124,7 +124,7 @@ RULES: dict[str, Rule] = {
     "is a role with more rights than its grants": Rule(
         "SELECT rolname FROM pg_roles WHERE rolname = ANY(%(roles)s) "
         "AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication OR rolcanlogin "
-        "AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus'))",  # which goes to the shards as that role
+        "AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus'))",  # which connects to shards as that role
         "ALTER ROLE {0} NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB NOREPLICATION; without Citus also: NOLOGIN",
     ),
     "is a role that is a member of another": Rule(
@@ -168,7 +168,7 @@ RULES: dict[str, Rule] = {
 
 
 def broken_rules(cursor: Any) -> Iterator[Finding]:
-    """What breaks a rule."""
+    """Yield a finding for everything that breaks a rule."""
     cursor.execute(THERE)
     there = {name for (name,) in cursor.fetchall()}
     models = [model for model in apps.get_models(include_auto_created=True) if not model._meta.proxy]

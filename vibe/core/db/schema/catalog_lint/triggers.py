@@ -1,4 +1,4 @@
-"""The triggers that refuse changes, and their functions, as the migrations made them."""
+"""A comparison of the triggers that refuse changes, and their functions, with the migrations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname = ANY(%s)
 
 
 def compare_triggers(cursor: Any) -> Iterator[Finding]:
-    """Triggers that are missing, changed, or made by no migration."""
+    """Yield a finding for each trigger that is missing, changed, or made by no migration."""
     cursor.execute(TABLES, {"roles": list(ALL)})
     parents = dict(cursor.fetchall())
     wanted = {
@@ -42,7 +42,7 @@ def compare_triggers(cursor: Any) -> Iterator[Finding]:
         found = there.pop((table, name), None)
         if found is None:
             if table != parents[table] and "FOR EACH ROW" in definition:
-                continue  # it comes to a partition with its parent's
+                continue  # a partition gets it from its parent
             yield Finding("the trigger is missing", f"{table}.{name}", f"{definition};")
         elif found != definition:
             anew = f"BEGIN; DROP TRIGGER {name} ON {table}; {definition}; COMMIT;"
@@ -52,7 +52,7 @@ def compare_triggers(cursor: Any) -> Iterator[Finding]:
 
 
 def compare_functions(cursor: Any) -> Iterator[Finding]:
-    """Functions of those triggers with another body or other settings, or none."""
+    """Yield a finding for each function of those triggers that is missing or has another body or settings."""
     cursor.execute(BODIES, [list(FUNCTIONS)])
     there = {name: (digest, settings) for name, digest, settings in cursor.fetchall()}
     for name, (migration, *made) in FUNCTIONS.items():

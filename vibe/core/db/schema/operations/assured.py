@@ -1,4 +1,4 @@
-"""An operation that `check_migrations` would refuse, and why it is safe here."""
+"""A wrapper for operations that `check_migrations` would refuse, with the reason why they are safe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHORTEST = 15  # characters that a reason has at least
 
 
 class Assured(SeparateDatabaseAndState):
-    """Operations that somebody has thought about. The reason is read in review; there is none without one."""
+    """Operations that were judged safe. The reason is required, and read in review."""
 
     def __init__(self, reason: str, operations: Sequence[Operation]) -> None:
         if len(reason) < SHORTEST:

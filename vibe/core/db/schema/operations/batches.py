@@ -1,4 +1,4 @@
-"""Data migrations over big tables: a batch a transaction, beside everything else, taken up again after a stop."""
+"""Data migrations of big tables: one batch a transaction, while the service runs, resumed after a stop."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ SELECT count(*), (array_agg({key} ORDER BY {key} DESC))[1] FROM done
 class RunInBatches(Operation):
     """`UPDATE table SET set WHERE where`, `size` rows in one transaction, in the order of `key`.
 
-    `where` must not hold for a row that is done: by that, and nothing else, an interrupted run is taken up again.
-    Rows that somebody is changing are passed over and met again. People's rows are hidden from the owner, who migrates,
-    so there it works as `vibe_system`, which is lent the columns in `reads` and `writes` while it does. Sealed columns
-    cannot be: what is sealed is changed by a job, person by person.
+    `where` must not hold for a row that is done: an interrupted run resumes by that alone. Locked rows are skipped and
+    tried again. People's rows are hidden from the owner, who migrates, so there it works as `vibe_system`, which is
+    granted the columns in `reads` and `writes` for that time. Sealed columns cannot be granted: a job changes them,
+    person by person.
 
-    Needs a migration with `atomic = False`. Taken back, it does nothing.
+    Needs a migration with `atomic = False`. Reversed, it does nothing.
     """
 
     atomic = False
@@ -66,10 +66,10 @@ class RunInBatches(Operation):
         return type(self).__qualname__, [self.table], {name: getattr(self, name) for name in names}
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Rows change, the schema does not."""
+        """Do nothing: rows change, the schema does not."""
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        """What was filled goes with its column."""
+        """Do nothing: the values are dropped with their column."""
 
     def describe(self) -> str:
         return f"Update {', '.join(self.writes)} of {self.table} in batches of {self.size}"
@@ -85,7 +85,7 @@ class RunInBatches(Operation):
             self.run(connection, cursor, role)
 
     def refuse_sealed(self, apps: Any) -> None:
-        """Raises ConfigurationError for a column whose values only a person's own key opens."""
+        """Raise ConfigurationError for a column whose values only a person's own key opens."""
         for model in apps.get_models():
             for field in model._meta.local_fields if model._meta.db_table == self.table else ():
                 if isinstance(field, SealedColumn) and field.column in {*self.reads, *self.writes}:
@@ -94,7 +94,7 @@ class RunInBatches(Operation):
                     )
 
     def run(self, connection: Any, cursor: Any, role: str) -> None:
-        """Walk by key until nothing is left. Raises DatabaseNotReady for rows that others hold all the time."""
+        """Walk by key until no rows are left. Raises DatabaseNotReady for rows that others keep locked."""
         deadline = time.monotonic() + settings.MIGRATION_PATIENCE
         with tqdm(total=self.left(connection, cursor, role), desc=self.describe(), unit="rows", disable=None) as bar:
             while True:
@@ -108,7 +108,7 @@ class RunInBatches(Operation):
                 time.sleep(PAUSE)
 
     def walk(self, connection: Any, cursor: Any, role: str) -> Iterator[int]:
-        """Once over the table. How many rows each batch was."""
+        """Walk once over the table. Yield the number of rows of each batch."""
         last: Any = None
         while True:
             done, last = retry_for_locks(lambda last=last: self.batch(connection, cursor, role, last))  # type: ignore[misc]
@@ -117,7 +117,7 @@ class RunInBatches(Operation):
             yield done
 
     def batch(self, connection: Any, cursor: Any, role: str, last: Any) -> tuple[int, Any]:
-        """One transaction: up to `size` rows beyond a key. How many they were, and the last one's key."""
+        """Update up to `size` rows beyond a key in one transaction. Return how many there were, and the last key."""
         quote = connection.ops.quote_name
         statement = BATCH.format(
             table=quote(self.table), key=quote(self.key), size=self.size,
@@ -131,7 +131,7 @@ class RunInBatches(Operation):
         return found
 
     def left(self, connection: Any, cursor: Any, role: str) -> int:
-        """How many rows are not done."""
+        """Count the rows that are not done."""
         with transaction.atomic(using=connection.alias):
             cursor.execute(set_role_sql(role))
             table = connection.ops.quote_name(self.table)
@@ -140,7 +140,7 @@ class RunInBatches(Operation):
 
     @contextmanager
     def lent(self, cursor: Any) -> Iterator[str]:
-        """The role that does it, with the privileges that it needs for the block."""
+        """Yield the role to work as, with the privileges that it needs for the block."""
         cursor.execute(WALLED, [self.table])
         found = cursor.fetchone()
         if not found or not found[0]:
@@ -156,13 +156,13 @@ class RunInBatches(Operation):
                 cursor.execute(f'REVOKE {verb} ("{column}") ON "{self.table}" FROM {SYSTEM}')
 
     def needed(self) -> list[tuple[str, str]]:
-        """Verbs and columns."""
+        """Return the privileges needed, as verbs and columns."""
         return [
             *(("SELECT", column) for column in dict.fromkeys((self.key, *self.reads, *self.writes))),
             *(("UPDATE", column) for column in self.writes),
         ]
 
     def lacks(self, cursor: Any, verb: str, column: str) -> bool:
-        """Whether the system may not do that already."""
+        """Return whether the system's role lacks a privilege."""
         cursor.execute(LACKED, [SYSTEM, self.table, column, verb])
         return bool(cursor.fetchone()[0])

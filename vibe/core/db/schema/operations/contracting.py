@@ -1,4 +1,4 @@
-"""Taking a column away while processes run that still know it: first forgotten, dropped by a later release."""
+"""Removal of a column while processes that know it still run: forget it first, drop it in a later release."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from django.db.migrations.operations.base import Operation
 
 
 class ForgetField(RemoveField):
-    """RemoveField that leaves the column, so that processes of the release before go on.
+    """RemoveField that leaves the column, so that processes of the previous release keep working.
 
-    It may be null from here on, for the new processes do not fill it. A release later: DropColumn.
+    It may be null from here on, because new processes do not fill it. A release later: DropColumn.
     """
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
@@ -25,7 +25,7 @@ class ForgetField(RemoveField):
             schema_editor.alter_field(model, nullable, field)
 
     def both(self, app_label: str, state: Any) -> tuple[Any, Any, Any]:
-        """The model, its field, and the same field if it could be null."""
+        """Return the model, its field, and a nullable copy of the field."""
         model = state.apps.get_model(app_label, self.model_name)
         field = model._meta.get_field(self.name)
         nullable = field.clone()
@@ -39,7 +39,7 @@ class ForgetField(RemoveField):
 
 
 class DropColumn(Operation):
-    """Drop a column that no release in use knows any more. `definition` is how taking it back makes it: `text`."""
+    """Drop a column that no release in use knows any more. `definition`, such as `text`, restores it on reversal."""
 
     def __init__(self, table: str, column: str, definition: str) -> None:
         self.table, self.column, self.definition = table, column, definition
@@ -48,7 +48,7 @@ class DropColumn(Operation):
         return type(self).__qualname__, [self.table, self.column, self.definition], {}
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Forgotten already."""
+        """Do nothing: the field was forgotten before."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         schema_editor.execute(

@@ -1,4 +1,4 @@
-"""Tables that PostgreSQL keeps in parts."""
+"""Operations for partitioned tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor
 from django.db.migrations import AddIndex, CreateModel
 
-# The parts that have no index of their own under the whole's yet.
+# The partitions that have no index of their own under that of the whole table yet.
 LACKING = """
 SELECT part.relname FROM pg_inherits JOIN pg_class part ON part.oid = inhrelid
 WHERE inhparent = to_regclass(%s) AND NOT EXISTS (
@@ -42,10 +42,10 @@ class CreatePartitionedModel(CreateModel):
 
 
 class AddPartitionedIndex(AddIndex):
-    """AddIndex for a table in parts: PostgreSQL builds none concurrently over the whole, but over each part.
+    """AddIndex for a partitioned table: PostgreSQL cannot build it concurrently on the whole, but on each partition.
 
-    The whole's index is there at once, empty and invalid; it becomes valid when the last part's is attached to it. A
-    part that is made meanwhile brings its own. Run again after a stop, it goes on with the parts that lack theirs.
+    The index of the whole is made first, empty and invalid; it becomes valid when the last partition's is attached. A
+    partition that is made meanwhile gets its own. Run again after a stop, it resumes with the partitions without one.
     """
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
@@ -74,5 +74,5 @@ class AddPartitionedIndex(AddIndex):
 
 
 def index_statement(parts: dict[str, Any], kind: str, **names: str) -> str:
-    """The statement that makes an index as Django describes it, of another kind and elsewhere."""
+    """Return Django's statement for an index, with another kind, name and table."""
     return str(DatabaseSchemaEditor.sql_create_index.replace("INDEX", kind, 1) % {**parts, **names})

@@ -32,6 +32,16 @@ hypothesis.settings.register_profile("patient", deadline=None, suppress_health_c
 hypothesis.settings.load_profile("patient")
 
 
+DEBUG_AT_START = os.environ.get("DEBUG")
+
+
+@pytest.fixture(autouse=True)
+def debug_as_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that a test starts inherit DEBUG as the run began with it: importing vibe.wsgi turns it off."""
+    if DEBUG_AT_START is None:
+        monkeypatch.delenv("DEBUG", raising=False)
+
+
 @pytest.fixture(autouse=True)
 def fast_passwords(settings: Any) -> None:
     """Hashing as slow as in production costs a second a member of staff."""

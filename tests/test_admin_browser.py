@@ -140,7 +140,7 @@ def test_from_signing_in_to_a_conversation(page):
     expect(page.get_by_text("External id")).to_be_visible()
     assert CANARY not in page.content()
     shoot(page, "conversation")
-    page.get_by_role("link", name="Trail arrow_forward").click()
+    page.get_by_role("link", name="Audit log arrow_forward").click()
     expect(page.get_by_text("admin:memories_conversation_change").first).to_be_visible()
     shoot(page, "trail")
     page.goto("/admin/accounts/accessgrant/")
@@ -156,7 +156,7 @@ def test_asking_approving_reading_and_the_end(page):
     page.get_by_label("Ticket").fill("T-117")
     shoot(page, "ask")
     press(page, "Send request")
-    expect(page.get_by_text("Somebody else with the role approver decides")).to_be_visible()
+    expect(page.get_by_text("An approver will decide")).to_be_visible()
     grant = page.url
     expect(page.get_by_text("Read content", exact=True)).to_have_count(0)
     shoot(page, "grant-waiting")

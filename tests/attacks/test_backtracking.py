@@ -40,14 +40,10 @@ from vibe.core.db.health.statements import masked
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("stories", "memories", "accounts", "audit", "vibe")
 OF_OUR_OWN = {
-    "vibe.core.db.migrating.rules": "reads the SQL of migrations",
     "vibe.core.db.backend.schema": "reads the SQL of migrations",
     "vibe.core.db.embedded.paths": "reads a path of this machine",
 }
-BUILT_WHEN_RUN = {
-    "stories/search/question.py",
-    "vibe/core/db/migrating/rules.py",
-}  # of names, escaped; see the readers below
+BUILT_WHEN_RUN = {"stories/search/question.py"}  # of names, escaped; see the readers below
 SEARCHING = {"search", "finditer", "findall", "sub", "subn", "split"}
 METHODS = SEARCHING | {"match", "fullmatch"}
 

@@ -34,7 +34,7 @@ def grant_again(here: psycopg.Connection[Any], *, held: set[str], wanted: set[st
     try:
         here.execute(f"SET ROLE {owner}")
         for statement, lines in ((REVOKE, held - wanted), (GRANT, wanted - held)):
-            for found in filter(None, map(MAY.fullmatch, sorted(lines))):
+            for found in filter(None, (MAY.fullmatch(line) for line in sorted(lines))):
                 who = sql.SQL("PUBLIC") if found["who"] == EVERYBODY else sql.Identifier(found["who"])
                 here.execute(sql.SQL(statement.format(**found.groupdict(""))).format(who))
         here.execute("RESET ROLE")

@@ -296,7 +296,7 @@ PROCRASTINATE_ON_APP_READY = "accounts.keys.job_middleware.add_to_worker"
 # The API
 
 API_BODY_LIMIT: int = env.int("API_BODY_LIMIT", default=8 * 1024 * 1024)
-DATA_UPLOAD_MAX_MEMORY_SIZE = max(API_BODY_LIMIT, 16 * 1024 * 1024)  # each operation takes less, so do forms
+DATA_UPLOAD_MAX_MEMORY_SIZE = max(API_BODY_LIMIT, 8 * 1024 * 1024)  # each operation takes less, so do forms
 
 # Serving: see docs/operations.md
 

@@ -10,7 +10,7 @@ from django.urls import get_resolver
 
 from vibe.api.instance import api
 
-ASTRAL = rb"\ud83d\ude00"
+ESCAPE = rb"\u732b"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def largest(schema: dict[str, Any]) -> bytes:
 
 def text(schema: dict[str, Any]) -> bytes:
     if "maxLength" in schema:
-        return ASTRAL * schema["maxLength"]
+        return ESCAPE * schema["maxLength"]
     if "enum" in schema:
         return escaped(max(schema["enum"], key=len))
     return {

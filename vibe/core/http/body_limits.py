@@ -1,7 +1,8 @@
 """How large a body may be: as large as what its schema allows, with every character written as an escape.
 
-A character beyond the Basic Multilingual Plane takes 12 bytes as JSON (`\\ud83d\\ude00`), in UTF-8 it takes 4. The
-limits are worked out from the schema, so that none can contradict it, and a schema without bounds is refused at start.
+An escape (`\\u732b`) takes 6 bytes, a character in UTF-8 at most 4. A text of nothing but characters beyond the Basic
+Multilingual Plane, all of them written as escapes (12 bytes each), may be half as long as the schema says. The limits
+are worked out from the schema, so that none can contradict it, and a schema without bounds is refused at start.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from vibe.core.errors import ConfigurationError
 from vibe.core.http.bodies import BodyTooLarge, MalformedBody
 
 Json = dict[str, Any]
-ESCAPED: Final = 12  # bytes of the longest way to write a character
+ESCAPED: Final = 6  # bytes of a character written as an escape
 SPACE: Final = 64  # bytes around a value: colon, comma, indentation
 SCALAR: Final = 64  # bytes of a number, true, false or null
 FORMATS: Final = {"date": 64, "date-time": 64, "uuid": 64}  # characters, at most
 UNKNOWN: Final = 100  # members beyond those of the schema: they are named in the answer, not only counted
 SMALLEST: Final = 4_096  # bytes
-LARGEST_SINGLE: Final = 16 * 1024 * 1024  # bytes; what the schema lets be longer is a batch: API_BODY_LIMIT
+LARGEST_SINGLE: Final = 8 * 1024 * 1024  # bytes; what the schema lets be longer is a batch: API_BODY_LIMIT
 
 
 @dataclass(frozen=True, slots=True)

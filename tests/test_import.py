@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import override_settings
 
+import memories
 from accounts.keys.services.data_keys import open_vault
 from accounts.models import User
 from accounts.people.services.people import find_person, open_name
@@ -330,7 +331,7 @@ def test_an_empty_file_is_no_error(tmp_path):
 def test_the_bundled_sample_and_the_evaluation_data_are_in_this_format(locomo):
     from pathlib import Path
 
-    sample = Path(files.__file__).parent / "sample" / "conversations.jsonl"
+    sample = Path(memories.__file__).parent / "sample" / "conversations.jsonl"
     for file in (sample, locomo / "conversations.jsonl"):
         with file.open("rb") as source:
             assert FileImport(actor=TESTER, strict=True).run(source).refused == 0

@@ -101,7 +101,7 @@ def fill(memories: int) -> dict[str, int]:
         "zipf": ZIPF,
         "conversations": memories // PER_CONVERSATION,
         "each": PER_CONVERSATION,
-        "sealed": b"\x01" + bytes(130),
+        "sealed": b"\x02" + bytes(286),
     }
     tables = ("users", "conversations", "encrypted_memories", "stories", "audit_logs")
     with embedded_server().connect() as server:

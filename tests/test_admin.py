@@ -62,7 +62,7 @@ def content(ada: UUID, tell) -> UUID:
     with as_user(ada):
         conversation = Conversation.objects.only("pk", "user_id").get()
         memories = list(Memory.objects.only("pk", "user_id"))
-        sealed = Sealed(b"\x01" + CANARY.encode() * 3)
+        sealed = Sealed(b"\x02" + CANARY.encode() * 3)
         story = Story.objects.create(
             user_id=ada,
             conversation=conversation,

@@ -83,7 +83,7 @@ def test_a_file_goes_in_as_people_conversations_and_memories():
         newest, oldest = Conversation.objects.of(ada).active()
         assert open_name(User.objects.only("name").get(pk=ada)) == "Ada"
         assert (newest.external_id, newest.memory_count, newest.title) == ("c2", 1, None)
-        assert (oldest.external_id, oldest.memory_count, str(oldest.title)) == ("c1", 2, "<sealed, 38 bytes>")
+        assert (oldest.external_id, oldest.memory_count, str(oldest.title)) == ("c1", 2, "<sealed, 287 bytes>")
         assert oldest.active_at == datetime(2026, 5, 12, 7, 2, tzinfo=UTC)
         assert oldest.started_at == datetime(2026, 5, 12, 7, 1, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from vibe.core.crypto.sealed import Sealed
 from vibe.core.db.schema.owned import UserOwned
 from vibe.core.db.scopes import as_support, as_system, as_user
 
-NOTHING = Sealed(b"\x01" + bytes(40))
+NOTHING = Sealed(b"\x02" + bytes(286))
 OWNED = sorted((model for model in apps.get_models() if issubclass(model, UserOwned)), key=lambda model: model.__name__)
 # What `vibe_user` may do to a whole table; elsewhere its privileges end first.
 CHANGED = [Conversation, Memory, Story, Passage, Entity, SearchSet]

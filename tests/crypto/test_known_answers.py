@@ -26,7 +26,12 @@ from vibe.core.crypto.sealed import Sealed
 TEXT = "Ada moved to Lisbon. \N{SHIP}"
 NONCE = bytes(range(100, 112))
 SEALED = bytes.fromhex(
-    "0100016465666768696a6b6c6d6e6f740d14a6220a68c3fcc3b833b9d46e716ce2ced50dfee7eab707143e62f1fa4788d102d86df616aeac"
+    "0200016465666768696a6b6c6d6e6f740d14a6220a68c3fcc3b833b9d46e716ce2ced50dfee7eab71f56c2c7758f9a81d3d6cdbdf355ac38"
+    "121818835e489ee374730568d065d6b0078a3a73508cd5c8cc2ef782d18ca36d9a8c48135c7e0edce678546c1a8775d5c5a6069ffae0fcb1"
+    "d9e113190d44b65165e0fa0f0183e5e08fca9fe1538a63c52aea7f48e4d2a385fc2eea36789cb39e5e2f1bdc0cd58b34159650665f89da1f"
+    "9b9b85a315d6189368bcf37e8c545ddbe869f59338db787104fd890304cdb5032a681c9e3cf1ded9b7f16f336ae846bace8f3390aaa2eea4"
+    "e7dc1d61763b1ca182fe3817127472a10f7c16305cf0ce28a4700caa54d671a8a724167c6dffca5c3829bab0cf7431a528a969a83d6d03df"
+    "d38f6042ff2412"
 )
 ADDRESS = bytes.fromhex(
     "0012656e637279707465645f6d656d6f7269657300077061796c6f6164"
@@ -95,12 +100,12 @@ def test_an_address_has_its_bytes(address):
 def test_a_sealed_text_has_its_bytes(vault, address, monkeypatch):
     monkeypatch.setattr(os, "urandom", lambda count: bytes(range(100, 100 + count)))
     assert vault.seal(TEXT, address).ciphertext == SEALED
-    header = struct.pack(">BH", 1, 1)
+    header = struct.pack(">BH", 2, 1)
     gcm = Cipher(AES(expand(KEY, "seal")), GCM(NONCE)).encryptor()
     gcm.authenticate_additional_data(header + ADDRESS)
-    body = gcm.update(TEXT.encode()) + gcm.finalize()
+    body = gcm.update((TEXT.encode() + b"\x80").ljust(256, b"\0")) + gcm.finalize()
     assert header + NONCE + body + gcm.tag == SEALED
-    assert len(SEALED) == len(TEXT.encode()) + OVERHEAD_BYTES
+    assert len(SEALED) == 256 + OVERHEAD_BYTES
     assert generation_of(SEALED) == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from vibe.core.crypto.sealed import Sealed
 
-STORED = b"\x01\x00\x01" + b"canary" * 8
+STORED = b"\x02\x00\x01" + b"canary" * 8
 
 
 def test_it_prints_its_size_and_nothing_else():

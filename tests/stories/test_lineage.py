@@ -60,7 +60,7 @@ TAMPERINGS: dict[str, Callable[[UUID], object]] = {
     "search set with other counts than its stories": lambda who: SearchSet.objects.of(who).update(words=F("words") + 1),
     "stories without a search set": lambda who: SearchSet.objects.of(who).delete(),
     "story with other passages than it counts": lambda who: Passage.objects.of(who).filter(position=1).delete(),
-    "place that no story bears": lambda who: Entity(user_id=who, kind="place", token=7, name=Sealed(b"\1" * 40)).save(
+    "place that no story bears": lambda who: Entity(user_id=who, kind="place", token=7, name=Sealed(b"\2" * 287)).save(
         force_insert=True
     ),
 }

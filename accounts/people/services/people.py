@@ -92,7 +92,7 @@ def insert_person(user_id: UUID, profile: Profile) -> bool:
 
 def open_name(user: User) -> str:
     """Return a person's name. The caller's scope must be allowed to read it."""
-    return ring().unwrap(user.name, address_of(user, "name")).decode() if user.name else ""
+    return ring().unwrap_text(user.name, address_of(user, "name")) if user.name else ""
 
 
 def find_person(who: str) -> UUID:

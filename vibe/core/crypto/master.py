@@ -3,6 +3,9 @@
 Stored form, version 1:  0x11 | id of the master key, 8 bytes | Fernet token, as bytes
 Inside the token:        length of the address, 2 bytes | the address | the value
 
+A text of a person is padded to its size class before it is wrapped (see vibe.core.crypto.padding). Data keys and
+one-time secrets are of one length each, and are not.
+
 The address goes inside because Fernet (github.com/fernet/spec) authenticates no context of its own. A token shows when
 it was made, to the second.
 """
@@ -18,6 +21,7 @@ from typing import Final, Self
 from cryptography.fernet import Fernet, InvalidToken
 
 from vibe.core.crypto.errors import FormatUnknown, MasterKeyMissing, SealBroken, SealError
+from vibe.core.crypto.padding import pad, unpad
 from vibe.core.crypto.seal import KEY_BYTES, derive, notify
 from vibe.core.crypto.sealed import Address, Sealed
 from vibe.core.crypto.strength import is_well_known
@@ -96,14 +100,23 @@ class MasterRing:
         return Sealed(VERSION + self.current.id + base64.urlsafe_b64decode(token))
 
     def wrap_text(self, text: str, address: Address) -> Sealed:
-        """Wrap a small text. Raises InputError for a lone surrogate."""
+        """Wrap a small text, padded. Raises InputError for a lone surrogate."""
         try:
             value = text.encode()
         except UnicodeEncodeError:
             value = None  # and raise outside: what was caught holds the text
         if value is None:
             raise InputError(f"{address} takes valid Unicode only, without lone surrogates.")
-        return self.wrap(value, address)
+        return self.wrap(pad(value), address)
+
+    def unwrap_text(self, sealed: Sealed, address: Address) -> str:
+        """Unwrap a text. Raises like `unwrap`; malformed padding, or what is no text, is SealBroken."""
+        value = self.unwrap(sealed, address)
+        try:
+            return unpad(value).decode()
+        except ValueError:
+            pass  # and raise outside: what was caught may hold the text
+        raise SealBroken(f"{address} holds a value that is no padded text.")
 
     def unwrap(self, sealed: Sealed, address: Address) -> bytes:
         """Unwrap a value. Raises FormatUnknown, MasterKeyMissing or SealBroken, each naming the address."""

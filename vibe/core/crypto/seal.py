@@ -1,7 +1,10 @@
 """The seal over every personal text: AES-256-GCM (NIST SP 800-38D) under a key of that person alone.
 
-Stored form, version 1:  0x01 | generation of the data key, 2 bytes | nonce, 12 bytes | ciphertext | tag, 16 bytes
+Stored form, version 2:  0x02 | generation of the data key, 2 bytes | nonce, 12 bytes | ciphertext | tag, 16 bytes
+Sealed:                  the text, padded to its size class (see vibe.core.crypto.padding)
 Associated data:         the first 3 of these bytes | the address of the value (see vibe.core.crypto.sealed)
+
+Version 1 was not padded. No release wrote it, and it is not read.
 
 So every stored byte is authenticated, and with it the place where it is stored. Nonces are random: after 2**32
 messages under one key the chance that any two are equal is 2**-33 (SP 800-38D, 8.3, allows no more). Keys are renewed
@@ -19,7 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 KEY_BYTES: Final = 32
-VERSION: Final = 1
+VERSION: Final = 2
 HEADER: Final = struct.Struct(">BH")
 HEADER_BYTES: Final = HEADER.size
 NONCE_BYTES: Final = 12

@@ -14,6 +14,7 @@ from vibe.core.crypto.blind import BlindIndex
 from vibe.core.crypto.cloak import Cloak
 from vibe.core.crypto.errors import DataKeyMissing, FormatUnknown, SealBroken, SealError
 from vibe.core.crypto.file_seal import FileSeal
+from vibe.core.crypto.padding import pad, unpad
 from vibe.core.crypto.seal import BODY_START, HEADER_BYTES, NONCE_BYTES, Seal, derive, generation_of, notify
 from vibe.core.crypto.sealed import Address, Sealed, column_prefix
 from vibe.core.errors import InputError
@@ -66,7 +67,7 @@ class Vault:
         return self.open_all(address.table, address.column, [(address.row_id, address.revision, sealed)])[0]
 
     def seal_all(self, table: str, column: str, rows: Iterable[tuple[UUID, int, str]]) -> list[Sealed]:
-        """Seal one column of many rows, given as (row id, revision, text); each takes 31 bytes more than its text.
+        """Seal one column of many rows, given as (row id, revision, text). Each is padded to a size class.
 
         Raises InputError, naming the row, for what is no text or holds a lone surrogate.
         """
@@ -78,7 +79,7 @@ class Vault:
             nonce = nonces[at : (at := at + NONCE_BYTES)]
             try:
                 end = row_id.int.to_bytes(16, "big") + revision.to_bytes(8, "big")  # address.row(), without the call
-                sealed.append(Sealed(header + nonce + encrypt(nonce, text.encode(), start + end)))
+                sealed.append(Sealed(header + nonce + encrypt(nonce, pad(text.encode()), start + end)))
             except UNSEALABLE:
                 break  # and raise outside: what was caught holds the text
         else:
@@ -104,8 +105,8 @@ class Vault:
                 stored = sealed.ciphertext
                 decrypt, start = known[stored[:HEADER_BYTES]]
                 end = row_id.int.to_bytes(16, "big") + revision.to_bytes(8, "big")
-                text = decrypt(stored[HEADER_BYTES:BODY_START], stored[BODY_START:], start + end)
-                texts.append(text.decode())
+                padded = decrypt(stored[HEADER_BYTES:BODY_START], stored[BODY_START:], start + end)
+                texts.append(unpad(padded).decode())
             except UNOPENABLE:
                 break  # and raise outside, as above
         else:

@@ -18,14 +18,20 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.apps import apps
 
 from accounts.people.services.people import ensure_person
 from memories.imports.lines import ConversationLine, Message, parse
 from memories.imports.services.conversations import import_conversations
+from memories.models import Conversation
+from stories.building.services.build import build_story
+from tests.api.conftest import Api
 from tests.cast import DAY, TESTER
 from tests.protections import unprotected
 from vibe.core.crypto import padding
+from vibe.core.crypto.fields import SealedField
 from vibe.core.crypto.seal import OVERHEAD_BYTES
+from vibe.core.db.scopes import as_user
 
 OWNER = "locomo-41"
 """Who is robbed: 663 of 2,760 messages, of five people, are theirs."""
@@ -211,6 +217,49 @@ def test_ids_from_outside_tell_whoever_knows_them(corpus, db):
     """A limit that docs/threat-model.md names, and that columns are looked at together."""
     columns = (PAYLOAD_SIZE, Column("memory.message_ids[1]", lambda message: message.id))
     assert told(dumped(corpus.stored(), columns), computed(corpus.own, columns)) == (663, 0)
+
+
+def sealed_sizes() -> dict[str, set[int]]:
+    """The sizes of what is encrypted in every sealed column of every table that has any."""
+    found = {}
+    for model in apps.get_models():
+        for field in model._meta.get_fields():
+            if isinstance(field, SealedField):
+                table = model._meta.db_table
+                with unprotected(table) as cursor:
+                    cursor.execute(f"SELECT octet_length({field.column}) FROM {table} WHERE {field.column} IS NOT NULL")
+                    found[f"{table}.{field.column}"] = {size - OVERHEAD_BYTES for (size,) in cursor.fetchall()}
+    return {column: sizes for column, sizes in found.items() if sizes}
+
+
+def fill_every_column(user_id: UUID, tell: Callable[..., None]) -> None:
+    """Conversation, memories, story, entities, and an answer kept for a retry."""
+    tell(user_id, "first", [("Ada", "I moved to Lisbon with Tomas last Friday."), ("Mia", "Who carried the piano?")])
+    with as_user(user_id):
+        conversation_id = Conversation.objects.of(user_id).values_list("pk", flat=True).get()
+    build_story(user_id=user_id, conversation_id=conversation_id, actor=TESTER)
+    answer = Api("ada").post("/conversations", {"description": "Of a move."}, idempotency_key="k")
+    assert answer.status_code == 201
+
+
+def test_every_sealed_column_is_padded(ada, tell):
+    fill_every_column(ada, tell)
+    found = sealed_sizes()
+    columns = ("title", "text", "people", "places", "events")
+    assert {f"stories.{column}" for column in columns} < found.keys()
+    assert {"encrypted_memories.payload", "entities.name", "kept_answers.answer"} < found.keys()
+    assert {"conversations.title", "conversations.description"} < found.keys()
+    assert all(size == padding.size_class(size) for sizes in found.values() for size in sizes)
+
+
+def test_unpadded_hardly_a_column_would_be(ada, tell, monkeypatch):
+    """The negative control."""
+    classes = padding.size_class
+    monkeypatch.setattr(padding, "size_class", lambda length: length)
+    fill_every_column(ada, tell)
+    found = sealed_sizes()
+    assert len(found) > 8
+    assert not any(size == classes(size) for sizes in found.values() for size in sizes)
 
 
 def spelled(found: Mapping[str, tuple[int, int]]) -> str:

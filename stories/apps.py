@@ -1,5 +1,4 @@
 from django.apps import AppConfig
-from django.conf import settings
 
 
 class StoriesConfig(AppConfig):
@@ -17,7 +16,6 @@ class StoriesConfig(AppConfig):
         configured_service().check(  # a wrong setting stops the start
             text="openai_compatible" in processor_path(),
             vectors="openai_compatible" in embedder_paths()[0],
-            columns=settings.EMBEDDING_DIMENSIONS,
         )
         sections.add(STORIES)
         sections.add(ENTITIES)

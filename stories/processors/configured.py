@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 
 import numpy as np
@@ -11,15 +12,19 @@ from django.utils.module_loading import import_string
 
 from stories.processors.base import Processor
 from stories.processors.embedding import Embedder, Vectors
+from stories.processors.errors import ProcessingFailed
 from stories.processors.named import EMBEDDERS, embedder_paths, processor_path
 from stories.processors.openai_compatible.errors import TokensSpent
 from vibe.core.errors import VibeError
 
 
-class EmbedderFailed(VibeError):
+class EmbedderFailed(ProcessingFailed):
     message = "The embedder gave no usable vectors. Check STORY_EMBEDDER and the service behind it."
     code = "embedder-failed"
-    status = 503
+
+    def __init__(self, message: str | None = None, *, again_at: datetime | None = None, away: bool = False) -> None:
+        super().__init__(message, again_at=again_at)
+        self.away = away
 
 
 @cache
@@ -60,14 +65,19 @@ def may_wait() -> bool:
 def embed(texts: Sequence[str], model: Embedder | None = None) -> Vectors:
     """The vectors of the texts by a model, or by the configured one, float32 (texts, dimensions).
 
-    Raises EmbedderFailed for any other answer than that. What a provider raised is named by its type alone: its text
-    may hold what people said.
+    Raises EmbedderFailed for any other answer than that; it is `away` where what the embedder raised is. What is no
+    error of ours is named by its type alone: its text may hold what people said.
     """
     model = model or embedder()
     try:
         vectors = np.asarray(model.embed(texts), dtype=np.float32)
     except TokensSpent:
         raise  # the job waits for tomorrow; a search goes by words
+    except ProcessingFailed as problem:
+        failed = EmbedderFailed(
+            f"The embedder {model.name} failed: {problem}", again_at=problem.again_at, away=problem.away
+        )
+        raise failed from None
     except VibeError as problem:
         raise EmbedderFailed(f"The embedder {model.name} failed: {problem}") from None
     except Exception as problem:

@@ -30,7 +30,7 @@ from audit.proof.wire import FIELDS, read_row
 from audit.sealing.witness import checkpoint_lines, drop_partial_line, newest_checkpoint
 from memories.imports.lines import BadLine, parse, read_lines
 from stories.processors.base import Message, Transcript
-from stories.processors.openai_compatible.client import read_answer
+from stories.processors.openai_compatible.envelope import read_answer
 from stories.processors.openai_compatible.errors import BadAnswer
 from stories.processors.openai_compatible.schema import read_story
 from vibe.core.crypto.errors import SealError
@@ -136,7 +136,7 @@ def transcript() -> tuple[Transcript, dict[int, Message]]:
 
 
 def answer(given: bytes) -> object:
-    return read_story(text(given), *transcript())
+    return read_story([text(given)], *transcript())
 
 
 CLAIMS = {

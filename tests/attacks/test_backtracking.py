@@ -31,6 +31,7 @@ from stories.processors.base import Message, Transcript
 from stories.processors.offline.dates.resolving import find_dates
 from stories.processors.offline.processor import OfflineProcessor
 from stories.processors.offline.sentences import pieces, speech
+from stories.processors.openai_compatible.content import objects_in
 from stories.search.question import is_first_person, understand
 from stories.text.words import words
 from tests.attacks.corpus import FULL, tries
@@ -239,6 +240,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "blind index": fold,
     "name at sign-in": lambda text: counted_name(None, {"username": text}),
     "statement in a log": masked,
+    "model's answer": lambda text: list(objects_in(text)),
 }
 
 
@@ -258,6 +260,11 @@ def test_every_reader_is_linear_over_whatever_is_repeated(reader: str) -> None:
 def test_sentences_that_do_not_end_are_read_in_linear_time() -> None:
     for again in ("Mr. ", "A. ", "a.m. ", "Dr. Ada "):
         assert is_linear(READERS["sentences"], lambda size: again * (size // len(again)), 100_000)  # noqa: B023
+
+
+def test_an_answer_of_braces_quotes_and_tags_is_read_in_linear_time() -> None:
+    for again in ('{"a":', '{"', "{", '"\\"', "[{", "</think>{", "<think>", "{//", '{"text":"a"}', '{"a":[1,'):
+        assert is_linear(READERS["model's answer"], lambda size: again * (size // len(again)), 40_000), again  # noqa: B023
 
 
 def spelled(number: int) -> str:

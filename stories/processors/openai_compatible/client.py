@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import random
@@ -11,17 +10,20 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx2
 import openai
 from django.utils import timezone
 
 from stories.processors.openai_compatible.deadline import Deadline
+from stories.processors.openai_compatible.envelope import Answer, read_answer
 from stories.processors.openai_compatible.errors import (
+    AccessRefused,
     BadAnswer,
     ProviderBusy,
     ProviderFailed,
@@ -41,8 +43,12 @@ LONGEST_WAIT_SECONDS = 30.0
 LEAST_SECONDS = 0.2
 """With less time left nothing is asked again."""
 CONNECT_SECONDS = 10.0
-MOST_TOKENS = 10_000_000
-"""Of one answer that are believed."""
+LONGEST_AWAY_SECONDS = 86_400.0
+"""The longest wait that a Retry-After is believed to ask for."""
+MOST_REFUSAL_BYTES = 20_000
+"""Of a refusal that are searched for the names of our fields."""
+FIELDS = ("max_completion_tokens", "max_tokens", "response_format", "dimensions", "encoding_format")
+"""Of a request, that a service may not know: its refusal is searched for them."""
 
 HINTS = {
     400: "The model may not take OPENAI_ANSWER_FORMAT, OPENAI_SEND_DIMENSIONS or so long a conversation "
@@ -54,14 +60,10 @@ HINTS = {
     413: "Lower OPENAI_CONTEXT_CHARACTERS or OPENAI_BATCH.",
 }
 COME_BACK = frozenset((408, 409, 425, 429))
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A JSON object from the service, and the tokens it says it took; None where it does not say."""
-
-    body: Mapping[str, Any] = field(repr=False)
-    tokens: int | None
+NO_ACCESS = frozenset((401, 402, 403, 404))
+"""No other request would be taken either, until a setting or the account is changed. So would none after a redirect."""
+NO_CREDIT = b"insufficient_quota"
+"""In a 429 that no waiting changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,13 @@ class Client:
     def ask(self, path: str, body: Mapping[str, Any], deadline: Deadline) -> Answer:
         """POST, and wait out 429, 5xx and broken connections until the deadline.
 
-        Raises ProviderUnreachable, ProviderSlow, ProviderBusy or ProviderRefused, and BadAnswer for what is no JSON.
+        Raises a ProviderAway, ProviderRefused, or BadAnswer for what is no JSON.
         """
         wait = FIRST_WAIT_SECONDS
         while True:
             outcome = self.attempt(path, body, deadline)
-            if isinstance(outcome, bytes):
-                return read_answer(outcome)
+            if isinstance(outcome, Answer):
+                return outcome
             # Half of it by chance, so that those who were refused together do not come back together.
             pause = max(outcome.after, wait * random.uniform(0.5, 1.0))  # noqa: S311  # nosec B311
             if not outcome.again or pause + LEAST_SECONDS >= deadline.left:
@@ -109,18 +111,20 @@ class Client:
             time.sleep(pause)
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
 
-    def attempt(self, path: str, body: Mapping[str, Any], deadline: Deadline) -> bytes | Trouble:
-        """One request: the bytes of its answer, or what went wrong."""
+    def attempt(self, path: str, body: Mapping[str, Any], deadline: Deadline) -> Answer | Trouble:
+        """One request: its answer, or what went wrong. Raises BadAnswer for what is no JSON."""
         with self.slot(deadline) as free:
             seconds = min(self.service.timeout, deadline.left)
             if not free or not seconds:
                 return Trouble(ProviderBusy("All OPENAI_CONCURRENCY requests of this process were taken."), again=False)
             limits = httpx2.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
             try:
-                answer = self.openai.post(path, cast_to=httpx2.Response, body=body, options={"timeout": limits})
+                response = self.openai.post(path, cast_to=httpx2.Response, body=body, options={"timeout": limits})
             except Exception as problem:  # whatever it is, it may hold what was sent
                 return trouble_of(problem, seconds)
-            return answer.content
+        answer = read_answer(response.content)
+        status = answer.error_status
+        return answer if status is None else refusal(status, response)
 
     @contextmanager
     def slot(self, deadline: Deadline) -> Iterator[bool]:
@@ -148,7 +152,7 @@ def client_of(service: Service) -> Client:
 def trouble_of(problem: Exception, seconds: float) -> Trouble:
     """What an error of the package means. Nothing of the error itself is kept: it holds request and answer."""
     if isinstance(problem, openai.APIStatusError):
-        return refusal(problem.status_code, problem.response.headers.get("retry-after", ""))
+        return refusal(problem.status_code, problem.response)
     if isinstance(problem, openai.APITimeoutError):
         return Trouble(ProviderSlow(f"The service gave no whole answer within {seconds:.1f} s."), again=True)
     if isinstance(problem.__cause__, AnswerTooLong):
@@ -158,12 +162,25 @@ def trouble_of(problem: Exception, seconds: float) -> Trouble:
     return Trouble(BadAnswer(f"The service's answer is not in the protocol: {type(problem).__name__}."), again=False)
 
 
-def refusal(status: int, retry_after: str) -> Trouble:
-    """What a status other than success means."""
-    if status in COME_BACK or status >= 500:
-        return Trouble(ProviderBusy(f"The service answers {status}."), again=True, after=seconds_of(retry_after))
-    hint = HINTS.get(status, "Redirects are not followed." if status < 400 else HINTS[400])
-    return Trouble(ProviderRefused(f"The service answers {status}. {hint}"), again=False)
+def refusal(status: int, response: httpx2.Response) -> Trouble:
+    """What a status other than success means. Of the body only the names of our own fields are taken."""
+    said = response.content[:MOST_REFUSAL_BYTES]
+    meant = 402 if status == 429 and NO_CREDIT in said else status
+    if meant in COME_BACK or meant >= 500:
+        after = seconds_of(response.headers.get("retry-after", ""))
+        busy = ProviderBusy(f"The service answers {status}.", again_at=time_after(after))
+        return Trouble(busy, again=True, after=after)
+    if meant in NO_ACCESS or meant < 400:
+        hint = HINTS.get(meant, "Redirects are not followed.")
+        return Trouble(AccessRefused(f"The service answers {status}. {hint}"), again=False)
+    text = f"The service answers {status}. {HINTS.get(meant, HINTS[400])}"
+    named = (name for name in FIELDS if name.encode() in said)
+    return Trouble(ProviderRefused(text, fields=named), again=False)
+
+
+def time_after(seconds: float) -> datetime | None:
+    """The time that a service asks us to wait for, a day ahead at most; None where it does not ask."""
+    return timezone.now() + timedelta(seconds=min(seconds, LONGEST_AWAY_SECONDS)) if seconds else None
 
 
 def seconds_of(retry_after: str) -> float:
@@ -181,26 +198,3 @@ def seconds_until(date: str) -> float:
         return (moment - timezone.now()).total_seconds()
     except (TypeError, ValueError, OverflowError):  # no date, or one without a zone
         return 0.0
-
-
-def read_answer(content: bytes) -> Answer:
-    """The protocol's envelope: a JSON object. Unknown fields in it are let be."""
-    body = read_json(content)
-    if not isinstance(body, dict):
-        raise BadAnswer("The service's answer is not a JSON object.")
-    usage = body.get("usage")
-    tokens = usage.get("total_tokens") if isinstance(usage, dict) else None
-    return Answer(body, tokens if type(tokens) is int and 0 <= tokens <= MOST_TOKENS else None)
-
-
-def read_json(text: bytes | str) -> object:
-    """Strict JSON: neither cut short, nor with NaN. Raises BadAnswer, which holds nothing of it."""
-    try:
-        return json.loads(text, parse_constant=no_number)
-    except (ValueError, RecursionError):
-        pass
-    raise BadAnswer("The service's answer is not whole, valid JSON.")
-
-
-def no_number(_: str) -> NoReturn:
-    raise ValueError

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 from threading import Event
 from typing import Any
 
@@ -15,12 +19,23 @@ from stories.processors.embedding import MAX_CHARACTERS, Vectors
 from stories.processors.openai_compatible.budget import estimated, reserve
 from stories.processors.openai_compatible.client import client_of
 from stories.processors.openai_compatible.deadline import Deadline
-from stories.processors.openai_compatible.errors import BadAnswer, ProviderFailed, WrongDimensions
+from stories.processors.openai_compatible.envelope import Answer
+from stories.processors.openai_compatible.errors import (
+    BadAnswer,
+    ProviderFailed,
+    ProviderRefused,
+    WrongDimensions,
+)
 from stories.processors.openai_compatible.service import Service, configured_service
+from vibe.core.crypto.cloak import Cloak
 
 KIND = "openai"
-ATTEMPTS = 3
-"""For an answer that is one."""
+ATTEMPTS = 2
+"""For an answer with vectors in it."""
+OPTIONAL = frozenset(("dimensions", "encoding_format"))
+"""Fields of a request that a service may refuse: it is then asked without them."""
+INDEX = re.compile(r"\d{1,6}", re.ASCII)
+NUMBER = re.compile(r"-?\d{1,20}(\.\d{0,40})?(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 LARGEST = 1e6
 """Beyond it a number of a vector means nothing, and its square may be infinite."""
 
@@ -38,8 +53,10 @@ class OpenAIEmbedder:
 
     def __init__(self, service: Service | None = None) -> None:
         self.service = service or configured_service()
-        self.service.check(text=False, vectors=True, columns=settings.EMBEDDING_DIMENSIONS)
+        self.service.check(text=False, vectors=True)
         self.client = client_of(self.service)
+        self.refused: frozenset[str] = frozenset()
+        """Fields that the service does not know."""
 
     @classmethod
     def named(cls, name: str) -> OpenAIEmbedder | None:
@@ -52,12 +69,13 @@ class OpenAIEmbedder:
 
     @property
     def name(self) -> str:
-        """Model and length: vectors of different ones cannot be compared."""
-        return f"{KIND}:{self.service.embedding_model}:{self.dimensions}"
+        """Model and length as it makes them: vectors of different ones cannot be compared."""
+        return f"{KIND}:{self.service.embedding_model}:{self.service.embedding_dimensions}"
 
     @property
     def dimensions(self) -> int:
-        return self.service.embedding_dimensions
+        """Numbers a vector as it is stored: no more than the columns hold."""
+        return min(self.service.embedding_dimensions, settings.EMBEDDING_DIMENSIONS)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """The vectors of the texts, float32 (texts, dimensions).
@@ -86,7 +104,7 @@ class OpenAIEmbedder:
             raise
         used = [batch.tokens for batch in made]
         tokens.settle(None if None in used else sum(filter(None, used)))
-        return np.concatenate([batch.vectors for batch in made])
+        return shortened(np.concatenate([batch.vectors for batch in made]), self.dimensions)
 
     def together(self, batches: list[list[str]], deadline: Deadline) -> list[Batch]:
         """All batches, some at a time. The first that fails ends it: those not yet begun are not sent."""
@@ -115,9 +133,9 @@ class OpenAIEmbedder:
         taken: list[int | None] = []
         for left in reversed(range(ATTEMPTS)):
             try:
-                answer = self.client.ask("/embeddings", self.request(texts), deadline)
+                answer = self.answered(texts, deadline)
                 taken.append(answer.tokens)
-                vectors = read_vectors(answer.body, len(texts), self.dimensions)
+                vectors = read_vectors(answer.body, len(texts), self.service.embedding_dimensions)
                 return Batch(vectors, None if None in taken else sum(filter(None, taken)))
             except WrongDimensions:
                 raise
@@ -126,25 +144,35 @@ class OpenAIEmbedder:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
+    def answered(self, texts: list[str], deadline: Deadline) -> Answer:
+        """What the service answers, asked without the fields that it refuses by name."""
+        while True:
+            body = self.request(texts)
+            try:
+                return self.client.ask("/embeddings", body, deadline)
+            except ProviderRefused as problem:
+                refused = problem.fields & OPTIONAL & body.keys()
+                if not refused:
+                    raise
+                self.refused |= refused
+
     def request(self, texts: list[str]) -> dict[str, Any]:
         """The body of the request. Everything that leaves the machine for vectors is in here."""
-        body = {"model": self.service.embedding_model, "input": texts, "encoding_format": "float"}
-        return {**body, "dimensions": self.dimensions} if self.service.send_dimensions else body
+        body: dict[str, Any] = {"model": self.service.embedding_model, "input": texts, "encoding_format": "float"}
+        if self.service.send_dimensions:
+            body["dimensions"] = self.service.embedding_dimensions
+        return {name: value for name, value in body.items() if name not in self.refused}
 
 
 def read_vectors(body: Mapping[str, Any], count: int, dimensions: int) -> Vectors:
-    """The vectors of an answer by their index, of length 1. Raises WrongDimensions and BadAnswer."""
+    """The vectors of an answer in the order of their texts, of length 1. Raises WrongDimensions and BadAnswer."""
     data = body.get("data")
     if not isinstance(data, list) or len(data) != count:
         given = len(data) if isinstance(data, list) else "no"
         raise BadAnswer(f"The service gave {given} vectors for {count} texts.")
     vectors = np.zeros((count, dimensions))
-    for item in data:
-        if not isinstance(item, Mapping) or type(item.get("index")) is not int or not 0 <= item["index"] < count:
-            raise BadAnswer("The service gave a vector without the index of its text.")
-        vectors[item["index"]] = numbers(item.get("embedding"), dimensions)
-    if len({item["index"] for item in data}) != count:
-        raise BadAnswer("The service gave two vectors for one text.")
+    for at, item in zip(order_of(data), data, strict=True):
+        vectors[at] = numbers(item.get("embedding") if isinstance(item, Mapping) else item, dimensions)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not lengths.all():
         raise BadAnswer("The service gave a vector of zeros.")
@@ -152,15 +180,78 @@ def read_vectors(body: Mapping[str, Any], count: int, dimensions: int) -> Vector
     return made
 
 
-def numbers(value: object, dimensions: int) -> list[float]:
-    """One vector as it was sent."""
+def order_of(data: Sequence[object]) -> Sequence[int]:
+    """Of which text each vector is: by its index, counted from 0 or 1, or by its place where all have the same or none.
+
+    Raises BadAnswer for indices that contradict each other.
+    """
+    given = [item.get("index") if isinstance(item, Mapping) else None for item in data]
+    places = range(len(data))
+    if len(set(map(repr, given))) == 1:
+        return places
+    indices = [int(each) for each in given if type(each) is int or (isinstance(each, str) and INDEX.fullmatch(each))]
+    for first in (0, 1):
+        if len(indices) == len(data) and sorted(indices) == [first + place for place in places]:
+            return [index - first for index in indices]
+    raise BadAnswer("The service gave vectors with indices that are not those of the texts.")
+
+
+def numbers(value: object, dimensions: int) -> Vectors:
+    """One vector as it was sent: numbers, also as texts, alone in a further list, or base 64 of 32-bit floats."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
+        value = value[0]
+    made = decoded(value) if isinstance(value, str) else floats(value)
+    if len(made) != dimensions:
+        raise WrongDimensions(
+            f"The service gave a vector of {len(made)} dimensions, and {dimensions} were asked for. Set "
+            "OPENAI_EMBEDDING_DIMENSIONS to what the model makes, or turn OPENAI_SEND_DIMENSIONS on if it can make "
+            "shorter ones."
+        )
+    if not (np.abs(made) <= LARGEST).all():  # NaN is not <= either
+        raise BadAnswer("The service gave a vector with a non-finite number in it.")
+    return made
+
+
+def decoded(text: str) -> Vectors:
+    """Little-endian floats in base 64, which the protocol has as `encoding_format`."""
+    try:
+        content = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        content = b"-"
+    if len(content) % 4:
+        raise BadAnswer("The service gave a vector that is neither numbers nor base 64 of them.")
+    return np.frombuffer(content, dtype="<f4").astype(np.float64)
+
+
+def floats(value: object) -> Vectors:
+    """The numbers of a list. NaN stands for what is none."""
     if not isinstance(value, list):
         raise BadAnswer("The service gave a vector that is no list of numbers.")
-    if len(value) != dimensions:
-        raise WrongDimensions(
-            f"The service gave a vector of {len(value)} dimensions, and {dimensions} were asked for. Correct "
-            "OPENAI_EMBEDDING_DIMENSIONS, or turn OPENAI_SEND_DIMENSIONS on if the model can make shorter ones."
-        )
-    if not all(type(number) in (int, float) and abs(number) <= LARGEST for number in value):  # NaN is not <= either
-        raise BadAnswer("The service gave a vector with something in it that is no finite number.")
-    return value
+    return np.array([number if type(number) is float else as_float(number) for number in value], dtype=np.float64)
+
+
+def as_float(value: object) -> float:
+    """A whole number, or a number written as a text."""
+    if type(value) is int:
+        return float(value) if abs(value) <= LARGEST else np.inf
+    return float(value) if isinstance(value, str) and NUMBER.fullmatch(value) else np.nan
+
+
+def shortened(vectors: Vectors, dimensions: int) -> Vectors:
+    """Vectors of length 1 in as many dimensions as the columns hold.
+
+    Longer ones are projected to a random subspace, drawn once for all, in which cosines stay nearly what they are
+    (W. Johnson and J. Lindenstrauss, "Extensions of Lipschitz mappings into a Hilbert space", 1984). Leaving out the
+    last numbers suits only models that are made for it, and those can be asked for shorter vectors.
+    """
+    if vectors.shape[1] <= dimensions:
+        return vectors
+    projected = projection(vectors.shape[1]).apply(vectors)[:, :dimensions]
+    made: Vectors = projected / np.linalg.norm(projected, axis=1, keepdims=True)
+    return made
+
+
+@cache
+def projection(dimensions: int) -> Cloak:
+    """The same rotation for everybody and for ever: new vectors are compared with stored ones. It hides nothing."""
+    return Cloak(bytes(32), dimensions)

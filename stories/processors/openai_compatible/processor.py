@@ -3,33 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-from django.conf import settings
+from dataclasses import dataclass, replace
+from typing import Any, get_args
 
 from stories.processors.base import Draft, Transcript
 from stories.processors.openai_compatible.budget import estimated, reserve
-from stories.processors.openai_compatible.client import Answer, client_of
+from stories.processors.openai_compatible.client import client_of
+from stories.processors.openai_compatible.content import texts_of
 from stories.processors.openai_compatible.deadline import Deadline
-from stories.processors.openai_compatible.errors import BadAnswer, ProviderDeclined, ProviderFailed
+from stories.processors.openai_compatible.envelope import Answer, first_choice
+from stories.processors.openai_compatible.errors import AnswerCut, BadAnswer, ProviderFailed, ProviderRefused
 from stories.processors.openai_compatible.prompt import TASK, Window, window_of
 from stories.processors.openai_compatible.schema import STORY, read_story
-from stories.processors.openai_compatible.service import configured_service
+from stories.processors.openai_compatible.service import AnswerFormat, configured_service
 
-ATTEMPTS = 3
-"""For an answer that is one."""
+ATTEMPTS = 2
+"""For an answer with a story in it: the whole conversation is sent, and paid for, each time."""
 MOST_ANSWER_TOKENS = 4_096
+FORMATS: tuple[AnswerFormat, ...] = get_args(AnswerFormat)  # from the strictest to none
+RESPONSE_FORMATS: Mapping[AnswerFormat, dict[str, Any]] = {
+    "json_schema": {"type": "json_schema", "json_schema": {"name": "story", "strict": True, "schema": STORY}},
+    "json_object": {"type": "json_object"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a service wants to be asked, where services differ."""
+
+    answer_format: AnswerFormat
+    bound: str = "max_completion_tokens"
+    """The field that bounds an answer's tokens; older services know only `max_tokens`."""
+
+    def without(self, refused: frozenset[str]) -> Dialect | None:
+        """The next plainer dialect after a refusal that names fields; None where there is none."""
+        if "max_completion_tokens" in refused and self.bound == "max_completion_tokens":
+            return replace(self, bound="max_tokens")
+        if "response_format" in refused and self.answer_format != FORMATS[-1]:
+            return replace(self, answer_format=FORMATS[FORMATS.index(self.answer_format) + 1])
+        return None
 
 
 class OpenAIProcessor:
-    """Asks a model, takes nothing from it but what the schema allows, and counts what it took."""
+    """Asks a model once for all that it tells of an episode, and counts what it took."""
 
-    version = "1"  # of the prompt and the schema
+    version = "2"  # of the prompt and the schema
 
     def __init__(self) -> None:
         self.service = configured_service()
-        self.service.check(text=True, vectors=False, columns=settings.EMBEDDING_DIMENSIONS)
+        self.service.check(text=True, vectors=False)
         self.client = client_of(self.service)
+        self.dialect = Dialect(self.service.answer_format)
 
     @property
     def name(self) -> str:
@@ -38,57 +62,65 @@ class OpenAIProcessor:
     def compose(self, transcript: Transcript) -> Draft:
         """A draft, within OPENAI_DEADLINE.
 
-        Raises a ProviderFailed with its reason, after a bad answer has been asked for anew twice; TokensSpent before
+        Raises a ProviderFailed with its reason, after a bad answer has been asked for anew once; TokensSpent before
         anything is sent; ContextError outside `spending_for()`.
         """
         window = window_of(transcript, self.service.context_characters)
         deadline = Deadline(self.service.deadline)
         for left in reversed(range(ATTEMPTS)):
             try:
-                return read_story(self.asked(window, deadline), transcript, window.numbered)
+                return told_in(self.asked(window, deadline), transcript, window)
+            except AnswerCut:
+                raise  # it would be cut again
             except BadAnswer:
                 if not left or not deadline.left:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    def asked(self, window: Window, deadline: Deadline) -> str:
-        """What the model wrote."""
+    def asked(self, window: Window, deadline: Deadline) -> Answer:
+        """What the service answers, and its tokens counted."""
         tokens = reserve(estimated(TASK, window.text) + MOST_ANSWER_TOKENS, self.service.daily_tokens)
         try:
-            answer = self.client.ask("/chat/completions", self.request(window), deadline)
+            answer = self.answered(window, deadline)
         except ProviderFailed as problem:
             tokens.settle(None if problem.took_tokens else 0)
             raise
-        tokens.settle(answer.tokens)
-        return written_in(answer)
+        guessed = estimated(TASK, window.text) + min(estimated(str(answer.body)), MOST_ANSWER_TOKENS)
+        tokens.settle(guessed if answer.tokens is None else answer.tokens)
+        return answer
 
-    def request(self, window: Window) -> dict[str, Any]:
+    def answered(self, window: Window, deadline: Deadline) -> Answer:
+        """What the service answers, in the first dialect that it understands; that is spoken from then on."""
+        dialect = self.dialect
+        while True:
+            try:
+                answer = self.client.ask("/chat/completions", self.request(window, dialect), deadline)
+            except ProviderRefused as problem:
+                plainer = dialect.without(problem.fields)
+                if plainer is None:
+                    raise
+                dialect = plainer
+            else:
+                self.dialect = dialect
+                return answer
+
+    def request(self, window: Window, dialect: Dialect) -> dict[str, Any]:
         """The body of the request. Everything that leaves the machine for a story is in here."""
-        return {
+        body = {
             "model": self.service.text_model,
             "messages": [{"role": "system", "content": TASK}, {"role": "user", "content": window.text}],
-            "response_format": self.answer_format(),
-            "max_completion_tokens": MOST_ANSWER_TOKENS,
+            dialect.bound: MOST_ANSWER_TOKENS,
         }
-
-    def answer_format(self) -> dict[str, Any]:
-        if self.service.answer_format == "json_object":
-            return {"type": "json_object"}
-        return {"type": "json_schema", "json_schema": {"name": "story", "strict": True, "schema": STORY}}
+        response_format = RESPONSE_FORMATS.get(dialect.answer_format)
+        return {**body, "response_format": response_format} if response_format else body
 
 
-def written_in(answer: Answer) -> str:
-    """The text of an answer's one choice. Raises BadAnswer, or ProviderDeclined where there is none to be had."""
-    choices = answer.body.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, Mapping) else None
-    if not isinstance(choice, Mapping) or not isinstance(message, Mapping):
-        raise BadAnswer("The service's answer has no message in it.")
-    if choice.get("finish_reason") == "content_filter" or message.get("refusal"):
-        raise ProviderDeclined
-    if choice.get("finish_reason") == "length":
-        raise BadAnswer("The model's answer was cut at its bound of tokens.")
-    text = message.get("content")
-    if not isinstance(text, str):
-        raise BadAnswer("The service's answer has no text in it.")
-    return text
+def told_in(answer: Answer, transcript: Transcript, window: Window) -> Draft:
+    """The story in an answer. Raises BadAnswer, AnswerCut or ProviderDeclined where there is none."""
+    is_cut = first_choice(answer.body).get("finish_reason") == "length"
+    try:
+        return read_story(texts_of(answer.body), transcript, window.numbered)
+    except BadAnswer:
+        if not is_cut:
+            raise
+    raise AnswerCut

@@ -1,20 +1,22 @@
-"""The story that a model is asked for, and the strict reading of what it gives.
+"""The story that a model is asked for, and the reading of what it gives: liberal in form, strict in content.
 
 The schema that is sent holds only what every service with structured output understands. It binds nobody: what comes
-back is checked here. A wrong shape is refused; what is merely too long is cut.
+back is checked here, field by field. Only the text must be there; an event, a name or a time that does not hold is left
+out and costs nothing else; what is too long is cut; what nobody asked for is ignored.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
-from datetime import date, timedelta
-from typing import Any, TypeVar, cast, get_args
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from stories.processors.base import Draft, Event, Message, Precision, Transcript
-from stories.processors.openai_compatible.client import read_json
+from stories.processors.base import Draft, Event, Message, Transcript
+from stories.processors.openai_compatible.content import objects_in
 from stories.processors.openai_compatible.errors import BadAnswer
+from stories.processors.openai_compatible.times import NOTHING, time_of
+from vibe.core.normal_forms import normalized
 
 LONGEST_TITLE = 120
 LONGEST_TEXT = 4_000
@@ -23,11 +25,14 @@ LONGEST_WHAT = 240
 MOST = 64
 """People, places and events, each."""
 
-PRECISIONS = get_args(Precision)
-ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 WORD = re.compile(r"\w{2,}")
-
-T = TypeVar("T")
+SENTENCE = re.compile(r".{12,}?[.!?\u2026\u3002\uff01\uff1f\u061f\u0964](?=\s|$|[\u3040-\u9fff])")
+NUMBER = re.compile(r"\D{0,12}(\d{1,6})(?:\.0+)?\D{0,3}", re.ASCII)
+BETWEEN_NAMES = re.compile(r"[,;\n\u3001\uff0c\u060c]")
+UNPRINTABLE = ("Cc", "Cs")
+"""Control characters, and halves of a UTF-16 pair."""
+DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Overrides and isolates, which can make a text read as another one."""
 
 
 def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,7 +50,7 @@ EVENT = _object(
         "who": {"type": "string"},
         "what": {"type": "string"},
         "when": {"type": ["string", "null"]},
-        "precision": {"type": "string", "enum": list(PRECISIONS)},
+        "precision": {"type": "string"},
         "message": {"type": "integer"},
     }
 )
@@ -60,54 +65,51 @@ STORY = _object(
 )
 
 
-def read_story(answer: str, transcript: Transcript, numbered: Mapping[int, Message]) -> Draft:
-    """The draft that an answer is. Raises BadAnswer, which names the field and holds nothing of the answer.
+def read_story(answers: Sequence[str], transcript: Transcript, numbered: Mapping[int, Message]) -> Draft:
+    """The draft in what a model wrote, the likeliest place first. Raises BadAnswer, which holds nothing of it.
 
     A person or place of whose name no word stands in the conversation was made up, and is left out.
     """
-    story = fields_of(read_json(answer), STORY, "the story")
-    said = said_in(transcript)
-    return Draft(
-        title=shortened(written(story["title"], "title"), LONGEST_TITLE),
-        text=shortened(written(story["text"], "text"), LONGEST_TEXT),
-        people=names(story["people"], "people", said),
-        places=names(story["places"], "places", said),
-        events=tuple(each(story["events"], "events", lambda event: event_of(event, numbered))),
-        occurred_from=transcript.began_at,
-        occurred_to=transcript.ended_at,
-    )
+    found = [story for answer in answers for story in objects_in(answer)]
+    found.sort(key=lambda story: "title" not in story)  # an object with both is the likelier one
+    for story in found:
+        if text := lined(story["text"]):
+            said = said_in(transcript)
+            return Draft(
+                title=shortened(lined(story.get("title")) or first_sentence(text), LONGEST_TITLE),
+                text=shortened(text, LONGEST_TEXT),
+                people=names(story.get("people"), said),
+                places=names(story.get("places"), said),
+                events=events(story.get("events"), numbered),
+                occurred_from=transcript.began_at,
+                occurred_to=transcript.ended_at,
+            )
+    raise BadAnswer("In the model's answer there is no story: no JSON object with a text in it.")
 
 
-def fields_of(value: object, schema: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    """An object with exactly the fields of a schema."""
-    if not isinstance(value, dict):
-        raise BadAnswer(f"In the model's answer, {where} is not an object.")
-    wanted = schema["properties"].keys()
-    if missing := wanted - value.keys():
-        raise BadAnswer(f"In the model's answer, {where} lacks: {', '.join(sorted(missing))}.")
-    if unknown := len(value.keys() - wanted):
-        raise BadAnswer(f"In the model's answer, {where} has {unknown} fields that nobody asked for.")
-    return value
-
-
-def each(value: object, where: str, read: Callable[[object], T]) -> list[T]:
-    """The first of a list, each read."""
-    if not isinstance(value, list):
-        raise BadAnswer(f"In the model's answer, {where} is not a list.")
-    return [read(item) for item in value[:MOST]]
-
-
-def written(value: object, where: str) -> str:
-    """A text with something in it, without control characters and half characters."""
-    text = clean(value) if isinstance(value, str) else ""
-    if not text:
-        raise BadAnswer(f"In the model's answer, {where} is no text.")
-    return text
+def lined(value: object) -> str:
+    """A text on one line, also of one that came in lines or paragraphs; nothing for anything else."""
+    lines = value if isinstance(value, list) else [value]
+    texts = [line for line in lines if isinstance(line, str)]
+    return clean(" ".join(texts)) if len(texts) == len(lines) else ""
 
 
 def clean(text: str) -> str:
-    """Printable, on one line: what cannot be stored or shown becomes a space. Cs: halves of a UTF-16 pair."""
-    return " ".join("".join(" " if unicodedata.category(sign) in ("Cc", "Cs") else sign for sign in text).split())
+    """What cannot be stored or shown becomes a space; whatever is a space becomes one."""
+    return " ".join("".join(" " if is_unprintable(character) else character for character in text).split())
+
+
+def is_unprintable(character: str) -> bool:
+    """Whether a character cannot be stored, cannot be shown, or turns around what is shown."""
+    if character in DIRECTIONS or unicodedata.category(character) in UNPRINTABLE:
+        return True
+    return ord(character) & 0xFFFE == 0xFFFE or "\ufdd0" <= character <= "\ufdef"  # noncharacters, for ever unassigned
+
+
+def first_sentence(text: str) -> str:
+    """The title of a story that was given none."""
+    found = SENTENCE.match(text)
+    return found[0] if found else text
 
 
 def shortened(text: str, longest: int) -> str:
@@ -118,16 +120,34 @@ def shortened(text: str, longest: int) -> str:
     return (head.rsplit(" ", 1)[0] if " " in head else head) + "…"
 
 
-def names(value: object, where: str, said: str) -> tuple[str, ...]:
+def named(value: object, longest: int = LONGEST_NAME) -> str:
+    """A name, also of an object that has one; nothing for anything else, and for the word null."""
+    value = value.get("name") if isinstance(value, Mapping) else value
+    name = lined(value) if isinstance(value, str) else ""
+    return "" if name.lower() in NOTHING else shortened(name, longest)
+
+
+def items(value: object) -> list[object]:
+    """The first of a list; also of one that came as a single thing, or not at all."""
+    return value[:MOST] if isinstance(value, list) else [] if value is None else [value]
+
+
+def names(value: object, said: str) -> tuple[str, ...]:
     """The names of a list, each once, without those that nobody said."""
-    found = each(value, where, lambda name: shortened(written(name, where), LONGEST_NAME))
-    return tuple({name.casefold(): name for name in reversed(found) if occurs(name, said)}.values())[::-1]
+    given = BETWEEN_NAMES.split(value) if isinstance(value, str) else value
+    found = [name for each in items(given) if (name := named(each))]
+    return tuple({folded(name): name for name in reversed(found) if occurs(name, said)}.values())[::-1]
 
 
 def said_in(transcript: Transcript) -> str:
     """Everything in which a name could stand, for comparing."""
     parts: Iterable[str] = (part for message in transcript.messages for part in (message.author, message.text))
-    return " ".join((transcript.title, *parts)).casefold()
+    return folded(" ".join((transcript.title, *parts)))
+
+
+def folded(text: str) -> str:
+    """A text for comparing: composed or not, in capitals or not."""
+    return normalized("NFKC", text).casefold()
 
 
 def occurs(name: str, said: str) -> bool:
@@ -137,47 +157,30 @@ def occurs(name: str, said: str) -> bool:
     """
     words = WORD.findall(name)
     telling = [word for word in words if not word[0].islower()] or words
-    return name.casefold() in said or any(word.casefold() in said for word in telling)
+    return folded(name) in said or any(folded(word) in said for word in telling)
 
 
-def event_of(value: object, numbered: Mapping[int, Message]) -> Event:
-    """One event, of a message that was sent."""
-    event = fields_of(value, EVENT, "an event")
-    number, precision = event["message"], event["precision"]
-    if type(number) is not int or number not in numbered:
-        raise BadAnswer("In the model's answer, an event is of a message that there is not.")
-    if precision not in PRECISIONS:
-        raise BadAnswer("In the model's answer, an event has a precision that there is not.")
-    when = day(event["when"])
-    if (when is None) != (precision == "none"):
-        raise BadAnswer("In the model's answer, an event has a time without a precision, or the other way round.")
-    return Event(
-        who=shortened(written(event["who"], "who"), LONGEST_NAME),
-        what=shortened(written(event["what"], "what"), LONGEST_WHAT),
-        when=when and first_day(when, precision),
-        precision=cast(Precision, precision),
-        message_id=numbered[number].id,
-    )
+def events(value: object, numbered: Mapping[int, Message]) -> tuple[Event, ...]:
+    """The events that hold, of messages that were sent."""
+    return tuple(event for each in items(value) if (event := event_of(each, numbered)))
 
 
-def day(value: object) -> date | None:
-    """A day of the calendar, or none."""
-    if value is None:
+def event_of(value: object, numbered: Mapping[int, Message]) -> Event | None:
+    """One event; None where it is nobody's, nothing, or of a message that was not sent."""
+    if not isinstance(value, Mapping):
         return None
-    if isinstance(value, str) and ISO_DAY.fullmatch(value):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            pass
-    raise BadAnswer("In the model's answer, the time of an event is no day of the form YYYY-MM-DD.")
+    who, what = named(value.get("who")), named(value.get("what"), LONGEST_WHAT)
+    message = numbered.get(number_of(value.get("message")))
+    if not who or not what or message is None:
+        return None
+    when, precision = time_of(value.get("when"), value.get("precision"))
+    return Event(who, what, when, precision, message.id)
 
 
-def first_day(when: date, precision: str) -> date:
-    """The first day of the time that a precision names, as stories.processors.base has it."""
-    if precision == "week":
-        return when - timedelta(days=when.weekday()) if when.toordinal() > when.weekday() else when
-    if precision == "weekend" and when.weekday() == 6:  # its Sunday
-        return when - timedelta(days=1)
-    if precision in ("month", "season"):
-        return when.replace(day=1)
-    return when.replace(month=1, day=1) if precision == "year" else when
+def number_of(value: object) -> int:
+    """A number, also of a text with one number in it; -1, which no message has, for anything else."""
+    if type(value) is int:
+        return value
+    written = str(value) if isinstance(value, str | float) else ""
+    found = None if written.startswith("-") else NUMBER.fullmatch(written)
+    return int(found[1]) if found else -1

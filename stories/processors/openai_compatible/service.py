@@ -12,11 +12,13 @@ from django.conf import settings
 from vibe.core.errors import ConfigurationError
 from vibe.core.from_settings import from_settings
 
-AnswerFormat = Literal["json_schema", "json_object"]
+AnswerFormat = Literal["json_schema", "json_object", "text"]
 
 LONGEST_MODEL = 80
 """Characters of a model's name: it is stored with each story."""
 LEAST_CONTEXT = 2_000
+MOST_DIMENSIONS = 4_096
+"""Of a model's vectors: the projection to what the columns hold takes time and memory with the square of it."""
 INSIDE = (".local", ".internal", ".localhost", ".lan")
 
 
@@ -29,7 +31,7 @@ class Service:
     text_model: str
     embedding_model: str
     embedding_dimensions: int
-    """Numbers a vector; shorter vectors than the columns are padded by the cloak."""
+    """Numbers a vector as the model makes it."""
     send_dimensions: bool
     """Whether to ask for that many, which some models do not understand."""
     answer_format: AnswerFormat
@@ -48,8 +50,8 @@ class Service:
     context_characters: int
     """Characters of a conversation that are sent."""
 
-    def check(self, *, text: bool, vectors: bool, columns: int) -> None:
-        """Refuse to start without what is in use: for stories, for vectors in columns of so many numbers.
+    def check(self, *, text: bool, vectors: bool) -> None:
+        """Refuse to start without what is in use: for stories, for vectors.
 
         What is not in use may be set for other programs, and is let be.
         """
@@ -59,10 +61,6 @@ class Service:
             raise ConfigurationError("OPENAI_TEXT_MODEL is not set, and STORY_PROCESSOR is openai. Name the model.")
         if vectors and not self.embedding_model:
             raise ConfigurationError("OPENAI_EMBEDDING_MODEL is not set, and STORY_EMBEDDER is openai. Name the model.")
-        if vectors and self.embedding_dimensions > columns:
-            raise ConfigurationError(
-                f"OPENAI_EMBEDDING_DIMENSIONS must be at most {columns}: the columns hold no more."
-            )
         self.check_values()
 
     def check_values(self) -> None:
@@ -74,6 +72,8 @@ class Service:
         for name in ("timeout", "deadline", "question_timeout", "batch", "concurrency", "embedding_dimensions"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigurationError(f"OPENAI_{name.upper()} must be more than 0.")
+        if self.embedding_dimensions > MOST_DIMENSIONS:
+            raise ConfigurationError(f"OPENAI_EMBEDDING_DIMENSIONS must be at most {MOST_DIMENSIONS:,}.")
         if self.daily_tokens < 0:
             raise ConfigurationError("OPENAI_DAILY_TOKENS must be 0 (no bound) or more.")
         if self.context_characters < LEAST_CONTEXT:

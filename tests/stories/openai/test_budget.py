@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +16,7 @@ from stories.processors.openai_compatible import budget
 from stories.processors.openai_compatible.budget import estimated, reserve, spending_for, spent
 from stories.processors.openai_compatible.errors import BadAnswer, ProviderFailed, TokensBusy, TokensSpent
 from tests.processes import PATIENCE
-from tests.stories.openai.fake_service import SAID, Reply, story_answer, vectors_answer
+from tests.stories.openai.fake_service import SAID, STORY, Reply, story_answer, vectors_answer
 from vibe.core.db.errors import ContextError
 from vibe.core.db.scopes import as_user
 
@@ -43,7 +44,7 @@ def test_every_attempt_counts(processor, service, ada):
     service.always = Reply(story_answer("no"))
     with spending_for(ada), pytest.raises(BadAnswer):
         processor(daily_tokens=100_000).compose(SAID)
-    assert spent(ada, today()) == 3 * 777
+    assert spent(ada, today()) == 2 * 777
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"total_tokens": -5}, {"total_tokens": "9"}, {"total_tokens": 10**12}, 7])
@@ -52,6 +53,26 @@ def test_a_service_that_does_not_say_what_it_took_costs_the_estimate(embedder, s
     with spending_for(ada):
         embedder(daily_tokens=100_000).embed(["one"])
     assert spent(ada, today()) == estimated("one")
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"total_tokens": 10**12}])
+def test_a_story_of_a_service_that_does_not_say_what_it_took_costs_an_estimate_of_both_sides(
+    processor, service, ada, usage
+):
+    answer = story_answer(STORY)
+    service.always = Reply({**answer, "usage": usage})
+    with spending_for(ada):
+        processor(daily_tokens=100_000).compose(SAID)
+    sent = service.requests[0]["messages"]
+    said = estimated(*(message["content"] for message in sent))
+    assert said < spent(ada, today()) < said + estimated(json.dumps(answer)) + 10
+
+
+def test_the_two_halves_of_what_it_took_are_added(processor, service, ada):
+    service.always = Reply({**story_answer(STORY), "usage": {"prompt_tokens": 300, "completion_tokens": 40}})
+    with spending_for(ada):
+        processor(daily_tokens=100_000).compose(SAID)
+    assert spent(ada, today()) == 340
 
 
 @pytest.mark.parametrize("status", [503, 401])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import pickle
 import socket
 import time
 from datetime import timedelta
@@ -13,14 +14,18 @@ import httpx2
 import pytest
 from django.utils import timezone
 
+from stories.processors.configured import EmbedderFailed, embed
+from stories.processors.errors import ProcessingFailed
 from stories.processors.openai_compatible import client, transport
 from stories.processors.openai_compatible.client import seconds_of
 from stories.processors.openai_compatible.errors import (
+    AccessRefused,
     BadAnswer,
     ProviderBusy,
     ProviderRefused,
     ProviderSlow,
     ProviderUnreachable,
+    TokensSpent,
 )
 from tests.processes import PATIENCE as FOR_EVER
 from tests.stories.openai.fake_service import SAID, STORY, FakeService, Reply, story_answer
@@ -203,3 +208,92 @@ def test_an_error_that_is_not_in_the_protocol(processor, monkeypatch):
     monkeypatch.setattr(teller.client.openai, "post", broken)
     with pytest.raises(BadAnswer, match="not in the protocol: StreamError"):
         teller.compose(SAID)
+
+
+def test_what_is_away_says_so_and_until_when(processor, service, clock):
+    service.always = Reply(ERROR, 429, {"Retry-After": "3600"})
+    before = timezone.now()
+    problem = failing(processor, ProviderBusy)
+    assert problem.away
+    assert before + timedelta(hours=1) <= problem.again_at <= timezone.now() + timedelta(hours=1)
+
+
+def test_a_retry_after_as_a_date_is_that_time(processor, service, clock):
+    back = (timezone.now() + timedelta(hours=2)).replace(microsecond=0)
+    service.always = Reply(ERROR, 503, {"Retry-After": format_datetime(back, usegmt=True)})
+    assert abs(failing(processor, ProviderBusy).again_at - back) < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("seconds", ["99999999", "1e300"])
+def test_a_retry_after_of_years_is_taken_for_a_day(processor, service, clock, seconds):
+    service.always = Reply(ERROR, 429, {"Retry-After": seconds})
+    assert failing(processor, ProviderBusy).again_at <= timezone.now() + timedelta(days=1)
+
+
+def test_without_a_retry_after_nobody_knows_when(processor, service, clock):
+    service.always = Reply(ERROR, 500)
+    assert failing(processor, ProviderBusy).again_at is None
+
+
+AWAY = {
+    "busy": (Reply(ERROR, 429), True),
+    "down": (Reply(ERROR, 503), True),
+    "broken off": (Reply(cut=True), True),
+    "silent": (Reply(hang=FOR_EVER), True),
+    "no key": (Reply(ERROR, 401), True),
+    "no credit": (Reply(ERROR, 402), True),
+    "no credit, as a 429": (Reply({"error": {"code": "insufficient_quota"}}, 429), True),
+    "no right": (Reply(ERROR, 403), True),
+    "no such model": (Reply(ERROR, 404), True),
+    "moved": (Reply(ERROR, 308, {"Location": "http://127.0.0.1:9/"}), True),
+    "a request that it does not take": (Reply(ERROR, 400), False),
+    "a conversation that is too long": (Reply(ERROR, 413), False),
+    "a model that declines": (Reply(story_answer(None, message={"refusal": "no"})), False),
+    "a bad answer": (Reply(story_answer("no")), False),
+    "an answer that was cut": (Reply(story_answer("{", finish_reason="length")), False),
+}
+
+
+@pytest.mark.parametrize(("reply", "away"), AWAY.values(), ids=AWAY.keys())
+def test_a_service_that_is_away_is_told_from_an_input_at_fault(processor, service, reply, away):
+    """Whoever builds again counts tries only where the input is at fault."""
+    service.always = reply
+    problem = failing(processor, ProcessingFailed, timeout=0.2, deadline=0.4)
+    assert problem.away is away
+    assert str(problem) not in ("", ProcessingFailed.message)
+
+
+def test_want_of_credit_is_not_waited_out(processor, service):
+    service.always = Reply({"error": {"code": "insufficient_quota"}}, 429)
+    assert "no credit" in str(failing(processor, AccessRefused))
+    assert len(service.requests) == 1
+
+
+def test_what_an_embedder_raises_reaches_whoever_asked_for_vectors(embedder, service):
+    service.always = Reply(ERROR, 429, {"Retry-After": "3600"})
+    with pytest.raises(EmbedderFailed, match="answers 429") as failed:
+        embed(["one", "two"], embedder())
+    assert failed.value.away
+    assert failed.value.again_at > timezone.now() + timedelta(minutes=59)
+    service.always = Reply({"data": []})
+    with pytest.raises(EmbedderFailed) as failed:
+        embed(["one", "two"], embedder())
+    assert not failed.value.away
+    assert failed.value.again_at is None
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        ProviderBusy("The service answers 429.", again_at=timezone.now()),
+        ProviderRefused("The service answers 400.", fields=["response_format"]),
+        AccessRefused(),
+        TokensSpent("Spent.", again_at=timezone.now()),
+        EmbedderFailed("It failed.", away=True),
+    ],
+    ids=lambda problem: type(problem).__name__,
+)
+def test_an_error_comes_whole_out_of_a_process_of_its_own(problem):
+    again = pickle.loads(pickle.dumps(problem))  # noqa: S301
+    assert (type(again), str(again), vars(again)) == (type(problem), str(problem), vars(problem))
+    assert again.away is problem.away

@@ -9,21 +9,15 @@ import pytest
 
 from stories.processors.base import Draft, Event, Message, Transcript
 from stories.processors.configured import Processor
-from stories.processors.openai_compatible.errors import BadAnswer, ProviderDeclined
+from stories.processors.openai_compatible.errors import AnswerCut, BadAnswer, ProviderDeclined
 from stories.processors.openai_compatible.prompt import TASK
-from stories.processors.openai_compatible.schema import first_day
+from stories.processors.openai_compatible.times import first_day
 from tests.cast import DAY
 from tests.stories.openai.fake_service import KEY, SAID, STORY, Reply, story_answer
-
-EVENT = STORY["events"][0]
 
 
 def told(**changes: object) -> Reply:
     return Reply(story_answer({**STORY, **changes}))
-
-
-def one_event(**changes: object) -> Reply:
-    return told(events=[{**EVENT, **changes}])
 
 
 def test_a_story_is_told(processor, service):
@@ -40,7 +34,7 @@ def test_a_story_is_told(processor, service):
         occurred_from=DAY,
         occurred_to=DAY,
     )
-    assert (teller.name, teller.version) == ("openai:teller", "1")
+    assert (teller.name, teller.version) == ("openai:teller", "2")
     assert len(service.requests) == 1
     assert service.headers[0]["authorization"] == f"Bearer {KEY}"
 
@@ -54,8 +48,9 @@ def test_only_title_names_times_and_texts_are_sent(processor, service):
     assert json.loads(user["content"]) == {
         "title": SAID.title,
         "messages": [
-            {"message": 1, "at": "Tuesday 2026-05-12T09:30+00:00", "author": "Ada", "text": SAID.messages[0].text},
-            {"message": 2, "at": "Tuesday 2026-05-12T09:30+00:00", "author": "Tomas", "text": SAID.messages[1].text},
+            ["Tue 2026-05-12 09:30"],
+            f"1 Ada: {SAID.messages[0].text}",
+            f"2 Tomas: {SAID.messages[1].text}",
         ],
     }
     assert "id-one" not in json.dumps(service.requests)
@@ -83,32 +78,17 @@ def test_the_schema_is_closed_as_strict_services_want_it(processor, service):
 
 BAD = {
     "no JSON": Reply(story_answer("I would rather write a poem.")),
-    "JSON cut short": Reply(story_answer(json.dumps(STORY)[:-30])),
-    "JSON with something around it": Reply(story_answer(f"```json\n{json.dumps(STORY)}\n```")),
-    "a list": Reply(story_answer([STORY])),
-    "NaN": Reply(story_answer('{"title": NaN}')),
+    "JSON of something else": Reply(story_answer('{"poem": "A rose."}')),
+    "a number": Reply(story_answer("7")),
+    "two stories": Reply(story_answer([STORY, STORY])),
+    "a text of NaN": Reply(story_answer('{"title": "A", "text": NaN}')),
     "nested without end": Reply(story_answer("[" * 100_000)),
-    "a missing field": Reply(story_answer({key: STORY[key] for key in STORY if key != "places"})),
-    "an unknown field": told(admin=True),
-    "a title that is none": told(title=" \n "),
+    "objects begun without end": Reply(story_answer('{"a":' * 100_000)),
+    "a text that is blank": told(text=" \n "),
     "a text that is a number": told(text=7),
-    "people as one text": told(people="Ada"),
-    "a person without a name": told(people=["Ada", ""]),
-    "a place that is an object": told(places=[{"name": "Lisbon"}]),
-    "an event that is a text": told(events=["Ada moved"]),
-    "an event with an unknown field": one_event(secret=1),
-    "a message that there is not": one_event(message=3),
-    "message 0": one_event(message=0),
-    "a message that is true": one_event(message=True),
-    "a message by its id": one_event(message="id-one"),
-    "a day that is none": one_event(when="2026-02-30"),
-    "a day in words": one_event(when="last Friday"),
-    "a day with an hour": one_event(when="2026-05-08T10:00"),
-    "a time without a precision": one_event(precision="none"),
-    "a precision without a time": one_event(when=None),
-    "a precision that there is not": one_event(precision="century"),
-    "a precision that is a list": one_event(precision=["day"]),
-    "cut at its bound": Reply(story_answer(STORY, finish_reason="length")),
+    "a text that is missing": Reply(story_answer({key: STORY[key] for key in STORY if key != "text"})),
+    "cut in its text": Reply(story_answer('{"title": "Ada moves", "text": "Ada mov')),
+    "thoughts without an answer": Reply(story_answer(f"<think>Perhaps {json.dumps(STORY)}? Let me see.")),
     "no choices": Reply({"choices": []}),
     "choices that are none": Reply({"choices": {"0": 1}}),
     "no message": Reply({"choices": [{"finish_reason": "stop"}]}),
@@ -122,14 +102,22 @@ BAD = {
 
 
 @pytest.mark.parametrize("reply", BAD.values(), ids=BAD.keys())
-def test_a_bad_answer_is_asked_for_anew_and_then_refused_with_a_reason(processor, service, reply):
-    service.script = [reply, reply]
+def test_an_answer_without_a_story_is_asked_for_anew_once_and_then_refused_with_a_reason(processor, service, reply):
+    service.script = [reply]
     assert processor().compose(SAID).title == STORY["title"]
     service.always = reply
     with pytest.raises(BadAnswer) as failed:
         processor().compose(SAID)
-    assert str(failed.value) != BadAnswer.__doc__
-    assert len(service.requests) == 6
+    assert str(failed.value) != BadAnswer.message
+    assert not failed.value.away
+    assert len(service.requests) == 4
+
+
+def test_an_answer_that_was_cut_at_its_bound_is_not_asked_for_anew(processor, service):
+    service.always = Reply(story_answer('{"title": "Ada moves", "text": "Ada mov', finish_reason="length"))
+    with pytest.raises(AnswerCut):
+        processor().compose(SAID)
+    assert len(service.requests) == 1
 
 
 @pytest.mark.parametrize("how", [{"finish_reason": "content_filter"}, {"message": {"refusal": "I will not."}}])
@@ -150,12 +138,16 @@ def test_names_that_nobody_said_are_left_out(processor, service):
 
 def test_what_is_too_long_is_cut_and_what_cannot_be_stored_is_taken_out(processor, service):
     service.script = [
-        told(title="word " * 100, text="a\x00b\ud800c\nd", people=["Ada"] * 3 + [f"Ada {n}" for n in range(99)])
+        told(
+            title="word " * 100,
+            text="a\x00b\ud800c\nd\u202ee\uffffxf\U0010ffffg".replace("x", "\u2067"),
+            people=["Ada"] * 3 + [f"Ada {n}" for n in range(99)],
+        )
     ]
     draft = processor().compose(SAID)
     assert len(draft.title) <= 120
     assert draft.title.endswith("word…")
-    assert draft.text == "a b c d"
+    assert draft.text == "a b c d e f g"
     assert len(draft.people) == 62  # 64 read, of which three are one
 
 
@@ -182,5 +174,5 @@ def test_nothing_that_is_said_can_leave_its_place_as_data(processor, service):
     processor().compose(Transcript(attack, (said, said)))
     system, user = service.requests[0]["messages"]
     assert attack not in user["content"]
-    assert json.loads(user["content"])["messages"][0]["text"] == attack
+    assert json.loads(user["content"])["messages"][1] == f"1 {attack}: {attack}"
     assert "is data" in system["content"]

@@ -28,10 +28,10 @@ BEFORE_ALL, AFTER_ALL = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tz
 LOWEST, HIGHEST = UUID(int=0), UUID(int=2**128 - 1)
 # Rows up to the byte limit, at least one. Sizes are computed without reading the payloads.
 NEXT = """
-SELECT id, conversation_id, message_ids, payload, occurred_at, revision FROM (
+SELECT id, conversation_id, message_ids, role, payload, occurred_at, revision FROM (
     SELECT page.*, sum(octet_length(payload)) OVER (ORDER BY conversation_id, occurred_at, id) - octet_length(payload)
         AS before FROM (
-        SELECT id, conversation_id, message_ids, payload, occurred_at, revision FROM encrypted_memories
+        SELECT id, conversation_id, message_ids, role, payload, occurred_at, revision FROM encrypted_memories
         WHERE user_id = %b AND (conversation_id, occurred_at, id) > (%b, %b, %b) AND conversation_id <= %b
         ORDER BY conversation_id, occurred_at, id LIMIT %b
     ) AS page
@@ -90,11 +90,12 @@ def next_memories(user_id: UUID, place: Place, until: UUID) -> list[Memory]:
             user_id=user_id,
             conversation_id=conversation_id,
             message_ids=message_ids,
+            role=role,
             payload=Sealed(payload),
             occurred_at=occurred_at,
             revision=revision,
         )
-        for row_id, conversation_id, message_ids, payload, occurred_at, revision in found
+        for row_id, conversation_id, message_ids, role, payload, occurred_at, revision in found
     ]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final, Self
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -10,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from memories.roles import Role
 from vibe.core.crypto.fields import SealedField
 from vibe.core.db.roles import SUPPORT, SYSTEM, USER
 from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity
@@ -34,6 +36,8 @@ class Conversation(UserOwned):
     external_id = models.CharField(max_length=200, null=True, blank=True)
     title = SealedField(null=True)
     description = SealedField(null=True)
+    companion = SealedField(null=True)
+    companion_token = models.BigIntegerField(null=True, editable=False)
     is_archived = models.BooleanField(default=False)
     memory_count = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField()
@@ -53,10 +57,20 @@ class Conversation(UserOwned):
             models.Index(
                 fields=["user", "-active_at", "-id"], name="conversations_archived", condition=Q(is_archived=True)
             ),
+            models.Index(
+                fields=["user", "companion_token"],
+                name="conversations_companion",
+                condition=Q(companion_token__isnull=False),
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "id"], name="conversations_owner"),
             models.UniqueConstraint(fields=["user", "external_id"], name="conversations_external_id"),
+            models.CheckConstraint(
+                condition=Q(companion__isnull=True, companion_token__isnull=True)
+                | Q(companion__isnull=False, companion_token__isnull=False),
+                name="conversations_companion_and_token",
+            ),
             CompositeReference(name="conversations_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
             RowSecurity(name="conversations_walls"),
             Privileges(name="conversations_for_user", role=USER, verbs=EVERYTHING),
@@ -75,16 +89,34 @@ class Conversation(UserOwned):
         ]
 
 
+UNEXPIRED: Final = "(expires_at IS NULL OR expires_at > statement_timestamp())"
+"""SQL for the same as MemoryQuerySet.of, where a statement is written by hand."""
+
+
+class MemoryQuerySet(OwnedQuerySet):
+    def of(self, user_id: UUID) -> Self:
+        """Return one person's memories without the expired ones, which nobody reads from that moment on."""
+        return super().of(user_id).filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
+
+    def expired_of(self, user_id: UUID) -> Self:
+        """Return one person's expired memories, which wait for their deletion."""
+        return super().of(user_id).filter(expires_at__lte=Now())
+
+
 class Memory(UserOwned):
     """One message, or several, sealed as one payload; memories.payload describes its content."""
 
     conversation = OwnedForeignKey(Conversation, related_name="memories")
     message_ids = ArrayField(models.CharField(max_length=200))
+    role = models.CharField(max_length=9, choices=Role, db_default=Role.OTHER)
     payload = SealedField()
     occurred_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
     revision = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
+
+    objects: ClassVar = MemoryQuerySet.as_manager()
 
     class Meta:
         db_table = "encrypted_memories"
@@ -92,8 +124,10 @@ class Memory(UserOwned):
         indexes: ClassVar = [
             GinIndex(fields=["message_ids"], name="memories_message_ids"),
             models.Index(fields=["user", "conversation", "occurred_at", "id"], name="memories_in_order"),
+            models.Index(fields=["expires_at"], name="memories_expiring", condition=Q(expires_at__isnull=False)),
         ]
         constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="memories_role"),
             models.UniqueConstraint(fields=["user", "id"], name="memories_owner"),
             CompositeReference(
                 name="memories_conversation", columns=["user_id", "conversation_id"], to="memories.Conversation"
@@ -105,10 +139,14 @@ class Memory(UserOwned):
                 role=SUPPORT,
                 verbs={
                     "SELECT": (
-                        *("id", "user_id", "conversation_id", "message_ids"),
-                        *("occurred_at", "revision", "created_at", "updated_at"),
+                        *("id", "user_id", "conversation_id", "message_ids", "role"),
+                        *("occurred_at", "expires_at", "revision", "created_at", "updated_at"),
                     )
                 },
             ),
-            Privileges(name="memories_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id", "created_at")}),
+            Privileges(
+                name="memories_for_system",
+                role=SYSTEM,
+                verbs={"SELECT": ("id", "user_id", "created_at", "expires_at")},
+            ),
         ]

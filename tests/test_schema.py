@@ -30,6 +30,7 @@ BLIND = {
     "counts",
     "speaker",
     "token",
+    "companion_token",
     "fingerprint",
     "people_index",
     "places_index",

@@ -14,6 +14,7 @@ from django.core.validators import validate_email
 from accounts.export.import_readers import READERS
 from accounts.people.services.people import Profile
 from memories.payload import Payload
+from memories.roles import Role
 from vibe.core.errors import InputError
 from vibe.core.strict_json import MalformedJson, check_value
 
@@ -41,6 +42,8 @@ class Message:
     payload: Payload
     sent_at: datetime
     also: tuple[str, ...] = ()  # its further ids
+    role: Role | None = None  # that of its author, if not given
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,13 @@ from uuid import UUID
 from django.utils import timezone
 
 from accounts.keys.services.data_keys import data_keys, vault_of
+from accounts.people.services.people import name_in, own_name
 from audit.actors import Actor
 from audit.services import record
 from memories.imports.services.conversations import MEMORIES, lock_person
 from memories.models import Conversation, Memory
 from memories.payload import Payload
+from memories.roles import Role, role_of
 from memories.services.conversations import no_such_conversation
 from memories.signals import conversations_changed
 from vibe.core.crypto.sealed import Sealed
@@ -42,11 +44,13 @@ class MessageIdTaken(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class NewMemory:
-    """A memory to be added. Without a message id, the memory's own id is used."""
+    """A memory to be added. Without a message id, the memory's own id is used; without a role, that of its author."""
 
     payload: Payload = field(repr=False)
     occurred_at: datetime | None = None
     message_id: str | None = None
+    role: Role | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,9 @@ def add_memories(
         if named:
             lock_person(user_id)  # an import also looks for message ids before it adds
         kept = [new_row(user_id, conversation_id, each) for each in memories]
-        vault = touch_conversation(user_id, conversation_id, kept)
+        vault, name = touch_conversation(user_id, conversation_id, kept)
+        for each in kept:
+            each.row.role = each.row.role or role_of(each.payload.author, name)
         refuse_taken(user_id, conversation_id, named)
         insert_memories(user_id, kept, vault)
         conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[conversation_id], only_added=True)
@@ -84,14 +90,18 @@ def add_memories(
 
 
 def new_row(user_id: UUID, conversation_id: UUID, new: NewMemory) -> KeptMemory:
-    """Return an unsaved row for a new memory."""
+    """Return an unsaved row for a new memory, its role empty if none is given. Raises InputError."""
     now, row_id = timezone.now(), uuid7()
+    check_content(new.payload)
+    check_expiry(new.expires_at, now)
     row = Memory(
         id=row_id,
         user_id=user_id,
         conversation_id=conversation_id,
         message_ids=[new.message_id or str(row_id)],
+        role=new.role or "",
         occurred_at=new.occurred_at or now,
+        expires_at=new.expires_at,
         revision=1,
         created_at=now,
         updated_at=now,
@@ -99,17 +109,30 @@ def new_row(user_id: UUID, conversation_id: UUID, new: NewMemory) -> KeptMemory:
     return KeptMemory(row, new.payload)
 
 
-def touch_conversation(user_id: UUID, conversation_id: UUID, kept: Sequence[KeptMemory]) -> Vault:
-    """Update count and last activity, which locks the conversation; return the vault, its keys read in the same batch.
+def check_content(payload: Payload) -> None:
+    """Raise InputError for a memory that says nothing: no text, and no metadata in its place."""
+    if not payload.text and not payload.metadata:
+        raise InputError("A memory needs a text, or metadata where there is no text, such as of a picture.")
 
-    Raises NotFound and DataKeyMissing.
+
+def check_expiry(expires_at: datetime | None, now: datetime) -> None:
+    """Raise InputError for an expiry that is past."""
+    if expires_at and expires_at <= now:
+        raise InputError("expires_at is past. Give a later time; delete a memory that is to go now.")
+
+
+def touch_conversation(user_id: UUID, conversation_id: UUID, kept: Sequence[KeptMemory]) -> tuple[Vault, str]:
+    """Update count and last activity, which locks the conversation. Return the vault, and the person's name.
+
+    All is one batch. The name is empty where every role is given. Raises NotFound and DataKeyMissing.
     """
     active = max(each.row.occurred_at for each in kept)
     counting = COUNT, [len(kept), timezone.now(), active, user_id, conversation_id]
-    there, keys = execute_batch(counting, data_keys(user_id))
+    naming = [own_name(user_id)] if not all(each.row.role for each in kept) else []
+    there, keys, *names = execute_batch(counting, data_keys(user_id), *naming)
     if not there:
         raise no_such_conversation()
-    return vault_of(user_id, keys)
+    return vault_of(user_id, keys), name_in(names[0]) if names else ""
 
 
 def refuse_taken(user_id: UUID, conversation_id: UUID, named: list[str]) -> None:
@@ -134,8 +157,10 @@ def insert_memories(user_id: UUID, kept: Sequence[KeptMemory], vault: Vault) -> 
         {
             "id": ("uuid", [row.pk for row in rows]),
             "message_ids": ("text[]", [row.message_ids[0] for row in rows]),
+            "role": ("text", [row.role for row in rows]),
             "payload": ("bytea", [value.ciphertext for value in sealed]),
             "occurred_at": ("timestamptz", [row.occurred_at for row in rows]),
+            "expires_at": ("timestamptz", [row.expires_at for row in rows]),
             "created_at": ("timestamptz", [row.created_at for row in rows]),
             "updated_at": ("timestamptz", [row.updated_at for row in rows]),
         },

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+from types import EllipsisType
 from uuid import UUID
 
 from django.db.models import F
 from django.utils import timezone
 
 from accounts.keys.services.data_keys import open_vault
+from accounts.people.services.people import name_in, own_name
 from audit.actors import Actor
 from audit.services import record
+from memories.metadata import Metadata
 from memories.models import Conversation, Memory
-from memories.payload import Payload
-from memories.services.adding import KeptMemory
+from memories.payload import Payload, offset_of
+from memories.roles import Role, role_of
+from memories.services.adding import KeptMemory, check_content, check_expiry
 from memories.services.conversations import lock_conversation as held_conversation
 from memories.signals import conversations_changed
 from vibe.core.crypto.fields import address_of
 from vibe.core.db.scopes import as_user
+from vibe.core.db.statements.batching import execute_batch
 from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import NotFound
 
@@ -29,25 +34,51 @@ def change_memory(
     actor: Actor,
     author: str | None = None,
     text: str | None = None,
+    metadata: Metadata | None = None,
+    role: Role | None = None,
     occurred_at: datetime | None = None,
+    expires_at: datetime | EllipsisType | None = ...,
     expected: Versions | None = None,
 ) -> KeptMemory:
-    """Change text, author or time of a memory; None leaves a value unchanged. Raises NotFound and Outdated."""
+    """Change a memory. None leaves a value unchanged, except that an expiry of None takes the expiry away.
+
+    Metadata is replaced as a whole, by an empty object too. Raises NotFound, Outdated and InputError.
+    """
     with as_user(user_id):
         row, vault = lock_memory(user_id, memory_id, expected), open_vault()
         before = Payload.decode(vault.open(row.payload, address_of(row, "payload")))
-        payload = Payload(author or before.author, text or before.text)
-        when = occurred_at or row.occurred_at
-        if (payload, when) != (before, row.occurred_at):
-            row.revision, row.occurred_at, row.updated_at = row.revision + 1, when, timezone.now()
-            row.payload = vault.seal(payload.encode(), address_of(row, "payload"))
-            row.save(update_fields=["payload", "occurred_at", "revision", "updated_at"])
-            update_conversation(row)
-        given = {"author": author, "text": text, "occurred_at": occurred_at}
-        _record_change(
-            row, actor, "memory.change", fields=sorted(name for name, value in given.items() if value is not None)
+        payload = Payload(
+            before.author if author is None else author,
+            before.text if text is None else text,
+            before.metadata if metadata is None else metadata,
+            offset_of(occurred_at) if occurred_at else before.utc_offset,
         )
+        check_content(payload)
+        after = role or _role_after(row, before, payload), occurred_at or row.occurred_at
+        if expires_at is not ... and expires_at != row.expires_at:
+            check_expiry(expires_at, timezone.now())
+            row.expires_at, row.updated_at = expires_at, timezone.now()
+            row.save(update_fields=["expires_at", "updated_at"])
+        if (payload.encode(), *after) != (before.encode(), row.role, row.occurred_at):
+            row.role, row.occurred_at = after[0], after[1].astimezone(UTC)
+            row.revision, row.updated_at = row.revision + 1, timezone.now()
+            row.payload = vault.seal(payload.encode(), address_of(row, "payload"))
+            row.save(update_fields=["role", "payload", "occurred_at", "revision", "updated_at"])
+            update_conversation(row)
+        given = {"author": author, "text": text, "metadata": metadata, "role": role, "occurred_at": occurred_at}
+        fields = [name for name, value in given.items() if value is not None]
+        fields += ["expires_at"] if expires_at is not ... else []
+        _record_change(row, actor, "memory.change", fields=sorted(fields))
     return KeptMemory(row, payload)
+
+
+def _role_after(row: Memory, before: Payload, after: Payload) -> str:
+    """Return the role once the author is another: one that the author told follows them, one that was given stays."""
+    if before.author == after.author:
+        return row.role
+    [name] = execute_batch(own_name(row.user_id))
+    told = row.role == role_of(before.author, name_in(name))
+    return role_of(after.author, name_in(name)) if told else row.role
 
 
 def delete_memory(*, user_id: UUID, memory_id: UUID, actor: Actor, expected: Versions | None = None) -> None:

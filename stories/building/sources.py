@@ -21,7 +21,10 @@ from vibe.core.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A conversation as it was read, opened, with at least one memory. It does not print."""
+    """A conversation as it was read, opened, with at least one memory. It does not print.
+
+    Memories without a text, such as pictures, are left out: there is nothing to tell of them.
+    """
 
     conversation_id: UUID
     memories: list[OpenedMemory]
@@ -45,16 +48,18 @@ class Source:
 
 
 def read(user_id: UUID, conversation_id: UUID, vault: Vault) -> Source | None:
-    """A conversation and what was said in it, in order; None if there is no such conversation, or nothing in it."""
+    """A conversation and what was said in it, in order; None if there is no such conversation, or no text in it."""
     conversation = Conversation.objects.of(user_id).filter(pk=conversation_id).first()
     rows = list(Memory.objects.of(user_id).filter(conversation_id=conversation_id).order_by("occurred_at", "id"))
-    if conversation is None or not rows:
+    memories = [memory for memory in open_memories(rows, vault) if memory.payload.text]
+    if conversation is None or not memories:
         return None
+    said = {memory.id for memory in memories}
     story = Story.objects.of(user_id).filter(conversation_id=conversation_id).defer("embedding").first()
     return Source(
         conversation_id,
-        open_memories(rows, vault),
-        [row.revision for row in rows],
+        memories,
+        [row.revision for row in rows if row.pk in said],
         digest(conversation.revision, ((row.pk, row.revision) for row in rows)),
         story.revision if story else 0,
         kept(story, vault, {row.pk for row in rows}) if story else None,

@@ -22,7 +22,7 @@ from vibe.core.db.statements.batching import execute_batch
 PASSAGES_SHOWN = 3
 SHOWN = ("id", "user_id", "conversation_id", "title", "occurred_from", "corrected", "revision")
 STORIES = f"SELECT {', '.join(SHOWN)} FROM stories WHERE user_id = %s AND id = ANY(%s::uuid[])"  # noqa: S608
-SAID = ("id", "message_ids", "payload", "occurred_at", "revision")
+SAID = ("id", "message_ids", "role", "payload", "occurred_at", "revision")
 MEMORIES = f"SELECT {', '.join(SAID)} FROM encrypted_memories WHERE user_id = %s AND id = ANY(%s::uuid[])"  # noqa: S608
 
 

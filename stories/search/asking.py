@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from accounts.keys.services.data_keys import data_keys, vault_of
-from accounts.models import User
-from accounts.people.services.people import open_name
+from accounts.people.services.people import name_in, own_name
 from stories.entities.services import names_of, speakers
 from stories.models import SearchSet
 from stories.processors.configured import EmbedderFailed, embed, embedder_named, may_wait
@@ -27,7 +26,6 @@ logger = logging.getLogger(__name__)
 ROLES_OF_ASKERS = frozenset({"user", "human", "me"})
 SET_COLUMNS = ("id", "user_id", "passages", "words", "in_graph", "embedder")
 SEARCH_SET = "SELECT id, user_id, passages, words, in_graph, embedder FROM search_sets WHERE user_id = %s"
-OWN_NAME = "SELECT id, name FROM users WHERE id = %s"
 
 NO_EMBEDDER = "The embedder gave no answer: found by words alone."
 OTHER_EMBEDDER = (
@@ -71,12 +69,11 @@ def read_asker(user_id: UUID, text: str) -> Asker:
 
     Raises DataKeyMissing for a person whose data key is destroyed.
     """
-    own_name = [(OWN_NAME, [user_id])] if is_first_person(text) else []
-    keys, names, sets, *users = execute_batch(data_keys(user_id), speakers(user_id), (SEARCH_SET, [user_id]), *own_name)
+    name = [own_name(user_id)] if is_first_person(text) else []
+    keys, names, sets, *users = execute_batch(data_keys(user_id), speakers(user_id), (SEARCH_SET, [user_id]), *name)
     vault = vault_of(user_id, keys)
-    own = [open_name(user) for rows in users for user in bulk.as_models(User, ("id", "name"), rows)]
     search_set = next(iter(bulk.as_models(SearchSet, SET_COLUMNS, sets)), None)
-    return Asker(vault, names_of(vault, names), "".join(own), search_set)
+    return Asker(vault, names_of(vault, names), name_in(users[0]) if users else "", search_set)
 
 
 def ask(user_id: UUID, text: str) -> Asked | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
@@ -18,7 +19,11 @@ from audit.services import record
 from vibe.core.crypto.fields import address_of
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_newcomer, as_sign_in, as_system, as_user
+from vibe.core.db.statements import bulk
+from vibe.core.db.statements.batching import Rows, Statement
 from vibe.core.errors import InputError, NotFound
+
+OWN_NAME: Final = "SELECT id, name FROM users WHERE id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,16 @@ def insert_person(user_id: UUID, profile: Profile) -> bool:
 def open_name(user: User) -> str:
     """Return a person's name. The caller's scope must be allowed to read it."""
     return ring().unwrap_text(user.name, address_of(user, "name")) if user.name else ""
+
+
+def own_name(user_id: UUID) -> Statement:
+    """Return the statement that reads a person's name inside their scope. `name_in` opens what it finds."""
+    return OWN_NAME, [user_id]
+
+
+def name_in(rows: Rows) -> str:
+    """Return the name that `own_name` found; empty if none is known."""
+    return "".join(open_name(user) for user in bulk.as_models(User, ("id", "name"), rows))
 
 
 def find_person(who: str) -> UUID:

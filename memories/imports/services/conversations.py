@@ -11,16 +11,19 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.keys.services.data_keys import open_vault
+from accounts.people.services.people import name_in, own_name
 from audit.actors import Actor
 from audit.services import record
 from memories.imports.lines import BadLine, ConversationLine, Message
 from memories.models import Conversation, Memory
 from memories.payload import open_memories
+from memories.roles import role_of
 from memories.signals import conversations_changed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
+from vibe.core.db.statements.batching import execute_batch
 
 CONVERSATIONS, MEMORIES = Conversation._meta.db_table, Memory._meta.db_table
 Messages = dict[str, Message]  # by message id, within one conversation
@@ -52,7 +55,7 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
         new = [line for line in lines if line.external_id not in there]
         ids = there | insert_conversations(user_id, new, fresh, vault)
         if fresh:
-            insert_memories(user_id, ids, fresh, vault)
+            insert_memories(user_id, ids, fresh, vault, known_name(user_id, fresh))
             count_memories(user_id, {ids[each]: new for each, new in fresh.items() if each in there})
             changed = [ids[each] for each in fresh]
             conversations_changed.send(Conversation, user_id=user_id, conversation_ids=changed, only_added=True)
@@ -159,18 +162,31 @@ def seal_some(vault: Vault, column: str, values: Sequence[tuple[UUID, str | None
     return [next(sealed).ciphertext if text else None for _, text in values]
 
 
-def insert_memories(user_id: UUID, ids: Mapping[str, UUID], fresh: Mapping[str, Messages], vault: Vault) -> None:
-    """Seal the memories and insert them in one statement."""
+def known_name(user_id: UUID, fresh: Mapping[str, Messages]) -> str:
+    """Return the person's name, which roles are told by; empty where every role is given, or if none is known."""
+    if all(message.role for new in fresh.values() for message in new.values()):
+        return ""
+    [rows] = execute_batch(own_name(user_id))
+    return name_in(rows)
+
+
+def insert_memories(
+    user_id: UUID, ids: Mapping[str, UUID], fresh: Mapping[str, Messages], vault: Vault, name: str
+) -> None:
+    """Seal the memories and insert them in one statement. `name` is the person's own."""
     rows = [(uuid7(), ids[each], message) for each, new in fresh.items() for message in new.values()]
     sealed = vault.seal_all(MEMORIES, "payload", ((row_id, 1, message.payload.encode()) for row_id, _, message in rows))
+    roles = {author: role_of(author, name) for author in {message.payload.author for _, _, message in rows}}
     bulk.insert(
         MEMORIES,
         {
             "id": ("uuid", [row_id for row_id, _, _ in rows]),
             "conversation_id": ("uuid", [conversation for _, conversation, _ in rows]),
             "message_ids": message_ids([message for _, _, message in rows]),
+            "role": ("text", [message.role or roles[message.payload.author] for _, _, message in rows]),
             "payload": ("bytea", [value.ciphertext for value in sealed]),
             "occurred_at": ("timestamptz", [message.sent_at for _, _, message in rows]),
+            "expires_at": ("timestamptz", [message.expires_at for _, _, message in rows]),
         },
         same={"user_id": ("uuid", user_id), "revision": ("int4", 1)},
     )

@@ -47,6 +47,10 @@ def build_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> bool:
             if is_told(user_id, conversation_id, made_of) or stays_deleted(user_id, conversation_id):
                 return False
             source = read(user_id, conversation_id, open_vault())
+            if source is None and hold(user_id, conversation_id):  # nothing but pictures, unless a text just came
+                source = read(user_id, conversation_id, open_vault())
+                if source is None:
+                    return remove_story(user_id=user_id, conversation_id=conversation_id, actor=actor)
             model = model_for(SearchSet.objects.of(user_id).first())
         if source is None:
             continue

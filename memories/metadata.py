@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import PlainValidator, WithJsonSchema
 
 LARGEST: Final = 4_096
 """Bytes of the object as compact JSON in UTF-8."""
@@ -40,3 +42,19 @@ def check_metadata(value: object) -> Metadata:
     if size > LARGEST:
         raise ValueError(f"takes more than {LARGEST:,} bytes as JSON")
     return value
+
+
+# Of requests and responses, over HTTP and of agents' tools. A body may write every character as an escape of 6 bytes.
+MetadataObject = Annotated[
+    Metadata,
+    PlainValidator(check_metadata),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": MOST_KEYS,
+            "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+            "x-bytes": 6 * LARGEST + 128 * MOST_KEYS,
+            "x-values": MOST_KEYS,
+        }
+    ),
+]

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from memories.metadata import TO_JSON, Metadata
@@ -23,6 +23,8 @@ from vibe.core.crypto.errors import FormatUnknown
 from vibe.core.crypto.vault import Vault
 
 MEMORIES = Memory._meta.db_table
+NEEDED: Final = 2  # author and text
+UNKNOWN: Final[tuple[Any, ...]] = (None, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,9 @@ class Payload:
 
     def encode(self) -> str:
         """Return the text to be sealed."""
-        said: list[Any] = [self.author, self.text]
-        if self.metadata or self.utc_offset is not None:
-            said.append(self.metadata)
-        if self.utc_offset is not None:
-            said.append(self.utc_offset)
+        said: list[Any] = [self.author, self.text, self.metadata, self.utc_offset]
+        while len(said) > NEEDED and said[-1] in UNKNOWN:
+            said.pop()
         return TO_JSON(said)
 
     @classmethod

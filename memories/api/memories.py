@@ -57,8 +57,8 @@ def get_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
 
 @router.patch("/{uuid:memory_id}", response=Memory, openapi_extra=VERSIONED)
 def change_memory(request: HttpRequest, memory_id: UUID, given: ChangedMemory) -> HttpResponse:
-    """Correct what it says, who said it, or when. Its story is rebuilt."""
-    kept = change(**of(request, memory_id), **given.model_dump(), expected=expected_version(request))
+    """Correct what it says, who said it, or when; or when it is to be forgotten. Its story is rebuilt."""
+    kept = change(**of(request, memory_id), **given.changes(), expected=expected_version(request))
     return respond(Memory.of(kept), of=kept.row)
 
 

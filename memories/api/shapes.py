@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Self
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from memories.imports.lines import LONGEST_DESCRIPTION, LONGEST_ID, LONGEST_TEXT, LONGEST_TITLE
-from memories.payload import Payload
+from memories.metadata import MetadataObject
+from memories.payload import Payload, offset_of
+from memories.roles import Role
 from memories.services.adding import LARGEST_BATCH, KeptMemory, NewMemory
 from memories.services.conversations import OpenedConversation
-from vibe.core.schemas import Moment, RequestSchema, ResponseSchema
+from vibe.core.schemas import LocalMoment, Moment, RequestSchema, ResponseSchema
 
 ID = "0198c7a2-6b1e-7c3d-9f00-5a1b2c3d4e5f"
 Title = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TITLE)]
 Description = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_DESCRIPTION)]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_ID)]
-Said = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_TEXT)]
-AT = "2026-05-12T09:30:00Z"
+Said = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TEXT)]
+AT, LOCAL = "2026-05-12T09:30:00Z", "2026-05-12T11:30:00+02:00"
 
 
 class ConversationTexts(RequestSchema):
@@ -75,17 +77,35 @@ class Conversations(ResponseSchema):
 
 
 class AddedMemory(RequestSchema):
-    """One message to remember."""
+    """One message to remember: its text, or metadata where there is no text, such as of a picture."""
 
     author: Name = Field(examples=["Ada"])
-    text: Said = Field(examples=["I moved to Lisbon last Friday."])
-    occurred_at: Moment | None = Field(None, description="when it was said; now, if left out", examples=[AT])
+    role: Role | None = Field(None, description="told by the author, if left out", examples=["user"])
+    text: Said = Field("", examples=["I moved to Lisbon last Friday."])
+    metadata: MetadataObject | None = Field(
+        None, description="notes of yours, sealed: up to 50 members and 4,096 bytes", examples=[{"mood": "glad"}]
+    )
+    occurred_at: LocalMoment | None = Field(None, description="when it was said; now, if left out", examples=[LOCAL])
+    expires_at: Moment | None = Field(None, description="when it is to be forgotten; never, if left out", examples=[AT])
     message_id: Name | None = Field(
         None, description="an id of yours, once in a conversation, stored in clear", examples=["m1"]
     )
 
+    @model_validator(mode="after")
+    def says_something(self) -> Self:
+        if not self.text and not self.metadata:
+            raise ValueError("a text, or metadata where there is no text")
+        return self
+
     def new(self) -> NewMemory:
-        return NewMemory(Payload(self.author, self.text), self.occurred_at, self.message_id)
+        at = self.occurred_at
+        return NewMemory(
+            Payload(self.author, self.text, self.metadata or {}, offset_of(at) if at else None),
+            occurred_at=at and at.astimezone(UTC),
+            message_id=self.message_id,
+            role=self.role,
+            expires_at=self.expires_at,
+        )
 
 
 class AddedMemories(RequestSchema):
@@ -98,8 +118,17 @@ class ChangedMemory(RequestSchema):
     """What is to be corrected; what is left out stays."""
 
     author: Name | None = Field(None, examples=["Ada"])
+    role: Role | None = Field(None, examples=["user"])
     text: Said | None = Field(None, examples=["I moved to Lisbon on 8 May."])
-    occurred_at: Moment | None = Field(None, examples=[AT])
+    metadata: MetadataObject | None = Field(
+        None, description="in place of all that is there; null takes it away", examples=[{"mood": "glad"}]
+    )
+    occurred_at: LocalMoment | None = Field(None, examples=[LOCAL])
+    expires_at: Moment | None = Field(None, description="null takes it away", examples=[AT])
+
+    def changes(self) -> dict[str, Any]:
+        given = self.model_dump(exclude_unset=True)
+        return {**given, "metadata": given["metadata"] or {}} if "metadata" in given else given
 
 
 class Memory(ResponseSchema):
@@ -109,8 +138,14 @@ class Memory(ResponseSchema):
     conversation_id: UUID = Field(examples=[ID])
     message_ids: list[str] = Field(examples=[["m1"]])
     author: str = Field(examples=["Ada"])
-    text: str = Field(examples=["I moved to Lisbon last Friday."])
-    occurred_at: datetime = Field(examples=[AT])
+    role: Role
+    text: str = Field(description="empty where there is metadata alone", examples=["I moved to Lisbon last Friday."])
+    metadata: MetadataObject = Field(examples=[{"mood": "glad"}])
+    occurred_at: datetime = Field(description="in UTC", examples=[AT])
+    utc_offset: int | None = Field(
+        description="minutes east of UTC where it was said; null if not known", examples=[120]
+    )
+    expires_at: datetime | None = Field(examples=[None])
     created_at: datetime
     updated_at: datetime
 
@@ -122,8 +157,12 @@ class Memory(ResponseSchema):
             conversation_id=row.conversation_id,
             message_ids=row.message_ids,
             author=kept.payload.author,
+            role=Role(row.role),
             text=kept.payload.text,
+            metadata=kept.payload.metadata,
             occurred_at=row.occurred_at,
+            utc_offset=kept.payload.utc_offset,
+            expires_at=row.expires_at,
             created_at=row.created_at,
             updated_at=row.updated_at,
         )

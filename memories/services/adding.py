@@ -42,6 +42,18 @@ class MessageIdTaken(Conflict):
     code = "message-id-taken"
 
 
+class NothingSaid(InputError):
+    message = "A memory needs a text, or metadata where there is no text, such as of a picture."
+    code = "nothing-said"
+    status = 422
+
+
+class ExpiryPast(InputError):
+    message = "`expires_at` is past. Give a later time, or delete the memory if it is to go now."
+    code = "expiry-past"
+    status = 422
+
+
 @dataclass(frozen=True, slots=True)
 class NewMemory:
     """A memory to be added. Without a message id, the memory's own id is used; without a role, that of its author."""
@@ -64,7 +76,10 @@ class KeptMemory:
 def add_memories(
     *, user_id: UUID, conversation_id: UUID, memories: Sequence[NewMemory], actor: Actor
 ) -> list[KeptMemory]:
-    """Add memories to a conversation, in the order given. Raises NotFound, MessageIdTaken and InputError."""
+    """Add memories to a conversation, in the order given.
+
+    Raises NotFound, MessageIdTaken, NothingSaid, ExpiryPast and InputError.
+    """
     if not 1 <= len(memories) <= LARGEST_BATCH:
         raise InputError(f"A batch has 1 to {LARGEST_BATCH:,} memories.")
     with as_user(user_id):
@@ -90,7 +105,7 @@ def add_memories(
 
 
 def new_row(user_id: UUID, conversation_id: UUID, new: NewMemory) -> KeptMemory:
-    """Return an unsaved row for a new memory, its role empty if none is given. Raises InputError."""
+    """Return an unsaved row for a new memory, its role empty if none is given. Raises NothingSaid and ExpiryPast."""
     now, row_id = timezone.now(), uuid7()
     check_content(new.payload)
     check_expiry(new.expires_at, now)
@@ -110,15 +125,15 @@ def new_row(user_id: UUID, conversation_id: UUID, new: NewMemory) -> KeptMemory:
 
 
 def check_content(payload: Payload) -> None:
-    """Raise InputError for a memory that says nothing: no text, and no metadata in its place."""
+    """Raise NothingSaid for a memory without a text, and without metadata in its place."""
     if not payload.text and not payload.metadata:
-        raise InputError("A memory needs a text, or metadata where there is no text, such as of a picture.")
+        raise NothingSaid
 
 
 def check_expiry(expires_at: datetime | None, now: datetime) -> None:
-    """Raise InputError for an expiry that is past."""
+    """Raise ExpiryPast for an expiry that is not to come."""
     if expires_at and expires_at <= now:
-        raise InputError("expires_at is past. Give a later time; delete a memory that is to go now.")
+        raise ExpiryPast
 
 
 def touch_conversation(user_id: UUID, conversation_id: UUID, kept: Sequence[KeptMemory]) -> tuple[Vault, str]:

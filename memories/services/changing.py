@@ -42,7 +42,8 @@ def change_memory(
 ) -> KeptMemory:
     """Change a memory. None leaves a value unchanged, except that an expiry of None takes the expiry away.
 
-    Metadata is replaced as a whole, by an empty object too. Raises NotFound, Outdated and InputError.
+    Metadata is replaced as a whole, by an empty object too.
+    Raises NotFound, Outdated, NothingSaid and ExpiryPast.
     """
     with as_user(user_id):
         row, vault = lock_memory(user_id, memory_id, expected), open_vault()

@@ -11,6 +11,7 @@ from audit.actors import Actor
 from memories.imports.services.conversations import lock_person
 from memories.models import Conversation, Memory
 from memories.payload import Payload
+from memories.roles import Role
 from memories.services.adding import NewMemory, add_memories
 from memories.services.conversations import create_conversation
 from vibe.core.db.scopes import as_user
@@ -22,13 +23,15 @@ def add_note(
     payload: Payload,
     actor: Actor,
     occurred_at: datetime | None = None,
+    role: Role | None = None,
+    expires_at: datetime | None = None,
     conversation_id: UUID | None = None,
 ) -> Memory:
     """Add a memory to a conversation, or to the daily notes of its day (UTC). Raises NotFound."""
     when = occurred_at or timezone.now()
     with as_user(user_id):
         where = conversation_id or _conversation_of_day(user_id, when, actor)
-        new = NewMemory(payload, occurred_at=when)
+        new = NewMemory(payload, occurred_at=when, role=role, expires_at=expires_at)
         (kept,) = add_memories(user_id=user_id, conversation_id=where, memories=[new], actor=actor)
     return kept.row
 

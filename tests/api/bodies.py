@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from django.urls import get_resolver
 
+from memories.metadata import LARGEST
 from vibe.api.instance import api
 
 ESCAPE = rb"\u732b"
@@ -61,6 +62,8 @@ def largest(schema: dict[str, Any]) -> bytes:
     """The longest JSON text of a schema that its server has to take: all lists full, every character an escape."""
     if "anyOf" in schema:
         return max((largest(each) for each in schema["anyOf"]), key=len)
+    if "additionalProperties" in schema and "maxProperties" in schema:  # flat metadata
+        return b'{\n  "k": "%s"\n}' % (rb"\u0061" * (LARGEST - len('{"k":""}')))
     if schema["type"] == "object":
         members = (b'"%s": %s' % (escaped(name), largest(each)) for name, each in schema["properties"].items())
         return b"{\n  " + b",\n  ".join(members) + b"\n}"
@@ -78,7 +81,7 @@ def text(schema: dict[str, Any]) -> bytes:
         return escaped(max(schema["enum"], key=len))
     return {
         "date": escaped("2026-05-08"),
-        "date-time": escaped("2026-05-12T09:30:00.123456789+01:00"),
+        "date-time": escaped("2126-05-12T09:30:00.123456789+01:00"),
         "uuid": escaped(f"urn:uuid:{uuid4()}"),
     }[schema["format"]]
 

@@ -91,3 +91,102 @@ def test_each_change_is_recorded_with_its_request(ada, as_ada, conversation):
 def test_activity_follows_what_is_said(as_ada, conversation):
     as_ada.post(f"{conversation}/memories", {**SAID, "occurred_at": "2100-01-01T00:00:00Z"})
     assert as_ada.get(conversation).json()["active_at"] == "2100-01-01T00:00:00Z"
+
+
+PICTURE = {"mime": "image/png", "width": 640, "height": 480.5, "shared": True, "album": None}
+
+
+def test_everything_that_is_given_is_kept_and_shown(as_ada, conversation):
+    said = {
+        "author": "Nova",
+        "role": "assistant",
+        "text": "Welcome!",
+        "metadata": PICTURE,
+        "message_id": "m1",
+        "occurred_at": "2026-05-12T11:30:00+02:00",
+        "expires_at": "2100-01-01T01:00:00+01:00",
+    }
+    added = as_ada.post(f"{conversation}/memories", said).json()
+    kept = {**said, "occurred_at": "2026-05-12T09:30:00Z", "utc_offset": 120, "expires_at": "2100-01-01T00:00:00Z"}
+    del kept["message_id"]
+    assert added == {**added, **kept}
+    assert as_ada.get(f"/memories/{added['id']}").json() == added
+    assert as_ada.get(f"{conversation}/memories").json()["items"] == [added]
+    [again] = as_ada.post(f"{conversation}/memories/batch", {"memories": [{**said, "message_id": "m2"}]}).json()[
+        "items"
+    ]
+    assert again == {**again, **kept}
+
+
+def test_what_is_left_out_is_told_or_not_there(as_ada, conversation):
+    for author, role in {"Ada": "user", "assistant": "assistant", "Nova": "other"}.items():
+        added = as_ada.post(f"{conversation}/memories", {"author": author, "text": "Hello."}).json()
+        assert (added["role"], added["metadata"], added["utc_offset"], added["expires_at"]) == (role, {}, None, None)
+        nulls = {"role": None, "metadata": None, "occurred_at": None, "expires_at": None}
+        told = as_ada.post(f"{conversation}/memories", {"author": author, "text": "Hello.", **nulls}).json()
+        assert (told["role"], told["metadata"]) == (role, {})
+
+
+def test_a_picture_is_a_memory_without_a_text(as_ada, conversation):
+    added = as_ada.post(f"{conversation}/memories", {"author": "Ada", "metadata": PICTURE})
+    assert (added.status_code, added.json()["text"], added.json()["metadata"]) == (201, "", PICTURE)
+    assert as_ada.get(f"{conversation}/memories").json()["items"] == [added.json()]
+
+
+@pytest.mark.parametrize("nothing", [{}, {"text": ""}, {"metadata": {}}, {"text": "", "metadata": None}])
+def test_a_memory_without_anything_is_refused_by_its_place(as_ada, conversation, nothing):
+    batch = {"memories": [SAID, {"author": "Ada", **nothing}]}
+    answer = as_ada.post(f"{conversation}/memories/batch", batch)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "body.memories[1]")
+    picture = as_ada.post(f"{conversation}/memories", {"author": "Ada", "metadata": PICTURE}).json()["id"]
+    answer = as_ada.patch(f"/memories/{picture}", {"metadata": None})
+    assert (answer.status_code, answer.json()["code"]) == (422, "nothing-said")
+
+
+def test_a_change_replaces_takes_away_and_leaves(as_ada, conversation):
+    said = {"metadata": PICTURE, "occurred_at": "2026-05-12T11:30:00+02:00", "expires_at": "2100-01-01T00:00:00Z"}
+    added = as_ada.post(f"{conversation}/memories", {**SAID, **said}).json()
+
+    def changed(**what):
+        answer = as_ada.patch(f"/memories/{added['id']}", what).json()
+        assert as_ada.get(f"/memories/{added['id']}").json() == answer
+        return {name: value for name, value in answer.items() if value != added[name] and name != "updated_at"}
+
+    assert changed(role="other") == {"role": "other"}
+    assert changed(role=None, text=None, author=None, occurred_at=None) == {"role": "other"}
+    assert changed(metadata={"mood": "glad"}) == {"role": "other", "metadata": {"mood": "glad"}}
+    assert changed(metadata=None, role="user") == {"metadata": {}}
+    assert changed(expires_at=None, metadata=PICTURE) == {"expires_at": None}
+    at = {"occurred_at": "2026-05-12T10:00:00Z", "utc_offset": -180, "expires_at": None}
+    assert changed(occurred_at="2026-05-12T07:00:00-03:00") == at
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("role", "admin"),
+        ("role", "User"),
+        ("role", 1),
+        ("metadata", []),
+        ("metadata", {"k": {}}),
+        ("metadata", {"k": ["canary"]}),
+        ("metadata", {f"k{at}": "canary" for at in range(51)}),
+        ("metadata", {"canary": "x" * 4096}),
+        ("expires_at", "2100-01-01"),
+        ("utc_offset", 120),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name_and_not_said_back(as_ada, conversation, member, value):
+    added = as_ada.post(f"{conversation}/memories", SAID).json()["id"]
+    for answer in (
+        as_ada.post(f"{conversation}/memories", {**SAID, member: value}),
+        as_ada.patch(f"/memories/{added}", {member: value}),
+    ):
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, f"body.{member}")
+        assert "canary" not in answer.content.decode()
+
+
+def test_an_expiry_that_is_past_is_refused(as_ada, conversation):
+    answer = as_ada.post(f"{conversation}/memories", {**SAID, "expires_at": "2020-01-01T00:00:00Z"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "expiry-past")
+    assert as_ada.get(conversation).json()["memory_count"] == 0

@@ -15,6 +15,7 @@ from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase
 from mcp.types import Implementation
 
 from accounts.people.services.account_status import set_active
+from memories import reading
 from memories.models import Conversation, Memory
 from stories.building.services.build import build_story
 from tests.authentication.conftest import trail
@@ -110,6 +111,23 @@ def test_a_moment_and_a_conversation_can_be_named(ada: UUID) -> None:
     assert second["conversation_id"] == first["conversation_id"]
     with as_user(ada):
         assert Memory.objects.of(ada).count() == 2
+
+
+def test_what_is_remembered_has_a_role_notes_an_offset_and_an_expiry(ada: UUID) -> None:
+    given = {"author": "Nova", "role": "assistant", "metadata": {"mood": "glad"}, "when": "2026-05-12T09:30:00+02:00"}
+    kept = [
+        call(ada, "remember", text="Hello.").structured_content,
+        call(ada, "remember", text="Hello.", **given, expires_at="2100-01-01T00:00:00Z").structured_content,
+    ]
+    with as_user(ada):
+        found = [reading.memory(ada, UUID(each["memory_id"])) for each in kept]
+    assert [each.row.role for each in found] == ["user", "assistant"]
+    assert [each.payload.metadata for each in found] == [{}, {"mood": "glad"}]
+    assert [each.payload.utc_offset for each in found] == [None, 120]
+    assert [each.row.expires_at and each.row.expires_at.year for each in found] == [None, 2100]
+    refused = call(ada, "remember", text="Hello.", metadata={CANARY: [CANARY]})
+    assert refused.is_error
+    assert CANARY not in text(refused)
 
 
 def test_each_call_is_in_the_trail_with_the_agent_beside_its_person(ada: UUID) -> None:

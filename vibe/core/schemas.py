@@ -24,19 +24,27 @@ class ResponseSchema(BaseModel):
     model_config = ConfigDict(hide_input_in_errors=True)
 
 
-def parse_time(value: Any) -> datetime:
-    """Parse a time with its zone (RFC 3339) and return it in UTC. Raises ValueError."""
+def parse_local_time(value: Any) -> datetime:
+    """Parse a time with its zone (RFC 3339) and return it at the offset it is given with. Raises ValueError."""
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str) or not RFC_3339.fullmatch(value):
         raise ValueError("a time with its zone (RFC 3339), such as 2026-05-12T09:30:00Z")
     try:
-        read = datetime.fromisoformat(value.upper()).astimezone(UTC)
+        read = datetime.fromisoformat(value.upper())
+        there = EARLIEST <= read.astimezone(UTC) < LATEST
     except (ValueError, OverflowError):
         raise ValueError("a day and time that there is") from None
-    if not EARLIEST <= read < LATEST:
+    if not there:
         raise ValueError("a time from 1900 to 2199")
     return read
 
 
-Moment = Annotated[datetime, BeforeValidator(parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
+def parse_time(value: Any) -> datetime:
+    """Parse a time with its zone (RFC 3339) and return it in UTC. Raises ValueError."""
+    return parse_local_time(value).astimezone(UTC)
+
+
+_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
+Moment = Annotated[datetime, BeforeValidator(parse_time), _SCHEMA]
+LocalMoment = Annotated[datetime, BeforeValidator(parse_local_time), _SCHEMA]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -11,14 +11,16 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
-from memories.payload import Payload
+from memories.metadata import MetadataObject
+from memories.payload import Payload, offset_of
+from memories.roles import Role
 from memories.services.daily_notes import add_note as keep
 from stories.entities.services import KIND, list_entities
 from stories.reading.services import open_story
 from stories.results import Answer, Entities, Entity, Found, Story
 from stories.search.asking import ask
 from stories.search.services import LONGEST_QUESTION, search_stories
-from vibe.core.schemas import Moment, ResponseSchema
+from vibe.core.schemas import LocalMoment, Moment, ResponseSchema
 from vibe.mcp.calls import Admit, called
 
 INSTRUCTIONS: Final = (
@@ -38,7 +40,12 @@ Text = Annotated[
     ),
 ]
 Author = Annotated[str | None, Field(min_length=1, max_length=200, description="who said it; the person, if left out")]
-When = Annotated[Moment | None, Field(description="when it was said, with its zone; now, if left out")]
+RoleOf = Annotated[Role | None, Field(description="the part of who said it; told by the author, if left out")]
+Notes = Annotated[
+    MetadataObject | None, Field(description="notes of yours about it, a flat object; kept, not searched")
+]
+When = Annotated[LocalMoment | None, Field(description="when it was said, with its zone; now, if left out")]
+Until = Annotated[Moment | None, Field(description="when it is to be forgotten; never, if left out")]
 Where = Annotated[UUID | None, Field(description="a conversation to add it to; today's with you, if left out")]
 Question = Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION)]
 Most = Annotated[int, Field(ge=1, le=100)]
@@ -59,15 +66,26 @@ class Tools:
         self.admit = admit
 
     async def remember(
-        self, context: Context, text: Text, author: Author = None, when: When = None, conversation_id: Where = None
+        self,
+        context: Context,
+        text: Text,
+        *,
+        author: Author = None,
+        role: RoleOf = None,
+        metadata: Notes = None,
+        when: When = None,
+        expires_at: Until = None,
+        conversation_id: Where = None,
     ) -> Remembered:
         """Keep something that was said. Its story is told in the background; then search finds it."""
         row = await called(
             *(context, self.admit, "remember", "write"),
             lambda caller: keep(
                 user_id=caller.user_id,
-                payload=Payload(author or "user", text),
-                occurred_at=when,
+                payload=Payload(author or "user", text, metadata or {}, offset_of(when) if when else None),
+                occurred_at=when and when.astimezone(UTC),
+                role=role,
+                expires_at=expires_at,
                 conversation_id=conversation_id,
                 actor=caller.actor,
             ),

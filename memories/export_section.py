@@ -15,8 +15,8 @@ from uuid import UUID
 from accounts.export.sections import Line, Page, Section
 from accounts.models import User
 from accounts.people.services.people import open_name
-from memories.models import Conversation, Memory
-from memories.payload import OpenedMemory, open_memories
+from memories.models import UNEXPIRED, Conversation, Memory
+from memories.payload import OpenedMemory, local_time, open_memories
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.crypto.vault import Vault
@@ -26,17 +26,19 @@ TYPE = "vibe.conversation"
 CONVERSATIONS_A_PAGE, MESSAGES_A_PAGE, BYTES_A_PAGE = 200, 1_000, 1_000_000
 BEFORE_ALL, AFTER_ALL = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 LOWEST, HIGHEST = UUID(int=0), UUID(int=2**128 - 1)
+COLUMNS = "id, conversation_id, message_ids, role, payload, occurred_at, expires_at, revision"
 # Rows up to the byte limit, at least one. Sizes are computed without reading the payloads.
-NEXT = """
-SELECT id, conversation_id, message_ids, role, payload, occurred_at, revision FROM (
+NEXT = f"""
+SELECT {COLUMNS} FROM (
     SELECT page.*, sum(octet_length(payload)) OVER (ORDER BY conversation_id, occurred_at, id) - octet_length(payload)
         AS before FROM (
-        SELECT id, conversation_id, message_ids, role, payload, occurred_at, revision FROM encrypted_memories
+        SELECT {COLUMNS} FROM encrypted_memories
         WHERE user_id = %b AND (conversation_id, occurred_at, id) > (%b, %b, %b) AND conversation_id <= %b
+        AND {UNEXPIRED}
         ORDER BY conversation_id, occurred_at, id LIMIT %b
     ) AS page
 ) AS sized WHERE before < %b ORDER BY conversation_id, occurred_at, id
-"""
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,10 @@ def next_memories(user_id: UUID, place: Place, until: UUID) -> list[Memory]:
             role=role,
             payload=Sealed(payload),
             occurred_at=occurred_at,
+            expires_at=expires_at,
             revision=revision,
         )
-        for row_id, conversation_id, message_ids, role, payload, occurred_at, revision in found
+        for row_id, conversation_id, message_ids, role, payload, occurred_at, expires_at, revision in found
     ]
 
 
@@ -106,7 +109,7 @@ def lines(
     user = user_of(user_id)
     opened = iter(open_memories(memories, vault))
     said = {
-        conversation_id: [message(next(opened)) for _ in rows]
+        conversation_id: [message(next(opened), row.expires_at) for row in rows]
         for conversation_id, rows in groupby(memories, lambda row: row.conversation_id)
     }
     return [
@@ -133,12 +136,19 @@ def head(row: Conversation, vault: Vault) -> dict[str, Any]:
     }
 
 
-def message(memory: OpenedMemory) -> dict[str, Any]:
+def message(memory: OpenedMemory, expires_at: datetime | None) -> dict[str, Any]:
     """Return one memory as a message. Of several ids, the first is its `id`, and all are in `ids`."""
-    ids = memory.message_ids or (str(memory.id),)
-    more = {"ids": list(ids)} if len(ids) > 1 else {}
-    said = {"author": memory.payload.author, "text": memory.payload.text, "sent_at": memory.occurred_at.isoformat()}
-    return {"id": ids[0], **more, **said}
+    ids, payload = memory.message_ids or (str(memory.id),), memory.payload
+    return {
+        "id": ids[0],
+        **({"ids": list(ids)} if len(ids) > 1 else {}),
+        "author": payload.author,
+        "role": memory.role.value,
+        "text": payload.text,
+        **({"metadata": payload.metadata} if payload.metadata else {}),
+        "sent_at": local_time(memory.occurred_at, payload.utc_offset).isoformat(),
+        **({"expires_at": expires_at.isoformat()} if expires_at else {}),
+    }
 
 
 CONVERSATIONS = Section("conversations", count_lines, read_lines)

@@ -61,7 +61,7 @@ def offset_of(time: datetime) -> int | None:
     Most programs write every time in UTC, wherever they are (`Z`, `+00:00`): an offset of zero says nothing of where.
     """
     offset = time.utcoffset()
-    return (offset // timedelta(minutes=1) or None) if offset else None
+    return int(offset.total_seconds() / 60) or None if offset else None
 
 
 def local_time(time: datetime, utc_offset: int | None) -> datetime:

@@ -9,12 +9,15 @@ import traceback
 import tracemalloc
 from collections import Counter
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
+from operator import itemgetter
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from django.core import signing
+from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts import tasks
@@ -46,6 +49,7 @@ from memories.imports.services.conversations import import_conversations
 from memories.imports.services.files import FileImport
 from memories.models import Conversation, Memory
 from memories.payload import Payload
+from memories.roles import Role
 from memories.services.changing import delete_memory
 from stories.building.corrections import Changes
 from stories.building.services.build import build_story
@@ -62,6 +66,7 @@ from vibe.core.errors import NotFound, Refused
 
 pytestmark = pytest.mark.django_db
 
+FORMAT_1 = Path(__file__).parent / "exports" / "format-1.jsonl"
 HOUR = timedelta(hours=1)
 SAID = [
     ("Ada", "I moved to Lisbon with Noor."),
@@ -104,8 +109,11 @@ def content(user_id):
             message.get("id"),
             tuple(message.get("ids", ())),
             message.get("author"),
+            message.get("role"),
             message.get("text"),
+            str(message.get("metadata")),
             message.get("sent_at"),
+            message.get("expires_at"),
         )
         for line in lines(exported(user_id), "vibe.conversation")
         for message in line["messages"] or [{}]
@@ -120,6 +128,10 @@ def full(ada, tell, supporter, settings):
     tell(ada, "work", [("Ada", 'Mira\u2019s "café" \\ opens.')], at=DAY + timedelta(days=3))
     many = Message("m1", Payload("Ada", "Several at once."), DAY, also=("m2", 'q"uo\\te', "a,b{}"))
     line = ConversationLine(1, Profile(firebase_uid="-"), "several", None, "Notes", DAY, (many,), is_archived=True)
+    picture = Payload("Nova", "", {"mime": "image/png", "width": 640, "shared": True}, -210)
+    until = datetime(2100, 1, 1, tzinfo=UTC)
+    seen = Message("m9", picture, DAY + timedelta(minutes=9), role=Role.ASSISTANT, expires_at=until)
+    line = replace(line, messages=(many, seen))
     empty = ConversationLine(2, Profile(firebase_uid="-"), "empty", "Nothing yet", None, DAY, ())
     import_conversations(user_id=ada, lines=[line, empty], actor=TESTER)
     with as_user(ada):
@@ -161,10 +173,57 @@ def test_exported_and_imported_into_an_empty_database_is_the_same(full, committe
     before, archive = content(full), exported(full)
     committed_person(full)
     counts = FileImport(actor=TESTER).run(BytesIO(archive))
-    assert (counts.refused, counts.conversations, counts.memories) == (0, 4, 5)
+    assert (counts.refused, counts.conversations, counts.memories) == (0, 4, 6)
     again = find_person("ada@example.com")
     assert again != full
     assert content(again) == before
+
+
+def test_a_message_is_exported_with_all_that_it_has(full):
+    [line] = [each for each in lines(exported(full), "vibe.conversation") if each["conversation"]["id"] == "several"]
+    assert line["messages"] == [
+        {
+            "id": "m1",
+            "ids": ["m1", "m2", 'q"uo\\te', "a,b{}"],
+            "author": "Ada",
+            "role": "user",
+            "text": "Several at once.",
+            "sent_at": "2026-05-12T09:30:00+00:00",
+        },
+        {
+            "id": "m9",
+            "author": "Nova",
+            "role": "assistant",
+            "text": "",
+            "metadata": {"mime": "image/png", "width": 640, "shared": True},
+            "sent_at": "2026-05-12T06:09:00-03:30",
+            "expires_at": "2100-01-01T00:00:00+00:00",
+        },
+    ]
+
+
+def test_an_export_of_format_1_is_read(db):
+    """It was made by the code of that format, of the same person as here."""
+    archive = FORMAT_1.read_bytes()
+    assert lines(archive)[0]["format"] == 1
+    counts = FileImport(actor=TESTER).run(BytesIO(archive))
+    assert (counts.refused, counts.conversations, counts.memories, counts.restored) == (0, 4, 5, 2)
+    assert FileImport(actor=TESTER).run(BytesIO(archive)).unchanged == 5
+    ada = find_person("ada@example.com")
+    given = [message for line in lines(archive, "vibe.conversation") for message in line["messages"]]
+    kept = [message for line in lines(exported(ada), "vibe.conversation") for message in line["messages"]]
+    roles = {"Ada": "user", "Companion": "assistant"}
+    told = [{**message, "role": roles[message["author"]]} for message in given]
+    in_order = itemgetter("sent_at", "text")
+    assert sorted(kept, key=in_order) == sorted(told, key=in_order)
+
+
+def test_what_has_expired_is_in_no_export(full):
+    with as_user(full):
+        rows = Memory.objects.of(full).filter(message_ids=["m9"])
+        assert rows.update(expires_at=timezone.now()) == 1
+    archive = lines(exported(full))
+    assert "m9" not in [each["id"] for line in archive if "messages" in line for each in line["messages"]]
 
 
 def test_what_the_person_had_set_and_corrected_comes_back(full, committed_person):
@@ -326,7 +385,7 @@ def test_the_archive_is_for_reading_too(full):
     """Every line is JSON for itself, times have zones, and the first and last line frame it."""
     archive = exported(full)
     read = lines(archive)
-    assert read[0] | {"made_at": ""} == {"type": "vibe.export", "format": 1, "person": str(full), "made_at": ""}
+    assert read[0] | {"made_at": ""} == {"type": "vibe.export", "format": 2, "person": str(full), "made_at": ""}
     assert archive.endswith(b"\n") and len(read) == archive.count(b"\n")
     assert "caf\u00e9".encode() in archive, "texts are UTF-8, not escapes"
     assert "\U0001f600".encode() in archive
@@ -351,7 +410,7 @@ def test_a_long_conversation_takes_several_lines_and_no_page_is_large(ada, monke
         ConversationLine(
             number, Profile(firebase_uid="-"), f"c{number}", f"Title {number}", None, DAY,
             tuple(
-                Message(f"m{at}", Payload("Ada", "word " * (at * 13 % 200)), DAY + timedelta(seconds=at // 2))
+                Message(f"m{at}", Payload("Ada", "word " * (1 + at * 13 % 200)), DAY + timedelta(seconds=at // 2))
                 for at in range(number * 7 % 23)
             ),
         )

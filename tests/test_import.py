@@ -126,6 +126,65 @@ def test_only_conversations_that_changed_are_told_anew(monkeypatch):
     assert [len(given["conversation_ids"]) for given in told] == [2, 1]
 
 
+def with_message(**what):
+    """A line of one message that has this in place of a text."""
+    read = json.loads(line(said=["Hello."]))
+    read["messages"][0] |= what
+    return json.dumps(read).encode()
+
+
+@pytest.mark.django_db
+def test_a_role_is_given_or_told_by_the_author_and_the_persons_name():
+    lines = [{"author": author, "id": author} for author in ("Ada", "ai", "Nova")] + [{"id": "x", "role": "tool"}]
+    load(*(with_message(**each) for each in lines))
+    ada = find_person("ada")
+    with as_user(ada):
+        roles = list(Memory.objects.of(ada).values_list("message_ids", "role"))
+    assert {name: role for (name,), role in roles} == {
+        "Ada": "user",
+        "ai": "assistant",
+        "Nova": "other",
+        "x": "tool",
+    }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("again", "same"),
+    [
+        ({}, True),
+        ({"role": "user", "metadata": {"mood": "glad"}}, True),
+        ({"sent_at": "2026-05-12T07:01:00Z"}, True),
+        ({"role": None, "metadata": {}}, True),
+        ({"role": "other"}, False),
+        ({"metadata": {"mood": SECRET}}, False),
+        ({"sent_at": "2026-05-12T09:01:00Z"}, False),
+    ],
+)
+def test_a_message_is_the_same_if_what_is_given_of_it_is(again, same):
+    load(with_message(metadata={"mood": "glad"}))
+    before = everything()
+    counts, refused = load(with_message(**again))
+    assert counts == ((0, 0, 1, 0) if same else (0, 0, 0, 1))
+    assert SECRET not in str(refused)
+    assert everything() == before
+
+
+@pytest.mark.django_db
+def test_a_picture_goes_in_and_messages_of_nothing_or_expired_are_counted(capsys, tmp_path):
+    lines = (
+        with_message(id="picture", text="", metadata={"mime": "image/png"}),
+        with_message(id="nothing", text=""),
+        with_message(id="expired", expires_at="2026-06-01T00:00:00Z"),
+        with_message(id="kept", expires_at="2100-01-01T00:00:00Z"),
+    )
+    assert load(*lines) == ((1, 2, 0, 0), [])
+    assert texts() == ["", "Hello."]
+    (tmp_path / "file").write_bytes(b"\n".join(lines))
+    call_command("import_conversations", str(tmp_path / "file"))
+    assert "2 messages were skipped: nothing is in them, or they have expired." in capsys.readouterr().out
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("other", [{"said": [SECRET]}, {"said": ["Hello."], "day": 13}])
 def test_a_message_id_with_other_content_is_named_and_its_line_left_out(other):
@@ -252,6 +311,7 @@ def test_a_file_leaves_one_row_in_the_trail_and_each_round_of_a_person_another()
                     "conversations": 1,
                     "memories": 1,
                     "unchanged": 0,
+                    "skipped": 0,
                     "lines_left_out": 1,
                     "restored": 0,
                     "passed_over": 0,

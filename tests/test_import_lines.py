@@ -105,8 +105,24 @@ def test_fields_of_no_meaning_here_are_passed_over():
         (said(sent_at="1899-12-31T23:59:59Z"), "messages[0].sent_at is not between 1900 and 2200"),
         (said(sent_at="2200-01-01T00:00:00Z"), "messages[0].sent_at is not between 1900 and 2200"),
         (said(sent_at="0001-01-01T00:00:00+14:00"), "messages[0].sent_at is not between 1900 and 2200"),
-        (said(text=""), "messages[0].text is missing, empty or not a text"),
-        (said(text=None), "messages[0].text is missing, empty or not a text"),
+        (said(text=7), "messages[0].text is missing, empty or not a text"),
+        (said(author=""), "messages[0].author is missing, empty or not a text"),
+        (said(role="admin"), "messages[0].role is none of user, assistant, system, tool, other"),
+        (said(role="User"), "messages[0].role is none of user, assistant, system, tool, other"),
+        (said(role=["user"]), "messages[0].role is none of user, assistant, system, tool, other"),
+        (said(metadata=[]), "messages[0].metadata is not an object"),
+        (
+            said(metadata={"secret": {}}),
+            "messages[0].metadata has a member that is no text, number, true, false or null",
+        ),
+        (
+            said(metadata={"secret": "\ud83d"}),
+            "messages[0].metadata contains half of a surrogate pair, or a number of too many digits",
+        ),
+        (said(metadata={"secret": float("nan")}), "messages[0].metadata has a number that is not finite"),
+        (said(metadata={"secret": "x" * 4096}), "messages[0].metadata takes more than 4,096 bytes as JSON"),
+        (said(expires_at="tomorrow"), "messages[0].expires_at is not an ISO 8601 time"),
+        (said(expires_at="2100-01-01"), "messages[0].expires_at has no time zone"),
         (said(text="a" * 1_000_001), "messages[0].text is longer than 1,000,000 characters"),
         (said(text="secret\0"), "messages[0].text contains a NUL character"),
         (said(text="secret \ud83d"), "messages[0].text contains a lone surrogate"),
@@ -116,6 +132,31 @@ def test_fields_of_no_meaning_here_are_passed_over():
 )
 def test_a_bad_line_is_named_by_number_and_field(line, reason):
     assert complaint(line) == f"line 7: {reason}"
+
+
+def test_what_a_message_may_also_have_is_read():
+    given = {"role": "assistant", "metadata": {"mood": "glad", "n": 1}, "expires_at": "2100-01-01T01:00:00+01:00"}
+    [message] = parse(1, json.dumps(said(**given)).encode()).messages
+    assert (message.role, message.payload.metadata) == ("assistant", {"mood": "glad", "n": 1})
+    assert message.expires_at.isoformat() == "2100-01-01T00:00:00+00:00"
+    for nothing in ({}, {"role": None, "metadata": None, "expires_at": None}, {"role": "", "metadata": {}}):
+        [message] = parse(1, json.dumps(said(**nothing)).encode()).messages
+        assert (message.role, message.payload.metadata, message.expires_at) == (None, {}, None)
+
+
+@pytest.mark.parametrize("text", [{"text": ""}, {"text": None}, {}])
+def test_a_message_without_a_text_is_no_reason_to_refuse_a_line(text):
+    picture = {**without(MESSAGE, "text"), **text}
+    [message] = parse(1, json.dumps(changed(messages=[picture])).encode()).messages
+    assert message.payload.text == ""
+
+
+def test_the_offset_of_a_time_is_kept_where_it_has_one():
+    times = {"2026-05-12T09:30:00+02:00": 120, "2026-05-12T09:30:00-05:30": -330, "2026-05-12T09:30:00Z": None}
+    times |= {"2026-05-12T09:30:00+00:00": None, "2026-05-12T09:30:00-23:59:59": -1439}
+    for time, offset in times.items():
+        [message] = parse(1, json.dumps(said(sent_at=time)).encode()).messages
+        assert message.payload.utc_offset == offset
 
 
 def test_offsets_are_turned_into_one_time():

@@ -12,7 +12,7 @@ from accounts.export.sections import SECTIONS, Line, Page, Section
 from accounts.keys.services.data_keys import open_vault
 from vibe.core.db.scopes import as_user
 
-FORMAT = 1
+FORMAT = 2
 
 
 def archive_lines(user_id: UUID) -> Iterator[tuple[Line | None, int]]:

@@ -13,7 +13,8 @@ from django.core.validators import validate_email
 
 from accounts.export.import_readers import READERS
 from accounts.people.services.people import Profile
-from memories.payload import Payload
+from memories.metadata import Metadata, check_metadata
+from memories.payload import Payload, offset_of
 from memories.roles import Role
 from vibe.core.errors import InputError
 from vibe.core.strict_json import MalformedJson, check_value
@@ -172,12 +173,32 @@ class LineParser:
     def message(self, where: str, given: Any) -> Message:
         if not isinstance(given, dict):
             self.fail(f"{where} is not an object")
+        sent_at = self.local_time(given, where, "sent_at")
         return Message(
             self.text(given, where, "id", LONGEST_ID),
-            Payload(self.text(given, where, "author", LONGEST_ID), self.text(given, where, "text", LONGEST_TEXT)),
-            self.time(given, where, "sent_at"),
+            Payload(
+                self.text(given, where, "author", LONGEST_ID),
+                self.optional(given, where, "text", LONGEST_TEXT) or "",
+                self.metadata(given, where),
+                offset_of(sent_at),
+            ),
+            in_utc(sent_at),
             self.further_ids(given, where),
+            self.role(given, where),
+            None if given.get("expires_at") is None else self.time(given, where, "expires_at"),
         )
+
+    def role(self, given: dict[str, Any], where: str) -> Role | None:
+        role = given.get("role")
+        if role in (None, ""):
+            return None
+        return Role(role) if role in Role else self.fail(f"{where}.role is none of {', '.join(Role.values)}")
+
+    def metadata(self, given: dict[str, Any], where: str) -> Metadata:
+        try:
+            return check_metadata({} if given.get("metadata") is None else given["metadata"])
+        except ValueError as problem:
+            self.fail(f"{where}.metadata {problem}")
 
     def further_ids(self, given: dict[str, Any], where: str) -> tuple[str, ...]:
         ids = given.get("ids")
@@ -218,21 +239,25 @@ class LineParser:
         return value
 
     def time(self, parent: dict[str, Any], where: str, name: str) -> datetime:
+        return in_utc(self.local_time(parent, where, name))
+
+    def local_time(self, parent: dict[str, Any], where: str, name: str) -> datetime:
         try:
             time = datetime.fromisoformat(parent.get(name))  # type: ignore[arg-type]
         except (TypeError, ValueError):
             self.fail(f"{where}.{name} is not an ISO 8601 time")
-        if time.tzinfo is not UTC:
-            time = self.in_utc(time, where, name)
-        return time if EARLIEST <= time < LATEST else self.fail(f"{where}.{name} is not between 1900 and 2200")
-
-    def in_utc(self, time: datetime, where: str, name: str) -> datetime:
         if time.tzinfo is None:
             self.fail(f"{where}.{name} has no time zone")
         try:
-            return time.astimezone(UTC)
+            there = EARLIEST <= in_utc(time) < LATEST
         except OverflowError:
-            self.fail(f"{where}.{name} is not between 1900 and 2200")
+            there = False
+        return time if there else self.fail(f"{where}.{name} is not between 1900 and 2200")
+
+
+def in_utc(time: datetime) -> datetime:
+    """Return a time in UTC."""
+    return time if time.tzinfo is UTC else time.astimezone(UTC)
 
 
 def encodable(value: str) -> bool:

@@ -36,6 +36,7 @@ class Counts:
     conversations: int = 0
     memories: int = 0
     unchanged: int = 0
+    skipped: int = 0  # messages with nothing in them, or expired
     refused: int = 0
     restored: int = 0
     passed_over: int = 0
@@ -51,7 +52,8 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
         lock_person(user_id)
         vault = open_vault()
         there = conversations_there(user_id, lines)
-        fresh, unchanged = partition_new(lines, messages_there(user_id, there, lines, vault))
+        known = messages_there(user_id, there, lines, vault)
+        fresh, unchanged, skipped = partition_new(lines, known, timezone.now())
         new = [line for line in lines if line.external_id not in there]
         ids = there | insert_conversations(user_id, new, fresh, vault)
         if fresh:
@@ -63,6 +65,7 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
             conversations=len(ids.keys() - there.keys() | fresh.keys()),
             memories=sum(map(len, fresh.values())),
             unchanged=unchanged,
+            skipped=skipped,
         )
         record(
             actor=actor,
@@ -98,27 +101,58 @@ def messages_there(
     found: dict[str, Messages] = {}
     for row, opened in zip(rows, open_memories(rows, vault), strict=True):
         known = found.setdefault(names[row.conversation_id], {})
-        known.update({each: Message(each, opened.payload, row.occurred_at) for each in row.message_ids})
+        said = (opened.payload, row.occurred_at, (), opened.role)
+        known.update({each: Message(each, *said) for each in row.message_ids})
     return found
 
 
-def partition_new(lines: Iterable[ConversationLine], known: Mapping[str, Messages]) -> tuple[dict[str, Messages], int]:
-    """Return the new messages by conversation, and the number of existing ones. Raises BadLine if one differs."""
+def partition_new(
+    lines: Iterable[ConversationLine], known: Mapping[str, Messages], now: datetime
+) -> tuple[dict[str, Messages], int, int]:
+    """Return the new messages by conversation, and how many are there already, and how many are none.
+
+    Raises BadLine if one that is there already differs.
+    """
     fresh: dict[str, Messages] = {}
-    unchanged = 0
+    unchanged = skipped = 0
     for line in lines:
         old, new = known.get(line.external_id, {}), fresh.get(line.external_id, {})
         for message in line.messages:
-            same = old.get(message.id) or new.get(message.id)
-            if not same:
+            there = old.get(message.id) or new.get(message.id)
+            if is_nothing(message) or is_expired(message, now):
+                skipped += 1
+            elif not there:
                 new[message.id] = message
-            elif (same.payload, same.sent_at) == (message.payload, message.sent_at):
+            elif is_same(there, message):
                 unchanged += 1
             else:
                 raise BadLine(line.number, "holds a message id that is there already with other content")
         if new:
             fresh[line.external_id] = new
-    return fresh, unchanged
+    return fresh, unchanged, skipped
+
+
+def is_nothing(message: Message) -> bool:
+    """Return whether a message has neither a text nor metadata: programs write pictures and calls so."""
+    return not message.payload.text and not message.payload.metadata
+
+
+def is_expired(message: Message, now: datetime) -> bool:
+    """Return whether a message of an export has expired since."""
+    return message.expires_at is not None and message.expires_at <= now
+
+
+def is_same(there: Message, given: Message) -> bool:
+    """Return whether a message says what the one that is there says. What it does not give of it does not count.
+
+    Nor does the offset from UTC: the time is the same.
+    """
+    return (
+        (given.payload.author, given.payload.text, given.sent_at)
+        == (there.payload.author, there.payload.text, there.sent_at)
+        and given.role in (None, there.role)
+        and given.payload.metadata in ({}, there.payload.metadata)
+    )
 
 
 def insert_conversations(

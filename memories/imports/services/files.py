@@ -197,6 +197,7 @@ class FileImport:
         self.counts.conversations += done.conversations
         self.counts.memories += done.memories
         self.counts.unchanged += done.unchanged
+        self.counts.skipped += done.skipped
 
     def _refuse(self, problem: BadLine) -> None:
         if self.strict:
@@ -215,6 +216,7 @@ class FileImport:
                 "conversations": counts.conversations,
                 "memories": counts.memories,
                 "unchanged": counts.unchanged,
+                "skipped": counts.skipped,
                 "lines_left_out": counts.refused,
                 "restored": counts.restored,
                 "passed_over": counts.passed_over,

@@ -29,6 +29,8 @@ class Command(BaseCommand):
             f"{done.conversations:,} conversations and {done.memories:,} memories added; "
             f"{done.unchanged:,} memories were there already."
         )
+        if done.skipped:
+            self.stdout.write(f"{done.skipped:,} messages were skipped: nothing is in them, or they have expired.")
         if done.restored or done.passed_over:
             self.stdout.write(
                 f"Of an export: {done.restored:,} lines of preferences and corrections brought back, "

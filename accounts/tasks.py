@@ -11,10 +11,11 @@ from procrastinate.contrib.django import app
 from accounts.authentication.rate_limit_store import forget_full
 from accounts.erasure import services as erasure
 from accounts.export import services as exporting
-from accounts.export.services import JOB, QUEUE
+from accounts.export.services import JOB
 from accounts.idempotency import forget_answers
 from accounts.keys.services import renewal
 from audit.actors import Actor
+from vibe.core.db.job_classes.classes import WAITED
 from vibe.core.errors import VibeError
 
 RETRY = RetryStrategy(max_attempts=5, exponential_wait=4, retry_exceptions={OperationalError})
@@ -23,9 +24,10 @@ RETRY = RetryStrategy(max_attempts=5, exponential_wait=4, retry_exceptions={Oper
 class ExportFailed(VibeError):
     message = "An export failed; the type of the error is named, its text may hold what people said."
     code = "export-failed"
+    cause = ""  # the code of what failed
 
 
-@app.task(name=JOB, queue=QUEUE, retry=RETRY)
+@app.task(name=JOB, queue=WAITED, retry=RETRY)
 def export(user_id: str, export_id: str) -> None:
     """Make a requested export. Raises ExportFailed, or OperationalError to retry."""
     actor, owner, which = Actor.system(JOB), UUID(user_id), UUID(export_id)
@@ -36,39 +38,41 @@ def export(user_id: str, export_id: str) -> None:
     except Exception as problem:
         code = problem.code if isinstance(problem, VibeError) else type(problem).__name__
         exporting.fail_export(user_id=owner, export_id=which, problem=code, actor=actor)
-        raise ExportFailed(f"Export {export_id} failed: {code}.") from None
+        failed = ExportFailed(f"Export {export_id} failed: {code}.")
+        failed.cause = code
+        raise failed from None
 
 
 @app.periodic(cron="*/10 * * * *")
-@app.task(name="accounts.remove_exports", queue=QUEUE, queueing_lock="accounts.remove_exports", pass_context=False)
+@app.task(name="accounts.remove_exports", queue=WAITED, queueing_lock="accounts.remove_exports", pass_context=False)
 def remove_exports(timestamp: int) -> None:  # noqa: ARG001
     """Remove expired export files."""
     exporting.remove_expired(actor=Actor.system("accounts.remove_exports"))
 
 
 @app.periodic(cron="*/5 * * * *")
-@app.task(name="accounts.erase_due", queue=QUEUE, queueing_lock="accounts.erase_due", pass_context=False)
+@app.task(name="accounts.erase_due", queue=WAITED, queueing_lock="accounts.erase_due", pass_context=False)
 def erase_due(timestamp: int) -> None:  # noqa: ARG001
     """Erase everybody whose grace period is over."""
     erasure.erase_due(actor=Actor.system("accounts.erase_due"))
 
 
 @app.periodic(cron="7 * * * *")
-@app.task(name="accounts.renew_keys", queue=QUEUE, queueing_lock="accounts.renew_keys", pass_context=False)
+@app.task(name="accounts.renew_keys", queue=WAITED, queueing_lock="accounts.renew_keys", pass_context=False)
 def renew_keys(timestamp: int) -> None:  # noqa: ARG001
     """Renew the data keys that have sealed enough."""
     renewal.renew_due(actor=Actor.system("accounts.renew_keys"))
 
 
 @app.periodic(cron="23 * * * *")
-@app.task(name="accounts.forget_limits", queue=QUEUE, queueing_lock="accounts.limits", pass_context=False)
+@app.task(name="accounts.forget_limits", queue=WAITED, queueing_lock="accounts.limits", pass_context=False)
 def forget_limits(timestamp: int) -> None:  # noqa: ARG001
     """Delete full buckets, which are equivalent to none."""
     forget_full()
 
 
 @app.periodic(cron="41 * * * *")
-@app.task(name="accounts.forget_answers", queue=QUEUE, queueing_lock="accounts.answers", pass_context=False)
+@app.task(name="accounts.forget_answers", queue=WAITED, queueing_lock="accounts.answers", pass_context=False)
 def forget_kept_answers(timestamp: int) -> None:  # noqa: ARG001
     """Delete responses older than a day, which are not retried any more."""
     forget_answers(actor=Actor.system("accounts.forget_answers"))

@@ -7,26 +7,25 @@ from procrastinate.contrib.django import app
 
 from audit.retention.partitions import PATIENCE, ensure_partitions
 from audit.sealing.services import seal
-
-QUEUE = "audit"  # a separate queue, for a dedicated worker
+from vibe.core.db.job_classes.classes import AUDIT
 
 
 @app.periodic(cron="* * * * * */5")  # every five seconds: the sixth field is seconds
-@app.task(queue=QUEUE, queueing_lock="audit.seal", pass_context=False)
+@app.task(queue=AUDIT, queueing_lock="audit.seal", pass_context=False)
 def seal_trail(timestamp: int) -> None:  # noqa: ARG001
     """Seal the rows that have committed."""
     seal()
 
 
 @app.periodic(cron="17 3 * * *")
-@app.task(queue=QUEUE, queueing_lock="audit.sweep", pass_context=False)
+@app.task(queue=AUDIT, queueing_lock="audit.sweep", pass_context=False)
 def sweep_trail(timestamp: int) -> None:  # noqa: ARG001
     """Examine every row once a day, regardless of the sealer's snapshot."""
     seal(sweep=True)
 
 
 @app.periodic(cron="11 2 * * *")
-@app.task(queue=QUEUE, queueing_lock="audit.partitions", pass_context=False)
+@app.task(queue=AUDIT, queueing_lock="audit.partitions", pass_context=False)
 def make_partitions(timestamp: int) -> None:  # noqa: ARG001
     """Create the partitions of the coming months."""
     make_months()

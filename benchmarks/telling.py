@@ -61,7 +61,7 @@ def sample_texts() -> list[tuple[str, str]]:
 def measure(number: int, stories: int, workers: int, texts: list[tuple[str, str]]) -> dict[str, float]:
     """The figures of one round."""
     people = [fill(f"round-{number}-{each}", stories // PEOPLE, texts) for each in range(PEOPLE)]
-    command = [sys.executable, str(ROOT / "manage.py"), "procrastinate", "worker"]
+    command = [sys.executable, str(ROOT / "manage.py"), "worker", "--classes", "stories"]
     running = [
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(workers)

@@ -16,10 +16,10 @@ from audit.services import FAILED, record
 from stories.building.services.build import build_story
 from stories.index.services import settle_graph
 from stories.processors.openai_compatible.errors import TokensSpent
+from vibe.core.db.job_classes.classes import AUDIT, STORIES
 from vibe.core.db.jobs import start_jobs
 from vibe.core.errors import VibeError
 
-QUEUE: Final = "stories"
 PRIORITY: Final = -1  # an import leaves thousands: what keeps house, or is waited for by a person, goes before them
 STALLED_AFTER_SECONDS: Final = 60
 MOST_STALLS: Final = 10  # a job whose worker died so often is what kills them
@@ -35,6 +35,7 @@ CLOCK_SET_BACK: Final = (
 class JobFailed(VibeError):
     message = "A job failed; the type of the error is named, its text may hold what people said."
     code = "job-failed"
+    cause = ""  # the code of what failed, where it is known
 
 
 class DatabaseAway(JobFailed):
@@ -53,7 +54,7 @@ class Retry(BaseRetryStrategy):
         return self.often.get_retry_decision(exception=exception, job=job)
 
 
-@app.task(name="stories.tell", queue=QUEUE, priority=PRIORITY, retry=Retry())
+@app.task(name="stories.tell", queue=STORIES, priority=PRIORITY, retry=Retry())
 def tell(user_id: str, conversation_id: str) -> None:
     """Build the story of a conversation, and bring the person's set to where it is searched from.
 
@@ -85,7 +86,9 @@ def tell(user_id: str, conversation_id: str) -> None:
             outcome=FAILED,
             reason=why,
         )
-    raise JobFailed(f"Telling conversation {conversation_id} failed: {told}")
+    failed = JobFailed(f"Telling conversation {conversation_id} failed: {told}")
+    failed.cause = why
+    raise failed
 
 
 def start_telling(user_id: UUID, conversation_ids: Iterable[UUID]) -> None:
@@ -103,7 +106,7 @@ def is_away(problem: DatabaseError) -> bool:
 
 
 @app.periodic(cron="* * * * *")
-@app.task(name="jobs.take_up_stalled", queue=QUEUE, queueing_lock="jobs.take_up_stalled", pass_context=False)
+@app.task(name="jobs.take_up_stalled", queue=AUDIT, queueing_lock="jobs.take_up_stalled", pass_context=False)
 async def take_up_stalled(timestamp: int) -> None:  # noqa: ARG001
     """Give the jobs of workers that died to those that live; one that was there too often has failed."""
     await app.connector.execute_query_async(CLOCK_SET_BACK)

@@ -92,7 +92,7 @@ class Installation:
         """Start one, at first or again."""
         with (self.folder / "worker.log").open("a") as sink:
             self.worker = subprocess.Popen(
-                [sys.executable, "manage.py", "procrastinate", "worker"],
+                [sys.executable, "manage.py", "worker"],
                 env={**os.environ, "DEBUG": "on", "LOG_LEVEL": "WARNING", **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=sink,

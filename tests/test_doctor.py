@@ -15,6 +15,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from audit.services import record
 from tests.cast import TESTER
 from tests.processes import manage
+from tests.workers import register_workers
 from vibe.core.db.health import statements
 from vibe.core.db.health.reading import Chapter, Reading, Verdict
 from vibe.core.db.scopes import as_system
@@ -45,7 +46,7 @@ def mend(check: Any) -> None:
 
 @pytest.fixture
 def worker(db: None) -> None:
-    execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+    register_workers()
 
 
 @pytest.fixture
@@ -244,20 +245,32 @@ def test_retired_keys_are_told_needed_until_they_are_not(ada, settings):
 
 
 def test_no_worker_is_found(db):
-    assert "No worker" in found(jobs.worker)[0]
-    execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+    assert found(jobs.worker) == ["No worker is running."]
+    register_workers("audit", "waited", "imports")
+    assert found(jobs.worker) == ["The class of work stories stands: no worker is running."]
+    register_workers("stories")
     assert found(jobs.worker) == []
+
+
+def test_a_class_that_is_late_is_found(worker):
+    execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, scheduled_at) "
+        "VALUES ('stories', 'stories.tell', '{}', 'todo', now() - interval '1 hour')"
+    )
+    execute("INSERT INTO job_failures VALUES ('stories', 'stories.tell', 'tokens-spent', now())")
+    [what] = found(jobs.late)
+    assert "stories is late: the oldest job that is due waits 360" in what and "tokens-spent of stories.tell" in what
 
 
 def test_jobs_that_are_stuck_are_found(worker):
     assert found(jobs.stuck) == []
-    for status in ("doing", "failed", "todo"):
+    for status in ("doing", "failed"):
         execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, scheduled_at) "
             "VALUES ('stories', 'stories.tell', '{}', %s, now() - interval '1 hour')",
             status,
         )
-    assert [what.partition(" have")[0].partition(" belong")[0] for what in found(jobs.stuck)] == ["1 jobs"] * 3
+    assert [what.partition(" have")[0].partition(" belong")[0] for what in found(jobs.stuck)] == ["1 jobs"] * 2
 
 
 def test_a_trail_that_is_not_sealed_is_found(committed, tmp_path, settings, monkeypatch):

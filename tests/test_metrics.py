@@ -16,6 +16,7 @@ from audit.services import record
 from stories.building.services.build import build_story
 from stories.search.services import search_stories
 from tests.cast import TESTER
+from tests.workers import register_workers
 from vibe.core.crypto.errors import SealError
 from vibe.core.crypto.sealed import Address, Sealed
 from vibe.core.db.schema.owned import uuid7
@@ -148,6 +149,28 @@ def test_jobs_are_counted_by_queue_and_state(client, db):
             "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status) VALUES ('stories', 't', '{}', 'todo')"
         )
     assert value(client, "vibe_jobs", queue="stories", state="todo") == before + 1
+
+
+def test_workers_and_what_waits_are_told_by_queue(client, db):
+    def told(name: str) -> dict[str, float]:
+        return {queue: value(client, name, queue=queue) for queue in ("audit", "waited", "stories", "imports")}
+
+    assert told("vibe_workers") == dict.fromkeys(told("vibe_workers"), 0.0)
+    assert 'vibe_workers{queue="audit"} 0.0' in text(client), "an alert needs the row, not its absence"
+    register_workers("audit", "stories", "stories")
+    assert told("vibe_workers") == {"audit": 1, "waited": 0, "stories": 2, "imports": 0}
+    assert told("vibe_worker_slots") == {"audit": 1, "waited": 0, "stories": 2, "imports": 0}
+    assert 0 <= value(client, "vibe_worker_heartbeat_age_seconds", queue="audit") < 60
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, scheduled_at) "
+            "VALUES ('waited', 't', '{}', 'todo', now() - interval '90 seconds')"
+        )
+        cursor.execute("INSERT INTO job_failures VALUES ('stories', 'stories.tell', 'provider-away', now())")
+    assert 90 <= told("vibe_queue_latency_seconds")["waited"] < 150
+    assert told("vibe_queue_latency_seconds")["audit"] == 0
+    labels = {"queue": "stories", "task": "stories.tell", "code": "provider-away"}
+    assert value(client, "vibe_job_last_failure_timestamp_seconds", **labels) > 1_700_000_000
 
 
 def test_the_trails_lag_is_the_age_of_what_is_not_sealed(client, db):

@@ -15,6 +15,7 @@ from accounts.erasure.services import erase_again
 from accounts.erasure.tombstones import add_tombstone
 from audit.models import AuditLog
 from tests.cast import TESTER
+from tests.workers import register_workers
 from vibe.core.db.scopes import as_system
 from vibe.serving import readiness
 
@@ -28,8 +29,7 @@ def nothing_remembered(monkeypatch: Any, settings: Any, tmp_path: Any) -> None:
 
 @pytest.fixture
 def worker(db: None) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+    register_workers()
 
 
 def why(client: Any) -> dict[str, str]:
@@ -91,6 +91,53 @@ def test_without_a_worker_requests_are_served_unless_it_is_needed(client, db, se
     assert client.get("/readyz").status_code == 503
 
 
+def test_a_class_of_work_without_a_worker_is_named(client, db, settings):
+    settings.READY_NEEDS_WORKER = True
+    register_workers("audit", "waited", "imports")
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert why(client) == {
+        "worker": "stories: no worker is running. Start a worker: manage.py worker --classes stories"
+    }
+    register_workers("stories")
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_class_that_is_late_is_named_with_its_last_failure_and_requests_come_on(client, worker, settings):
+    settings.READY_NEEDS_WORKER = True
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, scheduled_at) "
+            "VALUES ('waited', 'accounts.export', '{}', 'todo', now() - interval '90 seconds')"
+        )
+    assert set(why(client)) == {"jobs"}
+    assert "waited: the oldest job that is due waits 9" in why(client)["jobs"]
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO job_failures VALUES ('waited', 'accounts.export', 'provider-away', now())")
+    assert "the last failure was provider-away of accounts.export" in why(client)["jobs"]
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_job_that_is_not_due_yet_is_not_late(client, worker):
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, scheduled_at) "
+            "VALUES ('audit', 't', '{}', 'todo', now() + interval '1 hour')"
+        )
+    assert why(client) == {}
+
+
+def test_a_job_without_a_time_is_due_since_it_was_asked_for(client, worker):
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES ('audit', 't', '{}') RETURNING id"
+        )
+    assert why(client) == {}
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_events SET at = now() - interval '31 seconds'")
+    assert set(why(client)) == {"jobs"} and "audit" in why(client)["jobs"]
+
+
 def test_a_worker_that_went_silent_does_not_live(client, worker):
     with connection.cursor() as cursor:
         cursor.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '2 minutes'")
@@ -105,7 +152,7 @@ def test_not_ready_without_a_database_and_no_host_is_named(client, db, monkeypat
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert "internal" not in answer.content.decode()
-    assert set(why(client)) == {"database", "migrations", "keys", "erased", "worker"}
+    assert set(why(client)) == {"database", "migrations", "keys", "erased", "worker", "jobs"}
 
 
 def test_probes_leave_no_row_in_the_trail(client, worker):

@@ -87,6 +87,7 @@ WRONG = {
     "STORY_PROCESSOR": "0badc0ffee",
     "STORY_EMBEDDER": "0badc0ffee",
     "STORY_EMBEDDERS_RETIRED": "0badc0ffee",
+    "WORKER_SLOTS": "0badc0ffee",
 }
 
 

@@ -284,14 +284,14 @@ AUDIT_PUBLIC_KEYS_RETIRED = env.str("AUDIT_PUBLIC_KEYS_RETIRED", default="")
 AUDIT_CHECKPOINT_FILE = env.str("AUDIT_CHECKPOINT_FILE", default=str(STATE_DIR / "audit-checkpoints.jsonl"))
 AUDIT_RETENTION_MONTHS: int = env.int("AUDIT_RETENTION_MONTHS", default=24)
 
-# Jobs: two at a time, so that a long one does not delay the sealing of the audit log; successful ones are deleted.
+# Jobs: each class of work has slots of its own, in each process; successful jobs are deleted. See docs/operations.md
 
+WORKER_SLOTS = env.str("WORKER_SLOTS", default="audit=1,waited=2,stories=2,imports=1")
 PROCRASTINATE_WORKER_DEFAULTS = {
-    "concurrency": 2,
     "delete_jobs": "successful",
     "listen_notify": not DATABASE_POOLER,
 }
-PROCRASTINATE_ON_APP_READY = "accounts.keys.job_middleware.add_to_worker"
+PROCRASTINATE_ON_APP_READY = "vibe.serving.worker.prepare"
 
 # The API
 

@@ -25,13 +25,13 @@ from accounts.models import Export, User
 from audit.actors import Actor
 from audit.services import record
 from vibe.core.crypto.file_seal import FileSeal
+from vibe.core.db.job_classes.classes import WAITED
 from vibe.core.db.jobs import start_jobs
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system, as_user
 from vibe.core.db.statements import bulk
 from vibe.core.errors import NotFound, Refused
 
-QUEUE: Final = "accounts"
 JOB: Final = "accounts.export"
 SALT: Final = "accounts.export"
 STATE = Export.State
@@ -68,7 +68,7 @@ def request_export(*, user_id: UUID, actor: Actor) -> UUID:
         if not made:
             return UUID(str(Export.objects.of(user_id).filter(state__in=UNFINISHED).values_list("pk", flat=True).get()))
         export_id: UUID = made[0][0]
-        start_jobs(app.configure_task(JOB, queue=QUEUE), {"user_id": str(user_id), "export_id": str(export_id)})
+        start_jobs(app.configure_task(JOB, queue=WAITED), {"user_id": str(user_id), "export_id": str(export_id)})
         record(actor=actor, action="export.request", subject=user_id, resource=f"exports/{export_id}")
     return export_id
 

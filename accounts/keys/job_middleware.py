@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import OperationalError
-from procrastinate import App
 
 from accounts.keys.errors import WrongMasterKey
 from accounts.keys.master_key import require_known_fit
@@ -24,8 +23,3 @@ def refuse_wrong_master_key(work: Callable[[], Any], _context: Any, worker: Any)
         worker.stop()
         raise JobRefused(str(problem)) from None
     return work()
-
-
-def add_to_worker(app: App) -> None:
-    """Check the master keys before each job of the worker. For the setting PROCRASTINATE_ON_APP_READY."""
-    app.worker_defaults["task_middleware"] = [*app.worker_defaults["task_middleware"], refuse_wrong_master_key]

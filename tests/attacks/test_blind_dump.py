@@ -175,7 +175,7 @@ def everything_in(marked, monkeypatch) -> str:
     for conversation in told:
         build_story(user_id=user_id, conversation_id=conversation, actor=TESTER)
     tasks.export(str(user_id), str(request_export(user_id=user_id, actor=TESTER)))
-    worker = start("procrastinate", "worker", "--one-shot", DATABASE_URL=url(), LOG_LEVEL="INFO")
+    worker = start("worker", "--one-shot", DATABASE_URL=url(), LOG_LEVEL="INFO")
     output, errors = worker.communicate(timeout=PATIENCE)
     return output + errors
 

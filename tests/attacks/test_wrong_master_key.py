@@ -76,7 +76,7 @@ WRITING = {
     "make_api_key": "--name server",
     "mcp": "--user ada",
     "migrate": "",
-    "procrastinate": "worker",
+    "procrastinate": "shell",
     "prune_audit": "",
     "reembed_stories": "",
     "remove_stale_contenttypes": "--noinput",
@@ -90,6 +90,7 @@ WRITING = {
     "shell": "-c pass",
     "tell_stories": "",
     "verify_audit": "",
+    "worker": "",
 }
 OPEN_NONE = "open none of the stored data keys"
 OURS: str = django_settings.ENCRYPTION_KEY
@@ -212,7 +213,7 @@ def test_what_only_reads_still_runs(wrong: MasterRing) -> None:
     assert everything() == before
 
 
-@pytest.mark.parametrize("command", ["serve", "procrastinate worker", "import_conversations {lines}"])
+@pytest.mark.parametrize("command", ["serve", "worker", "import_conversations {lines}"])
 def test_processes_of_their_own_refuse(stored: MasterRing, lines: Path, command: str) -> None:
     before = everything()
     environment = {"DEBUG": "on", "DATABASE_URL": url(), "ENCRYPTION_KEY": os.urandom(32).hex()}

@@ -12,6 +12,7 @@ from django.urls import reverse
 from accounts.models import User
 from accounts.staff.groups import ensure_groups
 from audit.models import AuditLog
+from tests.workers import register_workers
 from vibe.core.db.health.reading import Chapter, Reading, Verdict
 from vibe.core.db.scopes import as_staff, as_support
 
@@ -39,7 +40,8 @@ def recorded() -> list[tuple[str, str, str]]:
 def test_an_engineer_sees_it_and_that_is_recorded(db):
     answer = client_of("engineer").get(URL)
     assert answer.status_code == 200
-    assert next(chapter.title for chapter, _, _ in answer.context["chapters"]) == "Connections and transactions"
+    titles = [chapter.title for chapter, _, _ in answer.context["chapters"]]
+    assert titles[:2] == ["Jobs", "Connections and transactions"]
     assert "As PostgreSQL counts it" in answer.content.decode()
     assert recorded() == [("admin:database_health", "ok", "staff")]
 
@@ -77,16 +79,38 @@ def test_it_takes_few_round_trips(db):
 def test_what_is_wrong_is_named_first_and_what_to_do_with_it(db, monkeypatch):
     wrong = Reading("users_name", "broken", Verdict.BAD, "REINDEX INDEX CONCURRENTLY users_name;")
     found = [Chapter("Indexes", "About them.", (wrong,)), Chapter("Locks", "About them.", empty="Nobody waits.")]
-    monkeypatch.setattr("vibe.staff.health_page.report", lambda: found)
+    monkeypatch.setattr("vibe.staff.health_page.report_with_jobs", lambda: found)
     page = client_of("engineer").get(URL).content.decode()
     assert "To look at:" in page
     assert "REINDEX INDEX CONCURRENTLY users_name;" in page
     assert "Nobody waits." in page
-    monkeypatch.setattr("vibe.staff.health_page.report", lambda: found[1:])
+    monkeypatch.setattr("vibe.staff.health_page.report_with_jobs", lambda: found[1:])
     assert "Nothing needs doing." in client_of("engineer", "support").get(URL).content.decode()
+
+
+def test_the_classes_of_work_are_shown_with_what_stands_and_why(db):
+    register_workers("audit", "waited", "imports")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, scheduled_at) "
+            "VALUES ('waited', 't', '{}', 'todo', now() - interval '5 minutes')"
+        )
+    [readings] = [
+        {reading.name: (reading.verdict, reading.value, reading.advice) for reading, _ in readings}
+        for chapter, _, readings in client_of("engineer").get(URL).context["chapters"]
+        if chapter.title == "Jobs"
+    ]
+    assert {name: verdict for name, (verdict, _, _) in readings.items()} == {
+        "audit": Verdict.OK,
+        "waited": Verdict.WATCH,
+        "stories": Verdict.BAD,
+        "imports": Verdict.OK,
+    }
+    assert "1 wait" in readings["waited"][1] and "the oldest job that is due waits 30" in readings["waited"][2]
+    assert "no worker is running" in readings["stories"][2]
 
 
 def test_what_a_statement_says_is_escaped(db, monkeypatch):
     found = [Chapter("Slowest statements", "-", (Reading("<script>alert(1)</script>", "x"),))]
-    monkeypatch.setattr("vibe.staff.health_page.report", lambda: found)
+    monkeypatch.setattr("vibe.staff.health_page.report_with_jobs", lambda: found)
     assert "<script>alert(1)" not in client_of("engineer").get(URL).content.decode()

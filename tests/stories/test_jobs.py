@@ -22,6 +22,8 @@ from stories.building.services import build as services
 from stories.models import Story
 from tests.cast import TESTER
 from tests.stories.conftest import LISBON, HashedEmbedder
+from vibe.core.db.job_classes.classes import AUDIT, STORIES
+from vibe.core.db.job_classes.reporting import read_states
 from vibe.core.db.scopes import as_system, as_user
 
 
@@ -58,7 +60,7 @@ def work(*queues: str) -> None:
     """What `manage.py procrastinate worker --one-shot` does."""
     with app.replace_connector(app.connector.get_worker_connector()) as worker:  # type: ignore[attr-defined]
         worker.run_worker(
-            queues=list(queues) or [tasks.QUEUE],
+            queues=list(queues) or [STORIES],
             wait=False,
             install_signal_handlers=False,
             listen_notify=False,
@@ -91,7 +93,7 @@ def test_the_trail_is_sealed_before_the_stories_that_wait(ada_waiting: UUID, mon
     told: list[int] = []
     monkeypatch.setattr("audit.tasks.seal", lambda: told.append(stories_of(ada_waiting)))
     seal_trail.defer(timestamp=0)
-    work(tasks.QUEUE, "audit")
+    work(STORIES, AUDIT)
     assert told[0] == 0, "though it was asked for later"
     assert stories_of(ada_waiting) == 1
 
@@ -115,6 +117,8 @@ def test_a_job_that_fails_says_nothing_of_what_was_said(
         work()
     assert [status for name, status, _ in jobs() if name == "stories.tell"] == ["todo"], "to be tried again, later"
     assert "ValueError" in caplog.text
+    with as_system():
+        assert {state.name: state.failure for state in read_states()}[STORIES] == "ValueError"
     assert "piano" not in caplog.text + str([(record.args, record.exc_text) for record in caplog.records])
 
 

@@ -23,7 +23,7 @@ def sealing() -> Iterator[Finding]:
         yield found(
             f"{count} rows of the audit trail are not sealed; the oldest is {age:.0f} seconds old.",
             why="Until then, somebody with rights over the database could change them unseen.",
-            do="manage.py seal_audit (and see that a worker lives)",
+            do="manage.py seal_audit (and see that a worker of the class audit is running)",
         )
 
 

@@ -48,6 +48,7 @@ WITH_SCHEMA: dict[str, Check] = {
     "erased people": erasures.people,
     "worker": jobs.worker,
     "jobs": jobs.stuck,
+    "late jobs": jobs.late,
     "sealing": audit_log.sealing,
     "database health": catalog.health,
 }

@@ -1,56 +1,69 @@
-"""Checks that a worker is running and that jobs are done."""
+"""Checks that each class of work has a worker and that jobs are done."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vibe.core.db.job_classes.classes import CLASSES, slots
+from vibe.core.db.job_classes.reporting import ALIVE_SECONDS
 from vibe.core.db.scopes import as_system
 from vibe.doctor.findings import Finding, error, warning
 from vibe.metrics import figures
-from vibe.serving.readiness import ALIVE_SECONDS
+from vibe.serving.readiness import job_states
 
-LATE_MINUTES = 10
 STUCK = """
 SELECT count(*) FILTER (WHERE status = 'doing' AND NOT EXISTS (
            SELECT FROM procrastinate_workers w WHERE w.id = j.worker_id
            AND w.last_heartbeat > now() - make_interval(secs => %(alive)s))),
-       count(*) FILTER (WHERE status = 'failed'),
-       count(*) FILTER (WHERE status = 'todo' AND coalesce(scheduled_at, (
-           SELECT min(at) FROM procrastinate_events e WHERE e.job_id = j.id)) < now() - make_interval(mins => %(late)s))
-FROM procrastinate_jobs j WHERE status IN ('todo', 'doing', 'failed')
+       count(*) FILTER (WHERE status = 'failed')
+FROM procrastinate_jobs j WHERE status IN ('doing', 'failed')
 """
 
 
 def worker() -> Iterator[Finding]:
-    ages = figures.heartbeat()
-    if not ages or ages[0][1] > ALIVE_SECONDS:
-        told = f"the last one told so {ages[0][1]:.0f} seconds ago" if ages else "none ever told so"
+    """Report each class of work that no running worker does; if it is so with all, once."""
+    states = job_states()
+    standing = [state for state in states if not state.workers]
+    if standing == states:
         yield error(
-            f"No worker is running: {told}.",
-            why="Stories are not told, and the audit trail is not sealed.",
-            do="manage.py procrastinate worker (or: manage.py serve --worker)",
+            "No worker is running.",
+            why=f"No jobs are done: {'; '.join(each.work for each in CLASSES.values())}.",
+            do="manage.py worker (or: manage.py serve --worker)",
+        )
+        return
+    for state in standing:
+        yield error(
+            f"The class of work {state.name} stands: {state.why}.",
+            why=f"Its jobs are not done: {CLASSES[state.name].work}.",
+            do=f"manage.py worker --classes {state.name}",
         )
 
 
+def late() -> Iterator[Finding]:
+    """Report each class of work that has a worker and is late all the same."""
+    for state in job_states():
+        if state.workers and state.is_late:
+            yield warning(
+                f"The class of work {state.name} is late: {state.why}. {state.running} run, {state.waiting} wait.",
+                why=f"Its {state.slots} slots are too few, or held by something long: {CLASSES[state.name].work}.",
+                do=f"manage.py worker --classes {state.name}, beside those there are; or raise {state.name}="
+                f"{slots()[state.name]} in WORKER_SLOTS",
+            )
+
+
 def stuck() -> Iterator[Finding]:
-    """Report jobs of dead workers, failed jobs, and overdue jobs."""
+    """Report jobs of dead workers, and failed jobs."""
     with as_system():
-        [(lost, failed, late)] = figures.rows(STUCK, {"alive": ALIVE_SECONDS, "late": LATE_MINUTES})
+        [(lost, failed)] = figures.rows(STUCK, {"alive": ALIVE_SECONDS})
     if lost:
         yield warning(
             f"{lost} jobs belong to workers that are gone.",
             why="A worker that lives takes them up within two minutes; without one they wait.",
-            do="manage.py procrastinate worker",
+            do="manage.py worker",
         )
     if failed:
         yield warning(
             f"{failed} jobs have failed for good.",
             why="What they were to do is not done.",
             do="manage.py procrastinate shell, then: list_jobs status=failed, and: retry ID",
-        )
-    if late:
-        yield warning(
-            f"{late} jobs have waited for more than {LATE_MINUTES} minutes.",
-            why="The worker is too slow, busy with something long, or not there.",
-            do="Start a second one: manage.py procrastinate worker",
         )

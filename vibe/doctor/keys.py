@@ -85,5 +85,5 @@ def used_up() -> Iterator[Finding]:
             f"{figures['count']} data keys have sealed DATA_KEY_SEALS values or more, the most used about "
             f"{figures['most']:,}, and are not renewed.",
             why=f"Nonces are random: under one key they are to be at most {MOST_MESSAGES:,} (NIST SP 800-38D).",
-            do="manage.py procrastinate worker (within the hour; generation 32,767 is the last)",
+            do="manage.py worker (within the hour; generation 32,767 is the last)",
         )

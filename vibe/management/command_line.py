@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.core.management import ManagementUtility
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 READ_ONLY: Final = frozenset({
@@ -35,7 +35,20 @@ class CommandLine(ManagementUtility):
         command = super().fetch_command(subcommand)
         if subcommand not in READ_ONLY | ELSEWHERE | BY_THEMSELVES:
             command.execute = guarded(command.execute)  # type: ignore[method-assign]
+        if subcommand == "procrastinate":
+            command.execute = without_worker(command.execute)  # type: ignore[method-assign]
         return command
+
+
+def without_worker(execute: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `execute` of `procrastinate` without its worker, in which all classes of work would share their slots."""
+
+    def execute_others(*arguments: Any, **options: Any) -> Any:
+        if options.get("command") == "worker":
+            raise CommandError("Its slots would be shared by all classes of work. Run: manage.py worker")
+        return execute(*arguments, **options)
+
+    return execute_others
 
 
 def guarded(execute: Callable[..., Any]) -> Callable[..., Any]:

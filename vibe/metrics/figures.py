@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from vibe.core.db.job_classes.reporting import read_states
 from vibe.core.db.scale import replica
 from vibe.core.db.scopes import as_system
 
@@ -29,7 +30,6 @@ LONGEST = """
 SELECT coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)), 0) FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
-HEARTBEAT = "SELECT extract(epoch FROM now() - max(last_heartbeat)) FROM procrastinate_workers"
 JOBS = "SELECT queue_name, status::text, count(*) FROM procrastinate_jobs GROUP BY 1, 2"
 # The sealer's snapshot shows which transactions it has processed: anything later is not sealed yet. A forged row, which
 # stays unsealed for good, is reported by verify_audit.
@@ -55,11 +55,40 @@ def jobs() -> Figures:
         return [((queue, state), count) for queue, state, count in rows(JOBS)]
 
 
-def heartbeat() -> Figures:
-    """Return seconds since the last heartbeat of a worker, or nothing if there was none."""
+def workers() -> Figures:
+    """Return the number of running workers by queue; 0 for a class of work that has none."""
     with as_system():
-        [(age,)] = rows(HEARTBEAT)
-    return [] if age is None else [((), float(age))]
+        return [((state.name,), state.workers) for state in read_states()]
+
+
+def worker_slots() -> Figures:
+    """Return how many jobs the running workers do at once, by queue."""
+    with as_system():
+        return [((state.name,), state.slots) for state in read_states()]
+
+
+def heartbeats() -> Figures:
+    """Return seconds since the last heartbeat of a worker, by queue; nothing for one that has none."""
+    with as_system():
+        states = read_states()
+    return [((state.name,), state.heartbeat_age) for state in states if state.heartbeat_age is not None]
+
+
+def queue_latency() -> Figures:
+    """Return the age in seconds of the oldest job that is due, by queue; 0 if none is."""
+    with as_system():
+        return [((state.name,), state.waits or 0.0) for state in read_states()]
+
+
+def last_failures() -> Figures:
+    """Return when the last failure of each queue was, in seconds since 1970, with its task and code."""
+    with as_system():
+        states = read_states()
+    return [
+        ((state.name, state.failed_task or "", state.failure or ""), state.failed_at.timestamp())
+        for state in states
+        if state.failed_at
+    ]
 
 
 def unsealed() -> tuple[float, int]:

@@ -28,7 +28,21 @@ from vibe.metrics.shared import VARIABLE
 REFUSED = "Refused. Send METRICS_TOKEN as a bearer token, or ask from a network of METRICS_NETWORKS.\n"
 ASKED: tuple[tuple[str, str, tuple[str, ...], Callable[[], figures.Figures]], ...] = (
     ("vibe_jobs", "Jobs by queue and state.", ("queue", "state"), figures.jobs),
-    ("vibe_worker_heartbeat_age_seconds", "Seconds since a worker told it lives.", (), figures.heartbeat),
+    ("vibe_workers", "Running workers by queue, one for each class of work.", ("queue",), figures.workers),
+    ("vibe_worker_slots", "Jobs that running workers do at once, by queue.", ("queue",), figures.worker_slots),
+    (
+        "vibe_worker_heartbeat_age_seconds",
+        "Seconds since the last heartbeat of a worker, by queue.",
+        ("queue",),
+        figures.heartbeats,
+    ),
+    ("vibe_queue_latency_seconds", "Age of the oldest job that is due, by queue.", ("queue",), figures.queue_latency),
+    (
+        "vibe_job_last_failure_timestamp_seconds",
+        "When a job of a queue last failed, with its task and the code of the failure.",
+        ("queue", "task", "code"),
+        figures.last_failures,
+    ),
     ("vibe_audit_lag_seconds", "Age of the oldest row of the trail that is not sealed.", (), figures.audit_lag),
     ("vibe_audit_unsealed_rows", "Rows of the trail that are not sealed.", (), figures.unsealed_rows),
     ("vibe_database_size_bytes", "Size of the database.", (), figures.database_size),

@@ -23,10 +23,10 @@ def web_server(options: WebOptions, **environment: str) -> Child:
     )
 
 
-def worker() -> Child:
-    """Return the worker, which is restarted when it ends."""
-    environment = {"DEBUG": "on" if settings.DEBUG else "off"}
-    return Child("worker", [*manage(), "procrastinate", "worker"], vital=False, environment=environment)
+def worker(**environment: str) -> Child:
+    """Return the worker of all classes of work, which is restarted when it ends."""
+    environment = {"DEBUG": "on" if settings.DEBUG else "off", **environment}
+    return Child("worker", [*manage(), "worker"], vital=False, environment=environment)
 
 
 def manage() -> list[str]:

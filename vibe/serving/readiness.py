@@ -1,5 +1,5 @@
-"""Readiness of this process: the database answers and is migrated, the keys fit it, a worker is running, and no erased
-person is back.
+"""Readiness of this process: the database answers and is migrated, the keys fit it, each class of work has a worker and
+is not late, and no erased person is back.
 
 Load balancers check it every few seconds, so it takes a few small statements and is cached for a moment. It is public,
 so a reason names no host, user or id; `manage.py doctor` shows those.
@@ -16,12 +16,12 @@ from django.db import DatabaseError, connection
 
 from accounts.erasure.services import unfinished_erasures
 from accounts.keys.master_key import Fit, check_stored_keys
+from vibe.core.db.job_classes.reporting import ClassState, read_states
 from vibe.core.db.scopes import as_system
 from vibe.core.errors import VibeError
 from vibe.serving.migrating import pending
 
 REMEMBERED_SECONDS = 1.0
-ALIVE_SECONDS = 45  # a worker sends a heartbeat every ten
 UNKNOWN = "Not asked: the database does not answer."
 
 _asked = threading.Lock()
@@ -41,14 +41,19 @@ def unready() -> dict[str, str]:
 def ask() -> dict[str, str]:
     """Run all checks now."""
     reasons = {"database": reason(database)}
-    for name, check in (("migrations", migrations), ("keys", keys), ("erased", erased), ("worker", worker)):
+    checks = (("migrations", migrations), ("keys", keys), ("erased", erased), ("worker", worker), ("jobs", jobs))
+    for name, check in checks:
         reasons[name] = UNKNOWN if reasons["database"] else reason(check)
     return reasons
 
 
 def stops_serving(reasons: dict[str, str]) -> bool:
-    """Return whether requests should go elsewhere. A missing worker counts only with READY_NEEDS_WORKER."""
-    return any(why for name, why in reasons.items() if name != "worker" or settings.READY_NEEDS_WORKER)
+    """Return whether requests should go elsewhere.
+
+    A missing worker counts only with READY_NEEDS_WORKER. Late jobs never do: sending requests elsewhere helps none.
+    """
+    heeded = reasons.keys() - {"jobs", *([] if settings.READY_NEEDS_WORKER else ["worker"])}
+    return any(reasons[name] for name in heeded)
 
 
 def reason(check: Callable[[], str]) -> str:
@@ -90,10 +95,27 @@ def erased() -> str:
 
 
 def worker() -> str:
-    """Check that at least one worker has a recent heartbeat."""
-    with as_system(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %s)",
-            [ALIVE_SECONDS],
-        )
-        return "" if cursor.fetchone()[0] else "No worker is running. Start one: manage.py procrastinate worker"
+    """Check that each class of work has a worker with a recent heartbeat."""
+    states = job_states()
+    standing = [state for state in states if not state.workers]
+    if standing == states:
+        return "No worker is running. Start one: manage.py worker"
+    names = ",".join(state.name for state in standing)
+    return f"{told(standing)}. Start a worker: manage.py worker --classes {names}" if standing else ""
+
+
+def jobs() -> str:
+    """Check that no class of work is late."""
+    late = [state for state in job_states() if state.is_late]
+    return f"{told(late)}. Run: manage.py doctor" if late else ""
+
+
+def told(states: list[ClassState]) -> str:
+    """Return which classes stand and why, in one line."""
+    return "; ".join(f"{state.name}: {state.why}" for state in states)
+
+
+def job_states() -> list[ClassState]:
+    """Return how each class of work does."""
+    with as_system():
+        return read_states()

@@ -1,4 +1,4 @@
-"""The page of database health, for operators."""
+"""The page of the health of jobs and of the database, for operators."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 
 from vibe.core.admin.base import note_viewed
 from vibe.core.db.health.reading import Verdict
-from vibe.core.db.health.report import report
+from vibe.core.db.health.report import report_with_jobs
 
 SEE_HEALTH = "accounts.see_health"
 COLORS = {Verdict.OK: "success", Verdict.UNKNOWN: "info", Verdict.WATCH: "warning", Verdict.BAD: "danger"}
@@ -20,12 +20,12 @@ WORDS = {Verdict.OK: "Fine", Verdict.UNKNOWN: "Unseen", Verdict.WATCH: "Watch", 
 
 @require_GET
 def database_health(request: HttpRequest, *, site: Any) -> HttpResponse:
-    """Show what `vibe.core.db.health` reports now. The view is recorded like any other page."""
+    """Show what `vibe.core.db.health` reports now, jobs first. The view is recorded like any other page."""
     note_viewed(request, "database")
     if not request.user.has_perm(SEE_HEALTH):
         raise PermissionDenied
     request.current_app = site.name  # type: ignore[attr-defined]
-    chapters = report()
+    chapters = report_with_jobs()
     context = {
         **site.each_context(request),
         "title": "Database health",

@@ -23,6 +23,7 @@ STAFF: dict[str, dict[str, Any]] = {  # a superuser, and a member of staff with 
     "admin@example.com": {"is_superuser": True},
     "support@example.com": {"role": "support"},
 }
+SHUTDOWN_SECONDS = "10"  # who presses Ctrl-C waits for it
 EXAMPLE = ("sample-teo", "What is the secret ingredient of the mole negro?")
 
 
@@ -46,7 +47,7 @@ class Command(BaseCommand):
         self.greet(options["bind"], passwords)
         shared.begin()
         web = programs.web_server(WebOptions(options["bind"]), LOG_LEVEL=os.environ.get("LOG_LEVEL", "WARNING"))
-        sys.exit(Supervisor([web, programs.worker()]).run())
+        sys.exit(Supervisor([web, programs.worker(SHUTDOWN_SECONDS=SHUTDOWN_SECONDS)]).run())
 
     def load_sample(self) -> None:
         self.stdout.write("Importing the sample and telling its stories …")

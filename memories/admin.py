@@ -67,11 +67,11 @@ class MemoryAdmin(OwnedAdmin):
     """Memories by conversation, person and message id. The payload stays sealed."""
 
     narrowed_by: ClassVar[tuple[str, ...]] = ("user", "conversation")
-    list_display = ("row_id", "person", "in_conversation", "messages", "occurred_at", "created_at")
+    list_display = ("row_id", "person", "in_conversation", "messages", "role", "occurred_at", "created_at")
     date_hierarchy = "created_at"
     search_help_text = "Email (or how it begins), Firebase UID, id of person, conversation or memory, or a message id"
     fields = (
-        *("id", "person", "in_conversation", "messages", "occurred_at"),
+        *("id", "person", "in_conversation", "messages", "role", "occurred_at", "expires_at"),
         *("revision", "created_at", "updated_at"),
     )
     empty_hint = "Memories come in with conversations."

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import numpy as np
 
-from memories.models import Memory
+from memories.models import UNEXPIRED, Memory
 from memories.payload import open_memories
 from stories.models import Story
 from stories.search.candidates import Found
@@ -23,7 +23,10 @@ PASSAGES_SHOWN = 3
 SHOWN = ("id", "user_id", "conversation_id", "title", "occurred_from", "corrected", "revision")
 STORIES = f"SELECT {', '.join(SHOWN)} FROM stories WHERE user_id = %s AND id = ANY(%s::uuid[])"  # noqa: S608
 SAID = ("id", "message_ids", "role", "payload", "occurred_at", "revision")
-MEMORIES = f"SELECT {', '.join(SAID)} FROM encrypted_memories WHERE user_id = %s AND id = ANY(%s::uuid[])"  # noqa: S608
+MEMORIES = (
+    f"SELECT {', '.join(SAID)} FROM encrypted_memories "  # noqa: S608
+    f"WHERE user_id = %s AND id = ANY(%s::uuid[]) AND {UNEXPIRED}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,10 @@ class Answer:
 
 
 def open_stories(vault: Vault, found: Found, ranking: Ranking, limit: int) -> list[FoundStory]:
-    """Open the best stories: their titles, and the texts of their best passages."""
+    """Open the best stories: their titles, and the texts of their best passages.
+
+    Expired memories are left out, and stories of which nothing else was found, until the memories are deleted.
+    """
     best = ranking.stories.best(limit).tolist()
     passages = best_passages(found, ranking, ranking.story[best].tolist())
     ids = [found.story(places[0]) for places in passages.values()]
@@ -82,6 +88,9 @@ def open_stories(vault: Vault, found: Found, ranking: Ranking, limit: int) -> li
         memory = memories[memory_id]
         return FoundPassage(memory.id, memory.message_ids, score, why, memory.payload.author, memory.payload.text)
 
+    def is_readable(at: int) -> bool:
+        return found.memory(at) is None or found.memory(at) in memories
+
     return [
         FoundStory(
             id=story_id,
@@ -89,10 +98,11 @@ def open_stories(vault: Vault, found: Found, ranking: Ranking, limit: int) -> li
             score=round(float(ranking.stories.score[at]), 4),
             why=ranking.stories.why(at),
             occurred_at=stories[story_id].occurred_from,
-            passages=tuple(map(shown, places)),
+            passages=tuple(map(shown, filter(is_readable, places))),
             title=vault.open(stories[story_id].title, address_of(stories[story_id], "title")),
         )
         for at, story_id, places in zip(best, ids, passages.values(), strict=True)
+        if any(map(is_readable, places))
     ]
 
 

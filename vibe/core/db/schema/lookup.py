@@ -27,9 +27,15 @@ def get_owned(model: type[Row], user_id: UUID, row_id: UUID, *, without: tuple[s
 
 @cache
 def select_statement(model: type[UserOwned], without: tuple[str, ...]) -> tuple[str, list[str], list[tuple[int, Any]]]:
-    """Return the statement, the attributes it fills, and which of them their fields convert."""
+    """Return the statement, the attributes it fills, and which of them their fields convert.
+
+    The statement is the queryset's own, so that what that leaves out is left out here.
+    """
+    owner, row = UUID(int=1), UUID(int=2)
+    rows = model.objects.of(owner).filter(pk=row).defer(*without)
+    statement, given = rows.query.sql_with_params()
+    if given != (owner, row):
+        raise TypeError(f"The rows of {model._meta.label} are selected by more than owner and id: {len(given)} values.")
     fields: list[Any] = [field for field in model._meta.concrete_fields if field.attname not in without]
-    columns = ", ".join(field.column for field in fields)
     converted = [(place, field) for place, field in enumerate(fields) if hasattr(field, "from_db_value")]
-    statement = f"SELECT {columns} FROM {model._meta.db_table} WHERE user_id = %b AND id = %b"  # noqa: S608
-    return statement, [field.attname for field in fields], converted
+    return statement.replace("%s", "%b"), [field.attname for field in fields], converted

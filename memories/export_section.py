@@ -131,6 +131,7 @@ def head(row: Conversation, vault: Vault) -> dict[str, Any]:
         "id": row.external_id or str(row.pk),
         "title": row.title and vault.open(row.title, address_of(row, "title")),
         "description": row.description and vault.open(row.description, address_of(row, "description")),
+        **({"companion": vault.open(row.companion, address_of(row, "companion"))} if row.companion else {}),
         "started_at": row.started_at.isoformat(),
         "archived": row.is_archived,
     }

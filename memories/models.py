@@ -25,6 +25,10 @@ class ConversationQuerySet(OwnedQuerySet):
         """Return those that are not archived, the most recently active first."""
         return self.filter(is_archived=False).order_by("-active_at", "-id")
 
+    def with_companion(self, token: int) -> ConversationQuerySet:
+        """Return those with a companion, given as the blind token of its name."""
+        return self.filter(companion_token=token)
+
     def archived(self) -> ConversationQuerySet:
         """Return the archived ones, the most recently active first."""
         return self.filter(is_archived=True).order_by("-active_at", "-id")

@@ -9,43 +9,49 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from accounts.keys.services.data_keys import open_vault
+from memories.companions import companion_token
 from memories.imports.services.conversations import CONVERSATIONS
 from memories.models import Conversation, Memory
 from memories.payload import open_memories
 from memories.services.adding import KeptMemory
 from memories.services.changing import no_such_memory
-from memories.services.conversations import TEXTS, OpenedConversation, no_such_conversation, open_texts
+from memories.services.conversations import SEALED, OpenedConversation, no_such_conversation, open_texts
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.paging import Page, Position, next_position
 from vibe.core.db.scale import replica
 from vibe.core.db.schema.lookup import get_owned
 
 
-def conversations_page(user_id: UUID, *, archived: bool, after: Position | None, size: int) -> Page[OpenedConversation]:
-    """Return a page of conversations, the most recently active first."""
+def conversations_page(
+    user_id: UUID, *, archived: bool, after: Position | None, size: int, companion: str | None = None
+) -> Page[OpenedConversation]:
+    """Return a page of conversations, the most recently active first; with one companion, if it is named."""
+    vault = open_vault()
     rows = Conversation.objects.of(user_id)
     rows = rows.archived() if archived else rows.active()
+    if companion is not None:
+        rows = rows.with_companion(companion_token(vault, companion))
     if after:
         rows = rows.filter(after.older("active_at"))
     found = replica.read(user_id, lambda: list(rows[: size + 1]))
-    return Page(open_conversations(found[:size], open_vault()), next_position(found, size, "active_at"))
+    return Page(open_conversations(found[:size], vault), next_position(found, size, "active_at"))
 
 
 def open_conversations(rows: Sequence[Conversation], vault: Vault) -> list[OpenedConversation]:
     """Open the texts of conversations, column by column."""
     texts: dict[str, dict[UUID, str]] = {}
-    for name in TEXTS:
+    for name in SEALED:
         sealed = [(row.pk, row.revision, getattr(row, name)) for row in rows if getattr(row, name) is not None]
         open_ = vault.open_all(CONVERSATIONS, name, sealed)
         texts[name] = {row_id: text for (row_id, _, _), text in zip(sealed, open_, strict=True)}
-    return [OpenedConversation(row, texts["title"].get(row.pk), texts["description"].get(row.pk)) for row in rows]
+    return [OpenedConversation(row, **{name: texts[name].get(row.pk) for name in SEALED}) for row in rows]
 
 
 def conversation(user_id: UUID, conversation_id: UUID) -> OpenedConversation:
     """Return one conversation, opened. Raises NotFound."""
     row = replica.read(user_id, lambda: conversation_row(user_id, conversation_id))
     texts = open_texts(row, open_vault())
-    return OpenedConversation(row, texts["title"], texts["description"])
+    return OpenedConversation(row, **texts)
 
 
 def conversation_row(user_id: UUID, conversation_id: UUID) -> Conversation:

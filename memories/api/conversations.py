@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
+from pydantic import Field
 
 from accounts.authentication.caller import caller_of
 from memories import reading
 from memories.api.shapes import Conversation, Conversations, ConversationTexts, NewConversation
+from memories.companions import LONGEST_COMPANION
 from memories.services import conversations as verbs
 from vibe.core.http.cursors import Listing
 from vibe.core.http.responses import VERSIONED, expected_version, no_content, respond, respond_unless_unchanged
 from vibe.core.http.schemas import Cursor, PageSize
 
+OneCompanion = Annotated[
+    str,
+    Field(min_length=1, max_length=LONGEST_COMPANION, description="those with this companion alone", examples=["nova"]),
+]
 router = Router(tags=["Conversations"])
 
 
@@ -29,12 +35,18 @@ def create_conversation(request: HttpRequest, given: NewConversation) -> HttpRes
 
 @router.get("", response=Conversations)
 def list_conversations(
-    request: HttpRequest, archived: bool = False, limit: PageSize = 50, cursor: Cursor | None = None
+    request: HttpRequest,
+    archived: bool = False,
+    companion: OneCompanion | None = None,
+    limit: PageSize = 50,
+    cursor: Cursor | None = None,
 ) -> HttpResponse:
-    """The active conversations, or the archived ones, those of the last activity first."""
+    """The active conversations, or the archived ones, those of the last activity first; or those with one companion."""
     person = caller_of(request).user_id
-    listing = Listing(person, "conversations", str(archived))
-    page = reading.conversations_page(person, archived=archived, after=listing.position(cursor), size=limit)
+    listing = Listing(person, "conversations", str(archived) if companion is None else f"{archived} {companion}")
+    page = reading.conversations_page(
+        person, archived=archived, companion=companion, after=listing.position(cursor), size=limit
+    )
     items = [Conversation.of(each) for each in page.rows]
     return respond(Conversations(items=items, next=listing.cursor(page.next)))
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
+from memories.companions import LONGEST_COMPANION
 from memories.imports.lines import LONGEST_DESCRIPTION, LONGEST_ID, LONGEST_TEXT, LONGEST_TITLE
 from memories.metadata import MetadataObject
 from memories.payload import Payload, offset_of
@@ -20,6 +21,7 @@ ID = "0198c7a2-6b1e-7c3d-9f00-5a1b2c3d4e5f"
 Title = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TITLE)]
 Description = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_DESCRIPTION)]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_ID)]
+Companion = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_COMPANION)]
 Said = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TEXT)]
 AT, LOCAL = "2026-05-12T09:30:00Z", "2026-05-12T11:30:00+02:00"
 
@@ -36,6 +38,9 @@ class NewConversation(ConversationTexts):
 
     external_id: Name | None = Field(None, description="an id of yours, stored in clear", examples=["chat-2026-05-12"])
     started_at: Moment | None = Field(None, description="now, if left out", examples=[AT])
+    companion: Companion | None = Field(
+        None, description="the companion it is with, an id of yours; sealed, and not changed later", examples=["nova"]
+    )
 
 
 class Conversation(ResponseSchema):
@@ -45,6 +50,7 @@ class Conversation(ResponseSchema):
     external_id: str | None = Field(examples=["chat-2026-05-12"])
     title: str | None = Field(examples=["Moving to Lisbon"])
     description: str | None = Field(examples=["The flat, the boxes, the cat."])
+    companion: str | None = Field(examples=["nova"])
     is_archived: bool
     memory_count: int = Field(examples=[12])
     started_at: datetime = Field(examples=[AT])
@@ -60,6 +66,7 @@ class Conversation(ResponseSchema):
             external_id=row.external_id,
             title=opened.title,
             description=opened.description,
+            companion=opened.companion,
             is_archived=row.is_archived,
             memory_count=row.memory_count,
             started_at=row.started_at,

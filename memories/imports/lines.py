@@ -13,6 +13,7 @@ from django.core.validators import validate_email
 
 from accounts.export.import_readers import READERS
 from accounts.people.services.people import Profile
+from memories.companions import LONGEST_COMPANION
 from memories.metadata import Metadata, check_metadata
 from memories.payload import Payload, offset_of
 from memories.roles import Role
@@ -59,6 +60,7 @@ class ConversationLine:
     started_at: datetime
     messages: tuple[Message, ...] = field(repr=False)
     is_archived: bool = False
+    companion: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ class LineParser:
             started_at=self.started_at(conversation, messages),
             messages=messages,
             is_archived=conversation.get("archived") is True,
+            companion=self.optional(conversation, "conversation", "companion", LONGEST_COMPANION),
         )
 
     def of_archive(self, kind: str, root: dict[str, Any]) -> ArchiveLine:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import record
+from memories.companions import companion_token
 from memories.models import Conversation
 from memories.signals import conversations_changed
 from vibe.core.crypto.fields import address_of
@@ -23,7 +24,7 @@ from vibe.core.db.scopes import as_user
 from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import Conflict, NotFound
 
-TEXTS: Final = ("title", "description")
+SEALED: Final = ("title", "description", "companion")
 
 
 class ExternalIdTaken(Conflict):
@@ -38,6 +39,7 @@ class OpenedConversation:
     row: Conversation
     title: str | None = field(repr=False)
     description: str | None = field(repr=False)
+    companion: str | None = field(default=None, repr=False)
 
 
 def create_conversation(
@@ -48,21 +50,24 @@ def create_conversation(
     description: str | None = None,
     external_id: str | None = None,
     started_at: datetime | None = None,
+    companion: str | None = None,
 ) -> OpenedConversation:
-    """Create a conversation. Raises ExternalIdTaken."""
+    """Create a conversation. Its companion is given here for good. Raises ExternalIdTaken."""
     with as_user(user_id):
         begun = started_at or timezone.now()
         row = Conversation(
             id=uuid7(), user_id=user_id, external_id=external_id, started_at=begun, active_at=begun, revision=1
         )
         row.created_at = timezone.now()
-        seal_texts(row, open_vault(), {"title": title, "description": description})
+        vault = open_vault()
+        seal_texts(row, vault, {"title": title, "description": description, "companion": companion})
+        row.companion_token = companion_token(vault, companion) if companion else None
         try:
             row.save(force_insert=True)
         except IntegrityError:
             raise ExternalIdTaken from None
         _record_change(row, actor, "conversation.create")
-    return OpenedConversation(row, title, description)
+    return OpenedConversation(row, title, description, companion)
 
 
 def change_conversation(
@@ -84,10 +89,10 @@ def change_conversation(
         if after != before:
             row.revision += 1
             seal_texts(row, vault, after)
-            row.save(update_fields=[*TEXTS, "revision", "updated_at"])
+            row.save(update_fields=[*SEALED, "revision", "updated_at"])
             conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[row.pk])
         _record_change(row, actor, "conversation.change", fields=sorted(texts))
-    return OpenedConversation(row, after["title"], after["description"])
+    return OpenedConversation(row, **after)
 
 
 def archive_conversation(
@@ -101,7 +106,7 @@ def archive_conversation(
             row.save(update_fields=["is_archived", "updated_at"])
         _record_change(row, actor, "conversation.archive" if archived else "conversation.unarchive")
         texts = open_texts(row, open_vault())
-    return OpenedConversation(row, texts["title"], texts["description"])
+    return OpenedConversation(row, **texts)
 
 
 def delete_conversation(
@@ -130,17 +135,17 @@ def no_such_conversation() -> NotFound:
 
 
 def seal_texts(row: Conversation, vault: Vault, texts: Mapping[str, str | None]) -> None:
-    """Seal both texts at the row's revision, even an unchanged one: a seal is valid at one revision only."""
-    for name in TEXTS:
-        text = texts[name]
+    """Seal all texts at the row's revision, even an unchanged one: a seal is valid at one revision only."""
+    for name in SEALED:
+        text = texts.get(name)
         setattr(row, name, vault.seal(text, address_of(row, name)) if text else None)
 
 
 def open_texts(row: Conversation, vault: Vault) -> dict[str, str | None]:
-    """Open both texts."""
+    """Open all texts, and the companion's name."""
     return {
         name: None if (sealed := getattr(row, name)) is None else vault.open(sealed, address_of(row, name))
-        for name in TEXTS
+        for name in SEALED
     }
 
 

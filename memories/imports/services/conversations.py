@@ -14,6 +14,7 @@ from accounts.keys.services.data_keys import open_vault
 from accounts.people.services.people import name_in, own_name
 from audit.actors import Actor
 from audit.services import record
+from memories.companions import companion_token
 from memories.imports.lines import BadLine, ConversationLine, Message
 from memories.models import Conversation, Memory
 from memories.payload import open_memories
@@ -51,7 +52,9 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
     with as_user(user_id):
         lock_person(user_id)
         vault = open_vault()
-        there = conversations_there(user_id, lines)
+        companions = companions_there(user_id, lines)
+        check_companions(lines, companions, vault)
+        there = {external_id: conversation_id for external_id, (conversation_id, _) in companions.items()}
         known = messages_there(user_id, there, lines, vault)
         fresh, unchanged, skipped = partition_new(lines, known, timezone.now())
         new = [line for line in lines if line.external_id not in there]
@@ -83,10 +86,23 @@ def lock_person(user_id: UUID) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(user_id.bytes[-8:], "big", signed=True)])
 
 
-def conversations_there(user_id: UUID, lines: Iterable[ConversationLine]) -> dict[str, UUID]:
-    """Return the ids of the lines' existing conversations, by external id."""
+def companions_there(user_id: UUID, lines: Iterable[ConversationLine]) -> dict[str, tuple[UUID, int | None]]:
+    """Return the lines' existing conversations by external id: id, and the token of the companion."""
     wanted = {line.external_id for line in lines}
-    return dict(Conversation.objects.of(user_id).filter(external_id__in=wanted).values_list("external_id", "id"))
+    rows = Conversation.objects.of(user_id).filter(external_id__in=wanted)
+    found = rows.values_list("external_id", "id", "companion_token")
+    return {external_id: (conversation_id, token) for external_id, conversation_id, token in found}
+
+
+def check_companions(
+    lines: Iterable[ConversationLine], there: Mapping[str, tuple[UUID, int | None]], vault: Vault
+) -> None:
+    """Raise BadLine if a line names another companion than its conversation has: one would hear what another did."""
+    known = {external_id: token for external_id, (_, token) in there.items()}
+    for line in lines:
+        token = companion_token(vault, line.companion) if line.companion else None
+        if known.setdefault(line.external_id, token) != token and token is not None:
+            raise BadLine(line.number, "names a companion, and its conversation is with another, or with none")
 
 
 def messages_there(
@@ -172,6 +188,14 @@ def insert_conversations(
             "description": (
                 "bytea",
                 seal_some(vault, "description", [(made[each], line.description) for each, line in first.items()]),
+            ),
+            "companion": (
+                "bytea",
+                seal_some(vault, "companion", [(made[each], line.companion) for each, line in first.items()]),
+            ),
+            "companion_token": (
+                "int8",
+                [line.companion and companion_token(vault, line.companion) for line in first.values()],
             ),
             "is_archived": ("bool", [line.is_archived for line in first.values()]),
             "memory_count": ("int4", [len(fresh.get(each, {})) for each in first]),

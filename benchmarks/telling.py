@@ -5,8 +5,8 @@
 Each round imports new conversations, made of the sample's messages, each with words of its own, and starts worker
 processes as `manage.py run` does. The rate is counted from the moment when every worker has built its first story (the
 model is loaded by then) until the last story is built. All rounds are printed; `stories_a_second` is the best, since
-the others were disturbed. `cpu_seconds_a_story` is what a worker itself works for one: others change that less.
-`embedding_texts_a_second` is one process embedding the same messages and nothing else.
+the others were disturbed. `cpu_seconds_a_story` is what a worker and its child processes work for one: others change
+that less. `embedding_texts_a_second` is one process embedding the same messages and nothing else.
 """
 
 from __future__ import annotations
@@ -122,9 +122,11 @@ def watched(people: list[Any], stories: int, workers: list[int]) -> dict[str, fl
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process has worked so far, in user mode and for it in the kernel (Linux)."""
+    """What a process and those below it have worked so far, in user mode and for it in the kernel (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    below = (each.read_text().split() for each in Path(f"/proc/{pid}/task").glob("*/children"))
+    own = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")  # with those below that have ended
+    return own + sum(cpu_seconds(int(child)) for children in below for child in children)
 
 
 def embedding_rate(texts: list[str]) -> float:

@@ -15,6 +15,7 @@ from audit.actors import Actor
 from audit.services import FAILED, record
 from stories.building.services.build import build_story
 from stories.index.services import settle_graph
+from stories.processors.fence.errors import Stopped
 from stories.processors.openai_compatible.errors import TokensSpent
 from vibe.core.db.job_classes.classes import AUDIT, STORIES
 from vibe.core.db.jobs import start_jobs
@@ -43,14 +44,21 @@ class DatabaseAway(JobFailed):
     code = "database-away"
 
 
+class WorkerEnding(JobFailed):
+    message = "The worker was told to stop while a story was built; the next worker builds it."
+    code = "worker-ending"
+
+
 class Retry(BaseRetryStrategy):
-    """Five times at growing distances; for a database that is away, until it is back."""
+    """Five times at growing distances; for a database that is away, until it is back; at once after a worker's end."""
 
     often = RetryStrategy(max_attempts=5, exponential_wait=4)
 
     def get_retry_decision(self, *, exception: BaseException, job: Any) -> RetryDecision | None:
         if isinstance(exception, DatabaseAway):
             return RetryDecision(retry_in={"seconds": AGAIN_SECONDS})
+        if isinstance(exception, WorkerEnding):
+            return RetryDecision(retry_in={"seconds": 0})
         return self.often.get_retry_decision(exception=exception, job=job)
 
 
@@ -62,6 +70,7 @@ def tell(user_id: str, conversation_id: str) -> None:
     would show it as the context of whatever else is raised there.
     """
     actor = Actor.system("stories.tell")
+    other: type[JobFailed] | None = None
     try:
         build_story(user_id=UUID(user_id), conversation_id=UUID(conversation_id), actor=actor)
         settle_graph(user_id=UUID(user_id), actor=actor)
@@ -69,14 +78,17 @@ def tell(user_id: str, conversation_id: str) -> None:
     except TokensSpent as spent:
         tell.configure(schedule_at=spent.again_at).defer(user_id=user_id, conversation_id=conversation_id)
         return
+    except Stopped as problem:
+        why, other, told = problem.code, WorkerEnding, str(problem)
     except DatabaseError as problem:
-        why, away, told = type(problem).__name__, is_away(problem), type(problem).__name__
+        why, told = type(problem).__name__, f"{type(problem).__name__}."
+        other = DatabaseAway if is_away(problem) else None
     except VibeError as problem:
-        why, away, told = problem.code, False, str(problem)
+        why, told = problem.code, str(problem)
     except Exception as problem:
-        why, away, told = type(problem).__name__, False, type(problem).__name__
-    if away:
-        raise DatabaseAway(f"Telling conversation {conversation_id} failed: {told}.")
+        why, told = type(problem).__name__, f"{type(problem).__name__}."
+    if other:
+        raise other(f"Telling conversation {conversation_id} failed: {told}")
     with transaction.atomic():
         record(
             actor=actor,

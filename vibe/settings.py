@@ -258,6 +258,9 @@ EMBEDDING_DIMENSIONS = 512
 STORY_PROCESSOR = env.str("STORY_PROCESSOR", default="offline")
 STORY_EMBEDDER = env.str("STORY_EMBEDDER", default="offline")
 STORY_EMBEDDERS_RETIRED: list[str] = env.list("STORY_EMBEDDERS_RETIRED", default=[])
+PROCESSOR_CPU_SECONDS: int = env.int("PROCESSOR_CPU_SECONDS", default=30)
+PROCESSOR_MEMORY_MB: int = env.int("PROCESSOR_MEMORY_MB", default=512)
+PROCESSOR_WALL_SECONDS: float = env.float("PROCESSOR_WALL_SECONDS", default=180.0)
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
 OPENAI: dict[str, Any] = {
     "base_url": env.str("OPENAI_BASE_URL", default="https://api.openai.com/v1"),

@@ -81,7 +81,13 @@ class Draft:
 
 
 class Processor(Protocol):
-    """Makes a story of a transcript. `name` and `version` are stored with the story, to know what to build again."""
+    """Makes a story of a transcript. `name` and `version` are stored with the story, to know what to build again.
+
+    It runs in a child process, within the limits PROCESSOR_*. It is given texts and needs no database; what it prints
+    or logs is dropped. An optional method `preload` is called once, before the first transcript. One that waits for a
+    service rather than working itself says so by an attribute `in_process = False`: it runs in the worker, unlimited,
+    and has to keep to a deadline of its own.
+    """
 
     @property
     def name(self) -> str: ...

@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 from stories.processors.base import Processor
 from stories.processors.embedding import Embedder, Vectors
 from stories.processors.errors import ProcessingFailed
+from stories.processors.fence.errors import ProcessorFailed
 from stories.processors.named import EMBEDDERS, embedder_paths, processor_path
 from stories.processors.openai_compatible.errors import TokensSpent
 from vibe.core.errors import VibeError
@@ -71,8 +72,8 @@ def embed(texts: Sequence[str], model: Embedder | None = None) -> Vectors:
     model = model or embedder()
     try:
         vectors = np.asarray(model.embed(texts), dtype=np.float32)
-    except TokensSpent:
-        raise  # the job waits for tomorrow; a search goes by words
+    except (TokensSpent, ProcessorFailed):
+        raise  # in words already; for tokens the job waits for tomorrow, and a search goes by words
     except ProcessingFailed as problem:
         failed = EmbedderFailed(
             f"The embedder {model.name} failed: {problem}", again_at=problem.again_at, away=problem.away

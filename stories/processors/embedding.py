@@ -24,7 +24,9 @@ class Embedder(Protocol):
     """Turns texts into vectors in which a small angle means a similar meaning.
 
     One that answers out of this process, within milliseconds, may say so by an attribute `in_process = True`: a search
-    then asks it inside its one transaction. Any other is asked in none, for nothing is to wait for a network there.
+    then asks it inside its one transaction, and many texts at once go to it in a child process, within the limits
+    PROCESSOR_*. Any other is asked in no transaction, for nothing is to wait for a network there. An optional method
+    `preload` is called once in each process that is going to embed.
     """
 
     @property
@@ -52,6 +54,10 @@ class OfflineEmbedder:
 
     _model: _Model | None = None
     _loading = threading.Lock()
+
+    def preload(self) -> None:
+        """Load the model."""
+        self._loaded()
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """The vectors of the texts, float32 (texts, 512)."""

@@ -128,7 +128,7 @@ def test_the_new_vectors_are_those_of_a_story_built_by_the_new_model(
 def test_a_message_that_comes_in_meanwhile_is_found_at_once_and_exchanged_with_the_others(
     changed: UUID, tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make, times = reembedding.embed, []
+    make, times = reembedding.embed_many, []
 
     def disturbed(texts: Sequence[str], model: object) -> Vectors:
         times.append(1)
@@ -141,7 +141,7 @@ def test_a_message_that_comes_in_meanwhile_is_found_at_once_and_exchanged_with_t
             assert external_ids(changed, found)[0] == "lisbon"
         return make(texts, model)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(reembedding, "embed", disturbed)
+    monkeypatch.setattr(reembedding, "embed_many", disturbed)
     assert reembed_person(user_id=changed, actor=TESTER)
     assert len(times) == 3, "the story that changed was made again, the other one not"
     assert external_ids(changed, ask(changed, "accordion"))[0] == "lisbon"
@@ -152,13 +152,13 @@ def test_a_message_that_comes_in_meanwhile_is_found_at_once_and_exchanged_with_t
 def test_one_that_keeps_changing_is_left_for_later(
     changed: UUID, tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = reembedding.embed
+    make = reembedding.embed_many
 
     def disturbed(texts: Sequence[str], model: object) -> Vectors:
         correct(changed, title="Again")
         return make(texts, model)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(reembedding, "embed", disturbed)
+    monkeypatch.setattr(reembedding, "embed_many", disturbed)
     monkeypatch.setattr(reembedding, "ROUNDS", 2)
     with pytest.raises(StillComing):
         reembed_person(user_id=changed, actor=TESTER)
@@ -290,7 +290,7 @@ def test_whose_keys_are_destroyed_is_named_and_the_others_are_done(changed: UUID
 def test_a_service_that_is_down_leaves_what_was_and_the_next_run_goes_on(
     changed: UUID, use_embedder: Callable[[object], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make, times = reembedding.embed, []
+    make, times = reembedding.embed_many, []
 
     def failing(texts: Sequence[str], model: object) -> Vectors:
         times.append(len(texts))
@@ -298,7 +298,7 @@ def test_a_service_that_is_down_leaves_what_was_and_the_next_run_goes_on(
         broken.name = "newer"
         return make(texts, broken if len(times) == 2 else model)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(reembedding, "embed", failing)
+    monkeypatch.setattr(reembedding, "embed_many", failing)
     with pytest.raises(CommandError, match="kept"):
         run()
     assert by_vector(ask(changed))

@@ -14,8 +14,8 @@ from stories.building.storing import Told, store
 from stories.entities import services as entities
 from stories.index.services import count_anew, hold_search_set, model_for
 from stories.models import Passage, SearchSet, Story, StoryDeletion
-from stories.processors.configured import embed, processor
 from stories.processors.embedding import Embedder
+from stories.processors.fenced import build_draft, embed_many
 from stories.processors.openai_compatible.budget import spending_for
 from vibe.core.db.scopes import as_user
 from vibe.core.errors import VibeError
@@ -83,12 +83,12 @@ def build_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> bool:
 def tell(source: Source, model: Embedder) -> Told:
     """Compose and embed, with what was corrected in its place. The story's own vector is that of its text."""
     transcript = source.transcript()
-    draft = processor().compose(transcript)
+    draft = build_draft(transcript)
     made = passages(transcript.messages)
     if source.kept:
         draft = source.kept.over(draft)
         made += source.kept.passages()
-    return Told(draft, made, embed([draft.text, *(passage.embedded for passage in made)], model), model.name)
+    return Told(draft, made, embed_many([draft.text, *(passage.embedded for passage in made)], model), model.name)
 
 
 def is_told(user_id: UUID, conversation_id: UUID, made_of: str) -> bool:

@@ -25,8 +25,9 @@ from stories.building.sealed_story import open_draft
 from stories.building.sources import Source, fingerprint, hold, read
 from stories.index.services import hold_search_set
 from stories.models import Passage, SearchSet, Story
-from stories.processors.configured import embed, embedder
+from stories.processors.configured import embedder
 from stories.processors.embedding import Embedder, Vectors
+from stories.processors.fenced import embed_many
 from stories.processors.openai_compatible.budget import spending_for
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.scopes import as_system, as_user
@@ -60,7 +61,7 @@ class Pace:
         time.sleep(max(0.0, self.ready_at - time.monotonic()))
         if self.rate:
             self.ready_at = max(self.ready_at, time.monotonic()) + len(texts) / self.rate
-        return embed(texts, model)
+        return embed_many(texts, model)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from accounts.people.services.people import find_person
 from audit.actors import Actor
 from stories.building.services.reembedding import Pace, StillComing, behind, reembed_person
 from stories.processors.configured import EmbedderFailed, embedder
+from stories.processors.fence.errors import ProcessorFailed
 from stories.processors.openai_compatible.errors import TokensSpent
 from vibe.core.crypto.errors import SealError
 from vibe.core.errors import NotFound
@@ -31,7 +32,7 @@ class Command(BaseCommand):
             for user_id, _ in work:
                 try:
                     done += reembed_person(user_id=user_id, actor=actor, pace=pace, on_progress=bar.update)
-                except (TokensSpent, StillComing, SealError) as problem:
+                except (TokensSpent, StillComing, SealError, ProcessorFailed) as problem:
                     left.append(user_id)
                     self.stderr.write(str(problem))
                 except EmbedderFailed as problem:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from stories.processors.base import Draft, Transcript
+from datetime import UTC, datetime
+
+from stories.processors.base import Draft, Message, Transcript
 from stories.processors.offline.events import events_of
 from stories.processors.offline.names.candidates import mentions
 from stories.processors.offline.names.people import People
@@ -23,6 +25,10 @@ class OfflineProcessor:
 
     name = "offline"
     version = "1"
+
+    def preload(self) -> None:
+        """Read the word lists and the gazetteer."""
+        self.compose(Transcript("", (Message("1", "user", "I moved to Lisbon last Friday.", datetime.now(UTC)),)))
 
     def compose(self, transcript: Transcript) -> Draft:
         stems = Stems()

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.db.models import TextChoices
 
-from vibe.core.crypto.blind import fold
+from vibe.core.folding import fold
 
 
 class Role(TextChoices):

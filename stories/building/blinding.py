@@ -10,8 +10,10 @@ from pgvector import HalfVector
 
 from stories.building.passages import PassageText
 from stories.processors.embedding import Vectors
+from stories.text.languages import ENGLISH
 from stories.text.words import words
 from vibe.core.crypto.vault import Vault
+from vibe.core.folding import spelled_out
 
 WORD = "word"
 SPEAKER = "speaker"
@@ -41,11 +43,14 @@ def blind_words(vault: Vault, passages: list[PassageText]) -> list[dict[int, int
 
 
 def blind_phrases(vault: Vault, kind: str, phrases: Iterable[str]) -> list[int]:
-    """Tokens for names or events: each phrase as a whole, and each of its words, so that either finds it."""
+    """Tokens for names or events: each phrase as a whole, and each of its words, so that either finds it.
+
+    A name is read as English, since too short a text to tell its language.
+    """
     tokens: set[int] = set()
     for phrase in phrases:
-        tokens.add(vault.index.token(kind, phrase))
-        tokens.update(vault.index.tokens(f"{kind}-word", words(phrase)))
+        tokens.update(vault.index.tokens(kind, (phrase, spelled_out(phrase))))
+        tokens.update(vault.index.tokens(f"{kind}-word", words(phrase, ENGLISH)))
     return sorted(tokens)
 
 

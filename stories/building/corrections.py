@@ -12,7 +12,7 @@ from stories.building.passages import MAX_EMBEDDED, PassageText
 from stories.building.sealed_story import open_draft
 from stories.models import Story
 from stories.processors.base import Draft, Event, Precision
-from stories.text.words import words
+from stories.text.words import forms
 from vibe.core.crypto.vault import Vault
 from vibe.core.errors import InputError
 
@@ -100,7 +100,9 @@ class Kept:
     def passages(self) -> Iterator[PassageText]:
         """The passage by which a corrected title or text is found: one, or none."""
         if text := "\n".join(getattr(self.draft, name) for name in LONGEST if name in {*self.fields} & SEARCHED):
-            yield PassageText("", CORRECTION_AT, text[:MAX_EMBEDDED], tuple(words(text)))
+            said = forms(text)
+            every = tuple(form for word in said for form in word)
+            yield PassageText("", CORRECTION_AT, text[:MAX_EMBEDDED], every, len(said))
 
 
 def kept(story: Story, vault: Vault, memory_ids: Collection[UUID]) -> Kept | None:

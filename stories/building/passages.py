@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from stories.processors.base import Message
 from stories.processors.offline.dates.resolving import find_dates
-from stories.text.words import date_words, words
+from stories.text.languages import ENGLISH
+from stories.text.words import date_words, forms, own_words
 
 ASKS = "?"
 """Stands among the words of a message that ends in a question. No text gives this word."""
@@ -34,14 +35,12 @@ class PassageText:
     position: int
     embedded: str = field(repr=False)
     words: tuple[str, ...] = field(repr=False)
-
-    @property
-    def length(self) -> int:
-        """The number of words, for BM25; the marks are none."""
-        return sum(word not in (ASKS, DATES) for word in self.words)
+    """All forms of its words, and the marks."""
+    length: int
+    """The number of its words, for BM25: neither their further forms count nor the marks."""
 
 
-def passages(messages: Sequence[Message], language: str = "english") -> list[PassageText]:
+def passages(messages: Sequence[Message]) -> list[PassageText]:
     """One passage for each message of a conversation, in the order given.
 
     A reply is often meaningless without what it replies to ("Yes, twice!"), so each message is embedded together with
@@ -52,20 +51,17 @@ def passages(messages: Sequence[Message], language: str = "english") -> list[Pas
     for position, message in enumerate(messages):
         text = message.text.strip()
         embedded = f"{_end(before)} {text[:MAX_EMBEDDED]}".strip()
-        made.append(PassageText(message.id, position, embedded, tuple(_counted(message, text, language))))
+        made.append(PassageText(message.id, position, embedded, *_counted(message, text)))
         before = text
     return made
 
 
-def _counted(message: Message, text: str, language: str) -> Iterator[str]:
-    yield from words(message.author, language)
-    yield from words(text, language)
-    yield from date_words(message.sent_at)
-    if times := dict.fromkeys(str(dating.span) for dating in find_dates(text[:MAX_DATED], message.sent_at)):
-        yield from words(" ".join(times))
-        yield DATES
-    if asks(text):
-        yield ASKS
+def _counted(message: Message, text: str) -> tuple[tuple[str, ...], int]:
+    times = dict.fromkeys(str(dating.span) for dating in find_dates(text[:MAX_DATED], message.sent_at))
+    dated = [*date_words(message.sent_at), *own_words(" ".join(times))]
+    said = [*forms(message.author, ENGLISH), *forms(text)]
+    marks = [DATES] * bool(times) + [ASKS] * asks(text)
+    return (*(form for word in said for form in word), *dated, *marks), len(said) + len(dated)
 
 
 def asks(text: str) -> bool:

@@ -21,6 +21,7 @@ from vibe.core.crypto.vault import Vault
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
 from vibe.core.db.statements.batching import execute_batch
+from vibe.core.folding import fold
 
 logger = logging.getLogger(__name__)
 ROLES_OF_ASKERS = frozenset({"user", "human", "me"})
@@ -122,7 +123,7 @@ def asker_among(names: Sequence[str], own: str) -> str | None:
 
     None if no name fits, or several.
     """
-    parts = set(own.casefold().split())
-    fitting = [name for name in names if (words := name.casefold().split()) and parts.issuperset(words)]
-    fitting = fitting or [name for name in names if name.casefold() in ROLES_OF_ASKERS]
+    parts = set(fold(own).split())
+    fitting = [name for name in names if (words := fold(name).split()) and parts.issuperset(words)]
+    fitting = fitting or [name for name in names if fold(name) in ROLES_OF_ASKERS]
     return fitting[0] if len(fitting) == 1 else None

@@ -10,10 +10,11 @@ from uuid import UUID
 
 from psycopg import sql
 
-from stories.text.words import words
+from stories.text.words import own_words
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.statements import bulk
 from vibe.core.errors import InputError
+from vibe.core.folding import fold, spelled_out
 
 MOST_NAMES = 100
 
@@ -91,7 +92,8 @@ def any_name(
     vault: Vault, kind: str, column: sql.Composable, names: Sequence[str]
 ) -> tuple[sql.Composable, Sequence[list[int]]]:
     """Whether one of the names stands in a blind index: whole, or with all of its words."""
-    wholes = [vault.index.token(kind, name) for name in names]
-    parted = [tokens for name in names if (tokens := vault.index.tokens(f"{kind}-word", words(name)))]
+    spelt = dict.fromkeys(spelling for name in names for spelling in (name, fold(name), spelled_out(name)))
+    wholes = vault.index.tokens(kind, spelt)
+    parted = [tokens for name in spelt if (tokens := vault.index.tokens(f"{kind}-word", own_words(name)))]
     tests = [sql.SQL("{} && %b::int8[]").format(column), *([sql.SQL("{} @> %b::int8[]").format(column)] * len(parted))]
     return sql.SQL("({})").format(sql.SQL(" OR ").join(tests)), [wholes, *parted]

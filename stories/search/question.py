@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from stories.text.words import words
+from stories.text.words import asked_words
+from vibe.core.folding import APOSTROPHES, fold
 from vibe.core.normal_forms import normalized
 
 MAX_QUESTION = 2_000
@@ -47,7 +49,7 @@ def is_first_person(text: str) -> bool:
 
 
 def understand(
-    text: str, participants: Iterable[str] = (), asker: str | None = None, language: str = "english"
+    text: str, participants: Iterable[str] = (), asker: str | None = None, language: str | None = None
 ) -> Question:
     """What to search for when a person asks `text`.
 
@@ -55,36 +57,59 @@ def understand(
     "Where did I park?" is then about them.
     """
     text = " ".join(normalized("NFC", text[:MAX_QUESTION]).split())
-    counted = Counter(words(text, language))
+    counted = Counter(asked_words(text, language))
     kept = dict(list(counted.items())[:MAX_WORDS])
     when = bool(_WHEN.search(text))
     named = _named(text, participants)
     if len(named) == 1:
-        [(speaker, pattern)] = named.items()
-        return Question(_as_first_person(text, pattern), kept, speaker, when)
+        [(speaker, spoken)] = named.items()
+        return Question(spoken, kept, speaker, when)
     if not named and asker and _FIRST_PERSON.search(text):
         return Question(text, kept, asker, when)
     return Question(text, kept, when=when)
 
 
 def _named(text: str, participants: Iterable[str]) -> dict[str, str]:
-    """The participants whom a text names, each with the pattern of the name that was found.
+    """The participants whom a text names, in any spelling, each with the text as they would put it.
 
     A first name will do when only one participant bears it.
     """
-    names = list(dict.fromkeys(name for name in (" ".join(given.split()) for given in participants) if name))
-    firsts = Counter(name.split()[0].casefold() for name in names)
+    names = {key: name for given in participants if (key := fold(name := " ".join(given.split())))}
+    firsts = Counter(key.split()[0] for key in names)
+    letters, places = _letters(text)
+    bare = letters.replace("'", "")
     found: dict[str, str] = {}
-    for name in names:
-        first = name.split()[0]
-        for called in dict.fromkeys([name, first] if firsts[first.casefold()] == 1 else [name]):
-            pattern = rf"(?<!\w){re.escape(normalized('NFC', called))}(?!\w)"
-            if re.search(pattern, text, re.IGNORECASE):
-                found[name] = pattern
+    for key, name in names.items():
+        first = key.split()[0]
+        for called in dict.fromkeys([key, first] if firsts[first] == 1 else [key]):
+            if called not in bare:
+                continue
+            pattern = "'?".join(map(re.escape, called))
+            if matches := list(re.finditer(rf"(?<!\w){pattern}(?!\w)((?:'s|(?<=s)')(?!\w))?", letters)):
+                found[name] = _as_first_person(text, matches, places)
                 break
     return found
 
 
-def _as_first_person(text: str, name: str) -> str:
-    owned = re.sub(rf"{name}(?:['\u2019]s|(?<=s)['\u2019])(?!\w)", "my", text, flags=re.IGNORECASE)
-    return re.sub(name, "I", owned, flags=re.IGNORECASE)
+def _letters(text: str) -> tuple[str, Sequence[int]]:
+    """A text letter by letter as it is compared, with its apostrophes; and of which letter of the text each is made.
+
+    One place more stands for the end.
+    """
+    if text.isascii():
+        return text.casefold().replace("`", "'"), range(len(text) + 1)
+    folded = [(at, each) for at, letter in enumerate(text) for each in _letter(letter)]
+    return "".join(each for _, each in folded), [*(at for at, _ in folded), len(text)]
+
+
+@lru_cache(maxsize=10_000)
+def _letter(letter: str) -> str:
+    return "'" if letter in APOSTROPHES else fold(letter) or (" " if letter.isspace() else "")
+
+
+def _as_first_person(text: str, names: Iterable[re.Match[str]], places: Sequence[int]) -> str:
+    spoken, end = [], 0
+    for name in names:
+        spoken += [text[end : places[name.start()]], "my" if name[1] else "I"]
+        end = places[name.end()]
+    return "".join([*spoken, text[end:]])

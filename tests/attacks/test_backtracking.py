@@ -35,8 +35,8 @@ from stories.processors.openai_compatible.content import objects_in
 from stories.search.question import is_first_person, understand
 from stories.text.words import words
 from tests.attacks.corpus import FULL, tries
-from vibe.core.crypto.blind import fold
 from vibe.core.db.health.statements import masked
+from vibe.core.folding import fold
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("stories", "memories", "accounts", "audit", "vibe")

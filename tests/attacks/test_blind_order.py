@@ -15,7 +15,9 @@ from tests.attacks.corpus import SENTENCES, WHAT, WHO, World
 def passages(count: int) -> list[PassageText]:
     chance = random.Random(3)
     said = [" ".join(chance.sample(SENTENCES, 6)) for _ in range(count)]
-    return [PassageText(str(at), at, text, tuple(text.lower().split())) for at, text in enumerate(said)]
+    return [
+        PassageText(str(at), at, text, tuple(text.lower().split()), len(text.split())) for at, text in enumerate(said)
+    ]
 
 
 def told_by_order(rows: list[list[int]], words: list[str]) -> float:

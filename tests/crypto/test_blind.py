@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibe.core.crypto.blind import BlindIndex, fold
+from vibe.core.crypto.blind import BlindIndex
+from vibe.core.folding import fold
 
 INDEX = BlindIndex(bytes(range(32)))
 

@@ -18,6 +18,8 @@ def normalized(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:
     """
     if text.isascii():
         return text
+    if len(text) <= MOST_MARKS:
+        return unicodedata.normalize(form, text)
     runs = groupby(text, key=_is_mark)
     kept = "".join("".join(islice(run, MOST_MARKS) if marks else run) for marks, run in runs)
     return unicodedata.normalize(form, kept)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable
 
-from vibe.core.normal_forms import normalized
+from vibe.core.folding import fold
 
 
 class BlindIndex:
@@ -22,17 +22,10 @@ class BlindIndex:
         self._key = key
 
     def token(self, kind: str, value: str) -> int:
-        """Return a signed 64-bit number for `value`, equal for equal values whatever their case or Unicode form."""
+        """Return a signed 64-bit number for `value`, equal for values that are spellings of one (vibe.core.folding)."""
         message = kind.encode() + b"\0" + fold(value).encode("utf-8", "surrogatepass")
         return int.from_bytes(hmac.digest(self._key, message, "sha256")[:8], "big", signed=True)
 
     def tokens(self, kind: str, values: Iterable[str]) -> list[int]:
         """Return one number for each value, in the order given."""
         return [self.token(kind, value) for value in values]
-
-
-def fold(value: str) -> str:
-    """NFKC, case-folded, runs of white space as one space. Folding again changes nothing (Unicode 3.13, D146)."""
-    if not value.isascii():
-        value = normalized("NFKC", normalized("NFKC", value).casefold())
-    return " ".join(value.casefold().split())

@@ -1,0 +1,1 @@
+"""Live memory, measured from outside: over HTTP, beside real workers, on a real PostgreSQL."""

@@ -1,0 +1,231 @@
+"""Twenty people: one adds ten messages a second into a long conversation, one imports, and the others go on as before.
+
+Another's time from saying to finding, beside them and alone; how old the unsealed log gets; when an export starts. And
+the same person's adding while their index is moved into the shared graph, embedded anew and indexed anew.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count, cycle, islice
+from typing import Any
+
+from benchmarks.live import grow
+from benchmarks.live.options import Options, Times
+from benchmarks.live.probes import Probe, made_up_words
+from benchmarks.live.running import Cluster, Running, running
+from benchmarks.live.texts import SESSION, conversation, said
+
+RATE, AT_ONCE = 10, 8
+"""Messages a second of the one who talks, over so many connections at most."""
+FIRST, EACH, FOUND_SECONDS = 5, 100, 240
+PAUSE_SECONDS = 0.2
+RENAMED = {"STORY_EMBEDDER": "benchmarks.live.renamed.Renamed", "STORY_EMBEDDERS_RETIRED": "offline"}
+
+
+class Talker:
+    """Adds RATE messages a second until told to stop; a late answer does not hold back the next message."""
+
+    def __init__(self, side: Running, person: str) -> None:
+        self.side, self.person, self.over = side, person, threading.Event()
+        self.where, self.times, self.failed = side.client(person).conversation("c"), Times(), 0
+        self.local = threading.local()
+
+    def run(self) -> None:
+        start, numbers = time.monotonic(), count()
+        with ThreadPoolExecutor(AT_ONCE) as several:
+            while not self.over.is_set():
+                number = next(numbers)
+                time.sleep(max(0.0, start + number / RATE - time.monotonic()))
+                several.submit(self.add, f"And then, as number {number}, something else came to my mind.")
+            several.shutdown(cancel_futures=True)
+
+    def add(self, text: str) -> None:
+        if not hasattr(self.local, "client"):
+            self.local.client = self.side.client(self.person)
+        start = time.perf_counter()
+        try:
+            self.local.client.add(self.where, text)
+            self.times.seconds.append(time.perf_counter() - start)
+        except (OSError, RuntimeError):
+            self.failed += 1
+
+    def told(self) -> dict[str, Any]:
+        return {**self.times.told(), "failed": self.failed}
+
+
+@contextmanager
+def talking(side: Running, person: str) -> Iterator[Talker]:
+    talker = Talker(side, person)
+    thread = threading.Thread(target=talker.run, daemon=True)
+    thread.start()
+    try:
+        yield talker
+    finally:
+        talker.over.set()
+        thread.join()
+
+
+@contextmanager
+def lag(side: Running) -> Iterator[list[float]]:
+    """Seconds that the oldest unsealed row of the audit log is old, once a second."""
+    seen: list[float] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(1):
+            seen.append(side.audit_lag())
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+def measure(cluster: Cluster, options: Options) -> dict[str, Any]:
+    with running(cluster) as side:
+        grow.warm(side, options)
+        source, words = said(options.data), made_up_words()
+        others = [f"other-{number}" for number in range(max(2, options.people - 2))]
+        lines = conversation("talker", "c", list(islice(source, options.talker)))
+        for person in others:
+            lines += conversation(person, "c", list(islice(source, EACH)))
+        side.bring(lines)
+        side.settle(quiet=not options.short)
+        alone = live(side, others, words, options.crowd_seconds)
+        imported = [
+            line for number in range(options.imported // SESSION)
+            for line in conversation("importer", f"c{number}", list(islice(source, SESSION)))
+        ]  # fmt: skip
+        path = side.write(imported)
+        with lag(side) as lags, talking(side, "talker") as talker:
+            importing = side.begin("import_conversations", str(path))
+            with exporting(side, others[-1]) as export:
+                beside = live(side, others[:-1], words, options.crowd_seconds)
+            still = importing.poll() is None or side.jobs_left() > 0
+        end(importing)
+        result = {
+            "alone": alone.told(),
+            "beside": beside.told(),
+            "beside_against_alone": {
+                cut: beside.told()[cut] / alone.told()[cut] for cut in ("p50_ms", "p95_ms")
+            } if beside.seconds and alone.seconds else None,
+            "import_still_worked_on_at_the_end": still,
+            "talker": talker.told(),
+            "unsealed_log_seconds_at_most": max(lags, default=None),
+            "export_started_after_seconds": export.get("seconds"),
+        }  # fmt: skip
+        side.server.execute("DELETE FROM procrastinate_jobs WHERE status = 'todo'")  # the rest of the import's
+    return {**result, "same_person": bulk_jobs(cluster, options)}
+
+
+def live(side: Running, people: list[str], words: Iterator[Probe], seconds: float) -> Times:
+    """People in turns say something and search until it is found."""
+    places = cycle([(client := side.client(person), client.conversation("c")) for person in people])
+    times, end_ = Times(), time.monotonic() + seconds
+    while time.monotonic() < end_:
+        client, where = next(places)
+        probe = next(words)
+        start = time.perf_counter()
+        memory = client.add(where, probe.statement)
+        while memory not in client.search(probe.question, FIRST, memories=side.finds_memories):
+            if time.perf_counter() - start > FOUND_SECONDS:
+                break
+            time.sleep(0.05)
+        times.seconds.append(time.perf_counter() - start)
+        time.sleep(PAUSE_SECONDS)
+    return times
+
+
+@contextmanager
+def exporting(side: Running, person: str) -> Iterator[dict[str, float]]:
+    """Request an export beside the block, and note the seconds until it is no longer waiting."""
+    noted: dict[str, float] = {}
+    over = threading.Event()
+
+    def watch() -> None:
+        client, start = side.client(person), time.monotonic()
+        client.send("POST", "/api/v1/me/export")
+        while client.send("GET", "/api/v1/me/export")["state"] == "waiting":
+            if over.wait(0.2):
+                return
+        noted["seconds"] = time.monotonic() - start
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield noted
+    finally:
+        over.set()
+        thread.join()
+
+
+def bulk_jobs(cluster: Cluster, options: Options) -> dict[str, Any]:
+    """Adding ten a second: alone, and while all of the same person's index is worked on."""
+    with running(cluster) as side:
+        grow.warm(side, options)
+        side.bring(conversation("talker", "c", list(islice(said(options.data), options.talker))))
+        side.settle(quiet=not options.short)
+        seconds = options.crowd_seconds / 4
+        result: dict[str, Any] = {"alone": while_(side, lambda: time.sleep(seconds))}
+        side.restart(SEARCH_EXACT_UP_TO=str(options.talker // 2))
+        result["moved_into_the_graph"] = while_(side, lambda: moved(side, seconds))
+        result["moved_into_the_graph"]["in_graph"] = in_graph(side)
+        side.restart(**RENAMED)
+        result["embedded_anew"] = while_(side, lambda: side.manage("reembed_stories", "--user", "talker"))
+        if side.has_command("reindex"):
+            result["indexed_anew"] = while_(side, lambda: side.manage("reindex", "--user", "talker"))
+        for name in result.keys() - {"alone"}:
+            result[name]["p99_against_alone"] = result[name]["p99_ms"] / result["alone"]["p99_ms"]
+    return result
+
+
+def while_(side: Running, work: Callable[[], Any]) -> dict[str, Any]:
+    """What adding takes while it lasts."""
+    warm_again(side)
+    with talking(side, "talker") as talker:
+        start, problem = time.monotonic(), None
+        try:
+            work()
+        except RuntimeError as error:
+            problem = str(error).splitlines()[0]
+        lasted = time.monotonic() - start
+    return {**talker.told(), "lasted_seconds": lasted, **({"problem": problem} if problem else {})}
+
+
+def warm_again(side: Running) -> None:
+    """After a restart: every process has answered."""
+
+    def ask(_: int) -> None:
+        side.client("warm").search("Is it warm?", 1, memories=side.finds_memories)
+
+    with ThreadPoolExecutor(AT_ONCE) as several:
+        list(several.map(ask, range(32)))
+
+
+def moved(side: Running, seconds: float) -> None:
+    """Wait until the set is in the graph, and for a moment longer."""
+    deadline = time.monotonic() + 10 * seconds
+    while not in_graph(side) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    time.sleep(min(seconds, 5))
+
+
+def in_graph(side: Running) -> bool:
+    """Whether the largest set is."""
+    row = side.server.execute("SELECT in_graph FROM search_sets ORDER BY passages DESC LIMIT 1").fetchone()
+    return bool(row and row[0])
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        process.wait(60)

@@ -25,7 +25,6 @@ import argparse
 import json
 import platform
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,7 +35,7 @@ from typing import Any
 
 from benchmarks.harness import rounded
 from benchmarks.live import bot, crowd, grow, joined, kills, peers, storage, tokens
-from benchmarks.live.options import Options
+from benchmarks.live.options import Options, note
 from benchmarks.live.running import PROJECT, Cluster
 
 Part = Callable[[Cluster, Options], dict[str, Any]]
@@ -60,7 +59,8 @@ def main() -> None:
         "probes": "messages added at each size", "limit": "seconds of one phase at a size", "turns": "of the bot",
         "people": "of the crowd", "talker": "messages that the crowd's talker has", "imported": "messages that one of "
         "the crowd imports", "crowd_seconds": "of the crowd, alone and beside others", "said": "messages of tokens",
-        "stored": "messages of storage", "kills": "how many", "idle_seconds": "for which idling is measured",
+        "patience": "seconds for which one of the crowd searches", "stored": "messages of storage",
+        "kills": "how many", "idle_seconds": "for which idling is measured",
     }  # fmt: skip
     parser.add_argument("--part", choices=PARTS, nargs="+", default=list(PARTS))
     parser.add_argument("--short", action="store_true", help="small sizes, to see that it works")
@@ -77,30 +77,30 @@ def main() -> None:
     options = Options().shortened() if given.short else Options()
     changed = {name: value for name in (*numbers, *single) if (value := getattr(given, name)) is not None}
     options = replace(options, **changed, data=given.data, before=given.before, mem0=not given.no_mem0)
-    result = rounded({"of": described(options), **measured(given.part, options)})
-    print(json.dumps(result, indent=2))
-    if given.json:
-        given.json.write_text(json.dumps(result, indent=2) + "\n")
+    print(measured(given.part, options, given.json))
 
 
 def sizes(text: str) -> list[int]:
     return [int(each) for each in text.split(",")]
 
 
-def measured(parts: list[str], options: Options) -> dict[str, Any]:
-    """Each part on a database of its own."""
-    result = {}
+def measured(parts: list[str], options: Options, path: Path | None) -> str:
+    """Each part on a database of its own; the JSON of all, written to the path after each."""
+    result, text = {"of": described(options)}, "{}"
     with TemporaryDirectory(prefix="vibe-live-") as folder:
-        cluster = Cluster(Path(folder))
+        cluster = Cluster(Path(folder), short=options.short)
         try:
             for name in (each for each in PARTS if each in parts):
                 start = time.monotonic()
-                print(f"# {name}", file=sys.stderr, flush=True)
+                note(name)
                 result[name] = PARTS[name](cluster, options)
                 result[name]["seconds"] = time.monotonic() - start
+                text = json.dumps(rounded(result), indent=2)
+                if path:
+                    path.write_text(text + "\n")
         finally:
-            cluster.postgres.release()
-    return result
+            cluster.stop()
+    return text
 
 
 def described(options: Options) -> dict[str, Any]:

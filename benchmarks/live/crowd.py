@@ -11,21 +11,32 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import count, cycle, islice
 from typing import Any
 
 from benchmarks.live import grow
-from benchmarks.live.options import Options, Times
+from benchmarks.live.options import Options, Times, note
 from benchmarks.live.probes import Probe, made_up_words
-from benchmarks.live.running import Cluster, Running, running
+from benchmarks.live.running import PERIODIC, Cluster, Running, running
 from benchmarks.live.texts import SESSION, conversation, said
 
 RATE, AT_ONCE = 10, 8
 """Messages a second of the one who talks, over so many connections at most."""
-FIRST, EACH, FOUND_SECONDS = 5, 100, 240
+FIRST, EACH = 5, 100
 PAUSE_SECONDS = 0.2
 RENAMED = {"STORY_EMBEDDER": "benchmarks.live.renamed.Renamed", "STORY_EMBEDDERS_RETIRED": "offline"}
+
+
+@dataclass(slots=True)
+class Waits(Times):
+    """Seconds from saying to finding; where that was given up, until then."""
+
+    given_up: int = 0
+
+    def told(self) -> dict[str, float | int]:
+        return {**Times.told(self), "given_up": self.given_up}
 
 
 class Talker:
@@ -79,7 +90,8 @@ def lag(side: Running) -> Iterator[list[float]]:
 
     def look() -> None:
         while not over.wait(1):
-            seen.append(side.audit_lag())
+            with suppress(OSError, ValueError):  # the server is too busy to tell
+                seen.append(side.audit_lag())
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
@@ -99,8 +111,9 @@ def measure(cluster: Cluster, options: Options) -> dict[str, Any]:
         for person in others:
             lines += conversation(person, "c", list(islice(source, EACH)))
         side.bring(lines)
-        side.settle(quiet=not options.short)
-        alone = live(side, others, words, options.crowd_seconds)
+        side.settle()
+        note("crowd, alone")
+        alone = live(side, others, words, options)
         imported = [
             line for number in range(options.imported // SESSION)
             for line in conversation("importer", f"c{number}", list(islice(source, SESSION)))
@@ -109,35 +122,35 @@ def measure(cluster: Cluster, options: Options) -> dict[str, Any]:
         with lag(side) as lags, talking(side, "talker") as talker:
             importing = side.begin("import_conversations", str(path))
             with exporting(side, others[-1]) as export:
-                beside = live(side, others[:-1], words, options.crowd_seconds)
+                note("crowd, beside others")
+                beside = live(side, others[:-1], words, options)
             still = importing.poll() is None or side.jobs_left() > 0
         end(importing)
         result = {
             "alone": alone.told(),
             "beside": beside.told(),
-            "beside_against_alone": {
-                cut: beside.told()[cut] / alone.told()[cut] for cut in ("p50_ms", "p95_ms")
-            } if beside.seconds and alone.seconds else None,
+            "beside_against_alone": {cut: beside.told()[cut] / alone.told()[cut] for cut in ("p50_ms", "p95_ms")},
             "import_still_worked_on_at_the_end": still,
             "talker": talker.told(),
             "unsealed_log_seconds_at_most": max(lags, default=None),
             "export_started_after_seconds": export.get("seconds"),
         }  # fmt: skip
-        side.server.execute("DELETE FROM procrastinate_jobs WHERE status = 'todo'")  # the rest of the import's
+        side.server.execute(f"DELETE FROM procrastinate_jobs j WHERE status = 'todo' AND NOT {PERIODIC}")
     return {**result, "same_person": bulk_jobs(cluster, options)}
 
 
-def live(side: Running, people: list[str], words: Iterator[Probe], seconds: float) -> Times:
+def live(side: Running, people: list[str], words: Iterator[Probe], options: Options) -> Waits:
     """People in turns say something and search until it is found."""
     places = cycle([(client := side.client(person), client.conversation("c")) for person in people])
-    times, end_ = Times(), time.monotonic() + seconds
+    times, end_ = Waits(), time.monotonic() + options.crowd_seconds
     while time.monotonic() < end_:
         client, where = next(places)
         probe = next(words)
         start = time.perf_counter()
         memory = client.add(where, probe.statement)
         while memory not in client.search(probe.question, FIRST, memories=side.finds_memories):
-            if time.perf_counter() - start > FOUND_SECONDS:
+            if time.perf_counter() - start > options.patience:
+                times.given_up += 1
                 break
             time.sleep(0.05)
         times.seconds.append(time.perf_counter() - start)
@@ -170,33 +183,39 @@ def exporting(side: Running, person: str) -> Iterator[dict[str, float]]:
 
 def bulk_jobs(cluster: Cluster, options: Options) -> dict[str, Any]:
     """Adding ten a second: alone, and while all of the same person's index is worked on."""
-    with running(cluster) as side:
+    with running(cluster, SEARCH_EXACT_UP_TO="1000000") as side:
         grow.warm(side, options)
         side.bring(conversation("talker", "c", list(islice(said(options.data), options.talker))))
-        side.settle(quiet=not options.short)
+        side.settle()
         seconds = options.crowd_seconds / 4
-        result: dict[str, Any] = {"alone": while_(side, lambda: time.sleep(seconds))}
+        result: dict[str, Any] = {}
+
+        def note_while(what: str, work: Callable[[], Any]) -> None:
+            result[what] = while_(side, what, work)
+
+        note_while("alone", lambda: time.sleep(seconds))
         side.restart(SEARCH_EXACT_UP_TO=str(options.talker // 2))
-        result["moved_into_the_graph"] = while_(side, lambda: moved(side, seconds))
+        note_while("moved_into_the_graph", lambda: moved(side, seconds))
         result["moved_into_the_graph"]["in_graph"] = in_graph(side)
         side.restart(**RENAMED)
-        result["embedded_anew"] = while_(side, lambda: side.manage("reembed_stories", "--user", "talker"))
+        note_while("embedded_anew", lambda: side.manage("reembed_stories", "--user", "talker"))
         if side.has_command("reindex"):
-            result["indexed_anew"] = while_(side, lambda: side.manage("reindex", "--user", "talker"))
+            note_while("indexed_anew", lambda: side.manage("reindex", "--user", "talker"))
         for name in result.keys() - {"alone"}:
             result[name]["p99_against_alone"] = result[name]["p99_ms"] / result["alone"]["p99_ms"]
     return result
 
 
-def while_(side: Running, work: Callable[[], Any]) -> dict[str, Any]:
+def while_(side: Running, what: str, work: Callable[[], Any]) -> dict[str, Any]:
     """What adding takes while it lasts."""
+    note(f"crowd, the same person, {what}")
     warm_again(side)
     with talking(side, "talker") as talker:
         start, problem = time.monotonic(), None
         try:
             work()
         except RuntimeError as error:
-            problem = str(error).splitlines()[0]
+            problem = str(error).splitlines()[-1]
         lasted = time.monotonic() - start
     return {**talker.told(), "lasted_seconds": lasted, **({"problem": problem} if problem else {})}
 

@@ -7,7 +7,6 @@ are many, each of a person of their own.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.live.client import Client
-from benchmarks.live.options import Options, Times, bar, share
+from benchmarks.live.options import Options, Times, bar, note, share
 from benchmarks.live.probes import Probe, probes
 from benchmarks.live.running import Cluster, Running, running
 from benchmarks.live.texts import conversation, said
@@ -38,14 +37,14 @@ def measure(cluster: Cluster, options: Options) -> dict[str, Any]:
         sides = {"now": stack.enter_context(running(cluster))}
         if options.before:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="vibe-before-")))
-            sides["before"] = stack.enter_context(running(Cluster(folder, options.before)))
+            sides["before"] = stack.enter_context(running(Cluster(folder, options.before, short=options.short)))
         for side in sides.values():
             warm(side, options)
         sizes: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
         for size in options.sizes:
             for name, side in sides.items():
                 sizes[name].append(at_size(side, size, options))
-                print(f"# grow, {name}, {size}: {sizes[name][-1]['seconds']:.0f} s", file=sys.stderr, flush=True)
+                note(f"grow, {name}, {size} messages: {sizes[name][-1]['seconds']:.0f} s")
     result: dict[str, Any] = {name: told(each) for name, each in sizes.items()}
     if options.before:
         result["add_p50_against_before"] = {
@@ -72,7 +71,9 @@ def told(sizes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def warm(side: Running, options: Options) -> None:
-    """Have every process load its model, then see what idling costs."""
+    """Have every process load its model, then see what idling costs; once."""
+    if side.idle:
+        return
     side.bring(conversation("warm", "c", list(islice(said(None), 30))))
     place = side.client("warm").conversation("c")
 
@@ -87,7 +88,7 @@ def warm(side: Running, options: Options) -> None:
             if side.models_loaded():
                 break
         list(several.map(lambda number: side.client("warm").add(place, f"It is warm, {number}."), range(8)))
-    side.settle(quiet=not options.short)
+    side.settle()
     side.measure_idle(options.idle_seconds)
 
 
@@ -121,7 +122,7 @@ def preload(
     names = [f"{name}-{size}-{kind}-{number}" for kind in ("costs", "finds")[: 1 + twice] for number in range(people)]
     lines = [line for each in names for line in conversation(each, "c", list(islice(source, size)))]
     side.bring(lines)
-    side.settle(quiet=not options.short)
+    side.settle()
     side.server.execute("VACUUM ANALYZE")
     places = [(client := side.client(each), client.conversation("c")) for each in names]
     return places[:people], places[-people:]
@@ -145,7 +146,7 @@ def added(side: Running, places: list[Place], given: list[Probe], options: Optio
             client.add(where, probe.statement)
             times.seconds.append(time.perf_counter() - start)
             side.drain(DRAIN_SECONDS)
-        settled = side.settle(quiet=not options.short)
+        settled = side.settle()
     count = len(times.seconds)
     cpu = {kind: 1_000 * seconds / count for kind, seconds in spent.items()}
     return {"add": times.told(), "cpu_ms_a_message": {"all": sum(cpu.values()), **cpu}, "settled": settled}

@@ -31,7 +31,7 @@ def measure(cluster: Cluster, options: Options) -> dict[str, Any]:
         questions = [each for each in questions if each["user"] in people][:SHORT_QUESTIONS]
     as_one = joined(separate)
     kinds = {"separate": separate, "joined": as_one, "a_minute_apart": [a_minute_apart(line) for line in as_one]}
-    result: dict[str, Any] = {name: asked(cluster, lines, questions, options) for name, lines in kinds.items()}
+    result: dict[str, Any] = {name: asked(cluster, name, lines, questions) for name, lines in kinds.items()}
     for name in ("joined", "a_minute_apart"):
         result[name]["less_than_separate"] = result["separate"]["turns_recall@10"] - result[name]["turns_recall@10"]
     result["joined"] |= boundaries(result["joined"].pop("begins"), separate)
@@ -72,13 +72,13 @@ def a_minute_apart(line: Line) -> Line:
     return {**line, "messages": messages}
 
 
-def asked(cluster: Cluster, lines: list[Line], questions: list[Line], options: Options) -> dict[str, Any]:
+def asked(cluster: Cluster, kind: str, lines: list[Line], questions: list[Line]) -> dict[str, Any]:
     """Import, wait until all is built, ask."""
     people = {line["user"]["firebase_uid"] for line in lines}
     with running(cluster) as side:
-        side.bring(lines)
-        settled = side.settle(quiet=not options.short)
-        recall, clients = [], {person: side.client(person) for person in people}
+        side.bring([{**line, "user": renamed(line["user"], kind)} for line in lines])
+        settled = side.settle()
+        recall, clients = [], {person: side.client(f"{kind}-{person}") for person in people}
         for question in bar(questions, "questions"):
             if evidence := set(question["evidence"]):
                 found = clients[question["user"]].found(question["question"], FIRST, memories=side.finds_memories)
@@ -91,6 +91,11 @@ def asked(cluster: Cluster, lines: list[Line], questions: list[Line], options: O
         "settled": settled,
         "begins": begins,
     }
+
+
+def renamed(user: dict[str, str], kind: str) -> dict[str, str]:
+    """The same person under an id of their own, and without the address, which only one may have."""
+    return {"firebase_uid": f"{kind}-{user['firebase_uid']}", "name": user.get("name", "")}
 
 
 def names(side: Running, found: list[dict[str, Any]]) -> set[str]:

@@ -91,7 +91,7 @@ def measure(cluster: Cluster, options: Options) -> dict[str, Any]:
         for writer in writers:
             writer.join()
         side.server = cluster.postgres.connect(side.database)
-        settled = side.settle(quiet=not options.short)
+        settled = side.settle()
         return {"kills": dict(struck), **checked(side, writers), "settled": settled}
 
 

@@ -28,6 +28,8 @@ class Options:
     """Messages that the one has who adds ten a second."""
     imported: int = 50_000
     crowd_seconds: float = 120.0
+    patience: float = 240.0
+    """Seconds for which one of the crowd searches for what they said."""
     said: int = 120
     """Messages of `tokens` at each pace."""
     stored: int = 5_000
@@ -40,8 +42,8 @@ class Options:
 
     def shortened(self) -> Options:
         return replace(
-            self, sizes=(10, 100), probes=10, limit=12.0, peer_sizes=(10, 100), turns=12, people=5, talker=100,
-            imported=300, crowd_seconds=8.0, said=10, stored=300, kills=6, idle_seconds=2.0, short=True,
+            self, sizes=(10, 100), probes=5, limit=12.0, peer_sizes=(10, 100), turns=8, people=5, talker=100,
+            imported=300, crowd_seconds=4.0, patience=6.0, said=5, stored=300, kills=6, idle_seconds=1.0, short=True,
         )  # fmt: skip
 
 
@@ -65,6 +67,11 @@ class Times:
     @property
     def median(self) -> float:
         return median(self.seconds)
+
+
+def note(text: str) -> None:
+    """Say how far it is, on standard error."""
+    print(f"# {text}", file=sys.stderr, flush=True)
 
 
 def share(found: Sequence[bool]) -> float | None:

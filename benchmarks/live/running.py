@@ -35,11 +35,10 @@ IDLE_CORES = 0.1
 """What periodic jobs take; below it nothing is being worked on."""
 MODEL_BYTES = 250e6
 TICK = os.sysconf("SC_CLK_TCK")
-# Of people: whatever is not done periodically, and is due.
-JOBS = """
-SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')
-AND (scheduled_at IS NULL OR scheduled_at < now() + interval '2 minutes')
-AND task_name NOT IN (SELECT task_name FROM procrastinate_periodic_defers)
+PERIODIC = "j.task_name IN (SELECT task_name FROM procrastinate_periodic_defers)"
+JOBS = f"""
+SELECT count(*) FROM procrastinate_jobs j WHERE status IN ('todo', 'doing')
+AND (scheduled_at IS NULL OR scheduled_at < now() + interval '2 minutes') AND NOT {PERIODIC}
 """
 Cpu = dict[str, float]
 """Seconds of the processor, by kind of process."""
@@ -48,8 +47,10 @@ Cpu = dict[str, float]
 class Cluster:
     """A PostgreSQL server in a folder, and a migrated database that is copied for each installation."""
 
-    def __init__(self, folder: Path, project: Path = PROJECT) -> None:
-        self.folder, self.project = folder, project
+    def __init__(self, folder: Path, project: Path = PROJECT, *, short: bool = False) -> None:
+        self.folder, self.project, self.short = folder, project, short
+        self.shared: Running | None = None
+        """In a short run the one installation of all parts that want nothing particular of theirs."""
         self.postgres = EmbeddedServer(folder / "postgres")
         self.postgres.start()
         self.environment = {
@@ -106,6 +107,12 @@ class Cluster:
 
     def postmaster(self) -> int:
         return int((self.postgres.data / "postmaster.pid").read_text().partition("\n")[0])
+
+    def stop(self) -> None:
+        """End the shared installation and the server."""
+        if self.shared:
+            self.shared.stop()
+        self.postgres.release()
 
     def cpu(self, *, without: Sequence[int] = ()) -> float:
         """Seconds that the server and its backends have worked, those that ended included."""
@@ -232,15 +239,15 @@ class Running:
     def settle(self, *, quiet: bool = True, seconds: float = SETTLE_SECONDS) -> bool:
         """Wait until what follows from what was said is done: jobs, and stories that are due after a while."""
         deadline = time.monotonic() + seconds
-        if quiet and self.finds_memories:
+        if quiet and self.finds_memories and not self.cluster.short:
             time.sleep(QUIET_SECONDS)
-        still = 0
-        while still < 2:
+        still, seconds = 0, 0.5 if self.cluster.short else 1.0
+        while still < (1 if self.cluster.short else 2):
             if time.monotonic() > deadline:
                 return False
             before = sum(self.cpu().values())
-            time.sleep(1)
-            busy = sum(self.cpu().values()) - before > IDLE_CORES or self.jobs_left()
+            time.sleep(seconds)
+            busy = sum(self.cpu().values()) - before > IDLE_CORES * seconds or self.jobs_left()
             still = 0 if busy else still + 1
         return True
 
@@ -282,7 +289,11 @@ class Running:
 
 @contextmanager
 def running(cluster: Cluster, **options: Any) -> Iterator[Running]:
-    """One that is there for the block."""
+    """One that is there for the block; in a short run the shared one, where nothing particular is asked for."""
+    if cluster.short and not options:
+        cluster.shared = cluster.shared or Running(cluster)
+        yield cluster.shared
+        return
     installation = Running(cluster, **options)
     try:
         yield installation

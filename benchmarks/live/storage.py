@@ -34,7 +34,7 @@ def measure(cluster: Cluster, options: Options) -> dict[str, Any]:
         text = sum(len(message["text"].encode()) for line in lines for message in line["messages"])
         with side.counted() as building:
             side.bring(lines)
-            settled = side.settle(quiet=not options.short)
+            settled = side.settle()
         after = sizes(side)
     tables = {
         name: {"table": (table - before[name][0]) / count, "indexes": (index - before[name][1]) / count}

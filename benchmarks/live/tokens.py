@@ -126,7 +126,7 @@ def paced(side: Running, fake: Service, options: Options, *, person: str, pace: 
     source = said(options.data)
     [first, *texts] = islice(source, count + 1)
     side.bring(conversation(person, "c", [first]))
-    side.settle(quiet=not options.short)
+    side.settle()
     client, before = side.client(person), fake.counts()
     where = client.conversation("c")
     for author, text in bar(texts, f"{person} messages"):
@@ -135,7 +135,7 @@ def paced(side: Running, fake: Service, options: Options, *, person: str, pace: 
         if not pace:
             side.drain(60)
         time.sleep(max(0.0, pace - (time.monotonic() - start)))
-    side.settle(quiet=not options.short)
+    side.settle()
     calls, sent, schemas, answered = (now - then for now, then in zip(fake.counts(), before, strict=True))
     spoken = sum(tokens(text) for _, text in texts)
     return {

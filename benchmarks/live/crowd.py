@@ -26,6 +26,8 @@ RATE, AT_ONCE = 10, 8
 """Messages a second of the one who talks, over so many connections at most."""
 FIRST, EACH = 5, 100
 PAUSE_SECONDS = 0.2
+LONGEST = 5
+"""Times the crowd's seconds, for a bulk job of the same person."""
 RENAMED = {"STORY_EMBEDDER": "benchmarks.live.renamed.Renamed", "STORY_EMBEDDERS_RETIRED": "offline"}
 
 
@@ -187,37 +189,32 @@ def bulk_jobs(cluster: Cluster, options: Options) -> dict[str, Any]:
         grow.warm(side, options)
         side.bring(conversation("talker", "c", list(islice(said(options.data), options.talker))))
         side.settle()
-        seconds = options.crowd_seconds / 4
         result: dict[str, Any] = {}
 
-        def note_while(what: str, work: Callable[[], Any]) -> None:
+        def note_while(what: str, work: Callable[[], str]) -> None:
             result[what] = while_(side, what, work)
 
-        note_while("alone", lambda: time.sleep(seconds))
+        note_while("alone", lambda: wait(options.crowd_seconds / 4))
         side.restart(SEARCH_EXACT_UP_TO=str(options.talker // 2))
-        note_while("moved_into_the_graph", lambda: moved(side, seconds))
-        result["moved_into_the_graph"]["in_graph"] = in_graph(side)
+        note_while("moved_into_the_graph", lambda: moved(side, options))
         side.restart(**RENAMED)
-        note_while("embedded_anew", lambda: side.manage("reembed_stories", "--user", "talker"))
+        note_while("embedded_anew", lambda: command(side, options, "reembed_stories"))
         if side.has_command("reindex"):
-            note_while("indexed_anew", lambda: side.manage("reindex", "--user", "talker"))
+            note_while("indexed_anew", lambda: command(side, options, "reindex"))
         for name in result.keys() - {"alone"}:
             result[name]["p99_against_alone"] = result[name]["p99_ms"] / result["alone"]["p99_ms"]
     return result
 
 
-def while_(side: Running, what: str, work: Callable[[], Any]) -> dict[str, Any]:
+def while_(side: Running, what: str, work: Callable[[], str]) -> dict[str, Any]:
     """What adding takes while it lasts."""
     note(f"crowd, the same person, {what}")
     warm_again(side)
     with talking(side, "talker") as talker:
-        start, problem = time.monotonic(), None
-        try:
-            work()
-        except RuntimeError as error:
-            problem = str(error).splitlines()[-1]
+        start = time.monotonic()
+        ended = work()
         lasted = time.monotonic() - start
-    return {**talker.told(), "lasted_seconds": lasted, **({"problem": problem} if problem else {})}
+    return {**talker.told(), "lasted_seconds": lasted, "ended": ended}
 
 
 def warm_again(side: Running) -> None:
@@ -230,12 +227,29 @@ def warm_again(side: Running) -> None:
         list(several.map(ask, range(32)))
 
 
-def moved(side: Running, seconds: float) -> None:
+def wait(seconds: float) -> str:
+    time.sleep(seconds)
+    return "in time"
+
+
+def moved(side: Running, options: Options) -> str:
     """Wait until the set is in the graph, and for a moment longer."""
-    deadline = time.monotonic() + 10 * seconds
+    deadline = time.monotonic() + LONGEST * options.crowd_seconds
     while not in_graph(side) and time.monotonic() < deadline:
         time.sleep(0.2)
-    time.sleep(min(seconds, 5))
+    time.sleep(min(options.crowd_seconds, 5))
+    return "in time" if in_graph(side) else "given up"
+
+
+def command(side: Running, options: Options, name: str) -> str:
+    """Run it for the person; how it ended."""
+    process = side.begin(name, "--user", "talker")
+    try:
+        code = process.wait(LONGEST * options.crowd_seconds)
+    except subprocess.TimeoutExpired:
+        end(process)
+        return "given up"
+    return f"with {code}" if code else "in time"
 
 
 def in_graph(side: Running) -> bool:

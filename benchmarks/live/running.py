@@ -253,7 +253,7 @@ class Running:
 
     def cpu(self) -> Cpu:
         """What all processes have worked so far. The connection that asks here is left out."""
-        found = {"web": worked(self.process.pid), "worker": 0.0}
+        found = {"web": 0.0, "worker": worked(self.process.pid)}  # the supervisor, with workers that it started again
         for child in children(self.process.pid):
             kind = "web" if is_web(child) else "worker"
             found[kind] += sum(map(worked, [child, *below(child)]))

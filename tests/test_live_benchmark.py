@@ -69,7 +69,7 @@ def test_the_fake_service_answers_what_the_product_takes_and_counts_what_it_is_s
     assert (calls, sent) == (1, len(["Tell", "it", ".", "We", "met", ".", "We", "sang", "."]))
     assert schemas > 50 and answered == given["usage"]["completion_tokens"]
     transcript = Transcript("", (Message("1", "Ada", "We met.", AT),))
-    assert read_story(given["choices"][0]["message"]["content"], transcript, {}).title == least({"type": "string"})
+    assert read_story([given["choices"][0]["message"]["content"]], transcript, {}).title == least({"type": "string"})
 
 
 def line(number: int, *offsets: int) -> dict[str, Any]:

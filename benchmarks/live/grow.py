@@ -25,8 +25,8 @@ from benchmarks.live.texts import conversation, said
 FIRST = 10
 """Among so many of an answer a message must be."""
 FOUND_SECONDS, DRAIN_SECONDS = 60, 120
-ROUNDS = 8
-"""Of requests until every process has loaded its model, at most."""
+ROUNDS, SERVED_SECONDS = 8, 0.05
+"""Rounds of searches at most, until in one every process has worked so long: then it has loaded its model."""
 Place = tuple[Client, str]
 """Who, and in which conversation."""
 
@@ -84,8 +84,9 @@ def warm(side: Running, options: Options) -> None:
 
     with ThreadPoolExecutor(8) as several:
         for _ in range(ROUNDS):
+            before = side.web_processes()
             list(several.map(ask, range(16)))
-            if side.models_loaded():
+            if all(now - before.get(each, now) > SERVED_SECONDS for each, now in side.web_processes().items()):
                 break
         list(several.map(lambda number: side.client("warm").add(place, f"It is warm, {number}."), range(8)))
     side.settle()

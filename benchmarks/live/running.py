@@ -33,7 +33,6 @@ QUIET_SECONDS = 75
 """A story is due after a minute of quiet, where stories are episodes."""
 IDLE_CORES = 0.1
 """What periodic jobs take; below it nothing is being worked on."""
-MODEL_BYTES = 250e6
 TICK = os.sysconf("SC_CLK_TCK")
 PERIODIC = "j.task_name IN (SELECT task_name FROM procrastinate_periodic_defers)"
 JOBS = f"""
@@ -260,10 +259,10 @@ class Running:
         found["database"] = self.cluster.cpu(without=[self.server.info.backend_pid])
         return found
 
-    def models_loaded(self) -> bool:
-        """Whether every process of the web server has so much memory that the model must be in it."""
+    def web_processes(self) -> Cpu:
+        """What each process that answers requests has worked so far."""
         masters = [each for each in children(self.process.pid) if is_web(each)]
-        return all(resident(each) > MODEL_BYTES for master in masters for each in children(master))
+        return {str(each): worked(each) for master in masters for each in children(master)}
 
     def measure_idle(self, seconds: float) -> None:
         """What it takes to do nothing, which is taken off where messages are counted."""
@@ -326,10 +325,3 @@ def below(process: int) -> list[int]:
 def is_web(process: int) -> bool:
     """Whether it is the web server, not a worker."""
     return "\0serve\0" in title(process)
-
-
-def resident(process: int) -> int:
-    """Bytes of memory that a process has (proc_pid_statm(5))."""
-    with suppress(OSError):
-        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return 0

@@ -14,7 +14,7 @@ API key, as a companion's server does it. Parts, all of them by default:
     storage  bytes a message
     kills    kill -9 of everything while memories are added
 
-`--short` takes less than three minutes and shows that it works; its figures mean little. `--data` is a folder with
+`--short` takes minutes and shows that it works; its figures mean little. `--data` is a folder with
 LoCoMo as conversations.jsonl and questions.jsonl (docs/import.md, docs/search.md); without it texts are made up and
 `joined` is left out. `--before` is a checkout of an earlier state: `grow` measures it in turns with this one.
 """

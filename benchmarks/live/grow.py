@@ -37,7 +37,9 @@ def measure(cluster: Cluster, options: Options) -> dict[str, Any]:
         sides = {"now": stack.enter_context(running(cluster))}
         if options.before:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="vibe-before-")))
-            sides["before"] = stack.enter_context(running(Cluster(folder, options.before, short=options.short)))
+            earlier = Cluster(folder, options.before.resolve(), short=options.short)
+            stack.callback(earlier.stop)
+            sides["before"] = stack.enter_context(running(earlier))
         for side in sides.values():
             warm(side, options)
         sizes: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}

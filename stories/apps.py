@@ -6,13 +6,10 @@ class StoriesConfig(AppConfig):
     verbose_name = "Stories"
 
     def ready(self) -> None:
-        from procrastinate.contrib.django import app  # noqa: PLC0415
-
         from accounts.export import import_readers, sections  # noqa: PLC0415
         from stories import receivers  # noqa: F401, PLC0415
         from stories.corrections.services.restoring import restore_correction  # noqa: PLC0415
         from stories.export_sections import ENTITIES, STORIES  # noqa: PLC0415
-        from stories.job_middleware import stop_builds_with_worker  # noqa: PLC0415
         from stories.processors.fenced import processor_limits  # noqa: PLC0415
         from stories.processors.named import embedder_paths, processor_path  # noqa: PLC0415
         from stories.processors.openai_compatible.service import configured_service  # noqa: PLC0415
@@ -22,7 +19,6 @@ class StoriesConfig(AppConfig):
             vectors="openai_compatible" in embedder_paths()[0],
         )
         processor_limits()
-        app.worker_defaults.setdefault("worker_middleware", []).append(stop_builds_with_worker)
         sections.add(STORIES)
         sections.add(ENTITIES)
         import_readers.add("vibe.story", restore_correction)

@@ -51,8 +51,13 @@ def embed_many(texts: Sequence[str], model: Embedder | None = None) -> Vectors:
 
 
 def stop() -> None:
-    """End all children of this process at once, for good: it is shutting down. Whoever waits for one gets Stopped."""
+    """End all children of this process at once: its worker is shutting down. Whoever waits for one gets Stopped."""
     _pool.stop()
+
+
+def resume() -> None:
+    """Let children start again, in a process that goes on after its worker has ended."""
+    _pool.resume()
 
 
 def close() -> None:

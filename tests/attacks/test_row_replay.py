@@ -111,7 +111,7 @@ def test_a_story_put_back_is_found(ada, tell):
     with as_user(ada):
         conversation = Conversation.objects.of(ada).get().pk
     build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
-    seal_anew(ada, json.dumps({"author": "Ada", "text": "I moved to Porto."}))
+    seal_anew(ada, json.dumps(["Ada", "I moved to Porto."]))
     with unprotected("stories"):
         run("CREATE TEMPORARY TABLE kept AS SELECT * FROM stories")
         build_story(user_id=ada, conversation_id=conversation, actor=TESTER)

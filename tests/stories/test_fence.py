@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pickle
 import signal
@@ -20,7 +19,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from stories import tasks
-from stories.job_middleware import stop_builds_with_worker
 from stories.processors import fenced
 from stories.processors.base import Draft, Message, Transcript
 from stories.processors.configured import EmbedderFailed
@@ -36,6 +34,7 @@ from tests.attacks.greedy import BEGAN, Careless, Failing, Greedy
 from tests.processes import PROJECT, until
 from tests.servers import started_by
 from tests.stories.conftest import LISBON, MARATHON, HashedEmbedder
+from tests.workers import at_work
 from vibe.core.errors import ConfigurationError
 
 
@@ -235,6 +234,7 @@ def test_a_senseless_limit_is_refused_by_name(settings: Any, name: str, value: i
 
 def test_a_child_has_nothing_of_this_process() -> None:
     """No thread, no connection to the database, no file but the socket."""
+    fenced.close()  # another test's server may have loaded a class that imports models
     fenced.build_draft(talk(), OfflineProcessor())
     for process in (fenced._pool._server.process.pid, *children()):  # type: ignore[union-attr]
         assert len(list(Path(f"/proc/{process}/task").iterdir())) == 1
@@ -355,29 +355,23 @@ def test_a_child_holds_what_it_says() -> None:
 # SIGTERM: tests/attacks/test_fences.py has it with a real worker
 
 
-@pytest.mark.parametrize(
-    ("waits", "told", "stopped"), [(True, True, 1), (True, False, 0), (False, True, 0)], ids=["stop", "end", "one shot"]
-)
-def test_builds_are_ended_with_a_worker_that_is_to_stop(
-    monkeypatch: pytest.MonkeyPatch, waits: bool, told: bool, stopped: int
+def test_builds_are_ended_with_a_worker_that_is_to_stop_and_may_begin_again_after_it(
+    committed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stops: list[int] = []
-    monkeypatch.setattr(fenced, "stop", lambda: stops.append(1))
+    told: list[str] = []
+    monkeypatch.setattr(fenced, "stop", lambda: told.append("stop"))
+    monkeypatch.setattr(fenced, "resume", lambda: told.append("resume"))
+    with at_work({"stories": 1}):
+        assert told == []
+    assert told == ["stop", "resume"]
 
-    async def job() -> None:
-        worker = SimpleNamespace(wait=waits, _stop_event=asyncio.Event())
 
-        async def work() -> None:
-            if told:
-                worker._stop_event.set()
-            await asyncio.sleep(0.05)
-
-        await stop_builds_with_worker(work, None, worker)
-        worker._stop_event.set()  # after the job, there is nothing to end
-        await asyncio.sleep(0.05)
-
-    asyncio.run(job())
-    assert len(stops) == stopped
+def test_a_pool_that_was_stopped_goes_on_once_it_is_resumed(pool: Pool) -> None:
+    pool.stop()
+    with pytest.raises(Stopped):
+        run(pool, "Hello.")
+    pool.resume()
+    run(pool, "Hello.")
 
 
 def test_a_build_that_was_ended_is_put_back_and_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker
 
 from accounts.keys.job_middleware import refuse_wrong_master_key
+from stories.processors import fenced
 from vibe.core.db.configured import embedded_server
 from vibe.core.db.job_classes.failures import note_failure
 from vibe.core.db.job_classes.turns import TakingTurns
@@ -83,10 +84,12 @@ async def work(app: App, slots: Mapping[str, int], *, wait: bool = True, stoppin
                     waiting = asyncio.create_task(stopping.wait())
                     await asyncio.wait([*running, waiting], return_when=asyncio.FIRST_COMPLETED)
                     waiting.cancel()
+                    fenced.stop()  # a build that runs is ended at once and put back, instead of waited for
                     await _end(app, running)
                 await asyncio.gather(*running)
         finally:
             announcing.cancel()
+            fenced.resume()
     if wait and not stopping.is_set():
         raise WorkerStopped()
 

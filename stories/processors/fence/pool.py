@@ -80,9 +80,13 @@ class Pool:
         return _result(who, frame, limits)
 
     def stop(self) -> None:
-        """End all children now, for good. Whoever waits for one gets Stopped."""
+        """End all children now, and start no more until `resume`. Whoever waits for one gets Stopped."""
         self._stopped = True
         self.close()
+
+    def resume(self) -> None:
+        """Start children again when they are needed."""
+        self._stopped = False
 
     def close(self) -> None:
         """End all children; the next task starts new ones."""

@@ -43,7 +43,8 @@ from vibe.staff import content
 
 MARKUP = '"><b>x</b><script>'
 TAG = re.compile(r"</?[a-z][^<>]*>|&[a-z]+;|&#\w+;")
-KEPT = frozenset({"password", "digest", "state", "status"})  # by which somebody is signed in, or a button is offered
+# By which somebody is signed in, or a button is offered; and what the database holds to a few words.
+KEPT = frozenset({"password", "digest", "state", "status", "role"})
 ADMINS = {
     f"{model._meta.label_lower}": its for model, its in admin.site._registry.items() if isinstance(its, MetadataAdmin)
 }

@@ -57,6 +57,12 @@ def cast(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
             empty_the_database()
 
 
+@pytest.fixture(autouse=True)
+def readiness_is_asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that /readyz remembers for a second may be of before the fault."""
+    monkeypatch.setattr("vibe.serving.readiness.REMEMBERED_SECONDS", -1.0)
+
+
 @pytest.fixture
 def boss(cast: Cast) -> Client:
     """A browser of staff that sends every cookie it may have, and a token, which the API looks at."""

@@ -207,9 +207,10 @@ def test_the_last_failure_of_a_class_is_known_by_its_code(committed):
 # The end
 
 
-def test_jobs_in_hand_are_given_back_when_the_time_to_end_is_over(committed, ada_in_the_way):
+@pytest.mark.parametrize("more", [(), ("--one-shot",)], ids=["", "one shot"])
+def test_jobs_in_hand_are_given_back_when_the_time_to_end_is_over(committed, ada_in_the_way, more):
     """The job waits for a row that somebody else holds, far longer than it may take to end."""
-    process = start("worker", "--classes", "waited", DATABASE_URL=url(), SHUTDOWN_SECONDS="4")
+    process = start("worker", "--classes", "waited", *more, DATABASE_URL=url(), SHUTDOWN_SECONDS="4")
     until(lambda: jobs("doing") == 1)
     told = time.monotonic()
     process.send_signal(signal.SIGTERM)

@@ -80,12 +80,13 @@ async def work(app: App, slots: Mapping[str, int], *, wait: bool = True, stoppin
         announcing = asyncio.create_task(_announce(app, workers))
         try:
             with _stopped_by_signals(stopping):
-                if wait:
-                    waiting = asyncio.create_task(stopping.wait())
-                    await asyncio.wait([*running, waiting], return_when=asyncio.FIRST_COMPLETED)
-                    waiting.cancel()
-                    fenced.stop()  # a build that runs is ended at once and put back, instead of waited for
-                    await _end(app, running)
+                waiting = asyncio.create_task(stopping.wait())
+                # One that ends by itself ends the others, unless all are to end when nothing is due.
+                ended = list(running) if wait else [asyncio.create_task(_all_ended(running))]
+                await asyncio.wait([*ended, waiting], return_when=asyncio.FIRST_COMPLETED)
+                waiting.cancel()
+                fenced.stop()  # a build that runs is ended at once and put back, instead of waited for
+                await _end(app, running)
                 await asyncio.gather(*running)
         finally:
             announcing.cancel()
@@ -107,6 +108,10 @@ def _worker(app: App, name: str, number: int, *, wait: bool) -> Worker:
         "stalled_worker_timeout": 4 * HEARTBEAT_SECONDS,
     }
     return Worker(app, **options)
+
+
+async def _all_ended(running: Mapping[asyncio.Task[None], Worker]) -> None:
+    await asyncio.wait(running)
 
 
 async def _announce(app: App, workers: list[Worker]) -> None:

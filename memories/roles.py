@@ -1,4 +1,4 @@
-"""What part somebody has in a conversation, and the rule that tells it by their name. docs/api.md has the rule."""
+"""The part of a speaker in a conversation, and the rule that derives it from a name. docs/api.md has the rule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vibe.core.folding import fold
 
 
 class Role(TextChoices):
-    """The part of who says a message: what search and facts go by. The author is a display name."""
+    """The part of a message's speaker. The author is a display name."""
 
     USER = "user"
     ASSISTANT = "assistant"

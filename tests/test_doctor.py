@@ -247,7 +247,7 @@ def test_retired_keys_are_told_needed_until_they_are_not(ada, settings):
 def test_no_worker_is_found(db):
     assert found(jobs.worker) == ["No worker is running."]
     register_workers("audit", "waited", "imports")
-    assert found(jobs.worker) == ["The class of work stories stands: no worker is running."]
+    assert found(jobs.worker) == ["The class of work stories has stopped: no worker is running."]
     register_workers("stories")
     assert found(jobs.worker) == []
 

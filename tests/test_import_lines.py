@@ -107,9 +107,9 @@ def test_fields_of_no_meaning_here_are_passed_over():
         (said(sent_at="0001-01-01T00:00:00+14:00"), "messages[0].sent_at is not between 1900 and 2200"),
         (said(text=7), "messages[0].text is missing, empty or not a text"),
         (said(author=""), "messages[0].author is missing, empty or not a text"),
-        (said(role="admin"), "messages[0].role is none of user, assistant, system, tool, other"),
-        (said(role="User"), "messages[0].role is none of user, assistant, system, tool, other"),
-        (said(role=["user"]), "messages[0].role is none of user, assistant, system, tool, other"),
+        (said(role="admin"), "messages[0].role must be one of user, assistant, system, tool, other"),
+        (said(role="User"), "messages[0].role must be one of user, assistant, system, tool, other"),
+        (said(role=["user"]), "messages[0].role must be one of user, assistant, system, tool, other"),
         (said(metadata=[]), "messages[0].metadata is not an object"),
         (
             said(metadata={"secret": {}}),

@@ -195,7 +195,7 @@ class LineParser:
         role = given.get("role")
         if role in (None, ""):
             return None
-        return Role(role) if role in Role else self.fail(f"{where}.role is none of {', '.join(Role.values)}")
+        return Role(role) if role in Role else self.fail(f"{where}.role must be one of {', '.join(Role.values)}")
 
     def metadata(self, given: dict[str, Any], where: str) -> Metadata:
         try:

@@ -74,7 +74,7 @@ def change_memory(
 
 
 def _role_after(row: Memory, before: Payload, after: Payload) -> str:
-    """Return the role once the author is another: one that the author told follows them, one that was given stays."""
+    """Return the role after a change of the author: a derived role changes with them, a given one stays."""
     if before.author == after.author:
         return row.role
     [name] = execute_batch(own_name(row.user_id))

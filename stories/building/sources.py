@@ -23,7 +23,7 @@ from vibe.core.errors import NotFound
 class Source:
     """A conversation as it was read, opened, with at least one memory. It does not print.
 
-    Memories without a text, such as pictures, are left out: there is nothing to tell of them.
+    Memories without a text, such as pictures, are left out: a story is built from texts.
     """
 
     conversation_id: UUID

@@ -71,7 +71,7 @@ _identifier = _Identifier()
 def language_of(text: str) -> str:
     """Return the name of the Snowball stemmer for a text; English where the language is unsure or has none.
 
-    A wrong guess hides nothing: see stories.text.words.
+    A wrong guess hides no word of a message: see stories.text.words.
     """
     text = text[:MAX_READ]
     if _CHINESE_OR_JAPANESE.search(text) or not _LETTERS.search(text) or _is_plainly_english(text):

@@ -88,7 +88,7 @@ def test_what_is_wrong_is_named_first_and_what_to_do_with_it(db, monkeypatch):
     assert "Nothing needs doing." in client_of("engineer", "support").get(URL).content.decode()
 
 
-def test_the_classes_of_work_are_shown_with_what_stands_and_why(db):
+def test_the_classes_of_work_are_shown_with_which_has_stopped_and_why(db):
     register_workers("audit", "waited", "imports")
     with connection.cursor() as cursor:
         cursor.execute(

@@ -23,17 +23,17 @@ FROM procrastinate_jobs j WHERE status IN ('doing', 'failed')
 def worker() -> Iterator[Finding]:
     """Report each class of work that no running worker does; if it is so with all, once."""
     states = job_states()
-    standing = [state for state in states if not state.workers]
-    if standing == states:
+    stopped = [state for state in states if not state.workers]
+    if stopped == states:
         yield error(
             "No worker is running.",
             why=f"No jobs are done: {'; '.join(each.work for each in CLASSES.values())}.",
             do="manage.py worker (or: manage.py serve --worker)",
         )
         return
-    for state in standing:
+    for state in stopped:
         yield error(
-            f"The class of work {state.name} stands: {state.why}.",
+            f"The class of work {state.name} has stopped: {state.why}.",
             why=f"Its jobs are not done: {CLASSES[state.name].work}.",
             do=f"manage.py worker --classes {state.name}",
         )

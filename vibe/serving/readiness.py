@@ -97,21 +97,21 @@ def erased() -> str:
 def worker() -> str:
     """Check that each class of work has a worker with a recent heartbeat."""
     states = job_states()
-    standing = [state for state in states if not state.workers]
-    if standing == states:
+    stopped = [state for state in states if not state.workers]
+    if stopped == states:
         return "No worker is running. Start one: manage.py worker"
-    names = ",".join(state.name for state in standing)
-    return f"{told(standing)}. Start a worker: manage.py worker --classes {names}" if standing else ""
+    names = ",".join(state.name for state in stopped)
+    return f"{reasons_of(stopped)}. Start a worker: manage.py worker --classes {names}" if stopped else ""
 
 
 def jobs() -> str:
     """Check that no class of work is late."""
     late = [state for state in job_states() if state.is_late]
-    return f"{told(late)}. Run: manage.py doctor" if late else ""
+    return f"{reasons_of(late)}. Run: manage.py doctor" if late else ""
 
 
-def told(states: list[ClassState]) -> str:
-    """Return which classes stand and why, in one line."""
+def reasons_of(states: list[ClassState]) -> str:
+    """Return classes with the reason why each has stopped or is late, in one line."""
     return "; ".join(f"{state.name}: {state.why}" for state in states)
 
 

@@ -1,6 +1,6 @@
 """pgvector and PostgreSQL's text search by a careful hand: one table, half precision, HNSW and GIN, in the clear.
 
-A search is one statement: the likest forty by vectors and the best forty by words, fused by reciprocal ranks. The rows
+A search is one statement: the forty nearest vectors and the forty best by words, fused by reciprocal ranks. The rows
 of a person are sorted exactly while they are few, and found by the shared HNSW index with iterative scan beyond that.
 """
 
@@ -29,7 +29,7 @@ CREATE INDEX ON said (owner);
 CREATE INDEX ON said USING hnsw (vector halfvec_cosine_ops)
 """
 SEARCH = """
-WITH likest AS (
+WITH nearest AS (
     SELECT id, row_number() OVER (ORDER BY distance) AS rank
     FROM (SELECT id, {distance} AS distance FROM said WHERE owner = %(owner)s ORDER BY 2 LIMIT %(each)s) AS v
 ), worded AS (
@@ -41,7 +41,7 @@ WITH likest AS (
 )
 SELECT id, text FROM said JOIN (
     SELECT id, sum(1.0 / (10 + rank)) AS score
-    FROM (SELECT * FROM likest UNION ALL SELECT * FROM worded) AS both_ways GROUP BY id ORDER BY 2 DESC LIMIT %(limit)s
+    FROM (SELECT * FROM nearest UNION ALL SELECT * FROM worded) AS both_ways GROUP BY id ORDER BY 2 DESC LIMIT %(limit)s
 ) AS fused USING (id) ORDER BY score DESC
 """
 IN_GRAPH = "vector <=> %(vector)s"

@@ -9,8 +9,8 @@ from vibe.core.db.job_classes.reporting import ClassState, statement, states
 
 TITLE = "Jobs"
 ABOUT = (
-    "Each class of work has workers with slots of their own, so none delays another. One without a worker stands: "
-    "start it. One that is late needs more slots, or is held up by what failed last."
+    "Each class of work has workers with slots of their own, so none delays another. One without a worker has "
+    "stopped: start a worker. One that is late needs more slots, or is held up by what failed last."
 )
 
 
@@ -27,7 +27,7 @@ def reading(state: ClassState) -> Reading:
         value += f"; the oldest is due for {units.time(state.waits)}"
     verdict, advice = Verdict.OK, ""
     if not state.workers:
-        verdict, advice = Verdict.BAD, f"It stands: {state.why}. Start a worker: manage.py worker"
+        verdict, advice = Verdict.BAD, f"Stopped: {state.why}. Start a worker: manage.py worker"
     elif state.is_late:
-        verdict, advice = Verdict.WATCH, f"It is late: {state.why}. Raise its slots in WORKER_SLOTS, or start another."
+        verdict, advice = Verdict.WATCH, f"Late: {state.why}. Raise its slots in WORKER_SLOTS, or start another."
     return Reading(state.name, value, verdict, advice, float(state.workers))

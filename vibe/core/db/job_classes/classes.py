@@ -31,7 +31,7 @@ CLASSES: Final = {
     AUDIT: JobClass("sealing of the audit log, its upkeep, and jobs of workers that died", 30),
     WAITED: JobClass("what a person waits for: exports, erasures, keys", 60),
     STORIES: JobClass("building of stories", 900),
-    IMPORTS: JobClass("bulk work: imports, reindexing, embedding again", 3600),
+    IMPORTS: JobClass("bulk work", 3600),
 }
 
 

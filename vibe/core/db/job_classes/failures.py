@@ -1,4 +1,4 @@
-"""The last failure of each class, by its code, for whoever asks why a class stands."""
+"""The last failure of each class of work, by its code: shown where a class has stopped or is late."""
 
 from __future__ import annotations
 

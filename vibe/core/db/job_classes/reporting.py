@@ -1,4 +1,4 @@
-"""How each class of work does: its workers and slots, what waits, what failed last, and why it stands if it does."""
+"""The state of each class of work: workers, slots, what waits, what failed last, why it has stopped or is late."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ORDER BY class.number
 
 @dataclass(frozen=True, slots=True)
 class ClassState:
-    """How one class does now. `waits` is the age in seconds of the oldest job that is due."""
+    """The state of one class now. `waits` is the age in seconds of the oldest job that is due."""
 
     name: str
     workers: int
@@ -61,7 +61,7 @@ class ClassState:
 
     @property
     def why(self) -> str:
-        """Return why it stands, or an empty string if it does not."""
+        """Return why it has stopped or is late, or an empty string if neither."""
         reasons = []
         if not self.workers:
             reasons.append("no worker is running")

@@ -13,7 +13,7 @@ from pydantic import Field
 from accounts.api.me import router as me
 from accounts.authentication.caller import SignedIn, caller_of
 from accounts.erasure.services import request_erasure
-from accounts.export.services import export_link, export_status, open_export, request_export
+from accounts.export.services import export_link, export_status, open_export, request_export, unfinished_export
 from accounts.models import Export as StoredExport
 from vibe.core.http.responses import respond
 from vibe.core.schemas import ResponseSchema
@@ -56,6 +56,9 @@ class Erasure(ResponseSchema):
     """When everything will be gone. Until then support can call it off."""
 
     due_at: datetime
+    given_up_export: UUID | None = Field(
+        description="an export that was asked for and not finished: it is given up, since nobody could download it"
+    )
 
 
 @router.post("/export", response={202: Export}, auth=SignedIn("export"))
@@ -89,5 +92,6 @@ def download_my_export(request: HttpRequest, link: Link) -> HttpResponseBase:
 def erase_me(request: HttpRequest) -> HttpResponse:
     """Be erased once the grace period is over. From now on nobody comes in as this person."""
     caller = caller_of(request)
+    waiting = unfinished_export(user_id=caller.user_id)
     erasure = request_erasure(user_id=caller.user_id, actor=caller.actor)
-    return respond(Erasure(due_at=erasure.due_at), status=202)
+    return respond(Erasure(due_at=erasure.due_at, given_up_export=waiting), status=202)

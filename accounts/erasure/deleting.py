@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from graphlib import TopologicalSorter
+from typing import Any
 from uuid import UUID
 
 from django.apps import apps
 from django.db.models import Model
 
+from accounts.models import User
+from accounts.staff.axes_hooks import counted_as
 from vibe.core.db.roles import USER
 from vibe.core.db.schema.constraints import CompositeReference, Privileges
 from vibe.core.db.schema.owned import UserOwned
-from vibe.core.db.scopes import as_system, as_user
+from vibe.core.db.scopes import as_support, as_system, as_user
 from vibe.core.db.statements import bulk
 
 BATCH = 2_000  # rows
@@ -79,6 +82,23 @@ def delete_rate_limits(user_id: UUID) -> int:
     """Delete the rate limit buckets of a person. Return how many."""
     with as_system():
         return len(bulk.run("DELETE FROM rate_limits WHERE position(%b in name) > 0 RETURNING name", [str(user_id)]))
+
+
+def delete_sign_in_attempts(user_id: UUID) -> int:
+    """Delete the failed sign-ins under a person's email or UID, with their addresses and agents. Return how many.
+
+    Only those counted under their exact names are found: whoever mistyped theirs cannot be told from anybody else.
+    """
+    with as_system():
+        known = User.objects.filter(pk=user_id).values_list("email", "firebase_uid").first() or ()
+    names = [counted_as(name) for name in known if name]
+    with as_support():
+        return sum(model.objects.filter(username__in=names).delete()[0] for model in sign_in_tables())
+
+
+def sign_in_tables() -> list[Any]:
+    """Return the tables of django-axes that hold the name that somebody tried to sign in by."""
+    return [model for model in apps.get_app_config("axes").get_models() if hasattr(model, "username")]
 
 
 def jobs_running(user_id: UUID) -> int:

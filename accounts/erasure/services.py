@@ -18,8 +18,10 @@ from django.utils import timezone
 
 from accounts.erasure import deleting as erasing
 from accounts.erasure.receipts import Statement, sign_statement
+from accounts.erasure.statistics import forget_samples
 from accounts.erasure.tombstones import add_tombstone, erased_people
 from accounts.export import files
+from accounts.export.services import give_up_unfinished
 from accounts.keys.services.data_keys import destroy_data_keys
 from accounts.models import Erasure, Export, User, UserKey
 from accounts.people.services.account_status import set_active
@@ -43,7 +45,8 @@ class StillRunning(VibeError):
 def request_erasure(*, user_id: UUID, actor: Actor, at_once: bool = False) -> Erasure:
     """Schedule the erasure of a person for the end of the grace period. Deactivate them at once.
 
-    A repeated request never postpones; `at_once` makes it due now. Raises NotFound for an unknown person and for staff.
+    A repeated request never postpones; `at_once` makes it due now. An export that waits is given up: nobody could
+    download it. Raises NotFound for an unknown person and for staff.
     """
     due = timezone.now() + timedelta(days=0 if at_once else settings.ERASURE_GRACE_DAYS)
     with as_system():
@@ -56,6 +59,7 @@ def request_erasure(*, user_id: UUID, actor: Actor, at_once: bool = False) -> Er
             [uuid7(), user_id, person, due],
         )
         set_active(user_id=user_id, active=False, actor=actor)
+        give_up_unfinished(user_id=user_id, problem="erasure-requested", actor=actor)
         erasure = get_erasure(user_id)
         _record(actor, "erasure.request", erasure, details={"due_at": erasure.due_at.isoformat()})
     return erasure
@@ -86,10 +90,12 @@ def erase_due(*, actor: Actor) -> list[UUID]:
     done, problem = [], None
     for user_id in people:
         try:
-            erase(user_id=user_id, actor=actor)
+            for _ in _steps(user_id, actor):
+                pass
             done.append(user_id)
         except VibeError as failed:
             problem = failed
+    forget_samples()
     if problem:
         raise problem
     return done
@@ -102,6 +108,7 @@ def erase(*, user_id: UUID, actor: Actor, on_step: Callable[[str], object] = lam
     """
     for step in _steps(user_id, actor):
         on_step(step)
+    forget_samples()
     return get_erasure(user_id).receipt or {}
 
 
@@ -115,7 +122,14 @@ def _steps(user_id: UUID, actor: Actor) -> Iterator[str]:
     if has_keys(user_id):
         destroy_data_keys(user_id=user_id, actor=actor)
     yield "keys"
-    add(user_id, {"procrastinate_jobs": erasing.delete_jobs, "rate_limits": erasing.delete_rate_limits})
+    add(
+        user_id,
+        {
+            "procrastinate_jobs": erasing.delete_jobs,
+            "rate_limits": erasing.delete_rate_limits,
+            "axes_accessattempt": erasing.delete_sign_in_attempts,
+        },
+    )
     yield "jobs"
     add(user_id, {"files": remove_files})
     yield "files"

@@ -138,11 +138,13 @@ def _finish(user_id: UUID, export_id: UUID, size: int, actor: Actor) -> None:
     with as_user(user_id):
         exports = Export.objects.of(user_id)
         earlier = list(exports.filter(state=STATE.READY).exclude(pk=export_id).values_list("pk", flat=True))
-        exports.filter(pk__in=earlier).update(state=STATE.REMOVED)
         expires = Now() + timedelta(hours=settings.EXPORT_LINK_HOURS)
-        exports.filter(pk=export_id, state=STATE.RUNNING).update(
+        finished = exports.filter(pk=export_id, state=STATE.RUNNING).update(
             state=STATE.READY, progress=100, size=size, finished_at=Now(), expires_at=expires
         )
+        if not finished:  # given up meanwhile: its file is removed with those that belong to no export
+            return
+        exports.filter(pk__in=earlier).update(state=STATE.REMOVED)
         record(
             actor=actor,
             action="export.make",
@@ -167,6 +169,21 @@ def fail_export(*, user_id: UUID, export_id: UUID, problem: str, actor: Actor) -
                 outcome="failed",
                 reason=problem,
             )
+
+
+def unfinished_export(*, user_id: UUID) -> UUID | None:
+    """Return the id of the export that a person waits for; None if there is none."""
+    with as_user(user_id):
+        found: UUID | None = (
+            Export.objects.of(user_id).filter(state__in=UNFINISHED).values_list("pk", flat=True).first()
+        )
+    return found
+
+
+def give_up_unfinished(*, user_id: UUID, problem: str, actor: Actor) -> None:
+    """Mark the export that a person waits for as failed, if there is one."""
+    if export_id := unfinished_export(user_id=user_id):
+        fail_export(user_id=user_id, export_id=export_id, problem=problem, actor=actor)
 
 
 def remove_expired(*, actor: Actor) -> int:

@@ -22,7 +22,12 @@ def client_ip(request: HttpRequest) -> str | None:
 def counted_name(request: HttpRequest | None, credentials: dict[str, Any] | None = None) -> str:
     """Return the normalized name, so that other spellings of an account share its count of failures."""
     name = (credentials or {}).get("username") or (request.POST.get("username", "") if request else "")
-    return normalized("NFKC", str(name)).strip().lower()[:255]
+    return counted_as(str(name))
+
+
+def counted_as(name: str) -> str:
+    """Return the one spelling of a name that its failures are counted under."""
+    return normalized("NFKC", name).strip().lower()[:255]
 
 
 def locked_out(_request: HttpRequest, _response: Any = None, _credentials: Any = None) -> HttpResponse:

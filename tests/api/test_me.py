@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from accounts.export.services import export_status, make_export, request_export
 from accounts.models import UserPreferences
 from accounts.people.services.preferences import merge
 from tests.api.conftest import Api, at_once
@@ -101,3 +102,23 @@ def test_preferences_are_kept_as_they_are(ada, as_ada):
         assert UserPreferences.objects.of(ada).get().data == given
     assert json.loads(as_ada.get("/me/preferences").content) == given
     assert TESTER.kind == "system"
+
+
+# Being erased
+
+
+def test_whoever_is_erased_is_told_of_the_export_that_is_given_up(ada, as_ada):
+    export = as_ada.post("/me/export").json()["id"]
+    answer = as_ada.delete("/me").json()
+    assert answer["given_up_export"] == export
+    made = export_status(user_id=ada)
+    assert (made.state, made.problem) == ("failed", "erasure-requested")
+    assert not make_export(user_id=ada, export_id=made.pk, actor=TESTER), "its job has nothing to do any more"
+    assert export_status(user_id=ada).state == "failed"
+
+
+def test_an_export_that_is_ready_is_not_named(ada, as_ada, settings, tmp_path):
+    settings.EXPORT_DIR = tmp_path
+    make_export(user_id=ada, export_id=request_export(user_id=ada, actor=TESTER), actor=TESTER)
+    assert as_ada.delete("/me").json()["given_up_export"] is None
+    assert export_status(user_id=ada).state == "ready"

@@ -18,17 +18,20 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
 from psycopg import sql
 
 from accounts import tasks
 from accounts.erasure import services as erasure
 from accounts.erasure.proof import receipt_of, verify
 from accounts.erasure.services import erase, request_erasure
+from accounts.erasure.statistics import forget_samples
 from accounts.export import files
 from accounts.export.services import export_status, file_context, request_export
 from accounts.keys.master_key import ring
 from accounts.keys.services.data_keys import key_address
-from accounts.models import UserKey
+from accounts.models import UserKey, UserPreferences
 from accounts.people.services.people import Profile, ensure_person
 from audit.sealing.services import seal
 from memories.imports.lines import ConversationLine, Message
@@ -246,8 +249,9 @@ def test_after_a_vacuum_the_servers_files_do_not_hold_the_wrapped_key_nor_a_seal
     assert (in_server_files(wrapped), in_server_files(payload)) == (0, 0)
 
 
-def test_control_what_analyze_sampled_of_a_wrapped_key_outlives_the_erasure(told):
-    """Were the column not kept out of the statistics."""
+def test_control_what_analyze_sampled_of_a_wrapped_key_outlives_the_erasure(told, monkeypatch):
+    """Were the column not kept out of the statistics, nor the table analyzed again."""
+    monkeypatch.setattr(erasure, "forget_samples", list)
     with as_user(told["ada"]):
         wrapped = UserKey.objects.of(told["ada"]).get().wrapped.ciphertext
     with superuser(connection.settings_dict["NAME"]) as postgres:
@@ -259,6 +263,104 @@ def test_control_what_analyze_sampled_of_a_wrapped_key_outlives_the_erasure(told
         finally:
             exclude_sealed_columns(using="default")
     assert not in_server_files(wrapped), "taken out, what was sampled before is gone too"
+
+
+PERSONAL = (
+    "ada@example.com",
+    "uid-ada",
+    "adas-own-id",
+    "adas-message",
+    "adas-theme",
+    "203.0.113.77",
+    "AdasBrowser/1.0",
+)
+KEPT = re.compile("audit_|erasures")  # the log stays: docs/erasure.md
+
+
+@pytest.fixture
+def known(committed):
+    """Ada, with each value by which she is known, beside Jonas; both failed to sign in to the admin."""
+    people = {}
+    for name in ("ada", "jonas"):
+        who = people[name] = ensure_person(profile=Profile(f"uid-{name}", f"{name}@example.com", name), actor=TESTER)
+        said = tuple(Message(f"{name}s-message{at}", Payload(name, SAID), DAY) for at in range(3))
+        line = ConversationLine(1, Profile("-"), f"{name}s-own-id", None, None, DAY, said)
+        import_conversations(user_id=who, lines=[line], actor=TESTER)
+        with as_user(who):
+            UserPreferences(user_id=who, data={"look": f"{name}s-theme"}).save(force_insert=True)
+        other = name != "ada"
+        answer = Client(REMOTE_ADDR="198.51.100.7" if other else PERSONAL[5]).post(
+            reverse("admin:login"),
+            {"username": f"{name.upper()}@example.com", "password": "guessed"},
+            headers={"user-agent": f"{name.title()}sBrowser/1.0"},
+        )
+        assert answer.status_code == 200
+    return people
+
+
+def where_found(needle):
+    """The tables and columns that hold a value: any column of any table, and what ANALYZE copied of it."""
+    with superuser(connection.settings_dict["NAME"]) as postgres:
+        columns = postgres.execute(
+            "SELECT c.oid::regclass::text, attname FROM pg_attribute JOIN pg_class c ON c.oid = attrelid "
+            "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped"
+        ).fetchall()
+        found = {
+            f"{table}.{column}"
+            for table, column in columns
+            if postgres.execute(
+                sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE position(%s in {}::text) > 0)").format(
+                    sql.SQL(table), sql.Identifier(column)
+                ),
+                [needle],
+            ).fetchone()[0]
+        }
+        sampled = postgres.execute(
+            "SELECT tablename || '.' || attname FROM pg_stats WHERE schemaname = 'public' AND position(%s in "
+            "concat(most_common_vals::text, histogram_bounds::text, most_common_elems::text)) > 0",
+            [needle],
+        ).fetchall()
+    return {each for each in found if not KEPT.match(each)}, {each for (each,) in sampled if not KEPT.match(each)}
+
+
+def analyzed():
+    with superuser(connection.settings_dict["NAME"]) as postgres:
+        postgres.execute("ANALYZE")
+
+
+def test_no_column_of_any_table_holds_a_value_of_the_person_nor_do_the_statistics(known):
+    analyzed()
+    before = {value: where_found(value) for value in PERSONAL}
+    assert all(rows for rows, _ in before.values()), "the control: each was there"
+    sampled = set().union(*(samples for _, samples in before.values()))
+    assert sampled >= {"users.email", "users.firebase_uid", "conversations.external_id", "axes_accessattempt.username"}
+    others, _ = where_found("jonas@example.com")
+    erase_now(known["ada"])
+    assert {value: where_found(value) for value in PERSONAL} == dict.fromkeys(PERSONAL, (set(), set()))
+    assert where_found("jonas@example.com")[0] == others, "the other control: those of others stay"
+    assert not any(in_server_files(value.encode()) for value in PERSONAL[:4])
+
+
+@pytest.mark.parametrize(
+    ("protection", "left"),
+    [
+        ("accounts.erasure.services.forget_samples", "conversations.external_id"),
+        ("accounts.erasure.deleting.sign_in_tables", "axes_accessattempt.username"),
+    ],
+)
+def test_control_without_either_a_value_stays(known, monkeypatch, protection, left):
+    analyzed()
+    monkeypatch.setattr(protection, list)
+    erase_now(known["ada"])
+    assert left in set().union(*(found for value in PERSONAL for found in where_found(value)))
+
+
+def test_samples_are_forgotten_once(known):
+    """By the next run, where the process died between; and not again while nobody else was erased."""
+    analyzed()
+    assert forget_samples() == []
+    erase_now(known["ada"])
+    assert forget_samples() == []
 
 
 def rows_of(user_id):

@@ -10,6 +10,7 @@ from typing import Final
 from csp.constants import UNSAFE_EVAL
 from csp.middleware import CSPMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware import common
 from django.middleware.gzip import GZipMiddleware
 
 from accounts.authentication.caller import CallerContext
@@ -26,6 +27,7 @@ from vibe.metrics.instruments import REQUESTS_RUNNING
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 API: Final = "/api/"
 SHORTEST: Final = 1_000  # bytes of a response to compress: one that fits into one packet gains nothing
+BY_ADDRESS: Final = frozenset({"/livez", "/readyz", "/metrics"})  # requested by an address, from inside
 FORM: Final = BodyLimit(1024 * 1024, 1000)
 DETAILS: Final = {
     HTTPStatus.BAD_REQUEST: "The request cannot be read.",
@@ -63,6 +65,15 @@ class ContentPolicy(CSPMiddleware):  # type: ignore[misc]  # from a package with
             response._csp_update = {"script-src": [UNSAFE_EVAL]}  # type: ignore[attr-defined]
         answer: HttpResponseBase = super().process_response(request, response)
         return answer
+
+
+class CommonMiddleware(common.CommonMiddleware):
+    """Django's, which refuses hosts that are not in ALLOWED_HOSTS; not where no answer depends on the host."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
+        if request.path_info in BY_ADDRESS:
+            return None
+        return super().process_request(request)
 
 
 class CompressApi(GZipMiddleware):

@@ -21,7 +21,7 @@ import django_stubs_ext
 import environ
 from django.urls import reverse_lazy
 
-from vibe.core.state import load_or_make_secrets, read_secret
+from vibe.core.state import environment, load_or_make_secrets, read_secret
 
 django_stubs_ext.monkeypatch()  # Django's generic classes take type parameters at run time too
 
@@ -30,6 +30,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
+env.ENVIRON = environment  # NAME_FILE names a file that holds NAME
 
 DEBUG: bool = env.bool("DEBUG", default=True)
 MADE_KEYS = ["ENCRYPTION_KEY", "SECRET_KEY", "AUDIT_SIGNING_KEY", "LOCAL_TOKEN_KEY"]
@@ -48,6 +49,7 @@ FIELD_ENCRYPTION_KEY = urlsafe_b64encode(os.urandom(32))
 
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+PORT = env.str("PORT", default="")  # of platforms that forward to it
 TRUSTED_PROXIES = env.str("TRUSTED_PROXIES", default="")
 TRUSTED_PROXY_HEADER = env.str("TRUSTED_PROXY_HEADER", default="")
 ROOT_URLCONF = "vibe.urls"
@@ -95,7 +97,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "accounts.middleware.MasterKeyMiddleware",  # outside everything that writes
     "accounts.middleware.StaffSessions",
-    "django.middleware.common.CommonMiddleware",
+    "vibe.middleware.CommonMiddleware",  # Django's, but for probes
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -121,7 +123,10 @@ TEMPLATES = [
 # With DEBUG off the service runs behind TLS; SECURE_* can be loosened by name where a proxy handles it.
 SECURE_SSL_REDIRECT: bool = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
 SECURE_HSTS_SECONDS: int = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+SECURE_HSTS_INCLUDE_SUBDOMAINS: bool = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=not DEBUG)
+SECURE_HSTS_PRELOAD: bool = env.bool(
+    "SECURE_HSTS_PRELOAD", default=False
+)  # browsers keep a domain on the list for years
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_HTTPONLY = True
 if not DEBUG:

@@ -1,4 +1,4 @@
-"""The state folder: the database and the generated secrets of a machine with nothing configured."""
+"""The environment, and the state folder: database and generated secrets of a machine with nothing configured."""
 
 from __future__ import annotations
 
@@ -10,10 +10,39 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from environ.fileaware_mapping import FileAwareMapping
+
 from vibe.core.errors import ConfigurationError
 
 FILE = "secrets.env"
 BYTES = 32
+
+
+class Environment(FileAwareMapping):
+    """The environment. NAME_FILE names a file that holds NAME, as containers are given secrets."""
+
+    def __getitem__(self, name: str) -> str:
+        """Return a value, that of a file without the space around it.
+
+        Raises KeyError; ConfigurationError for a file that cannot be read or is empty, and where both are set.
+        """
+        place = f"{name}_FILE"
+        path = self.env.get(place)
+        if not path:
+            return str(self.env[name])
+        if self.env.get(name):
+            raise ConfigurationError(f"{name} and {place} are both set. Unset one of them.")
+        try:
+            value = str(super().__getitem__(name)).strip()
+        except (OSError, UnicodeDecodeError) as problem:
+            reason = (problem.strerror if isinstance(problem, OSError) else None) or type(problem).__name__
+            raise ConfigurationError(f"The file that {place} names cannot be read ({reason}): {path}") from None
+        if not value:
+            raise ConfigurationError(f"The file that {place} names is empty: {path}")
+        return value
+
+
+environment = Environment()
 
 
 def read_secret(name: str, *, folder: Path, made: Sequence[str]) -> str:
@@ -21,11 +50,13 @@ def read_secret(name: str, *, folder: Path, made: Sequence[str]) -> str:
 
     Raises ConfigurationError for any other.
     """
-    value = os.environ.get(name, "").strip()
+    value = environment.get(name, "").strip()
     if not value and name in made:
         value = load_or_make_secrets(folder, made)[name]
     if not value:
-        raise ConfigurationError(f"{name} is not set, and DEBUG is off. Make one with: openssl rand -hex 32")
+        raise ConfigurationError(
+            f"{name} is not set, nor {name}_FILE, and DEBUG is off. Make one with: openssl rand -hex 32"
+        )
     return value
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 from django.conf import settings
 from django.core import checks
@@ -10,6 +14,11 @@ from django.core import checks
 from vibe.core.errors import ConfigurationError
 from vibe.doctor.findings import Finding, Severity, error, note, warning
 from vibe.serving.preparing import require_static_files
+
+SECRETS: Final = {
+    *("SECRET_KEY", "ENCRYPTION_KEY", "ENCRYPTION_KEYS_RETIRED", "AUDIT_SIGNING_KEY", "AUDIT_SIGNING_KEYS_RETIRED"),
+    *("DATABASE_URL", "REPLICA_URL", "BACKUP_DATABASE_URL", "OPENAI_API_KEY", "METRICS_TOKEN"),
+}
 
 
 def debug() -> Iterator[Finding]:
@@ -69,6 +78,18 @@ def loosened() -> Iterator[Finding]:
             why="It can be guessed, and shows how much is going on.",
             do="openssl rand -hex 32",
         )
+
+
+def secret_files() -> Iterator[Finding]:
+    """Report files of secrets that every user of the machine may read."""
+    for name, path in os.environ.items():
+        is_secret = name.endswith("_FILE") and name.removesuffix("_FILE") in SECRETS
+        if is_secret and Path(path).stat().st_mode & stat.S_IROTH:
+            yield warning(
+                f"The file that {name} names can be read by every user of this machine.",
+                why="Any of its programs can take the secret.",
+                do=f"chmod o-rwx {path}; for Kubernetes: defaultMode: 0440 of the volume",
+            )
 
 
 def static_files() -> Iterator[Finding]:

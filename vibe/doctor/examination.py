@@ -14,6 +14,7 @@ from vibe.doctor.findings import Check, Finding, Severity, error
 ALONE: dict[str, Check] = {
     "debug": configuration.debug,
     "loosened settings": configuration.loosened,
+    "secret files": configuration.secret_files,
     "static files": configuration.static_files,
     "database setting": configuration.database_url,
     "disk": machine.disk,

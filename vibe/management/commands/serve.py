@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from vibe.core.errors import ConfigurationError
 from vibe.metrics import shared
 from vibe.serving import programs
 from vibe.serving.preparing import prepare
@@ -12,12 +13,24 @@ from vibe.serving.supervisor import Supervisor
 from vibe.serving.web import WebOptions, WebServer, adopt_listeners
 
 
+def default_bind() -> str:
+    """Return where to listen: as a platform says that sets PORT and forwards to it, else on this machine alone."""
+    port: str = settings.PORT
+    if port and not port.isdecimal():
+        raise ConfigurationError("PORT is not a number. Set it to one, or give --bind.")
+    return f"0.0.0.0:{port}" if port else "127.0.0.1:8000"
+
+
 class Command(BaseCommand):
     help = "Serve: wait for the database, check, migrate, then run the web server and, with --worker, the worker too."
     requires_system_checks = ()  # run once the database answers
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--bind", default="127.0.0.1:8000", help="HOST:PORT or unix:PATH (127.0.0.1:8000)")
+        parser.add_argument(
+            "--bind",
+            default=default_bind(),
+            help="HOST:PORT or unix:PATH (127.0.0.1:8000; 0.0.0.0:$PORT if that is set)",
+        )
         parser.add_argument("--processes", type=int, default=1, help="web server processes (1)")
         parser.add_argument("--threads", type=int, default=8, help="requests each process answers at once (8)")
         parser.add_argument("--worker", action="store_true", help="run the worker beside it")

@@ -11,5 +11,9 @@ if WITHOUT == "health checks":
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = False  # noqa: F405
 elif WITHOUT == "an end of waiting":
     DATABASES["default"]["OPTIONS"]["pool"]["timeout"] = 3600.0  # noqa: F405
+elif WITHOUT == "buffers":
+    from vibe.serving import web
+
+    web.WORKER = "gthread"
 else:
     raise ValueError(f"Nothing is known of {WITHOUT}.")

@@ -7,6 +7,7 @@ activation, new connections wait in the socket for the next start.
 from __future__ import annotations
 
 import os
+import resource
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ from django.db import connections
 from gunicorn.app.base import BaseApplication
 
 from vibe.metrics import shared
+from vibe.serving.buffering import limits
+
+WORKER = "vibe.serving.buffering.worker.BufferingWorker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,10 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         chosen = {
             "bind": self.options.bind,
             "workers": self.options.processes,
-            "worker_class": "gthread",
+            "worker_class": WORKER,
             "threads": self.options.threads,
+            "worker_connections": connections_at_most(),
+            "sendfile": False,  # it would wait for the client
             "graceful_timeout": settings.SHUTDOWN_SECONDS,
             "preload_app": True,  # imported once, before the fork
             "control_socket_disable": True,
@@ -62,6 +68,12 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             if hasattr(connection, "close_pool"):
                 connection.close_pool()
         return application
+
+
+def connections_at_most() -> int:
+    """Return how many clients a process has at once: as many as it may open files, less those it needs itself."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(100, min(limits.CONNECTIONS, files - limits.OWN_FILES))
 
 
 def adopt_listeners() -> None:

@@ -293,6 +293,11 @@ def test_slow_readers_hold_no_thread_and_get_all_of_it() -> None:
             assert read_answer(each) == (200, b"x" * 1_500_000)
 
 
+def test_an_answer_longer_than_all_that_is_held_is_sent_whole() -> None:
+    with served(ANSWERS=3_000_000) as server:
+        assert exchange(server, GET % b"/9000000") == (200, b"x" * 9_000_000)
+
+
 def test_of_those_who_read_too_long_an_answer_slowly_half_the_threads_are_held() -> None:
     with served() as server, ExitStack() as held:
         slow_readers(server, b"/in-parts/50000000", 2 * THREADS, held)

@@ -303,7 +303,7 @@ PROCRASTINATE_ON_APP_READY = "vibe.serving.worker.prepare"
 
 # The API
 
-API_BODY_LIMIT: int = env.int("API_BODY_LIMIT", default=8 * 1024 * 1024)
+API_BODY_LIMIT: int = env.int("API_BODY_LIMIT", default=4 * 1024 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = max(API_BODY_LIMIT, 8 * 1024 * 1024)  # each operation takes less, so do forms
 
 # Serving: see docs/operations.md

@@ -23,7 +23,7 @@ from audit.actors import Actor, Origin
 from audit.services import REFUSED, record
 from vibe.core.errors import AuditUnavailable, VibeError
 from vibe.core.http.context import context_of
-from vibe.core.http.rate_limits import Rate, RateLimitResult
+from vibe.core.http.rate_limits import Rate, RateLimitResult, cost_of_body
 from vibe.core.http.responses import add_security_headers, problem
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,8 @@ class AuthenticationMiddleware:
             return self.get_response(request)
         context, said = context_of(request, CallerContext), request.headers
         origin = context.origin
-        caller, verdict = identify(said.get("Authorization", ""), said.get("Vibe-Person", ""), origin)
+        cost = cost_of_body(request.META.get("CONTENT_LENGTH") or "0")
+        caller, verdict = identify(said.get("Authorization", ""), said.get("Vibe-Person", ""), origin, cost)
         context.caller, context.person = caller, caller.user_id if isinstance(caller, Caller) else None
         if verdict and not verdict.allowed:
             response: HttpResponseBase = too_many_requests(request.path, caller, verdict, origin)
@@ -53,11 +54,13 @@ class AuthenticationMiddleware:
         return response
 
 
-def identify(authorization: str, person: str, origin: Origin) -> tuple[Caller | VibeError, RateLimitResult | None]:
+def identify(
+    authorization: str, person: str, origin: Origin, cost: int = 1
+) -> tuple[Caller | VibeError, RateLimitResult | None]:
     """Return the caller named by the two headers, or the error, and the result of the rate limit."""
     try:
         caller = find_caller(authorization, person, origin)
-        return caller, take_from_allowance(caller, origin)
+        return caller, take_from_allowance(caller, origin, cost)
     except DatabaseError as problem:
         logger.error("Request %s: nobody can sign in: %s", origin.request_id, type(problem).__name__)
         return SignInUnavailable(), None
@@ -74,10 +77,10 @@ def find_caller(authorization: str, person: str, origin: Origin) -> Caller | Vib
         return refusal
 
 
-def take_from_allowance(caller: Caller | VibeError, origin: Origin) -> RateLimitResult | None:
+def take_from_allowance(caller: Caller | VibeError, origin: Origin, cost: int = 1) -> RateLimitResult | None:
     """Count the request against the caller's rate limit, or against that of the address if there is no caller."""
     name, rate = allowance(caller, origin)
-    return rate_limit_store.take(name, rate) if rate else None
+    return rate_limit_store.take(name, rate, cost) if rate else None
 
 
 def allowance(caller: Caller | VibeError, origin: Origin) -> tuple[str, Rate | None]:

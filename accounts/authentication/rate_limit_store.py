@@ -30,8 +30,10 @@ TAKE: Final = (
 )
 
 
-def take(name: str, rate: Rate) -> RateLimitResult:
+def take(name: str, rate: Rate, cost: int = 1) -> RateLimitResult:
     """Count one request in the bucket of this name, exactly even when two come at once.
+
+    It counts for `cost` requests, but never for more than may come at once: it would not be let in at all.
 
     Take one round trip: outside a transaction, the statements of one text are a transaction of their own. Do not wait
     for its commit to reach the disk: a crash may lose some tenths of a second of counting.
@@ -41,12 +43,13 @@ def take(name: str, rate: Rate) -> RateLimitResult:
         statement = f"SET LOCAL synchronous_commit = off; {set_role_sql(SIGN_IN)}; {TAKE}"
     else:
         statement = f"{set_role_sql(SIGN_IN)}; {TAKE}; {set_role_sql('none')}" if outside else TAKE
+    cost = min(cost, rate.burst)
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"name": name[:100], "step": rate.step, "span": rate.span})
+        cursor.execute(statement, {"name": name[:100], "step": cost * rate.step, "span": rate.span})
         while cursor.description is None:
             cursor.nextset()
         until_full, refused = cursor.fetchone()
-    return RateLimitResult(rate, max(0.0, until_full), refused)
+    return RateLimitResult(rate, max(0.0, until_full), refused, cost)
 
 
 def forget_full() -> int:

@@ -26,7 +26,7 @@ LONGEST_EMAIL = 254
 LONGEST_NAME = 500
 LONGEST_TITLE = 1000
 LONGEST_DESCRIPTION = 10_000
-LONGEST_TEXT = 1_000_000
+LONGEST_TEXT = 500_000
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 MOST_IDS = 1000  # of one message
 EXPORTED = "vibe."  # prefix of the types of lines in an export; see docs/export.md

@@ -62,6 +62,7 @@ def test_probes_and_writes_pass_by(installation: Installation, half: str, record
         writer.write(["Said meanwhile."])
         silent = len(clients) - len(select.select(clients, [], [], 0)[0])
         assert half == "answer" or silent, "they were all gone before anybody else asked"
+        assert half != "answer" or clients[0].recv(12) == b"HTTP/1.1 200"
     record_property("figure", f"{CONNECTIONS} stopped in a {half}: slowest probe {slowest:.2f} s")
 
 

@@ -23,7 +23,7 @@ from tests.authentication.conftest import code, trail
 from tests.cast import TESTER
 from vibe.core.db.scopes import as_sign_in, as_user
 from vibe.core.errors import ConfigurationError
-from vibe.core.http.rate_limits import Rate, RateLimitResult
+from vibe.core.http.rate_limits import Rate, RateLimitResult, cost_of_body
 
 SLOW = Rate(per_minute=1, burst=5)  # within a test nothing flows back
 QUICK = Rate(per_minute=60 * 20, burst=5)  # one every 50 ms
@@ -82,6 +82,32 @@ def test_after_the_time_said_one_is_let_in() -> None:
     assert RateLimitResult(rate, until_full=1.0, refused=1).retry_after == 1
     assert RateLimitResult(rate, until_full=0.2, refused=1).retry_after == 1
     assert RateLimitResult(Rate(6, 2), until_full=20.0, refused=1).retry_after == 10
+
+
+def test_a_large_body_counts_for_as_many_small_requests(db: None) -> None:
+    assert [cost_of_body(each) for each in ("0", "65535", "65536", "4194304")] == [1, 1, 2, 65]
+    assert [cost_of_body(each) for each in ("", "x", "-1", "1e9", "\u00b2")] == [1] * 5
+    assert cost_of_body("9" * 5_000) > 1
+    assert take("ada", SLOW, 3).remaining == 2
+    refused = take("ada", SLOW, 3)
+    assert (refused.allowed, refused.remaining) == (False, 2)
+    assert 50 <= refused.retry_after <= 60
+    assert taken("ada", SLOW, 3) == [True, True, False]
+
+
+def test_no_body_counts_for_more_than_may_come_at_once(db: None) -> None:
+    """Or it would never be let in."""
+    assert take("ada", SLOW, 1000).allowed
+    assert not take("ada", SLOW).allowed
+
+
+def test_the_api_counts_the_bytes_of_a_body(client: Any, person: Any, bearer: Any, settings: Any) -> None:
+    settings.API_LIMIT_PERSON = "1/20"
+    client.get("/api/v1/me", headers=bearer("ada"))
+    for size, left in ((10, 18), (70_000, 16), (500_000, 8)):
+        body = b"{" + b" " * size + b"}"
+        answer = client.patch("/api/v1/me/preferences", body, "application/json", headers=bearer("ada"))
+        assert f"r={left};" in answer.headers["RateLimit"]
 
 
 def test_a_refusal_after_some_that_were_allowed_is_a_first_one_again(db: None) -> None:

@@ -39,10 +39,13 @@ class Api(NinjaAPI):
         context_of(request, RequestContext).body_limit.check_length(request)
         return super().create_temporal_response(request)
 
-    @cache  # noqa: B019  there is one API, and anybody may ask for its description
-    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
-        """Return the description, made once a process: it takes 55 ms."""
-        return finish(super().get_openapi_schema(**options))
+    def get_openapi_schema(self, *, path_prefix: str | None = None, **_: Any) -> OpenAPISchema:
+        """Return the description, made once a process: it takes 55 ms, and anybody may ask for it."""
+        return self._describe(path_prefix)
+
+    @cache  # noqa: B019  there is one API
+    def _describe(self, path_prefix: str | None) -> OpenAPISchema:
+        return finish(super().get_openapi_schema(path_prefix=path_prefix))
 
     def get_openapi_operation_id(self, operation: Any) -> str:
         name: str = operation.view_func.__name__

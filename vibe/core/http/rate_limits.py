@@ -1,4 +1,4 @@
-"""Rate limits: a token bucket for each caller, stored as one point in time.
+"""Rate limits: a token bucket for each caller, stored as one point in time. A large body costs as many small ones.
 
 The moment is when the bucket will be full again (GCRA, ITU-T I.371): each request moves it on by one step, and is
 refused when that would be further away than the whole bucket.
@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from vibe.core.errors import ConfigurationError
+
+BYTES_A_TOKEN: Final = 64 * 1024  # of a body: reading, sealing and storing that much takes as long as a small request
+
+
+def cost_of_body(length: str) -> int:
+    """Return how many requests one with this Content-Length counts for. What is no number is refused later."""
+    return 1 + int(length[:18]) // BYTES_A_TOKEN if length.isascii() and length.isdecimal() else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ class RateLimitResult:
     rate: Rate
     until_full: float  # seconds
     refused: int = 0  # one after another, this one included
+    cost: int = 1
 
     @property
     def allowed(self) -> bool:
@@ -60,8 +68,8 @@ class RateLimitResult:
 
     @property
     def retry_after(self) -> int:
-        """Whole seconds until one request is allowed, 1 at least."""
-        return max(1, math.ceil(self.until_full + self.rate.step - self.rate.span))
+        """Whole seconds until this request is allowed, 1 at least."""
+        return max(1, math.ceil(self.until_full + self.cost * self.rate.step - self.rate.span))
 
     @property
     def headers(self) -> dict[str, str]:

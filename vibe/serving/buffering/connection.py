@@ -6,6 +6,7 @@ import re
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from enum import Enum
 from io import BytesIO
@@ -42,6 +43,7 @@ class Connection:
         self.watched = 0
         self.patience: float = limits.HEAD_SECONDS  # for the first byte
         self.beyond = b""  # what came after the end of the request
+        self.future: Future[bool] | None = None  # of the thread that answers
         self.begin(State.IDLE)
         self.forget_request()
 

@@ -7,7 +7,6 @@ import selectors
 import socket
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -35,7 +34,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
         super().__init__(*args, **options)
         self.connections: set[Connection] = set()
         self.held = 0  # bytes of bodies
-        self.large: deque[Connection] = deque()  # the first is in a thread, the others wait
+        self.large = ThreadPoolExecutor(1, thread_name_prefix="large")
         self.probes = ThreadPoolExecutor(1, thread_name_prefix="probe")
         self.swept = time.monotonic()
 
@@ -143,12 +142,11 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
             self.make_room(connection)
 
     def make_room(self, newest: Connection) -> None:
-        """Refuse the slowest of the bodies that are not whole yet."""
+        """Refuse the slowest of the bodies that are not whole yet, or else the newest that waits for its turn."""
         unfinished = [each for each in self.connections if each.state is State.BODY and each.body.tell()]
         if unfinished:
             self.refuse(min(unfinished, key=lambda each: each.speed), BUSY)
-        elif self.large and self.large[-1] is newest and len(self.large) > 1:
-            self.large.pop()
+        elif newest.future and newest.future.cancel():
             self.refuse(newest, BUSY)
 
     def let_go_of_body(self, connection: Connection) -> None:
@@ -157,18 +155,13 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
 
     def enqueue_req(self, conn: Connection) -> None:
         """Have a request answered: a probe apart from the others, one with a large body in its turn."""
+        pool = self.tpool
         if conn.head.startswith(PROBES):
-            self.submit(conn, self.probes)
-        elif conn.length <= limits.LARGE:
-            self.submit(conn, self.tpool)
-        else:
-            self.large.append(conn)
-            if len(self.large) == 1:
-                self.submit(conn, self.tpool)
-
-    def submit(self, connection: Connection, pool: ThreadPoolExecutor) -> None:
-        future = pool.submit(self.handle, connection)
-        future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, connection, done))
+            pool = self.probes
+        elif conn.length > limits.LARGE:
+            pool = self.large
+        conn.future = pool.submit(self.handle, conn)
+        conn.future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
     def handle(self, conn: Connection) -> bool:
         """Answer a request, in a thread. Return whether the connection can be used again."""
@@ -196,11 +189,9 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
 
     def finish_request(self, conn: Connection, fs: Future[bool]) -> None:
         """Send the rest of an answer."""
-        again = conn.reusable and not fs.cancelled() and fs.result()
-        if self.large and self.large[0] is conn:
-            self.large.popleft()
-            if self.large:
-                self.submit(self.large[0], self.tpool)
+        if fs.cancelled():  # refused while it waited
+            return
+        again, conn.future = conn.reusable and fs.result(), None
         self.let_go_of_body(conn)
         conn.reusable = again
         if conn not in self.connections:
@@ -231,10 +222,11 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
             connection.measure_anew()
             self.watch(connection, selectors.EVENT_WRITE, self.writable)
         slow = [each for each in self.connections if each.sock.size]
-        if sum(each.sock.size for each in slow) > limits.ANSWERS:
+        # What is beyond ANSWER holds a thread, and is bounded by their number.
+        if sum(min(each.sock.size, limits.ANSWER) for each in slow) > limits.ANSWERS:
             self.drop_slowest(slow)
         holding = [each for each in slow if each.sock.holds_thread]
-        if len(holding) > self.cfg.threads // 2:
+        if len(holding) > max(1, self.cfg.threads // 2):
             self.drop_slowest(holding)
 
     def writable(self, connection: Connection) -> None:
@@ -271,6 +263,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
             for each in list(self.connections):
                 self.drop(each)
             self.probes.shutdown(wait=False)
+            self.large.shutdown(wait=False)
         elif now - self.swept > limits.SWEEP_SECONDS:
             for each in self.connections:
                 each.measure(now - self.swept)

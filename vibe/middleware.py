@@ -12,10 +12,11 @@ from csp.middleware import CSPMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware import common
 from django.middleware.gzip import GZipMiddleware
+from django.middleware.security import SecurityMiddleware
 
 from accounts.authentication.caller import CallerContext
 from audit.middleware import origin_of
-from vibe.core.errors import VibeError
+from vibe.core.errors import Refused, VibeError
 from vibe.core.http.bodies import BodyTooLarge, MalformedBody
 from vibe.core.http.body_limits import BodyLimit
 from vibe.core.http.context import set_context
@@ -51,6 +52,27 @@ class Observed:
             response.headers["X-Request-ID"] = made
             note_request(request, response.status_code, perf_counter() - start)
         return response
+
+
+class RequireTls(SecurityMiddleware):
+    """Django's security middleware, which redirects only pages that are read.
+
+    A redirect would have the caller of the API, or of a form, send what went in clear once more, and go on so.
+    """
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:  # type: ignore[override]
+        redirect: HttpResponse | None = super().process_request(request)
+        if redirect is None or (request.method in ("GET", "HEAD") and not request.path_info.startswith(API)):
+            return redirect
+        return problem(NotEncrypted(), request_id=request_id())
+
+
+class NotEncrypted(Refused):
+    message = (
+        "Send this over HTTPS; what was sent in clear may have been read. If TLS ends at a proxy, have it send "
+        "X-Forwarded-Proto and set BEHIND_TLS_PROXY=on."
+    )
+    code = "not-encrypted"
 
 
 class ContentPolicy(CSPMiddleware):  # type: ignore[misc]  # from a package without types

@@ -89,7 +89,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "vibe.middleware.Observed",
     "corsheaders.middleware.CorsMiddleware",  # outside the rest: the requesting page must be able to read a refusal too
-    "django.middleware.security.SecurityMiddleware",
+    "vibe.middleware.RequireTls",
     "vibe.middleware.ContentPolicy",
     "vibe.middleware.CompressApi",
     "vibe.middleware.ProblemsOnly",

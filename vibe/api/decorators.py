@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from ninja.errors import ValidationError
 from ninja.operation import Operation as NinjaOperation
-from ninja.params.models import BodyModel
+from ninja.params.models import BodyModel, QueryModel
 from ninja.parser import Parser
 
 from accounts.authentication.caller import SAFE, CallerContext, caller_of
@@ -89,16 +90,29 @@ class StrictParser(Parser):
             return read_json(request.body, context_of(request, RequestContext).body_limit.values)
 
 
-def with_body_limit(run: Operation) -> Operation:
-    """Set the body limit of a request before its body is read. `run` is a method of its operation."""
-    limit = limit_of(run.__self__)  # type: ignore[attr-defined]
+def with_limits(run: Operation) -> Operation:
+    """Set what a request may bring, before its body is read. `run` is a method of its operation."""
+    operation: NinjaOperation = run.__self__  # type: ignore[attr-defined]
+    limit = limit_of(operation)
+    known = frozenset(
+        name for model in operation.models if issubclass(model, QueryModel) for name in model.__ninja_flatten_map__
+    )
 
     @wraps(run)
     def limited(request: HttpRequest, **given: Any) -> HttpResponse:
-        context_of(request, RequestContext).body_limit = limit
+        context = context_of(request, RequestContext)
+        context.body_limit, context.query = limit, known
         return run(request, **given)
 
     return limited
+
+
+def check_query(request: HttpRequest) -> None:
+    """Raise ValidationError for query parameters that the operation does not know: one may be misspelt."""
+    known = context_of(request, RequestContext).query
+    if unknown := [name for name in request.GET if name not in known]:
+        fault = {"type": "extra_forbidden", "msg": "This parameter is unknown"}
+        raise ValidationError([{**fault, "loc": ("query", name)} for name in unknown])
 
 
 def limit_of(operation: NinjaOperation) -> BodyLimit:

@@ -19,7 +19,7 @@ from memories.api.memories import router as memories
 from stories.api.entities import router as entities
 from stories.api.search import router as search
 from stories.api.stories import router as stories
-from vibe.api.decorators import StrictParser, named_and_once, with_body_limit
+from vibe.api.decorators import StrictParser, check_query, named_and_once, with_limits
 from vibe.api.error_handlers import handle_all
 from vibe.api.openapi import finish
 from vibe.core.http.context import RequestContext, context_of
@@ -35,7 +35,8 @@ class Api(NinjaAPI):
     """One version of the API."""
 
     def create_temporal_response(self, request: HttpRequest) -> HttpResponse:
-        """Check the length of the body. Ninja calls this after authentication and before it reads the body."""
+        """Check query and length of the body. Ninja calls this after authentication and before it reads the body."""
+        check_query(request)
         context_of(request, RequestContext).body_limit.check_length(request)
         return super().create_temporal_response(request)
 
@@ -62,7 +63,7 @@ api = Api(
     docs_decorator=no_personal_data,
 )
 api.add_decorator(named_and_once)
-api.add_decorator(with_body_limit, mode="view")
+api.add_decorator(with_limits, mode="view")
 handle_all(api)
 api.add_router("/me", export_and_erasure.router)
 api.add_router("/me", access_log)

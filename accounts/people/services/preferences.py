@@ -18,6 +18,7 @@ from vibe.core.db.statements import bulk
 from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import InputError
 
+LARGEST_NUMBER = 2**53 - 1
 UNSET = datetime(1970, 1, 1, tzinfo=UTC)  # time of change of preferences that were never set
 
 
@@ -25,6 +26,11 @@ class PreferencesTooLarge(InputError):
     message = "Preferences are for settings, and take 64 KiB at most. Take something out."
     code = "preferences-too-large"
     status = 413
+
+
+class NumberTooLarge(InputError):
+    message = "Preferences hold a number beyond 9007199254740991, which programs read differently. Send it as a text."
+    code = "number-too-large"
 
 
 def preferences(user_id: UUID) -> UserPreferences:
@@ -38,8 +44,10 @@ def change_preferences(
 ) -> UserPreferences:
     """Merge a patch into the preferences atomically. Raises PreferencesTooLarge and Outdated.
 
-    Concurrent patches are serialized, so that none overwrites another.
+    Concurrent patches are serialized, so that none overwrites another. Raises NumberTooLarge, too: PostgreSQL gives
+    1e300 back as an integer of 301 digits.
     """
+    check_numbers(patch)
     with as_user(user_id):
         row = lock_preferences(user_id)
         require_version(row, expected)
@@ -88,6 +96,15 @@ def save_preferences(row: UserPreferences) -> None:
         row.save(update_fields=["data", "revision", "updated_at"])
     except IntegrityError:
         raise PreferencesTooLarge from None
+
+
+def check_numbers(value: Any) -> None:
+    """Raise NumberTooLarge for a fraction or exponent beyond what a double holds exactly (RFC 7493, section 2.2)."""
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            check_numbers(each)
+    elif isinstance(value, float) and abs(value) > LARGEST_NUMBER:
+        raise NumberTooLarge
 
 
 def merge(target: Any, patch: Any) -> Any:

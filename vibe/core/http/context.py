@@ -38,6 +38,8 @@ class RequestContext:
 
     entry: Entry = field(default_factory=Entry)
     body_limit: BodyLimit = NO_BODY
+    query: frozenset[str] = frozenset()
+    """The query parameters that the operation knows."""
     preflight: Any = field(default_factory=no_preflight)
     """What the operation's preflight gave, or the error that it raised."""
 

@@ -356,6 +356,7 @@ LOGGING = {
         "axes": {"level": "WARNING"},  # the audit log has these events already
         "openai": {"level": "WARNING"},  # at DEBUG it logs every request
         "httpx": {"level": "WARNING"},
+        "mcp": {"level": "WARNING"},  # at INFO it logs the name that a caller gives for a tool
         "psycopg": {"level": "WARNING"},
         "audit.checkpoints": {"level": "INFO"},
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
@@ -221,6 +222,31 @@ def test_an_argument_at_fault_is_not_said_back(ada: UUID) -> None:
     assert result.is_error
     assert "question" in text(result)
     assert CANARY not in text(result)
+
+
+def test_an_unknown_argument_is_refused_by_name_and_nothing_is_kept(ada: UUID) -> None:
+    result = call(ada, "remember", text="I moved to Lisbon.", wen=CANARY)
+    assert result.is_error
+    assert "wen" in text(result) and CANARY not in text(result)
+    with as_user(ada):
+        assert not Memory.objects.of(ada).exists()
+    [described] = [each for each in spoken(ada, lambda client: client.list_tools()).tools if each.name == "remember"]
+    assert described.input_schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("level", ["as set", "INFO"])
+def test_the_name_of_an_unknown_tool_is_not_logged(ada: UUID, caplog: pytest.LogCaptureFixture, level: str) -> None:
+    logger = logging.getLogger("mcp")
+    before = logger.level
+    assert before == logging.WARNING
+    caplog.set_level(logging.INFO)
+    if level != "as set":  # the control
+        logger.setLevel(level)
+    try:
+        assert call(ada, f"{CANARY}_tool").is_error
+    finally:
+        logger.setLevel(before)
+    assert (CANARY in caplog.text) is (level != "as set")
 
 
 def test_control_as_pydantic_has_it_it_is(ada: UUID, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,7 +136,8 @@ def server(admit: Admit) -> MCPServer:
     reading = (tools.search_stories, tools.read_story, tools.list_people, tools.list_places, tools.list_events)
     made = [Tool.from_function(tools.remember, annotations=ADDS)]
     made += [Tool.from_function(each, annotations=READS) for each in reading]
-    for each in made:  # what an argument at fault held is not said back
-        each.fn_metadata.arg_model.model_config["hide_input_in_errors"] = True
+    for each in made:  # what an argument at fault held is not said back, and an unknown one is refused by name
+        each.fn_metadata.arg_model.model_config.update({"hide_input_in_errors": True, "extra": "forbid"})
         each.fn_metadata.arg_model.model_rebuild(force=True)
+        each.parameters["additionalProperties"] = False
     return MCPServer("Vibe", instructions=INSTRUCTIONS, log_level="WARNING", tools=made)

@@ -142,11 +142,14 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
             self.make_room(connection)
 
     def make_room(self, newest: Connection) -> None:
-        """Refuse the slowest of the bodies that are not whole yet, or else the newest that waits for its turn."""
+        """Refuse the bodies that have come slowest so far, or else the newest that waits for its turn."""
+        now = time.monotonic()
         unfinished = [each for each in self.connections if each.state is State.BODY and each.body.tell()]
-        if unfinished:
-            self.refuse(min(unfinished, key=lambda each: each.speed), BUSY)
-        elif newest.future and newest.future.cancel():
+        for each in sorted(unfinished, key=lambda each: each.body.tell() / max(now - each.since, 0.001)):
+            if self.held <= limits.BODIES:
+                return
+            self.refuse(each, BUSY)
+        if self.held > limits.BODIES and newest.future and newest.future.cancel():
             self.refuse(newest, BUSY)
 
     def let_go_of_body(self, connection: Connection) -> None:

@@ -26,6 +26,14 @@ def test_every_operation_of_the_api_is_measured_against_its_own_sql() -> None:
     assert all(told["gunicorn"].values()) and len(told["gunicorn"]) == 3
 
 
+def test_the_web_servers_worker_is_measured_against_gunicorns() -> None:
+    told = benchmark("serving", "--turns", "1", "--seconds", "0.5", "--stopped", "30")
+    assert len(told["throughput"]) == 4
+    assert all(each["times_gthread"] and each["processor_times_gthread"] for each in told["throughput"].values())
+    assert all(told["slowest_probe_s"]["ours"].values())
+    assert told["slowest_probe_s"]["gthread"]["header"] is None
+
+
 def test_rows_are_written_in_every_way() -> None:
     told = benchmark("bulk", "--rounds", "1")
     assert told["vectors"].keys() >= {"arrays", "copy", "text"}

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from tests.protections import unprotected
+from vibe.core.db.roles import revoke_temporary
 
 ROOT = Path(__file__).resolve().parent.parent
 PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "main")
@@ -43,6 +44,8 @@ def connect_to_own_database(*, create: bool, reuse: bool) -> str:
         kept = reuse and version_of(copy) == version
         creation.clone_test_db(PROCESS, verbosity=0, autoclobber=True, keepdb=kept)
         own["NAME"] = copy
+        with connection.cursor() as cursor:
+            revoke_temporary(cursor)  # a copy does not have the grants of the database itself
         note_version(copy, version)
     return outside
 

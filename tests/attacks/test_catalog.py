@@ -80,6 +80,9 @@ DEEDS = {
     "a role that makes schemas": (
         "DO $$BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO vibe_user', current_database()); END$$"
     ),
+    "a role that makes temporary tables": (
+        "DO $$BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO PUBLIC', current_database()); END$$"
+    ),
     "a trigger dropped": "DROP TRIGGER refuse_change ON audit_logs",
     "a trigger of a partition dropped": "DROP TRIGGER refuse_truncate ON audit_logs_default",
     "a trigger that is narrower": (
@@ -95,6 +98,9 @@ DEEDS = {
     "a trigger that lets pass": (
         "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog "
         "AS 'BEGIN RETURN NULL; END'"
+    ),
+    "a trigger that finds temporary tables first": (
+        "ALTER FUNCTION users_leave_by_erasure() SET search_path = pg_catalog, public"
     ),
     "a trigger that finds other tables": "ALTER FUNCTION users_leave_by_erasure() SET search_path = side, pg_catalog",
     "a stranger takes support's role": "CREATE ROLE stranger; GRANT vibe_support TO stranger",
@@ -112,9 +118,7 @@ IN_WORDS = {
     "a column put in the place of another",
     "a view in another schema",
     "a function in another schema",
-    "a trigger without a search_path",
     "a trigger that lets pass",
-    "a trigger that finds other tables",
     "a unique index across people",
     "a sealed column in the statistics",
 }

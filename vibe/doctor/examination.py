@@ -38,6 +38,7 @@ WITH_DATABASE: dict[str, Check] = {
 WITH_SCHEMA: dict[str, Check] = {
     "system checks": configuration.declared,
     "rights in the catalog": catalog.rights,
+    "rights of everybody": catalog.side_doors,
     "row-level security": schema.walls,
     "table owners": schema.owners,
     "sealed columns": schema.sealed_columns,

@@ -60,6 +60,26 @@ BEGIN
 END $$;
 """
 
+# PUBLIC may make temporary tables in a new database. The owner may always.
+TEMPORARY = """
+DO $$
+BEGIN
+    IF (SELECT pg_has_role(current_user, datdba, 'USAGE') FROM pg_database WHERE datname = current_database()) THEN
+        EXECUTE format('{verb} TEMPORARY ON DATABASE %I {whom} PUBLIC', current_database());
+    END IF;
+END $$;
+"""
+
+# What PUBLIC may do in each database and only a superuser can take away: keep data in large objects, which no policy
+# covers, and read everybody's statements.
+LARGE_OBJECTS = ("lo_creat(integer)", "lo_create(oid)", "lo_from_bytea(oid, bytea)")
+STATISTICS = "pg_stat_statements(boolean)"  # the function of the view
+REVOKE_LARGE_OBJECTS = f"REVOKE EXECUTE ON FUNCTION {', '.join(LARGE_OBJECTS)} FROM PUBLIC"
+RESTRICT_STATISTICS = (
+    f"REVOKE EXECUTE ON FUNCTION {STATISTICS} FROM PUBLIC",
+    f"GRANT EXECUTE ON FUNCTION {STATISTICS} TO pg_read_all_stats",
+)
+
 DROP = """
 DO $$
 BEGIN
@@ -83,6 +103,20 @@ def create(_apps: Any, schema_editor: Any) -> None:
         hold_schema(cursor)
         for role in ALL:
             cursor.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
+        revoke_temporary(cursor)
+
+
+def revoke_temporary(cursor: Any) -> None:
+    """Take the right to make temporary tables from everybody but the database's owner.
+
+    Guards look names up there too. Without the right to do so, leave it: the lint of the catalog says what to type.
+    """
+    cursor.execute(TEMPORARY.format(verb="REVOKE", whom="FROM"))
+
+
+def grant_temporary(cursor: Any) -> None:
+    """Grant it again, as PostgreSQL does in a new database."""
+    cursor.execute(TEMPORARY.format(verb="GRANT", whom="TO"))
 
 
 def hold_schema(cursor: Any) -> None:

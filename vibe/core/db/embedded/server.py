@@ -30,6 +30,7 @@ from psycopg import sql
 from vibe.core.db.embedded.account import Account, grant_traversal, owner_of_data, server_account
 from vibe.core.db.embedded.paths import BINARIES, own_folder, socket_folder
 from vibe.core.db.errors import DatabaseNotReady
+from vibe.core.db.roles import RESTRICT_STATISTICS, REVOKE_LARGE_OBJECTS
 
 SUPERUSER = "postgres"
 OWNER = "vibe"
@@ -203,7 +204,6 @@ class EmbeddedServer:
         """Create the owner's role and database, and the extensions for every new database. Safe to repeat."""
         with self.connect("template1") as template:
             template.execute("CREATE EXTENSION IF NOT EXISTS vector")
-            template.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
             if not template.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [OWNER]).fetchone():
                 template.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE").format(sql.Identifier(OWNER)))
                 template.execute(sql.SQL("GRANT pg_monitor TO {}").format(sql.Identifier(OWNER)))
@@ -212,6 +212,11 @@ class EmbeddedServer:
                 server.execute(
                     sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
                 )
+        for database in ("template1", DATABASE):
+            with self.connect(database) as here:
+                here.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")  # one made before has none
+                for statement in (REVOKE_LARGE_OBJECTS, *RESTRICT_STATISTICS):
+                    here.execute(statement)
         self.furnished.touch()
 
     def _account(self) -> Account:

@@ -63,31 +63,32 @@ TRIGGERS = {
         )
     },
 }
-# The functions of the triggers: the migration, the SHA-256 of the body, and the settings that it runs with.
+# The functions of the triggers: the migration, the SHA-256 of the body, and the settings that it runs with:
+# without pg_temp at the end, temporary tables would be looked up first.
 FUNCTIONS = {
     "access_grants_forward": (
         "accounts.0003_grants_move_forward",
         "b81d69355ee446ffea6f2df0697ff4afd42f6201897793acc0730d077e3bf307",
-        "",
+        "search_path=pg_catalog, public, pg_temp",
     ),
     "audit_refuse": (
         "audit.0001_trail",
         "c9c76cf85ac1d65171538e54bad56acc7d4d9156ef1fc6cba6b78d652fed7b3a",
-        "search_path=pg_catalog",
+        "search_path=pg_catalog, pg_temp",
     ),
     "erasures_stay": (
         "accounts.0007_takeout",
         "439334289419d9b49513f912446dc5710fc7ca9e779ad7613ce9405569b38ad2",
-        "search_path=pg_catalog, public",
+        "search_path=pg_catalog, public, pg_temp",
     ),
     "user_keys_destroyed_first": (
         "accounts.0012_keys_first_on_every_shard",
         "a1303e53d58e962d149cdcf1139582b6e2ce45edfac7cecf49596f56142a1df4",
-        "search_path=pg_catalog, public",
+        "search_path=pg_catalog, public, pg_temp",
     ),
     "users_leave_by_erasure": (
         "accounts.0012_keys_first_on_every_shard",
         "fa14c0912d16de7f612d2ab67697d22b6ae548263477db7ad7c6590d9e9c9a3a",
-        "search_path=pg_catalog, public",
+        "search_path=pg_catalog, public, pg_temp",
     ),
 }

@@ -147,6 +147,11 @@ RULES: dict[str, Rule] = {
         "WHERE rolname = ANY(%(roles)s) AND has_database_privilege(r.oid, current_database(), 'CREATE')",
         "REVOKE CREATE ON {1} FROM {0}, PUBLIC;",
     ),
+    "may make temporary tables": Rule(
+        "SELECT quote_ident(rolname), quote_ident(current_database()), quote_ident(current_user) FROM pg_roles r "
+        "WHERE rolname = ANY(%(roles)s) AND has_database_privilege(r.oid, current_database(), 'TEMPORARY')",
+        "REVOKE TEMPORARY ON DATABASE {1} FROM {0}, PUBLIC; GRANT TEMPORARY ON DATABASE {1} TO {2};",
+    ),
     "has more than the use of public": Rule(
         "SELECT quote_ident(rolname), privilege_type, quote_ident(nspname) FROM pg_namespace n "
         "CROSS JOIN aclexplode(nspacl) a JOIN pg_roles r ON r.oid = a.grantee WHERE rolname = ANY(%(roles)s) "

@@ -55,10 +55,15 @@ def compare_functions(cursor: Any) -> Iterator[Finding]:
     """Yield a finding for each function of those triggers that is missing or has another body or settings."""
     cursor.execute(BODIES, [list(FUNCTIONS)])
     there = {name: (digest, settings) for name, digest, settings in cursor.fetchall()}
-    for name, (migration, *made) in FUNCTIONS.items():
-        if there.get(name) != tuple(made):
+    for name, (migration, digest, settings) in FUNCTIONS.items():
+        found = there.get(name)
+        if found and found[0] == digest and found[1] != settings:
+            anew = f"ALTER FUNCTION {name}() RESET ALL; ALTER FUNCTION {name}() SET {settings};"
+            yield Finding("the trigger's function runs with other settings", f"{name}()", anew)
+        elif found != (digest, settings):
             yield Finding(
                 f"the trigger's function is not as migration {migration} makes it",
                 f"{name}()",
-                f"CREATE OR REPLACE FUNCTION {name}() ... as {migration.replace('.', '/migrations/')}.py has it;",
+                f"CREATE OR REPLACE FUNCTION {name}() ... as {migration.replace('.', '/migrations/')}.py has it, then "
+                f"ALTER FUNCTION {name}() SET {settings};",
             )

@@ -9,6 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -19,6 +21,7 @@ import uvicorn
 from django.db import connections
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
+from pydantic import TypeAdapter
 
 from accounts.api_keys import services as api_keys
 from accounts.authentication import local_tokens
@@ -26,7 +29,9 @@ from accounts.people.services.people import Profile, ensure_person
 from tests.authentication.conftest import trail
 from tests.cast import TESTER
 from tests.processes import PATIENCE, PROJECT, manage, url
-from vibe.mcp import body, calls, web
+from vibe.mcp import body, calls, tools, turns, web
+from vibe.mcp import connections as mcp_connections
+from vibe.mcp.connections import Connection
 from vibe.mcp.tools import LONGEST_TEXT
 
 pytestmark = pytest.mark.usefixtures("committed")
@@ -46,7 +51,8 @@ def served(settings: Any) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    running = uvicorn.Server(uvicorn.Config(web.app(), port=port, log_config=None, access_log=False, ws="none"))
+    options = {"log_config": None, "access_log": False, "ws": "none", "http": Connection}
+    running = uvicorn.Server(uvicorn.Config(web.app(), port=port, **options))
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
     while not running.started:
@@ -54,14 +60,24 @@ def served(settings: Any) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}{web.PATH}"
     running.should_exit = True
     thread.join(PATIENCE)
-    together = threading.Barrier(calls.THREADS)
+    for pool, threads in ((calls.pool, calls.THREADS), (calls.sign_in_pool, calls.SIGN_IN_THREADS)):
+        end_connections(pool, threads)
+
+
+def end_connections(pool: ThreadPoolExecutor, threads: int) -> None:
+    """Close those of every thread of a pool."""
+    together = threading.Barrier(threads)
 
     def end() -> None:
         together.wait(PATIENCE)
         connections.close_all()
 
-    for each in [calls.pool.submit(end) for _ in range(calls.THREADS)]:
+    for each in [pool.submit(end) for _ in range(threads)]:
         each.result(PATIENCE)
+
+
+def signed_in(uid: str = "ada") -> dict[str, str]:
+    return {**JSON, "authorization": f"Bearer {local_tokens.issue(uid=uid)}"}
 
 
 def spoken(address: str, headers: dict[str, str], talk: Callable[[Client], Coroutine[Any, Any, Any]]) -> Any:
@@ -131,7 +147,12 @@ def test_too_many_are_told_when_to_come_again(served: str, settings: Any) -> Non
 
 
 BODIES = {
-    "members": (b"{" + b",".join(b'"%x":0' % each for each in range(100_000)) + b"}", 400, "malformed-body"),
+    "members": (
+        b'{"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {'
+        + b",".join(b'"%x":0' % each for each in range(100_000))
+        + b"}}",
+        *(400, "malformed-body"),
+    ),
     "deep": (b'{"jsonrpc": "2.0", "id": 1, "method": ' + b"[" * 900 + b"]" * 900 + b"}", 400, "malformed-body"),
     "large": (b" " * (body.LARGEST + 1), 413, "body-too-large"),
 }
@@ -161,6 +182,199 @@ def test_the_longest_text_is_taken_with_every_character_escaped(served: str, ada
     headers = {**JSON, "authorization": f"Bearer {local_tokens.issue(uid='ada')}"}
     answer = httpx2.post(served, headers=headers, content=json.dumps(call).encode())
     assert answer.json()["result"]["isError"] is False
+
+
+# Pages of other origins
+
+APP = "https://app.example.com"
+PREFLIGHT = {
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "authorization, content-type, mcp-protocol-version",
+}
+
+
+@pytest.fixture
+def open_to_app(settings: Any) -> None:
+    settings.CORS_ALLOWED_ORIGINS = [APP]
+
+
+def test_a_page_of_an_allowed_origin_may_ask_and_read_a_refusal(open_to_app: None, served: str, ada: UUID) -> None:
+    asked = httpx2.options(served, headers={"origin": APP, **PREFLIGHT})
+    assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, APP)
+    assert "authorization" in asked.headers["access-control-allow-headers"]
+    refused = httpx2.post(served, headers={**JSON, "origin": APP}, json=HELLO)
+    assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, APP)
+    assert httpx2.post(served, headers={**signed_in(), "origin": APP}, json=HELLO).status_code == 200
+
+
+def test_a_page_of_another_origin_may_not(open_to_app: None, served: str) -> None:
+    asked = httpx2.options(served, headers={"origin": "https://evil.example.com", **PREFLIGHT})
+    assert asked.status_code == 400
+    assert "access-control-allow-origin" not in asked.headers
+
+
+# What is held
+
+
+def test_no_stream_is_opened(served: str, ada: UUID) -> None:
+    for method in ("GET", "DELETE", "PUT"):
+        refused = httpx2.request(method, served, headers=signed_in(), timeout=PATIENCE)
+        assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+    version = "2026-07-28"
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": version,
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    method = "subscriptions/listen"
+    listen = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"notifications": {}, "_meta": meta}}
+    headers = {**signed_in(), "mcp-protocol-version": version, "mcp-method": method}
+    refused = httpx2.post(served, headers=headers, json=listen, timeout=PATIENCE)
+    assert refused.json()["error"]["code"] == -32601, "no such method"
+
+
+@contextmanager
+def held(monkeypatch: pytest.MonkeyPatch, served: str, count: int) -> Iterator[list[Future[httpx2.Response]]]:
+    """So many calls of Ada's that wait in their threads, or for one, until the block ends."""
+    go_on, entities = threading.Event(), tools.list_entities
+
+    def wait(**given: Any) -> Any:
+        if given["kind"] == tools.KIND.EVENT:
+            go_on.wait(PATIENCE)
+        return entities(**given)
+
+    monkeypatch.setattr(tools, "list_entities", wait)
+    with ThreadPoolExecutor(count) as clients:
+        sent = [clients.submit(called, served, "ada", "list_events") for _ in range(count)]
+        try:
+            time.sleep(1)
+            yield sent
+        finally:
+            go_on.set()
+
+
+def called(served: str, uid: str, tool: str, patience: float = PATIENCE) -> httpx2.Response:
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": {}}}
+    return httpx2.post(served, headers=signed_in(uid), json=call, timeout=patience)
+
+
+def test_one_person_does_not_hold_all_threads(served: str, ada: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    with held(monkeypatch, served, 2 * calls.THREADS) as sent:
+        assert called(served, "jonas", "list_people").json()["result"]["isError"] is False
+        assert not any(each.done() for each in sent)
+    assert all(each.result().json()["result"]["isError"] is False for each in sent)
+
+
+def test_control_without_turns_they_do(served: str, ada: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "AT_ONCE", 100)
+    with held(monkeypatch, served, 2 * calls.THREADS):
+        with pytest.raises(httpx2.ReadTimeout):
+            called(served, "jonas", "list_people", 2)
+        refused = httpx2.post(served, headers=JSON, json=HELLO, timeout=PATIENCE)
+        assert refused.status_code == 401, "who signs in has threads apart"
+
+
+def test_no_more_wait_than_may(served: str, ada: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "WAITING", 1)
+    with held(monkeypatch, served, turns.AT_ONCE + 1):
+        refused = called(served, "ada", "list_people")
+        assert (refused.status_code, refused.json()["code"]) == (429, "too-many-requests")
+        assert refused.headers["retry-after"] == "1"
+
+
+def test_who_sends_half_a_header_or_body_is_dropped(served: str, ada: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mcp_connections, "HEAD_SECONDS", 1)
+    monkeypatch.setattr(body, "SECONDS", 1)
+    with connected(served) as header:
+        header.sendall(b"POST /mcp HTTP/1.1\r\nHost: 127")
+        assert header.recv(1) == b""
+    with connected(served) as half:
+        half.sendall(request(100) + b"{")
+        assert half.recv(12) == b"HTTP/1.1 408"
+    with connected(served) as kept:  # which waits between requests, and is served again
+        hello = json.dumps(HELLO).encode()
+        kept.sendall(request(len(hello)) + hello)
+        assert kept.recv(12) == b"HTTP/1.1 200"
+
+
+# What is said and logged
+
+
+@contextmanager
+def connected(served: str) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", httpx2.URL(served).port), timeout=PATIENCE) as client:
+        yield client
+
+
+def request(length: int) -> bytes:
+    fields = {"host": "127.0.0.1", **signed_in(), "content-length": str(length)}
+    return (
+        b"POST /mcp HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode() + b"\r\n"
+    )
+
+
+CANARY = "canary-in-a-body"
+NO_MESSAGES: dict[str, Any] = {
+    "no version": {"id": 1, "method": "tools/list", "params": {"text": CANARY}},
+    "params of another type": {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": CANARY},
+    "method of another type": {"jsonrpc": "2.0", "id": 1, "method": {CANARY: CANARY}},
+    "a text": CANARY,
+    "a batch": [{"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"text": CANARY}}],
+}
+NO_CALLS: dict[str, Any] = {
+    "name of another type": {"name": {"x": CANARY}, "arguments": {}},
+    "arguments of another type": {"name": "remember", "arguments": CANARY},
+    "an argument of another type": {"name": "remember", "arguments": {"text": {"x": CANARY}}},
+    "progress of another type": {"name": "remember", "arguments": {}, "_meta": {"progressToken": {"x": CANARY}}},
+}
+
+
+@pytest.mark.parametrize("name", NO_MESSAGES)
+def test_a_body_that_is_no_message_is_not_said_back(served: str, ada: UUID, name: str) -> None:
+    answer = httpx2.post(served, headers=signed_in(), json=NO_MESSAGES[name])
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed-body")
+    assert CANARY not in answer.text
+
+
+def test_control_the_protocol_says_it_back(served: str, ada: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "jsonrpc_message_adapter", TypeAdapter(Any))
+    assert CANARY in httpx2.post(served, headers=signed_in(), json=NO_MESSAGES["params of another type"]).text
+
+
+@pytest.mark.parametrize("name", NO_CALLS)
+def test_parameters_at_fault_are_not_said_back(
+    served: str, ada: UUID, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": NO_CALLS[name]}
+    answer = httpx2.post(served, headers=signed_in(), json=message).json()
+    assert "error" in answer or answer["result"]["isError"]
+    assert CANARY not in json.dumps(answer) + caplog.text
+
+
+def break_off(served: str) -> None:
+    """Ten clients, half of them in the middle of the body."""
+    hello = json.dumps(HELLO).encode()
+    for number in range(10):
+        with connected(served) as client:
+            client.sendall(request(len(hello)) + (hello[:10] if number % 2 else hello))
+    time.sleep(0.5)
+    assert httpx2.post(served, headers=signed_in(), json=HELLO).status_code == 200
+
+
+def test_clients_that_break_off_leave_no_line(served: str, ada: UUID, caplog: pytest.LogCaptureFixture) -> None:
+    break_off(served)
+    assert not [each for each in caplog.records if each.levelname in ("WARNING", "ERROR", "CRITICAL")]
+
+
+def test_control_read_by_the_protocol_they_do(
+    served: str, ada: UUID, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def as_it_comes(receive: Any) -> Any:
+        return receive
+
+    monkeypatch.setattr(body, "read", as_it_comes)
+    break_off(served)
+    assert sum(each.exc_info is not None for each in caplog.records) >= 5
 
 
 def test_over_stdio_for_one_person(ada: UUID) -> None:

@@ -22,8 +22,10 @@ from vibe.core.errors import VibeError
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
-THREADS: Final = 8  # each has a connection to the database
+THREADS: Final = 8  # each has a connection to the database, and so has each of the others
+SIGN_IN_THREADS: Final = 2  # apart, so that strangers do not hold up calls, nor calls what says who is there
 pool = ThreadPoolExecutor(THREADS, thread_name_prefix="mcp")
+sign_in_pool = ThreadPoolExecutor(SIGN_IN_THREADS, thread_name_prefix="mcp-sign-in")
 
 
 class ToolFailed(VibeError):
@@ -35,7 +37,7 @@ Admit = Callable[[Context], Caller]
 """Identifies the caller, in a thread that may query the database. Raises VibeError."""
 
 
-async def in_thread(work: Callable[[], Result]) -> Result:
+async def in_thread(work: Callable[[], Result], threads: ThreadPoolExecutor = pool) -> Result:
     """Run work that uses the database in a thread, outside the event loop."""
 
     def kept_fresh() -> Result:
@@ -45,7 +47,7 @@ async def in_thread(work: Callable[[], Result]) -> Result:
         finally:
             close_old_connections()
 
-    return await asyncio.get_running_loop().run_in_executor(pool, kept_fresh)
+    return await asyncio.get_running_loop().run_in_executor(threads, kept_fresh)
 
 
 async def called(

@@ -140,4 +140,4 @@ def server(admit: Admit) -> MCPServer:
         each.fn_metadata.arg_model.model_config.update({"hide_input_in_errors": True, "extra": "forbid"})
         each.fn_metadata.arg_model.model_rebuild(force=True)
         each.parameters["additionalProperties"] = False
-    return MCPServer("Vibe", instructions=INSTRUCTIONS, log_level="WARNING", tools=made)
+    return MCPServer("Vibe", instructions=INSTRUCTIONS, log_level="WARNING", tools=made, subscriptions=False)

@@ -8,20 +8,34 @@ from django.conf import settings
 from django.http import HttpResponse
 from mcp.server.mcpserver import Context
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.middleware.cors import CORSMiddleware
 
 from accounts.authentication.caller import Caller
-from accounts.authentication.errors import CredentialsMissing
+from accounts.authentication.errors import CredentialsMissing, TooManyRequests
 from accounts.authentication.middleware import identify, record_refusal, too_many_requests
 from accounts.middleware import refuse_request
 from audit.actors import Actor
 from audit.middleware import origin_from
 from vibe.core.errors import InputError, VibeError
+from vibe.core.http.rate_limits import cost_of_body
 from vibe.core.http.responses import add_security_headers
 from vibe.mcp import body
-from vibe.mcp.calls import in_thread
+from vibe.mcp.calls import in_thread, sign_in_pool
 from vibe.mcp.tools import server
+from vibe.mcp.turns import Turns
 
 PATH = "/mcp"
+FROM_PAGES = ["authorization", "content-type", "vibe-person", "mcp-protocol-version", "mcp-method", "mcp-name"]
+
+
+class NoStreams(VibeError):
+    message = "Send messages by POST. Nothing is kept between requests, so there is no stream to open and none to end."
+    code = "method-not-allowed"
+    status = 405
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Allow": "POST"}
 
 
 def app() -> Any:
@@ -33,7 +47,14 @@ def app() -> Any:
     inner = server(caller_of).streamable_http_app(
         streamable_http_path=PATH, json_response=True, stateless_http=True, transport_security=security
     )
-    return Gate(inner)
+    return CORSMiddleware(
+        Gate(inner),
+        allow_origins=settings.CORS_ALLOWED_ORIGINS,
+        allow_methods=["POST"],
+        allow_headers=FROM_PAGES,
+        expose_headers=["retry-after", "www-authenticate"],
+        max_age=settings.CORS_PREFLIGHT_MAX_AGE,
+    )
 
 
 def caller_of(context: Context) -> Caller:
@@ -48,23 +69,24 @@ class Gate:
     """ASGI middleware that authenticates every request before the protocol sees it."""
 
     def __init__(self, inner: Any) -> None:
-        self.inner = inner
+        self.inner, self.turns = inner, Turns()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await self.inner(scope, receive, send)
             return
-        found = await in_thread(lambda: admitted(scope))
+        found = await in_thread(lambda: admitted(scope), sign_in_pool)
         if isinstance(found, HttpResponse):
             await answer(found, send)
             return
         try:
-            bounded = await body.read(receive)
-        except InputError as error:
-            unreadable = error
-            await answer(await in_thread(lambda: refused_body(found, unreadable)), send)
-            return
-        await self.inner({**scope, "state": {**scope.get("state", {}), "caller": found}}, bounded, send)
+            async with self.turns.of(found.user_id):
+                if message := await body.read(receive):
+                    state = {**scope.get("state", {}), "caller": found}
+                    await self.inner({**scope, "state": state}, message, send)
+        except (InputError, TooManyRequests) as problem:
+            error = problem
+            await answer(await in_thread(lambda: refused(found, error), sign_in_pool), send)
 
 
 def admitted(scope: Any) -> Caller | HttpResponse:
@@ -73,16 +95,17 @@ def admitted(scope: Any) -> Caller | HttpResponse:
         return not_ours
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     origin = origin_from(variables(scope, headers))
-    found, verdict = identify(headers.get("authorization", ""), headers.get("vibe-person", ""), origin)
+    cost = cost_of_body(headers.get("content-length", "0"))
+    found, verdict = identify(headers.get("authorization", ""), headers.get("vibe-person", ""), origin, cost)
     if verdict and not verdict.allowed:
         return too_many_requests(PATH, found, verdict, origin)
     if isinstance(found, VibeError):
         return record_refusal(found, actor=Actor.anonymous(origin), action="mcp", resource=PATH)
-    return found
+    return found if scope["method"] == "POST" else refused(found, NoStreams())
 
 
-def refused_body(caller: Caller, error: InputError) -> HttpResponse:
-    """Record a rejected body, and return the response that the API would give."""
+def refused(caller: Caller, error: VibeError) -> HttpResponse:
+    """Record a refusal, and return the response that the API would give."""
     return record_refusal(error, actor=caller.actor, action="mcp", resource=PATH, subject=caller.user_id)
 
 

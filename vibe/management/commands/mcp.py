@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.people.services.people import find_person
 from vibe.core.errors import NotFound
 from vibe.mcp import stdio, web
+from vibe.mcp.connections import Connection
 from vibe.mcp.tools import server
 
 
@@ -43,6 +44,7 @@ def serve(bind: str) -> None:
         web.app(),
         host=host.strip("[]"),
         port=int(port),
+        http=Connection,
         log_config=None,
         access_log=False,
         proxy_headers=False,

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from accounts.admin.grants import acting_staff
 from accounts.admin.owned import OwnedAdmin
 from accounts.admin.people import UserAdmin
-from accounts.people.services.people import is_uuid
+from accounts.people.names import is_uuid
 from memories.models import Conversation, Memory
 from memories.services.archiving import set_archived
 from vibe.core.admin.confirmed_actions import ConfirmedAction, requires_permission

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from accounts.admin.grants import acting_staff
 from accounts.admin.owned import OwnedAdmin
 from accounts.admin.people import UserAdmin
-from accounts.people.services.people import is_uuid
+from accounts.people.names import is_uuid
 from memories.admin import linked, of_conversation
 from memories.models import Conversation, Memory
 from stories.models import Entity, NextVector, Passage, SearchSet, Story, StoryDeletion, TokenUse

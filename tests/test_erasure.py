@@ -595,7 +595,7 @@ def test_the_command_asks_waits_cancels_and_erases(full, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda _: str(full))
     assert "will be erased after" in told_by("erase_user", "ada@example.com")
     assert "cancelled" in told_by("erase_user", "ada", "--cancel")
-    said = told_by("erase_user", str(full), "--now", "--yes")
+    said = told_by("erase_user", f"id:{full}", "--now", "--yes")
     assert f"Person {full} is erased" in said and "4 encrypted_memories" in said
     assert told_by("verify_receipt") == "1 receipts hold.\n"
     assert json.loads(told_by("verify_receipt", str(full)))["person"] == str(full)

@@ -15,7 +15,7 @@ from accounts.admin.owned import OwnedAdmin
 from accounts.erasure import services as erasure
 from accounts.export.services import request_export
 from accounts.models import Erasure, Export, User
-from accounts.people.services.people import is_uuid
+from accounts.people.names import is_uuid
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.confirmed_actions import ConfirmedAction, requires_permission
 from vibe.core.admin.labels import label_column

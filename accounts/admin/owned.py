@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from accounts.models import User
 from accounts.people.lookup import ids_matching
-from accounts.people.services.people import is_uuid
+from accounts.people.names import is_uuid
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.links import page_link, short_id
 from vibe.core.admin.readable_columns import readable_rows

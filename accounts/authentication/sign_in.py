@@ -20,7 +20,8 @@ from accounts.authentication.errors import (
 from accounts.authentication.firebase import firebase
 from accounts.authentication.tokens import UID_LENGTH, Claims
 from accounts.models import ApiKey, User
-from accounts.people.services.people import Profile, ensure_person, is_uuid, update_email
+from accounts.people.names import is_uuid, read_name
+from accounts.people.services.people import Profile, ensure_person, update_email
 from audit.actors import Actor, Origin
 from vibe.core.db.roles import SIGN_IN
 from vibe.core.db.scopes import Scope, as_api_key, as_sign_in, as_user, query_in_scope
@@ -96,19 +97,25 @@ def keep_email(known: Any, claims: Claims, origin: Origin) -> None:
 
 
 def sign_in_server(credential: str, *, person: str, origin: Origin) -> Caller:
-    """Sign in a server for the person it names by id or Firebase UID. Raises ApiKeyInvalid, InputError, PersonUnknown
-    or Deactivated.
+    """Sign in a server for the person it names by id or Firebase UID. Raises ApiKeyInvalid, InputError, NameAmbiguous,
+    PersonUnknown or Deactivated.
     """
-    if len(person) > UID_LENGTH or not person.isprintable():
+    name = read_name(person)
+    if name.kind == "email":
+        raise InputError("The header Vibe-Person takes no address. Name the person by uid: or id:.")
+    if len(name.value) > UID_LENGTH or not name.value.isprintable() or (person and not name.value):
         raise PersonUnknown()
+    uid = "" if name.kind == "id" else name.value
     digest = api_keys.digest_of(credential)
-    with as_api_key(digest, firebase_uid=person):
+    with as_api_key(digest, firebase_uid=uid):
         key = ApiKey.objects.filter(digest=digest).first()
         if key is None or not api_keys.is_usable(key):
             raise ApiKeyInvalid()
         api_keys.note_use(key)
-        account = accounts().filter(firebase_uid=person).first() if person and not is_uuid(person) else None
-    user_id = account_acted_for(key, account or account_of(person or str(key.person or "")))
+        account = accounts().filter(firebase_uid=uid).first() if uid else None
+    if not uid:
+        account = account_of(name.value or str(key.person or ""))
+    user_id = account_acted_for(key, account)
     return Caller(user_id, "api_key", frozenset(key.scopes), api_key=key.pk, origin=origin, client=f"api-key {key.pk}")
 
 
@@ -124,7 +131,7 @@ def account_acted_for(key: ApiKey, account: Any) -> Any:
 def account_of(person: str) -> Any:
     """Read id and status of a person's account by id; None if there is none. Raises InputError for an empty id."""
     if not person:
-        raise InputError("An API key acts for a person: name them in the header Vibe-Person, by id or Firebase UID.")
+        raise InputError("An API key acts for a person: name them in the header Vibe-Person, by uid: or id:.")
     if not is_uuid(person):
         return None
     with as_user(person):  # type: ignore[arg-type]  # it reads texts too

@@ -10,7 +10,7 @@ from django.db.models.functions import Lower
 from django.db.models.lookups import Exact, StartsWith
 
 from accounts.models import User
-from accounts.people.services.people import is_uuid
+from accounts.people.names import is_uuid
 
 
 def people_matching(term: str) -> Q:

@@ -9,7 +9,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.keys.services.data_keys import open_vault
-from accounts.people.services.people import is_uuid
+from accounts.people.names import is_uuid
 from audit.actors import Actor
 from audit.services import record
 from stories.building.sealed_story import COLUMNS, open_draft, seal_draft

@@ -393,7 +393,7 @@ def test_the_erasing_process_killed_again_and_again_leaves_nothing(committed, se
         "EXPORT_DIR": str(settings.EXPORT_DIR),
     }
     for attempt in range(KILLS):
-        process = start("erase_user", str(ada), "--now", "--yes", **environment)
+        process = start("erase_user", f"id:{ada}", "--now", "--yes", **environment)
         killed_while_deleting(process, ada, attempt)
         process.communicate()
     receipt = erase(user_id=ada, actor=TESTER)

@@ -54,11 +54,11 @@ def alter(statement: str, *values: Any) -> None:
 # Acting for somebody
 
 
-@pytest.mark.parametrize("named", ["id", "uid"])
+@pytest.mark.parametrize("named", ["id:{id}", "uid:{uid}", "{uid}"])
 def test_a_key_acts_for_whom_it_names(ask: Any, key: Any, ada: UUID, jonas: UUID, named: str) -> None:
     key_id, credential = key("read")
     for user_id, uid in ((ada, "ada"), (jonas, "jonas")):
-        answer = ask(credential, headers={"vibe-person": str(user_id) if named == "id" else uid})
+        answer = ask(credential, headers={"vibe-person": named.format(id=user_id, uid=uid)})
         assert answer.json() == {"id": str(user_id), "how": "api_key", "issuer": "", "scopes": ["read"]}
     rows = trail(action="tests:who")
     assert [(row.actor_kind, row.actor, row.subject) for row in rows] == [
@@ -75,7 +75,11 @@ def test_it_has_to_name_somebody(ask: Any, key: Any, ada: UUID) -> None:
 
 
 @pytest.mark.parametrize(
-    "named", ["nobody", str(UUID(int=7)), "x" * 129, "a\tda", "ada' OR 'a'='a", "Ada", "ada@example.com"]
+    "named",
+    [
+        *("nobody", "x" * 129, "uid:" + "x" * 129, "a\tda", "ada' OR 'a'='a", "Ada", "ada@example.com"),
+        *(f"id:{UUID(int=7)}", "id:ada", "uid:", "id:", "uid:uid:ada", "UID:ada"),
+    ],
 )
 def test_it_acts_for_nobody_who_is_not_there(ask: Any, key: Any, ada: UUID, named: str) -> None:
     assert code(ask(key()[1], headers={"vibe-person": named})) == (403, "person-unknown")
@@ -84,14 +88,14 @@ def test_it_acts_for_nobody_who_is_not_there(ask: Any, key: Any, ada: UUID, name
 
 
 def test_it_does_not_act_for_staff(ask: Any, key: Any, supporter: User) -> None:
-    assert code(ask(key()[1], headers={"vibe-person": str(supporter.pk)})) == (403, "person-unknown")
+    assert code(ask(key()[1], headers={"vibe-person": f"id:{supporter.pk}"})) == (403, "person-unknown")
 
 
 def test_a_key_of_one_person_acts_for_nobody_else(ask: Any, key: Any, ada: UUID, jonas: UUID) -> None:
     _, credential = key(person=ada)
-    for headers in ({}, {"vibe-person": "ada"}, {"vibe-person": str(ada)}):
+    for headers in ({}, {"vibe-person": "ada"}, {"vibe-person": f"id:{ada}"}):
         assert ask(credential, headers=headers).json()["id"] == str(ada)
-    for other in ("jonas", str(jonas)):
+    for other in ("jonas", f"id:{jonas}"):
         assert code(ask(credential, headers={"vibe-person": other})) == (403, "person-unknown")
 
 
@@ -104,7 +108,7 @@ def test_control_a_key_of_nobody_does(ask: Any, key: Any, ada: UUID, jonas: UUID
 def test_who_is_deactivated_is_out(ask: Any, key: Any, ada: UUID) -> None:
     _, credential = key()
     set_active(user_id=ada, active=False, actor=TESTER)
-    for named in ("ada", str(ada)):
+    for named in ("ada", f"id:{ada}"):
         assert code(ask(credential, headers={"vibe-person": named})) == (403, "deactivated")
 
 

@@ -240,11 +240,15 @@ def test_with_debug_off_the_emulator_stops_the_start() -> None:
 
 
 def test_the_command_prints_a_token_that_signs_in(ask: Any, ada: UUID, capsys: Any) -> None:
-    for who in ("ada", "ada@example.com", str(ada)):
+    for who in ("ada", "uid:ada", "ada@example.com", "email:ADA@example.com", f"id:{ada}"):
         call_command("issue_token", user=who)
         assert ask(capsys.readouterr().out.strip()).json()["id"] == str(ada)
-    call_command("issue_token", user="somebody-new")
-    assert ask(capsys.readouterr().out.strip()).json()["id"] == str(account("somebody-new").pk)
+    for who in ("somebody-new", "uid:another"):
+        call_command("issue_token", user=who)
+        assert ask(capsys.readouterr().out.strip()).json()["id"] == str(account(who.removeprefix("uid:")).pk)
+    for who, said in ((str(ada), "Write uid:"), (f"id:{UUID(int=7)}", "no such person")):
+        with pytest.raises(CommandError, match=said):
+            call_command("issue_token", user=who)
     with pytest.raises(CommandError, match="minutes"):
         call_command("issue_token", user="ada", minutes=0)
 

@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from accounts.erasure.services import cancel_erasure, erase, request_erasure
-from accounts.people.services.people import find_person
+from accounts.management.naming import WHO, named_person
 from audit.actors import Actor
 
 NOT_CONFIRMED = "Nothing was done. Type the id to go on, or give --yes."
@@ -14,13 +14,13 @@ class Command(BaseCommand):
     help = "Erase a person: their keys, rows, files and jobs. See docs/erasure.md."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("who", help="Firebase UID, email address or id")
+        parser.add_argument("who", help=WHO)
         parser.add_argument("--now", action="store_true", help="without the grace period")
         parser.add_argument("--yes", action="store_true", help="without asking")
         parser.add_argument("--cancel", action="store_true", help="call off what has not begun")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        actor, user_id = Actor.system("erase_user"), find_person(options["who"])
+        actor, user_id = Actor.system("erase_user"), named_person(options["who"])
         if options["cancel"]:
             cancel_erasure(user_id=user_id, actor=actor)
             self.stdout.write(f"The erasure of person {user_id} was cancelled.")

@@ -8,10 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.api_keys import services as api_keys
+from accounts.management.naming import WHO, named_person
 from accounts.models.api_keys import SCOPES
-from accounts.people.services.people import find_person
 from audit.actors import Actor
-from vibe.core.errors import InputError, NotFound
+from vibe.core.errors import InputError
 
 
 class Command(BaseCommand):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True, help="what it is for")
         parser.add_argument("--scope", action="append", choices=sorted(SCOPES), help="may be given several times")
         parser.add_argument("--days", type=int, default=365, help="how long it is valid (default: 365)")
-        parser.add_argument("--for", dest="person", metavar="WHO", help="the only person it may act for")
+        parser.add_argument("--for", dest="person", metavar="WHO", help=f"the only person it may act for: {WHO}")
 
     def handle(self, *_: Any, name: str, scope: list[str] | None, days: int, person: str | None, **__: Any) -> None:
         try:
@@ -29,10 +29,10 @@ class Command(BaseCommand):
                 name=name,
                 scopes=set(scope or ["read"]),
                 lasts=timedelta(days=max(0, min(days, 10_000))),
-                person=find_person(person) if person else None,
+                person=named_person(person) if person else None,
                 actor=Actor.system("make_api_key"),
             )
-        except (InputError, NotFound) as problem:
+        except InputError as problem:
             raise CommandError(str(problem)) from None
         self.stdout.write(credential)
         self.stderr.write("Keep it where secrets are kept: it cannot be shown again.")

@@ -14,6 +14,7 @@ from django.db.models.lookups import Exact
 from accounts.keys.master_key import ring
 from accounts.keys.services.data_keys import make_data_key
 from accounts.models import User
+from accounts.people.names import Name, NameAmbiguous, is_uuid, read_name
 from audit.actors import Actor
 from audit.services import record
 from vibe.core.crypto.fields import address_of
@@ -111,21 +112,25 @@ def name_in(rows: Rows) -> str:
 
 
 def find_person(who: str) -> UUID:
-    """Return the id of a person by Firebase UID, email or id. Raises NotFound."""
-    names = Q(firebase_uid=who) | Q(Exact(Lower("email"), who.lower()))
-    if is_uuid(who):
-        names |= Q(pk=who)
+    """Return the id of the person of a name (accounts.people.names). Raises NotFound or NameAmbiguous.
+
+    A name without a kind is a Firebase UID or an email address, unless it is one person's UID and another's address.
+    """
+    name = read_name(who)
     with as_system():
-        found = User.objects.filter(names, is_staff=False).values_list("pk", flat=True).first()
+        found = list(User.objects.filter(matching(name), is_staff=False).values_list("pk", flat=True))
     if not found:
-        raise NotFound("There is no such person. Give a Firebase UID, an email address or an id.")
-    return found
+        raise NotFound("There is no such person. Give uid: and a Firebase UID, email: and an address, or id: and id.")
+    if len(found) > 1:
+        raise NameAmbiguous(
+            "The name is one person's Firebase UID and another's email address. Write uid: or email: before it."
+        )
+    return found[0]
 
 
-def is_uuid(text: str) -> bool:
-    """Return whether a text is a UUID."""
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
+def matching(name: Name) -> Q:
+    """Return the condition on users for a name."""
+    if name.kind == "id":
+        return Q(pk=name.value) if is_uuid(name.value) else Q(pk__in=())
+    uid, email = Q(firebase_uid=name.value), Q(Exact(Lower("email"), name.value.lower()))
+    return {"uid": uid, "email": email}.get(name.kind, uid | email)

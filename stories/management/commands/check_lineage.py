@@ -3,19 +3,18 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from accounts.management.naming import WHO, named_person
 from accounts.models import User
-from accounts.people.services.people import find_person
 from audit.actors import Actor
 from stories.building.services.lineage import check_lineage
 from vibe.core.db.scopes import as_system
-from vibe.core.errors import NotFound
 
 
 class Command(BaseCommand):
     help = "Prove that nothing made of a deleted or changed memory is left. Exit code 1 if something is."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--user", help="only this person's: a Firebase UID, an email address or an id")
+        parser.add_argument("--user", help=f"only this person's: {WHO}")
 
     def handle(self, *_: Any, **options: Any) -> None:
         actor = Actor.system("check_lineage")
@@ -34,9 +33,6 @@ class Command(BaseCommand):
 def people(who: str | None) -> list[Any]:
     """One person, or everybody."""
     if who:
-        try:
-            return [find_person(who)]
-        except NotFound as problem:
-            raise CommandError(str(problem)) from None
+        return [named_person(who)]
     with as_system():
         return list(User.objects.filter(is_staff=False).order_by("pk").values_list("pk", flat=True))

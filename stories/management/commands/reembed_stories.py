@@ -4,21 +4,20 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from accounts.people.services.people import find_person
+from accounts.management.naming import WHO, named_person
 from audit.actors import Actor
 from stories.building.services.reembedding import Pace, StillComing, behind, reembed_person
 from stories.processors.configured import EmbedderFailed, embedder
 from stories.processors.fence.errors import ProcessorFailed
 from stories.processors.openai_compatible.errors import TokensSpent
 from vibe.core.crypto.errors import SealError
-from vibe.core.errors import NotFound
 
 
 class Command(BaseCommand):
     help = "Bring every person's vectors under the model that is configured, while search goes on. Can be stopped."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--user", help="only this person's: a Firebase UID, an email address or an id")
+        parser.add_argument("--user", help=f"only this person's: {WHO}")
         parser.add_argument("--batch", type=int, default=64, help="texts in one call of the embedder (default: 64)")
         parser.add_argument("--rate", type=float, default=0.0, help="texts a second at most (default: no bound)")
 
@@ -44,8 +43,5 @@ class Command(BaseCommand):
 
 def wanted(who: str | None) -> list[tuple[UUID, int]]:
     """Who is to be done, and how many passages each has."""
-    try:
-        only = find_person(who) if who else None
-    except NotFound as problem:
-        raise CommandError(str(problem)) from None
+    only = named_person(who) if who else None
     return [(user_id, passages) for user_id, passages in behind() if only in (None, user_id)]

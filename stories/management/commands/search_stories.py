@@ -5,12 +5,12 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.people.services.people import find_person
+from accounts.management.naming import WHO, named_person
 from audit.actors import Actor
 from stories.search.answers import Answer, FoundPassage, FoundStory
 from stories.search.filters import Filters
 from stories.search.services import search_stories
-from vibe.core.errors import InputError, NotFound
+from vibe.core.errors import InputError
 
 
 class Command(BaseCommand):
@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("question", help="what to look for, in plain words")
-        parser.add_argument("--user", required=True, help="whose stories: a Firebase UID, an email address or an id")
+        parser.add_argument("--user", required=True, help=f"whose stories: {WHO}")
         parser.add_argument("--limit", type=int, default=5, help="stories at most (default: 5)")
         parser.add_argument("--json", action="store_true", help="print JSON")
         for kind in ("person", "place", "event"):
@@ -31,13 +31,13 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         try:
             answer = search_stories(
-                user_id=find_person(options["user"]),
+                user_id=named_person(options["user"]),
                 question=options["question"],
                 limit=options["limit"],
                 filters=filters(options),
                 actor=Actor.system("search_stories"),
             )
-        except (InputError, NotFound) as problem:
+        except InputError as problem:
             raise CommandError(str(problem)) from None
         self.stdout.write(as_json(answer) if options["json"] else as_text(answer))
 

@@ -4,8 +4,8 @@ from uuid import UUID
 from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
+from accounts.management.naming import WHO, named_person
 from accounts.models import User
-from accounts.people.services.people import find_person
 from audit.actors import Actor
 from memories.models import Conversation
 from stories.building.services.build import build_story
@@ -17,11 +17,11 @@ class Command(BaseCommand):
     help = "Build every story that is missing or out of date, here and now, without a worker."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--user", help="only this person's: a Firebase UID, an email address or an id")
+        parser.add_argument("--user", help=f"only this person's: {WHO}")
 
     def handle(self, *_: Any, **options: Any) -> None:
         actor = Actor.system("tell_stories")
-        work = list(conversations(find_person(options["user"]) if options["user"] else None))
+        work = list(conversations(named_person(options["user"]) if options["user"] else None))
         built = 0
         for user_id, conversation_id in tqdm(work, unit="stories", disable=None):
             built += build_story(user_id=user_id, conversation_id=conversation_id, actor=actor)

@@ -7,8 +7,7 @@ from typing import Any
 import uvicorn
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.people.services.people import find_person
-from vibe.core.errors import NotFound
+from accounts.management.naming import WHO, named_person
 from vibe.mcp import stdio, web
 from vibe.mcp.connections import Connection
 from vibe.mcp.tools import server
@@ -21,18 +20,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         how = parser.add_mutually_exclusive_group(required=True)
-        how.add_argument("--user", metavar="WHO", help="over stdio, for this person: Firebase UID, email or id")
+        how.add_argument("--user", metavar="WHO", help=f"over stdio, for this person: {WHO}")
         how.add_argument("--http", metavar="ADDRESS:PORT", help="over HTTP, for whoever signs in")
 
     def handle(self, *_: Any, user: str | None, http: str | None, **__: Any) -> None:
         if http:
             serve(http)
             return
-        try:
-            person = find_person(str(user))
-        except NotFound as problem:
-            raise CommandError(str(problem)) from None
-        server(stdio.only(person)).run("stdio")
+        server(stdio.only(named_person(str(user)))).run("stdio")
 
 
 def serve(bind: str) -> None:

@@ -1,17 +1,18 @@
 """Idempotent requests (draft-ietf-httpapi-idempotency-key-header).
 
-Key, change and response share one transaction. A retry waits while the first request runs. If that one fails, its key
-is rolled back with it, and the retry counts as the first. Responses are kept for a day, sealed.
+Key, change and answer share one transaction. A retry waits while the first request runs. If that one fails, its key
+is rolled back with it, and the retry counts as the first. Answers are kept for a day, sealed: status, headers and ids.
+No body is kept, so nothing can be read there that was deleted since.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 from django.db import OperationalError
@@ -26,8 +27,9 @@ from vibe.core.crypto.sealed import Address, Sealed
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system, as_user
 from vibe.core.db.statements.batching import execute_literal_batch
-from vibe.core.errors import Conflict, InputError
+from vibe.core.errors import Conflict, InputError, VibeError
 
+Result = TypeVar("Result")
 KEPT: Final = timedelta(hours=24)
 LONGEST_KEY: Final = 200
 TABLE: Final = KeptAnswer._meta.db_table
@@ -58,14 +60,24 @@ class StillRunning(Conflict):
     code = "still-running"
 
 
+class Gone(VibeError):
+    message = (
+        "This was done, and its answer cannot be given again: what it made is gone, or was shown once. "
+        "It is not done again. Use a new Idempotency-Key to do it anew."
+    )
+    code = "gone"
+    status = 410
+
+
 @dataclass(frozen=True, slots=True)
 class KeptReply:
-    """A stored response. Headers and body are left out of its repr."""
+    """What is stored of a response: enough to read its body anew. Headers are left out of the repr."""
 
     request: str
     status: int
     headers: Mapping[str, str] = field(repr=False)
-    body: str = field(repr=False)
+    bodied: bool
+    ids: Sequence[str]
 
 
 def request_digest(method: str, path: str, body: bytes) -> str:
@@ -73,10 +85,12 @@ def request_digest(method: str, path: str, body: bytes) -> str:
     return hashlib.sha256(f"{method} {path}\n".encode() + body).hexdigest()
 
 
-def run_once(*, user_id: UUID, key: str, request: str, work: Callable[[], KeptReply]) -> tuple[KeptReply, bool]:
-    """Run `work` unless this key was used. Return the response, and whether it is a replay. Needs a transaction.
+def run_once(
+    *, user_id: UUID, key: str, request: str, work: Callable[[], Result], kept: Callable[[Result], KeptReply]
+) -> Result | KeptReply:
+    """Run `work` unless this key was used. Return its result, or what was kept of the first. Needs a transaction.
 
-    `request` is the digest of the request. Raises KeyMalformed, KeyUsed and StillRunning.
+    `request` is the digest of the request, `kept` says what to keep. Raises KeyMalformed, KeyUsed and StillRunning.
     """
     if not (1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
         raise KeyMalformed
@@ -84,10 +98,10 @@ def run_once(*, user_id: UUID, key: str, request: str, work: Callable[[], KeptRe
         hashed = hashlib.sha256(key.encode()).digest()
         row_id = claim_key(user_id, hashed)
         if row_id is None:
-            return replay_answer(user_id, hashed, request), True
-        reply = work()
-        keep_answer(user_id, row_id, reply)
-    return reply, False
+            return kept_answer(user_id, hashed, request)
+        result = work()
+        keep_answer(user_id, row_id, kept(result))
+    return result
 
 
 def claim_key(user_id: UUID, hashed: bytes) -> UUID | None:
@@ -108,7 +122,7 @@ def keep_answer(user_id: UUID, row_id: UUID, reply: KeptReply) -> None:
     KeptAnswer.objects.of(user_id).filter(pk=row_id).update(answer=sealed)
 
 
-def replay_answer(user_id: UUID, hashed: bytes, request: str) -> KeptReply:
+def kept_answer(user_id: UUID, hashed: bytes, request: str) -> KeptReply:
     """Return the stored response. Raises KeyUsed if the key came with another request."""
     row = KeptAnswer.objects.of(user_id).get(key=hashed)
     sealed: Sealed = row.answer

@@ -97,3 +97,10 @@ def memory_row(user_id: UUID, memory_id: UUID) -> Memory:
     if row is None:
         raise no_such_memory()
     return row
+
+
+def memories(user_id: UUID, ids: Sequence[UUID]) -> list[KeptMemory | None]:
+    """Return memories by their ids, opened, in this order; None for what is not there."""
+    rows = replica.read(user_id, lambda: list(Memory.objects.of(user_id).filter(pk__in=ids)))
+    found = {each.row.pk: each for each in open_rows(rows)}
+    return [found.get(each) for each in ids]

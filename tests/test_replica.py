@@ -170,7 +170,7 @@ def test_who_may_what_limits_keys_and_the_trail_are_of_the_primary(told, second,
     api = Api("ada")
     for _ in range(2):
         titles(api)
-        api.post("/stories/search", {"question": "Where do I live?"}, idempotency_key="k")
+        api.post("/me/export", idempotency_key="k")
         api.post("/stories/search", {"question": "Where do I live?"})
     there = [text for host, text in sent if host == str(second.server.sockets)]
     assert there and "replica" in readings

@@ -15,6 +15,7 @@ from accounts.authentication.caller import SignedIn, caller_of
 from accounts.erasure.services import request_erasure
 from accounts.export.services import export_link, export_status, open_export, request_export, unfinished_export
 from accounts.models import Export as StoredExport
+from vibe.core.http.operations import replayed_by
 from vibe.core.http.responses import respond
 from vibe.core.schemas import ResponseSchema
 
@@ -61,7 +62,14 @@ class Erasure(ResponseSchema):
     )
 
 
+def read_export(request: HttpRequest, ids: list[UUID]) -> HttpResponse:
+    """The export that was asked for, for a retry."""
+    [export_id] = ids
+    return respond(Export.of(export_status(user_id=caller_of(request).user_id, export_id=export_id), request.path))
+
+
 @router.post("/export", response={202: Export}, auth=SignedIn("export"))
+@replayed_by(read_export, made=True)
 def request_my_export(request: HttpRequest) -> HttpResponse:
     """Ask for everything, as JSON Lines. A job writes it; the one under way is given where there is one."""
     caller = caller_of(request)

@@ -16,6 +16,7 @@ from accounts.people.services.people import open_name
 from accounts.people.services.preferences import change_preferences as change
 from accounts.people.services.preferences import preferences
 from vibe.core.errors import NotFound
+from vibe.core.http.operations import replayed_by
 from vibe.core.http.responses import VERSIONED, expected_version, respond, respond_unless_unchanged
 from vibe.core.schemas import ResponseSchema
 
@@ -74,7 +75,14 @@ def get_preferences(request: HttpRequest) -> HttpResponse:
     return respond_unless_unchanged(request, Preferences(row.data), of=row)
 
 
+def read_preferences(request: HttpRequest, ids: list[UUID]) -> HttpResponse:  # noqa: ARG001
+    """What is set, for a retry."""
+    row = preferences(caller_of(request).user_id)
+    return respond(Preferences(row.data), of=row)
+
+
 @router.patch("/preferences", response=Preferences, openapi_extra=VERSIONED)
+@replayed_by(read_preferences)
 def change_preferences(request: HttpRequest, patch: Patch) -> HttpResponse:
     """Set some of it, and take away what is null (a JSON Merge Patch, RFC 7396). All of it holds, or none."""
     caller = caller_of(request)

@@ -14,7 +14,7 @@ from vibe.core.db.schema.owned import UserOwned
 
 
 class KeptAnswer(UserOwned):
-    """The sealed response to a request with an Idempotency-Key, so that a retry gets the same response."""
+    """What is kept, sealed, of the answer to a request with an Idempotency-Key: see accounts.idempotency."""
 
     key = models.BinaryField()  # SHA-256 of the key that the caller gave
     answer = SealedField(null=True)  # null only inside the transaction of the first request

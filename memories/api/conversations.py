@@ -15,6 +15,7 @@ from memories.api.shapes import Conversation, Conversations, ConversationTexts, 
 from memories.companions import LONGEST_COMPANION
 from memories.services import conversations as verbs
 from vibe.core.http.cursors import Listing
+from vibe.core.http.operations import replayed_by
 from vibe.core.http.responses import VERSIONED, expected_version, no_content, respond, respond_unless_unchanged
 from vibe.core.http.schemas import Cursor, PageSize
 
@@ -25,7 +26,13 @@ OneCompanion = Annotated[
 router = Router(tags=["Conversations"])
 
 
+def read_conversation(request: HttpRequest, ids: list[UUID]) -> HttpResponse:
+    """One conversation, for a retry."""
+    return changed(reading.conversation(caller_of(request).user_id, *ids))
+
+
 @router.post("", response={201: Conversation})
+@replayed_by(read_conversation, made=True)
 def create_conversation(request: HttpRequest, given: NewConversation) -> HttpResponse:
     """Begin a conversation."""
     caller = caller_of(request)
@@ -59,6 +66,7 @@ def get_conversation(request: HttpRequest, conversation_id: UUID) -> HttpRespons
 
 
 @router.patch("/{uuid:conversation_id}", response=Conversation, openapi_extra=VERSIONED)
+@replayed_by(read_conversation)
 def change_conversation(request: HttpRequest, conversation_id: UUID, given: ConversationTexts) -> HttpResponse:
     """Give it another title or description (a JSON Merge Patch: null takes one away)."""
     return changed(
@@ -71,6 +79,7 @@ def change_conversation(request: HttpRequest, conversation_id: UUID, given: Conv
 
 
 @router.post("/{uuid:conversation_id}/archive", response=Conversation, openapi_extra=VERSIONED)
+@replayed_by(read_conversation)
 def archive_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Put it away: it leaves the active ones, and nothing of it is lost."""
     return changed(
@@ -79,6 +88,7 @@ def archive_conversation(request: HttpRequest, conversation_id: UUID) -> HttpRes
 
 
 @router.post("/{uuid:conversation_id}/unarchive", response=Conversation, openapi_extra=VERSIONED)
+@replayed_by(read_conversation)
 def unarchive_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Take it out again."""
     return changed(

@@ -15,6 +15,7 @@ from memories.services.adding import KeptMemory, NewMemory, add_memories
 from memories.services.changing import change_memory as change
 from memories.services.changing import delete_memory as delete
 from vibe.core.http.cursors import Listing
+from vibe.core.http.operations import replayed_by
 from vibe.core.http.responses import VERSIONED, expected_version, no_content, respond, respond_unless_unchanged
 from vibe.core.http.schemas import Cursor, PageSize
 
@@ -22,7 +23,20 @@ of_conversation = Router(tags=["Memories"])
 router = Router(tags=["Memories"])
 
 
+def read_memory(request: HttpRequest, ids: list[UUID]) -> HttpResponse:
+    """One memory, for a retry."""
+    found = reading.memory(caller_of(request).user_id, *ids)
+    return respond(Memory.of(found), of=found.row)
+
+
+def read_memories(request: HttpRequest, ids: list[UUID]) -> HttpResponse:
+    """Those of a batch, for a retry: null for each that is gone."""
+    found = reading.memories(caller_of(request).user_id, ids)
+    return respond(MemoriesAdded(items=[Memory.of(each) if each else None for each in found]))
+
+
 @of_conversation.post("/{uuid:conversation_id}/memories", response={201: Memory})
+@replayed_by(read_memory, made=True)
 def add_memory(request: HttpRequest, conversation_id: UUID, given: AddedMemory) -> HttpResponse:
     """Remember one message."""
     [kept] = add(request, conversation_id, [given.new()])
@@ -31,6 +45,7 @@ def add_memory(request: HttpRequest, conversation_id: UUID, given: AddedMemory) 
 
 
 @of_conversation.post("/{uuid:conversation_id}/memories/batch", response={201: MemoriesAdded})
+@replayed_by(read_memories, made=True)
 def add_memories_at_once(request: HttpRequest, conversation_id: UUID, given: AddedMemories) -> HttpResponse:
     """Remember up to 1,000 messages: all of them, or none."""
     kept = add(request, conversation_id, [each.new() for each in given.memories])
@@ -56,6 +71,7 @@ def get_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
 
 
 @router.patch("/{uuid:memory_id}", response=Memory, openapi_extra=VERSIONED)
+@replayed_by(read_memory)
 def change_memory(request: HttpRequest, memory_id: UUID, given: ChangedMemory) -> HttpResponse:
     """Correct what it says, who said it, or when; or when it is to be forgotten. Its story is rebuilt."""
     kept = change(**of(request, memory_id), **given.changes(), expected=expected_version(request))

@@ -185,4 +185,4 @@ class Memories(ResponseSchema):
 class MemoriesAdded(ResponseSchema):
     """What was added, in the order given."""
 
-    items: list[Memory]
+    items: list[Memory | None] = Field(description="null, in the answer to a retry, for what is gone since")

@@ -17,7 +17,7 @@ from stories.reading.services import open_story
 from stories.rebuilding import services as rebuilding
 from stories.results import Story
 from vibe.core.http.cursors import Listing
-from vibe.core.http.operations import preflight, preflight_result
+from vibe.core.http.operations import preflight, preflight_result, replayed_by
 from vibe.core.http.responses import (
     VERSIONED,
     add_private_headers,
@@ -51,6 +51,12 @@ def get_story(request: HttpRequest, story_id: UUID) -> HttpResponse:
     return respond_unless_unchanged(request, Story.of(story), of=story)
 
 
+def read_story(request: HttpRequest, ids: list[UUID]) -> HttpResponse:
+    """One story, for a retry."""
+    story = open_story(**of(request, *ids))
+    return respond(Story.of(story), of=story)
+
+
 def embedded(request: HttpRequest, story_id: UUID, given: CorrectedStory) -> Prepared:
     """The correction with its vectors."""
     return prepare_correction(
@@ -63,6 +69,7 @@ def embedded(request: HttpRequest, story_id: UUID, given: CorrectedStory) -> Pre
 
 @router.patch("/{uuid:story_id}", response=Story, openapi_extra=VERSIONED)
 @preflight(embedded)
+@replayed_by(read_story)
 def correct_story(request: HttpRequest, story_id: UUID, given: CorrectedStory) -> HttpResponse:  # noqa: ARG001
     """Put the person's own words in it. They stay when it is told anew."""
     whose = of(request, story_id)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import wraps
 from typing import Any, Final
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -15,14 +17,14 @@ from ninja.params.models import BodyModel, QueryModel
 from ninja.parser import Parser
 
 from accounts.authentication.caller import SAFE, CallerContext, caller_of
-from accounts.idempotency import KeptReply, request_digest, run_once
+from accounts.idempotency import Gone, KeptReply, request_digest, run_once
 from vibe.core.db.scale import replica
 from vibe.core.db.statements.connection import one_snapshot
-from vibe.core.errors import VibeError
+from vibe.core.errors import NotFound, VibeError
 from vibe.core.http.bodies import check_type, json_of_body
 from vibe.core.http.body_limits import NO_BODY, BodyLimit
 from vibe.core.http.context import RequestContext, context_of
-from vibe.core.http.operations import SNAPSHOT, STEP
+from vibe.core.http.operations import MADE_IDS, READ_ANEW, SNAPSHOT, STEP
 from vibe.core.strict_json import read_json
 
 Operation = Callable[..., HttpResponse]
@@ -37,7 +39,8 @@ def named_and_once(operation: Operation) -> Operation:
         context = context_of(request, CallerContext)
         context.entry.action = f"api:{operation.__name__}"
         run_preflight(operation, request, *args, **given)
-        key = None if request.method in SAFE else request.headers.get("Idempotency-Key")
+        # What only reads, such as a search, may be done as often as one likes.
+        key = request.headers.get("Idempotency-Key") if context.changes and request.method not in SAFE else None
         # With a key, the result of a concurrent request must be visible.
         with one_snapshot() if getattr(operation, SNAPSHOT, False) and not key else nullcontext():
             context.begin()
@@ -45,7 +48,7 @@ def named_and_once(operation: Operation) -> Operation:
             replica.will_change(caller_of(request).user_id)
         if key is None:
             return operation(request, *args, **given)
-        return done_once(request, key, lambda: operation(request, *args, **given))
+        return done_once(request, key, operation, lambda: operation(request, *args, **given))
 
     return run
 
@@ -63,22 +66,55 @@ def run_preflight(operation: Operation, request: HttpRequest, *args: Any, **give
         context_of(request, RequestContext).preflight = result
 
 
-def done_once(request: HttpRequest, key: str, work: Callable[[], HttpResponse]) -> HttpResponse:
-    """Return the response to the first request with this key."""
+def done_once(request: HttpRequest, key: str, operation: Operation, work: Callable[[], HttpResponse]) -> HttpResponse:
+    """Return the response to the first request with this key: its status and headers, and its body read anew."""
     asked = request_digest(str(request.method), request.get_full_path(), request.body)
-    reply, replayed = run_once(
-        user_id=caller_of(request).user_id, key=key, request=asked, work=lambda: kept(asked, work())
+    result = run_once(
+        user_id=caller_of(request).user_id,
+        key=key,
+        request=asked,
+        work=work,
+        kept=lambda response: kept(asked, request, operation, response),
     )
-    response = HttpResponse(reply.body, status=reply.status, headers=dict(reply.headers))
-    if replayed:
-        response.headers["Idempotency-Replayed"] = "true"
-    return response
+    return replay(request, operation, result) if isinstance(result, KeptReply) else result
 
 
-def kept(asked: str, response: HttpResponse) -> KeptReply:
-    """Return the parts of a response that are stored for retries."""
+def kept(asked: str, request: HttpRequest, operation: Operation, response: HttpResponse) -> KeptReply:
+    """Return what is stored of a response for retries. Its body is not."""
     headers = {name: response.headers[name] for name in KEPT if name in response.headers}
-    return KeptReply(asked, response.status_code, headers, response.content.decode())
+    ids = made_ids(response) if getattr(operation, MADE_IDS, False) else path_ids(request)
+    return KeptReply(asked, response.status_code, headers, bool(response.content), ids)
+
+
+def made_ids(response: HttpResponse) -> list[str]:
+    """Return the ids of what a response shows."""
+    shown = json.loads(response.content)
+    return [each["id"] for each in shown.get("items", [shown])]
+
+
+def path_ids(request: HttpRequest) -> list[str]:
+    """Return the ids in the path of a request."""
+    return [str(value) for value in (request.resolver_match.kwargs.values() if request.resolver_match else ())]
+
+
+def replay(request: HttpRequest, operation: Operation, reply: KeptReply) -> HttpResponse:
+    """Return a stored response with its body as of now. Raises Gone if there is none any more."""
+    response = HttpResponse()
+    if reply.bodied:
+        read = getattr(operation, READ_ANEW, None)
+        if read is None:
+            raise Gone
+        try:
+            response = read(request, [UUID(each) for each in reply.ids])
+        except NotFound:
+            raise Gone from None
+    else:
+        del response["Content-Type"]
+    response.status_code = reply.status
+    for name, value in reply.headers.items():
+        response.headers.setdefault(name, value)
+    response.headers["Idempotency-Replayed"] = "true"
+    return response
 
 
 class StrictParser(Parser):

@@ -24,6 +24,7 @@ ALWAYS: Final = {
 }
 OF_CHANGES: Final = {
     "409": "It cannot be beside what is there, or the first request with this Idempotency-Key still runs.",
+    "410": "The first request with this Idempotency-Key was done, and what it made is gone. It is not done again.",
     "412": "It was changed since you read it.",
 }
 OF_BODIES: Final = {
@@ -41,7 +42,7 @@ ONCE: Final[Json] = {
     "name": "Idempotency-Key",
     "required": False,
     "description": "Any text of yours, such as a UUID. For 24 hours the same request with it is done once, and its "
-    "retries are answered the same.",
+    "retries are answered with what is there now.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"},
 }
 IF_MATCH: Final[Json] = {

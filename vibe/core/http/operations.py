@@ -1,4 +1,4 @@
-"""What an operation of the API declares of itself: a preflight, and that it reads as of one moment.
+"""What an operation of the API declares of itself: a preflight, a snapshot, and how a retry reads its answer.
 
 The preflight runs before the transaction begins, since it may wait for another service: no snapshot and no lock is to
 wait for that. The operation checks again, inside, what the preflight found out.
@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from uuid import UUID
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from vibe.core.errors import VibeError
 from vibe.core.http.context import RequestContext, context_of
 
 Operation = TypeVar("Operation", bound=Callable[..., Any])
-STEP, SNAPSHOT = "beforehand", "of_one_moment"
+Reader = Callable[[HttpRequest, list[UUID]], HttpResponse]
+STEP, SNAPSHOT, READ_ANEW, MADE_IDS = "beforehand", "of_one_moment", "read_anew", "made_ids"
 
 
 def preflight(step: Callable[..., Any]) -> Callable[[Operation], Operation]:
@@ -40,3 +42,18 @@ def in_snapshot(operation: Operation) -> Operation:
     """Mark an operation that reads several things and changes none: its transaction reads from one snapshot."""
     setattr(operation, SNAPSHOT, True)
     return operation
+
+
+def replayed_by(read: Reader, *, made: bool = False) -> Callable[[Operation], Operation]:
+    """Name the function that reads an operation's answer anew for a retry: `read(request, ids)`. Raises NotFound.
+
+    The ids are those of the path, or with `made` those in the answer: `id`, or `id` of each of its `items`. Without a
+    reader a retry gets 410 if the answer had a body, such as a secret that is shown once.
+    """
+
+    def marked(operation: Operation) -> Operation:
+        setattr(operation, READ_ANEW, read)
+        setattr(operation, MADE_IDS, made)
+        return operation
+
+    return marked

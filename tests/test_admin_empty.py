@@ -18,6 +18,7 @@ from accounts.people.services.people import Profile, ensure_person
 from audit.actors import Actor, Origin
 from memories.services.conversations import create_conversation
 from tests.cast import TESTER
+from tests.sessions import force_sign_in
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.links import list_url
 from vibe.core.db.health.reading import Chapter
@@ -30,11 +31,9 @@ NOTHING = "zzz-nothing-is-called-this"
 
 
 @pytest.fixture
-def boss(superuser: User) -> Client:
-    client = Client()
-    with as_support():
-        client.force_login(superuser)
-    return client
+def boss(superuser: User, settings) -> Client:
+    settings.ONE_TIME_CODES = True
+    return force_sign_in(Client(), superuser)
 
 
 @pytest.fixture

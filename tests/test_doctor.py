@@ -307,10 +307,10 @@ def test_unsafe_settings_are_found(settings):
     assert found(configuration.debug)
     settings.DEBUG = False
     settings.ONE_TIME_CODES, settings.ALLOWED_HOSTS, settings.METRICS_TOKEN = False, ["*"], "short"
-    settings.GRANTS_ALLOW_SELF_APPROVAL = True
-    assert len(found(configuration.loosened)) == 4
+    settings.GRANTS_ALLOW_SELF_APPROVAL, settings.GRANT_SEPARATION_DAYS = True, 0
+    assert len(found(configuration.loosened)) == 5
     settings.ONE_TIME_CODES, settings.ALLOWED_HOSTS, settings.METRICS_TOKEN = True, ["vibe.example"], ""
-    settings.GRANTS_ALLOW_SELF_APPROVAL = False
+    settings.GRANTS_ALLOW_SELF_APPROVAL, settings.GRANT_SEPARATION_DAYS = False, 7
     assert found(configuration.loosened) == []
 
 

@@ -24,6 +24,7 @@ from stories.building.services.build import build_story
 from stories.models import Story
 from tests.cast import TESTER
 from tests.protections import unprotected
+from tests.sessions import force_sign_in
 from vibe.core.admin.links import page_url
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
@@ -38,6 +39,7 @@ PASSWORD = "correct horse battery"
 def quick(settings) -> None:
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.ONE_TIME_CODES = True
 
 
 @pytest.fixture
@@ -82,10 +84,7 @@ def granted(user: User, by: User, person: UUID, **other) -> UUID:
 
 
 def client_of(user: User) -> Client:
-    client = Client()
-    with as_support():
-        client.force_login(user)
-    return client
+    return force_sign_in(Client(), user)
 
 
 def as_owner(statement: str, *values: object) -> None:
@@ -527,9 +526,7 @@ def test_only_a_form_does_it(lena, ada, method):
 
 
 def test_a_form_from_elsewhere_does_nothing(lena, ada):
-    client = Client(enforce_csrf_checks=True)
-    with as_support():
-        client.force_login(lena)
+    client = force_sign_in(Client(enforce_csrf_checks=True), lena)
     assert client.post(do("accounts_user", ada, "deactivate")).status_code == 403
     with as_support():
         assert User.objects.only("is_active").get(pk=ada).is_active

@@ -23,6 +23,7 @@ from accounts.staff.groups import ensure_groups
 from accounts.staff.session_store import SessionStore
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
+from tests.sessions import force_sign_in, fresh_code
 from vibe.core.db.scopes import as_staff, as_support
 
 PASSWORD = "correct horse battery"
@@ -107,9 +108,7 @@ def test_spellings_of_a_name_count_as_one(name):
 
 
 def signed_in(user: User, **clocks: float) -> Client:
-    client = Client()
-    with as_support():
-        client.force_login(user)
+    client = force_sign_in(Client(), user)
     session = client.session
     session.update({name: int(time.time() - ago) for name, ago in clocks.items()})
     session.save()
@@ -183,8 +182,9 @@ def test_a_session_without_clocks_has_run_out(superuser):
 
 
 @pytest.fixture
-def asked(ada, superuser) -> str:
+def asked(ada, superuser, settings) -> str:
     """The address that approves what somebody else asked for."""
+    settings.ONE_TIME_CODES = True
     ensure_groups()
     lena = User.objects.create_user("lena@example.com", PASSWORD)
     with as_staff():
@@ -202,11 +202,12 @@ def approved() -> bool | None:
 def test_approving_takes_the_password_again(superuser, asked):
     client = signed_in(superuser, signed_in_at=11 * 60)
     assert 'name="password"' in client.get(asked).content.decode()
-    for form in ({}, {"password": ""}, {"password": "wrong"}):
+    code = fresh_code(superuser)
+    for form in ({}, {"password": ""}, {"password": "wrong", "otp_token": code}, {"password": PASSWORD}):
         answer = client.post(asked, form)
         assert answer.status_code == 200
         assert approved() is None
-    assert client.post(asked, {"password": PASSWORD}).status_code == 302
+    assert client.post(asked, {"password": PASSWORD, "otp_token": code}).status_code == 302
     assert approved() is True
 
 

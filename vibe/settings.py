@@ -198,7 +198,7 @@ SESSION_HOURS: int = env.int("SESSION_HOURS", default=12)
 SESSION_IDLE_MINUTES: int = env.int("SESSION_IDLE_MINUTES", default=60)
 SESSION_ENGINE = "accounts.staff.session_store"
 SESSION_COOKIE_AGE = int(timedelta(hours=SESSION_HOURS).total_seconds())
-SUDO_MINUTES: int = env.int("SUDO_MINUTES", default=10)
+SUDO_MINUTES: int = max(1, env.int("SUDO_MINUTES", default=10))  # to fill in a form takes a while
 ONE_TIME_CODES: bool = env.bool("ONE_TIME_CODES", default=not DEBUG)
 
 AXES_FAILURE_LIMIT: int = env.int("SIGN_IN_FAILURES", default=5)
@@ -248,6 +248,7 @@ DATA_KEY_SEALS: int = env.int("DATA_KEY_SEALS", default=100_000_000)
 # Access grants: see docs/grants.md
 
 GRANT_LONGEST_HOURS: int = env.int("GRANT_LONGEST_HOURS", default=24)
+GRANT_SEPARATION_DAYS: int = env.int("GRANT_SEPARATION_DAYS", default=7)
 GRANTS_ALLOW_SELF_APPROVAL: bool = env.bool("GRANTS_ALLOW_SELF_APPROVAL", default=False)
 
 # Export and erasure: see docs/export.md and docs/erasure.md

@@ -26,6 +26,7 @@ from vibe.core.admin.base import note_viewed
 from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, error_page
 from vibe.core.admin.labels import label_column
 from vibe.core.admin.links import page_link, page_url
+from vibe.core.admin.sudo_mode import asks_for_no_password
 from vibe.core.errors import VibeError
 from vibe.core.http.context import context_of
 
@@ -155,6 +156,7 @@ class AccessGrantAdmin(OwnedAdmin):
         view = self.admin_site.admin_view(self.ask_view)
         return [path("ask/<uuid:user_id>/", view, name="accounts_accessgrant_ask"), *super().get_urls()]
 
+    @asks_for_no_password
     def ask_view(self, request: HttpRequest, user_id: UUID) -> HttpResponse:
         """Show the request form, and handle its submission."""
         note_viewed(request, f"users/{user_id}", user_id)

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db import models
 from django.db.models import Count, Q, Value
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -21,10 +21,12 @@ from accounts.models import User, UserKey, UserPreferences
 from accounts.people.lookup import people_matching
 from accounts.people.services import account_status as standing
 from accounts.staff.account_forms import NewStaffForm, StaffForm, StaffPasswordForm
+from accounts.staff.services import record_account_changed, record_account_made
 from vibe.core.admin.base import MetadataAdmin, Related, audit_log_link, note_viewed
 from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, requires_permission
 from vibe.core.admin.labels import label_column
 from vibe.core.admin.links import LINK, list_url
+from vibe.core.admin.sudo_mode import asks_when_shown
 from vibe.core.db.scopes import as_staff
 
 PERSON, STAFF = "Person", "Staff"
@@ -123,6 +125,27 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     def save_related(self, *args: Any) -> None:
         with as_staff():
             super().save_related(*args)
+
+    @asks_when_shown
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Add a member of staff."""
+        return super().add_view(request, form_url, extra_context)
+
+    @asks_when_shown
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Set the password of another member of staff."""
+        return super().user_change_password(request, id, form_url)
+
+    # Django's admin calls these in the transaction of each addition and change, that of a password too.
+
+    def log_addition(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        record_account_made(staff_id=obj.pk, actor=grants.acting_staff(request))
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        if fields := [name for change in message for name in change.get("changed", {}).get("fields", ())]:
+            record_account_changed(staff_id=obj.pk, fields=fields, actor=grants.acting_staff(request))
+        return super().log_change(request, obj, message)
 
     # What can be done
 

@@ -12,7 +12,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models.functions import Now
 
+from accounts.grants.separation import are_joined, was_changed_by_another
 from accounts.models import LONGEST, STANDING, AccessGrant, User
+from accounts.staff import services as one_time_codes
 from audit.actors import Actor
 from audit.services import record
 from vibe.core.db.schema.owned import uuid7
@@ -82,7 +84,9 @@ def request_access(*, user_id: UUID, actor: Actor, reason: str, ticket: str, dur
 def decide_request(*, grant_id: UUID, actor: Actor, approve: bool) -> AccessGrant:
     """Approve or refuse a request. An approved one starts now and lasts for the requested duration.
 
-    Raises Refused without the permission, NotOpen when it was already decided or withdrawn.
+    Raises Refused without the permission, for an approval while one-time codes are off, and for an approver whose
+    account and the requester's are joined (accounts.grants.separation); NotOpen when it was already decided or
+    withdrawn.
     """
     with as_support():
         staff, grant = _acting_account(actor), lock_grant(grant_id)
@@ -91,6 +95,10 @@ def decide_request(*, grant_id: UUID, actor: Actor, approve: bool) -> AccessGran
         if grant.decided_at or grant.ended_at:
             raise NotOpen()
         sole = staff.pk == grant.requested_by
+        if approve:
+            _require_second_factor()
+            if not sole:
+                _require_separation(staff, grant)
         AccessGrant.objects.of(grant.user_id).filter(pk=grant.pk).update(
             decided_by=staff.pk,
             decided_at=Now(),
@@ -122,13 +130,15 @@ def end_grant(*, grant_id: UUID, actor: Actor) -> AccessGrant:
 def grant_in_force(user_id: UUID, staff: User) -> AccessGrant | None:
     """Return the grant under which this member of staff may read this person's content now, by the database's clock.
 
-    If that clock was set back to before the decision, no grant is in force.
+    If that clock was set back to before the decision, no grant is in force. Nor is one once somebody else has changed
+    the requester's account since the request: whoever sets its password would read under it.
     """
     if not may_ask(staff):
         return None
     mine = AccessGrant.objects.of(user_id).filter(requested_by=staff.pk)
     now = mine.filter(approved=True, ended_at=None, decided_at__lte=Now(), expires_at__gt=Now())
-    return now.order_by("-expires_at").first()
+    grant = now.order_by("-expires_at").first()
+    return None if grant and was_changed_by_another(staff.pk, grant.requested_at) else grant
 
 
 def require_grant(user_id: UUID, staff: User) -> AccessGrant:
@@ -143,6 +153,24 @@ def has_waiting_or_open(user_id: UUID, staff_id: UUID) -> bool:
     """Return whether this member of staff has a request for this person that is undecided or in force."""
     mine = AccessGrant.objects.of(user_id).filter(requested_by=staff_id, ended_at=None)
     return mine.filter(approved=None).exists() or mine.filter(approved=True, expires_at__gt=Now()).exists()
+
+
+def _require_second_factor() -> None:
+    """Raise Refused while staff sign in by password alone: a stolen one would approve."""
+    if not one_time_codes.required():
+        raise Refused(
+            "Nobody approves while staff sign in without one-time codes. Set ONE_TIME_CODES=on, and give each a code "
+            "with manage.py add_one_time_code."
+        )
+
+
+def _require_separation(staff: User, grant: AccessGrant) -> None:
+    """Raise Refused if the approver may be the requester, or the other way round."""
+    if are_joined(staff.pk, grant.requested_by):
+        raise Refused(
+            f"In the last {settings.GRANT_SEPARATION_DAYS} days one of these two accounts made or changed the other, "
+            "itself or through further accounts. Another approver decides, or you once those days are over."
+        )
 
 
 def _acting_account(actor: Actor) -> User:

@@ -1,10 +1,12 @@
-"""The second factor of staff sign-in: a one-time code (TOTP, RFC 6238) from an authenticator app."""
+"""What changes an account of staff, recorded; and the second factor of sign-in: one-time codes (TOTP, RFC 6238)."""
 
 from __future__ import annotations
 
 import os
 from base64 import b32encode
+from collections.abc import Sequence
 from urllib.parse import quote, urlencode
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -21,6 +23,23 @@ from vibe.core.errors import NotFound
 GIVEN = "one_time_code"  # in the session
 ISSUER = "Vibe"
 SECRET_BYTES = 20  # the length of the HMAC-SHA1 behind the codes
+CREATE, CHANGE, ENROLL = "staff.create", "staff.change", "staff.one_time_code"
+CHANGES_OF_ACCOUNTS = (CREATE, CHANGE, ENROLL)
+
+
+def account_resource(staff_id: UUID | str) -> str:
+    """Return the name of an account in the audit log."""
+    return f"users/{staff_id}"
+
+
+def record_account_made(*, staff_id: UUID, actor: Actor) -> None:
+    """Record that an account of staff was made, in the transaction that makes it."""
+    record(actor=actor, action=CREATE, resource=account_resource(staff_id))
+
+
+def record_account_changed(*, staff_id: UUID, fields: Sequence[str], actor: Actor) -> None:
+    """Record which fields of an account of staff were changed, in the transaction that changes it."""
+    record(actor=actor, action=CHANGE, resource=account_resource(staff_id), details={"fields": list(fields)})
 
 
 def required() -> bool:
@@ -40,7 +59,7 @@ def enroll(*, email: str, actor: Actor) -> str:
         device = OneTimeDevice(staff_id=found.pk)
         device.secret = wrapping_ring().wrap(secret, secret_address(device))
         device.save(force_insert=True)
-        record(actor=actor, action="staff.one_time_code", resource=f"users/{found.pk}")
+        record(actor=actor, action=ENROLL, resource=account_resource(found.pk))
     return app_address(str(found.email), secret)
 
 

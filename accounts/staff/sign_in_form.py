@@ -1,4 +1,4 @@
-"""The sign-in form of staff: email, password, and a one-time code if required."""
+"""Forms by which staff prove who they are: signing in, and once more before what is grave."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.signals import user_login_failed
+from django.http import HttpRequest
 from unfold.forms import AuthenticationForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.authentication.caller import CallerContext
 from accounts.models import User
 from accounts.staff import services as one_time_codes
+from vibe.core.admin.sudo_mode import PasswordConfirmationForm
 from vibe.core.http.context import context_of
+
+CODE = "otp_token"
 
 
 class SignInForm(AuthenticationForm):  # type: ignore[misc]  # from a package without types
@@ -21,19 +25,39 @@ class SignInForm(AuthenticationForm):  # type: ignore[misc]  # from a package wi
     def __init__(self, request: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
         if one_time_codes.required():
-            self.fields["otp_token"] = forms.CharField(
-                label="One-time code",
-                max_length=6,
-                widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
-            )
+            self.fields[CODE] = code_field()
 
     def confirm_login_allowed(self, user: User) -> None:
         """Raise ValidationError for an inactive account, and for a code that is wrong, used or missing."""
         super().confirm_login_allowed(user)
-        if not one_time_codes.required():
-            return
-        if not one_time_codes.code_is_valid(user, self.cleaned_data.get("otp_token", "")):
-            credentials = {"username": self.cleaned_data["username"]}
-            user_login_failed.send(sender=type(self), credentials=credentials, request=self.request)
-            raise forms.ValidationError("The one-time code is wrong or was used. Wait for the next one.")
-        context_of(self.request, CallerContext).one_time_code_given = True
+        if one_time_codes.required():
+            require_code(self, self.request, user)
+            context_of(self.request, CallerContext).one_time_code_given = True
+
+
+class ConfirmationForm(PasswordConfirmationForm):
+    """Confirmation that takes what signing in takes: the password, and a one-time code if required."""
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, *args, **kwargs)
+        if one_time_codes.required():
+            self.fields[CODE] = code_field()
+
+    def clean(self) -> None:
+        """Check the code only after a correct password, so that a wrong password does not use it up."""
+        if not self.errors and one_time_codes.required():
+            require_code(self, self.request, self.request.user)  # type: ignore[arg-type]
+        super().clean()
+
+
+def code_field() -> forms.CharField:
+    """Return the field of a one-time code."""
+    widget = UnfoldAdminTextInputWidget(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"})
+    return forms.CharField(label="One-time code", max_length=6, widget=widget)
+
+
+def require_code(form: forms.Form, request: HttpRequest, user: User) -> None:
+    """Count a wrong code as a failed sign-in. Raises ValidationError for one that is wrong, used or missing."""
+    if not one_time_codes.code_is_valid(user, form.cleaned_data.get(CODE, "")):
+        user_login_failed.send(sender=type(form), credentials={"username": user.get_username()}, request=request)
+        raise forms.ValidationError("The one-time code is wrong or was used. Wait for the next one.")

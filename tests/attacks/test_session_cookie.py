@@ -31,6 +31,7 @@ from audit.actors import Actor, Origin
 from tests.attacks.admin.stage import Cast, make
 from tests.attacks.corpus import FULL
 from tests.databases import empty_the_database
+from tests.sessions import force_sign_in
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.links import page_url
 from vibe.core.admin.sudo_mode import SEEN
@@ -48,7 +49,7 @@ READ_ONLY = {"options": "-c default_transaction_read_only=on"}
 @pytest.fixture(scope="module")
 def cast(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
     """Committed, since connections are lost here."""
-    quick = {"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"]}
+    quick = {"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"], "ONE_TIME_CODES": True}
     with django_db_blocker.unblock(), override_settings(**quick):
         try:
             yield make()
@@ -67,8 +68,7 @@ def readiness_is_asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 def boss(cast: Cast) -> Client:
     """A browser of staff that sends every cookie it may have, and a token, which the API looks at."""
     client = Client(raise_request_exception=False, headers={"authorization": f"Bearer {local_tokens.issue(uid='a')}"})
-    with as_support():
-        client.force_login(cast.staff["boss"])
+    force_sign_in(client, cast.staff["boss"])
     client.cookies[settings.CSRF_COOKIE_NAME] = uuid7().hex
     client.cookies["messages"] = "W10:1abcde:forged"
     return client

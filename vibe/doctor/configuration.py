@@ -57,8 +57,14 @@ def loosened() -> Iterator[Finding]:
     if not settings.ONE_TIME_CODES:
         yield warning(
             "ONE_TIME_CODES is off.",
-            why="A stolen password of a member of staff is enough to sign in.",
+            why="A stolen password of a member of staff is enough to sign in, and no grant can be approved.",
             do="Set ONE_TIME_CODES=on",
+        )
+    if settings.GRANT_SEPARATION_DAYS < 1:
+        yield warning(
+            "GRANT_SEPARATION_DAYS is 0.",
+            why="A superuser can make an account that approves their own request at once.",
+            do="Set GRANT_SEPARATION_DAYS=7",
         )
     if settings.GRANTS_ALLOW_SELF_APPROVAL:
         yield note(

@@ -10,9 +10,22 @@ from django.urls import path, reverse
 from unfold.sites import UnfoldAdminSite
 
 from accounts.staff.account_forms import OwnPasswordForm
-from accounts.staff.services import has_given_code
-from accounts.staff.sign_in_form import SignInForm
-from audit.middleware import no_personal_data
+from accounts.staff.services import has_given_code, record_account_changed
+from accounts.staff.sign_in_form import ConfirmationForm, SignInForm
+from audit.context import AuditContext
+from audit.middleware import actor_of, no_personal_data
+from vibe.core.admin.sudo_mode import asks_for_no_password, asks_when_shown, with_recent_password
+from vibe.core.http.context import context_of
+
+
+class OwnPasswordView(PasswordChangeView):
+    """Django's page for one's own password, recorded."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Save the password, and record that it was changed."""
+        actor = actor_of(self.request, context_of(self.request, AuditContext).origin)
+        record_account_changed(staff_id=form.user.pk, fields=["password"], actor=actor)
+        return super().form_valid(form)
 
 
 class StaffSite(UnfoldAdminSite):
@@ -22,11 +35,16 @@ class StaffSite(UnfoldAdminSite):
     index_template = "vibe/admin/home.html"
     login_template = "vibe/admin/login.html"
     login_form = SignInForm
+    confirmation_form = ConfirmationForm
     enable_nav_sidebar = True
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Return whether the user is signed in as staff, with a one-time code where one is required."""
         return bool(super().has_permission(request)) and has_given_code(request)
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Return a view for signed-in staff, whose forms ask for the password again unless they are marked."""
+        return super().admin_view(with_recent_password(view, self), cacheable)
 
     def get_urls(self) -> list[Any]:
         from vibe.staff import content_pages, health_page  # noqa: PLC0415  # the models must be there
@@ -50,10 +68,16 @@ class StaffSite(UnfoldAdminSite):
         """Return translations for scripts. Every page loads them; they hold no personal data."""
         return super().i18n_javascript(request, extra_context)
 
+    @asks_for_no_password
+    def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """End the session."""
+        return super().logout(request, extra_context)
+
+    @asks_when_shown
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
         """Change one's own password."""
         request.current_app = self.name  # type: ignore[attr-defined]
-        view = PasswordChangeView.as_view(
+        view = OwnPasswordView.as_view(
             form_class=OwnPasswordForm,
             success_url=reverse(f"{self.name}:password_change_done", current_app=self.name),
             extra_context={**self.each_context(request), **(extra_context or {})},

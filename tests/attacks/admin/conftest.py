@@ -14,7 +14,7 @@ from tests.attacks.admin.stage import Cast, make
 
 @pytest.fixture(scope="module")
 def cast(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
-    quick = {"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"]}
+    quick = {"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"], "ONE_TIME_CODES": True}
     with django_db_blocker.unblock(), override_settings(**quick), transaction.atomic():
         try:
             yield make()

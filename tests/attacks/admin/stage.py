@@ -32,6 +32,7 @@ from memories.payload import Payload
 from stories.building.services.build import build_story
 from stories.models import Entity, Passage, Story
 from tests.cast import DAY, TESTER
+from tests.sessions import force_sign_in
 from vibe.core.admin.readable_columns import readable_fields
 from vibe.core.crypto.fields import SealedColumn
 from vibe.core.db.scopes import as_staff, as_support, as_user
@@ -115,9 +116,7 @@ def give(staff: dict[str, User], name: str, person: UUID, *, approve: bool | Non
 
 def signed_in(user: User, **how: Any) -> Client:
     client = Client(raise_request_exception=False, **how)
-    with as_support():
-        client.force_login(user)
-    return client
+    return force_sign_in(client, user)
 
 
 def leaked(cast: Cast, answer: Any) -> list[str]:

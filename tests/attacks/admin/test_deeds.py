@@ -24,9 +24,9 @@ from memories.models import Conversation
 from stories.models import Story
 from tests.attacks.admin.stage import give, signed_in, undone
 from tests.cast import TESTER
+from tests.sessions import age, fresh_code
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.confirmed_actions import ConfirmedAction
-from vibe.core.admin.sudo_mode import CONFIRMED, SIGNED_IN
 from vibe.core.db.scopes import as_support, as_system
 
 
@@ -298,10 +298,11 @@ def test_the_password_is_asked_for_once_it_is_a_while_ago(cast, grave):
     client = doer(cast, grave)
     age(client)
     before = grave.state()
-    for form in ({}, {"password": ""}, {"password": "wrong"}, {"password": "p" * 5000}):
+    code = {"otp_token": fresh_code(cast.staff[grave.doer])}
+    for form in ({}, {"password": ""}, {"password": "wrong", **code}, {"password": "p" * 5000}, {"password": "p"}):
         assert client.post(grave.url, form).status_code == 200
         assert grave.state() == before
-    assert client.post(grave.url, {"password": "p"}).status_code == 302, "the control: with it, it is done"
+    assert client.post(grave.url, {"password": "p", **code}).status_code == 302, "the control: with it, it is done"
     assert grave.state() != before
 
 
@@ -310,15 +311,6 @@ def test_control_without_that_question_it_is_done(cast, grave, monkeypatch):
     age(client)
     monkeypatch.setattr("vibe.core.admin.base.password_is_recent", lambda _: True)
     assert client.post(grave.url).status_code == 302
-
-
-def age(client) -> None:
-    """Half an hour since the password was given."""
-    with as_support():
-        session = client.session
-        session[SIGNED_IN] -= 1800
-        session.pop(CONFIRMED, None)
-        session.save()
 
 
 @pytest.mark.parametrize("name", ["approve", "refuse", "end"])

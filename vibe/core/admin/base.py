@@ -7,7 +7,7 @@ This module keeps pages from selecting any, so that staff get a page and not an 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.contrib.admin import ShowFacets
@@ -32,7 +32,7 @@ from vibe.core.admin.ordering import Before, indexed_fields, position_key
 from vibe.core.admin.paging import WINDOW, WindowPaginator
 from vibe.core.admin.readable_columns import readable_fields, readable_rows
 from vibe.core.admin.related_records import Related, related_rows
-from vibe.core.admin.sudo_mode import PasswordConfirmationForm, password_is_recent
+from vibe.core.admin.sudo_mode import asks_for_no_password, note_not_confirmed, password_is_recent
 from vibe.core.errors import VibeError
 from vibe.core.http.context import RequestContext, context_of
 
@@ -286,8 +286,9 @@ class MetadataAdmin(ModelAdmin):
         """Return the URL of the page that confirms an action."""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_do", args=[row.pk, deed.name])
 
+    @asks_for_no_password
     def deed_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        """Show the confirmation page on GET; run the action on POST."""
+        """Show the confirmation page on GET; run the action on POST, after the password where it asks for that."""
         if request.method not in ("GET", "HEAD", "POST"):
             return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
         deed = next((each for each in self.deeds if each.name == name), None)
@@ -299,12 +300,12 @@ class MetadataAdmin(ModelAdmin):
         back = page_url(self.model, row.pk)
         if not deed.possible(request, row):
             return error_page(NoLongerPossible(), back)
-        form = (
-            None
-            if not deed.sudo or password_is_recent(request)
-            else PasswordConfirmationForm(request, request.POST or None)
-        )
-        if request.method != "POST" or (form is not None and not form.is_valid()):
+        asking = deed.sudo and not password_is_recent(request)
+        form = cast(Any, self.admin_site).confirmation_form(request, request.POST or None) if asking else None
+        unconfirmed = form is not None and not form.is_valid()
+        if request.method == "POST" and unconfirmed:
+            note_not_confirmed(request)
+        if request.method != "POST" or unconfirmed:
             context = {
                 **self.admin_site.each_context(request),
                 "form": form or (),

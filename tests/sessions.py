@@ -1,0 +1,48 @@
+"""Sessions of staff, signed in without the form."""
+
+from __future__ import annotations
+
+import time
+
+from django.test import Client
+from django_otp.oath import TOTP
+
+from accounts.keys.master_key import ring
+from accounts.models import OneTimeDevice, User
+from accounts.models.one_time_device import secret_address
+from accounts.staff.services import GIVEN, enroll
+from tests.cast import TESTER
+from vibe.core.admin.sudo_mode import CONFIRMED, SIGNED_IN
+from vibe.core.db.scopes import as_staff, as_support
+
+
+def force_sign_in(client: Client, user: User) -> Client:
+    """Sign a member of staff in, with a one-time code given."""
+    with as_staff():
+        account = User.objects.get(pk=user.pk)  # as it is now: a session is bound to the password
+    with as_support():
+        client.force_login(account)
+        session = client.session
+        session[GIVEN] = int(time.time())
+        session.save()
+    return client
+
+
+def age(client: Client, *, minutes: int = 30) -> Client:
+    """Let so much time go by since the password was given."""
+    with as_support():
+        session = client.session
+        session[SIGNED_IN] = int(time.time()) - 60 * minutes
+        session.pop(CONFIRMED, None)
+        session.save()
+    return client
+
+
+def fresh_code(user: User) -> str:
+    """A code from a new authenticator app, so that none was used or tried before."""
+    enroll(email=str(user.email), actor=TESTER)
+    with as_staff():
+        device = OneTimeDevice.objects.get(staff_id=user.pk)
+    totp = TOTP(ring().unwrap(device.secret, secret_address(device)))
+    totp.time = time.time()
+    return f"{totp.token():06d}"

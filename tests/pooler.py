@@ -16,6 +16,7 @@ import pytest
 
 from tests.processes import PATIENCE
 from vibe.core.db.embedded.account import server_account
+from vibe.core.db.embedded.files import open_own, own_folder
 from vibe.core.db.embedded.server import OWNER, PORT, EmbeddedServer
 
 PROGRAM = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
@@ -54,7 +55,9 @@ def pooled(server: EmbeddedServer, *, size: int, idle: int = 60) -> Iterator[Pat
     }
     for name, text in written.items():
         (folder / name).write_text(text)
-    account.own(folder, *folder.iterdir())
+    own_folder(folder, account)
+    for each in folder.iterdir():
+        open_own(each, account).close()
     process = subprocess.Popen(
         [PROGRAM, "-q", str(folder / "ini")], stderr=subprocess.DEVNULL, cwd="/", **account.options()
     )

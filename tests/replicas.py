@@ -17,7 +17,7 @@ import pytest
 from tests.processes import PATIENCE, until
 from vibe.core.db.configured import embedded_server
 from vibe.core.db.embedded.account import server_account
-from vibe.core.db.embedded.paths import own_folder
+from vibe.core.db.embedded.files import own_folder
 from vibe.core.db.embedded.server import PORT, SUPERUSER, EmbeddedServer
 
 counted = count()

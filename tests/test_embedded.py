@@ -13,11 +13,13 @@ import pytest
 
 from tests.processes import PATIENCE, PROJECT
 from vibe.core.db.embedded import server as embedded
-from vibe.core.db.embedded.account import Account, server_account
-from vibe.core.db.embedded.paths import LONGEST_SOCKET_FOLDER, TEMPORARY, own_folder, socket_folder
+from vibe.core.db.embedded.account import Account
+from vibe.core.db.embedded.files import own_folder
+from vibe.core.db.embedded.paths import LONGEST_SOCKET_FOLDER, fits_socket, socket_elsewhere
 from vibe.core.db.embedded.server import EmbeddedServer
 from vibe.core.db.errors import DatabaseNotReady
 
+US = Account(os.geteuid(), os.getegid())
 HOLDER = """
 import sys
 from pathlib import Path
@@ -114,8 +116,9 @@ def test_a_killed_server_is_started_again(folder):
 def test_a_pid_file_that_names_another_process_is_seen_through(folder, monkeypatch):
     monkeypatch.setattr(embedded, "ANSWER_SECONDS", 0.1)
     pid_file = folder / "data" / "postmaster.pid"
+    owner = pid_file.parent.stat()
     pid_file.write_text(f"{os.getppid()}\n{folder / 'data'}\n{int(time.time())}\n5432\n\n\n0 0\nready   \n")
-    server_account().own(pid_file)
+    os.chown(pid_file, owner.st_uid, owner.st_gid)
     server = EmbeddedServer(folder)
     server.start()
     assert postmaster(folder) != os.getppid()
@@ -161,15 +164,26 @@ def test_a_folder_of_somebody_else_is_named():
 
 
 @pytest.mark.parametrize("name", ["a" * 90, "a,b", "it's", "ä" * 45])
-def test_a_path_that_cannot_be_a_sockets_has_its_sockets_elsewhere(name):
-    folder = Path("/srv") / name
-    found = socket_folder(folder)
-    assert found.parent == TEMPORARY and found == socket_folder(folder) != socket_folder(folder / "x")
-    assert len(os.fsencode(found)) <= LONGEST_SOCKET_FOLDER
+def test_a_path_that_cannot_be_a_sockets_has_its_sockets_elsewhere(tmp_path, name):
+    first, second = (tmp_path / parent / name for parent in "ab")
+    found = []
+    for folder in (first, first, second):
+        folder.mkdir(parents=True, exist_ok=True)
+        assert not fits_socket(folder / "socket")
+        found.append(socket_elsewhere(folder, US))
+    try:
+        assert found[0] == found[1] != found[2]
+        assert len(os.fsencode(found[0])) <= LONGEST_SOCKET_FOLDER
+    finally:
+        for each in set(found):
+            each.rmdir()
+    again = socket_elsewhere(first, US)
+    assert again != found[0]
+    again.rmdir()
 
 
 def test_a_short_path_has_them_beside_the_data():
-    assert socket_folder(Path("/srv/vibe/postgres")) == Path("/srv/vibe/postgres/socket")
+    assert EmbeddedServer(Path("/srv/vibe/postgres")).sockets == Path("/srv/vibe/postgres/socket")
 
 
 def test_a_server_in_a_long_and_odd_path_runs(tmp_path):
@@ -177,7 +191,7 @@ def test_a_server_in_a_long_and_odd_path_runs(tmp_path):
     holder = hold(folder)
     assert holder.stdout.readline()
     end(holder)
-    socket_folder(folder).rmdir()
+    EmbeddedServer(folder).sockets.rmdir()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import stat
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Any
 from vibe.core.db.errors import DatabaseNotReady
 
 SYSTEM_ACCOUNT = "embedded_postgres"
+REPLACE = 'umask 077 && rm -f -- "$1" && set -C && cat > "$1"'
+APPEND = 'cat >> "$1"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +25,36 @@ class Account:
     uid: int
     gid: int
 
-    def own(self, *paths: Path) -> None:
-        """Give these paths to the account, if we are root."""
-        if os.geteuid() == 0:
-            for path in paths:
-                os.chown(path, self.uid, self.gid)
-
     def options(self) -> dict[str, Any]:
         """Return the options with which `subprocess` runs a program as the account."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if os.geteuid() == 0 else {}
 
+    def write(self, path: Path, text: str, *, append: bool = False) -> None:
+        """Write a file as the account, so that a link leads nowhere that the account may not write itself.
+
+        A new file has mode 0600 and replaces what was there, a link too.
+        """
+        command = ["/bin/sh", "-c", APPEND if append else REPLACE, "sh", str(path)]
+        done = subprocess.run(command, input=text, text=True, capture_output=True, check=False, **self.options())
+        if done.returncode:
+            raise DatabaseNotReady(
+                f"The server's account cannot write {path}. Remove it, or set VIBE_STATE_DIR to a new folder."
+            )
+
 
 def owner_of_data(data: Path) -> Account | None:
-    """Return the owner of the data, so that root takes nothing away from an ordinary user; None without data."""
+    """Return the owner of the data, so that root takes nothing away from an ordinary user; None without data.
+
+    Raises DatabaseNotReady where root would follow a link, or run PostgreSQL as root.
+    """
     try:
-        found = (data / "PG_VERSION").stat()
-    except FileNotFoundError:
+        (data / "PG_VERSION").lstat()
+        found = data.lstat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    if os.geteuid() == 0 and (stat.S_ISLNK(found.st_mode) or found.st_uid == 0):
+        raise DatabaseNotReady(f"{data} is a link or belongs to root. Give it to the account of the server (chown).")
+    found = data.stat()
     return Account(found.st_uid, found.st_gid)
 
 

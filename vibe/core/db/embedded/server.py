@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -28,7 +29,8 @@ import psycopg
 from psycopg import sql
 
 from vibe.core.db.embedded.account import Account, grant_traversal, owner_of_data, server_account
-from vibe.core.db.embedded.paths import BINARIES, own_folder, socket_folder
+from vibe.core.db.embedded.files import open_own, own_folder, read_plain
+from vibe.core.db.embedded.paths import BINARIES, fits_socket, socket_elsewhere
 from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.roles import RESTRICT_STATISTICS, REVOKE_LARGE_OBJECTS
 
@@ -66,9 +68,17 @@ class EmbeddedServer:
         self.data = self.folder / "data"
         self.log = self.folder / "server.log"
         self.furnished = self.folder / "furnished"
-        self.sockets = socket_folder(self.folder)
         self._use: IO[str] | None = None
         self._owner_pid = 0
+
+    @cached_property
+    def sockets(self) -> Path:
+        """The folder of the server's socket. Raises DatabaseNotReady if there can be none."""
+        beside = self.folder / "socket"
+        if fits_socket(beside):
+            return beside
+        with self._naming_what_fails(), self._alone():
+            return socket_elsewhere(self.folder, self._account())
 
     def start(self) -> None:
         """Make the data folder if there is none, start the server unless it runs, and hold it until exit.
@@ -77,15 +87,9 @@ class EmbeddedServer:
         """
         if self._use and self._owner_pid == os.getpid():
             return
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with self._alone(), self._held_if_well():
-                self._run_one()
-        except OSError as problem:
-            raise DatabaseNotReady(
-                f"The embedded PostgreSQL cannot use {problem.filename or self.folder}: {problem.strerror}. "
-                "Set VIBE_STATE_DIR to a folder of your own, or DATABASE_URL to a server."
-            ) from None
+        _ = self.sockets  # chosen under the lock that is taken next
+        with self._naming_what_fails(), self._alone(), self._held_if_well():
+            self._run_one()
         atexit.register(self.release)
         exit_on_sigterm()
 
@@ -97,7 +101,7 @@ class EmbeddedServer:
         self._use = None
         if not self.folder.exists():
             return  # deleted under the server, which notices and ends by itself
-        with self._alone(), (self.folder / "in-use.lock").open("w") as use:
+        with self._alone(), open_own(self.folder / "in-use.lock") as use:
             try:
                 fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -114,15 +118,27 @@ class EmbeddedServer:
         return psycopg.connect(host=str(self.sockets), port=PORT, dbname=database, user=user, autocommit=True)
 
     @contextmanager
+    def _naming_what_fails(self) -> Iterator[None]:
+        """Make the folder, and name the file that cannot be used."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            yield
+        except OSError as problem:
+            raise DatabaseNotReady(
+                f"The embedded PostgreSQL cannot use {problem.filename or self.folder}: {problem.strerror}. "
+                "Set VIBE_STATE_DIR to a folder of your own, or DATABASE_URL to a server."
+            ) from None
+
+    @contextmanager
     def _alone(self) -> Iterator[None]:
-        with (self.folder / "start.lock").open("w") as lock:
+        with open_own(self.folder / "start.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     @contextmanager
     def _held_if_well(self) -> Iterator[None]:
         """Hold the server from here on, unless starting it fails."""
-        use = (self.folder / "in-use.lock").open("w")
+        use = open_own(self.folder / "in-use.lock")
         try:
             fcntl.flock(use, fcntl.LOCK_SH)
             yield
@@ -158,7 +174,8 @@ class EmbeddedServer:
         """Delete the pid file of a killed server if another program has its number: PostgreSQL would wait for that."""
         pid_file = self.data / "postmaster.pid"
         if pid_file.exists():  # without /proc, PostgreSQL decides by itself
-            program = Path("/proc", pid_file.read_text().partition("\n")[0].strip(), "comm")
+            number = read_plain(pid_file).partition("\n")[0].strip()
+            program = Path("/proc", number if number.isdecimal() else "none", "comm")
             if Path("/proc").exists() and not (program.exists() and "postgres" in program.read_text()):
                 pid_file.unlink()
 
@@ -169,10 +186,8 @@ class EmbeddedServer:
         if not (self.data / "PG_VERSION").exists():
             self._make_data(account)
         self._require_same_major()
-        configuration = self.data / "vibe.conf"
-        configuration.write_text(CONFIGURATION.format(sockets=self.sockets, port=PORT))
-        self.log.touch(mode=0o600)
-        account.own(configuration, self.log)
+        account.write(self.data / "vibe.conf", CONFIGURATION.format(sockets=self.sockets, port=PORT))
+        open_own(self.log, account).close()
 
     def _make_data(self, account: Account) -> None:
         """Make the data in a draft folder and rename it: a killed process then leaves nothing that looks like data."""
@@ -183,8 +198,7 @@ class EmbeddedServer:
             "initdb", "-D", str(draft), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8",
             "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions",
         )  # fmt: skip
-        with (draft / "postgresql.conf").open("a") as configuration:
-            configuration.write("include = 'vibe.conf'\n")
+        account.write(draft / "postgresql.conf", "include = 'vibe.conf'\n", append=True)
         self.furnished.unlink(missing_ok=True)
         if self.data.exists():
             self.data.rmdir()
@@ -192,7 +206,7 @@ class EmbeddedServer:
 
     def _require_same_major(self) -> None:
         """Raise DatabaseNotReady, with what to do, for data of another major version, which the server refuses."""
-        theirs = (self.data / "PG_VERSION").read_text().strip()
+        theirs = read_plain(self.data / "PG_VERSION").strip()
         ours = self._attempt("postgres", "--version").stdout.split()[-1].partition(".")[0]
         if theirs != ours:
             raise DatabaseNotReady(
@@ -217,7 +231,7 @@ class EmbeddedServer:
                 here.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")  # one made before has none
                 for statement in (REVOKE_LARGE_OBJECTS, *RESTRICT_STATISTICS):
                     here.execute(statement)
-        self.furnished.touch()
+        open_own(self.furnished).close()
 
     def _account(self) -> Account:
         return owner_of_data(self.data) or server_account()
@@ -261,4 +275,4 @@ def environment_without_libpq() -> dict[str, str]:
 
 def log_tail(log: Path, count: int = 8) -> str:
     """Return the end of the server's log, which holds no statements."""
-    return "\n".join(log.read_text(errors="replace").splitlines()[-count:]) if log.exists() else ""
+    return "\n".join(read_plain(log).splitlines()[-count:])

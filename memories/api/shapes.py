@@ -18,6 +18,7 @@ from memories.services.conversations import OpenedConversation
 from vibe.core.schemas import LocalMoment, Moment, RequestSchema, ResponseSchema
 
 ID = "0198c7a2-6b1e-7c3d-9f00-5a1b2c3d4e5f"
+GIVEN = "7f0c2a9e-51d4-4b7a-8d63-2f9b1e06c5a8"
 Title = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TITLE)]
 Description = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_DESCRIPTION)]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_ID)]
@@ -36,7 +37,9 @@ class ConversationTexts(RequestSchema):
 class NewConversation(ConversationTexts):
     """A conversation to begin. Everything may be left out."""
 
-    external_id: Name | None = Field(None, description="an id of yours, stored in clear", examples=["chat-2026-05-12"])
+    external_id: Name | None = Field(
+        None, description="an id of yours that tells nothing, such as a UUID: it is stored in clear", examples=[GIVEN]
+    )
     started_at: Moment | None = Field(None, description="now, if left out", examples=[AT])
     companion: Companion | None = Field(
         None, description="the companion it is with, an id of yours; sealed, and not changed later", examples=["nova"]
@@ -47,7 +50,7 @@ class Conversation(ResponseSchema):
     """A conversation with its texts opened."""
 
     id: UUID = Field(examples=[ID])
-    external_id: str | None = Field(examples=["chat-2026-05-12"])
+    external_id: str | None = Field(examples=[GIVEN])
     title: str | None = Field(examples=["Moving to Lisbon"])
     description: str | None = Field(examples=["The flat, the boxes, the cat."])
     companion: str | None = Field(examples=["nova"])

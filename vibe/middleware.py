@@ -9,7 +9,7 @@ from typing import Final
 
 from csp.constants import UNSAFE_EVAL
 from csp.middleware import CSPMiddleware
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
 from django.middleware import common
 from django.middleware.gzip import GZipMiddleware
 from django.middleware.security import SecurityMiddleware
@@ -92,7 +92,7 @@ class ContentPolicy(CSPMiddleware):  # type: ignore[misc]  # from a package with
 class CommonMiddleware(common.CommonMiddleware):
     """Django's, which refuses hosts that are not in ALLOWED_HOSTS; not where no answer depends on the host."""
 
-    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         if request.path_info in BY_ADDRESS:
             return None
         return super().process_request(request)

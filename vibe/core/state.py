@@ -18,7 +18,7 @@ FILE = "secrets.env"
 BYTES = 32
 
 
-class Environment(FileAwareMapping):
+class Environment(FileAwareMapping):  # type: ignore[misc]  # from a package without types
     """The environment. NAME_FILE names a file that holds NAME, as containers are given secrets."""
 
     def __getitem__(self, name: str) -> str:
@@ -50,7 +50,7 @@ def read_secret(name: str, *, folder: Path, made: Sequence[str]) -> str:
 
     Raises ConfigurationError for any other.
     """
-    value = environment.get(name, "").strip()
+    value: str = environment.get(name, "").strip()
     if not value and name in made:
         value = load_or_make_secrets(folder, made)[name]
     if not value:

@@ -28,7 +28,8 @@ PSQL = ("--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--s
 # The settings at the head of pg_restore's script, and the name of one.
 HEAD = re.compile(rb"(--.*|\\restrict .*|SET .*|SELECT pg_catalog\.set_config\(.*)?\n")
 SETTING = re.compile(rb"SET (\w+) = ")
-SCHEMA_GRANTS = re.compile(rb"(?m)^\d+; \d+ \d+ ACL - SCHEMA public .*\n")
+# Of the schema, and of PostgreSQL's own functions, which only a superuser may change.
+FOREIGN_GRANTS = re.compile(rb"(?m)^\d+; \d+ \d+ ACL (- SCHEMA public|pg_catalog) .*\n")
 ERROR = re.compile("error:|ERROR:")
 # From here on an error may quote rows: COPY's context, its detail, the failed statement, a value.
 CONTENT = re.compile(r"(?s)(?<!\s)\s*(CONTEXT:|DETAIL:|Command was:).*|(: |=)[\"'(].*")
@@ -62,14 +63,15 @@ def put_back(
 ) -> None:
     """Feed a dump, or sections of it, to pg_restore, which assigns everything to the owner.
 
-    `major` is that of the pg_dump that wrote it. Grants on the schema are left out: see vibe.backup.schema.
+    `major` is that of the pg_dump that wrote it. Grants on the schema are left out (see vibe.backup.schema), and so
+    are those of PostgreSQL's own functions: the database that it is restored into has its server's.
     """
     pg_restore = program("pg_restore", major=major)
     with server.connect(database) as here:
         older = server_major(here) < pg_restore.major
         known = {name for (name,) in here.execute("SELECT name FROM pg_settings")}
     with tempfile.NamedTemporaryFile() as contents, archive.dump() as dump:
-        contents.write(SCHEMA_GRANTS.sub(b"", listed(pg_restore.path, server, archive)))
+        contents.write(FOREIGN_GRANTS.sub(b"", listed(pg_restore.path, server, archive)))
         contents.flush()
         command = [str(pg_restore.path), *RESTORE, f"--role={server.owner}", f"--use-list={contents.name}"]
         command += [f"--section={section}" for section in sections]

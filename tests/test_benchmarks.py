@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-from benchmarks import house
+from benchmarks import house, overload
 from tests.processes import PROJECT
 
 
@@ -32,6 +32,17 @@ def test_the_web_servers_worker_is_measured_against_gunicorns() -> None:
     assert all(each["times_gthread"] and each["processor_times_gthread"] for each in told["throughput"].values())
     assert all(told["slowest_probe_s"]["ours"].values())
     assert told["slowest_probe_s"]["gthread"]["header"] is None
+
+
+def test_more_clients_than_threads_lose_nothing() -> None:
+    command = [sys.executable, "-m", "benchmarks.overload", "--clients", "1,40", "--seconds", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, check=False)
+    told = json.loads(done.stdout)["clients"]
+    assert all(each["acknowledged"] and each["probes"] for each in told.values())
+    assert all(each["lost"] == each["doubled"] == 0 for each in told.values())
+    assert all(each["memory_times_idle"] <= overload.LIMITS["memory_times_idle"] for each in told.values())
+    within = all(each[name] <= most for each in told.values() for name, most in overload.LIMITS.items())
+    assert done.returncode == (not within), "the exit code says whether the limits were kept"
 
 
 def test_rows_are_written_in_every_way() -> None:

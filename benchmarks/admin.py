@@ -53,9 +53,10 @@ MEMORIES_SQL = """
 STORIES_SQL = """
     INSERT INTO stories (id, user_id, conversation_id, title, text, people, places, events, people_index, places_index,
         events_index, occurred_from, occurred_to, memory_ids, passage_count, word_count, in_graph, processor, embedder,
-        fingerprint, revision, created_at, built_at)
+        is_open, memory_count, tries, failure, revision, created_at, built_at)
     SELECT uuidv7(created_at - now()), user_id, id, %(sealed)s, %(sealed)s, %(sealed)s, %(sealed)s, %(sealed)s, '{}',
-        '{}', '{}', created_at, created_at, '{}', 0, 0, false, 'made-up', '', '', 1, created_at, created_at
+        '{}', '{}', created_at, created_at, '{}', 0, 0, false, 'made-up', '', false,
+        memory_count, 0, '', 1, created_at, created_at
     FROM conversations
 """
 TRAIL_SQL = """

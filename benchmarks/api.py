@@ -186,7 +186,7 @@ def prepared() -> tuple[UUID, dict[str, Callable[[], Any]], dict[str, Callable[[
     from memories.payload import Payload
     from memories.reading import memory
     from memories.services.adding import NewMemory, add_memories
-    from stories.building.services.build import build_story
+    from tests.building import build_conversation
     from vibe.core.db.scopes import as_user
 
     actor, client = Actor.system("benchmark"), Client()
@@ -209,7 +209,7 @@ def prepared() -> tuple[UUID, dict[str, Callable[[], Any]], dict[str, Callable[[
     for number in range(50):
         made = ask("POST", "/conversations", {"title": f"Conversation {number}"})["id"]
         batch = ask("POST", f"/conversations/{made}/memories/batch", {"memories": [SAID] * 20})["items"]
-    build_story(user_id=person, conversation_id=made, actor=actor)
+    build_conversation(person, UUID(made))
     story, said = ask("GET", "/stories")["items"][0]["id"], batch[0]["id"]
     memories, keys = f"/conversations/{made}/memories", itertools.count(time.time_ns())
     bare_insert, bare_select = bare(person, other, said)

@@ -133,7 +133,10 @@ def through_copy(columns: dict[str, str], rows: Rows) -> None:
     connection.send_held()  # type: ignore[attr-defined]
     bulk.register_vectors(connection.connection)
     with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(f"CREATE TEMPORARY TABLE coming ({defined}) ON COMMIT DROP")
+        (role,) = cursor.execute("SELECT current_user").fetchone()
+        cursor.execute("RESET ROLE")  # the role of a person makes no temporary tables
+        cursor.execute(f"CREATE TEMPORARY TABLE coming ({defined}) ON COMMIT DROP; GRANT ALL ON coming TO {role}")
+        cursor.execute(f"SET LOCAL ROLE {role}")
         with cursor.copy("COPY coming FROM STDIN (FORMAT BINARY)") as copying:
             copying.set_types(list(columns.values()))
             for row in rows:

@@ -2,8 +2,9 @@
 
     python -m benchmarks.classes [--messages N] [--builds N] [--exports N]
 
-One person has `builds` stories waiting, each of 100 messages, and imports `messages` more, in conversations of 2,000,
-by `import_conversations` in a process of its own. Meanwhile other people ask for an export, one every five seconds.
+One person has stories waiting of `builds` conversations, each of 100 messages, and imports `messages` more, in
+conversations of 2,000, by `import_conversations` in a process of its own. Meanwhile other people ask for an export, one
+every five seconds.
 Measured are the seconds until each export starts and until it is ready, and the greatest age of an unsealed row of the
 audit log, read every quarter of a second. It begins when the worker holds its first story.
 
@@ -49,6 +50,7 @@ def main() -> None:
     parser.add_argument("--builds", type=int, default=100)
     parser.add_argument("--exports", type=int, default=12)
     options = parser.parse_args()
+    os.environ["STORY_QUIET_SECONDS"] = "0"
     result: dict[str, Any] = {**vars(options), "load_before": os.getloadavg()[0]}
     ways = {"classes": [str(ROOT / "manage.py"), "worker"], "shared": ["-c", SHARED]}
     with throw_away_database() as folder:
@@ -59,7 +61,10 @@ def main() -> None:
 
 def measure(name: str, command: list[str], options: Any, folder: Path) -> dict[str, Any]:
     """The figures of one way to work."""
+    from accounts.people.services.people import find_person
+    from audit.actors import Actor
     from audit.sealing.services import seal
+    from stories.index.backlog import index_pending
 
     forget_jobs()
     texts = sample_texts()
@@ -68,19 +73,20 @@ def measure(name: str, command: list[str], options: Any, folder: Path) -> dict[s
     long = write(folder / "import.jsonl", bulk, "long", -(-options.messages // LONG), LONG)
     people = [fill(f"{name}-{each}", 2, texts) for each in range(options.exports)]
     run_import(builds).wait()
-    forget_jobs("task_name <> 'stories.tell'")
+    index_pending(user_id=find_person(bulk), bulk_ones=True, actor=Actor.system("benchmark"))
+    forget_jobs()
     seal()
     with (folder / f"{name}.log").open("w") as log:
         worker = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
     try:
-        wait_for(lambda: count_jobs("status = 'doing' AND task_name = 'stories.tell'"))
+        wait_for(lambda: count_jobs("status = 'doing' AND task_name = 'stories.build'"))
         importing = run_import(long)
         watcher = Watcher()
         begun = time.monotonic()
         exports = [export(person) for person in paced(people)]
         seconds = time.monotonic() - begun
         unsealed = watcher.stop()
-        waiting, still = count_jobs("status = 'todo' AND task_name = 'stories.tell'"), importing.poll() is None
+        waiting, still = count_due(), importing.poll() is None
         importing.kill()
     finally:
         worker.kill()
@@ -189,6 +195,17 @@ def count_jobs(which: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM procrastinate_jobs WHERE {which}")
         return int(cursor.fetchone()[0])
+
+
+def count_due() -> int:
+    """Stories that are to be built now."""
+    from django.db.models.functions import Now
+
+    from stories.models import Story
+    from vibe.core.db.scopes import as_support
+
+    with as_support():
+        return int(Story.objects.filter(due_at__lte=Now()).count())
 
 
 def wait_for(holds: Callable[[], Any]) -> None:

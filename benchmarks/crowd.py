@@ -139,6 +139,13 @@ def make_crowd(
     return crowd
 
 
+def vector_alone(vector: Any) -> Any:
+    """What is looked for by a cloaked vector and nothing else, as stories.search takes it."""
+    from stories.search.candidates import Wanted
+
+    return Wanted(tokens=(), asked=(), asks_mark=0, dates_mark=0, when=False, vector=vector, model=0, speaker=None)
+
+
 def make_room(server: Any) -> None:
     """Let the superuser COPY past the checks, and beside the product's table make one of vectors as they are."""
     from pgvector.psycopg import register_vector
@@ -183,8 +190,9 @@ def fill(
 
     from accounts.keys.services.data_keys import open_vault
     from memories.payload import Payload
-    from stories.building.blinding import speaker_token
+    from stories.index.entries import FORM
     from stories.processors.configured import embedder
+    from stories.text.blinding import speaker_token
     from vibe.core.db.schema.owned import uuid7
     from vibe.core.db.scopes import as_user
 
@@ -219,24 +227,26 @@ def fill(
     sealed = ("title", "text", "people", "places", "events")
     copy(server, "stories", "id uuid, user_id uuid, conversation_id uuid, title bytea, text bytea, people bytea, "
          "places bytea, events bytea, people_index int8[], places_index int8[], events_index int8[], "
-         "occurred_from timestamptz, occurred_to timestamptz, memory_ids uuid[], passage_count int4, word_count int4, "
-         "in_graph bool, processor text, embedder text, fingerprint text, revision int4, built_at timestamptz",
+         "occurred_from timestamptz, occurred_to timestamptz, is_open bool, memory_count int4, memory_ids uuid[], "
+         "passage_count int4, word_count int4, in_graph bool, processor text, embedder text, tries int2, failure text, "
+         "revision int4, built_at timestamptz",
          ((row, user, conversations[at], *(names[column][at].ciphertext for column in sealed), [], [], [],
-           START, START, [], messages[at], lengths[at], graph, "made-up", embedder().name, "", 1, START)
+           START, START, False, messages[at], [], messages[at], lengths[at], graph, "made-up", embedder().name, 0, "",
+           1, START)
           for at, row in enumerate(stories)))  # fmt: skip
     speaker = speaker_token(vault, "Ada")
     counted = [dict(sorted(Counter(token[word] for word in each).items())) for each in words]
-    copy(server, "passages", "id uuid, user_id uuid, story_id uuid, memory_id uuid, memory_revision int4, "
-         "position int4, speaker int8, words int8[], counts int2[], length int4, occurred_at timestamptz, "
-         "embedding halfvec, in_graph bool",
-         ((uuid7(), user, stories[of[at]], row, 1, at % STORY, speaker, list(counted[at]), list(counted[at].values()),
-           len(words[at]), moments[at], HalfVector(rotated[at]), graph)
+    copy(server, "passages", "id uuid, user_id uuid, conversation_id uuid, story_id uuid, memory_id uuid, "
+         "memory_revision int4, part int2, role text, speaker int8, words int8[], counts int2[], length int4, "
+         "occurred_at timestamptz, embedding halfvec, model int2, form int2, in_graph bool",
+         ((uuid7(), user, conversations[of[at]], stories[of[at]], row, 1, 0, "user", speaker, list(counted[at]),
+           list(counted[at].values()), len(words[at]), moments[at], HalfVector(rotated[at]), 0, FORM, graph)
           for at, row in enumerate(memories)))  # fmt: skip
     if plain:
         copy(server, "plain_passages", "id uuid, user_id uuid, embedding halfvec, text text",
              ((row, user, HalfVector(vectors[at]), texts[at]) for at, row in enumerate(memories)))  # fmt: skip
-    copy(server, "search_sets", "id uuid, user_id uuid, passages int4, words int8, in_graph bool, embedder text",
-         [(uuid7(), user, size, sum(lengths), graph, embedder().name)])  # fmt: skip
+    copy(server, "search_sets", "id uuid, user_id uuid, passages int4, words int8, in_graph bool, embedder text, "
+         "model int2", [(uuid7(), user, size, sum(lengths), graph, embedder().name, 0)])  # fmt: skip
 
 
 def copy(server: Any, table: str, columns: str, rows: Any) -> None:

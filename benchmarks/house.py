@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from uuid import UUID
 
 from benchmarks.harness import show, throw_away_database
 
@@ -54,7 +55,7 @@ def requests() -> dict[str, set[str]]:
     from accounts.authentication import local_tokens
     from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
-    from stories.building.services.build import build_story
+    from tests.building import build_conversation
 
     actor, client = Actor.system("benchmark"), Client()
     person = ensure_person(profile=Profile("ada", "ada@example.com", "Ada Tavares"), actor=actor)
@@ -68,7 +69,7 @@ def requests() -> dict[str, set[str]]:
     conversation = post("/conversations", {"title": "Moving"}, 201)["id"]
     memories = f"/conversations/{conversation}/memories"
     post(memories, SAID, 201)
-    build_story(user_id=person, conversation_id=conversation, actor=actor)
+    build_conversation(person, UUID(conversation))
     return {
         "add": files_passed(lambda: post(memories, SAID, 201)),
         "search": files_passed(lambda: post("/stories/search", {"question": "Where did I move?"}, 200)),

@@ -140,11 +140,11 @@ def import_file(file: bytes | IO[bytes], *, jobs: bool) -> None:
     """What the command does."""
     from audit.actors import Actor
     from memories.imports.services.files import FileImport
-    from memories.signals import conversations_changed
+    from stories.index.memory_index import MemoryIndex
 
     source = io.BytesIO(file) if isinstance(file, bytes) else file
-    stories = nullcontext() if jobs else mock.patch.object(conversations_changed, "send")
-    with stories:
+    without_jobs = mock.patch.object(MemoryIndex, "imported")
+    with nullcontext() if jobs else without_jobs:
         FileImport(actor=Actor.system("benchmark"), strict=False, on_refused=fail).run(source)
 
 

@@ -130,7 +130,10 @@ def checked(installation: Any, seconds: float) -> dict[str, Any]:
         "(SELECT count(*) FROM encrypted_memories m WHERE m.user_id = c.user_id AND m.conversation_id = c.id)"
     )
     start = time.monotonic()
-    left = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'stories.tell' AND status IN ('todo', 'doing')"
+    left = (
+        "SELECT count(*) FROM (SELECT FROM pending_memories UNION ALL "
+        "SELECT FROM stories WHERE built_at IS NULL AND due_at <= now() + interval '2 minutes') AS left_over"
+    )
     while installation.ask(left)[0][0] and time.monotonic() - start < seconds:
         if not installation.worker_runs():
             installation.start_worker()
@@ -144,7 +147,8 @@ def checked(installation: Any, seconds: float) -> dict[str, Any]:
         "stories_told_in_s": time.monotonic() - start,
         "jobs_left": dict(
             installation.ask(
-                "SELECT status::text, count(*) FROM procrastinate_jobs WHERE task_name = 'stories.tell' GROUP BY 1"
+                "SELECT task_name || ' ' || status, count(*) FROM procrastinate_jobs "
+                "WHERE starts_with(task_name, 'stories.') GROUP BY 1"
             )
         ),
         "said": {"trail": trail.stdout[-300:], "lineage": lineage.stdout[-300:]},

@@ -30,18 +30,18 @@ INSERT INTO conversations (id, user_id, is_archived, memory_count, started_at, a
 SELECT {person}, {person}, false, 0, now(), now(), 1, now() FROM generate_series(0, {people} - 1) p;
 INSERT INTO stories (id, user_id, conversation_id, title, text, people, places, events, people_index, places_index,
     events_index, occurred_from, occurred_to, memory_ids, passage_count, word_count, in_graph, processor, embedder,
-    fingerprint, revision, built_at)
+    is_open, memory_count, tries, failure, revision, built_at)
 SELECT {person}, {person}, {person}, '', '', '', '', '', '{{}}', '{{}}', '{{}}', now(), now(), '{{}}', 0, 0, false, '',
-    '', '', 1, now() FROM generate_series(0, {people} - 1) p;
+    '', false, 0, 0, '', 1, now() FROM generate_series(0, {people} - 1) p;
 INSERT INTO encrypted_memories (id, user_id, conversation_id, message_ids, payload, occurred_at, revision)
 SELECT {row}, {person}, {person}, ARRAY['m' || n], sha256(n::text::bytea), now(), 1
 FROM generate_series(1, {rows}) n, LATERAL (SELECT n % {people} AS p) whose;
-INSERT INTO passages (id, user_id, story_id, memory_id, memory_revision, position, speaker, words, counts, length,
-    occurred_at, embedding, in_graph)
-SELECT {row}, {person}, {person}, {row}, 1, n / {people}, n, ARRAY[hashint8(n), hashint8(n + 1)]::bigint[],
+INSERT INTO passages (id, user_id, conversation_id, story_id, memory_id, memory_revision, part, role, speaker, words,
+    counts, length, occurred_at, embedding, model, form, in_graph)
+SELECT {row}, {person}, {person}, {person}, {row}, 1, 0, 'user', n, ARRAY[hashint8(n), hashint8(n + 1)]::bigint[],
     ARRAY[1, 1]::smallint[], 2, now() - n * interval '1 second',
     CASE WHEN n <= {vectors} THEN (SELECT array_agg(random()) FROM generate_series(1, 512) WHERE n > 0)::halfvec END,
-    n <= {vectors}
+    0, 0, n <= {vectors}
 FROM generate_series(1, {rows}) n, LATERAL (SELECT n % {people} AS p) whose
 """
 PERSON, ROW = "('00000000-0000-7000-8000-' || lpad(to_hex(p), 12, '0'))::uuid", "md5(n::text)::uuid"
@@ -138,7 +138,7 @@ def migrations() -> dict[str, Any]:
     steps = {
         "a column": dj.AddField("passage", "mood", models.SmallIntegerField(**mood)),
         "a backfill": RunInBatches(
-            "passages", set="mood = position % 7", where="mood IS NULL", writes=["mood"], reads=["position"]
+            "passages", set="mood = length % 7", where="mood IS NULL", writes=["mood"], reads=["length"]
         ),
         "NOT NULL": dj.AlterField("passage", "mood", filled),
         "a check": dj.AddConstraint("passage", rule),
@@ -245,7 +245,7 @@ def attempt(number: int) -> str:
     user_id = UUID(int=(0x7000_8000 << 48) + (number * 7919) % PEOPLE)
     try:
         with as_user(user_id):
-            rows = Passage.objects.of(user_id).filter(story_id=user_id).order_by("-position")
+            rows = Passage.objects.of(user_id).filter(story_id=user_id).order_by("-occurred_at", "id")
             newest = rows.values_list("pk", flat=True)[:20]
             if number % (READS + 1):
                 list(newest)

@@ -88,8 +88,8 @@ def fill(conversations: Path) -> None:
     from audit.actors import Actor
     from memories.imports.services.files import FileImport
     from memories.models import Conversation
-    from stories.building.services.build import build_story
-    from vibe.core.db.scopes import as_system, as_user
+    from tests.building import build_all
+    from vibe.core.db.scopes import as_system
 
     actor = Actor.system("benchmark")
     with conversations.open("rb") as source:
@@ -97,10 +97,7 @@ def fill(conversations: Path) -> None:
     with as_system():
         people = list(Conversation.objects.values_list("user_id", flat=True).distinct().order_by("user_id"))
     for user_id in people:
-        with as_user(user_id):
-            ids = list(Conversation.objects.of(user_id).values_list("pk", flat=True))
-        for conversation_id in ids:
-            build_story(user_id=user_id, conversation_id=conversation_id, actor=actor)
+        build_all(user_id)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def measure(size: int) -> dict[str, Any]:
         server.execute("GRANT ALL ON without_graph TO vibe_user")
         make_graph(server, size)
         # Rows of stories that do not exist: the checks of references would be measured with one side alone.
-        for name in ("passages_story", "passages_memory"):
+        for name in ("passages_conversation", "passages_story", "passages_memory"):
             server.execute(f"ALTER TABLE passages DROP CONSTRAINT {name}")
         small, large = rows(size, in_graph=False), rows(size // 8, in_graph=True)
         ways: dict[str, tuple[int, Callable[[], Any]]] = {
@@ -84,16 +84,20 @@ Row = tuple[Any, ...]
 COLUMNS = {
     "id": "uuid",
     "user_id": "uuid",
+    "conversation_id": "uuid",
     "story_id": "uuid",
     "memory_id": "uuid",
     "memory_revision": "int4",
-    "position": "int4",
+    "part": "int2",
+    "role": "text",
     "speaker": "int8",
     "words": "text::bigint[]",
     "counts": "text::smallint[]",
     "length": "int4",
     "occurred_at": "timestamptz",
     "embedding": "halfvec",
+    "model": "int2",
+    "form": "int2",
     "in_graph": "bool",
 }
 
@@ -102,7 +106,7 @@ def rows(size: int, *, in_graph: bool) -> list[Row]:
     """Passages as Python values: words and counts as lists, the vector as an array; ids are drawn when written."""
     vectors, worded = Space(3).messages(size), draw_numbers(np.random.default_rng(4), size)
     return [
-        (1, at % STORY, 7, sorted({int(word) + 10 for word in worded[at]}), WORDS, START, vectors[at], in_graph)
+        (1, 7, sorted({int(word) + 10 for word in worded[at]}), WORDS, START, vectors[at], in_graph)
         for at in range(size)
     ]
 
@@ -110,27 +114,31 @@ def rows(size: int, *, in_graph: bool) -> list[Row]:
 def values(row: Row, owner: Any) -> list[Any]:
     from vibe.core.db.schema.owned import uuid7
 
-    revision, position, speaker, words, length, moment, vector, in_graph = row
+    revision, speaker, words, length, moment, vector, in_graph = row
     return [
         uuid7(),
         owner,
         uuid7(),
         uuid7(),
+        uuid7(),
         revision,
-        position,
+        0,
+        "user",
         speaker,
         words,
         [1] * len(words),
         length,
         moment,
         vector,
+        0,
+        0,
         in_graph,
     ]
 
 
 def in_bulk(table: str, given: list[Row]) -> None:
-    """As stories.building.storing writes a story: stories of STORY messages, one transaction of many."""
-    from stories.building.blinding import array_text
+    """As stories.index.entries writes memories: those of 40 stories of STORY in one statement."""
+    from stories.text.blinding import array_text
     from vibe.core.db.scopes import as_user
     from vibe.core.db.statements import bulk
 
@@ -146,7 +154,7 @@ def in_bulk(table: str, given: list[Row]) -> None:
 
 def one_by_one(table: str, given: list[Row]) -> None:
     """A statement a row, a transaction for all, so that the disk's flushes do not drown what is compared."""
-    from stories.building.blinding import array_text
+    from stories.text.blinding import array_text
     from vibe.core.db.scopes import as_user
     from vibe.core.db.statements import bulk
 
@@ -160,13 +168,14 @@ def one_by_one(table: str, given: list[Row]) -> None:
 
 def by_copy(server: Any, given: list[Row], table: str = "by_copy", owner: Any = None) -> None:
     """COPY, as text, of the same values."""
-    from stories.building.blinding import array_text
+    from stories.text.blinding import array_text
 
     with server.cursor().copy(f"COPY {table} ({', '.join(COLUMNS)}) FROM STDIN") as target:
         for row in given:
-            one = values(row, owner or OWNER)
-            one[7], one[8], one[11] = array_text(one[7]), array_text(one[8]), str(one[11].tolist())
-            target.write_row(one)
+            one = dict(zip(COLUMNS, values(row, owner or OWNER), strict=True))
+            one |= {"words": array_text(one["words"]), "counts": array_text(one["counts"])}
+            one["embedding"] = str(one["embedding"].tolist())
+            target.write_row(list(one.values()))
 
 
 if __name__ == "__main__":

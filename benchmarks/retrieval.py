@@ -60,16 +60,23 @@ def main() -> None:
 
 def measure(conversations: str, questions: Iterable[dict[str, Any]], *, quiet: bool, plain: bool) -> dict[str, Any]:
     """Import, tell, ask."""
+    from accounts.models import User
     from audit.actors import Actor
     from memories.imports.services.files import FileImport
-    from stories.building.services.build import build_story
-    from stories.management.commands.tell_stories import conversations as all_conversations
+    from stories.building.services.build import try_building
+    from stories.index.services import index_pending
+    from stories.management.commands.build_stories import unbuilt
+    from vibe.core.db.scopes import as_system
 
     actor = Actor.system("benchmark")
     with Path(conversations).open("rb") as source:
         FileImport(actor=actor, strict=True).run(source)
-    for user_id, conversation_id in tqdm(all_conversations(None), unit="stories", disable=quiet):
-        build_story(user_id=user_id, conversation_id=conversation_id, actor=actor)
+    with as_system():
+        everybody = list(User.objects.filter(is_staff=False).values_list("pk", flat=True))
+    for user_id in tqdm(everybody, unit="people", disable=quiet):
+        index_pending(user_id=user_id, bulk_ones=True, actor=actor)
+        for story_id in unbuilt(user_id):
+            try_building(user_id, story_id, actor=actor)
     sides = {"sealed": (Figures(TURN_CUTS), Figures(STORY_CUTS))}
     if plain:
         sides["plain"] = (Figures(TURN_CUTS), Figures(STORY_CUTS))
@@ -94,16 +101,16 @@ class Person:
     def __init__(self, who: str, plain: bool) -> None:
         from accounts.people.services.people import find_person
         from memories.models import Memory
-        from stories.models import Story
+        from stories.models import Passage
         from vibe.core.db.scopes import as_user
 
         self.id = find_person(who)
         self.plain = PlainSet(self.id) if plain else None
         with as_user(self.id):
-            rows = Memory.objects.of(self.id).values_list("message_ids", "pk", "conversation_id")
-            stories = dict(Story.objects.of(self.id).values_list("conversation_id", "pk"))
-            self.memory = {ids[0]: row_id for ids, row_id, _ in rows}
-            self.story = {ids[0]: stories[conversation] for ids, _, conversation in rows}
+            rows = list(Memory.objects.of(self.id).values_list("message_ids", "pk"))
+            stories = dict(Passage.objects.of(self.id).values_list("memory_id", "story_id"))
+            self.memory = {ids[0]: row_id for ids, row_id in rows}
+            self.story = {ids[0]: stories[row_id] for ids, row_id in rows}
 
 
 def ask(person: Person, question: dict[str, Any], side: str, turns: Figures, stories: Figures) -> None:
@@ -124,7 +131,7 @@ def ask(person: Person, question: dict[str, Any], side: str, turns: Figures, sto
     place_of = {story: at for at, story in enumerate(found.passages.story.tolist())}
     turns.add(
         question["category"],
-        [found.memory(at) for at in ranking.passages.best(max(TURN_CUTS))],
+        list(dict.fromkeys(found.memory(at) for at in ranking.passages.best(2 * max(TURN_CUTS)))),
         {person.memory[each] for each in evidence},
     )
     stories.add(
@@ -139,45 +146,50 @@ class PlainSet:
 
     def __init__(self, user_id: Any) -> None:
         from accounts.keys.services.data_keys import open_vault
-        from memories.models import Conversation
-        from stories.building.passages import passages
-        from stories.building.sources import read
-        from stories.models import Story
+        from memories.index import SaidMemory
+        from memories.models import Memory
+        from memories.payload import open_memories
+        from stories.index.entries import message_of
+        from stories.models import Passage
         from stories.processors.configured import embedder
         from stories.search.asking import asker_among, read_asker
+        from stories.text.passages import passages
         from vibe.core.db.scopes import as_user
 
         self.passages, self.memories, self.stories, self.speakers, texts = [], [], [], [], []
         with as_user(user_id):
-            vault = open_vault()
             asker = read_asker(user_id, "I")
             self.names, self.asker = asker.names, asker_among(asker.names, asker.own_name)
-            told = dict(Story.objects.of(user_id).values_list("conversation_id", "pk"))
-            for conversation_id in Conversation.objects.of(user_id).values_list("pk", flat=True):
-                source = read(user_id, conversation_id, vault)
-                made = passages(source.transcript().messages)
+            story = dict(Passage.objects.of(user_id).values_list("memory_id", "story_id"))
+            rows = list(Memory.objects.of(user_id).order_by("conversation_id", "occurred_at", "id"))
+            before = None
+            for row, memory in zip(rows, open_memories(rows, open_vault()), strict=True):
+                message = message_of(SaidMemory.of(row, memory.payload))
+                follows = before and before[0] == row.conversation_id
+                made = passages(message, before[1] if before and follows else None)
+                before = row.conversation_id, message
                 self.passages += made
                 texts += [passage.embedded for passage in made]
-                self.memories += [memory.id.bytes for memory in source.memories]
-                self.speakers += [memory.payload.author for memory in source.memories]
-                self.stories += [told[conversation_id].bytes] * len(made)
+                self.memories += [row.pk.bytes] * len(made)
+                self.speakers += [memory.payload.author] * len(made)
+                self.stories += [story[row.pk].bytes] * len(made)
         self.counts = [Counter(passage.words) for passage in self.passages]
         self.vectors = embedder().embed(texts)
 
     def rank(self, text: str) -> Any:
         import numpy as np
 
-        from stories.building.passages import ASKS, DATES
         from stories.processors.configured import embedder
         from stories.search.candidates import Found
         from stories.search.question import understand
         from stories.search.ranking import Passages, Ranker
+        from stories.text.passages import ASKS, DATES
 
         question = understand(text, self.names, self.asker)
         number: dict[Any, int] = {}
         given = Passages(
             story=np.array([number.setdefault(story, len(number)) for story in self.stories]),
-            position=np.array([passage.position for passage in self.passages]),
+            position=np.arange(len(self.passages)),
             counts=np.array(
                 [[counts[word] for counts in self.counts] for word in question.words], dtype=np.int64
             ).reshape(len(question.words), len(self.passages)),
@@ -188,7 +200,9 @@ class PlainSet:
             spoken=np.array([name == question.speaker for name in self.speakers]) if question.speaker else None,
         )
         asked = np.array(list(question.words.values()), dtype=np.int64)
-        return Found("plain", b"".join(self.memories), b"".join(self.stories), given), Ranker(asked).rank(given)
+        none_deleted = np.zeros(len(self.passages), dtype=np.bool_)
+        found = Found("plain", b"".join(self.memories), b"".join(self.stories), given, none_deleted)
+        return found, Ranker(asked).rank(given)
 
 
 if __name__ == "__main__":

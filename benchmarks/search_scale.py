@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.crowd import Person, make_crowd
+from benchmarks.crowd import Person, make_crowd, vector_alone
 from benchmarks.harness import show, throw_away_database
 
 BUCKETS = ((0, 50), (50, 100), (100, 300), (300, 1_000), (1_000, 10_000), (10_000, 10**9))
@@ -157,7 +157,7 @@ def ours(person: Person, vector: Any) -> tuple[float, list[Any]]:
         return exact(person, vector)
     from stories.search.graph import LIKEST, nearest
 
-    return timed(person, vector, lambda cloaked: nearest(person.id, cloaked, None, LIKEST))
+    return timed(person, vector, lambda cloaked: nearest(person.id, vector_alone(cloaked), None, LIKEST))
 
 
 PLAIN = "SELECT id FROM plain_passages WHERE user_id = %s ORDER BY embedding <=> %s::halfvec LIMIT %s"
@@ -168,7 +168,7 @@ def exact(person: Person, vector: Any) -> tuple[float, list[Any]]:
     """Every one of the person's rows, sorted."""
     from stories.search.graph import LIKEST, nearest_of_all
 
-    return timed(person, vector, lambda cloaked: nearest_of_all(person.id, cloaked, None, LIKEST))
+    return timed(person, vector, lambda cloaked: nearest_of_all(person.id, vector_alone(cloaked), None, LIKEST))
 
 
 def plain(person: Person, vector: Any) -> tuple[float, list[Any]]:
@@ -177,16 +177,16 @@ def plain(person: Person, vector: Any) -> tuple[float, list[Any]]:
 
     text = str(vector.tolist())
     seconds, ids = timed(person, None, lambda _: rows(STEERED.format(ef=EF_SEARCH), PLAIN, [person.id, text, LIKEST]))
-    with_places = rows_of(person, "SELECT memory_id, story_id, position FROM passages WHERE memory_id = ANY(%s)",
+    with_places = rows_of(person, "SELECT memory_id, id, story_id FROM passages WHERE memory_id = ANY(%s)",
                           [[row[0] for row in ids]])  # fmt: skip
-    places = {memory: (story, position) for memory, story, position in with_places}
+    places = {memory: (passage, story) for memory, passage, story in with_places}
     return seconds, [places[row[0]] for row in ids]
 
 
 def timed(person: Person, vector: Any, run: Callable[[Any], list[Any]]) -> tuple[float, list[Any]]:
     """How long the vector stage takes, by itself, in the person's scope."""
     from accounts.keys.services.data_keys import open_vault
-    from stories.building.blinding import cloaked
+    from stories.text.blinding import cloaked
     from vibe.core.db.scopes import as_user
 
     with as_user(person.id):

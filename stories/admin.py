@@ -17,7 +17,7 @@ from accounts.admin.people import UserAdmin
 from accounts.people.names import is_uuid
 from memories.admin import linked, of_conversation
 from memories.models import Conversation, Memory
-from stories.models import Entity, NextVector, Passage, SearchSet, Story, StoryDeletion, TokenUse
+from stories.models import Entity, NextVector, Passage, PendingMemory, SearchSet, Story, TokenUse
 from stories.rebuilding.services import rebuild_story
 from vibe.core.admin.confirmed_actions import ConfirmedAction, requires_permission
 from vibe.core.admin.links import page_link
@@ -26,9 +26,9 @@ UserAdmin.counted.append(Story)
 
 
 def rebuild(request: HttpRequest, row: Story) -> str:
-    """Tell a conversation anew."""
-    rebuild_story(user_id=row.user_id, conversation_id=row.conversation_id, actor=acting_staff(request))
-    return "A job was started. It takes some seconds."
+    """Have a story built again."""
+    rebuild_story(user_id=row.user_id, story_id=row.pk, actor=acting_staff(request))
+    return "The story is due now. Building it takes some seconds."
 
 
 class CorrectedFilter(admin.SimpleListFilter):
@@ -45,6 +45,20 @@ class CorrectedFilter(admin.SimpleListFilter):
         return queryset.filter(chosen.get(self.value() or "", Q()))
 
 
+class FailedFilter(admin.SimpleListFilter):
+    """Stories whose last build failed, or did not."""
+
+    title = "last build"
+    parameter_name = "build"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("failed", "Failed"), ("fine", "Did not fail")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        chosen = {"failed": ~Q(failure=""), "fine": Q(failure="")}
+        return queryset.filter(chosen.get(self.value() or "", Q()))
+
+
 @admin.register(Story)
 class StoryAdmin(OwnedAdmin):
     """Stories by person, conversation and time."""
@@ -57,22 +71,25 @@ class StoryAdmin(OwnedAdmin):
         "memories",
         "occurred_from",
         "occurred_to",
+        "is_open",
         "is_corrected",
         "built_at",
+        "failure",
     )
-    list_filter = ("in_graph", CorrectedFilter)
+    list_filter = ("is_open", FailedFilter, "in_graph", CorrectedFilter)
     date_hierarchy = "created_at"
     search_help_text = "Email (or how it begins), Firebase UID, id of person, conversation or story"
     fields = (
-        *("id", "person", "of_conversation", "occurred_from", "occurred_to", "from_memories", "processor", "embedder"),
-        *("corrected_fields", "corrected_at", "in_graph", "revision", "created_at", "built_at"),
+        *("id", "person", "of_conversation", "occurred_from", "occurred_to", "is_open", "memory_count"),
+        *("from_memories", "processor", "embedder", "built_at", "due_at", "tries", "failure"),
+        *("corrected_fields", "corrected_at", "in_graph", "revision", "created_at"),
     )
-    empty_hint = "A story is built by a job soon after its conversation came in."
+    empty_hint = "A story appears with the first message of its episode, and is built soon after."
     deeds = (
         ConfirmedAction(
             "rebuild",
             "Rebuild",
-            "A job tells the conversation again, whether or not it has changed.",
+            "The story is built again, whether or not its episode has changed.",
             *(rebuild, requires_permission("stories.change_story"), lambda _request, _row: True),
         ),
     )
@@ -86,7 +103,7 @@ class StoryAdmin(OwnedAdmin):
 
     @admin.display(description="Memories")
     def memories(self, row: Story) -> int:
-        return len(row.memory_ids)
+        return row.memory_count
 
     @admin.display(description="Corrected", boolean=True)
     def is_corrected(self, row: Story) -> bool:
@@ -103,37 +120,38 @@ class StoryAdmin(OwnedAdmin):
         return format_html("{} and {} more", links, more) if more else links
 
 
-@admin.register(StoryDeletion)
-class StoryDeletionAdmin(OwnedAdmin):
-    """Conversations whose story their person deleted: they are told again once they go on."""
-
-    narrowed_by: ClassVar[tuple[str, ...]] = ("user", "conversation")
-    list_display = ("row_id", "person", "of_conversation", "deleted_at")
-    fields = ("id", "person", "of_conversation", "deleted_at")
-    empty_hint = "Nobody has deleted a story."
-
-    @admin.display(description="Conversation")
-    def of_conversation(self, row: StoryDeletion) -> SafeString:
-        return page_link(Conversation, row.conversation_id)
-
-
 @admin.register(Passage)
 class PassageAdmin(OwnedAdmin):
     """What search runs on, by story."""
 
     narrowed_by: ClassVar[tuple[str, ...]] = ("user", "story", "memory")
-    list_display = ("row_id", "person", "of_story", "of_memory", "position", "length", "in_graph", "occurred_at")
-    list_filter = ("in_graph",)
-    fields = ("id", "person", "of_story", "of_memory", "position", "length", "in_graph", "occurred_at")
-    empty_hint = "Passages are made together with their story."
+    list_display = ("row_id", "person", "of_story", "of_memory", "part", "role", "length", "in_graph", "occurred_at")
+    list_filter = ("in_graph", "role")
+    fields = ("id", "person", "of_story", "of_memory", "part", "role", "length", "in_graph", "occurred_at")
+    empty_hint = "Passages are written together with their memory."
 
     @admin.display(description="Story")
-    def of_story(self, row: Passage) -> SafeString:
-        return page_link(Story, row.story_id)
+    def of_story(self, row: Passage) -> SafeString | str:
+        return page_link(Story, row.story_id) if row.story_id else "deleted by the person"
 
     @admin.display(description="Memory")
     def of_memory(self, row: Passage) -> SafeString | str:
         return page_link(Memory, row.memory_id) if row.memory_id else "the person's correction"
+
+
+@admin.register(PendingMemory)
+class PendingMemoryAdmin(OwnedAdmin):
+    """Memories that a job is to index, or to embed again."""
+
+    narrowed_by: ClassVar[tuple[str, ...]] = ("user", "memory")
+    list_display = ("row_id", "person", "of_memory", "bulk", "created_at")
+    list_filter = ("bulk",)
+    fields = ("id", "person", "of_memory", "bulk", "created_at")
+    empty_hint = "Every memory is found by search."
+
+    @admin.display(description="Memory")
+    def of_memory(self, row: PendingMemory) -> SafeString:
+        return page_link(Memory, row.memory_id)
 
 
 @admin.register(Entity)
@@ -153,7 +171,7 @@ class SearchSetAdmin(OwnedAdmin):
     list_display = ("row_id", "person", "passages", "words", "strategy", "embedder")
     list_filter = ("in_graph",)
     fields = ("id", "person", "passages", "words", "strategy", "embedder")
-    empty_hint = "A search set appears with a person's first story."
+    empty_hint = "A search set appears with a person's first memory."
 
     @admin.display(description="Search")
     def strategy(self, row: Any) -> str:
@@ -164,14 +182,14 @@ class SearchSetAdmin(OwnedAdmin):
 class NextVectorAdmin(OwnedAdmin):
     """Vectors of another model, until a person's are exchanged: how far `reembed_stories` has come."""
 
-    narrowed_by: ClassVar[tuple[str, ...]] = ("user", "story")
-    list_display = ("row_id", "person", "of_story", "position", "revision", "embedder")
-    fields = ("id", "person", "of_story", "position", "revision", "embedder")
-    empty_hint = "Nobody's vectors are being made anew."
+    narrowed_by: ClassVar[tuple[str, ...]] = ("user", "story", "memory")
+    list_display = ("row_id", "person", "of", "part", "revision", "embedder")
+    fields = ("id", "person", "of", "part", "revision", "embedder")
+    empty_hint = "Nobody's vectors are being made again."
 
-    @admin.display(description="Story")
-    def of_story(self, row: NextVector) -> SafeString:
-        return page_link(Story, row.story_id)
+    @admin.display(description="Of")
+    def of(self, row: NextVector) -> SafeString:
+        return page_link(Memory, row.memory_id) if row.memory_id else page_link(Story, row.story_id)
 
 
 @admin.register(TokenUse)

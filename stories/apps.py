@@ -7,9 +7,10 @@ class StoriesConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.export import import_readers, sections  # noqa: PLC0415
-        from stories import receivers  # noqa: F401, PLC0415
+        from memories import index  # noqa: PLC0415
         from stories.corrections.services.restoring import restore_correction  # noqa: PLC0415
         from stories.export_sections import ENTITIES, STORIES  # noqa: PLC0415
+        from stories.index.memory_index import MemoryIndex  # noqa: PLC0415
         from stories.processors.fenced import processor_limits  # noqa: PLC0415
         from stories.processors.named import embedder_paths, processor_path  # noqa: PLC0415
         from stories.processors.openai_compatible.service import configured_service  # noqa: PLC0415
@@ -19,6 +20,7 @@ class StoriesConfig(AppConfig):
             vectors="openai_compatible" in embedder_paths()[0],
         )
         processor_limits()
+        index.use(MemoryIndex())
         sections.add(STORIES)
         sections.add(ENTITIES)
         import_readers.add("vibe.story", restore_correction)

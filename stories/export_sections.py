@@ -1,4 +1,4 @@
-"""Stories and the names in them, in an export. An import tells them anew, and brings back what was corrected."""
+"""Stories and the names in them, in an export. An import builds them again, and brings back what was corrected."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from uuid import UUID
 
 from accounts.export.sections import Line, Page, Section, rows_after
 from memories.models import Memory
-from stories.building.sealed_story import event_values, open_draft
 from stories.models import Entity, Story
+from stories.sealed_story import event_values, open_draft
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
 
 # What search alone needs, sealed apart or blind: no person can read it.
-UNREAD = ("embedding", "people_index", "places_index", "events_index", "fingerprint")
+UNREAD = ("embedding", "people_index", "places_index", "events_index")
 
 
 def stories(user_id: UUID, vault: Vault, after: UUID | None) -> Page:
@@ -29,8 +29,8 @@ def story_line(row: Any, vault: Vault) -> Line:
         "type": "vibe.story",
         "id": str(row.pk),
         "conversation": row.conversation.external_id or str(row.conversation_id),
-        "title": story.title,
-        "text": story.text,
+        "title": story.title if row.title is not None else None,
+        "text": story.text if row.text is not None else None,
         "people": list(story.people),
         "places": list(story.places),
         "events": [event_values(each) | {"message": names.get(each.message_id)} for each in story.events],
@@ -41,7 +41,7 @@ def story_line(row: Any, vault: Vault) -> Line:
         "corrected_at": row.corrected_at and row.corrected_at.isoformat(),
         "corrected_from": [names.get(str(each), str(each)) for each in row.corrected_from],
         "processor": row.processor,
-        "built_at": row.built_at.isoformat(),
+        "built_at": row.built_at and row.built_at.isoformat(),
     }
 
 

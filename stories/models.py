@@ -32,39 +32,50 @@ def blind_index() -> ArrayField[Any, Any]:
 
 
 class Story(UserOwned):
-    """One conversation, told: what happened, who and where, found by meaning."""
+    """An episode of a conversation: what happened, who and where, once it is built; its title is null until then.
+
+    Its row is there from the episode's first message. A conversation has one open episode at most, to which what is
+    said next is added. `due_at` is when it is to be built next, null for never; a build that failed says so in
+    `failure`, in words that hold nothing of the conversation.
+    """
 
     conversation = OwnedForeignKey(Conversation, related_name="stories")
-    title = SealedField()
-    text = SealedField()
-    people = SealedField()
-    places = SealedField()
-    events = SealedField()
+    title = SealedField(null=True)
+    text = SealedField(null=True)
+    people = SealedField(null=True)
+    places = SealedField(null=True)
+    events = SealedField(null=True)
     people_index = blind_index()
     places_index = blind_index()
     events_index = blind_index()
     occurred_from = models.DateTimeField()
     occurred_to = models.DateTimeField()
+    is_open = models.BooleanField(default=False)
+    memory_count = models.PositiveIntegerField(default=0)
     memory_ids = ArrayField(models.UUIDField(), default=list)
     passage_count = models.PositiveIntegerField(default=0)
     word_count = models.PositiveIntegerField(default=0)
     embedding = HalfVectorField(dimensions=settings.EMBEDDING_DIMENSIONS, null=True)
     in_graph = models.BooleanField(default=False)
-    processor = models.CharField(max_length=100)
+    processor = models.CharField(max_length=100, blank=True)
     embedder = models.CharField(max_length=100, blank=True)
-    fingerprint = models.CharField(max_length=32, blank=True)
+    due_at = models.DateTimeField(null=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    failure = models.CharField(max_length=300, blank=True)
     corrected = ArrayField(models.CharField(max_length=10), default=list, db_default=[])
     corrected_from = ArrayField(models.UUIDField(), default=list, db_default=[])
     corrected_at = models.DateTimeField(null=True)
     revision = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(db_default=Now())
-    built_at = models.DateTimeField()
+    built_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "stories"
         verbose_name_plural = "stories"
         indexes: ClassVar = [
             models.Index(fields=["user", "-occurred_from"], name="stories_newest"),
+            models.Index(fields=["user", "conversation", "occurred_from"], name="stories_of_conversation"),
+            models.Index(fields=["due_at"], name="stories_due", condition=Q(due_at__isnull=False)),
             GinIndex(fields=["people_index"], name="stories_people"),
             GinIndex(fields=["places_index"], name="stories_places"),
             GinIndex(fields=["events_index"], name="stories_events"),
@@ -78,7 +89,9 @@ class Story(UserOwned):
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "id"], name="stories_owner"),
-            models.UniqueConstraint(fields=["user", "conversation"], name="stories_one_per_conversation"),
+            models.UniqueConstraint(
+                fields=["user", "conversation"], name="stories_one_open", condition=Q(is_open=True)
+            ),
             CompositeReference(
                 name="stories_conversation", columns=["user_id", "conversation_id"], to="memories.Conversation"
             ),
@@ -89,42 +102,62 @@ class Story(UserOwned):
                 role=SUPPORT,
                 verbs={
                     "SELECT": (
-                        *("id", "user_id", "conversation_id", "occurred_from", "occurred_to", "memory_ids", "in_graph"),
-                        *("processor", "embedder", "corrected", "corrected_at", "revision", "created_at", "built_at"),
+                        *("id", "user_id", "conversation_id", "occurred_from", "occurred_to", "is_open"),
+                        *("memory_count", "memory_ids", "in_graph", "processor", "embedder", "due_at", "tries"),
+                        *("failure", "corrected", "corrected_at", "revision", "created_at", "built_at"),
                     )
                 },
             ),
-            Privileges(name="stories_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id", "created_at")}),
+            Privileges(
+                name="stories_for_system",
+                role=SYSTEM,
+                verbs={"SELECT": ("id", "user_id", "created_at", "due_at", "tries", "failure")},
+            ),
         ]
 
     @property
     def updated_at(self) -> datetime:
-        """When it was told or corrected last: with the revision its version, see vibe.core.db.versions."""
-        return max(self.built_at, self.corrected_at or self.built_at)
+        """When it was built or corrected last: with the revision its version, see vibe.core.db.versions."""
+        return max(filter(None, (self.created_at, self.built_at, self.corrected_at)))
+
+
+SEARCHED = "(p.length > 0 AND (p.expires_at IS NULL OR p.expires_at > statement_timestamp()))"
+"""SQL for the passages `p` that search looks at: those with words, whose memory has not expired."""
 
 
 class Passage(UserOwned):
-    """What search runs on: one memory of a story, as blind words and a cloaked vector. It holds no text.
+    """What search runs on: one part of a memory, as blind words and a cloaked vector. It holds no text.
 
-    One passage of a story is of no memory: its title and text as the person corrected them.
+    It is written in the transaction of its memory. Parts of a memory are the windows of a long text. A passage
+    without a memory is a correction: title and text of a story as the person wrote them. One without a story is of a
+    memory whose story the person deleted. `context` is the memory before it whose end is part of its vector.
     """
 
-    story = OwnedForeignKey(Story, related_name="passages")
+    conversation = OwnedForeignKey(Conversation, related_name="+")
+    story = OwnedForeignKey(Story, related_name="passages", null=True)
     memory = OwnedForeignKey(Memory, related_name="passages", null=True)
     memory_revision = models.PositiveIntegerField(default=1)
-    position = models.PositiveIntegerField()
+    part = models.PositiveSmallIntegerField(default=0)
+    context = models.UUIDField(null=True)
+    role = models.CharField(max_length=10, default="other")
     speaker = models.BigIntegerField()
+    metadata_index = ArrayField(models.BigIntegerField(), null=True)
     words = blind_index()
     counts = ArrayField(models.SmallIntegerField(), default=list)
     length = models.PositiveIntegerField()
     occurred_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
     embedding = HalfVectorField(dimensions=settings.EMBEDDING_DIMENSIONS, null=True)
+    model = models.PositiveSmallIntegerField(default=0)
+    form = models.PositiveSmallIntegerField(default=0)
     in_graph = models.BooleanField(default=False)
 
     class Meta:
         db_table = "passages"
         indexes: ClassVar = [
-            models.Index(fields=["user", "story", "position"], name="passages_of_story"),
+            models.Index(fields=["user", "story"], name="passages_of_story"),
+            models.Index(fields=["user", "context"], name="passages_context", condition=Q(context__isnull=False)),
+            models.Index(fields=["user"], name="passages_outside_graph", condition=Q(in_graph=False)),
             GinIndex(fields=["words"], name="passages_words"),
             HnswIndex(
                 fields=["embedding"],
@@ -134,9 +167,12 @@ class Passage(UserOwned):
             ),
         ]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["user", "memory"], name="passages_one_per_memory"),
+            models.UniqueConstraint(fields=["user", "memory", "part"], name="passages_one_per_part"),
             models.UniqueConstraint(
                 fields=["user", "story"], name="passages_one_correction", condition=Q(memory__isnull=True)
+            ),
+            CompositeReference(
+                name="passages_conversation", columns=["user_id", "conversation_id"], to="memories.Conversation"
             ),
             CompositeReference(name="passages_story", columns=["user_id", "story_id"], to="stories.Story"),
             CompositeReference(name="passages_memory", columns=["user_id", "memory_id"], to="memories.Memory"),
@@ -147,64 +183,59 @@ class Passage(UserOwned):
                 role=SUPPORT,
                 verbs={
                     "SELECT": (
-                        "id",
-                        "user_id",
-                        "story_id",
-                        "memory_id",
-                        "position",
-                        "length",
-                        "occurred_at",
-                        "in_graph",
+                        *("id", "user_id", "conversation_id", "story_id", "memory_id", "part", "role"),
+                        *("length", "occurred_at", "in_graph", "form"),
                     )
                 },
             ),
             Privileges(
                 name="passages_for_words",
                 role=WORDS,
-                verbs={"SELECT": ("id", "user_id", "story_id", "position", "words", "counts", "length")},
+                verbs={"SELECT": ("id", "user_id", "story_id", "words", "counts", "length")},
             ),
-            Privileges(name="passages_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id", "in_graph")}),
+            Privileges(
+                name="passages_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id", "in_graph", "form")}
+            ),
         ]
 
 
-class StoryDeletion(UserOwned):
-    """A conversation whose story its person deleted, and of what memories: it is told again once it has others."""
+class PendingMemory(UserOwned):
+    """A memory that search does not find by all it says yet: a job is to index it, or to embed it anew.
 
-    conversation = OwnedForeignKey(Conversation, related_name="+")
-    memory_ids = ArrayField(models.UUIDField())
-    deleted_at = models.DateTimeField(db_default=Now())
+    `bulk` ones came with an import, and wait for each other only.
+    """
+
+    memory = OwnedForeignKey(Memory, related_name="+")
+    bulk = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        db_table = "story_deletions"
+        db_table = "pending_memories"
+        verbose_name_plural = "pending memories"
+        indexes: ClassVar = [models.Index(fields=["created_at"], name="pending_memories_oldest")]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["user", "conversation"], name="story_deletions_one_each"),
-            CompositeReference(
-                name="story_deletions_conversation",
-                columns=["user_id", "conversation_id"],
-                to="memories.Conversation",
-            ),
-            RowSecurity(name="story_deletions_walls"),
+            models.UniqueConstraint(fields=["user", "memory"], name="pending_memories_once"),
+            CompositeReference(name="pending_memories_memory", columns=["user_id", "memory_id"], to="memories.Memory"),
+            RowSecurity(name="pending_memories_walls"),
+            Privileges(name="pending_memories_for_user", role=USER, verbs=EVERYTHING),
+            Privileges(name="pending_memories_for_support", role=SUPPORT, verbs={"SELECT": None}),
             Privileges(
-                name="story_deletions_for_user", role=USER, verbs={"SELECT": None, "INSERT": None, "DELETE": None}
+                name="pending_memories_for_system",
+                role=SYSTEM,
+                verbs={"SELECT": ("id", "user_id", "bulk", "created_at")},
             ),
-            Privileges(
-                name="story_deletions_for_support",
-                role=SUPPORT,
-                verbs={"SELECT": ("id", "user_id", "conversation_id", "deleted_at")},
-            ),
-            Privileges(name="story_deletions_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id")}),
         ]
 
 
 class NextVector(UserOwned):
     """A vector of another model, kept beside the one that is searched until all of the person's are there.
 
-    `position` is that of a passage, or -1 for the story itself; the vector holds for the story's `revision` alone.
+    It is of a part of a memory, of a story's correction (part 0), or of a story's text (part -1), at one revision.
     """
 
-    story = OwnedForeignKey(Story, related_name="+")
     memory = OwnedForeignKey(Memory, related_name="+", null=True)
-    position = models.IntegerField()
+    story = OwnedForeignKey(Story, related_name="+", null=True)
+    part = models.SmallIntegerField()
     revision = models.PositiveIntegerField()
     embedder = models.CharField(max_length=100)
     embedding = HalfVectorField(dimensions=settings.EMBEDDING_DIMENSIONS, null=True)
@@ -212,8 +243,8 @@ class NextVector(UserOwned):
     class Meta:
         db_table = "next_vectors"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["user", "story", "position"], name="next_vectors_one_each"),
-            models.UniqueConstraint(fields=["user", "memory"], name="next_vectors_one_per_memory"),
+            models.UniqueConstraint(fields=["user", "memory", "part"], name="next_vectors_of_memory"),
+            models.UniqueConstraint(fields=["user", "story", "part"], name="next_vectors_of_story"),
             CompositeReference(name="next_vectors_story", columns=["user_id", "story_id"], to="stories.Story"),
             CompositeReference(name="next_vectors_memory", columns=["user_id", "memory_id"], to="memories.Memory"),
             RowSecurity(name="next_vectors_walls"),
@@ -221,7 +252,7 @@ class NextVector(UserOwned):
             Privileges(
                 name="next_vectors_for_support",
                 role=SUPPORT,
-                verbs={"SELECT": ("id", "user_id", "story_id", "memory_id", "position", "revision", "embedder")},
+                verbs={"SELECT": ("id", "user_id", "story_id", "memory_id", "part", "revision", "embedder")},
             ),
             Privileges(name="next_vectors_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id")}),
         ]
@@ -256,13 +287,15 @@ class Entity(UserOwned):
 class SearchSet(UserOwned):
     """How much of a person there is to search, and how it is searched. Kept by stories.index.services.
 
-    `embedder` made every vector of the person's stories and passages that is there.
+    `passages` and `words` are counted when stories are built, so they are behind by what was said since. `embedder`
+    made every vector that is compared: those whose passage has the set's `model`, which goes up at each exchange.
     """
 
     passages = models.PositiveIntegerField(default=0)
     words = models.PositiveBigIntegerField(default=0)
     in_graph = models.BooleanField(default=False)
     embedder = models.CharField(max_length=100, blank=True)
+    model = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         db_table = "search_sets"

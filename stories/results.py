@@ -8,9 +8,12 @@ from uuid import UUID
 
 from pydantic import Field
 
+from memories.roles import Role
 from stories.entities.services import Listed
 from stories.processors.base import Event as StoredEvent
 from stories.reading.services import OpenedStory
+from stories.search.answers import Answer as Findings
+from stories.search.answers import FoundMemory as StoredMemory
 from stories.search.answers import FoundPassage, FoundStory
 from vibe.core.schemas import ResponseSchema
 
@@ -38,22 +41,22 @@ class Event(ResponseSchema):
 
 
 class Story(ResponseSchema):
-    """A conversation, told."""
+    """An episode of a conversation, and what happened in it once that is built."""
 
     id: UUID = Field(examples=[ID])
     conversation_id: UUID = Field(examples=[ID])
-    title: str = Field(examples=["Moving to Lisbon"])
-    text: str = Field(examples=["Ada moved to Lisbon last Friday."])
+    title: str | None = Field(description="null until the story is built", examples=["Moving to Lisbon"])
+    text: str | None = Field(description="null until the story is built", examples=["Ada moved to Lisbon last Friday."])
     people: list[str] = Field(examples=[["Ada"]])
     places: list[str] = Field(examples=[["Lisbon"]])
     events: list[Event]
     occurred_from: datetime
     occurred_to: datetime
-    memory_ids: list[UUID]
+    memory_ids: list[UUID] = Field(description="the memories it was built from")
     corrected: list[str] = Field(description="which of these stand as the person corrected them")
-    processor: str = Field(description="what told it", examples=["offline-1"])
+    processor: str = Field(description="what built it; empty until then", examples=["offline-1"])
     created_at: datetime
-    built_at: datetime
+    built_at: datetime | None
 
     @classmethod
     def of(cls, story: OpenedStory) -> Self:
@@ -100,6 +103,7 @@ class Passage(ResponseSchema):
 
     memory_id: UUID | None = Field(description="null for what the person wrote themself: the corrected title or text")
     message_ids: list[str]
+    occurred_at: datetime
     author: str
     text: str
     score: float = Field(description="the best of this answer has 1")
@@ -109,6 +113,7 @@ class Passage(ResponseSchema):
         return cls(
             memory_id=found.memory,
             message_ids=list(found.message_ids),
+            occurred_at=found.occurred_at,
             author=found.author,
             text=found.text,
             score=found.score,
@@ -120,7 +125,7 @@ class Found(ResponseSchema):
 
     id: UUID
     conversation_id: UUID
-    title: str
+    title: str | None = Field(description="null until the story is built")
     occurred_at: datetime
     score: float
     passages: list[Passage]
@@ -137,8 +142,64 @@ class Found(ResponseSchema):
         )
 
 
+PENDING = "memories that are not fully in the index yet: a job sees to them within a second or so"
+
+
 class Answer(ResponseSchema):
     """The stories that answer best, best first."""
 
     items: list[Found]
     degraded: str | None = Field(description="why this is less than it could be, such as words alone")
+    pending: int = Field(description=PENDING)
+
+    @classmethod
+    def of(cls, found: Findings) -> Self:
+        return cls(
+            items=[Found.of(each) for each in found.stories], degraded=found.degraded or None, pending=found.pending
+        )
+
+
+class FoundMemory(ResponseSchema):
+    """A memory that answers."""
+
+    id: UUID
+    conversation_id: UUID
+    story_id: UUID | None = Field(description="the story of its episode; null if the person deleted that")
+    message_ids: list[str]
+    occurred_at: datetime
+    author: str
+    role: Role = Field(description="the author's part")
+    text: str
+    score: float = Field(description="the best of this answer has 1")
+    why: dict[str, float] = Field(description="what made up the score")
+
+    @classmethod
+    def of(cls, found: StoredMemory) -> Self:
+        return cls(
+            id=found.id,
+            conversation_id=found.conversation_id,
+            story_id=found.story_id,
+            message_ids=list(found.message_ids),
+            occurred_at=found.occurred_at,
+            author=found.author,
+            role=Role(found.role),
+            text=found.text,
+            score=found.score,
+            why=found.why,
+        )
+
+
+class MemoriesFound(ResponseSchema):
+    """The memories that answer best, best first."""
+
+    items: list[FoundMemory]
+    degraded: str | None = Field(description="why this is less than it could be, such as words alone")
+    pending: int = Field(description=PENDING)
+
+    @classmethod
+    def of(cls, found: Findings) -> Self:
+        return cls(
+            items=[FoundMemory.of(each) for each in found.memories],
+            degraded=found.degraded or None,
+            pending=found.pending,
+        )

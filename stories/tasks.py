@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, InterfaceError, OperationalError
 from procrastinate import BaseRetryStrategy, RetryDecision, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Status
 
 from audit.actors import Actor
-from audit.services import FAILED, record
-from stories.building.services.build import build_story
-from stories.index.services import settle_graph
+from stories.building.services.build import build_due
+from stories.building.services.due import start_due_builds
+from stories.index.pending import INDEX_ADDED, INDEX_IMPORTED
+from stories.index.services import index_pending, settle_graph
+from stories.processors.errors import ProcessingFailed
 from stories.processors.fence.errors import Stopped
-from stories.processors.openai_compatible.errors import TokensSpent
-from vibe.core.db.job_classes.classes import AUDIT, STORIES
-from vibe.core.db.jobs import start_jobs
+from vibe.core.db.job_classes.classes import AUDIT, IMPORTS, STORIES, WAITED
 from vibe.core.errors import VibeError
 
-PRIORITY: Final = -1  # an import leaves thousands: what keeps house, or is waited for by a person, goes before them
 STALLED_AFTER_SECONDS: Final = 60
 MOST_STALLS: Final = 10  # a job whose worker died so often is what kills them
 AGAIN_SECONDS: Final = 30
@@ -44,69 +45,95 @@ class DatabaseAway(JobFailed):
     code = "database-away"
 
 
+class ProviderAway(JobFailed):
+    message = "A service gave no vectors for a job, which goes on once it does."
+    code = "provider-away"
+
+
 class WorkerEnding(JobFailed):
-    message = "The worker was told to stop while a story was built; the next worker builds it."
+    message = "The worker was told to stop while it worked on this; the next worker goes on."
     code = "worker-ending"
 
 
 class Retry(BaseRetryStrategy):
-    """Five times at growing distances; for a database that is away, until it is back; at once after a worker's end."""
+    """Five times at growing distances; for a database or a service that is away, until it is back.
+
+    At once after a worker's end.
+    """
 
     often = RetryStrategy(max_attempts=5, exponential_wait=4)
 
     def get_retry_decision(self, *, exception: BaseException, job: Any) -> RetryDecision | None:
-        if isinstance(exception, DatabaseAway):
+        if isinstance(exception, DatabaseAway | ProviderAway):
             return RetryDecision(retry_in={"seconds": AGAIN_SECONDS})
         if isinstance(exception, WorkerEnding):
             return RetryDecision(retry_in={"seconds": 0})
         return self.often.get_retry_decision(exception=exception, job=job)
 
 
-@app.task(name="stories.tell", queue=STORIES, priority=PRIORITY, retry=Retry())
-def tell(user_id: str, conversation_id: str) -> None:
-    """Build the story of a conversation, and bring the person's set to where it is searched from.
+@app.task(name=INDEX_ADDED, queue=WAITED, retry=Retry())
+def index_added(user_id: str) -> None:
+    """Index what a person said just now, where that takes longer than a request may."""
+    index(user_id, bulk_ones=False, actor=Actor.system(INDEX_ADDED))
 
-    A failure is recorded, by its code. Outside of `except`: what was caught may hold what people said, and the log
-    would show it as the context of whatever else is raised there.
-    """
-    actor = Actor.system("stories.tell")
-    other: type[JobFailed] | None = None
-    try:
-        build_story(user_id=UUID(user_id), conversation_id=UUID(conversation_id), actor=actor)
+
+@app.task(name=INDEX_IMPORTED, queue=IMPORTS, retry=Retry())
+def index_imported(user_id: str) -> None:
+    """Index what was imported for a person."""
+    index(user_id, bulk_ones=True, actor=Actor.system(INDEX_IMPORTED))
+
+
+def index(user_id: str, *, bulk_ones: bool, actor: Actor) -> None:
+    """Index what is pending of a person. Raises a JobFailed, without a text of anybody's."""
+    with failing_by_name(f"Indexing memories of person {user_id}"):
+        index_pending(user_id=UUID(user_id), bulk_ones=bulk_ones, actor=actor)
+
+
+@app.task(name="stories.build", queue=STORIES, retry=Retry())
+def build(user_id: str) -> None:
+    """Build a person's stories that are due, and bring their passages to where they are searched from."""
+    actor = Actor.system("stories.build")
+    with failing_by_name(f"Building stories of person {user_id}"):
+        build_due(user_id=UUID(user_id), actor=actor)
         settle_graph(user_id=UUID(user_id), actor=actor)
-        return
-    except TokensSpent as spent:
-        tell.configure(schedule_at=spent.again_at).defer(user_id=user_id, conversation_id=conversation_id)
-        return
-    except Stopped as problem:
-        why, other, told = problem.code, WorkerEnding, str(problem)
-    except DatabaseError as problem:
-        why, told = type(problem).__name__, f"{type(problem).__name__}."
-        other = DatabaseAway if is_away(problem) else None
-    except VibeError as problem:
-        why, told = problem.code, str(problem)
+
+
+@contextmanager
+def failing_by_name(what: str) -> Iterator[None]:
+    """Raise a JobFailed of the right kind for whatever is raised inside, without its text if that is not ours.
+
+    It is raised outside of `except`: what was caught may hold what people said, and the log would show it as the
+    context.
+    """
+    failed: JobFailed | None = None
+    try:
+        yield
     except Exception as problem:
-        why, told = type(problem).__name__, f"{type(problem).__name__}."
-    if other:
-        raise other(f"Telling conversation {conversation_id} failed: {told}")
-    with transaction.atomic():
-        record(
-            actor=actor,
-            action="story.build",
-            subject=UUID(user_id),
-            resource=f"conversations/{conversation_id}",
-            outcome=FAILED,
-            reason=why,
-        )
-    failed = JobFailed(f"Telling conversation {conversation_id} failed: {told}")
-    failed.cause = why
-    raise failed
+        failed = failure_of(problem, what)
+    if failed:
+        raise failed
 
 
-def start_telling(user_id: UUID, conversation_ids: Iterable[UUID]) -> None:
-    """Have conversations told once the caller's transaction has committed: a job each."""
-    given = ({"user_id": str(user_id), "conversation_id": str(each)} for each in conversation_ids)
-    start_jobs(tell.configure(), *given)
+def failure_of(problem: Exception, what: str) -> JobFailed:
+    """Return what a job raises for a problem."""
+    ours = isinstance(problem, VibeError)
+    kind = JobFailed
+    if isinstance(problem, Stopped):
+        kind = WorkerEnding
+    elif isinstance(problem, DatabaseError) and is_away(problem):
+        kind = DatabaseAway
+    elif isinstance(problem, ProcessingFailed) and problem.away:
+        kind = ProviderAway
+    failed = kind(f"{what} failed: {problem if ours else type(problem).__name__}")
+    failed.cause = problem.code if isinstance(problem, VibeError) else type(problem).__name__
+    return failed
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(name="stories.start_due", queue=WAITED, queueing_lock="stories.start_due", pass_context=False)
+async def start_due(timestamp: int) -> None:  # noqa: ARG001
+    """Start a job for each person who has a story that is due: one person after the other, one job each."""
+    await sync_to_async(start_due_builds)(build)
 
 
 def is_away(problem: DatabaseError) -> bool:

@@ -122,6 +122,24 @@ class Installation:
         with self.postgres.connect() as superuser:
             return superuser.execute(statement, parameters or None).fetchall()
 
+    def settle(self) -> None:
+        """Wait until everything is indexed and built, and start the worker again if it ends, as a supervisor does.
+
+        A worker ends by itself some time after the database was lost.
+        """
+
+        def settled() -> bool:
+            if not self.worker_runs():
+                self.start_worker()
+            return self.is_settled()
+
+        until(settled)
+
+    def is_settled(self) -> bool:
+        """Whether everything is indexed, and every story that is due is built or was tried."""
+        due = "SELECT 1 FROM stories WHERE built_at IS NULL AND due_at <= now() LIMIT 1"
+        return not (self.ask("SELECT 1 FROM pending_memories LIMIT 1") or self.ask(due))
+
     def do(self, *statements: str, **parameters: Any) -> None:
         """Statements of the superuser's, in one session."""
         with self.postgres.connect() as superuser:

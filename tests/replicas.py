@@ -63,8 +63,9 @@ class ReplicaServer:
     def catch_up(self, primary: EmbeddedServer) -> None:
         """Wait until it has replayed what the primary has now."""
         with primary.connect("postgres") as connection:
-            connection.execute("SELECT pg_switch_wal()")  # or what is not flushed yet would wait for somebody's commit
-            (place,) = connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()  # type: ignore[misc]
+            # Or what is not flushed yet would wait for somebody's commit. It gives the end of what is written: the
+            # place of the next insertion lies behind a header that is sent with the next commit alone.
+            (place,) = connection.execute("SELECT pg_switch_wal()::text").fetchone()  # type: ignore[misc]
         until(lambda: self.run(f"SELECT pg_last_wal_replay_lsn() >= '{place}'::pg_lsn"))
 
 

@@ -38,11 +38,20 @@ def age(client: Client, *, minutes: int = 30) -> Client:
     return client
 
 
-def fresh_code(user: User) -> str:
-    """A code from a new authenticator app, so that none was used or tried before."""
+def authenticator(user: User) -> TOTP:
+    """A new authenticator app of a member of staff, so that no code of it was used or tried before."""
     enroll(email=str(user.email), actor=TESTER)
     with as_staff():
         device = OneTimeDevice.objects.get(staff_id=user.pk)
-    totp = TOTP(ring().unwrap(device.secret, secret_address(device)))
-    totp.time = time.time()
-    return f"{totp.token():06d}"
+    return TOTP(ring().unwrap(device.secret, secret_address(device)))
+
+
+def fresh_code(user: User) -> str:
+    """A code of a new authenticator app."""
+    return code_of(authenticator(user))
+
+
+def code_of(app: TOTP, *, ahead: int = 0) -> str:
+    """The code of now, or of so many steps later."""
+    app.time = time.time() + ahead * app.step
+    return f"{app.token():06d}"

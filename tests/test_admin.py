@@ -74,7 +74,14 @@ def content(ada: UUID, tell) -> UUID:
             processor="tests",
             built_at=DAY,
         )
-        passage = Passage(user_id=ada, story=story, memory=memories[0], position=1, speaker=4242424242, length=3)
+        passage = Passage(
+            user_id=ada,
+            conversation_id=story.conversation_id,
+            story=story,
+            memory=memories[0],
+            speaker=4242424242,
+            length=3,
+        )
         passage.words, passage.occurred_at = [4242424242], DAY
         passage.save()
         Entity.objects.create(user_id=ada, kind="person", token=4242424242, name=sealed)
@@ -545,7 +552,7 @@ def test_a_list_is_ordered_by_what_an_index_begins_with_and_one_persons_by_anyth
 
 EVERYBODY = {
     *("User", "UserKey", "UserPreferences", "AccessGrant", "Export", "Erasure"),
-    *("Conversation", "Memory", "Story", "StoryDeletion", "Passage", "Entity"),
+    *("Conversation", "Memory", "Story", "Passage", "PendingMemory", "Entity"),
 }
 MAY_SEE = {
     "support": EVERYBODY,

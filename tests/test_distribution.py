@@ -12,9 +12,9 @@ from django.db import DatabaseError, connection, transaction
 
 from accounts.models import User, UserKey
 from memories.models import Conversation, Memory
-from stories.building.services.build import build_story
 from stories.models import Passage
 from stories.search.services import search_stories
+from tests.building import build_conversation
 from tests.cast import TESTER
 from vibe.core.db.scale.distribution import obstacles, placing, plan
 from vibe.core.db.scopes import as_sign_in, as_system, as_user
@@ -96,7 +96,7 @@ WRONG = {
     "CREATE TABLE of_nobody (id int)": "Table of_nobody belongs to no model",
     "CREATE POLICY peeks ON conversations USING (EXISTS (SELECT FROM users))": "conversations.peeks has a sub-select",
     "CREATE UNIQUE INDEX only_once ON conversations (external_id)": "only_once is unique without user_id",
-    "DELETE FROM django_migrations WHERE app = 'stories' AND name LIKE '0004%'": "1 migrations are not applied",
+    "DELETE FROM django_migrations WHERE app = 'stories' AND name LIKE '0001%'": "1 migrations are not applied",
 }
 
 
@@ -197,7 +197,7 @@ def test_on_shards_nothing_stands_beside_a_set_local(as_on_shards, ada, tell, mo
     tell(ada, "boat", [("Ada", "I bought a boat in Bergen."), ("Ada", "It is red.")])
     with as_user(ada):
         conversation = Conversation.objects.of(ada).get()
-    build_story(user_id=ada, conversation_id=conversation.pk, actor=TESTER)
+    build_conversation(ada, conversation.pk)
     answer = search_stories(user_id=ada, question="Where did I buy the boat?", actor=TESTER)
     assert len(answer.stories) == 1
     with as_user(ada):

@@ -153,8 +153,14 @@ def test_a_constraint_left_unvalidated_is_found_and_mended(db):
 
 
 def test_a_pending_migration_is_found(db):
-    MigrationRecorder(connection).record_unapplied("stories", "0002_token_use")
-    assert "stories.0002_token_use" in found(schema.migrations)[0]
+    MigrationRecorder(connection).record_unapplied("stories", "0001_initial")
+    assert "stories.0001_initial" in found(schema.migrations)[0]
+
+
+def test_a_database_that_cannot_be_migrated_is_found(db):
+    assert found(schema.migrations) == []
+    MigrationRecorder(connection).record_applied("stories", "0004_next_vectors")
+    assert "stories.0004_next_vectors is gone" in found(schema.migrations)[0]
 
 
 # The server
@@ -267,7 +273,7 @@ def test_jobs_that_are_stuck_are_found(worker):
     for status in ("doing", "failed"):
         execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, scheduled_at) "
-            "VALUES ('stories', 'stories.tell', '{}', %s, now() - interval '1 hour')",
+            "VALUES ('stories', 'stories.build', '{}', %s, now() - interval '1 hour')",
             status,
         )
     assert [what.partition(" have")[0].partition(" belong")[0] for what in found(jobs.stuck)] == ["1 jobs"] * 2

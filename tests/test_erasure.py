@@ -41,8 +41,8 @@ from accounts.people.services.people import Profile, ensure_person, find_person
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
-from stories.building.services.build import build_story
-from stories.models import Passage, StoryDeletion, TokenUse
+from stories.models import Passage, PendingMemory, TokenUse
+from tests.building import build_conversation
 from tests.cast import DAY, TESTER
 from tests.protections import unprotected
 from vibe.core.crypto.errors import DataKeyMissing
@@ -75,7 +75,7 @@ def filled(who, tell, supporter):
         UserPreferences(user_id=who, data={"theme": "dark"}).save(force_insert=True)
         conversations = list(Conversation.objects.of(who).values_list("pk", flat=True))
     for conversation in conversations:
-        build_story(user_id=who, conversation_id=conversation, actor=TESTER)
+        build_conversation(who, conversation)
     with as_support():
         AccessGrant(user_id=who, requested_by=supporter.pk, reason="-", ticket="T-1", duration=timedelta(hours=1)).save(
             force_insert=True
@@ -88,7 +88,8 @@ def rarer(who):
     """A row in the tables that not everybody has one in."""
     with as_user(who):
         conversation = Conversation.objects.of(who).values_list("pk", flat=True).first()
-        StoryDeletion(user_id=who, conversation_id=conversation, memory_ids=[]).save(force_insert=True)
+        memory = Memory.objects.of(who).filter(conversation_id=conversation).values_list("pk", flat=True)[0]
+        PendingMemory(user_id=who, memory_id=memory).save(force_insert=True)
         TokenUse(user_id=who, day=DAY.date(), tokens=1).save(force_insert=True)
         KeptAnswer(user_id=who, key=bytes(32)).save(force_insert=True)
         LastChange(user_id=who, place=1).save(force_insert=True)
@@ -206,7 +207,7 @@ def test_nothing_of_the_person_is_left_anywhere_but_in_the_trail(full, jonas, te
     filled(jonas, tell, supporter)
     rarer(full)
     with as_system():
-        app.configure_task("stories.tell", queue="stories").defer(user_id=str(full), conversation_id=str(uuid4()))
+        app.configure_task("stories.build", queue="stories").defer(user_id=str(full), conversation_id=str(uuid4()))
     before = everywhere(str(full))
     owned = {model._meta.db_table for model in apps.get_models() if issubclass(model, UserOwned)} - {"next_vectors"}
     assert beside_the_trail(before) >= owned | {"users", "procrastinate_jobs", "api_keys", "rate_limits"}, (
@@ -351,7 +352,7 @@ def test_killed_after_any_step_it_goes_on_and_the_counts_are_the_same(tell, monk
         tell(who, "lisbon", [("Ada", "I moved to Lisbon.")])
         with as_user(who):
             conversation = Conversation.objects.of(who).values_list("pk", flat=True).get()
-        build_story(user_id=who, conversation_id=conversation, actor=TESTER)
+        build_conversation(who, conversation)
         request_export(user_id=who, actor=TESTER)
         steps = erasure._steps(asked(who), TESTER)
         done = list(itertools.islice(steps, stop))
@@ -401,7 +402,7 @@ def test_one_that_fails_keeps_nobody_waiting(full, jonas, monkeypatch):
 def start_job(user_id, *, alive):
     """A job of the person that a worker has taken up."""
     with as_system():
-        job = app.configure_task("stories.tell", queue="stories").defer(user_id=str(user_id), conversation_id="-")
+        job = app.configure_task("stories.build", queue="stories").defer(user_id=str(user_id), conversation_id="-")
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - %s * interval '1 minute') "
@@ -477,7 +478,7 @@ def test_a_receipt_that_we_signed_but_the_trail_does_not_know_does_not_verify(fu
 def test_a_receipt_does_not_verify_while_something_is_left(full):
     receipt = gone(full)
     with as_system():
-        app.configure_task("stories.tell", queue="stories").defer(user_id=str(full), conversation_id="-")
+        app.configure_task("stories.build", queue="stories").defer(user_id=str(full), conversation_id="-")
     with pytest.raises(ReceiptBroken, match="procrastinate_jobs"):
         verify(receipt)
 

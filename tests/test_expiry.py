@@ -8,24 +8,25 @@ import pytest
 from django.db import DatabaseError
 from django.db.models import Q
 from django.utils import timezone
+from psycopg import sql
 
 from accounts.keys.services.data_keys import destroy_data_keys
 from audit.errors import RowPutBack
 from audit.models import AuditLog
 from audit.proof.freshness import require_fresh
 from memories import tasks
-from memories.models import UNEXPIRED, Conversation, Memory, MemoryQuerySet
+from memories.models import Conversation, Memory, MemoryQuerySet
 from memories.payload import Payload
 from memories.services import expiring
 from memories.services.adding import MessageIdTaken, NewMemory, add_memories
 from memories.services.conversations import create_conversation
 from memories.services.expiring import ExpiryFailed, delete_expired
-from stories.building.services.build import build_story
 from stories.building.services.lineage import check_lineage
-from stories.models import Passage, Story
-from stories.search import answers
+from stories.models import SEARCHED, Passage, Story
+from stories.search import candidates
 from stories.search.services import search_stories
 from tests.api.conftest import Api
+from tests.building import build_conversation
 from tests.cast import DAY, TESTER
 from tests.protections import unprotected
 from vibe.core.db.schema import lookup
@@ -51,14 +52,16 @@ def talk(ada):
     soon = timezone.now() + timedelta(hours=1)
     said = [say("I moved to Lisbon.", 1), say(SECRET, 2, expires_at=soon), say("Bye.", 3, expires_at=soon)]
     kept = add_memories(user_id=ada, conversation_id=conversation_id, memories=said, actor=TESTER)
-    build_story(user_id=ada, conversation_id=conversation_id, actor=TESTER)
+    build_conversation(ada, conversation_id)
     return conversation_id, [each.row.pk for each in kept]
 
 
 def let_expire(user_id, *ids):
     """What the clock does."""
+    now = timezone.now()
     with as_user(user_id):
-        assert Memory.objects.of(user_id).filter(pk__in=ids).update(expires_at=timezone.now()) == len(ids)
+        assert Memory.objects.of(user_id).filter(pk__in=ids).update(expires_at=now) == len(ids)
+        assert Passage.objects.of(user_id).filter(memory_id__in=ids).update(expires_at=now) == len(ids)
 
 
 def found(user_id):
@@ -95,8 +98,9 @@ def test_without_the_condition_it_is_read(ada, as_ada, talk, monkeypatch):
     monkeypatch.setattr(lookup, "select_statement", lookup.select_statement.__wrapped__)  # not the one it has cached
     assert seen(as_ada, ada, conversation_id, ids)["list"] == [True] * 3
     assert seen(as_ada, ada, conversation_id, ids)["get"] == [True] * 3
-    assert UNEXPIRED in answers.MEMORIES
-    monkeypatch.setattr(answers, "MEMORIES", answers.MEMORIES.replace(UNEXPIRED, "true"))
+    every = candidates.EVERY.as_string(None)
+    assert SEARCHED in every
+    monkeypatch.setattr(candidates, "EVERY", sql.SQL(every.replace(SEARCHED, "true")))
     assert SECRET in found(ada)
 
 
@@ -105,8 +109,7 @@ def test_a_story_of_expired_memories_alone_is_not_found(ada, talk):
     assert found(ada)
     let_expire(ada, *ids[1:])
     assert found(ada) == ["I moved to Lisbon."]
-    with as_user(ada):
-        Memory.objects.of(ada).filter(pk=ids[0]).update(expires_at=timezone.now())
+    let_expire(ada, ids[0])
     assert found(ada) == []
 
 
@@ -129,7 +132,7 @@ def test_the_job_deletes_it_with_all_that_was_made_of_it(ada, jonas, tell, talk)
         conversation = Conversation.objects.of(ada).get()
         assert (conversation.memory_count, conversation.active_at) == (1, DAY + timedelta(minutes=1))
         assert [each.memory_id for each in Passage.objects.of(ada)] == ids[:1]
-    assert build_story(user_id=ada, conversation_id=conversation_id, actor=TESTER)
+    assert build_conversation(ada, conversation_id)
     with as_user(ada):
         assert Story.objects.of(ada).get().memory_ids == ids[:1]
     assert check_lineage(user_id=ada, actor=TESTER).faults == []

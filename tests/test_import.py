@@ -22,6 +22,8 @@ from memories.imports.services.conversations import import_conversations
 from memories.imports.services.files import FileImport
 from memories.models import Conversation, Memory
 from memories.payload import open_memories
+from stories.models import Story
+from tests.building import build, index_all
 from tests.cast import TESTER
 from tests.protections import unprotected
 from vibe.core.crypto.errors import MasterKeyMissing
@@ -48,6 +50,12 @@ def load(*lines, **options):
     work = FileImport(actor=TESTER, on_refused=lambda problem: refused.append(str(problem)), **options)
     done = work.run(io.BytesIO(b"\n".join(lines)))
     return (done.conversations, done.memories, done.unchanged, done.refused), refused
+
+
+def due_at(user_id):
+    """When the one story of each conversation is to be built."""
+    with as_user(user_id):
+        return dict(Story.objects.of(user_id).values_list("conversation__external_id", "due_at"))
 
 
 def texts(uid="ada"):
@@ -116,14 +124,15 @@ def test_later_messages_join_their_conversation():
 
 
 @pytest.mark.django_db
-def test_only_conversations_that_changed_are_told_anew(monkeypatch):
-    told = []
-    monkeypatch.setattr(
-        "memories.imports.services.conversations.conversations_changed.send", lambda *_, **given: told.append(given)
-    )
+def test_only_what_is_new_is_indexed_and_moves_when_its_story_is_built():
     load(line(), line(conversation="c2"))
+    ada = find_person("ada")
+    assert (index_all(ada), build(ada)) == (2, 2)
+    before = due_at(ada)
     load(line(), line(conversation="c2", said=["More."], first=2))
-    assert [len(given["conversation_ids"]) for given in told] == [2, 1]
+    assert index_all(ada) == 1
+    after = due_at(ada)
+    assert [name for name in after if after[name] != before[name]] == ["c2"]
 
 
 def with_message(**what):

@@ -61,9 +61,11 @@ def test_two_imports_of_one_file_at_once_are_as_one(file, strict):
     assert rows() == ONCE
     added = [int(output.split(" and ")[1].split()[0]) for output, _ in ended]
     assert sum(added) == PEOPLE * CONVERSATIONS * MESSAGES
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*), count(DISTINCT args) FROM procrastinate_jobs WHERE args ? 'conversation_id'")
-        assert cursor.fetchone() == (PEOPLE * CONVERSATIONS, PEOPLE * CONVERSATIONS)
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*), count(DISTINCT user_id) FROM pending_memories WHERE bulk")
+        assert cursor.fetchone() == (PEOPLE * CONVERSATIONS * MESSAGES, PEOPLE)
+        cursor.execute("SELECT count(DISTINCT args) FROM procrastinate_jobs WHERE task_name = 'stories.index_imported'")
+        assert cursor.fetchone() == (PEOPLE,)
 
 
 @pytest.mark.usefixtures("committed")

@@ -46,7 +46,7 @@ def started() -> list[dict[str, Any]]:
 @pytest.mark.django_db
 @pytest.mark.parametrize("configured", CONFIGURED)
 def test_a_job_is_written_as_batch_defer_writes_it(configured: dict[str, Any]) -> None:
-    deferrer = app.configure_task("stories.tell", **configured)
+    deferrer = app.configure_task("stories.build", **configured)
     arguments: list[Any] = [{"user_id": "1"}, {"user_id": "2", "conversation_id": "é"}]
     arguments = arguments[:1] if "queueing_lock" in configured else arguments
     with transaction.atomic(), as_system():
@@ -59,7 +59,7 @@ def test_a_job_is_written_as_batch_defer_writes_it(configured: dict[str, Any]) -
 
 @pytest.mark.django_db
 def test_an_error_of_it_comes_with_the_next_statement() -> None:
-    deferrer = app.configure_task("stories.tell", queueing_lock="once")
+    deferrer = app.configure_task("stories.build", queueing_lock="once")
     with pytest.raises(DatabaseError), transaction.atomic():
         jobs.start_jobs(deferrer, {"n": "1"}, {"n": "2"})
         ProcrastinateJob.objects.exists()

@@ -20,9 +20,9 @@ from django.test import Client
 from accounts.keys.services.data_keys import open_vault
 from memories.models import Conversation, Memory
 from memories.payload import open_memories
-from stories.building.services.build import build_story
 from stories.search.services import search_stories
 from tests import logs
+from tests.building import build_conversation
 from tests.cast import TESTER
 from vibe.core.db.scopes import as_support, as_user
 from vibe.core.errors import Refused
@@ -95,7 +95,7 @@ def test_no_traffic_leaves_content(caught, client, superuser, ada, tell, setting
     tell(ada, "first", [("Ada", f"I met {CANARY} in Lisbon.")])
     with as_user(ada):
         conversation = Conversation.objects.of(ada).get().pk
-    build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
+    build_conversation(ada, conversation)
     search_stories(user_id=ada, question=f"Who is {CANARY}?", actor=TESTER)
     assert CANARY not in caught.text
     assert "vibe.requests" in caught.text, "nothing was caught"

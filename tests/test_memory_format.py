@@ -9,6 +9,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from accounts.keys.services.data_keys import open_vault
 from audit.models import AuditLog
 from memories.models import Memory
 from memories.payload import Payload
@@ -17,8 +18,10 @@ from memories.roles import Role
 from memories.services.adding import ExpiryPast, NewMemory, NothingSaid, add_memories
 from memories.services.changing import change_memory
 from memories.services.conversations import create_conversation
-from stories.building.services.build import build_story
 from stories.models import Passage, Story
+from stories.sealed_story import open_draft
+from stories.search.services import search_memories
+from tests.building import build_conversation
 from tests.cast import DAY, TESTER
 from vibe.core.db.scopes import as_system, as_user
 
@@ -90,9 +93,9 @@ def test_a_role_is_one_of_five(ada, add):
 
 def test_a_change_of_the_role_is_a_change_of_what_a_story_is_made_of(ada, conversation, add, change):
     [kept] = add(said("Ada"))
-    build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
+    build_conversation(ada, conversation)
     change(kept, role=Role.OTHER)
-    assert build_story(user_id=ada, conversation_id=conversation, actor=TESTER), "there is something to build again"
+    assert build_conversation(ada, conversation), "there is something to build again"
 
 
 def test_metadata_is_kept_replaced_whole_and_taken_away(ada, add, change):
@@ -171,16 +174,23 @@ def test_the_audit_log_names_fields_and_no_value(add, change):
     assert "canary" not in str(row.details)
 
 
-def test_a_story_is_told_around_a_picture_and_of_none_alone(ada, conversation, add, change):
+def searched(user_id):
+    """The memories of the passages that have words, and what the one story says."""
+    with as_user(user_id):
+        passages = Passage.objects.of(user_id).filter(length__gt=0)
+        story = Story.objects.of(user_id).get()
+        return [each.memory_id for each in passages], open_draft(story, open_vault()).text
+
+
+def test_a_story_is_told_around_a_picture_and_says_nothing_of_pictures_alone(ada, conversation, add, change):
     text = NewMemory(Payload("Ada", "I moved to Lisbon."), occurred_at=DAY)
     pictures = [NewMemory(Payload("Ada", "", PICTURE), occurred_at=DAY + timedelta(minutes=at)) for at in (-1, 1)]
     _, kept, _ = add(pictures[0], text, pictures[1])
-    assert build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
-    with as_user(ada):
-        assert [each.memory_id for each in Passage.objects.of(ada)] == [kept.row.pk]
-        assert Story.objects.of(ada).get().memory_ids == [kept.row.pk]
+    assert build_conversation(ada, conversation)
+    passages, said = searched(ada)
+    assert passages == [kept.row.pk]
+    assert "Lisbon" in said
     change(kept, text="", metadata=PICTURE)
-    assert build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
-    with as_user(ada):
-        assert not Story.objects.of(ada).exists()
-    assert not build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
+    assert build_conversation(ada, conversation)
+    assert searched(ada) == ([], "")
+    assert not search_memories(user_id=ada, question="Where is Lisbon?", actor=TESTER).memories

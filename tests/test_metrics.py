@@ -13,8 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.keys.services.data_keys import open_vault
 from audit.services import record
-from stories.building.services.build import build_story
 from stories.search.services import search_stories
+from tests.building import build_conversation
 from tests.cast import TESTER
 from tests.workers import register_workers
 from vibe.core.crypto.errors import SealError
@@ -135,7 +135,7 @@ def test_searches_are_timed_by_strategy(client, ada, tell):
     tell(ada, "first", [("Ada", f"I moved to Lisbon with {CANARY}.")])
     with as_user(ada):
         conversation = Conversation.objects.of(ada).get().pk
-    build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
+    build_conversation(ada, conversation)
     before = value(client, "vibe_search_seconds_count", strategy="exact")
     search_stories(user_id=ada, question=f"Where is {CANARY}?", actor=TESTER)
     assert value(client, "vibe_search_seconds_count", strategy="exact") == before + 1

@@ -66,8 +66,8 @@ REFUSED_OPERATIONS = [
     ("constraint-scans", dj.AddConstraint("passage", POSITIVE)),
     ("constraint-scans", dj.AddConstraint("passage", USER)),
     ("reference-scans", dj.AddField("passage", "new", models.ForeignKey("audit.AuditLog", models.CASCADE, null=True, db_index=False))),
-    ("unique-builds", dj.AddConstraint("passage", models.UniqueConstraint(fields=["user", "position"], name="u"))),
-    ("exclusion-builds", dj.AddConstraint("passage", ExclusionConstraint(name="e", expressions=[(F("position"), "=")]))),
+    ("unique-builds", dj.AddConstraint("passage", models.UniqueConstraint(fields=["user", "part"], name="u"))),
+    ("exclusion-builds", dj.AddConstraint("passage", ExclusionConstraint(name="e", expressions=[(F("part"), "=")]))),
     ("not-null-scans", dj.AlterField("passage", "embedding", field(models.TextField))),
     ("rows-at-once", dj.AlterField("story", "embedding", field(models.TextField, default=""))),
     ("required-column", dj.AddField("passage", "new", field())),
@@ -83,7 +83,7 @@ REFUSED_OPERATIONS = [
     ("table-renamed", dj.AlterModelTable("passage", "parts")),
     ("column-dropped", dj.RemoveField("passage", "length")),
     ("table-dropped", dj.DeleteModel("SearchSet")),
-    ("together", dj.AlterUniqueTogether("passage", {("user", "position")})),
+    ("together", dj.AlterUniqueTogether("passage", {("user", "part")})),
     ("concurrently-in-transaction", BATCHES),
 ]  # fmt: skip
 SAFE_STEPWISE = [
@@ -92,7 +92,7 @@ SAFE_STEPWISE = [
     dj.RemoveIndex("passage", "passages_words"),
     dj.AddConstraint("passage", POSITIVE),
     dj.AddConstraint("passage", USER),
-    dj.AddConstraint("passage", models.UniqueConstraint(fields=["user", "position"], name="u")),
+    dj.AddConstraint("passage", models.UniqueConstraint(fields=["user", "part"], name="u")),
     dj.AddField("passage", "new", field(null=True, unique=True)),
     BATCHES,
 ]

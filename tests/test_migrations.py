@@ -70,6 +70,26 @@ def test_to_nothing_and_back_is_the_same_schema(database):
     assert schema(database) == before
 
 
+def test_a_database_of_before_is_refused_and_left_as_it_is(database):
+    """What can be seen of it is a migration that is gone; the control is that without it `migrate` goes through."""
+    migrate(database)
+    before = schema(database)
+    with embedded_server().connect(database) as postgres:
+        postgres.execute(
+            "INSERT INTO django_migrations (app, name, applied) VALUES ('stories', '0004_next_vectors', now())"
+        )
+    for command in (["migrate", "-v", "0"], ["serve"]):
+        done = manage(*command, DATABASE_URL=url(name=database), DEBUG="true")
+        assert done.returncode == 1, command
+        assert "stories.0004_next_vectors is gone" in done.stderr
+        assert "Export each person with the version that wrote it" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert schema(database) == before
+    with embedded_server().connect(database) as postgres:
+        postgres.execute("DELETE FROM django_migrations WHERE app = 'stories' AND name = '0004_next_vectors'")
+    migrate(database)
+
+
 SECRET = "3132333435363738393031323334353637383930"
 
 

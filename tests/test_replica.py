@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from django.conf import settings as configuration
 from django.db import DatabaseError, OperationalError, connection, connections
+from django.utils import timezone
 
 from accounts.keys.services.data_keys import destroy_data_keys
 from accounts.models import LastChange, User
@@ -24,9 +25,9 @@ from accounts.people.services.people import Profile, ensure_person
 from audit import services as trail
 from audit.models import AuditLog
 from memories.models import Conversation
-from stories.building.services.build import build_story
 from stories.search.services import search_stories
 from tests.api.conftest import Api
+from tests.building import build_conversation
 from tests.cast import TESTER
 from tests.processes import until, url
 from tests.replicas import ReplicaServer, replicated
@@ -310,8 +311,8 @@ def test_a_change_is_decided_by_what_the_primary_has(told, second, readings):
         with as_user(told):
             from stories.models import Story
 
-            Story.objects.of(told).filter(pk=story["id"]).update(fingerprint="another")
-        build_story(user_id=told, conversation_id=conversation, actor=TESTER)
+            Story.objects.of(told).filter(pk=story["id"]).update(due_at=timezone.now())
+        build_conversation(told, conversation)
         seen = api.get(f"/stories/{story['id']}").headers["ETag"]
         with at_primary():
             there = api.get(f"/stories/{story['id']}").headers["ETag"]

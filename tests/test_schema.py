@@ -31,7 +31,6 @@ BLIND = {
     "speaker",
     "token",
     "companion_token",
-    "fingerprint",
     "people_index",
     "places_index",
     "events_index",

@@ -7,10 +7,11 @@ from uuid import uuid4
 import pytest
 from django.db import DatabaseError, OperationalError, connection, connections, transaction
 from django.db.transaction import TransactionManagementError
+from procrastinate.contrib.django import app
 
 from memories.models import Memory
-from stories.tasks import PRIORITY, start_telling
 from vibe.core.db.errors import ContextError
+from vibe.core.db.jobs import start_jobs
 from vibe.core.db.scopes import (
     OUTSIDE,
     Scope,
@@ -286,23 +287,23 @@ def test_an_error_as_the_system_does_not_leave_its_role(between_transactions):
 
 def test_a_job_goes_as_the_system_in_the_round_trip_of_the_next_statement(committed, sent):
     with as_user(uuid4()):
-        start_telling(uuid4(), [uuid4(), uuid4()])
+        start_jobs(app.configure_task("tests.nothing", queue="-"), {"user_id": "1"}, {"user_id": "2"})
         assert sent == []
         assert on_the_server()[0] == "vibe_user"
     assert len(sent) == 1
     with as_system(), connection.cursor() as cursor:
-        cursor.execute("SELECT count(*), min(priority) FROM procrastinate_jobs WHERE task_name = 'stories.tell'")
-        assert cursor.fetchone() == (2, PRIORITY)
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'tests.nothing'")
+        assert cursor.fetchone() == (2,)
 
 
 def test_a_job_with_nothing_after_it_goes_with_the_commit_and_one_that_is_given_up_does_not(committed):
     with pytest.raises(RuntimeError), as_user(uuid4()):
-        start_telling(uuid4(), [uuid4()])
+        start_jobs(app.configure_task("tests.nothing", queue="-"), {"user_id": "1"})
         raise RuntimeError
     with as_user(uuid4()):
-        start_telling(uuid4(), [uuid4()])
+        start_jobs(app.configure_task("tests.nothing", queue="-"), {"user_id": "1"})
     with as_system(), connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'stories.tell'")
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'tests.nothing'")
         assert cursor.fetchone() == (1,)
 
 
@@ -311,7 +312,7 @@ def test_a_job_that_cannot_be_started_fails_with_an_error_of_django(between_tran
     """Of procrastinate's the API knows nothing: it would be a failure of ours, where the database is away."""
     with pytest.raises(OperationalError), scope():
         connection.connection.pgconn.finish()
-        start_telling(uuid4(), [uuid4()])
+        start_jobs(app.configure_task("tests.nothing", queue="-"), {"user_id": "1"})
     assert (on_the_server(), current_scope()) == ((login(), "", ""), OUTSIDE)
 
 

@@ -11,7 +11,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from accounts.models import AccessGrant, Export, KeptAnswer, LastChange, User, UserKey, UserPreferences
 from memories.models import Conversation, Memory
-from stories.models import Entity, NextVector, Passage, SearchSet, Story, StoryDeletion, TokenUse
+from stories.models import Entity, NextVector, Passage, PendingMemory, SearchSet, Story, TokenUse
 from tests.cast import DAY
 from tests.protections import unprotected
 from vibe.core.crypto.sealed import Sealed
@@ -47,9 +47,11 @@ def furnish(person):
         processor="-",
         built_at=DAY,
     )
-    Passage.objects.create(user_id=person, story=story, memory=memory, position=0, speaker=1, length=1, occurred_at=DAY)
-    StoryDeletion.objects.create(user_id=person, conversation=conversation, memory_ids=[])
-    NextVector.objects.create(user_id=person, story=story, position=-1, revision=1, embedder="-")
+    Passage.objects.create(
+        user_id=person, conversation=conversation, story=story, memory=memory, speaker=1, length=1, occurred_at=DAY
+    )
+    PendingMemory.objects.create(user_id=person, memory=memory)
+    NextVector.objects.create(user_id=person, story=story, part=-1, revision=1, embedder="-")
     Entity.objects.create(user_id=person, kind="place", token=1, name=NOTHING)
     SearchSet.objects.create(user_id=person)
     TokenUse.objects.create(user_id=person, day=DAY.date(), tokens=1)

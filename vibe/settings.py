@@ -185,7 +185,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Signing in
 
 AUTH_USER_MODEL = "accounts.User"
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # emails are unique, ignoring case: users_email_unique
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # emails are unique, ignoring case: users_email_unique
+    "security.W001",  # RequireTls is SecurityMiddleware; tests/test_deployed_settings.py holds what it is set to
+]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.staff.backends.StaffBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -284,6 +287,9 @@ OPENAI: dict[str, Any] = {
     "context_characters": env.int("OPENAI_CONTEXT_CHARACTERS", default=48_000),
 }
 SEARCH_EXACT_UP_TO: int = env.int("SEARCH_EXACT_UP_TO", default=10_000)
+EPISODE_GAP_MINUTES: int = env.int("EPISODE_GAP_MINUTES", default=120)
+EPISODE_MEMORIES: int = env.int("EPISODE_MEMORIES", default=40)
+STORY_QUIET_SECONDS: int = env.int("STORY_QUIET_SECONDS", default=60)
 
 # The audit log
 

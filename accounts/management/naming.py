@@ -7,8 +7,10 @@ from uuid import UUID
 
 from django.core.management.base import CommandError
 
+from accounts.models import User
 from accounts.people.names import NameAmbiguous
 from accounts.people.services.people import find_person
+from vibe.core.db.scopes import as_system
 from vibe.core.errors import NotFound
 
 WHO: Final = "uid:FIREBASE-UID, id:ID or email:ADDRESS"
@@ -20,3 +22,11 @@ def named_person(who: str) -> UUID:
         return find_person(who)
     except (NameAmbiguous, NotFound) as problem:
         raise CommandError(str(problem)) from None
+
+
+def named_people(who: str | None) -> list[UUID]:
+    """Return the named person, or everybody but staff. Raises CommandError."""
+    if who:
+        return [named_person(who)]
+    with as_system():
+        return list(User.objects.filter(is_staff=False).order_by("pk").values_list("pk", flat=True))

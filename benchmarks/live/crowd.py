@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import count, cycle, islice
 from typing import Any
 
@@ -45,14 +46,14 @@ class Talker:
     """Adds RATE messages a second until told to stop; a late answer does not hold back the next message."""
 
     def __init__(self, side: Running, person: str) -> None:
-        self.side, self.person, self.over = side, person, threading.Event()
+        self.side, self.person = side, person
         self.where, self.times, self.failed = side.client(person).conversation("c"), Times(), 0
         self.local = threading.local()
 
-    def run(self) -> None:
+    def run(self, over: threading.Event) -> None:
         start, numbers = time.monotonic(), count()
         with ThreadPoolExecutor(AT_ONCE) as several:
-            while not self.over.is_set():
+            while not over.is_set():
                 number = next(numbers)
                 time.sleep(max(0.0, start + number / RATE - time.monotonic()))
                 several.submit(self.add, f"And then, as number {number}, something else came to my mind.")
@@ -73,35 +74,33 @@ class Talker:
 
 
 @contextmanager
-def talking(side: Running, person: str) -> Iterator[Talker]:
-    talker = Talker(side, person)
-    thread = threading.Thread(target=talker.run, daemon=True)
-    thread.start()
-    try:
-        yield talker
-    finally:
-        talker.over.set()
-        thread.join()
-
-
-@contextmanager
-def lag(side: Running) -> Iterator[list[float]]:
-    """Seconds that the oldest unsealed row of the audit log is old, once a second."""
-    seen: list[float] = []
+def beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Do something in a thread while the block lasts; it is to end when the event is set."""
     over = threading.Event()
-
-    def look() -> None:
-        while not over.wait(1):
-            with suppress(OSError, ValueError):  # the server is too busy to tell
-                seen.append(side.audit_lag())
-
-    thread = threading.Thread(target=look, daemon=True)
+    thread = threading.Thread(target=work, args=(over,), daemon=True)
     thread.start()
     try:
-        yield seen
+        yield
     finally:
         over.set()
         thread.join()
+
+
+def look_at_lag(side: Running, seen: list[float], over: threading.Event) -> None:
+    """Note once a second how many seconds the oldest unsealed row of the audit log is old."""
+    while not over.wait(1):
+        with suppress(OSError, ValueError):  # the server is too busy to tell
+            seen.append(side.audit_lag())
+
+
+def export(side: Running, person: str, waited: list[float], over: threading.Event) -> None:
+    """Request an export, and note the seconds until it is no longer waiting."""
+    client, start = side.client(person), time.monotonic()
+    client.send("POST", "/api/v1/me/export")
+    while client.send("GET", "/api/v1/me/export")["state"] == "waiting":
+        if over.wait(0.2):
+            return
+    waited.append(time.monotonic() - start)
 
 
 def measure(cluster: Cluster, options: Options) -> dict[str, Any]:
@@ -121,21 +120,22 @@ def measure(cluster: Cluster, options: Options) -> dict[str, Any]:
             for line in conversation("importer", f"c{number}", list(islice(source, SESSION)))
         ]  # fmt: skip
         path = side.write(imported)
-        with lag(side) as lags, talking(side, "talker") as talker:
+        talker, lags, waited = Talker(side, "talker"), list[float](), list[float]()
+        with beside(partial(look_at_lag, side, lags)), beside(talker.run):
             importing = side.begin("import_conversations", str(path))
-            with exporting(side, others[-1]) as export:
+            with beside(partial(export, side, others[-1], waited)):
                 note("crowd, beside others")
-                beside = live(side, others[:-1], words, options)
+                busy = live(side, others[:-1], words, options)
             still = importing.poll() is None or side.jobs_left() > 0
         end(importing)
         result = {
             "alone": alone.told(),
-            "beside": beside.told(),
-            "beside_against_alone": {cut: beside.told()[cut] / alone.told()[cut] for cut in ("p50_ms", "p95_ms")},
+            "beside": busy.told(),
+            "beside_against_alone": {cut: busy.told()[cut] / alone.told()[cut] for cut in ("p50_ms", "p95_ms")},
             "import_still_worked_on_at_the_end": still,
             "talker": talker.told(),
             "unsealed_log_seconds_at_most": max(lags, default=None),
-            "export_started_after_seconds": export.get("seconds"),
+            "export_started_after_seconds": next(iter(waited), None),
         }  # fmt: skip
         side.server.execute(f"DELETE FROM procrastinate_jobs j WHERE status = 'todo' AND NOT {PERIODIC}")
     return {**result, "same_person": bulk_jobs(cluster, options)}
@@ -158,29 +158,6 @@ def live(side: Running, people: list[str], words: Iterator[Probe], options: Opti
         times.seconds.append(time.perf_counter() - start)
         time.sleep(PAUSE_SECONDS)
     return times
-
-
-@contextmanager
-def exporting(side: Running, person: str) -> Iterator[dict[str, float]]:
-    """Request an export beside the block, and note the seconds until it is no longer waiting."""
-    noted: dict[str, float] = {}
-    over = threading.Event()
-
-    def watch() -> None:
-        client, start = side.client(person), time.monotonic()
-        client.send("POST", "/api/v1/me/export")
-        while client.send("GET", "/api/v1/me/export")["state"] == "waiting":
-            if over.wait(0.2):
-                return
-        noted["seconds"] = time.monotonic() - start
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield noted
-    finally:
-        over.set()
-        thread.join()
 
 
 def bulk_jobs(cluster: Cluster, options: Options) -> dict[str, Any]:
@@ -210,7 +187,8 @@ def while_(side: Running, what: str, work: Callable[[], str]) -> dict[str, Any]:
     """What adding takes while it lasts."""
     note(f"crowd, the same person, {what}")
     warm_again(side)
-    with talking(side, "talker") as talker:
+    talker = Talker(side, "talker")
+    with beside(talker.run):
         start = time.monotonic()
         ended = work()
         lasted = time.monotonic() - start

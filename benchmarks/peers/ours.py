@@ -9,12 +9,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from benchmarks.crowd import START, STORY, Person, Space
+from benchmarks.crowd import START, STORY, Person, Space, vector_alone
 from benchmarks.peers.stores.protocol import TOP, TRIES, WARM
 from benchmarks.peers.task import Task
 
 STORED, ADDED = 2_000, 100
-Place = tuple[UUID, int]
+Place = tuple[UUID, UUID | None]
+"""A passage and its story."""
 Search = Callable[[int, Any, str], tuple[float, list[Any]]]
 """Whose question, its vector, its words: the seconds it took, and what it found."""
 
@@ -23,8 +24,9 @@ def likest(person: Person, vector: Any) -> list[Place]:
     """The nearest passages of a person, whose scope this runs in, to a cloaked vector: as stories.search.graph does."""
     from stories.search.graph import nearest, nearest_of_all
 
-    places = nearest(person.id, vector, None, TOP) if person.in_graph else []
-    return places if len(places) == TOP else nearest_of_all(person.id, vector, None, TOP)
+    wanted = vector_alone(vector)
+    places = nearest(person.id, wanted, None, TOP) if person.in_graph else []
+    return places if len(places) == TOP else nearest_of_all(person.id, wanted, None, TOP)
 
 
 class Likest:
@@ -37,13 +39,13 @@ class Likest:
     def __init__(self, crowd: list[Person], task: Task, server: Any) -> None:
         self.crowd = crowd
         number = {memory: at for at, memory in enumerate(task.ids)}
-        rows = server.execute("SELECT story_id, position, memory_id FROM passages").fetchall()
-        self.memories = {(story, position): memory for story, position, memory in rows}
+        rows = server.execute("SELECT id, story_id, memory_id FROM passages").fetchall()
+        self.memories = {(passage, story): memory for passage, story, memory in rows}
         self.numbers = {place: number[memory] for place, memory in self.memories.items()}
 
     def stage(self, owner: int, vector: Any, _: str) -> tuple[float, list[int]]:
         from accounts.keys.services.data_keys import open_vault
-        from stories.building.blinding import cloaked
+        from stories.text.blinding import cloaked
         from vibe.core.db.scopes import as_user
 
         person = self.crowd[owner]
@@ -62,7 +64,7 @@ class Likest:
         from audit.services import record
         from memories.models import Memory
         from memories.payload import open_memories
-        from stories.building.blinding import cloaked
+        from stories.text.blinding import cloaked
         from vibe.core.db.scopes import as_user
 
         person = self.crowd[owner]
@@ -106,9 +108,10 @@ def whole(crowd: list[Person]) -> Search:
 
 
 def ingest() -> dict[str, float]:
-    """Rows a second, acknowledged (sealed, committed, recorded) and told (story, words and vectors: found by search).
+    """Rows a second, acknowledged (sealed, committed, recorded) and told (found by search, their stories built).
 
-    In conversations of STORY messages, and one message at a time into a conversation of as many.
+    By import in conversations of STORY messages; and one message at a time into a conversation, which is found by what
+    it says as soon as it is acknowledged.
     """
     from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
@@ -116,13 +119,16 @@ def ingest() -> dict[str, float]:
     from memories.imports.services.conversations import import_conversations
     from memories.models import Conversation
     from memories.payload import Payload
+    from memories.services.adding import NewMemory, add_memories
     from stories.building.services import build as services
+    from stories.index import entries
+    from tests.building import build_all
     from vibe.core.db.scopes import as_user
 
     actor, profile = Actor.system("benchmark"), Profile("ingested")
     person = ensure_person(profile=profile, actor=actor)
     space = Space(5)
-    services.embed = lambda texts, *_: space.messages(len(texts))
+    entries.embed = entries.embed_many = services.embed_many = lambda texts, *_: space.messages(len(texts))
 
     text = "It was a long day by the sea and I am glad that we went there together at last, number "
 
@@ -134,11 +140,8 @@ def ingest() -> dict[str, float]:
         return ConversationLine(number, profile, f"c{number}", None, None, START, said)
 
     def tell() -> float:
-        with as_user(person):
-            ids = list(Conversation.objects.of(person).values_list("pk", flat=True))
         start = time.perf_counter()
-        for each in ids:
-            services.build_story(user_id=person, conversation_id=each, actor=actor)
+        build_all(person)
         return time.perf_counter() - start
 
     lines = [line(number, number * STORY, STORY) for number in range(STORED // STORY)]
@@ -147,13 +150,20 @@ def ingest() -> dict[str, float]:
         import_conversations(user_id=person, lines=lines[first : first + 40], actor=actor)
     stored = time.perf_counter() - start
     told = tell()
+    with as_user(person):
+        into = list(Conversation.objects.of(person).order_by("started_at", "id").values_list("pk", flat=True)[:4])
+
+    def add(number: int) -> None:
+        new = NewMemory(Payload("Ada", f"{text}{STORED + number}."))
+        add_memories(user_id=person, conversation_id=into[number % 4], memories=[new], actor=actor)
+
     start = time.perf_counter()
     for number in range(ADDED):
-        import_conversations(user_id=person, lines=[line(number % 4, STORED + number, 1)], actor=actor)
+        add(number)
     added = time.perf_counter() - start
     one_told = []
     for number in range(20):
-        import_conversations(user_id=person, lines=[line(0, STORED + ADDED + number, 1)], actor=actor)
+        add(ADDED + number)
         one_told.append(tell())
     return {
         "bulk_rows_per_second": STORED / stored,

@@ -15,17 +15,17 @@ from accounts.people.services.people import name_in, own_name
 from audit.actors import Actor
 from audit.services import record
 from memories.imports.services.conversations import MEMORIES, lock_person
-from memories.models import Conversation, Memory
+from memories.index import SaidMemory, search_index
+from memories.models import Memory
 from memories.payload import Payload
 from memories.roles import Role, role_of
 from memories.services.conversations import no_such_conversation
-from memories.signals import conversations_changed
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
-from vibe.core.db.statements.batching import execute_batch
+from vibe.core.db.statements.batching import Rows, Statement, execute_batch
 from vibe.core.errors import Conflict, InputError
 
 LARGEST_BATCH: Final = 1_000
@@ -84,15 +84,16 @@ def add_memories(
         raise InputError(f"A batch has 1 to {LARGEST_BATCH:,} memories.")
     with as_user(user_id):
         named = [each.message_id for each in memories if each.message_id]
+        kept = [new_row(user_id, conversation_id, each) for each in memories]
+        entries = search_index().prepare(user_id, [SaidMemory.of(each.row, each.payload) for each in kept])
         if named:
             lock_person(user_id)  # an import also looks for message ids before it adds
-        kept = [new_row(user_id, conversation_id, each) for each in memories]
-        vault, name = touch_conversation(user_id, conversation_id, kept)
+        vault, name, found = touch_conversation(user_id, conversation_id, kept, entries.reads())
         for each in kept:
             each.row.role = each.row.role or role_of(each.payload.author, name)
         refuse_taken(user_id, conversation_id, named)
         insert_memories(user_id, kept, vault)
-        conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[conversation_id], only_added=True)
+        entries.write(vault, {each.row.pk: each.row.role for each in kept}, found)
         record(
             actor=actor,
             action="memories.add",
@@ -136,18 +137,22 @@ def check_expiry(expires_at: datetime | None, now: datetime) -> None:
         raise ExpiryPast
 
 
-def touch_conversation(user_id: UUID, conversation_id: UUID, kept: Sequence[KeptMemory]) -> tuple[Vault, str]:
-    """Update count and last activity, which locks the conversation. Return the vault, and the person's name.
+def touch_conversation(
+    user_id: UUID, conversation_id: UUID, kept: Sequence[KeptMemory], reads: Sequence[Statement]
+) -> tuple[Vault, str, list[Rows]]:
+    """Update count and last activity, which locks the conversation. Return the vault, the person's name, and what
+    `reads` found.
 
     All is one batch. The name is empty where every role is given. Raises NotFound and DataKeyMissing.
     """
     active = max(each.row.occurred_at for each in kept)
     counting = COUNT, [len(kept), timezone.now(), active, user_id, conversation_id]
     naming = [own_name(user_id)] if not all(each.row.role for each in kept) else []
-    there, keys, *names = execute_batch(counting, data_keys(user_id), *naming)
+    there, keys, *found = execute_batch(counting, data_keys(user_id), *naming, *reads)
     if not there:
         raise no_such_conversation()
-    return vault_of(user_id, keys), name_in(names[0]) if names else ""
+    name = name_in(found.pop(0)) if naming else ""
+    return vault_of(user_id, keys), name, found
 
 
 def refuse_taken(user_id: UUID, conversation_id: UUID, named: list[str]) -> None:
@@ -162,7 +167,7 @@ def refuse_taken(user_id: UUID, conversation_id: UUID, named: list[str]) -> None
 
 
 def insert_memories(user_id: UUID, kept: Sequence[KeptMemory], vault: Vault) -> None:
-    """Seal the memories and insert them in one statement; a single one is sent with the next statement."""
+    """Seal the memories and insert them in one statement; a few are sent with the next statement."""
     rows = [each.row for each in kept]
     sealed: list[Sealed] = vault.seal_all(
         MEMORIES, "payload", ((each.row.pk, 1, each.payload.encode()) for each in kept)

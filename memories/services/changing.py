@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import EllipsisType
+from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import F
 from django.utils import timezone
 
-from accounts.keys.services.data_keys import open_vault
+from accounts.keys.services.data_keys import data_keys, vault_of
 from accounts.people.services.people import name_in, own_name
 from audit.actors import Actor
 from audit.services import record
+from memories.index import PreparedEntries, SaidMemory, search_index
 from memories.metadata import Metadata
-from memories.models import Conversation, Memory
+from memories.models import UNEXPIRED, Memory
 from memories.payload import Payload, offset_of
 from memories.roles import Role, role_of
 from memories.services.adding import KeptMemory, check_content, check_expiry
-from memories.services.conversations import lock_conversation as held_conversation
-from memories.signals import conversations_changed
 from vibe.core.crypto.fields import address_of
+from vibe.core.crypto.vault import Vault
 from vibe.core.db.scopes import as_user
-from vibe.core.db.statements.batching import execute_batch
+from vibe.core.db.statements import bulk
+from vibe.core.db.statements.batching import Rows, execute_batch
+from vibe.core.db.statements.connection import current_connection
 from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import NotFound
+
+COLUMNS: Final = tuple(field.attname for field in Memory._meta.concrete_fields)
+MEMORY: Final = f"SELECT {', '.join(COLUMNS)} FROM encrypted_memories WHERE user_id = %s AND id = %s AND {UNEXPIRED}"  # noqa: S608
+LOCK_CONVERSATION: Final = (
+    "SELECT id FROM conversations WHERE user_id = %s "
+    "AND id = (SELECT conversation_id FROM encrypted_memories WHERE user_id = %s AND id = %s) FOR UPDATE"
+)
+COUNT_OUT: Final = (
+    "UPDATE conversations SET memory_count = memory_count - %s, active_at = greatest(started_at, ("  # noqa: S608
+    f"SELECT occurred_at FROM encrypted_memories WHERE user_id = %s AND conversation_id = %s AND {UNEXPIRED} "
+    "ORDER BY occurred_at DESC, id DESC LIMIT 1)), updated_at = %s WHERE user_id = %s AND id = %s"
+)
 
 
 def change_memory(
@@ -46,31 +62,60 @@ def change_memory(
     Raises NotFound, Outdated, NothingSaid and ExpiryPast.
     """
     with as_user(user_id):
-        row, vault = lock_memory(user_id, memory_id, expected), open_vault()
-        before = Payload.decode(vault.open(row.payload, address_of(row, "payload")))
-        payload = Payload(
-            before.author if author is None else author,
-            before.text if text is None else text,
-            before.metadata if metadata is None else metadata,
-            offset_of(occurred_at) if occurred_at else before.utc_offset,
-        )
-        check_content(payload)
-        after = role or _role_after(row, before, payload), occurred_at or row.occurred_at
+        before, keys = read_memory(MEMORY, user_id, memory_id)
+        given = {"author": author, "text": text, "metadata": metadata, "role": role, "occurred_at": occurred_at}
+        # Its words and vectors are made before anything is locked, and again if somebody changed it meanwhile.
+        change = Change.of(before, given, vault_of(user_id, keys))
+        row, keys = lock_memory(user_id, memory_id, expected)
+        vault = vault_of(user_id, keys)
+        if row.revision != before.revision:
+            change = Change.of(row, given, vault)
         if expires_at is not ... and expires_at != row.expires_at:
             check_expiry(expires_at, timezone.now())
             row.expires_at, row.updated_at = expires_at, timezone.now()
             row.save(update_fields=["expires_at", "updated_at"])
-        if (payload.encode(), *after) != (before.encode(), row.role, row.occurred_at):
-            row.role, row.occurred_at = after[0], after[1].astimezone(UTC)
+            search_index().expires(user_id, memory_id, expires_at)
+        if change.entries is not None:
+            stood = search_index().withdraw(user_id, memory_id, deleted=False)
+            row.role, row.occurred_at = change.role, change.occurred_at.astimezone(UTC)
             row.revision, row.updated_at = row.revision + 1, timezone.now()
-            row.payload = vault.seal(payload.encode(), address_of(row, "payload"))
+            row.payload = vault.seal(change.payload.encode(), address_of(row, "payload"))
             row.save(update_fields=["role", "payload", "occurred_at", "revision", "updated_at"])
             update_conversation(row)
-        given = {"author": author, "text": text, "metadata": metadata, "role": role, "occurred_at": occurred_at}
+            found = execute_batch(*change.entries.reads())
+            change.entries.write(vault, {row.pk: row.role}, found, instead_of=stood)
         fields = [name for name, value in given.items() if value is not None]
         fields += ["expires_at"] if expires_at is not ... else []
         _record_change(row, actor, "memory.change", fields=sorted(fields))
-    return KeptMemory(row, payload)
+    return KeptMemory(row, change.payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a memory is to become, and its entries in the search index; none where nothing changes."""
+
+    payload: Payload = field(repr=False)
+    role: str
+    occurred_at: datetime
+    entries: PreparedEntries | None
+
+    @classmethod
+    def of(cls, row: Memory, given: Mapping[str, Any], vault: Vault) -> Change:
+        """Return the change of a row by what is given of it. Raises InputError."""
+        before = Payload.decode(vault.open(row.payload, address_of(row, "payload")))
+        when = given["occurred_at"]
+        payload = Payload(
+            before.author if given["author"] is None else given["author"],
+            before.text if given["text"] is None else given["text"],
+            before.metadata if given["metadata"] is None else given["metadata"],
+            offset_of(when) if when else before.utc_offset,
+        )
+        check_content(payload)
+        role, when = given["role"] or _role_after(row, before, payload), when or row.occurred_at
+        if (payload.encode(), role, when) == (before.encode(), row.role, row.occurred_at):
+            return cls(payload, role, when, None)
+        said = SaidMemory(row.pk, row.conversation_id, row.revision + 1, when, row.expires_at, payload)
+        return cls(payload, role, when, search_index().prepare(row.user_id, [said]))
 
 
 def _role_after(row: Memory, before: Payload, after: Payload) -> str:
@@ -85,27 +130,30 @@ def _role_after(row: Memory, before: Payload, after: Payload) -> str:
 def delete_memory(*, user_id: UUID, memory_id: UUID, actor: Actor, expected: Versions | None = None) -> None:
     """Delete a memory permanently, with its search data. Raises NotFound and Outdated."""
     with as_user(user_id):
-        row = lock_memory(user_id, memory_id, expected)
+        row, _ = lock_memory(user_id, memory_id, expected)
+        search_index().withdraw(user_id, memory_id, deleted=True)
         row.delete()
         update_conversation(row, fewer=1)
         _record_change(row, actor, "memory.delete")
 
 
-def lock_memory(user_id: UUID, memory_id: UUID, expected: Versions | None) -> Memory:
-    """Lock a memory until the transaction ends, and return it. Raises NotFound and Outdated.
+def lock_memory(user_id: UUID, memory_id: UUID, expected: Versions | None) -> tuple[Memory, Rows]:
+    """Lock a memory until the transaction ends. Return it, and the rows of the data keys as they are then.
 
-    The conversation is locked first, as when memories are added, to avoid deadlocks.
+    The conversation is locked first, as when memories are added, to avoid deadlocks. Raises NotFound and Outdated.
     """
-    rows = Memory.objects.of(user_id).filter(pk=memory_id)
-    conversation_id = rows.values_list("conversation_id", flat=True).first()
-    if conversation_id is None:
-        raise no_such_memory()
-    held_conversation(user_id, conversation_id)
-    row: Memory | None = rows.select_for_update().first()
-    if row is None:
-        raise no_such_memory()
+    current_connection().hold(LOCK_CONVERSATION, [user_id, user_id, memory_id])
+    row, keys = read_memory(f"{MEMORY} FOR UPDATE", user_id, memory_id)
     require_version(row, expected)
-    return row
+    return row, keys
+
+
+def read_memory(statement: str, user_id: UUID, memory_id: UUID) -> tuple[Memory, Rows]:
+    """Return a memory, and the rows of the data keys, in one round trip. Raises NotFound."""
+    rows, keys = execute_batch((statement, [user_id, memory_id]), data_keys(user_id))
+    for row in bulk.as_models(Memory, COLUMNS, rows):
+        return row, keys
+    raise no_such_memory()
 
 
 def no_such_memory() -> NotFound:
@@ -114,17 +162,9 @@ def no_such_memory() -> NotFound:
 
 
 def update_conversation(row: Memory, fewer: int = 0) -> None:
-    """Update count and activity of the conversation, and send `conversations_changed`."""
-    newest = Memory.objects.of(row.user_id).filter(conversation_id=row.conversation_id).order_by("-occurred_at", "-id")
-    latest = newest.values_list("occurred_at", flat=True).first()
-    conversation = Conversation.objects.of(row.user_id).filter(pk=row.conversation_id)
-    started_at = conversation.values_list("started_at", flat=True).get()
-    conversation.update(
-        memory_count=F("memory_count") - fewer,
-        active_at=max(latest, started_at) if latest else started_at,
-        updated_at=timezone.now(),
-    )
-    conversations_changed.send(Conversation, user_id=row.user_id, conversation_ids=[row.conversation_id])
+    """Update count and activity of the conversation, with the next statement."""
+    conversation = [row.user_id, row.conversation_id]
+    current_connection().hold(COUNT_OUT, [fewer, *conversation, timezone.now(), *conversation])
 
 
 def _record_change(row: Memory, actor: Actor, action: str, **details: object) -> None:

@@ -15,8 +15,8 @@ from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import record
 from memories.companions import companion_token
+from memories.index import search_index
 from memories.models import Conversation
-from memories.signals import conversations_changed
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
@@ -90,7 +90,8 @@ def change_conversation(
             row.revision += 1
             seal_texts(row, vault, after)
             row.save(update_fields=[*SEALED, "revision", "updated_at"])
-            conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[row.pk])
+            if after["title"] != before["title"]:
+                search_index().conversation_renamed(user_id, row.pk)
         _record_change(row, actor, "conversation.change", fields=sorted(texts))
     return OpenedConversation(row, **after)
 
@@ -116,7 +117,7 @@ def delete_conversation(
     with as_user(user_id):
         row = lock_conversation(user_id, conversation_id, expected)
         row.delete()
-        conversations_changed.send(Conversation, user_id=user_id, conversation_ids=[conversation_id])
+        search_index().conversation_deleted(user_id)
         _record_change(row, actor, "conversation.delete", memories=row.memory_count)
 
 

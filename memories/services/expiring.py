@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from audit.actors import Actor
 from audit.services import record
+from memories.index import search_index
 from memories.models import Conversation, Memory
 from memories.services.changing import update_conversation
 from vibe.core.db.scopes import as_system, as_user
@@ -58,6 +59,8 @@ def _delete_batch(user_id: UUID, actor: Actor) -> int:
             if conversation_id not in there:
                 continue
             ids = [pk for _, pk in rows]
+            for memory_id in ids:
+                search_index().withdraw(user_id, memory_id, deleted=True)
             count = Memory.objects.expired_of(user_id).filter(pk__in=ids)._raw_delete("default")
             update_conversation(Memory(user_id=user_id, conversation_id=conversation_id), fewer=count)
             for pk in ids:  # one row each, by which verify_audit knows a deleted memory that was put back

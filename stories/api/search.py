@@ -1,4 +1,4 @@
-"""/api/v1/stories/search: asking one's own stories."""
+"""/api/v1/stories/search and /api/v1/memories/search: asking one's own stories and memories."""
 
 from __future__ import annotations
 
@@ -10,38 +10,67 @@ from ninja import Router
 from pydantic import Field, StringConstraints
 
 from accounts.authentication.caller import SignedIn, caller_of
-from stories.results import Answer, Found
+from memories.companions import LONGEST_COMPANION
+from memories.metadata import MetadataObject
+from memories.roles import Role
+from stories.results import Answer, MemoriesFound
+from stories.search.answers import PASSAGES_SHOWN
 from stories.search.asking import Asked, ask
 from stories.search.filters import MOST_NAMES, Filters
-from stories.search.services import LONGEST_QUESTION, MOST_STORIES, check, search_stories
+from stories.search.services import (
+    LONGEST_QUESTION,
+    MOST_PASSAGES,
+    MOST_STORIES,
+    check,
+    search_memories,
+    search_stories,
+)
 from vibe.core.http.operations import in_snapshot, preflight, preflight_result
 from vibe.core.http.responses import respond
 from vibe.core.schemas import Moment, RequestSchema
 
 router = Router(tags=["Stories"])
+of_memories = Router(tags=["Memories"])
 Question = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_QUESTION, pattern=r"\S")]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=500)]
 Names = Annotated[list[Name], Field(max_length=MOST_NAMES)]
+Companion = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_COMPANION)]
 
 
-class Search(RequestSchema):
-    """A question, and what the stories are narrowed to. One name of a kind is enough; all the rest must hold."""
+class MemorySearch(RequestSchema):
+    """A question, and what the memories are narrowed to. One name of a kind is enough; all the rest must hold."""
 
     question: Question = Field(examples=["When did I move to Lisbon?"])
-    limit: int = Field(10, ge=1, le=MOST_STORIES, strict=True, description="how many stories at most")
-    people: Names = Field(default=[], examples=[["Ines"]])
+    limit: int = Field(10, ge=1, le=MOST_STORIES, strict=True, description="how many at most")
+    people: Names = Field(default=[], examples=[["Ines"]], description="whom the story tells of")
     places: Names = Field(default=[], examples=[["Lisbon"]])
     events: Names = Field(default=[])
-    since: Moment | None = Field(None, description="some of the story happened then or later")
-    until: Moment | None = Field(None, description="some of the story happened then or earlier")
+    authors: Names = Field(default=[], description="who said it, by the name that stands with it")
+    roles: list[Role] = Field(
+        default=[], max_length=len(Role), description="who said it, by their part", examples=[["user"]]
+    )
+    since: Moment | None = Field(None, description="said then or later")
+    until: Moment | None = Field(None, description="said then or earlier")
     conversation_id: UUID | None = None
+    companion: Companion | None = Field(None, description="said to this companion")
+    metadata: MetadataObject = Field(
+        default={}, description="what its metadata has, each member with this value; among the first 16 of it"
+    )
     archived: bool | None = Field(None, strict=True, description="of archived conversations only, or of active ones")
 
     def filters(self) -> Filters:
-        return Filters(**self.model_dump(exclude={"question", "limit"}))
+        return Filters(**self.model_dump(exclude={"question", "limit", "passages"}))
 
 
-def understood(request: HttpRequest, asked: Search) -> Asked | None:
+class Search(MemorySearch):
+    """A question, and what the passages are narrowed to by which stories are found."""
+
+    passages: int = Field(
+        PASSAGES_SHOWN, ge=1, le=MOST_PASSAGES, strict=True, description="how many passages of each story at most"
+    )
+
+
+def understood(request: HttpRequest, asked: MemorySearch) -> Asked | None:
     """The question with its vector, where that may take long."""
     check(asked.question, asked.limit)
     return ask(caller_of(request).user_id, asked.question)
@@ -51,7 +80,7 @@ def understood(request: HttpRequest, asked: Search) -> Asked | None:
 @preflight(understood)
 @in_snapshot
 def search(request: HttpRequest, asked: Search) -> HttpResponse:
-    """Ask. The question travels in the body, so that it stands in no log of addresses."""
+    """Ask for stories. The question travels in the body, so that it stands in no log of addresses."""
     caller = caller_of(request)
     found = search_stories(
         user_id=caller.user_id,
@@ -59,6 +88,24 @@ def search(request: HttpRequest, asked: Search) -> HttpResponse:
         actor=caller.actor,
         limit=asked.limit,
         filters=asked.filters(),
+        passages=asked.passages,
         asked=preflight_result(request),
     )
-    return respond(Answer(items=[Found.of(each) for each in found.stories], degraded=found.degraded or None))
+    return respond(Answer.of(found))
+
+
+@of_memories.post("/search", response=MemoriesFound, auth=SignedIn("read"))
+@preflight(understood)
+@in_snapshot
+def search_for_memories(request: HttpRequest, asked: MemorySearch) -> HttpResponse:
+    """Ask for memories: the very messages that answer. What was added just now is found."""
+    caller = caller_of(request)
+    found = search_memories(
+        user_id=caller.user_id,
+        question=asked.question,
+        actor=caller.actor,
+        limit=asked.limit,
+        filters=asked.filters(),
+        asked=preflight_result(request),
+    )
+    return respond(MemoriesFound.of(found))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, get_args
 from uuid import UUID
 
-from stories.building.passages import MAX_EMBEDDED, PassageText
-from stories.building.sealed_story import open_draft
 from stories.models import Story
 from stories.processors.base import Draft, Event, Precision
+from stories.sealed_story import open_draft
+from stories.text.passages import WINDOW, PassageText
 from stories.text.words import forms
 from vibe.core.crypto.vault import Vault
 from vibe.core.errors import InputError
@@ -21,8 +21,6 @@ LONGEST = {"title": 300, "text": 100_000, "people": 200, "places": 200, "events"
 MOST_NAMES = 500
 SEARCHED = frozenset({"title", "text"})
 """What is searched by its words and meaning, once corrected; names are by their own index."""
-CORRECTION_AT = 2**30
-"""The position of the passage of a correction: no message stands near it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +95,12 @@ class Kept:
         """A draft with what was corrected in place of what a processor says."""
         return replace(draft, **{name: getattr(self.draft, name) for name in self.fields})
 
-    def passages(self) -> Iterator[PassageText]:
-        """The passage by which a corrected title or text is found: one, or none."""
-        if text := "\n".join(getattr(self.draft, name) for name in LONGEST if name in {*self.fields} & SEARCHED):
-            said = forms(text)
-            every = tuple(form for word in said for form in word)
-            yield PassageText("", CORRECTION_AT, text[:MAX_EMBEDDED], every, len(said))
+    def passage(self) -> PassageText | None:
+        """Return what a corrected title or text is found by, if one was corrected."""
+        text = "\n".join(getattr(self.draft, name) for name in LONGEST if name in {*self.fields} & SEARCHED)
+        said = forms(text)
+        every = tuple(form for word in said for form in word)
+        return PassageText(0, text[:WINDOW], every, len(said)) if text else None
 
 
 def kept(story: Story, vault: Vault, memory_ids: Collection[UUID]) -> Kept | None:

@@ -1,104 +1,104 @@
-"""What a story is made of: a conversation as it was read, and how one knows that it has changed since."""
+"""What a story is made of: the memories of its episode as they were read."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 from memories.models import Conversation, Memory
-from memories.payload import OpenedMemory, open_memories
+from memories.payload import OpenedMemory, local_time, open_memories
 from stories.building.corrections import Kept, kept
 from stories.models import Story
 from stories.processors.base import Message, Transcript
-from stories.processors.configured import processor_id
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.lookup import get_owned
+from vibe.core.db.statements import bulk
 from vibe.core.errors import NotFound
+
+MEMBERS: Final = (
+    "SELECT DISTINCT m.id, m.revision FROM passages p JOIN encrypted_memories m "
+    "ON m.user_id = p.user_id AND m.id = p.memory_id WHERE p.user_id = %b AND m.user_id = %b AND p.story_id = %b "
+    "AND (m.expires_at IS NULL OR m.expires_at > statement_timestamp())"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A conversation as it was read, opened, with at least one memory. It does not print.
+    """An episode as it was read, opened, with at least one memory. It does not print."""
 
-    Memories without a text, such as pictures, are left out: a story is built from texts.
-    """
-
-    conversation_id: UUID
-    memories: list[OpenedMemory]
-    revisions: list[int]
-    fingerprint: str
+    story_id: UUID
     story_revision: int
-    """Of the story that is there already; 0 for none."""
+    memories: list[OpenedMemory]
+    revisions: dict[UUID, int]
     kept: Kept | None
-    """What stays of it."""
+    """What stays of the story."""
     title: str = field(repr=False)
+    """Of the conversation, which was at `conversation_revision`."""
+    conversation_revision: int
 
-    def transcript(self) -> Transcript:
-        """What a processor is given. A message's id there is its memory's."""
-        return Transcript(
-            self.title,
-            tuple(
-                Message(str(memory.id), memory.payload.author, memory.payload.text, memory.occurred_at)
-                for memory in self.memories
-            ),
+    def transcript(self) -> Transcript | None:
+        """Return what a processor is given, the id of a message being its memory's; None if nothing was written."""
+        messages = tuple(
+            Message(
+                str(memory.id),
+                memory.payload.author,
+                memory.payload.text,
+                local_time(memory.occurred_at, memory.payload.utc_offset),
+            )
+            for memory in self.memories
+            if memory.payload.text.strip()
         )
+        return Transcript(self.title, messages) if messages else None
 
 
-def read(user_id: UUID, conversation_id: UUID, vault: Vault) -> Source | None:
-    """A conversation and what was said in it, in order; None if there is no such conversation, or no text in it."""
-    conversation = Conversation.objects.of(user_id).filter(pk=conversation_id).first()
-    rows = list(Memory.objects.of(user_id).filter(conversation_id=conversation_id).order_by("occurred_at", "id"))
-    memories = [memory for memory in open_memories(rows, vault) if memory.payload.text]
-    if conversation is None or not memories:
+def read(user_id: UUID, story: Story, vault: Vault) -> Source | None:
+    """Return an episode and what was said in it, in order; None if it has no memory."""
+    revisions = members(user_id, story.pk)
+    if not revisions:
         return None
-    said = {memory.id for memory in memories}
-    story = Story.objects.of(user_id).filter(conversation_id=conversation_id).defer("embedding").first()
+    rows = list(Memory.objects.of(user_id).filter(pk__in=revisions).order_by("occurred_at", "id"))
+    conversation = get_owned(Conversation, user_id, story.conversation_id)
+    title = conversation.title if conversation else None
     return Source(
-        conversation_id,
-        memories,
-        [row.revision for row in rows if row.pk in said],
-        digest(conversation.revision, ((row.pk, row.revision) for row in rows)),
-        story.revision if story else 0,
-        kept(story, vault, {row.pk for row in rows}) if story else None,
-        vault.open(conversation.title, address_of(conversation, "title")) if conversation.title else "",
+        story.pk,
+        story.revision,
+        open_memories(rows, vault),
+        {row.pk: row.revision for row in rows},
+        kept(story, vault, revisions),
+        vault.open(title, address_of(conversation, "title")) if conversation and title else "",
+        conversation.revision if conversation else 0,
     )
 
 
-def fingerprint(user_id: UUID, conversation_id: UUID) -> str:
-    """What a story of the conversation would be made of now; empty if there is nothing to tell."""
-    revision = Conversation.objects.of(user_id).filter(pk=conversation_id).values_list("revision", flat=True).first()
-    rows = list(
-        Memory.objects.of(user_id)
-        .filter(conversation_id=conversation_id)
-        .order_by("occurred_at", "id")
-        .values_list("id", "revision")
+def is_as_read(source: Source, story: Story) -> bool:
+    """Return whether what an episode was made of stands yet: its memories, its corrections, and the title above it."""
+    conversation = Conversation.objects.of(story.user_id).filter(pk=story.conversation_id)
+    titled = conversation.values_list("revision", flat=True).first()
+    now = members(story.user_id, story.pk)
+    return (story.revision, titled or 0) == (source.story_revision, source.conversation_revision) and (
+        source.revisions.items() <= now.items()
     )
-    return digest(revision, rows) if revision is not None and rows else ""
 
 
-def digest(revision: int, memories: Iterable[tuple[UUID, int]]) -> str:
-    """What goes into a story, and what tells it: equal digests give equal stories. 32 hex digits.
-
-    What makes its vectors is not among it: those of all stories of a person are exchanged at once, see reembedding.
-    """
-    made = hashlib.sha256(f"{processor_id()} {revision}".encode())
-    for row_id, memory_revision in memories:
-        made.update(row_id.bytes + memory_revision.to_bytes(8, "big"))
-    return made.hexdigest()[:32]
-
-
-def hold(user_id: UUID, conversation_id: UUID) -> bool:
-    """Keep the conversation as it is, with nothing added, until the transaction ends. Whether it is there."""
-    rows = Conversation.objects.of(user_id).filter(pk=conversation_id).select_for_update()
-    return rows.values_list("pk").first() is not None
+def members(user_id: UUID, story_id: UUID) -> dict[UUID, int]:
+    """Return the memories of an episode, each with its revision."""
+    return dict(bulk.run(MEMBERS, [user_id, user_id, story_id]))  # type: ignore[arg-type]
 
 
 def story_at(user_id: UUID, story_id: UUID) -> Story:
-    """A person's story as it is now, without its vector. Raises NotFound."""
+    """Return a person's story as it is now, without its vector. Raises NotFound."""
     story = get_owned(Story, user_id, story_id, without=("embedding",))
+    if story is None:
+        raise NotFound("There is no such story.")
+    return story
+
+
+def hold_story(user_id: UUID, story_id: UUID) -> Story:
+    """Return a person's story, kept as it is until the transaction ends; memories may be added. Raises NotFound."""
+    rows = Story.objects.of(user_id).filter(pk=story_id).defer("embedding").select_for_update(no_key=True)
+    story: Story | None = rows.first()
     if story is None:
         raise NotFound("There is no such story.")
     return story

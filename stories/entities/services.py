@@ -18,7 +18,7 @@ from vibe.core.db.scale import replica
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
-from vibe.core.db.statements.batching import Statement
+from vibe.core.db.statements.batching import Statement, execute_batch
 
 TABLE = Entity._meta.db_table
 KIND = Entity.Kind
@@ -114,6 +114,7 @@ def remember(user_id: UUID, vault: Vault, names: Mapping[str, Iterable[str]]) ->
             "name": ("bytea", [value.ciphertext for value in sealed]),
         },
         tail="ON CONFLICT (user_id, kind, token) DO NOTHING",
+        later=True,
     )
 
 
@@ -132,17 +133,16 @@ def difference(
 
 def forget_unused(user_id: UUID, among: Mapping[str, list[int]] | None = None) -> int:
     """Drop the names that no story and no passage bears any more: among these tokens, or of all. How many."""
-    return sum(
-        len(
-            bulk.run(
-                "DELETE FROM entities WHERE user_id = %b AND kind = %b AND (%b::int8[] IS NULL OR token = ANY(%b)) "  # noqa: S608
-                f"AND token NOT IN (SELECT token FROM ({BORNE[kind]}) AS borne) RETURNING id",
-                [user_id, kind.value, tokens, tokens, user_id],
-            )
+    statements: list[Statement] = [
+        (
+            "DELETE FROM entities WHERE user_id = %s AND kind = %s AND (%s::int8[] IS NULL OR token = ANY(%s::int8[])) "  # noqa: S608
+            f"AND token NOT IN (SELECT token FROM ({BORNE[kind]}) AS borne) RETURNING id",
+            [user_id, kind.value, tokens, tokens, user_id],
         )
         for kind in KIND
         if (tokens := None if among is None else among.get(kind, [])) is None or tokens
-    )
+    ]
+    return sum(map(len, execute_batch(*statements)))
 
 
 def speakers(user_id: UUID) -> Statement:

@@ -1,40 +1,84 @@
-"""The search set of a person: how much there is to search, by which model's vectors, and whether in the graph."""
+"""What happens to a person's index: pending memories are indexed, its size is counted, its passages are moved."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F
 
+from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import record
-from stories.models import Passage, SearchSet, Story
+from stories.index.backlog import make_chunk, next_chunk, write_chunk
+from stories.models import SearchSet, Story
 from stories.processors.configured import embedder, embedder_named
 from stories.processors.embedding import Embedder
-from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
 
+CHUNK: Final = 500
+"""Passages that are moved in one transaction."""
+MOVE: Final = (
+    "UPDATE passages SET in_graph = %b WHERE user_id = %b AND id = ANY(ARRAY("
+    "SELECT id FROM passages WHERE user_id = %b AND in_graph = %b LIMIT %b)) RETURNING 1"
+)
 
-def hold_search_set(user_id: UUID) -> SearchSet:
-    """The person's search set, made if it is not there, and kept from others until the transaction ends."""
-    bulk.run(
-        "INSERT INTO search_sets (id, user_id, passages, words, in_graph, embedder) VALUES (%b, %b, 0, 0, false, %b) "
-        "ON CONFLICT (user_id) DO NOTHING",
-        [uuid7(), user_id, embedder().name],
+
+def index_pending(
+    *, user_id: UUID, bulk_ones: bool, actor: Actor, on_progress: Callable[[int], object] = lambda _: None
+) -> int:
+    """Index what is pending of a person, and return how many memories that was.
+
+    Such are long texts, imports, and vectors of a model that is elsewhere, or that are made anew. A few at a time are
+    read, made into entries in no transaction, and written. `on_progress` is called with their number. Raises
+    EmbedderFailed and TokensSpent, with what was indexed so far kept.
+    """
+    done = 0
+    while True:
+        with as_user(user_id):
+            vault = open_vault()
+            chunk = next_chunk(user_id, bulk_ones)
+        if chunk is None:
+            return done
+        made = make_chunk(user_id, vault, chunk)
+        with as_user(user_id):
+            write_chunk(user_id, chunk, made)
+            record(
+                actor=actor,
+                action="memories.index",
+                subject=user_id,
+                resource=f"conversations/{chunk.conversation_id}",
+                details={"memories": len(chunk.memories)},
+            )
+        done += len(chunk.memories)
+        on_progress(len(chunk.memories))
+
+
+def count_story(story: Story) -> None:
+    """Bring the counts of a story, and of its person's set, to the passages that it has now. The story is locked."""
+    [(passages, words)] = bulk.run(
+        "SELECT count(*), coalesce(sum(length), 0) FROM passages WHERE user_id = %b AND story_id = %b",
+        [story.user_id, story.pk],
     )
-    held: SearchSet = SearchSet.objects.of(user_id).select_for_update().get()
-    return held
+    more = passages - story.passage_count, words - story.word_count
+    story.passage_count, story.word_count = passages, words
+    add_counts(story.user_id, *more)
 
 
-def count(search_set: SearchSet, passages: int, words: int) -> None:
-    """Add to the counts (or take from them) that the strategy is chosen and words are weighed by."""
-    SearchSet.objects.of(search_set.user_id).update(passages=F("passages") + passages, words=F("words") + words)
+def add_counts(user_id: UUID, passages: int, words: int) -> None:
+    """Add to the counts that the strategy is chosen and words are weighed by, or take from them."""
+    if passages or words:
+        bulk.run(
+            "UPDATE search_sets SET passages = greatest(0, passages + %b), words = greatest(0, words + %b) "
+            "WHERE user_id = %b",
+            [passages, words, user_id],
+        )
 
 
-def count_anew(user_id: UUID) -> None:
-    """Count from the stories: for when one went with its conversation, without a verb of ours."""
+def recount(user_id: UUID) -> None:
+    """Count from the stories: for when some went with their conversation."""
     bulk.run(
         "UPDATE search_sets SET (passages, words) = "
         "(SELECT coalesce(sum(passage_count), 0), coalesce(sum(word_count), 0) "
@@ -44,50 +88,48 @@ def count_anew(user_id: UUID) -> None:
 
 
 def model_for(search_set: SearchSet | None) -> Embedder:
-    """What makes vectors for a person now: the model of those that are there, if it can still be asked.
+    """Return what makes vectors for a person now: the model of those that are there, if it can still be asked.
 
-    So that all of them can be compared with one question, until `reembedding` exchanges them at once.
+    All of them can so be compared with one question, until `reembedding` exchanges them at once.
     """
-    if search_set is None or not search_set.passages:
+    if search_set is None or not search_set.embedder:
         return embedder()
     return embedder_named(search_set.embedder) or embedder()
 
 
-def begin_with(search_set: SearchSet, embedder: str) -> None:
-    """Let a set without any vectors be a model's."""
-    if not search_set.passages and search_set.embedder != embedder:
-        search_set.embedder = embedder
-        SearchSet.objects.of(search_set.user_id).update(embedder=embedder)
-
-
 def settle_graph(*, user_id: UUID, actor: Actor) -> bool:
-    """Move a person's set into the shared graph, or out of it, when its size says so. Whether it moved.
+    """Move a person's passages into the shared graph, or out of it, when their number says so. Whether any moved.
 
-    One transaction: no search ever sees half a set, and a search sees either all of it or none. A set leaves only well
-    below the size at which it enters, so that one that hovers there is not moved to and fro.
+    A few at a time, while memories are added and searched: search looks at those outside the graph one by one. A set
+    leaves only well below the size at which it enters, so that one that hovers there is not moved to and fro.
     """
     with as_user(user_id):
         search_set = SearchSet.objects.of(user_id).first()
-        if search_set is None or belongs_in_graph(search_set) == search_set.in_graph:
+        if search_set is None:
             return False
-        search_set = hold_search_set(user_id)
         belongs = belongs_in_graph(search_set)
-        if belongs == search_set.in_graph:
+        if not (belongs or search_set.in_graph):
             return False
-        for model in (Passage, Story):
-            model.objects.of(user_id).update(in_graph=belongs)
-        SearchSet.objects.of(user_id).update(in_graph=belongs)
-        record(
-            actor=actor,
-            action="search_set.move",
-            subject=user_id,
-            resource="search_sets",
-            details={"in_graph": belongs},
-        )
-    return True
+        if belongs != search_set.in_graph:
+            SearchSet.objects.of(user_id).update(in_graph=belongs)
+            Story.objects.of(user_id).update(in_graph=belongs)
+    moved = 0
+    while count := move(user_id, belongs):
+        moved += count
+    if moved:
+        with as_user(user_id):
+            details = {"in_graph": belongs, "passages": moved}
+            record(actor=actor, action="search_set.move", subject=user_id, resource="search_sets", details=details)
+    return bool(moved)
+
+
+def move(user_id: UUID, into: bool) -> int:
+    """Move some passages into the graph, or out of it, and return how many."""
+    with as_user(user_id):
+        return len(bulk.run(MOVE, [into, user_id, user_id, not into, CHUNK]))
 
 
 def belongs_in_graph(search_set: SearchSet) -> bool:
-    """Whether a set of this size is searched in the graph."""
+    """Return whether a set of this size is searched in the graph."""
     most: int = settings.SEARCH_EXACT_UP_TO
     return bool(search_set.passages > (most // 2 if search_set.in_graph else most))

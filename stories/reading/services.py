@@ -11,11 +11,11 @@ from psycopg import sql
 from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import record
-from stories.building.sealed_story import open_draft
 from stories.building.sources import story_at
 from stories.models import Story
 from stories.processors.base import Event
-from stories.search.filters import Filters, conditions
+from stories.sealed_story import open_draft
+from stories.search.filters import Filters, joined, story_conditions
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.paging import Position
 from vibe.core.db.scale import replica
@@ -41,17 +41,18 @@ class OpenedStory:
     """The fields that stand as the person corrected them."""
     corrected_at: datetime | None
     created_at: datetime
-    built_at: datetime
-    title: str = field(repr=False)
-    text: str = field(repr=False)
+    built_at: datetime | None
+    title: str | None = field(repr=False)
+    """Title and text are None until the story is built."""
+    text: str | None = field(repr=False)
     people: tuple[str, ...] = field(repr=False)
     places: tuple[str, ...] = field(repr=False)
     events: tuple[Event, ...] = field(repr=False)
 
     @property
     def updated_at(self) -> datetime:
-        """When it was told or corrected last: with the revision its version, see vibe.core.db.versions."""
-        return max(self.built_at, self.corrected_at or self.built_at)
+        """When it was built or corrected last: with the revision its version, see vibe.core.db.versions."""
+        return max(filter(None, (self.created_at, self.built_at, self.corrected_at)))
 
     @property
     def position(self) -> Position:
@@ -99,14 +100,15 @@ def page(user_id: UUID, vault: Vault, limit: int, after: Position | None, filter
 
 def listed(user_id: UUID, vault: Vault, limit: int, after: Position | None, filters: Filters | None) -> list[UUID]:
     """The ids of a page."""
-    parts = [*conditions(filters, vault)] if filters else []
+    parts = list(story_conditions(filters, vault)) if filters else []
     if after:
-        parts.append((sql.SQL("(s.occurred_from, s.id) < (%b, %b)"), [after.at, after.id]))
-    statement = sql.SQL("SELECT s.id FROM stories s WHERE {} ORDER BY s.occurred_from DESC, s.id DESC LIMIT %b").format(
-        sql.SQL(" AND ").join([sql.SQL("s.user_id = %b"), *(part for part, _ in parts)])
-    )
-    rows = bulk.run(statement, [user_id, *(value for _, values in parts for value in values), limit])
-    return [row_id for (row_id,) in rows]
+        parts.append(("(s.occurred_from, s.id) < ({}, {})", [after.at, after.id]))
+    condition, values = joined(parts)
+    statement = sql.SQL(
+        "SELECT s.id FROM stories s WHERE s.user_id = %(user)b {} "
+        "ORDER BY s.occurred_from DESC, s.id DESC LIMIT %(limit)b"
+    ).format(condition)
+    return [row_id for (row_id,) in bulk.run(statement, {"user": user_id, "limit": limit, **values})]
 
 
 def opened(story: Story, vault: Vault) -> OpenedStory:
@@ -124,8 +126,8 @@ def opened(story: Story, vault: Vault) -> OpenedStory:
         corrected_at=story.corrected_at,
         created_at=story.created_at,
         built_at=story.built_at,
-        title=draft.title,
-        text=draft.text,
+        title=None if story.title is None else draft.title,
+        text=None if story.text is None else draft.text,
         people=draft.people,
         places=draft.places,
         events=draft.events,

@@ -1,9 +1,10 @@
-"""Having a story told again, as its person or as staff, and a failed job tried again."""
+"""Having a story built again, as its person or as staff, and a failed job tried again."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+from django.db.models.functions import Now
 from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -12,10 +13,9 @@ from accounts.keys.services.data_keys import open_vault
 from accounts.people.names import is_uuid
 from audit.actors import Actor
 from audit.services import record
-from stories.building.sealed_story import COLUMNS, open_draft, seal_draft
-from stories.building.sources import hold, story_at
+from stories.building.sources import hold_story
 from stories.models import Story
-from stories.tasks import start_telling
+from stories.sealed_story import COLUMNS, open_draft, seal_draft
 from vibe.core.db.scopes import as_system, as_user
 from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import NotFound, VibeError
@@ -37,34 +37,32 @@ def request_rebuild(
     forget_corrections: bool = False,
     expected: Versions | None = None,
 ) -> None:
-    """Have a job tell a story anew; what was corrected stays, unless it is to be forgotten.
+    """Have a story built again; what was corrected stays, unless it is to be forgotten.
 
     Raises NotFound and Outdated.
     """
     with as_user(user_id):
-        hold(user_id, story_at(user_id, story_id).conversation_id)
-        story = story_at(user_id, story_id)
+        story = hold_story(user_id, story_id)
         require_version(story, expected)
         if forget_corrections:
             forget(story)
-        rebuild_story(user_id=user_id, conversation_id=story.conversation_id, actor=actor)
+        rebuild_story(user_id=user_id, story_id=story_id, actor=actor)
 
 
 def forget(story: Story) -> None:
-    """Let the corrections of a story stand no longer than until it is told anew."""
+    """Let the corrections of a story stand no longer than until it is built again."""
     vault = open_vault()
-    seal_draft(story, open_draft(story, vault), vault)  # under another revision: a story being made now is made again
+    seal_draft(story, open_draft(story, vault), vault)  # a build that has begun is discarded
     story.corrected, story.corrected_from, story.corrected_at = [], [], None
     story.save(update_fields=[*COLUMNS, "revision", "corrected", "corrected_from", "corrected_at"])
 
 
-def rebuild_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> None:
-    """Start a job that tells a conversation anew, also where nothing in it has changed. Raises NotFound."""
+def rebuild_story(*, user_id: UUID, story_id: UUID, actor: Actor) -> None:
+    """Make a story due now, also where nothing in its episode has changed. Raises NotFound."""
     with as_user(user_id):
-        if not Story.objects.of(user_id).filter(conversation_id=conversation_id).update(fingerprint=""):
+        if not Story.objects.of(user_id).filter(pk=story_id).update(due_at=Now(), tries=0):
             raise NotFound("There is no such story.")
-        record(actor=actor, action="story.rebuild", subject=user_id, resource=f"conversations/{conversation_id}")
-        start_telling(user_id, [conversation_id])
+        record(actor=actor, action="story.rebuild", subject=user_id, resource=f"stories/{story_id}")
 
 
 def retry_job(*, job_id: int, actor: Actor) -> None:

@@ -11,6 +11,8 @@ from uuid import UUID
 from accounts.keys.services.data_keys import data_keys, vault_of
 from accounts.people.services.people import name_in, own_name
 from stories.entities.services import names_of, speakers
+from stories.index.entries import SET, SET_COLUMNS
+from stories.index.pending import count_pending
 from stories.models import SearchSet
 from stories.processors.configured import EmbedderFailed, embed, embedder_named, may_wait
 from stories.processors.embedding import Embedder, Vectors
@@ -25,8 +27,6 @@ from vibe.core.folding import fold
 
 logger = logging.getLogger(__name__)
 ROLES_OF_ASKERS = frozenset({"user", "human", "me"})
-SET_COLUMNS = ("id", "user_id", "passages", "words", "in_graph", "embedder")
-SEARCH_SET = "SELECT id, user_id, passages, words, in_graph, embedder FROM search_sets WHERE user_id = %s"
 
 NO_EMBEDDER = "The embedder gave no answer: found by words alone."
 OTHER_EMBEDDER = (
@@ -43,6 +43,8 @@ class Asker:
     own_name: str = field(repr=False)
     """Empty where none is known; and where the question does not speak of "I", for then it does not matter."""
     search_set: SearchSet | None
+    pending: int = 0
+    """Memories that are not fully in the index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,12 @@ def read_asker(user_id: UUID, text: str) -> Asker:
     Raises DataKeyMissing for a person whose data key is destroyed.
     """
     name = [own_name(user_id)] if is_first_person(text) else []
-    keys, names, sets, *users = execute_batch(data_keys(user_id), speakers(user_id), (SEARCH_SET, [user_id]), *name)
+    keys, names, sets, [[pending]], *users = execute_batch(
+        data_keys(user_id), speakers(user_id), (SET, [user_id]), count_pending(user_id), *name
+    )
     vault = vault_of(user_id, keys)
     search_set = next(iter(bulk.as_models(SearchSet, SET_COLUMNS, sets)), None)
-    return Asker(vault, names_of(vault, names), name_in(users[0]) if users else "", search_set)
+    return Asker(vault, names_of(vault, names), name_in(users[0]) if users else "", search_set, pending)
 
 
 def ask(user_id: UUID, text: str) -> Asked | None:
@@ -94,7 +98,7 @@ def ask(user_id: UUID, text: str) -> Asked | None:
 def understood(asker: Asker, text: str) -> Asked:
     """The question, embedded at once if the model answers out of this process."""
     question = understand(text, asker.names, asker_among(asker.names, asker.own_name))
-    if asker.search_set is None or not asker.search_set.passages:
+    if asker.search_set is None:
         return Asked(question)
     asked = Asked(question, asker.search_set.embedder, waiting=True)
     model = embedder_named(asked.embedder)

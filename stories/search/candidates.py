@@ -10,19 +10,25 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 from pgvector import HalfVector
+from psycopg import sql
 
+from stories.models import SEARCHED
 from stories.search.bm25 import Collection
-from stories.search.ranking import Passages, StoryWords
+from stories.search.filters import Narrowed
+from stories.search.ranking import Passages
 from vibe.core.db.statements import bulk
 
 EXACT, HNSW = "exact", "hnsw"
 
-EVERY = "SELECT {columns} FROM passages p WHERE p.user_id = %(user)b"
-EVERY_OF = f"{EVERY} AND p.story_id = ANY(%(of)b::uuid[])"
+EVERY = sql.SQL(f"FROM passages p WHERE p.user_id = %(user)b AND {SEARCHED} {{narrowed}}")
 
 ID = 16
 """Bytes of an id."""
 NO_ID = bytes(ID)
+FAR = 2**40
+"""How far a correction is from the messages of its story."""
+FAR_APART = 10
+"""How far passages without a story are from each other: what was said between them may not be at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,8 @@ class Wanted:
     dates_mark: int
     when: bool
     vector: HalfVector | None
+    model: int
+    """The number of the model whose vectors can be compared with it: see SearchSet."""
     speaker: int | None
 
 
@@ -44,7 +52,6 @@ class Backdrop:
     """What the ranker must know of all of a person's passages when given a part: see stories.search.ranking.Ranker."""
 
     collection: Collection
-    story_words: StoryWords
     story_collection: Collection
     floor: float | None
 
@@ -60,35 +67,45 @@ class Found:
     memories: bytes
     """Zeros for the passage of a correction."""
     stories: bytes
+    """The conversation's id where the person deleted the story."""
     passages: Passages
+    deleted: NDArray[np.bool_]
+    """(N,) the person deleted the passage's story."""
     backdrop: Backdrop | None = None
 
     def memory(self, at: int) -> UUID | None:
-        """The memory of a passage; None for that of a correction."""
+        """Return the memory of a passage; None for that of a correction."""
         found = self.memories[ID * at : ID * (at + 1)]
         return None if found == NO_ID else UUID(bytes=found)
 
     def story(self, at: int) -> UUID:
-        """The story of a passage."""
+        """Return the story of a passage."""
         return UUID(bytes=self.stories[ID * at : ID * (at + 1)])
 
 
-def exact(user_id: UUID, wanted: Wanted, stories: Sequence[UUID] | None) -> Found:
-    """Every passage of the person, or of these stories of theirs."""
-    statement = EVERY if stories is None else EVERY_OF
-    return read(EXACT, statement, {"user": user_id, "of": stories and list(stories)}, wanted)
+def exact(user_id: UUID, wanted: Wanted, narrowed: Narrowed | None) -> Found:
+    """Return every passage of the person, or those that a filter leaves."""
+    condition, given = (narrowed.condition, narrowed.values) if narrowed else (sql.SQL(""), {})
+    return read(EXACT, EVERY.format(narrowed=condition), {"user": user_id, **given}, wanted)
 
 
 def columns(wanted: Wanted) -> str:
-    """What is fetched of passages: each kind of value as the bytes of all of them, one after the other.
+    """Return what is fetched of passages: each kind of value as the bytes of all of them, one after the other.
 
     Thousands are read for an answer, and to make an object of each value would take as long as finding them.
     """
-    likeness = "NULL" if wanted.vector is None else "1 - (p.embedding <=> %(vector)b::halfvec)"
+    # A vector of another model than the set's cannot be compared.
+    likeness = (
+        "NULL"
+        if wanted.vector is None
+        else "CASE WHEN p.model = %(model)b THEN 1 - (p.embedding <=> %(vector)b::halfvec) END"
+    )
     each = [
         f"uuid_send(coalesce(p.memory_id, '{UUID(bytes=NO_ID)}'))",
-        "uuid_send(p.story_id)",
-        "int4send(p.position)",
+        "uuid_send(coalesce(p.story_id, p.conversation_id))",
+        "int2send(CASE WHEN p.story_id IS NULL THEN 1::int2 ELSE 0::int2 END)",
+        "timestamptz_send(p.occurred_at)",
+        "int2send(p.part)",
         "int8send(p.speaker)",
         "int4send(p.length)",
         f"float8send(coalesce({likeness}, 'NaN'::float8))",
@@ -100,7 +117,7 @@ def columns(wanted: Wanted) -> str:
 def times(number: int) -> str:
     """How often a passage has the token of this number, 0 for not at all.
 
-    A passage has its words in rising order (stories.building.blinding), so the place of one is found by halving.
+    A passage has its words in rising order (stories.text.blinding), so the place of one is found by halving.
     """
     token = f"(%(token{number})b)::int8"  # written out it may be negative, and :: binds closer than the sign
     place = f"width_bucket({token}, p.words)"
@@ -108,29 +125,33 @@ def times(number: int) -> str:
 
 
 def column_values(wanted: Wanted) -> dict[str, Any]:
-    """The parameters of `columns`."""
-    return {**token_values([*wanted.tokens, wanted.asks_mark, wanted.dates_mark]), "vector": wanted.vector}
+    """Return the parameters of `columns`."""
+    tokens = token_values([*wanted.tokens, wanted.asks_mark, wanted.dates_mark])
+    return {**tokens, "vector": wanted.vector, "model": wanted.model}
 
 
 def token_values(tokens: Iterable[int]) -> dict[str, int]:
-    """The parameters of `times`."""
+    """Return the parameters of `times`."""
     return {f"token{number}": token for number, token in enumerate(tokens)}
 
 
-def read(strategy: str, statement: str, given: Mapping[str, Any], wanted: Wanted) -> Found:
-    """What a statement with `{columns}` finds. Its parameters are `given`, and those of `columns`."""
-    statement, asked = statement.format(columns=columns(wanted)), {**column_values(wanted), **given}
-    [row] = bulk.run(statement, asked, vectors=True, binary=True, prepared=True)
-    memories, stories, position, speaker, length, likeness, *counted = (value or b"" for value in row)
+def read(strategy: str, source: sql.Composable, given: Mapping[str, Any], wanted: Wanted) -> Found:
+    """Return the passages `p` that a FROM and what follows it name, with parameters `given`."""
+    statement = sql.SQL("SELECT {} {}").format(sql.SQL(columns(wanted)), source).as_string(None)  # type: ignore[arg-type]
+    [row] = bulk.run(statement, {**column_values(wanted), **given}, vectors=True, binary=True, prepared=True)
+    memories, stories, deleted, occurred_at, part, speaker, length, likeness, *counted = (value or b"" for value in row)
     *counts, asking, dated = (numbers(each, ">i2") for each in counted)
     number = numbered(stories)
+    story = np.array([number[each] for each in ids(stories)], dtype=np.int64)
+    gone = numbers(deleted, ">i2").astype(np.bool_)
+    place = positions(story, numbers(occurred_at, ">i8"), memories, numbers(part, ">i2"))
     return Found(
         strategy,
         memories,
         stories,
         Passages(
-            story=np.array([number[story] for story in ids(stories)], dtype=np.int64),
-            position=numbers(position, ">i4"),
+            story=story,
+            position=np.where(gone, place * FAR_APART, place),
             counts=np.array(counts, dtype=np.int64).reshape(len(wanted.tokens), len(asking)),
             lengths=numbers(length, ">i4"),
             similarity=None if wanted.vector is None else np.frombuffer(likeness, ">f8").astype(np.float64),
@@ -138,7 +159,20 @@ def read(strategy: str, statement: str, given: Mapping[str, Any], wanted: Wanted
             dated=dated.astype(np.bool_) if wanted.when else None,
             spoken=None if wanted.speaker is None else numbers(speaker, ">i8") == wanted.speaker,
         ),
+        gone,
     )
+
+
+def positions(
+    story: NDArray[np.int64], occurred_at: NDArray[np.int64], memories: bytes, part: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the place of each passage in its story, by time, memory and part; a correction stands far from all."""
+    halves = np.frombuffer(memories, ">u8").reshape(-1, 2)
+    order = np.lexsort((part, halves[:, 1], halves[:, 0], occurred_at, story))
+    place = np.empty(len(story), dtype=np.int64)
+    place[order] = np.arange(len(story))
+    place[(halves == 0).all(axis=1)] += FAR
+    return place
 
 
 def numbers(sent: bytes, kind: str) -> NDArray[np.int64]:

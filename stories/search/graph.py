@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 import numpy as np
-from pgvector import HalfVector
+from psycopg import sql
 
-from stories.models import SearchSet
+from stories.models import SEARCHED, SearchSet
 from stories.search.bm25 import Collection, Counts
-from stories.search.candidates import EXACT, HNSW, Backdrop, Found, Wanted, numbered, read, times, token_values
-from stories.search.filters import Scope
-from stories.search.ranking import StoryWords
+from stories.search.candidates import EXACT, HNSW, Backdrop, Found, Wanted, read
+from stories.search.filters import Narrowed
 from stories.search.word_index import MOST_ROWS, Place, Stands, best_by_words, stands
 from vibe.core.db.statements import bulk
 from vibe.core.db.statements.connection import current_connection
@@ -29,8 +29,6 @@ EF_SEARCH = 400
 """How far the graph is searched at a time; the iterative scan goes on from there."""
 MOST_SCANNED = 20_000
 """Rows of the graph that are looked at for one question at most; what is missing then is fetched exactly."""
-NEAR = 2
-"""Messages before and after a candidate that come with it: as far as stories.search.weights looks."""
 SAMPLED_STORIES = 10
 SAMPLED_PASSAGES = 300
 
@@ -44,27 +42,21 @@ WALK = (
 )
 WALKED = f"SET LOCAL enable_sort = on; {RELEASED}"
 
-# {of} is a condition on the stories, {columns} and {sums} are made by stories.search.candidates.
-IN_GRAPH = (
-    "SELECT p.story_id, p.position FROM passages p WHERE p.in_graph AND p.user_id = %b {of} "
-    "ORDER BY p.embedding <=> %b::halfvec LIMIT %b"
-)
-OF_ALL = (
-    "SELECT p.story_id, p.position FROM passages p WHERE p.user_id = %b {of} "
-    "AND p.embedding IS NOT NULL ORDER BY p.embedding <=> %b::halfvec, p.id LIMIT %b"
+BY_LIKENESS = (
+    "SELECT p.id, p.story_id, p.embedding <=> %(vector)b::halfvec FROM passages p WHERE {which} "  # noqa: S608
+    f"AND p.user_id = %(user)b AND p.model = %(model)b AND {SEARCHED} {{narrowed}} "
+    "ORDER BY p.embedding <=> %(vector)b::halfvec {tie} "
+    "LIMIT %(limit)b"
 )
 A_FEW = "SELECT id, count(*) OVER () FROM stories WHERE user_id = %b ORDER BY hashtext(id::text), id LIMIT %b"
-SAMPLE = (
-    "SELECT {columns} FROM (SELECT * FROM passages WHERE user_id = %(user)b "
-    "AND story_id = ANY(%(stories)b::uuid[]) LIMIT %(limit)b) p"
+SAMPLE = sql.SQL(
+    "FROM (SELECT * FROM passages WHERE user_id = %(user)b "
+    "AND story_id = ANY(%(stories)b::uuid[]) AND length > 0 LIMIT %(limit)b) p"
 )
-AT_PLACES = (
-    "SELECT {columns} FROM unnest(%(stories)b::uuid[], %(places)b::int4[]) AS at(story, place) "
-    "JOIN passages p ON p.user_id = %(user)b AND p.story_id = at.story AND p.position = at.place"
-)
-SUMMED = (
-    "SELECT uuid_send(p.story_id), {sums} FROM passages p "
-    "WHERE p.user_id = %(user)b AND p.story_id = ANY(%(stories)b::uuid[]) GROUP BY p.story_id"
+WHOLE_STORIES = sql.SQL(
+    "FROM (SELECT * FROM passages WHERE user_id = %(user)b AND story_id = ANY(%(stories)b::uuid[]) UNION ALL "  # noqa: S608
+    "SELECT * FROM passages WHERE user_id = %(user)b AND id = ANY(%(alone)b::uuid[])) p "
+    f"WHERE {SEARCHED} {{narrowed}}"
 )
 
 
@@ -80,17 +72,19 @@ class Sample:
 
 
 def likeliest(
-    user_id: UUID, wanted: Wanted, scope: Scope | None, search_set: SearchSet, *, strategy: str, limit: int
+    user_id: UUID, wanted: Wanted, narrowed: Narrowed | None, search_set: SearchSet, *, strategy: str, limit: int
 ) -> Found:
-    """The candidates, enough for `limit` stories if there are as many."""
-    stories = None if scope is None else scope.stories
+    """Return the candidates, enough for `limit` stories or memories if there are as many.
+
+    Each comes with the whole of its story: an episode is short, and what stands next to a passage speaks for it.
+    """
     many = max(LIKEST, 3 * limit)
     likest: list[Place] = []
     if wanted.vector is not None:
         if strategy == HNSW:
-            likest = nearest(user_id, wanted.vector, stories, many)
-        if len(likest) < min(many, search_set.passages if scope is None else scope.passages):
-            strategy, likest = EXACT, nearest_of_all(user_id, wanted.vector, stories, many)
+            likest = nearest(user_id, wanted, narrowed, many)
+        if len(likest) < min(many, search_set.passages if narrowed is None else narrowed.passages):
+            strategy, likest = EXACT, nearest_of_all(user_id, wanted, narrowed, many)
     sample = sampled(user_id, wanted)
     counted = zip(stands(user_id, wanted.tokens), sample.shares, strict=True)
     there = [estimated(each, share, sample, search_set) for each, share in counted]
@@ -99,48 +93,60 @@ def likeliest(
         search_set.words / max(search_set.passages, 1),
         frequencies(each.passages for each in there),
     )
-    worded = best_by_words(user_id, telling(wanted, there, collection), stories, collection, many)
-    places = list(dict.fromkeys([*likest, *worded]))
-    missing = limit - len({story for story, _ in places})
-    if missing > 0:
-        places += newest(user_id, stories, {story for story, _ in places}, missing)
+    worded = best_by_words(user_id, telling(wanted, there, collection), narrowed, collection, many)
+    places = dict([*worded, *likest])
+    found_stories = {story for story in places.values() if story}
+    if (missing := limit - len(found_stories)) > 0:
+        found_stories |= newest(user_id, narrowed, found_stories, missing)
+    given = {
+        "user": user_id,
+        "stories": list(found_stories),
+        "alone": [row_id for row_id, story in places.items() if story is None],
+        **(narrowed.values if narrowed else {}),
+    }
     current_connection().hold(STEERED, telling=True)
-    found = with_neighbours(strategy, user_id, wanted, places)
+    found = read(
+        strategy, WHOLE_STORIES.format(narrowed=narrowed.condition if narrowed else sql.SQL("")), given, wanted
+    )
+    current_connection().hold(RELEASED, telling=True)
     story_collection = Collection(
         sample.stories, search_set.words / max(sample.stories, 1), frequencies(each.stories for each in there)
     )
-    words = whole_stories(user_id, wanted, found)
-    current_connection().hold(RELEASED, telling=True)
-    return replace(found, backdrop=Backdrop(collection, words, story_collection, sample.floor))
+    return replace(found, backdrop=Backdrop(collection, story_collection, sample.floor))
 
 
-def nearest(user_id: UUID, vector: HalfVector, stories: Sequence[UUID] | None, limit: int) -> list[Place]:
-    """The likest, as (story, position), the likest first; the graph is walked on until they are enough.
+def nearest(user_id: UUID, wanted: Wanted, narrowed: Narrowed | None, limit: int) -> list[Place]:
+    """Return the likest passages with their stories, the likest first; the graph is walked on until they are enough.
 
     With sorting switched off only an index that gives the order can serve, and under `in_graph` there is one. It may
-    come short: a person's vectors are an island, and now and then the walk ends before it gets there.
+    come short: a person's vectors are an island, and now and then the walk ends before it gets there. What came in
+    since the last move into the graph is looked at one by one.
     """
     current_connection().hold(WALK.format(ef_search=max(EF_SEARCH, min(limit, 1000))), telling=True)
-    likest = by_likeness(IN_GRAPH, user_id, vector, stories, limit, prepared=False)
+    inside = by_likeness("p.in_graph", user_id, wanted, narrowed, limit, prepared=False)
     current_connection().hold(WALKED, telling=True)
-    return likest
+    outside = by_likeness("NOT p.in_graph", user_id, wanted, narrowed, limit, tie=", p.id", prepared=True)
+    return [(row_id, story) for row_id, story, _ in sorted([*inside, *outside], key=lambda row: row[2])[:limit]]
 
 
-def nearest_of_all(user_id: UUID, vector: HalfVector, stories: Sequence[UUID] | None, limit: int) -> list[Place]:
-    """The same by looking at every one of the person's vectors: for sets outside the graph, or if it came short.
+def nearest_of_all(user_id: UUID, wanted: Wanted, narrowed: Narrowed | None, limit: int) -> list[Place]:
+    """Return the same by looking at every one of the person's vectors: for sets outside the graph, or if it came short.
 
     Without `in_graph` in its condition no index of distances can serve.
     """
-    return by_likeness(OF_ALL, user_id, vector, stories, limit, prepared=True)
+    rows = by_likeness("p.embedding IS NOT NULL", user_id, wanted, narrowed, limit, tie=", p.id", prepared=True)
+    return [(row_id, story) for row_id, story, _ in rows]
 
 
 def by_likeness(
-    statement: str, user_id: UUID, vector: HalfVector, stories: Sequence[UUID] | None, limit: int, *, prepared: bool
-) -> list[Place]:
-    """What a statement of nearness gives."""
-    of, given = ("", []) if stories is None else ("AND p.story_id = ANY(%b::uuid[])", [list(stories)])
-    asked = [user_id, *given, vector, limit]
-    return bulk.run(statement.format(of=of), asked, vectors=True, prepared=prepared)  # type: ignore[return-value]
+    which: str, user_id: UUID, wanted: Wanted, narrowed: Narrowed | None, limit: int, *, prepared: bool, tie: str = ""
+) -> list[tuple[Any, ...]]:
+    """Return passage, story and distance of the nearest passages that have a vector."""
+    condition, values = (narrowed.condition, narrowed.values) if narrowed else (sql.SQL(""), {})
+    statement = sql.SQL(BY_LIKENESS).format(which=sql.SQL(which), narrowed=condition, tie=sql.SQL(tie))  # type: ignore[arg-type]
+    given = {"user": user_id, "vector": wanted.vector, "model": wanted.model, "limit": limit, **values}
+    rows = bulk.run(statement.as_string(None), given, vectors=True, prepared=prepared)
+    return [row for row in rows if row[2] is not None]
 
 
 def sampled(user_id: UUID, wanted: Wanted) -> Sample:
@@ -183,32 +189,13 @@ def telling(wanted: Wanted, there: Sequence[Stands], collection: Collection) -> 
     return found
 
 
-def with_neighbours(strategy: str, user_id: UUID, wanted: Wanted, places: Sequence[Place]) -> Found:
-    """Everything about the passages at these places, and up to NEAR before and after each."""
-    spread = dict.fromkeys(
-        (story, at + step) for story, at in places for step in range(-NEAR, NEAR + 1) if at + step >= 0
-    )
-    there = {"stories": [story for story, _ in spread], "places": [place for _, place in spread]}
-    return read(strategy, AT_PLACES, {"user": user_id, **there}, wanted)
-
-
-def newest(user_id: UUID, stories: Sequence[UUID] | None, without: set[UUID], limit: int) -> list[Place]:
-    """The beginnings of further stories, for when neither words nor vectors lead to as many as were asked for."""
-    rows = bulk.run(
-        "SELECT s.id, (SELECT min(p.position) FROM passages p WHERE p.user_id = s.user_id AND p.story_id = s.id) "
-        "FROM stories s WHERE s.user_id = %b AND s.id <> ALL(%b) AND (%b::uuid[] IS NULL OR s.id = ANY(%b)) "
-        "AND s.passage_count > 0 ORDER BY s.occurred_from DESC, s.id LIMIT %b",
-        [user_id, list(without), given := None if stories is None else list(stories), given, limit],
-    )
-    return [(story, position) for story, position in rows if position is not None]
-
-
-def whole_stories(user_id: UUID, wanted: Wanted, found: Found) -> StoryWords:
-    """How often each word stands in the whole of each candidate's story, and how long that is."""
-    number = numbered(found.stories)
-    sums = ", ".join(["sum(p.length)", *(f"sum({times(each)})" for each in range(len(wanted.tokens)))])
-    stories = [UUID(bytes=each) for each in number]
-    rows = bulk.run(SUMMED.format(sums=sums), {**token_values(wanted.tokens), "user": user_id, "stories": stories})
-    summed = {story: row for story, *row in rows}
-    table = np.array([summed[story] for story in number], dtype=np.int64).reshape(len(number), 1 + len(wanted.tokens))
-    return StoryWords(np.arange(len(number), dtype=np.int64), table[:, 1:].T, table[:, 0])
+def newest(user_id: UUID, narrowed: Narrowed | None, without: set[UUID], limit: int) -> set[UUID]:
+    """Return further stories, for when neither words nor vectors lead to as many as were asked for."""
+    condition, values = (narrowed.condition, narrowed.values) if narrowed else (sql.SQL(""), {})
+    statement = sql.SQL(
+        "SELECT s.id FROM stories s WHERE s.user_id = %(user)b AND s.id <> ALL(%(without)b::uuid[]) AND EXISTS "  # noqa: S608
+        "(SELECT FROM passages p WHERE p.user_id = s.user_id AND p.story_id = s.id AND " + SEARCHED + " {}) "
+        "ORDER BY s.occurred_from DESC, s.id LIMIT %(limit)b"
+    ).format(condition)
+    rows = bulk.run(statement, {"user": user_id, "without": list(without), "limit": limit, **values})
+    return {row_id for (row_id,) in rows}

@@ -16,7 +16,7 @@ from stories.text.words import asked_words
 from vibe.core.folding import APOSTROPHES, fold
 from vibe.core.normal_forms import normalized
 
-MAX_QUESTION = 2_000
+MAX_QUESTION = 1_000
 """Characters of a question that are looked at."""
 MAX_WORDS = 64
 """Different words of a question that are searched for: the first ones."""

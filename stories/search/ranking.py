@@ -133,7 +133,7 @@ class Ranker:
         return Ranking(ranked, self._stories(ranked.score, of, fit), stories.story)
 
     def _likeness(self, passages: Passages) -> Floats | None:
-        """Cosines scaled to 0..1; an unknown one counts as unlike."""
+        """Return cosines scaled to 0..1, 0 for an unknown one."""
         if passages.similarity is None or not np.isfinite(passages.similarity).any():
             return None
         cosine = np.asarray(passages.similarity, dtype=np.float64)
@@ -149,8 +149,10 @@ class Ranker:
         around = near.strongest(by_word, knobs.near_words).sum(axis=0)
         scale = (1 - knobs.vector if likeness is not None else 1.0) / (float(around.max(initial=0.0)) or 1.0)
         parts: dict[str, Floats] = {"words": scale * words, "neighbours": scale * (around - words)}
-        if likeness is not None:
-            parts["vector"] = knobs.vector * likeness
+        if likeness is not None and passages.similarity is not None:
+            # What has no vector yet is judged by its words alone: it must not fall behind what happens to have one.
+            by_words = scale * around / (1 - knobs.vector)
+            parts["vector"] = knobs.vector * np.where(np.isfinite(passages.similarity), likeness, by_words)
         parts["substance"] = knobs.substance * np.minimum(np.log1p(passages.lengths) / np.log1p(100), 1.0)
         if passages.dated is not None:
             parts["dated"] = knobs.dated * passages.dated

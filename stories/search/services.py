@@ -7,24 +7,23 @@ what is shown → record.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import numpy as np
 
 from audit.actors import Actor
 from audit.services import record
-from stories.building.blinding import cloaked, speaker_token, word_tokens
-from stories.building.passages import ASKS, DATES
 from stories.models import SearchSet
-from stories.search.answers import Answer, open_stories
+from stories.search.answers import PASSAGES_SHOWN, Answer, open_memories_found, open_stories
 from stories.search.asking import Asked, Asker, embedded, read_asker, understood
 from stories.search.candidates import Found, Wanted
-from stories.search.filters import Filters, scope_of
+from stories.search.filters import Filters, narrowed_by
 from stories.search.ranking import Ranker, Ranking
 from stories.search.strategy import fetch
 from stories.signals import searched
-from vibe.core.crypto.vault import Vault
+from stories.text.blinding import cloaked, speaker_token, word_tokens
+from stories.text.passages import ASKS, DATES
 from vibe.core.db.scale import replica
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements.connection import one_snapshot
@@ -33,6 +32,7 @@ from vibe.core.errors import InputError, VibeError
 ATTEMPTS = 3
 LONGEST_QUESTION = 100_000
 MOST_STORIES = 100
+MOST_PASSAGES = 20
 NOTHING_TO_GO_BY = "The question holds nothing to search by, neither words nor meaning: the order tells little."
 
 
@@ -42,7 +42,37 @@ class VectorsChanging(VibeError):
     status = 409
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is asked of a search: how many stories or memories, and passages shown of each story."""
+
+    of_memories: bool
+    limit: int
+    filters: Filters | None
+    passages: int = PASSAGES_SHOWN
+
+
 def search_stories(
+    *,
+    user_id: UUID,
+    question: str,
+    actor: Actor,
+    limit: int = 10,
+    filters: Filters | None = None,
+    passages: int = PASSAGES_SHOWN,
+    asked: Asked | None = None,
+) -> Answer:
+    """Return the person's own stories that answer a question best, best first; never fewer than there are.
+
+    `asked` is the question as `ask` understood it, for who does that before a transaction of theirs begins.
+
+    Raises InputError for an empty or overlong question and for a limit out of 1 to 100, DataKeyMissing for a person
+    whose data key is destroyed. What was found is given back after the row that records it has been committed.
+    """
+    return _search(user_id, question, actor, asked, Search(False, limit, filters, passages))
+
+
+def search_memories(
     *,
     user_id: UUID,
     question: str,
@@ -51,21 +81,19 @@ def search_stories(
     filters: Filters | None = None,
     asked: Asked | None = None,
 ) -> Answer:
-    """The person's own stories that answer a question best, best first; never fewer than there are, up to `limit`.
+    """Return the person's own memories that answer a question best, as `search_stories` does."""
+    return _search(user_id, question, actor, asked, Search(True, limit, filters))
 
-    `asked` is the question as `ask` understood it, for who does that before a transaction of theirs begins.
 
-    Raises InputError for an empty or overlong question and for a limit out of 1 to 100, DataKeyMissing for a person
-    whose data key is destroyed. What was found is given back after the row that records it has been committed.
-    """
-    check(question, limit)
+def _search(user_id: UUID, question: str, actor: Actor, asked: Asked | None, wanted: Search) -> Answer:
+    check(question, wanted.limit, wanted.passages)
     started = time.perf_counter() - (asked.seconds if asked else 0)
     for _ in range(1 + ATTEMPTS):
         with one_snapshot(), as_user(user_id):
             asker = read_asker(user_id, question)
             if asked is None or not asked.fits(asker.search_set):
                 asked = understood(asker, question)
-            answer = None if asked.waiting else _answered(asked, asker, actor, limit, filters)
+            answer = None if asked.waiting else _answered(asked, asker, actor, wanted)
         if answer:
             seconds = time.perf_counter() - started
             searched.send(None, strategy=answer.strategy, seconds=seconds, degraded=bool(answer.degraded))
@@ -75,32 +103,38 @@ def search_stories(
     raise VectorsChanging(f"The vectors of person {user_id} were exchanged several times during a search. Ask again.")
 
 
-def _answered(asked: Asked, asker: Asker, actor: Actor, limit: int, filters: Filters | None) -> Answer:
+def _answered(asked: Asked, asker: Asker, actor: Actor, wanted: Search) -> Answer:
     """Fetch, rank and open, on the replica or here, each in one snapshot; and record, here."""
     user_id = asker.vault.user_id
-    answer = replica.read(user_id, lambda: found_by(asked, asker, limit, filters))
+    answer = replica.read(user_id, lambda: found_by(asked, asker, wanted))
+    action, found = ("memories.search", "memories") if wanted.of_memories else ("stories.search", "stories")
+    ids = [str(each.id) for each in (answer.memories if wanted.of_memories else answer.stories)]
     record(
         actor=actor,
-        action="stories.search",
+        action=action,
         subject=user_id,
-        resource="stories",
-        details={"strategy": answer.strategy, "stories": [str(story.id) for story in answer.stories]},
+        resource=found,
+        details={"strategy": answer.strategy, found: ids},
         last=True,
     )
     return answer
 
 
-def found_by(asked: Asked, asker: Asker, limit: int, filters: Filters | None) -> Answer:
+def found_by(asked: Asked, asker: Asker, wanted: Search) -> Answer:
     """Fetch, rank and open. Raises VectorsChanging where a replica still has another model's."""
     if replica.is_in_use():
         asker = replace(asker, search_set=SearchSet.objects.of(asker.vault.user_id).first())
         if not asked.fits(asker.search_set):
             raise VectorsChanging
-    found, ranking, degraded = rank(asked, asker, filters=filters, limit=limit)
-    return Answer(found.strategy, tuple(open_stories(asker.vault, found, ranking, limit)), degraded)
+    found, ranking, degraded = rank(asked, asker, filters=wanted.filters, limit=wanted.limit)
+    if wanted.of_memories:
+        memories = tuple(open_memories_found(asker.vault, found, ranking, wanted.limit))
+        return Answer(found.strategy, (), memories, degraded, asker.pending)
+    stories = tuple(open_stories(asker.vault, found, ranking, wanted.limit, wanted.passages))
+    return Answer(found.strategy, stories, (), degraded, asker.pending)
 
 
-def check(question: str, limit: int) -> None:
+def check(question: str, limit: int, passages: int = PASSAGES_SHOWN) -> None:
     """Refuse what cannot be searched for."""
     if not question.strip():
         raise InputError("The question is empty. Ask something.")
@@ -108,23 +142,25 @@ def check(question: str, limit: int) -> None:
         raise InputError(f"The question is longer than {LONGEST_QUESTION:,} characters. Ask more briefly.")
     if not 1 <= limit <= MOST_STORIES:
         raise InputError(f"The limit must be from 1 to {MOST_STORIES}.")
+    if not 1 <= passages <= MOST_PASSAGES:
+        raise InputError(f"The number of passages must be from 1 to {MOST_PASSAGES}.")
 
 
 def rank(asked: Asked, asker: Asker, *, filters: Filters | None = None, limit: int = 10) -> tuple[Found, Ranking, str]:
     """Candidates and their ranks, inside the person's scope, with nothing opened yet; and how it is degraded."""
     vault = asker.vault
-    wanted = wanted_by(asked, vault)
-    scope = scope_of(vault.user_id, filters, vault)
-    found = fetch(vault.user_id, wanted, scope, asker.search_set, limit)
+    wanted = wanted_by(asked, asker)
+    narrowed = narrowed_by(vault.user_id, filters, vault)
+    found = fetch(vault.user_id, wanted, narrowed, asker.search_set, limit)
     degraded = asked.degraded
     if wanted.vector is None and not wanted.asked:
         degraded = " ".join(filter(None, [degraded, NOTHING_TO_GO_BY]))
     return found, ranker_for(found, list(wanted.asked)).rank(found.passages), degraded
 
 
-def wanted_by(asked: Asked, vault: Vault) -> Wanted:
-    """The question as the database may know it: blind and cloaked."""
-    question = asked.question
+def wanted_by(asked: Asked, asker: Asker) -> Wanted:
+    """Return the question as the database may know it: blind and cloaked."""
+    question, vault = asked.question, asker.vault
     asks_mark, dates_mark = word_tokens(vault, [ASKS, DATES])
     return Wanted(
         tokens=word_tokens(vault, question.words),
@@ -133,6 +169,7 @@ def wanted_by(asked: Asked, vault: Vault) -> Wanted:
         dates_mark=dates_mark,
         when=question.when,
         vector=None if asked.vector is None else cloaked(vault, asked.vector)[0],
+        model=asker.search_set.model if asker.search_set else 0,
         speaker=speaker_token(vault, question.speaker) if question.speaker else None,
     )
 
@@ -142,4 +179,4 @@ def ranker_for(found: Found, asked: list[int]) -> Ranker:
     words, behind = np.array(asked, dtype=np.int64), found.backdrop
     if behind is None:
         return Ranker(words)
-    return Ranker(words, behind.collection, behind.story_words, behind.story_collection, behind.floor)
+    return Ranker(words, behind.collection, None, behind.story_collection, behind.floor)

@@ -15,28 +15,28 @@ from django.conf import settings
 
 from stories.models import SearchSet
 from stories.search.candidates import EXACT, HNSW, Found, Wanted, exact
-from stories.search.filters import Scope
+from stories.search.filters import Narrowed
 from stories.search.graph import likeliest
 
 READ_WHOLE = 10_000
 """Passages that are fetched and ranked all; beyond it is no dearer to have candidates chosen by the database."""
 
 
-def fetch(user_id: UUID, wanted: Wanted, scope: Scope | None, search_set: SearchSet | None, limit: int) -> Found:
+def fetch(user_id: UUID, wanted: Wanted, narrowed: Narrowed | None, search_set: SearchSet | None, limit: int) -> Found:
     """The candidates: for never fewer than `limit` stories, where there are as many."""
-    strategy = strategy_for(search_set, scope)
-    if search_set is None or (size_of(search_set, scope) <= READ_WHOLE and strategy == EXACT):
-        return exact(user_id, wanted, None if scope is None else scope.stories)
-    return likeliest(user_id, wanted, scope, search_set, strategy=strategy, limit=limit)
+    strategy = strategy_for(search_set, narrowed)
+    if search_set is None or (size_of(search_set, narrowed) <= READ_WHOLE and strategy == EXACT):
+        return exact(user_id, wanted, narrowed)
+    return likeliest(user_id, wanted, narrowed, search_set, strategy=strategy, limit=limit)
 
 
-def strategy_for(search_set: SearchSet | None, scope: Scope | None = None) -> str:
+def strategy_for(search_set: SearchSet | None, narrowed: Narrowed | None = None) -> str:
     """The graph for a set that is in it, unless a filter leaves little of it."""
     if search_set is None or not search_set.in_graph:
         return EXACT
-    return EXACT if scope is not None and scope.passages <= settings.SEARCH_EXACT_UP_TO else HNSW
+    return EXACT if narrowed is not None and narrowed.passages <= settings.SEARCH_EXACT_UP_TO else HNSW
 
 
-def size_of(search_set: SearchSet, scope: Scope | None) -> int:
+def size_of(search_set: SearchSet, narrowed: Narrowed | None) -> int:
     """How many passages are searched."""
-    return search_set.passages if scope is None else scope.passages
+    return search_set.passages if narrowed is None else narrowed.passages

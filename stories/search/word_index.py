@@ -17,9 +17,12 @@ from uuid import UUID
 
 from psycopg import sql
 
+from stories.models import SEARCHED
 from stories.search.bm25 import Collection
+from stories.search.filters import Narrowed
 from stories.search.weights import Weights
 from vibe.core.db.roles import USER, WORDS
+from vibe.core.db.statements import bulk
 from vibe.core.db.statements.batching import execute_literal_batch, set_role_sql
 
 MOST_ROWS = 3_000
@@ -28,7 +31,8 @@ MOST_ROWS = 3_000
 # Only bitmap scans: of the words' index, or of the person's rows where that is less.
 BITMAPS_ALONE, ANY_SCAN = sql.SQL("SET LOCAL enable_indexscan = off"), sql.SQL("SET LOCAL enable_indexscan = on")
 
-Place = tuple[UUID, int]
+Place = tuple[UUID, UUID | None]
+"""A passage and its story."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +62,13 @@ def stands(user_id: UUID, tokens: Sequence[int]) -> list[Stands]:
 def best_by_words(
     user_id: UUID,
     weighed: Sequence[tuple[int, float]],
-    stories: Sequence[UUID] | None,
+    narrowed: Narrowed | None,
     collection: Collection,
     limit: int,
 ) -> list[Place]:
-    """The passages, as (story, position), with the best BM25 of the tokens, given with the weight of each.
+    """Return the passages with the best BM25 of the tokens, given with the weight of each.
 
-    Of `stories` alone, if given.
+    A filter is applied afterwards, to as many as are read: its tables are not for the role that looks words up.
     """
     if not weighed:
         return []
@@ -77,18 +81,28 @@ def best_by_words(
         for token, weight in weighed
     )
     statement = sql.SQL(
-        "SELECT story_id, position FROM "
-        "(SELECT id, story_id, position, words, counts, length FROM passages WHERE user_id = {user} {of} LIMIT {most}) "
+        "SELECT id, story_id FROM "
+        "(SELECT id, story_id, words, counts, length FROM passages WHERE user_id = {user} LIMIT {most}) "
         "AS p ORDER BY {score} DESC, id LIMIT {limit}"
     ).format(
         user=sql.Literal(user_id),
-        of=sql.SQL("") if stories is None else sql.SQL("AND story_id = ANY({})").format(sql.Literal(list(stories))),
         most=sql.Literal(MOST_ROWS),
         score=score,
-        limit=sql.Literal(limit),
+        limit=sql.Literal(limit if narrowed is None else MOST_ROWS),
     )
     [rows] = as_words([asking_for([token for token, _ in weighed]), statement])
-    return [(story, position) for story, position in rows]
+    best: list[Place] = [(row_id, story) for row_id, story in rows]
+    return best if narrowed is None else left_of(user_id, best, narrowed)[:limit]
+
+
+def left_of(user_id: UUID, best: Sequence[Place], narrowed: Narrowed) -> list[Place]:
+    """Return those of the passages that a filter leaves, in the same order."""
+    statement = sql.SQL(
+        f"SELECT p.id FROM passages p WHERE p.user_id = %(user)b AND p.id = ANY(%(ids)b::uuid[]) AND {SEARCHED} {{}}"  # noqa: S608
+    )
+    given = {"user": user_id, "ids": [row_id for row_id, _ in best], **narrowed.values}
+    left = {row_id for (row_id,) in bulk.run(statement.format(narrowed.condition), given)}
+    return [place for place in best if place[0] in left]
 
 
 def asking_for(tokens: Sequence[int]) -> sql.Composable:

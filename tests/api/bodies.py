@@ -71,7 +71,7 @@ def largest(schema: dict[str, Any]) -> bytes:
         return b"[\n    " + b",\n    ".join([largest(schema["items"])] * schema["maxItems"]) + b"\n]"
     if schema["type"] == "string":
         return b'"' + text(schema) + b'"'
-    return {"integer": b"100", "boolean": b"false", "null": b"null"}[schema["type"]]
+    return {"integer": b"%d" % schema.get("maximum", 100), "boolean": b"false", "null": b"null"}[schema["type"]]
 
 
 def text(schema: dict[str, Any]) -> bytes:

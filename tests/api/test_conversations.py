@@ -110,15 +110,14 @@ def test_another_persons_is_as_if_it_were_not_there(as_jonas, begun):
 
 def test_a_title_is_sealed_and_told_anew(ada, as_ada, tell, begun):
     tell(ada, "first", [("Ada", "I moved to Lisbon.")])
-    from stories.building.services.build import build_story
-    from tests.cast import TESTER
+    from tests.building import build_conversation
 
     with as_user(ada):
         row = Conversation.objects.of(ada).get()
         assert b"About" not in row.title.ciphertext
-    build_story(user_id=ada, conversation_id=row.pk, actor=TESTER)
+    build_conversation(ada, row.pk)
     assert as_ada.patch(f"/conversations/{row.pk}", {"title": "Else"}).status_code == 200
-    assert build_story(user_id=ada, conversation_id=row.pk, actor=TESTER)
+    assert build_conversation(ada, row.pk)
     assert as_ada.delete(f"/conversations/{row.pk}").status_code == 204
     with as_user(ada):
         assert not Story.objects.of(ada).filter(conversation_id=UUID(str(row.pk))).exists()

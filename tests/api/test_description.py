@@ -22,9 +22,8 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
-from stories.building.services.build import build_story
 from tests.api.conftest import Api
-from tests.cast import TESTER
+from tests.building import build_conversation
 from vibe.api.instance import api
 
 FULL = os.environ.get("VIBE_ATTACK") == "full"
@@ -72,7 +71,7 @@ def things(as_ada: Api, ada: Any) -> dict[str, str]:
     conversation = as_ada.post("/conversations", {"title": "Moving"}).json()["id"]
     said = {"author": "Ada", "text": "I moved to Lisbon with Ines."}
     memory = as_ada.post(f"/conversations/{conversation}/memories", said).json()["id"]
-    build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
+    build_conversation(ada, conversation)
     story = as_ada.get("/stories").json()["items"][0]["id"]
     return {"conversation_id": conversation, "memory_id": memory, "story_id": story}
 

@@ -36,6 +36,7 @@ NOT_SERVED = {  # errors with a status below or above 500 that no operation of t
     "audit-month-kept": "prune_audit",
     "backup-broken": "restore",
     "bad-line": "import_conversations",
+    "body-too-slow": "agents, over HTTP",
     "conflict": "nobody: the base of errors that say more",
     "database-not-ready": "commands; the API says busy",
     "embedder-failed": "jobs; a search goes by words, a correction waits for a job",

@@ -6,9 +6,8 @@ import pytest
 
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
-from stories.building.services.build import build_story
 from stories.models import Passage
-from tests.cast import TESTER
+from tests.building import build_conversation
 from vibe.core.db.scopes import as_system, as_user
 
 SAID = {"author": "Ada", "text": "I moved to Lisbon.", "occurred_at": "2026-05-12T09:30:00Z"}
@@ -67,11 +66,12 @@ def test_search_forgets_at_once_what_is_corrected_or_deleted(ada, as_ada, conver
     ]
     with as_user(ada):
         conversation_id = Conversation.objects.of(ada).get().pk
-    build_story(user_id=ada, conversation_id=conversation_id, actor=TESTER)
+    build_conversation(ada, conversation_id)
     as_ada.patch(f"/memories/{ids[0]}", {"text": "I stayed."})
     as_ada.delete(f"/memories/{ids[1]}")
     with as_user(ada):
-        assert [str(each.memory_id) for each in Passage.objects.of(ada)] == [ids[2]]
+        left = Passage.objects.of(ada).order_by("memory_id")
+        assert [(str(each.memory_id), each.memory_revision) for each in left] == [(ids[0], 2), (ids[2], 1)]
 
 
 def test_each_change_is_recorded_with_its_request(ada, as_ada, conversation):

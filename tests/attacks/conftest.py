@@ -35,7 +35,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 @pytest.fixture(scope="session")
 def one_installation() -> Iterator[Installation]:
-    with a_folder() as folder, installed(folder) as installation:
+    with a_folder() as folder, installed(folder, STORY_QUIET_SECONDS="0") as installation:
         yield installation
 
 

@@ -18,9 +18,8 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.authentication.caller import Caller
-from stories.building.services.build import build_story
 from tests.api.conftest import Api
-from tests.cast import TESTER
+from tests.building import build_conversation
 from vibe.api.instance import api
 from vibe.core.db.scopes import as_user
 
@@ -62,7 +61,7 @@ def hers(ada: UUID, jonas: UUID) -> dict[str, list[str]]:
         conversation = begun.json()["id"]
         said = [{"author": "Ada", "text": f"The {SECRET} is in Lisbon."}] * 3
         memories = api_of_ada.post(f"/conversations/{conversation}/memories/batch", {"memories": said}).json()["items"]
-        build_story(user_id=ada, conversation_id=UUID(conversation), actor=TESTER)
+        build_conversation(ada, UUID(conversation))
         made["ids"] += [conversation, *(each["id"] for each in memories)]
         made["cursors"].append(api_of_ada.get(f"/conversations/{conversation}/memories?limit=1").json()["next"])
         made["keys"].append(f"key-{number}")

@@ -26,13 +26,13 @@ from typing import Any
 import pytest
 
 from accounts.staff.axes_hooks import counted_name
-from stories.building.passages import asks, passages
 from stories.processors.base import Message, Transcript
 from stories.processors.offline.dates.resolving import find_dates
 from stories.processors.offline.processor import OfflineProcessor
 from stories.processors.offline.sentences import pieces, speech
 from stories.processors.openai_compatible.content import objects_in
 from stories.search.question import is_first_person, understand
+from stories.text.passages import asks, passages
 from stories.text.words import words
 from tests.attacks.corpus import FULL, tries
 from vibe.core.db.health.statements import masked
@@ -232,7 +232,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "story": lambda text: OfflineProcessor().compose(one_message(text)),
     "sentences": lambda text: list(pieces(speech(text))),
     "times": lambda text: find_dates(text, BEGAN),
-    "passages": lambda text: passages(one_message(text).messages),
+    "passages": lambda text: passages(one_message(text).messages[0]),
     "words": words,
     "question": lambda text: understand(text, ("Ada Lovelace", "Ada Byron", "Grace", "a a a"), "Grace"),
     "first person": is_first_person,

@@ -27,11 +27,14 @@ from accounts.export.services import request_export
 from accounts.people.services.people import find_person
 from memories import export_section
 from memories.imports.services.files import FileImport
-from memories.models import Conversation, Memory
-from stories.building.services import build as telling
-from stories.building.services.build import build_story
+from memories.models import Memory
+from stories.building.services import build as building
+from stories.index import backlog
+from stories.models import Story
+from stories.tasks import JobFailed, build, index_imported
 from tests.api.conftest import Api
 from tests.attacks.corpus import tries
+from tests.building import build_all, index_all
 from tests.cast import TESTER
 from tests.processes import PATIENCE, start, url
 from tests.protections import unprotected
@@ -133,26 +136,27 @@ def by_api(marked: str, api: Api) -> None:
         api.post("/stories/search", {"question": said, "limit": said})
 
 
-def fail_telling(user_id, conversation_id, marked, monkeypatch) -> None:
+def fail_jobs(user_id, marked, monkeypatch) -> None:
     """Jobs that break over content, with content in what they raise."""
 
     def breaks(*_):
         raise RuntimeError(phrase(marked, 3))
 
     with monkeypatch.context() as patched:
-        patched.setattr(telling, "tell", breaks)
-        with pytest.raises(Exception):  # noqa: B017  whatever it is, as the worker would log it
-            logged(lambda: telling_job(user_id, conversation_id))
+        with monkeypatch.context() as indexing:
+            indexing.setattr(backlog, "make_entries", breaks)
+            with pytest.raises(JobFailed):
+                logged(lambda: index_imported(str(user_id)))
+        index_all(user_id)
+        patched.setattr(building, "build_draft", breaks)
+        build(str(user_id))
+        with as_user(user_id):
+            failures = set(Story.objects.of(user_id).values_list("failure", flat=True))
+        assert failures == {"The processor failed: RuntimeError."}
         patched.setattr(export_section, "message", breaks)
         export_id = request_export(user_id=user_id, actor=TESTER)
         with pytest.raises(tasks.ExportFailed):
             logged(lambda: tasks.export(str(user_id), str(export_id)))
-
-
-def telling_job(user_id, conversation_id) -> None:
-    from stories.tasks import tell
-
-    tell(str(user_id), str(conversation_id))
 
 
 def logged(work) -> None:
@@ -169,11 +173,8 @@ def everything_in(marked, monkeypatch) -> str:
     by_import(marked)
     by_api(marked, Api("u0"))
     user_id = find_person("u0")
-    with as_user(user_id):
-        told = list(Conversation.objects.of(user_id).values_list("pk", flat=True)[:3])
-    fail_telling(user_id, told[0], marked, monkeypatch)
-    for conversation in told:
-        build_story(user_id=user_id, conversation_id=conversation, actor=TESTER)
+    fail_jobs(user_id, marked, monkeypatch)
+    assert build_all(user_id) >= 3
     tasks.export(str(user_id), str(request_export(user_id=user_id, actor=TESTER)))
     worker = start("worker", "--one-shot", DATABASE_URL=url(), LOG_LEVEL="INFO")
     output, errors = worker.communicate(timeout=PATIENCE)
@@ -276,7 +277,7 @@ def test_a_canary_in_clear_is_found_in_every_place(scene, lines):
     stamp.touch()
     clear = phrase(marked, 1)
     with as_system():
-        app.configure_task("stories.tell", queue="-").defer(user_id=clear, conversation_id="-")
+        app.configure_task("stories.build", queue="-").defer(user_id=clear, conversation_id="-")
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE procrastinate_events ADD COLUMN note text")
         cursor.execute("UPDATE procrastinate_events SET note = %s", [clear])

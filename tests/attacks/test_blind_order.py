@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import random
 
-from stories.building.blinding import blind_phrases, blind_words
-from stories.building.passages import PassageText
+from stories.text.blinding import blind_phrases, blind_words
+from stories.text.passages import PassageText
 from tests.attacks.corpus import SENTENCES, WHAT, WHO, World
 
 (VAULT,) = World(people=1, rows=1).vaults.values()
@@ -15,9 +15,7 @@ from tests.attacks.corpus import SENTENCES, WHAT, WHO, World
 def passages(count: int) -> list[PassageText]:
     chance = random.Random(3)
     said = [" ".join(chance.sample(SENTENCES, 6)) for _ in range(count)]
-    return [
-        PassageText(str(at), at, text, tuple(text.lower().split()), len(text.split())) for at, text in enumerate(said)
-    ]
+    return [PassageText(at, text, tuple(text.lower().split()), len(text.split())) for at, text in enumerate(said)]
 
 
 def told_by_order(rows: list[list[int]], words: list[str]) -> float:

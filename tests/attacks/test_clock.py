@@ -67,7 +67,7 @@ def shifted(clock: Clock) -> Iterator[Installation]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in clock.environment.items():
             patch.setenv(name, value)
-        with a_folder() as folder, installed(folder, processes=1) as installation:
+        with a_folder() as folder, installed(folder, processes=1, STORY_QUIET_SECONDS="0") as installation:
             [(apart,)] = installation.ask("SELECT abs(extract(epoch FROM clock_timestamp()) - %s)", time.time())
             assert apart < HOUR
             clock.set(DAY)
@@ -101,8 +101,7 @@ def test_what_was_acknowledged_is_there_once_and_the_trail_proves(clock: Clock, 
     kept = compare([writer])
     assert (kept.lost, kept.doubled, kept.untyped) == (0, 0, set())
     assert set(kept.failed) <= {"answered 401"}, "a token of another hour, and nothing else"
-    waiting = "SELECT 1 FROM procrastinate_jobs WHERE status IN ('todo', 'doing') AND task_name = 'stories.tell'"
-    until(lambda: not shifted.ask(waiting))
+    shifted.settle()
     unsealed = "SELECT 1 FROM audit_logs r WHERE NOT EXISTS (SELECT FROM audit_leaves l WHERE l.row_id = r.id) LIMIT 1"
     until(lambda: not shifted.ask(unsealed))
     shifted.end_worker()

@@ -38,8 +38,8 @@ from memories.imports.lines import ConversationLine, Message
 from memories.imports.services.conversations import import_conversations
 from memories.models import Conversation
 from memories.payload import Payload
-from stories.building.services.build import build_story
 from tests.attacks.corpus import tries
+from tests.building import build_conversation
 from tests.cast import DAY, TESTER
 from tests.processes import PATIENCE, start, until, url
 from vibe.core.crypto.sealed import Address, Sealed
@@ -72,7 +72,7 @@ def told(committed):
         import_conversations(user_id=who, lines=[line], actor=TESTER)
         with as_user(who):
             conversation = Conversation.objects.of(who).values_list("pk", flat=True).get()
-        build_story(user_id=who, conversation_id=conversation, actor=TESTER)
+        build_conversation(who, conversation)
         tasks.export(str(who), str(request_export(user_id=who, actor=TESTER)))
     return people
 

@@ -12,17 +12,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from accounts.authentication import local_tokens
-from stories.building.services.build import build_story
 from stories.models import Story
 from stories.processors import fenced
 from stories.processors.fence.errors import Crashed, OutOfMemory, ProcessorFailed, TimedOut
 from tests.attacks.greedy import CANARY, Greedy
-from tests.cast import TESTER
+from tests.building import build_conversation
 from tests.installation import Installation, a_folder, installed
 from tests.processes import PROJECT, until
 from tests.servers import started_by
@@ -58,7 +57,7 @@ def greedy(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def built(user_id: UUID) -> int:
     with as_user(user_id):
-        return Story.objects.of(user_id).count()
+        return Story.objects.of(user_id).exclude(built_at=None).count()
 
 
 @pytest.mark.parametrize("deed", FAULTS)
@@ -74,7 +73,7 @@ def test_it_costs_its_own_story_and_says_why(
         tell(ada, name, [("Ada", said)])
 
     def build(name: str) -> bool:
-        return build_story(user_id=ada, conversation_id=conversation_of(ada, name), actor=TESTER)
+        return build_conversation(ada, conversation_of(ada, name))
 
     assert build("before")
     with pytest.raises(kind, match=why) as caught:
@@ -140,7 +139,7 @@ def test_control_without_the_fence_the_worker_would_hold_it_all() -> None:
 def greedy_installation() -> Iterator[Installation]:
     environment = {name: str(value) for name, value in LIMITS.items()}
     with a_folder() as folder, installed(
-        folder, processes=1, STORY_PROCESSOR="tests.attacks.greedy.Greedy", **environment
+        folder, processes=1, STORY_PROCESSOR="tests.attacks.greedy.Greedy", STORY_QUIET_SECONDS="0", **environment
     ) as installation:  # fmt: skip
         yield installation
 
@@ -150,24 +149,28 @@ def worker(greedy_installation: Installation) -> Iterator[Installation]:
     greedy_installation.start_worker()
     yield greedy_installation
     greedy_installation.end_worker()
-    greedy_installation.do("DELETE FROM procrastinate_jobs")
+    greedy_installation.do("DELETE FROM procrastinate_jobs", "UPDATE stories SET due_at = NULL")
 
 
 def begun(installation: Installation, text: str) -> str:
-    writer = Writer(0, installation.web.port, local_tokens.issue(uid="greedy"), threading.Event())
+    """A conversation of a person of its own: the stories of one person are built one after the other."""
+    writer = Writer(0, installation.web.port, local_tokens.issue(uid=uuid4().hex), threading.Event())
     made = writer.send("POST", "/api/v1/conversations", {"title": CANARY})["id"]
     writer.send("POST", f"/api/v1/conversations/{made}/memories", {"author": "Ada", "text": text})
     return str(made)
 
 
 def is_told(installation: Installation, conversation_id: str) -> bool:
-    return bool(installation.ask("SELECT 1 FROM stories WHERE conversation_id = %s", conversation_id))
+    return bool(
+        installation.ask("SELECT 1 FROM stories WHERE conversation_id = %s AND built_at IS NOT NULL", conversation_id)
+    )
 
 
 def why(installation: Installation, conversation_id: str) -> list[str]:
     rows = installation.ask(
-        "SELECT DISTINCT reason FROM audit_logs WHERE resource = %s AND outcome = 'failed'",
-        f"conversations/{conversation_id}",
+        "SELECT DISTINCT reason FROM audit_logs JOIN stories s ON resource = 'stories/' || s.id "
+        "WHERE s.conversation_id = %s AND action = 'story.build' AND outcome = 'failed'",
+        conversation_id,
     )
     return [reason for (reason,) in rows]
 
@@ -184,14 +187,23 @@ def lives(process: int) -> bool:
         return False
 
 
+def jobs_of(installation: Installation, conversation_id: str) -> set[str]:
+    """The states of the jobs that build stories of a conversation's person."""
+    rows = installation.ask(
+        "SELECT status::text FROM procrastinate_jobs WHERE task_name = 'stories.build' "
+        "AND args ->> 'user_id' = (SELECT user_id::text FROM conversations WHERE id = %s)",
+        conversation_id,
+    )
+    return {status for (status,) in rows}
+
+
 def sleeping(installation: Installation, text: str) -> tuple[str, list[int]]:
     """A conversation that is just being built, for an hour; the processes in which it is."""
     assert installation.worker
     conversation, process = begun(installation, text), installation.worker.pid
 
     def building() -> bool:
-        status = "SELECT 1 FROM procrastinate_jobs WHERE status = 'doing' AND args ->> 'conversation_id' = %s"
-        return bool(installation.ask(status, conversation)) and len(fenced_processes(process)) > 1
+        return "doing" in jobs_of(installation, conversation) and len(fenced_processes(process)) > 1
 
     until(building)
     time.sleep(0.5)  # until it sleeps
@@ -223,13 +235,10 @@ def test_sigterm_ends_a_build_at_once_and_the_next_worker_takes_it_up(worker: In
     worker.worker.wait(timeout=50)  # the build itself would be given up after 60 s
     assert time.monotonic() - began < 50
     until(lambda: not any(map(lives, processes)))
-    [(status,)] = worker.ask(
-        "SELECT status::text FROM procrastinate_jobs WHERE args ->> 'conversation_id' = %s", conversation
-    )
-    assert status == "todo"
+    assert jobs_of(worker, conversation) == {"todo"}
     assert why(worker, conversation) == [], "it is no failure of the conversation"
     worker.start_worker()
-    sleeping(worker, "Hello.")
+    until(lambda: "doing" in jobs_of(worker, conversation))
 
 
 def test_a_killed_child_costs_one_build_and_a_killed_server_none_after_it(worker: Installation) -> None:
@@ -241,7 +250,7 @@ def test_a_killed_child_costs_one_build_and_a_killed_server_none_after_it(worker
             os.kill(processes[-1], signal.SIGKILL)
         until(lambda: why(worker, conversation))  # noqa: B023
         assert why(worker, conversation) == ["processor-crashed"]
-        worker.do("DELETE FROM procrastinate_jobs WHERE args ->> 'conversation_id' = %(gone)s", gone=conversation)
+        worker.do("UPDATE stories SET due_at = NULL WHERE conversation_id = %(it)s", it=conversation)
         good = begun(worker, "I moved to Lisbon last Friday.")
         until(lambda: is_told(worker, good))  # noqa: B023
 

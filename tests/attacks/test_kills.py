@@ -56,6 +56,9 @@ def test_what_was_acknowledged_is_there_once_and_opens(installation: Installatio
         for path in writer.paths:
             conversation = writer.read(path.removesuffix("/memories"))
             assert conversation["memory_count"] == len(list(writer.items(path)))
+    installation.settle()
+    lineage = installation.manage("check_lineage")
+    assert lineage.returncode == 0, lineage.stdout + lineage.stderr
     trail = installation.manage("verify_audit")
     assert trail.returncode == 0, trail.stdout + trail.stderr
     record_property("figure", f"{len(planned)} kills over {kept.acknowledged:,} acknowledged writes, 0 lost, 0 doubled")

@@ -1,5 +1,5 @@
-"""Fault: a job that always fails, and one that takes its worker down. Others are not held up; it ends as failed, says
-why without content, and is seen by whoever looks after the installation."""
+"""Fault: a build that always fails, and a job that takes its worker down. Others are not held up; the one is tried at
+growing distances, the other ends as failed; each says why without content, and is seen by whoever looks after it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ ALTER = """
 UPDATE encrypted_memories SET payload = set_byte(payload, 20, (get_byte(payload, 20) + 1) %% 256)
 WHERE conversation_id = %(conversation)s
 """
-NOW = "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE task_name = 'stories.tell' AND status = 'todo'"
+NOW = "UPDATE stories SET due_at = now() WHERE conversation_id = %(conversation)s"
 
 
 def told(installation: Installation, conversation_id: str) -> bool:
     """Whether the story of a conversation is there."""
-    return bool(installation.ask("SELECT 1 FROM stories WHERE conversation_id = %s", conversation_id))
+    built = "SELECT 1 FROM stories WHERE conversation_id = %s AND built_at IS NOT NULL"
+    return bool(installation.ask(built, conversation_id))
 
 
 def begun(writer: Writer) -> str:
@@ -49,16 +50,17 @@ def test_one_that_always_fails_holds_nobody_up_and_is_seen(installation: Install
     installation.do("SET session_replication_role = replica", ALTER, conversation=poisoned)
     good = [begun(writer) for _ in range(3)]
     installation.start_worker()
-    status = "SELECT status::text, attempts FROM procrastinate_jobs WHERE args ->> 'conversation_id' = %s"
+    tried = "SELECT tries, failure, due_at - now() FROM stories WHERE conversation_id = %s"
     try:
         until(lambda: all(told(installation, each) for each in good))
-
-        def failed() -> bool:
-            installation.do(NOW)
-            return installation.ask(status, poisoned)[0][0] == "failed"
-
-        until(failed)
-        assert installation.ask(status, poisoned)[0][1] == 1 + tasks.Retry.often.max_attempts
+        pauses = []
+        for tries in range(1, 5):
+            until(lambda tries=tries: installation.ask(tried, poisoned)[0][0] == tries)
+            [(_, failure, pause)] = installation.ask(tried, poisoned)
+            assert CANARY not in failure
+            pauses.append(pause)
+            installation.do(NOW, conversation=poisoned)
+        assert pauses == sorted(pauses) and pauses[-1] > 4 * pauses[0], "each pause is twice the one before"
         good.append(begun(writer))
         until(lambda: told(installation, good[-1]))
         assert not told(installation, poisoned)
@@ -66,17 +68,16 @@ def test_one_that_always_fails_holds_nobody_up_and_is_seen(installation: Install
             each["check"]: each["findings"]
             for each in json.loads(installation.manage("doctor", "--json").stdout)["checks"]
         }
-        assert "1 jobs have failed for good." in [finding["what"] for finding in doctor["jobs"]]
-        _, metrics = installation.web.ask("/metrics")
-        assert b'vibe_jobs{queue="stories",state="failed"} 1' in metrics
+        assert "1 stories could not be built, and are tried again." in [each["what"] for each in doctor["jobs"]]
         reasons = installation.ask(
-            "SELECT DISTINCT action, outcome, reason FROM audit_logs WHERE resource = %s AND outcome <> 'ok'",
-            f"conversations/{poisoned}",
+            "SELECT DISTINCT action, outcome, reason FROM audit_logs JOIN stories s ON resource = 'stories/' || s.id "
+            "WHERE s.conversation_id = %s AND outcome <> 'ok'",
+            poisoned,
         )
         assert reasons == [("story.build", "failed", "seal-broken")]
         assert CANARY not in (installation.folder / "worker.log").read_text()
     finally:
-        installation.do("DELETE FROM procrastinate_jobs WHERE status = 'failed'")
+        installation.do("UPDATE stories SET due_at = NULL WHERE conversation_id = %(it)s", it=poisoned)
 
 
 # One that takes its worker down
@@ -109,7 +110,7 @@ def take_up() -> str:
     with app.replace_connector(app.connector.get_worker_connector()):
         utils.async_to_sync(taken_up)
     with as_system(), connection.cursor() as cursor:
-        cursor.execute("SELECT status::text FROM procrastinate_jobs WHERE task_name = 'stories.tell'")
+        cursor.execute("SELECT status::text FROM procrastinate_jobs WHERE task_name = 'stories.index_imported'")
         return str(cursor.fetchone()[0])
 
 

@@ -18,10 +18,10 @@ from audit.errors import RowPutBack
 from audit.proof.freshness import require_fresh, revisioned_tables
 from audit.services import record
 from memories.models import Conversation, Memory
-from memories.payload import open_memories
-from stories.building.services.build import build_story
+from memories.payload import Payload, open_memories
 from stories.models import Story
 from tests.attacks.corpus import tries
+from tests.building import build_conversation
 from tests.cast import TESTER
 from tests.protections import unprotected
 from vibe.core.db.errors import Unrecorded
@@ -110,15 +110,16 @@ def test_a_story_put_back_is_found(ada, tell):
     tell(ada, "first", [("Ada", "I moved to Lisbon.")])
     with as_user(ada):
         conversation = Conversation.objects.of(ada).get().pk
-    build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
-    seal_anew(ada, json.dumps(["Ada", "I moved to Porto."]))
+    build_conversation(ada, conversation)
+    seal_anew(ada, Payload("Ada", "I moved to Porto.").encode())
     with unprotected("stories"):
         run("CREATE TEMPORARY TABLE kept AS SELECT * FROM stories")
-        build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
+        run("UPDATE stories SET due_at = now()")
+        assert build_conversation(ada, conversation)
         require_fresh()
         columns = ", ".join(f'"{field.column}"' for field in Story._meta.local_fields)
         run(f"UPDATE stories SET ({columns}) = (SELECT {columns} FROM kept)")
-    with pytest.raises(RowPutBack, match=r"stories/.* revision 1, and the trail knows revision 2"):
+    with pytest.raises(RowPutBack, match=r"stories/.* revision 2, and the trail knows revision 3"):
         require_fresh()
 
 

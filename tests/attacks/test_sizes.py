@@ -24,8 +24,8 @@ from accounts.people.services.people import ensure_person
 from memories.imports.lines import ConversationLine, Message, parse
 from memories.imports.services.conversations import import_conversations
 from memories.models import Conversation
-from stories.building.services.build import build_story
 from tests.api.conftest import Api
+from tests.building import build_conversation
 from tests.cast import DAY, TESTER
 from tests.protections import unprotected
 from vibe.core.crypto import padding
@@ -237,7 +237,7 @@ def fill_every_column(user_id: UUID, tell: Callable[..., None]) -> None:
     tell(user_id, "first", [("Ada", "I moved to Lisbon with Tomas last Friday."), ("Mia", "Who carried the piano?")])
     with as_user(user_id):
         conversation_id = Conversation.objects.of(user_id).values_list("pk", flat=True).get()
-    build_story(user_id=user_id, conversation_id=conversation_id, actor=TESTER)
+    build_conversation(user_id, conversation_id)
     answer = Api("ada").post("/conversations", {"description": "Of a move."}, idempotency_key="k")
     assert answer.status_code == 201
 

@@ -79,6 +79,7 @@ WRITING = {
     "procrastinate": "shell",
     "prune_audit": "",
     "reembed_stories": "",
+    "reindex": "",
     "remove_stale_contenttypes": "--noinput",
     "revoke_api_key": ANY,
     "revoke_tokens": "--user ada",
@@ -88,7 +89,7 @@ WRITING = {
     "seal_audit": "",
     "search_stories": "--user ada boat",
     "shell": "-c pass",
-    "tell_stories": "",
+    "build_stories": "",
     "verify_audit": "",
     "worker": "",
 }
@@ -395,13 +396,13 @@ def test_readiness_ends_what_a_process_remembers(
 def test_an_agent_is_answered_503_too(wrong: MasterRing) -> None:
     before = everything()
     headers = [(b"authorization", api("ida")["authorization"].encode())]
-    assert web.admitted({"headers": headers, "client": ("192.0.2.1", 1)}).status_code == 503
+    assert web.admitted({"method": "POST", "headers": headers, "client": ("192.0.2.1", 1)}).status_code == 503
     assert everything() == before
 
 
 def test_control_without_the_gate_an_agent_is_let_in(unprotected: None, wrong: MasterRing) -> None:
     headers = [(b"authorization", api("ida")["authorization"].encode())]
-    assert web.admitted({"headers": headers, "client": ("192.0.2.1", 1)}).user_id
+    assert web.admitted({"method": "POST", "headers": headers, "client": ("192.0.2.1", 1)}).user_id
     assert people() == 2
 
 

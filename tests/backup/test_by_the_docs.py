@@ -48,7 +48,7 @@ def filled(at, database, folder, files):
     """Put people and their stories into a database, by the login role. A backup of it."""
     said = (PROJECT / "memories/sample/conversations.jsonl").read_text().splitlines(keepends=True)[-LINES:]
     (folder / "said.jsonl").write_text("".join(said))
-    for command in (["migrate", "-v", "0"], ["import_conversations", str(folder / "said.jsonl")], ["tell_stories"]):
+    for command in (["migrate", "-v", "0"], ["import_conversations", str(folder / "said.jsonl")], ["build_stories"]):
         done(at.manage(*command, database=database, **files))
     return backed_up(at, database, folder, files)
 

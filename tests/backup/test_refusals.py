@@ -22,6 +22,7 @@ from vibe.backup.services import drill, keys_beside, restore, take
 from vibe.core.crypto.errors import MasterKeyMissing
 from vibe.core.db.embedded.server import OWNER
 from vibe.core.db.errors import DatabaseNotReady
+from vibe.core.db.migrating import retired
 from vibe.core.db.scopes import as_system
 from vibe.core.errors import InputError
 
@@ -217,6 +218,12 @@ def test_a_backup_of_a_newer_version_is_refused(backup, monkeypatch):
     known = SimpleNamespace(disk_migrations={("accounts", "0001_initial"): None})
     monkeypatch.setattr(restoring, "MigrationLoader", lambda *_: known)
     with pytest.raises(InputError, match="unknown here"):
+        put_back(backup)
+
+
+def test_a_backup_that_could_not_be_migrated_is_refused(backup, monkeypatch):
+    monkeypatch.setattr(retired, "RETIRED", frozenset({("accounts", "0001_initial")}))
+    with pytest.raises(InputError, match=r"accounts\.0001_initial is gone"):
         put_back(backup)
 
 

@@ -95,7 +95,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     made = Cluster(url, tmp_path_factory.mktemp("citus"))
     made.manage("migrate", "-v", "0")
     made.manage("import_conversations", str(SAMPLE))
-    made.manage("tell_stories")
+    made.manage("build_stories")
     made.seen["answer"] = made.answer()
     made.seen["rows"] = counted(made)
     made.seen["plan"] = made.manage("distribute", "--plan")

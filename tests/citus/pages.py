@@ -86,7 +86,7 @@ def person() -> Iterator[tuple[str, int | str]]:
 def tell() -> None:
     from django.core.management import call_command
 
-    call_command("tell_stories", stdout=StringIO())
+    call_command("build_stories", stdout=StringIO())
 
 
 def staff() -> Iterator[tuple[str, int | str]]:

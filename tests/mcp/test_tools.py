@@ -18,8 +18,8 @@ from mcp.types import Implementation
 from accounts.people.services.account_status import set_active
 from memories import reading
 from memories.models import Conversation, Memory
-from stories.building.services.build import build_story
 from tests.authentication.conftest import trail
+from tests.building import build_conversation
 from tests.cast import TESTER
 from tests.processes import PATIENCE
 from vibe.core.db.scopes import as_user
@@ -81,7 +81,7 @@ def text(result: Any) -> str:
 def test_the_tools_say_what_they_are(ada: UUID) -> None:
     listed = spoken(ada, lambda client: client.list_tools())
     tools = {tool.name: tool for tool in listed.tools}
-    reading = {"search_stories", "read_story", "list_people", "list_places", "list_events"}
+    reading = {"search_stories", "search_memories", "read_story", "list_people", "list_places", "list_events"}
     assert set(tools) == {"remember", *reading}
     assert {name for name, tool in tools.items() if tool.annotations.read_only_hint} == reading
     assert all(tool.description and tool.output_schema for tool in tools.values())
@@ -94,7 +94,7 @@ def test_what_is_remembered_is_found_and_read(ada: UUID) -> None:
     assert kept["conversation_id"] == again["conversation_id"]
     with as_user(ada):
         assert Conversation.objects.of(ada).values_list("memory_count", flat=True).get() == 2
-    build_story(user_id=ada, conversation_id=UUID(kept["conversation_id"]), actor=TESTER)
+    build_conversation(ada, UUID(kept["conversation_id"]))
     (found,) = call(ada, "search_stories", question="Where did I move?").structured_content["items"]
     assert CANARY in " ".join(passage["text"] for passage in found["passages"])
     story = call(ada, "read_story", story_id=found["id"]).structured_content
@@ -162,7 +162,7 @@ def test_nothing_is_shown_whose_row_cannot_be_written(ada: UUID, monkeypatch: py
 
 def test_anothers_story_is_as_one_that_is_not_there(ada: UUID, jonas: UUID) -> None:
     kept = call(ada, "remember", text="I moved to Lisbon.").structured_content
-    build_story(user_id=ada, conversation_id=UUID(kept["conversation_id"]), actor=TESTER)
+    build_conversation(ada, UUID(kept["conversation_id"]))
     (story,) = call(ada, "search_stories", question="Lisbon").structured_content["items"]
     theirs, nobodys = (call(jonas, "read_story", story_id=each) for each in (story["id"], str(UUID(int=7))))
     assert (theirs.is_error, text(theirs)) == (nobodys.is_error, text(nobodys)) == (True, text(nobodys))

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from memories.models import Conversation, Memory
-from stories.building.services.build import build_story
 from stories.models import Passage, SearchSet, Story
 from stories.processors.embedding import Vectors
 from stories.search.answers import Answer
 from stories.text.words import words
-from tests.cast import TESTER
+from tests.building import build_all
 from vibe.core.db.scopes import as_user
 
 LISBON = [
@@ -34,11 +33,11 @@ BOAT = [
 ]
 
 
-def build_all(user_id: UUID) -> int:
-    """Tell every conversation of a person. How many stories were built."""
+def story_of(user_id: UUID, external_id: str) -> UUID:
+    """The id of the one story of a conversation."""
     with as_user(user_id):
-        ids = list(Conversation.objects.of(user_id).order_by("id").values_list("pk", flat=True))
-    return sum(build_story(user_id=user_id, conversation_id=each, actor=TESTER) for each in ids)
+        found = Story.objects.of(user_id).filter(conversation__external_id=external_id)
+        return found.values_list("pk", flat=True).get()
 
 
 def conversation_of(user_id: UUID, external_id: str) -> UUID:
@@ -60,7 +59,7 @@ def state_of(user_id: UUID) -> dict[str, object]:
         search_set = SearchSet.objects.of(user_id).first()
         return {
             "stories": sorted(Story.objects.of(user_id).values_list("pk", "revision", "passage_count", "word_count")),
-            "memories": sorted(Passage.objects.of(user_id).values_list("memory_id", "position", "in_graph")),
+            "memories": sorted(Passage.objects.of(user_id).values_list("memory_id", "part", "in_graph")),
             "set": search_set and (search_set.passages, search_set.words, search_set.in_graph),
         }
 
@@ -104,6 +103,12 @@ class HashedEmbedder:
         return vectors
 
 
+class NearEmbedder(HashedEmbedder):
+    """The same, said to answer out of this process."""
+
+    in_process = True
+
+
 class BrokenEmbedder(HashedEmbedder):
     """Fails, or lies, as told: `answer` is raised if it is an exception, and given otherwise."""
 
@@ -120,7 +125,7 @@ def use_embedder(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
     """Put another embedder in place of the configured one, wherever it is asked for."""
 
     def use(embedder: object) -> None:
-        for module in ("processors.configured", "index.services", "building.services.reembedding"):
+        for module in ("processors.configured", "index.services", "index.entries", "building.services.reembedding"):
             monkeypatch.setattr(f"stories.{module}.embedder", lambda: embedder)
 
     return use

@@ -8,22 +8,25 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
 from accounts.keys.services.data_keys import destroy_data_keys, open_vault
 from audit.models import AuditLog
-from audit.services import record
-from memories.models import Conversation, Memory
-from memories.payload import Payload
+from memories.models import Memory
+from memories.services.changing import change_memory, delete_memory
+from memories.services.conversations import change_conversation, delete_conversation
 from stories.building.services import build as services
-from stories.building.services.build import StillChanging, build_story
+from stories.building.services.build import build_due, build_story
+from stories.building.services.lineage import check_lineage
+from stories.building.sources import Source
 from stories.models import Entity, Passage, SearchSet, Story
 from stories.processors.configured import EmbedderFailed
+from tests.building import build_all, converse, index_all, say, stories_of
 from tests.cast import DAY, TESTER
 from tests.stories.conftest import (
     LISBON,
     BrokenEmbedder,
     HashedEmbedder,
-    build_all,
     conversation_of,
     memory_saying,
     state_of,
@@ -45,15 +48,11 @@ def opened(user_id: UUID, column: str) -> str:
 
 
 def change(memory: Memory, text: str) -> None:
-    """What a verb that changes a memory does: its payload under its next revision, and the others told of it."""
-    from memories.signals import conversations_changed
+    change_memory(user_id=memory.user_id, memory_id=memory.pk, text=text, actor=TESTER)
 
-    with as_user(memory.user_id):
-        memory.revision += 1
-        memory.payload = open_vault().seal(Payload("Ada", text).encode(), address_of(memory, "payload"))
-        memory.save(update_fields=["revision", "payload"])
-        record(actor=TESTER, action="memory.change", subject=memory.user_id, resource=f"encrypted_memories/{memory.pk}")
-        conversations_changed.send(Conversation, user_id=memory.user_id, conversation_ids=[memory.conversation_id])
+
+def delete(memory: Memory) -> None:
+    delete_memory(user_id=memory.user_id, memory_id=memory.pk, actor=TESTER)
 
 
 def test_a_story_is_sealed_and_tells_of_its_memories(ada_told: UUID) -> None:
@@ -65,7 +64,7 @@ def test_a_story_is_sealed_and_tells_of_its_memories(ada_told: UUID) -> None:
             Memory.objects.of(ada_told).filter(conversation_id=story.conversation_id).values_list("pk", flat=True)
         )
         assert set(story.memory_ids) == memories == set(story.passages.values_list("memory_id", flat=True))
-        assert (story.passage_count, story.revision) == (3, 1)
+        assert (story.passage_count, story.memory_count, story.revision, story.is_open) == (3, 3, 2, False)
         assert story.occurred_from == DAY + timedelta(minutes=1)
 
 
@@ -78,112 +77,171 @@ def test_building_again_changes_nothing(ada_told: UUID) -> None:
 def test_two_builders_at_once_build_one_story(
     ada: UUID, tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second finds, when it comes to storing, that the first has stored the same."""
+    """The second finds, when it comes to storing, that the first has stored another revision, and stores nothing."""
     tell(ada, "lisbon", LISBON)
-    conversation = conversation_of(ada, "lisbon")
-    alone = services.tell
+    index_all(ada)
+    alone, [story] = services.compose, stories_of(ada)
 
     def overtaken(*source: object) -> object:
-        monkeypatch.setattr(services, "tell", alone)
-        assert build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
+        monkeypatch.setattr(services, "compose", alone)
+        assert build_story(user_id=ada, story_id=story, actor=TESTER)
         return alone(*source)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(services, "tell", overtaken)
-    assert not build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
+    monkeypatch.setattr(services, "compose", overtaken)
+    assert not build_story(user_id=ada, story_id=story, actor=TESTER)
     with as_user(ada):
-        assert Story.objects.of(ada).get().revision == 1
+        assert Story.objects.of(ada).get().revision == 2
 
 
-def test_a_memory_added_later_is_told_under_the_same_id(ada_told: UUID, tell: Callable[..., None]) -> None:
-    with as_user(ada_told):
-        before = Story.objects.of(ada_told).get(conversation_id=conversation_of(ada_told, "lisbon"))
-    tell(ada_told, "lisbon", [*LISBON, ("Rui", "I painted the door green.")])
-    assert build_all(ada_told) == 1
-    with as_user(ada_told):
-        after = Story.objects.of(ada_told).get(pk=before.pk)
-        assert (after.revision, after.passage_count) == (2, 4)
-        assert SearchSet.objects.of(ada_told).get().passages == 7
+def test_control_without_the_comparison_the_second_would_store_too(
+    ada: UUID, tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(ada, "lisbon", LISBON)
+    index_all(ada)
+    alone, [story], times = services.compose, stories_of(ada), []
+
+    def overtaken(source: Source, *rest: object) -> object:
+        times.append(1)
+        if len(times) == 1:
+            build_story(user_id=ada, story_id=story, actor=TESTER)
+            object.__setattr__(source, "story_revision", 2)
+        return alone(source, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(services, "compose", overtaken)
+    assert build_story(user_id=ada, story_id=story, actor=TESTER)
 
 
-def test_a_changed_memory_loses_its_passage_at_once_and_is_told_anew(ada_told: UUID) -> None:
+def test_a_memory_added_later_is_built_in_under_the_same_id(ada: UUID) -> None:
+    conversation = converse(ada, LISBON)
+    [story] = stories_of(ada)
+    build_story(user_id=ada, story_id=story, actor=TESTER)
+    say(ada, conversation, "Rui", "I painted the door green.")
+    assert build_story(user_id=ada, story_id=story, actor=TESTER)
+    with as_user(ada):
+        after = Story.objects.of(ada).get(pk=story)
+        assert (after.revision, after.passage_count, after.memory_count) == (3, 4, 4)
+        assert SearchSet.objects.of(ada).get().passages == 4
+
+
+def test_what_is_said_while_a_story_is_built_is_for_the_next_build(ada: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    conversation = converse(ada, LISBON)
+    [story] = stories_of(ada)
+    alone = services.compose
+
+    def disturbed(*source: object) -> object:
+        say(ada, conversation, "Rui", "I painted the door green.")
+        return alone(*source)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(services, "compose", disturbed)
+    assert build_story(user_id=ada, story_id=story, actor=TESTER), "what was built is kept"
+    with as_user(ada):
+        built = Story.objects.of(ada).get()
+        assert (len(built.memory_ids), built.memory_count) == (3, 4)
+        assert built.due_at is not None
+        assert built.is_open, "and it is built again at a doubling, or at its closing"
+
+
+def test_a_changed_memory_is_found_by_what_it_says_now_and_its_story_says_nothing_until_it_is_built(
+    ada_told: UUID,
+) -> None:
     changed = memory_saying(ada_told, 0)
     change(changed, "I moved to Madrid.")
     with as_user(ada_told):
-        assert not Passage.objects.of(ada_told).filter(memory_id=changed.pk).exists()
+        assert Passage.objects.of(ada_told).get(memory_id=changed.pk).memory_revision == 2
+        story = Story.objects.of(ada_told).get(conversation_id=changed.conversation_id)
+        assert (story.title, story.text, story.people, story.places, story.events, story.embedding) == (None,) * 6
+        assert story.people_index == story.places_index == story.events_index == []
+        assert not Entity.objects.of(ada_told).filter(kind="place").exists(), "Lisbon went with it"
     assert build_all(ada_told) == 1
     with as_user(ada_told):
-        assert Passage.objects.of(ada_told).get(memory_id=changed.pk).memory_revision == 2
         assert SearchSet.objects.of(ada_told).get().passages == 6
     assert "Madrid" in json.loads(opened(ada_told, "places"))
     assert "blue door" not in opened(ada_told, "text")
 
 
-def test_a_memory_that_changes_while_its_story_is_made_is_made_again(
-    ada: UUID, tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("verb", ["change", "delete"])
+def test_a_story_is_discarded_if_what_it_was_made_of_changed_meanwhile(
+    ada: UUID, tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     tell(ada, "lisbon", LISBON)
-    alone, times = services.tell, []
+    index_all(ada)
+    [story], alone = stories_of(ada), services.compose
 
     def disturbed(*source: object) -> object:
-        times.append(1)
-        if len(times) == 1:
+        monkeypatch.setattr(services, "compose", alone)
+        if verb == "change":
             change(memory_saying(ada, 0), "I moved to Madrid.")
+        else:
+            delete(memory_saying(ada, 0))
         return alone(*source)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(services, "tell", disturbed)
+    monkeypatch.setattr(services, "compose", disturbed)
+    assert not build_story(user_id=ada, story_id=story, actor=TESTER)
+    with as_user(ada):
+        discarded = Story.objects.of(ada).get()
+        assert discarded.title is None
+        assert discarded.due_at is not None
+        assert discarded.due_at <= timezone.now()
     assert build_all(ada) == 1
-    assert len(times) == 2
-    assert json.loads(opened(ada, "places")) == ["Madrid"]
+    assert "Lisbon" not in opened(ada, "text")
 
 
-def test_one_that_never_rests_is_left_for_later(
+def test_a_story_is_discarded_if_its_conversation_was_renamed_meanwhile(
     ada: UUID, tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tell(ada, "lisbon", LISBON)
-    alone = services.tell
+    index_all(ada)
+    [story], alone, where = stories_of(ada), services.compose, memory_saying(ada, 0).conversation_id
 
-    def disturbed(*source: object) -> object:
-        change(memory_saying(ada, 0), "I moved again.")
+    def renamed(*source: object) -> object:
+        change_conversation(user_id=ada, conversation_id=where, texts={"title": "The blue door"}, actor=TESTER)
         return alone(*source)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(services, "tell", disturbed)
-    with pytest.raises(StillChanging):
-        build_all(ada)
-    assert state_of(ada)["stories"] == []
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "compose", renamed)
+        assert not build_story(user_id=ada, story_id=story, actor=TESTER)
+    assert build_all(ada) == 1
+    assert opened(ada, "title").startswith("The blue door")
 
 
-def test_a_deleted_memory_leaves_nothing(ada_told: UUID) -> None:
+def test_a_deleted_memory_leaves_nothing_at_once(ada_told: UUID) -> None:
     gone = memory_saying(ada_told, 0)
+    delete(gone)
     with as_user(ada_told):
-        gone.delete()
         assert not Passage.objects.of(ada_told).filter(memory_id=gone.pk).exists()
-    assert build_all(ada_told) == 1
-    with as_user(ada_told):
+        assert not Passage.objects.of(ada_told).filter(context=gone.pk).exists(), "nor a vector made with it"
         assert not Story.objects.of(ada_told).filter(memory_ids__contains=[gone.pk]).exists()
+        assert not Entity.objects.of(ada_told).filter(kind="place").exists()
+        assert Story.objects.of(ada_told).get(conversation_id=gone.conversation_id).text is None
+    report = check_lineage(user_id=ada_told, actor=TESTER)
+    assert report.faults == []
+    build_all(ada_told)
+    with as_user(ada_told):
         assert SearchSet.objects.of(ada_told).get().passages == 5
+        assert not Passage.objects.of(ada_told).filter(embedding=None).exists(), "the reply was embedded without it"
     assert "Lisbon" not in opened(ada_told, "text") + opened(ada_told, "places")
 
 
-def test_a_conversation_without_memories_has_no_story_and_no_names(ada_told: UUID) -> None:
+def test_an_episode_without_memories_has_no_story_and_no_names(ada_told: UUID) -> None:
     conversation = conversation_of(ada_told, "lisbon")
     with as_user(ada_told):
-        Memory.objects.of(ada_told).filter(conversation_id=conversation).delete()
         names = Entity.objects.of(ada_told).count()
-    assert build_all(ada_told) == 1
+    for _ in LISBON:
+        delete(memory_saying(ada_told, 0))
     with as_user(ada_told):
         assert Story.objects.of(ada_told).get().conversation_id != conversation
         assert SearchSet.objects.of(ada_told).get().passages == 3
         assert 0 < Entity.objects.of(ada_told).count() < names
+    assert check_lineage(user_id=ada_told, actor=TESTER).faults == []
 
 
-def test_a_deleted_conversation_is_forgotten_by_its_job(ada_told: UUID) -> None:
+def test_a_deleted_conversation_leaves_nothing(ada_told: UUID) -> None:
     conversation = conversation_of(ada_told, "lisbon")
-    with as_user(ada_told):
-        Conversation.objects.of(ada_told).get(pk=conversation).delete()
-    assert build_story(user_id=ada_told, conversation_id=conversation, actor=TESTER)
-    assert not build_story(user_id=ada_told, conversation_id=conversation, actor=TESTER)
+    delete_conversation(user_id=ada_told, conversation_id=conversation, actor=TESTER)
     with as_user(ada_told):
         assert SearchSet.objects.of(ada_told).get().passages == 3
+        assert not Entity.objects.of(ada_told).filter(kind="place").exists()
+    assert check_lineage(user_id=ada_told, actor=TESTER).faults == []
 
 
 def test_a_text_without_words_has_no_vector_and_is_told_all_the_same(ada: UUID, tell: Callable[..., None]) -> None:
@@ -198,13 +256,48 @@ def test_an_embedder_that_fails_or_lies_builds_nothing_and_tells_nothing(
     ada: UUID, tell: Callable[..., None], use_embedder: Callable[[object], None], answer: object
 ) -> None:
     tell(ada, "lisbon", LISBON)
+    index_all(ada)
     broken = BrokenEmbedder()
     broken.answer = answer
     use_embedder(broken)
+    [story] = stories_of(ada)
     with pytest.raises(EmbedderFailed) as caught:
-        build_all(ada)
+        build_story(user_id=ada, story_id=story, actor=TESTER)
     assert "secret" not in str(caught.value)
-    assert state_of(ada)["stories"] == []
+    with as_user(ada):
+        assert Story.objects.of(ada).get().title is None
+
+
+def test_a_build_that_fails_is_put_off_with_its_reason_and_taken_up_by_itself(
+    ada: UUID, tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(ada, "lisbon", LISBON)
+    index_all(ada)
+    alone = services.compose
+
+    def failing(*_: object) -> object:
+        raise ValueError("My brother Tomas dropped the piano")
+
+    monkeypatch.setattr(services, "compose", failing)
+    for tries in (1, 2):
+        with as_user(ada):
+            Story.objects.of(ada).update(due_at=timezone.now())
+        assert build_due(user_id=ada, actor=TESTER) == 0
+        with as_user(ada):
+            story = Story.objects.of(ada).get()
+        assert (story.tries, story.failure) == (tries, "The processor failed: ValueError.")
+        assert story.due_at is not None
+        assert story.due_at > timezone.now() + timedelta(seconds=14 * tries)
+    assert build_due(user_id=ada, actor=TESTER) == 0, "not before its time"
+    monkeypatch.setattr(services, "compose", alone)
+    with as_user(ada):
+        Story.objects.of(ada).update(due_at=timezone.now())
+    assert build_due(user_id=ada, actor=TESTER) == 1
+    with as_user(ada):
+        story = Story.objects.of(ada).get()
+        assert (story.tries, story.failure) == (0, "")
+    with as_support():
+        assert "piano" not in str(list(AuditLog.objects.filter(subject=ada).values()))
 
 
 def test_without_a_data_key_nothing_is_told(ada: UUID, tell: Callable[..., None]) -> None:
@@ -217,4 +310,4 @@ def test_without_a_data_key_nothing_is_told(ada: UUID, tell: Callable[..., None]
 def test_each_building_is_on_record(ada_told: UUID) -> None:
     with as_support():
         rows = AuditLog.objects.filter(subject=ada_told, action="story.build")
-        assert [row.details["passages"] for row in rows] == [3, 3]
+        assert [row.details["memories"] for row in rows] == [3, 3]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from audit.models import AuditLog
-from audit.services import record
-from memories.models import Conversation, Memory
+from memories.services.changing import change_memory, delete_memory
 from stories.building.corrections import Changes
 from stories.building.services import build as services
 from stories.building.services.build import build_story
@@ -24,18 +24,17 @@ from stories.reading.services import OpenedStory, open_story
 from stories.rebuilding.services import request_rebuild
 from stories.search.filters import Filters
 from stories.search.services import search_stories
+from tests.building import build_all, converse, say, stories_of
 from tests.cast import TESTER
 from tests.stories.conftest import (
     LISBON,
     BrokenEmbedder,
     HashedEmbedder,
-    build_all,
     conversation_of,
     external_ids,
     memory_saying,
 )
 from vibe.core.crypto.errors import SealBroken
-from vibe.core.crypto.fields import address_of
 from vibe.core.db.scopes import as_support, as_user
 from vibe.core.db.versions import Versions, version_of
 from vibe.core.errors import InputError, NotFound, Outdated
@@ -66,6 +65,11 @@ def read(user_id: UUID) -> OpenedStory:
     return open_story(user_id=user_id, story_id=id_of(user_id), actor=TESTER)
 
 
+def read_at(user_id: UUID, story_id: UUID) -> tuple[str | None, int]:
+    found = open_story(user_id=user_id, story_id=story_id, actor=TESTER)
+    return found.title, len(found.memory_ids)
+
+
 def places(user_id: UUID) -> set[str]:
     return {each.name for each in list_entities(user_id=user_id, kind="place", actor=TESTER)}
 
@@ -91,34 +95,28 @@ def test_every_field_is_corrected_alone(ada_told: UUID) -> None:
     assert check_lineage(user_id=ada_told, actor=TESTER).faults == []
 
 
-@pytest.mark.parametrize("cause", ["asked for", "another message", "a changed conversation", "a changed memory"])
-def test_a_correction_survives_being_told_anew(ada_told: UUID, tell: Callable[..., None], cause: str) -> None:
-    correct(ada_told, title=EVERYTHING["title"], places=EVERYTHING["places"])
-    told = read(ada_told).text
+@pytest.mark.parametrize("cause", ["asked for", "another message", "a changed memory"])
+def test_a_correction_survives_being_built_again(ada: UUID, cause: str) -> None:
+    conversation = converse(ada, LISBON, external_id="lisbon")
+    build_all(ada)
+    correct(ada, title=EVERYTHING["title"], places=EVERYTHING["places"])
+    told = read(ada).text
     if cause == "asked for":
-        request_rebuild(user_id=ada_told, story_id=id_of(ada_told), actor=TESTER)
+        request_rebuild(user_id=ada, story_id=id_of(ada), actor=TESTER)
     elif cause == "another message":
-        tell(ada_told, "lisbon", [*LISBON, ("Rui", "I painted the door green in Coimbra.")])
+        say(ada, conversation, "Rui", "I painted the door green in Coimbra.")
     else:
-        with as_user(ada_told):
-            model = Conversation if cause == "a changed conversation" else Memory
-            row = model.objects.of(ada_told).filter(pk=conversation_of(ada_told, "lisbon")).first()
-            row = row or memory_saying(ada_told, 1)
-            sealed = "title" if cause == "a changed conversation" else "payload"
-            text = services.open_vault().open(getattr(row, sealed), address_of(row, sealed))
-            row.revision += 1
-            setattr(row, sealed, services.open_vault().seal(text, address_of(row, sealed)))
-            row.save()
-            record(actor=TESTER, action="tests.change", subject=ada_told, resource=f"{row._meta.db_table}/{row.pk}")
-    assert build_all(ada_told) == 1
-    after = read(ada_told)
+        change_memory(user_id=ada, memory_id=memory_saying(ada, 1).pk, text="Who carried the harp?", actor=TESTER)
+        kept = read(ada)
+        assert (kept.title, kept.places, kept.text) == (EVERYTHING["title"], EVERYTHING["places"], None)
+    assert build_all(ada) == 1
+    after = read(ada)
     assert (after.title, after.places) == (EVERYTHING["title"], EVERYTHING["places"])
     assert after.corrected == ("title", "places")
     assert ("Rui" in after.people) == (cause == "another message"), "what was not corrected is the processor's"
-    assert bool(after.text == told) or cause == "another message"
-    assert places(ada_told) == {"Belém"}
-    report = check_lineage(user_id=ada_told, actor=TESTER)
-    assert (report.faults, report.waiting) == ([], [])
+    assert (after.text == told) == (cause != "another message")
+    assert places(ada) == {"Belém"}
+    assert check_lineage(user_id=ada, actor=TESTER).faults == []
 
 
 def test_a_corrected_story_is_found_by_its_correction(ada_told: UUID) -> None:
@@ -187,60 +185,54 @@ def test_forgotten_on_request(ada_told: UUID) -> None:
 def test_a_correction_goes_with_a_memory_that_it_was_made_over(ada_told: UUID, many: int) -> None:
     """It may say again what that memory said."""
     correct(ada_told, text="The flat in Lisbon has a blue door.", places=["Belém"])
-    with as_user(ada_told):
-        of = Memory.objects.of(ada_told).filter(conversation_id=conversation_of(ada_told, "lisbon"))
-        of.filter(pk__in=list(of.order_by("occurred_at").values_list("pk", flat=True)[:many])).delete()
-    build_all(ada_told)
-    assert "Belém" not in places(ada_told)
+    for _ in range(many):
+        delete_memory(user_id=ada_told, memory_id=memory_saying(ada_told, 0).pk, actor=TESTER)
+    assert "Belém" not in places(ada_told), "at once, not only when it is built again"
     with as_user(ada_told):
         left = list(Story.objects.of(ada_told).filter(conversation_id=conversation_of(ada_told, "lisbon")))
-        assert [story.corrected for story in left] == ([[]] if many == 1 else [])
+        assert [(story.corrected, story.text) for story in left] == ([([], None)] if many == 1 else [])
         assert Passage.objects.of(ada_told).filter(memory=None).count() == 0
-    assert many == 3 or "blue door" not in read(ada_told).text
+    build_all(ada_told)
+    assert many == 3 or "blue door" not in str(read(ada_told).text)
     assert check_lineage(user_id=ada_told, actor=TESTER).faults == []
 
 
-def test_a_correction_stays_when_a_later_memory_goes(ada_told: UUID, tell: Callable[..., None]) -> None:
-    correct(ada_told, title="Mine")
-    tell(ada_told, "lisbon", [*LISBON, ("Rui", "I painted the door green.")])
-    build_all(ada_told)
-    with as_user(ada_told):
-        memory_saying(ada_told, 3).delete()
-    build_all(ada_told)
-    assert read(ada_told).title == "Mine"
-
-
-def test_control_the_check_finds_a_correction_that_outlived_its_memory(
-    ada_told: UUID, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the rule switched off, the check of lineage says so."""
-    from stories.building import sources
-
+def test_control_the_check_finds_a_correction_that_outlived_its_memory(ada_told: UUID) -> None:
+    """A memory deleted past the verb leaves the correction, and the check of lineage says so."""
     correct(ada_told, text="The flat in Lisbon has a blue door.")
-    ruled = sources.kept
-    monkeypatch.setattr(sources, "kept", lambda story, vault, _: ruled(story, vault, story.corrected_from))
     with as_user(ada_told):
         memory_saying(ada_told, 0).delete()
-    build_all(ada_told)
-    assert "blue door" in read(ada_told).text
     found = {fault.what for fault in check_lineage(user_id=ada_told, actor=TESTER).faults}
-    assert found == {"correction made over a memory that is gone"}
+    assert "story that says what a deleted memory said" in found
 
 
-def test_a_correction_made_while_the_story_is_told_is_not_lost(ada_told: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone, times = services.tell, []
+def test_a_correction_made_while_the_story_is_built_is_not_lost(
+    ada_told: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = services.compose
 
     def disturbed(*source: object) -> object:
-        times.append(1)
-        if len(times) == 1:
-            correct(ada_told, title="Mine")
+        monkeypatch.setattr(services, "compose", alone)
+        correct(ada_told, title="Mine")
         return alone(*source)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(services, "tell", disturbed)
-    request_rebuild(user_id=ada_told, story_id=id_of(ada_told), actor=TESTER)
-    build_story(user_id=ada_told, conversation_id=conversation_of(ada_told, "lisbon"), actor=TESTER)
+    monkeypatch.setattr(services, "compose", disturbed)
+    assert not build_story(user_id=ada_told, story_id=id_of(ada_told), actor=TESTER)
     assert read(ada_told).title == "Mine"
-    assert len(times) == 2
+    assert build_all(ada_told) == 1
+    assert read(ada_told).title == "Mine"
+
+
+def test_a_corrected_episode_is_never_cut(ada: UUID, settings: Any) -> None:
+    settings.EPISODE_MEMORIES = 6
+    conversation = converse(ada, LISBON, external_id="lisbon")
+    build_all(ada)
+    correct(ada, title="Mine")
+    for number in range(5):
+        say(ada, conversation, "Ada", f"And then the {number}th thing happened.")
+    build_all(ada)
+    sizes = [read_at(ada, each) for each in stories_of(ada)]
+    assert [(title, size) for title, size in sizes if title == "Mine"] == [("Mine", 8)]
 
 
 def test_two_corrections_at_once_both_stand(ada_told: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,7 +252,7 @@ def test_two_corrections_at_once_both_stand(ada_told: UUID, monkeypatch: pytest.
 
 def test_another_version_than_expected_is_refused(ada_told: UUID) -> None:
     seen = frozenset({version_of(read(ada_told))})
-    assert correct(ada_told, expected=seen, title="One") == 2
+    assert correct(ada_told, expected=seen, title="One") == 3
     with pytest.raises(Outdated):
         correct(ada_told, expected=seen, title="Two")
     assert read(ada_told).title == "One"
@@ -331,8 +323,8 @@ def test_it_is_on_record_by_the_names_of_fields(ada_told: UUID) -> None:
     correct(ada_told, title="Zeppelin", places=["Belém"])
     with as_support():
         row = AuditLog.objects.get(action="story.correct", subject=ada_told)
-    revisions = {"stories": {str(id_of(ada_told)): 2}}
-    assert row.details == {"fields": ["places", "title"], "revision": 2, "revisions": revisions}
+    revisions = {"stories": {str(id_of(ada_told)): 3}}
+    assert row.details == {"fields": ["places", "title"], "revision": 3, "revisions": revisions}
     assert "Zeppelin" not in repr(Changes(title="Zeppelin"))
 
 

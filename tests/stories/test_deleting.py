@@ -9,17 +9,19 @@ from uuid import UUID
 import pytest
 
 from audit.models import AuditLog
-from memories.models import Conversation, Memory
+from memories.models import Memory
+from memories.services.changing import change_memory, delete_memory
 from stories.building.services import build as services
 from stories.building.services.build import build_story
 from stories.building.services.lineage import check_lineage
 from stories.corrections.services.deleting import delete_story
-from stories.models import Entity, Passage, SearchSet, Story, StoryDeletion
+from stories.models import Entity, Passage, SearchSet, Story
 from stories.reading.services import list_stories, open_story
 from stories.rebuilding.services import rebuild_story
-from stories.search.services import search_stories
+from stories.search.services import search_memories, search_stories
+from tests.building import build_all, converse, say
 from tests.cast import DAY, TESTER
-from tests.stories.conftest import LISBON, MARATHON, HashedEmbedder, build_all, conversation_of, memory_saying
+from tests.stories.conftest import LISBON, MARATHON, HashedEmbedder, memory_saying
 from tests.stories.test_corrections import correct, id_of
 from vibe.core.db.scopes import as_support, as_user
 from vibe.core.errors import InputError, NotFound
@@ -36,53 +38,60 @@ def delete(user_id: UUID, external_id: str = "lisbon") -> UUID:
     return story_id
 
 
-def test_it_leaves_nothing_but_its_conversation(ada_told: UUID) -> None:
+def test_it_leaves_nothing_but_its_conversation_which_is_still_found(ada_told: UUID) -> None:
     correct(ada_told, title="The year of the zeppelin", places=["Belém"])
     delete(ada_told)
     with as_user(ada_told):
         assert Story.objects.of(ada_told).count() == 1
-        assert Passage.objects.of(ada_told).count() == SearchSet.objects.of(ada_told).get().passages == 3
+        assert Passage.objects.of(ada_told).count() == 6, "what was said is searched, the correction is gone"
+        assert SearchSet.objects.of(ada_told).get().passages == 3
         assert Memory.objects.of(ada_told).count() == 6
         assert Entity.objects.of(ada_told).filter(kind="place").count() == 0
     assert check_lineage(user_id=ada_told, actor=TESTER).faults == []
-    assert len(search_stories(user_id=ada_told, question="zeppelin", actor=TESTER).stories) == 1
+    assert len(search_stories(user_id=ada_told, question="piano", actor=TESTER).stories) == 1, "not as a story"
+    found = search_memories(user_id=ada_told, question="Who helped you carry the piano?", actor=TESTER).memories
+    assert "piano" in found[0].text
+    assert found[0].story_id is None
 
 
 def test_it_does_not_come_back_of_itself(ada_told: UUID) -> None:
+    gone = id_of(ada_told)
     delete(ada_told)
     assert build_all(ada_told) == 0
-    with as_user(ada_told):
-        memory_saying(ada_told, 0).delete()
-        Conversation.objects.of(ada_told).filter(external_id="lisbon").update(revision=9)
+    change_memory(user_id=ada_told, memory_id=memory_saying(ada_told, 0).pk, text="I moved to Faro.", actor=TESTER)
+    delete_memory(user_id=ada_told, memory_id=memory_saying(ada_told, 1).pk, actor=TESTER)
     assert build_all(ada_told) == 0
-    with pytest.raises(NotFound):
-        rebuild_story(user_id=ada_told, conversation_id=conversation_of(ada_told, "lisbon"), actor=TESTER)
-
-
-def test_a_new_message_tells_its_conversation_again_as_another_story(ada_told: UUID, tell: Callable[..., None]) -> None:
-    correct(ada_told, title="The year of the zeppelin")
-    gone = delete(ada_told)
-    tell(ada_told, "lisbon", [*LISBON, ("Rui", "I painted the door green.")])
-    assert build_all(ada_told) == 1
-    story = open_story(user_id=ada_told, story_id=id_of(ada_told), actor=TESTER)
-    assert story.id != gone
-    assert story.corrected == ()
-    assert len(story.memory_ids) == 4
     with as_user(ada_told):
-        assert not StoryDeletion.objects.of(ada_told).exists()
+        assert Passage.objects.of(ada_told).filter(story=None).count() == 2, "they enter no other story"
+    with pytest.raises(NotFound):
+        rebuild_story(user_id=ada_told, story_id=gone, actor=TESTER)
     assert check_lineage(user_id=ada_told, actor=TESTER).faults == []
 
 
-def test_one_that_is_just_being_told_stays_deleted(ada_told: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = services.tell
+def test_a_new_message_begins_another_story(ada: UUID) -> None:
+    conversation = converse(ada, LISBON, external_id="lisbon")
+    build_all(ada)
+    correct(ada, title="The year of the zeppelin")
+    gone = delete(ada)
+    say(ada, conversation, "Rui", "I painted the door green.")
+    assert build_all(ada) == 1
+    story = open_story(user_id=ada, story_id=id_of(ada), actor=TESTER)
+    assert story.id != gone
+    assert story.corrected == ()
+    assert len(story.memory_ids) == 1
+    assert check_lineage(user_id=ada, actor=TESTER).faults == []
+
+
+def test_one_that_is_just_being_built_stays_deleted(ada_told: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone, story = services.compose, id_of(ada_told)
 
     def disturbed(*source: object) -> object:
         delete(ada_told)
         return alone(*source)  # type: ignore[arg-type]
 
-    rebuild_story(user_id=ada_told, conversation_id=conversation_of(ada_told, "lisbon"), actor=TESTER)
-    monkeypatch.setattr(services, "tell", disturbed)
-    assert not build_story(user_id=ada_told, conversation_id=conversation_of(ada_told, "lisbon"), actor=TESTER)
+    monkeypatch.setattr(services, "compose", disturbed)
+    with pytest.raises(NotFound):
+        build_story(user_id=ada_told, story_id=story, actor=TESTER)
     with as_user(ada_told):
         assert Story.objects.of(ada_told).count() == 1
 
@@ -104,7 +113,6 @@ def test_it_is_on_record(ada_told: UUID) -> None:
     with as_support():
         row = AuditLog.objects.get(action="story.delete", subject=ada_told)
         assert row.resource == f"stories/{story_id}"
-        assert StoryDeletion.objects.values_list("conversation_id", flat=True).get()
 
 
 def test_stories_are_listed_newest_first_page_by_page(ada: UUID, tell: Callable[..., None]) -> None:

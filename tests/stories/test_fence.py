@@ -18,7 +18,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from audit.actors import Actor
 from stories import tasks
+from stories.building.services import build as building
 from stories.processors import fenced
 from stories.processors.base import Draft, Message, Transcript
 from stories.processors.configured import EmbedderFailed
@@ -378,10 +380,14 @@ def test_a_build_that_was_ended_is_put_back_and_is_no_failure(monkeypatch: pytes
     def stopped(**_: object) -> None:
         raise Stopped
 
-    monkeypatch.setattr(tasks, "build_story", stopped)
-    monkeypatch.setattr(tasks, "record", lambda **_: pytest.fail("recorded as a failure"))
+    def one_is_due(*, user_id: UUID, actor: Actor) -> int:
+        return building.try_building(user_id, UUID(int=2), actor=actor)
+
+    monkeypatch.setattr(building, "build_story", stopped)
+    monkeypatch.setattr(building, "put_off", lambda *_, **__: pytest.fail("noted as a failure"))
+    monkeypatch.setattr(tasks, "build_due", one_is_due)
     with pytest.raises(tasks.WorkerEnding) as caught:
-        tasks.tell.func(user_id=str(UUID(int=1)), conversation_id=str(UUID(int=2)))
+        tasks.build.func(user_id=str(UUID(int=1)))
     job = SimpleNamespace(attempts=500)
     assert tasks.Retry().get_retry_decision(exception=caught.value, job=job)  # type: ignore[arg-type]
     assert not tasks.Retry().get_retry_decision(exception=tasks.JobFailed(), job=job)

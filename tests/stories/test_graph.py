@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from django.conf import settings as configured
 from django.db import connection
-from pgvector import HalfVector
+from psycopg import sql
 
+from accounts.keys.services.data_keys import open_vault
 from memories.models import Conversation
 from stories.building.services.build import build_story
 from stories.index.services import settle_graph
@@ -20,11 +21,12 @@ from stories.search import graph, strategy, word_index
 from stories.search import services as search
 from stories.search.asking import embedded, read_asker, understood
 from stories.search.candidates import EVERY, Wanted, column_values, columns
-from stories.search.filters import Filters
+from stories.search.filters import Filters, narrowed_by
 from stories.search.services import search_stories
 from stories.search.strategy import strategy_for
+from tests.building import build_all, converse
 from tests.cast import TESTER
-from tests.stories.conftest import HashedEmbedder, build_all, external_ids
+from tests.stories.conftest import HashedEmbedder, external_ids
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
 
@@ -151,40 +153,54 @@ def test_a_set_moves_in_when_it_grows_and_out_only_well_below(many: UUID, settin
     ]  # fmt: skip
 
 
-def test_what_is_built_while_a_set_is_in_the_graph_goes_there(
-    many: UUID, settings: object, tell: Callable[..., None]
-) -> None:
+def test_what_is_said_while_a_set_is_in_the_graph_is_found_at_once_and_goes_there(many: UUID, settings: object) -> None:
     settings.SEARCH_EXACT_UP_TO = 10  # type: ignore[attr-defined]
     settle_graph(user_id=many, actor=TESTER)
-    tell(many, "new", [("Ada", "I bought an accordion")])
-    build_all(many)
+    converse(many, [("Ada", "I bought an accordion")], external_id="new")
+    ran, found = best(many, "accordion")
+    assert (ran, found[0]) == ("hnsw", "new")
+    with as_user(many):
+        assert Passage.objects.of(many).filter(in_graph=False).count() == 1, "it is looked at by itself"
+    assert settle_graph(user_id=many, actor=TESTER)
     assert best(many, "accordion")[1][0] == "new"
     with as_user(many):
         assert not Passage.objects.of(many).filter(in_graph=False).exists()
 
 
-def wanted_of(user_id: UUID) -> HalfVector:
+def test_control_without_a_look_outside_the_graph_it_would_be_missed(
+    many: UUID, settings: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SEARCH_EXACT_UP_TO = 10  # type: ignore[attr-defined]
+    settle_graph(user_id=many, actor=TESTER)
+    converse(many, [("Ada", "I bought an accordion")], external_id="new")
+    look = graph.by_likeness
+    monkeypatch.setattr(graph, "by_likeness", lambda which, *a, **k: [] if "NOT" in which else look(which, *a, **k))
+    monkeypatch.setattr(graph, "best_by_words", lambda *_: [])
+    assert "new" not in best(many, "accordion", limit=3)[1]
+
+
+def wanted_of(user_id: UUID) -> Wanted:
     with as_user(user_id):
         asker = read_asker(user_id, "the boat")
         asked = embedded(user_id, understood(asker, "the boat"))
-        vector = search.wanted_by(asked, asker.vault).vector
-    assert vector
-    return vector
+        wanted = search.wanted_by(asked, asker)
+    assert wanted.vector
+    return wanted
 
 
-def plan(user_id: UUID, vector: HalfVector) -> str:
+def plan(user_id: UUID, wanted: Wanted) -> str:
     """The plan of the statement just as search sends it."""
     run = bulk.run
     lines: list[str] = []
 
-    def explained(statement: str, given: list[object], **how: bool) -> list[object]:
+    def explained(statement: str, given: dict[str, object], **how: bool) -> list[object]:
         lines.extend(line for (line,) in run(f"EXPLAIN {statement}", given, **how))
         return []
 
     bulk.run = explained  # type: ignore[assignment]
     try:
         with as_user(user_id):
-            graph.nearest(user_id, vector, None, 10)
+            graph.nearest(user_id, wanted, None, 10)
     finally:
         bulk.run = run
     return "\n".join(lines)
@@ -226,8 +242,9 @@ def test_what_every_search_asks_is_kept_by_the_session_and_finds_the_same(
 
     def found() -> list[object]:
         with as_user(many):
-            stories = list(Story.objects.of(many).values_list("pk", flat=True)[:3])
-            near = [graph.nearest_of_all(many, vectors[many], of, 7) for of in (None, stories)]
+            ids = Conversation.objects.of(many).order_by("id").values_list("pk", flat=True)
+            some = narrowed_by(many, Filters(conversation_id=ids[3]), open_vault())
+            near = [graph.nearest_of_all(many, vectors[many], of, 7) for of in (None, some)]
         return [*near, best(many, "boat"), best(ben, "boat")]
 
     with monkeypatch.context() as apart:
@@ -242,11 +259,12 @@ def test_what_every_search_asks_is_kept_by_the_session_and_finds_the_same(
 
 def test_a_small_set_is_never_searched_in_the_graph(many: UUID) -> None:
     """Its statement sorts by nothing, so the index could give it nothing even if its rows were there."""
-    vector = wanted_of(many)
-    wanted = Wanted([1, 2], [1, 1], 3, 4, False, vector, None)
-    statement = "EXPLAIN " + EVERY.format(columns=columns(wanted))
+    wanted = wanted_of(many)
+    rest = EVERY.format(narrowed=sql.SQL("")).as_string(None)
     with as_user(many):
-        lines = bulk.run(statement, {**column_values(wanted), "user": many}, vectors=True)
+        lines = bulk.run(
+            f"EXPLAIN SELECT {columns(wanted)} {rest}", {**column_values(wanted), "user": many}, vectors=True
+        )
     assert "passages_embedding" not in str(lines)
 
 
@@ -254,7 +272,10 @@ def test_a_small_set_is_never_searched_in_the_graph(many: UUID) -> None:
 def test_words_are_looked_up_by_their_index_in_the_role_for_it_alone(ada_told: UUID, role: str, served: bool) -> None:
     """With every other index gone the planner takes this one wherever it may. The person's own role never may."""
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE passages DROP CONSTRAINT passages_one_per_memory; DROP INDEX passages_of_story")
+        cursor.execute(
+            "ALTER TABLE passages DROP CONSTRAINT passages_one_per_part; DROP INDEX passages_of_story; "
+            "DROP INDEX passages_outside_graph"
+        )
     with as_user(ada_told), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL ROLE {role}; SET LOCAL vibe.words = '{{5}}'")
         cursor.execute("EXPLAIN SELECT story_id FROM passages WHERE words && '{5}'::bigint[]")
@@ -297,8 +318,7 @@ def test_a_set_moves_without_a_moment_in_which_search_misses_it(
 
 
 def rebuild(user_id: UUID) -> None:
-    """Build a story anew, as after a change."""
+    """Build a story again, as after a change."""
     with as_user(user_id):
-        Story.objects.of(user_id).update(fingerprint="")
-        conversation = Story.objects.of(user_id).order_by("?").values_list("conversation_id", flat=True)[0]
-    assert build_story(user_id=user_id, conversation_id=conversation, actor=TESTER)
+        story = Story.objects.of(user_id).order_by("?").values_list("pk", flat=True)[0]
+    assert build_story(user_id=user_id, story_id=story, actor=TESTER)

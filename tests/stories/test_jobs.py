@@ -11,18 +11,20 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 from procrastinate import utils
-from procrastinate.contrib.django import app
+from procrastinate.contrib.django import app, procrastinate_app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.periodic import PeriodicRegistry
 
 from accounts.people.services.people import Profile, ensure_person
-from audit.tasks import seal_trail
 from stories import tasks
-from stories.building.services import build as services
-from stories.models import Story
+from stories.building.services.due import start_due_builds
+from stories.index import backlog
+from stories.models import PendingMemory, Story
+from stories.processors.openai_compatible.errors import ProviderAway
+from tests.building import converse
 from tests.cast import TESTER
-from tests.stories.conftest import LISBON, HashedEmbedder
-from vibe.core.db.job_classes.classes import AUDIT, STORIES
+from tests.stories.conftest import LISBON, BrokenEmbedder, HashedEmbedder, NearEmbedder
+from vibe.core.db.job_classes.classes import IMPORTS, STORIES, WAITED
 from vibe.core.db.job_classes.reporting import read_states
 from vibe.core.db.scopes import as_system, as_user
 
@@ -34,7 +36,7 @@ def fast(use_embedder: Callable[[object], None]) -> None:
 
 @pytest.fixture
 def ada_waiting(committed: None, tell: Callable[..., None]) -> UUID:
-    """Ada, with one conversation committed and its job waiting."""
+    """Ada, with one conversation imported and the job that indexes it waiting."""
     ada = ensure_person(profile=Profile(firebase_uid="ada", name="Ada Tavares"), actor=TESTER)
     tell(ada, "lisbon", LISBON)
     return ada
@@ -48,7 +50,7 @@ def jobs() -> list[tuple[str, str, dict[str, str]]]:
 @pytest.fixture(autouse=True)
 def nothing_periodic(monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes of itself each minute is asked for by name here."""
-    monkeypatch.setattr(app, "periodic_registry", PeriodicRegistry())
+    monkeypatch.setattr(procrastinate_app.current_app, "periodic_registry", PeriodicRegistry())
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +62,7 @@ def work(*queues: str) -> None:
     """What `manage.py procrastinate worker --one-shot` does."""
     with app.replace_connector(app.connector.get_worker_connector()) as worker:  # type: ignore[attr-defined]
         worker.run_worker(
-            queues=list(queues) or [STORIES],
+            queues=list(queues) or [STORIES, IMPORTS, WAITED],
             wait=False,
             install_signal_handlers=False,
             listen_notify=False,
@@ -68,16 +70,33 @@ def work(*queues: str) -> None:
         )
 
 
-def stories_of(user_id: UUID) -> int:
+def built(user_id: UUID) -> int:
+    """How many stories of a person are built."""
     with as_user(user_id):
-        return Story.objects.of(user_id).count()
+        return Story.objects.of(user_id).exclude(built_at=None).count()
+
+
+def make_due(user_id: UUID) -> None:
+    """Let it be quiet for a minute."""
+    with as_user(user_id):
+        Story.objects.of(user_id).update(due_at=timezone.now())
 
 
 def test_a_job_goes_with_the_change_and_holds_ids_only(ada_waiting: UUID) -> None:
     [(name, status, arguments)] = jobs()
-    assert (name, status) == ("stories.tell", "todo")
-    assert arguments.keys() == {"user_id", "conversation_id"}
-    assert all(str(UUID(value)) == value for value in arguments.values())
+    assert (name, status) == ("stories.index_imported", "todo")
+    assert arguments == {"user_id": str(ada_waiting)}
+
+
+def test_what_is_said_now_needs_no_job(ada: UUID, use_embedder: Callable[[object], None]) -> None:
+    use_embedder(NearEmbedder())
+    converse(ada, LISBON)
+    assert jobs() == []
+
+
+def test_control_a_model_that_is_elsewhere_is_asked_by_a_job(ada: UUID) -> None:
+    converse(ada, LISBON)
+    assert {name for name, _, _ in jobs()} == {"stories.index_added"}
 
 
 def test_a_change_that_is_given_up_leaves_no_job(ada: UUID, tell: Callable[..., None]) -> None:
@@ -89,37 +108,50 @@ def test_a_change_that_is_given_up_leaves_no_job(ada: UUID, tell: Callable[..., 
     assert jobs() == []
 
 
-def test_the_trail_is_sealed_before_the_stories_that_wait(ada_waiting: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[int] = []
-    monkeypatch.setattr("audit.tasks.seal", lambda: told.append(stories_of(ada_waiting)))
-    seal_trail.defer(timestamp=0)
-    work(STORIES, AUDIT)
-    assert told[0] == 0, "though it was asked for later"
-    assert stories_of(ada_waiting) == 1
-
-
 @pytest.mark.parametrize("debug", [False, True])
-def test_a_worker_builds_what_waits(ada_waiting: UUID, settings: object, debug: bool) -> None:
+def test_a_worker_indexes_and_builds_what_waits(ada_waiting: UUID, settings: object, debug: bool) -> None:
     settings.DEBUG = debug  # type: ignore[attr-defined]
     work()
-    assert {status for name, status, _ in jobs() if name == "stories.tell"} <= {"succeeded"}, "it may be gone by now"
-    assert stories_of(ada_waiting) == 1
+    with as_user(ada_waiting):
+        assert not PendingMemory.objects.of(ada_waiting).exists()
+    make_due(ada_waiting)
+    assert start_due_builds(tasks.build) == 1
+    assert start_due_builds(tasks.build) == 0, "one is waiting already"
+    work()
+    assert {status for _, status, _ in jobs()} <= {"succeeded"}, "it may be gone by now"
+    assert built(ada_waiting) == 1
+    assert start_due_builds(tasks.build) == 0, "nothing is due any more"
 
 
 def test_a_job_that_fails_says_nothing_of_what_was_said(
     ada_waiting: UUID, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def failing(*source: object) -> None:
+    def failing(*_: object, **__: object) -> None:
         raise ValueError("My brother Tomas dropped the piano")
 
-    monkeypatch.setattr(services, "tell", failing)
+    monkeypatch.setattr(backlog, "make_entries", failing)
     with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, logger="procrastinate"):
         work()
-    assert [status for name, status, _ in jobs() if name == "stories.tell"] == ["todo"], "to be tried again, later"
+    assert [status for name, status, _ in jobs()] == ["todo"], "to be tried again, later"
     assert "ValueError" in caplog.text
     with as_system():
-        assert {state.name: state.failure for state in read_states()}[STORIES] == "ValueError"
+        assert {state.name: state.failure for state in read_states()}[IMPORTS] == "ValueError"
     assert "piano" not in caplog.text + str([(record.args, record.exc_text) for record in caplog.records])
+
+
+def test_a_provider_that_is_away_uses_up_no_tries(ada_waiting: UUID, use_embedder: Callable[[object], None]) -> None:
+    broken = BrokenEmbedder()
+    broken.answer = ProviderAway("The service did not answer.")
+    use_embedder(broken)
+    for _ in range(8):
+        work()
+        assert [status for _, status, _ in jobs()] == ["todo"]
+        with as_system(), connection.cursor() as cursor:  # half a minute later
+            cursor.execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo'")
+    use_embedder(HashedEmbedder())
+    work()
+    with as_user(ada_waiting):
+        assert not PendingMemory.objects.of(ada_waiting).exists()
 
 
 def test_the_job_of_a_killed_worker_is_taken_up(ada_waiting: UUID) -> None:
@@ -135,7 +167,8 @@ def test_the_job_of_a_killed_worker_is_taken_up(ada_waiting: UUID) -> None:
     with app.replace_connector(app.connector.get_worker_connector()):  # type: ignore[attr-defined]
         utils.async_to_sync(taken_up)
     work()
-    assert stories_of(ada_waiting) == 1
+    with as_user(ada_waiting):
+        assert not PendingMemory.objects.of(ada_waiting).exists()
 
 
 async def taken_up() -> None:

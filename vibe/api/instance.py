@@ -17,6 +17,7 @@ from memories.api.conversations import router as conversations
 from memories.api.memories import of_conversation
 from memories.api.memories import router as memories
 from stories.api.entities import router as entities
+from stories.api.search import of_memories as memory_search
 from stories.api.search import router as search
 from stories.api.stories import router as stories
 from vibe.api.decorators import StrictParser, check_query, named_and_once, with_limits
@@ -69,6 +70,7 @@ api.add_router("/me", export_and_erasure.router)
 api.add_router("/me", access_log)
 api.add_router("/conversations", conversations)
 api.add_router("/conversations", of_conversation)
+api.add_router("/memories", memory_search)
 api.add_router("/memories", memories)
 api.add_router("/stories", search)
 api.add_router("/stories", stories)

@@ -28,6 +28,7 @@ from vibe.backup.taking import Told
 from vibe.core.crypto.errors import MasterKeyMissing
 from vibe.core.db import roles
 from vibe.core.db.errors import DatabaseNotReady
+from vibe.core.db.migrating.retired import WHAT_TO_DO, retired_of
 from vibe.core.errors import InputError
 
 SHOWN = 8  # differences that an error names
@@ -77,7 +78,12 @@ def looked_at(path: Path, told: Told) -> Archive:
 
 
 def require_known_migrations(manifest: Manifest) -> None:
-    """Raise InputError for a backup of a newer version than this one."""
+    """Raise InputError for a backup of a newer version than this one, or of one that cannot be migrated."""
+    if retired := retired_of(tuple(name.split(".", 1)) for name in manifest.migrations):  # type: ignore[misc]
+        raise InputError(
+            f"The backup is of an earlier version of Vibe: migration {retired[0]} is gone from this one. Restore it "
+            f"with the version that made it. {WHAT_TO_DO}"
+        )
     known = {".".join(key) for key in MigrationLoader(None).disk_migrations}
     applied = set(manifest.migrations)
     ours = {name.partition(".")[0] for name in known}

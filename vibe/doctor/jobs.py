@@ -19,6 +19,8 @@ SELECT count(*) FILTER (WHERE status = 'doing' AND NOT EXISTS (
 FROM procrastinate_jobs j WHERE status IN ('doing', 'failed')
 """
 
+UNBUILT = "SELECT count(*) FROM stories WHERE due_at IS NOT NULL AND failure <> ''"
+
 
 def worker() -> Iterator[Finding]:
     """Report each class of work that no running worker does; if it is so with all, once."""
@@ -52,9 +54,10 @@ def late() -> Iterator[Finding]:
 
 
 def stuck() -> Iterator[Finding]:
-    """Report jobs of dead workers, and failed jobs."""
+    """Report jobs of dead workers, failed jobs, and stories that could not be built."""
     with as_system():
         [(lost, failed)] = figures.rows(STUCK, {"alive": ALIVE_SECONDS})
+        [(unbuilt,)] = figures.rows(UNBUILT)
     if lost:
         yield warning(
             f"{lost} jobs belong to workers that are gone.",
@@ -66,4 +69,10 @@ def stuck() -> Iterator[Finding]:
             f"{failed} jobs have failed for good.",
             why="What they were to do is not done.",
             do="manage.py procrastinate shell, then: list_jobs status=failed, and: retry ID",
+        )
+    if unbuilt:
+        yield warning(
+            f"{unbuilt} stories could not be built, and are tried again.",
+            why="They have no title and summary, or those of before. Their messages are found all the same.",
+            do="Look at the list of stories in the admin, last build: Failed. The page of each says why.",
         )

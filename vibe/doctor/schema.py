@@ -7,9 +7,11 @@ from typing import Any
 
 from django.apps import apps
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import CheckConstraint, UniqueConstraint
 
 from vibe.core.crypto.fields import SealedColumn
+from vibe.core.db.migrating.retired import WHAT_TO_DO, retired_of
 from vibe.core.db.roles import SUPPORT, USER
 from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity, SchemaPolicy
 from vibe.doctor.findings import Finding, error, warning
@@ -48,6 +50,12 @@ def models() -> list[Any]:
 
 
 def migrations() -> Iterator[Finding]:
+    if retired := retired_of(MigrationRecorder(connection).applied_migrations()):
+        yield error(
+            f"The database is of an earlier version: migration {retired[0]} is gone from this one.",
+            why="No migration leads from there to here, and this code expects columns and tables that are not there.",
+            do=WHAT_TO_DO,
+        )
     missing = pending()
     if missing:
         yield error(

@@ -17,9 +17,9 @@ from memories.roles import Role
 from memories.services.daily_notes import add_note as keep
 from stories.entities.services import KIND, list_entities
 from stories.reading.services import open_story
-from stories.results import Answer, Entities, Entity, Found, Story
+from stories.results import Answer, Entities, Entity, MemoriesFound, Story
 from stories.search.asking import ask
-from stories.search.services import LONGEST_QUESTION, search_stories
+from stories.search.services import LONGEST_QUESTION, search_memories, search_stories
 from vibe.core.schemas import LocalMoment, Moment, ResponseSchema
 from vibe.mcp.calls import Admit, called
 
@@ -42,7 +42,7 @@ Text = Annotated[
 Author = Annotated[str | None, Field(min_length=1, max_length=200, description="who said it; the person, if left out")]
 RoleOf = Annotated[Role | None, Field(description="the part of who said it; told by the author, if left out")]
 Notes = Annotated[
-    MetadataObject | None, Field(description="notes of yours about it, a flat object; kept, not searched")
+    MetadataObject | None, Field(description="notes of yours about it, a flat object; kept, not read by search")
 ]
 When = Annotated[LocalMoment | None, Field(description="when it was said, with its zone; now, if left out")]
 Until = Annotated[Moment | None, Field(description="when it is to be forgotten; never, if left out")]
@@ -77,7 +77,7 @@ class Tools:
         expires_at: Until = None,
         conversation_id: Where = None,
     ) -> Remembered:
-        """Keep something that was said. Its story is told in the background; then search finds it."""
+        """Keep something that was said. The very next search finds it."""
         row = await called(
             *(context, self.admit, "remember", "write"),
             lambda caller: keep(
@@ -101,7 +101,18 @@ class Tools:
             ),
             beforehand=lambda caller: ask(caller.user_id, question),
         )
-        return Answer(items=[Found.of(each) for each in found.stories], degraded=found.degraded or None)
+        return Answer.of(found)
+
+    async def search_memories(self, context: Context, question: Question, limit: Most = 10) -> MemoriesFound:
+        """Find the very messages that answer a question, best first. What was remembered just now is found."""
+        found = await called(
+            *(context, self.admit, "search_memories", "read"),
+            lambda caller, asked: search_memories(
+                user_id=caller.user_id, question=question, limit=limit, actor=caller.actor, asked=asked
+            ),
+            beforehand=lambda caller: ask(caller.user_id, question),
+        )
+        return MemoriesFound.of(found)
 
     async def read_story(self, context: Context, story_id: UUID) -> Story:
         """Read one story whole."""
@@ -133,7 +144,14 @@ class Tools:
 def server(admit: Admit) -> MCPServer:
     """A server with these tools."""
     tools = Tools(admit)
-    reading = (tools.search_stories, tools.read_story, tools.list_people, tools.list_places, tools.list_events)
+    reading = (
+        tools.search_memories,
+        tools.search_stories,
+        tools.read_story,
+        tools.list_people,
+        tools.list_places,
+        tools.list_events,
+    )
     made = [Tool.from_function(tools.remember, annotations=ADDS)]
     made += [Tool.from_function(each, annotations=READS) for each in reading]
     for each in made:  # what an argument at fault held is not said back, and an unknown one is refused by name

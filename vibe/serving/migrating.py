@@ -16,7 +16,7 @@ Name = tuple[str, str]  # app, migration
 
 
 def pending() -> list[str]:
-    """Return the migrations of this code that the database lacks, such as `stories.0002_token_use`."""
+    """Return the migrations of this code that the database lacks, such as `accounts.0007_takeout`."""
     there = set(MigrationRecorder(connection).applied_migrations())
     return [f"{app}.{name}" for app, name in known() if (app, name) not in there]
 

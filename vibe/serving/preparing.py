@@ -15,6 +15,7 @@ from django.db import OperationalError, connection
 from accounts.erasure.services import erase_again, unfinished_erasures
 from audit.actors import Actor
 from vibe.core.db.migrating.lock import migration_lock
+from vibe.core.db.migrating.retired import require_current_database
 from vibe.core.errors import ConfigurationError
 from vibe.serving.migrating import apply_pending, pending
 
@@ -26,6 +27,7 @@ def prepare(*, migrate: bool, say: Say) -> None:
     """Run all steps in order. Raises an error that stops the start and says what to do."""
     wait_for_database(seconds=settings.DATABASE_WAIT_SECONDS, say=say)
     check_configuration(say)
+    require_current_database()
     if migrate:
         applied = apply_pending(say)
         say(f"Applied: {', '.join(applied)}" if applied else "Nothing to migrate.")

@@ -90,6 +90,7 @@ async def work(app: App, slots: Mapping[str, int], *, wait: bool = True, stoppin
                 await asyncio.gather(*running)
         finally:
             announcing.cancel()
+            await asyncio.wait([announcing])  # or its connection would stay in a transaction, which holds locks
             fenced.resume()
     if wait and not stopping.is_set():
         raise WorkerStopped()

@@ -37,7 +37,7 @@ GROUPS: list[tuple[str, list[Item]]] = [
             ("Conversations", "forum", "memories_conversation", ""),
             ("Memories", "lock", "memories_memory", ""),
             ("Stories", "auto_stories", "stories_story", ""),
-            ("Story deletions", "auto_delete", "stories_storydeletion", ""),
+            ("Pending memories", "pending", "stories_pendingmemory", ""),
         ],
     ),
     (

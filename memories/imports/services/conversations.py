@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 
 from accounts.keys.services.data_keys import open_vault
@@ -16,15 +15,16 @@ from audit.actors import Actor
 from audit.services import record
 from memories.companions import companion_token
 from memories.imports.lines import BadLine, ConversationLine, Message
+from memories.index import search_index
 from memories.models import Conversation, Memory
 from memories.payload import open_memories
 from memories.roles import role_of
-from memories.signals import conversations_changed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
 from vibe.core.db.statements.batching import execute_batch
+from vibe.core.db.statements.connection import current_connection
 
 CONVERSATIONS, MEMORIES = Conversation._meta.db_table, Memory._meta.db_table
 Messages = dict[str, Message]  # by message id, within one conversation
@@ -60,10 +60,9 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
         new = [line for line in lines if line.external_id not in there]
         ids = there | insert_conversations(user_id, new, fresh, vault)
         if fresh:
-            insert_memories(user_id, ids, fresh, vault, known_name(user_id, fresh))
+            added = insert_memories(user_id, ids, fresh, vault, known_name(user_id, fresh))
             count_memories(user_id, {ids[each]: new for each, new in fresh.items() if each in there})
-            changed = [ids[each] for each in fresh]
-            conversations_changed.send(Conversation, user_id=user_id, conversation_ids=changed, only_added=True)
+            search_index().imported(user_id, added)
         counts = Counts(
             conversations=len(ids.keys() - there.keys() | fresh.keys()),
             memories=sum(map(len, fresh.values())),
@@ -81,9 +80,9 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
 
 
 def lock_person(user_id: UUID) -> None:
-    """Take the advisory lock of a person until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(user_id.bytes[-8:], "big", signed=True)])
+    """Take the advisory lock of a person until the transaction ends, with the next statement."""
+    number = int.from_bytes(user_id.bytes[-8:], "big", signed=True)
+    current_connection().hold("SELECT pg_advisory_xact_lock(%s)", [number])
 
 
 def companions_there(user_id: UUID, lines: Iterable[ConversationLine]) -> dict[str, tuple[UUID, int | None]]:
@@ -230,8 +229,8 @@ def known_name(user_id: UUID, fresh: Mapping[str, Messages]) -> str:
 
 def insert_memories(
     user_id: UUID, ids: Mapping[str, UUID], fresh: Mapping[str, Messages], vault: Vault, name: str
-) -> None:
-    """Seal the memories and insert them in one statement. `name` is the person's own."""
+) -> list[UUID]:
+    """Seal the memories and insert them in one statement. Return their ids. `name` is the person's own."""
     rows = [(uuid7(), ids[each], message) for each, new in fresh.items() for message in new.values()]
     sealed = vault.seal_all(MEMORIES, "payload", ((row_id, 1, message.payload.encode()) for row_id, _, message in rows))
     roles = {author: role_of(author, name) for author in {message.payload.author for _, _, message in rows}}
@@ -248,6 +247,7 @@ def insert_memories(
         },
         same={"user_id": ("uuid", user_id), "revision": ("int4", 1)},
     )
+    return [row_id for row_id, _, _ in rows]
 
 
 def count_memories(user_id: UUID, fresh: Mapping[UUID, Messages]) -> None:

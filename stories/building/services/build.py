@@ -1,126 +1,172 @@
-"""What happens to stories. Each verb is one transaction: check, change, record."""
+"""Building stories: each reads one episode, in person by person turns, when the episode is due.
+
+read → compose and embed, in no transaction → store, unless what was read has changed by then
+"""
 
 from __future__ import annotations
 
+import time
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
+
+from django.db import DatabaseError
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
-from audit.services import record
-from memories.models import Memory
-from stories.building.passages import passages
-from stories.building.sources import Source, fingerprint, hold, read
-from stories.building.storing import Told, store
+from audit.services import FAILED, record
+from stories.building.sources import Source, hold_story, is_as_read, read, story_at
+from stories.building.storing import BuiltStory, store
 from stories.entities import services as entities
-from stories.index.services import count_anew, hold_search_set, model_for
-from stories.models import Passage, SearchSet, Story, StoryDeletion
+from stories.index.backlog import hold_conversation
+from stories.index.dividing import divide_open
+from stories.index.services import add_counts, model_for
+from stories.models import SearchSet, Story
+from stories.processors.base import Draft
 from stories.processors.embedding import Embedder
+from stories.processors.errors import ProcessingFailed
+from stories.processors.fence.errors import Stopped
 from stories.processors.fenced import build_draft, embed_many
 from stories.processors.openai_compatible.budget import spending_for
 from vibe.core.db.scopes import as_user
-from vibe.core.errors import VibeError
+from vibe.core.errors import NotFound, VibeError
 
-ATTEMPTS = 5
+TURN: Final = 10.0
+"""Seconds that one person's stories are built before another's turn."""
+FIRST_WAIT: Final = 15
+"""Seconds until a failed build is tried again; twice as long each time, at most a day."""
+LONGEST_WAIT: Final = 86_400
+AWAY_WAIT: Final = 60
+"""Seconds until a build is tried again that a provider did not answer for, which says nothing of when it is back."""
 
 
-class StillChanging(VibeError):
-    message = "The conversation kept changing while its story was made. Build it again later."
-    code = "still-changing"
-    status = 409
+def build_due(*, user_id: UUID, actor: Actor) -> int:
+    """Build the stories of a person that are due, the longest due first, for one turn. Return how many were built.
 
-
-def build_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> bool:
-    """Tell a conversation: story and passages replaced as one, or removed where nothing is left to tell.
-
-    Whether anything changed. Reading, making and storing are three steps. It is made again if meanwhile the
-    conversation changes, the story is corrected, or the person's vectors become another model's. Raises StillChanging
-    if that happens every time.
+    A build that fails is put off; what stands in the way is named on its story.
     """
-    for _ in range(ATTEMPTS):
+    ends, built = time.monotonic() + TURN, 0
+    while time.monotonic() < ends:
         with as_user(user_id):
-            made_of = fingerprint(user_id, conversation_id)
-            if not made_of:
-                hold(user_id, conversation_id)
-                made_of = fingerprint(user_id, conversation_id)
-            if not made_of:
-                return remove_story(user_id=user_id, conversation_id=conversation_id, actor=actor)
-            if is_told(user_id, conversation_id, made_of) or stays_deleted(user_id, conversation_id):
-                return False
-            source = read(user_id, conversation_id, open_vault())
-            if source is None and hold(user_id, conversation_id):  # nothing but pictures, unless a text just came
-                source = read(user_id, conversation_id, open_vault())
-                if source is None:
-                    return remove_story(user_id=user_id, conversation_id=conversation_id, actor=actor)
-            model = model_for(SearchSet.objects.of(user_id).first())
+            due = Story.objects.of(user_id).filter(due_at__lte=Now()).order_by("due_at", "id")
+            story_id = due.values_list("pk", flat=True).first()
+        if story_id is None:
+            break
+        built += try_building(user_id, story_id, actor=actor)
+    return built
+
+
+def try_building(user_id: UUID, story_id: UUID, *, actor: Actor) -> bool:
+    """Build a story, or put it off. Return whether it was built.
+
+    Outside of `except` nothing is known of what was caught but its name: its text may hold what people said.
+    """
+    again_at, counted = None, True
+    try:
+        return build_story(user_id=user_id, story_id=story_id, actor=actor)
+    except NotFound:
+        return False
+    except (DatabaseError, Stopped):
+        raise
+    except ProcessingFailed as problem:
+        code, words, again_at, counted = problem.code, str(problem), problem.again_at, not problem.away
+    except VibeError as problem:
+        code, words = problem.code, str(problem)
+    except Exception as problem:
+        code, words = type(problem).__name__, f"The processor failed: {type(problem).__name__}."
+    put_off(user_id, story_id, code, words, actor=actor, again_at=again_at, counted=counted)
+    return False
+
+
+def put_off(
+    user_id: UUID,
+    story_id: UUID,
+    code: str,
+    words: str,
+    *,
+    actor: Actor,
+    again_at: datetime | None = None,
+    counted: bool = True,
+) -> None:
+    """Note on a story why it was not built, and when it is tried again. A provider that is away uses up no try."""
+    with as_user(user_id):
+        story = Story.objects.of(user_id).filter(pk=story_id).only("id", "user", "tries").first()
+        if story is None:
+            return
+        tries = story.tries + counted
+        wait = FIRST_WAIT * 2 ** min(tries, 20) if counted else AWAY_WAIT
+        due_at = again_at or timezone.now() + timedelta(seconds=min(LONGEST_WAIT, wait))
+        Story.objects.of(user_id).filter(pk=story_id).update(tries=tries, failure=words[:300], due_at=due_at)
+        record(
+            actor=actor,
+            action="story.build",
+            subject=user_id,
+            resource=f"stories/{story_id}",
+            outcome=FAILED,
+            reason=code,
+        )
+
+
+def build_story(*, user_id: UUID, story_id: UUID, actor: Actor) -> bool:
+    """Build the story of an episode, which is closed or cut first if that is due. Return whether it was stored.
+
+    What was said since it was read is for the next build. If what it was made of was changed or deleted meanwhile, the
+    result is discarded and the story stays due. Raises NotFound for a story that is gone.
+    """
+    with as_user(user_id):
+        story = story_at(user_id, story_id)
+        if story.is_open:
+            hold_conversation(user_id, story.conversation_id)
+            divide_open(user_id, story.conversation_id)
+            story = story_at(user_id, story_id)
+        source = read(user_id, story, open_vault())
         if source is None:
-            continue
-        with spending_for(user_id):
-            told = tell(source, model)
-        with as_user(user_id):
-            # Keys are opened again: nothing is to be sealed under one that was destroyed meanwhile.
-            vault = open_vault()
-            if not hold(user_id, conversation_id) or fingerprint(user_id, conversation_id) != source.fingerprint:
-                continue
-            if is_told(user_id, conversation_id, source.fingerprint) or stays_deleted(user_id, conversation_id):
-                return False
-            search_set = hold_search_set(user_id)
-            corrected = revision_of(user_id, conversation_id) != source.story_revision
-            if corrected or model_for(search_set).name != told.embedder:
-                continue
-            StoryDeletion.objects.of(user_id).filter(conversation_id=conversation_id).delete()
-            store(search_set, source, told, vault)
-            record(
-                actor=actor,
-                action="story.build",
-                subject=user_id,
-                resource=f"conversations/{conversation_id}",
-                details={"passages": len(told.passages)},
-            )
-            return True
-    raise StillChanging(f"Conversation {conversation_id} kept changing while its story was made. Build it again later.")
+            remove_story(user_id, story_id, actor=actor)
+            return False
+        model = model_for(SearchSet.objects.of(user_id).first())
+    with spending_for(user_id):
+        built = compose(source, story, model)
+    with as_user(user_id):
+        # Keys are opened again: nothing is to be sealed under one that was destroyed meanwhile.
+        vault, story = open_vault(), hold_story(user_id, story_id)
+        if not is_as_read(source, story):
+            Story.objects.of(user_id).filter(pk=story_id).update(due_at=Now())
+            return False
+        search_set = SearchSet.objects.of(user_id).select_for_update(no_key=True).get()
+        store(story, search_set, source, built, vault)
+        record(
+            actor=actor,
+            action="story.build",
+            subject=user_id,
+            resource=f"stories/{story_id}",
+            details={"memories": len(source.memories)},
+        )
+    return True
 
 
-def tell(source: Source, model: Embedder) -> Told:
+def compose(source: Source, story: Story, model: Embedder) -> BuiltStory:
     """Compose and embed, with what was corrected in its place. The story's own vector is that of its text."""
     transcript = source.transcript()
-    draft = build_draft(transcript)
-    made = passages(transcript.messages)
+    draft = build_draft(transcript) if transcript else nothing_written(story)
+    correction = None
     if source.kept:
-        draft = source.kept.over(draft)
-        made += source.kept.passages()
-    return Told(draft, made, embed_many([draft.text, *(passage.embedded for passage in made)], model), model.name)
+        draft, correction = source.kept.over(draft), source.kept.passage()
+    texts = [draft.text, *([correction.embedded] if correction else [])]
+    return BuiltStory(draft, correction, embed_many(texts, model), model.name)
 
 
-def is_told(user_id: UUID, conversation_id: UUID, made_of: str) -> bool:
-    """Whether the story of a conversation is there, whole and made of just this.
-
-    One whose passages went with changed memories is made again, even when the memories are back to what they were.
-    """
-    story = Story.objects.of(user_id).filter(conversation_id=conversation_id, fingerprint=made_of).only("passage_count")
-    return any(Passage.objects.of(user_id).filter(story=each).count() == each.passage_count for each in story)
+def nothing_written(story: Story) -> Draft:
+    """Return the draft of an episode of pictures alone."""
+    return Draft("", "", (), (), (), story.occurred_from, story.occurred_to)
 
 
-def revision_of(user_id: UUID, conversation_id: UUID) -> int:
-    """The revision of a conversation's story; 0 for none."""
-    story = Story.objects.of(user_id).filter(conversation_id=conversation_id)
-    return story.values_list("revision", flat=True).first() or 0
-
-
-def stays_deleted(user_id: UUID, conversation_id: UUID) -> bool:
-    """Whether the person deleted the story, and the conversation has no memory yet that it had not then."""
-    deleted = StoryDeletion.objects.of(user_id).filter(conversation_id=conversation_id).first()
-    if deleted is None:
-        return False
-    others = Memory.objects.of(user_id).filter(conversation_id=conversation_id).exclude(pk__in=deleted.memory_ids)
-    return not others.exists()
-
-
-def remove_story(*, user_id: UUID, conversation_id: UUID, actor: Actor) -> bool:
-    """Take away what is left of a conversation that has nothing left to tell. Whether there was anything."""
-    hold_search_set(user_id)
-    count, _ = Story.objects.of(user_id).filter(conversation_id=conversation_id).delete()
-    forgotten = entities.forget_unused(user_id)
-    count_anew(user_id)
-    if count or forgotten:
-        record(actor=actor, action="story.remove", subject=user_id, resource=f"conversations/{conversation_id}")
-    return bool(count or forgotten)
+def remove_story(user_id: UUID, story_id: UUID, *, actor: Actor) -> None:
+    """Remove the story of an episode that has no memory left."""
+    story = hold_story(user_id, story_id)
+    borne = {kind: list(tokens) for kind, tokens in entities.borne_by(story).items()}
+    add_counts(user_id, -story.passage_count, -story.word_count)
+    story.delete()
+    entities.forget_unused(user_id, borne)
+    record(actor=actor, action="story.remove", subject=user_id, resource=f"stories/{story_id}")

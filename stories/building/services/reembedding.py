@@ -1,9 +1,9 @@
 """Exchanges the vectors of a person for those of the model that is configured now, while search goes on.
 
-for each story: read → embed, outside any transaction → keep beside. Once every story has them: exchange all at once.
+for some passages at a time: read → embed, outside any transaction → keep beside. Once all have them: exchange all at
+once.
 
-Each story is kept by a transaction of its own, and so are the vectors exchanged. Whatever stops the work, search has
-whole vectors of one model, and the next run goes on where this one stopped.
+Whatever stops the work, search has whole vectors of one model, and the next run goes on where this one stopped.
 """
 
 from __future__ import annotations
@@ -11,34 +11,74 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 import numpy as np
+from django.db.models import F
 
 from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import record
-from stories.building import next_vectors
+from memories.index import SaidMemory
+from memories.models import Memory
+from memories.payload import open_memories
 from stories.building.corrections import kept
-from stories.building.passages import passages
-from stories.building.sealed_story import open_draft
-from stories.building.sources import Source, fingerprint, hold, read
-from stories.index.services import hold_search_set
-from stories.models import Passage, SearchSet, Story
+from stories.index.entries import message_of
+from stories.index.pending import make_pending
+from stories.models import NextVector, SearchSet, Story
 from stories.processors.configured import embedder
 from stories.processors.embedding import Embedder, Vectors
 from stories.processors.fenced import embed_many
 from stories.processors.openai_compatible.budget import spending_for
+from stories.sealed_story import open_draft
+from stories.text.blinding import cloaked
+from stories.text.passages import passages
 from vibe.core.crypto.vault import Vault
+from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system, as_user
+from vibe.core.db.statements import bulk
 from vibe.core.errors import VibeError
 
-ROUNDS = 20
-"""How often the stories of a person are gone through: new ones may come in while the others are embedded."""
+ROUNDS: Final = 20
+"""How often what is missing is looked for: more may come in while the rest is embedded."""
+CHUNK: Final = 256
+"""Passages that are read at a time."""
+OWN_TEXT, CORRECTION = -1, 0
+"""The parts under which the vectors of a story are kept."""
+
+MISSING: Final = (
+    "SELECT p.memory_id, p.part, p.memory_revision, p.context FROM passages p WHERE p.user_id = %b "
+    "AND p.memory_id IS NOT NULL AND p.length > 0 AND (p.memory_id, p.part) > (%b, %b) AND NOT EXISTS "
+    "(SELECT FROM next_vectors v WHERE v.user_id = p.user_id AND v.memory_id = p.memory_id AND v.part = p.part "
+    "AND v.revision = p.memory_revision AND v.embedder = %b) ORDER BY p.memory_id, p.part LIMIT %b"
+)
+MISSING_STORIES: Final = (
+    "SELECT s.id FROM stories s WHERE s.user_id = %b AND s.text IS NOT NULL AND NOT EXISTS "
+    "(SELECT FROM next_vectors v WHERE v.user_id = s.user_id AND v.story_id = s.id AND v.part = -1 "
+    "AND v.revision = s.revision AND v.embedder = %b) ORDER BY s.id"
+)
+PUT_IN_PLACE: Final = (
+    "UPDATE passages SET model = %b, embedding = (SELECT v.embedding FROM next_vectors v "
+    "WHERE v.user_id = passages.user_id AND v.memory_id = passages.memory_id AND v.part = passages.part "
+    "AND v.revision = passages.memory_revision AND v.embedder = %b) WHERE user_id = %b AND memory_id IS NOT NULL"
+)
+PUT_CORRECTIONS_IN_PLACE: Final = (
+    "UPDATE passages SET model = %b, embedding = (SELECT v.embedding FROM next_vectors v "
+    "WHERE v.user_id = passages.user_id AND v.story_id = passages.story_id AND v.part = 0 AND v.embedder = %b) "
+    "WHERE user_id = %b AND memory_id IS NULL"
+)
+PUT_STORIES_IN_PLACE: Final = (
+    "UPDATE stories SET embedder = %b, embedding = (SELECT v.embedding FROM next_vectors v "
+    "WHERE v.user_id = stories.user_id AND v.story_id = stories.id AND v.part = -1 AND v.embedder = %b) "
+    "WHERE user_id = %b"
+)
+STRAY: Final = "SELECT DISTINCT memory_id FROM passages WHERE user_id = %b AND memory_id IS NOT NULL AND model <> %b"
+NOTHING: Final = UUID(int=0)
 
 
 class StillComing(VibeError):
-    message = "Stories of the person kept changing while they were embedded. Run it again: what was made is kept."
+    message = "Memories of the person kept coming while they were embedded. Run it again: what was made is kept."
     code = "still-coming"
     status = 409
 
@@ -52,7 +92,7 @@ class Pace:
     ready_at: float = 0.0
 
     def embed(self, texts: Sequence[str], model: Embedder) -> Vectors:
-        """The vectors of the texts, with waits between the batches."""
+        """Return the vectors of the texts, with waits between the batches."""
         return np.concatenate(
             [self._batch(texts[at : at + self.batch], model) for at in range(0, len(texts), self.batch)]
         )
@@ -65,112 +105,149 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """A story's texts as they were read."""
+class Wanted:
+    """A vector to be made: of a part of a memory, or of a story, at a revision."""
 
-    conversation_id: UUID
-    fingerprint: str
+    part: int
     revision: int
-    texts: list[str] = field(repr=False)
-    """The story's own first, then those of its passages. Empty if all it is made of is gone, and soon itself."""
-    memories: dict[int, UUID | None]
-    """The passages in that order: position and memory."""
+    text: str = field(repr=False)
+    memory_id: UUID | None = None
+    story_id: UUID | None = None
 
 
 def behind() -> list[tuple[UUID, int]]:
-    """Who has vectors of another model than the one configured, and how many passages."""
+    """Return who has vectors of another model than the one configured, and how many passages."""
     with as_system():
-        sets = SearchSet.objects.filter(passages__gt=0).exclude(embedder=embedder().name)
+        sets = SearchSet.objects.exclude(embedder=embedder().name)
         return list(sets.order_by("user_id").values_list("user_id", "passages"))
 
 
 def reembed_person(
     *, user_id: UUID, actor: Actor, pace: Pace | None = None, on_progress: Callable[[int], object] = lambda _: None
 ) -> bool:
-    """Make what is missing of a person's vectors, then exchange them all. Whether they were another model's.
+    """Make what is missing of a person's vectors, then exchange them all. Return whether they were another model's.
 
-    `on_progress` is told of passages as they are done. Raises EmbedderFailed and TokensSpent with what was made so far
-    kept; StillComing if new stories keep coming.
+    `on_progress` is called with the number of passages of each step. Raises EmbedderFailed and TokensSpent with what
+    was made so far kept; StillComing if new memories keep coming.
     """
     model, pace = embedder(), pace or Pace()
-    for first in (True, *[False] * ROUNDS):
+    for _ in range(ROUNDS):
         with as_user(user_id):
             search_set = SearchSet.objects.of(user_id).first()
             if search_set is None or search_set.embedder == model.name:
                 return False
-            todo = next_vectors.missing(user_id, model.name)
-        if first:
-            on_progress(search_set.passages - sum(story.passages for story in todo))
-        for story in todo:
-            if reembed_story(user_id=user_id, story_id=story.id, model=model, pace=pace, actor=actor):
-                on_progress(story.passages)
+        for count in make_missing(user_id, model, pace, actor=actor):
+            on_progress(count)
         if exchange(user_id=user_id, model=model, actor=actor):
             return True
-    raise StillComing(f"Stories of person {user_id} kept changing while they were embedded. Run it again.")
+    raise StillComing(f"Memories of person {user_id} kept coming while they were embedded. Run it again.")
 
 
-def reembed_story(*, user_id: UUID, story_id: UUID, model: Embedder, pace: Pace, actor: Actor) -> bool:
-    """Keep a story's vectors of a model beside those that are searched. Whether they were kept: it may have changed."""
+def make_missing(user_id: UUID, model: Embedder, pace: Pace, *, actor: Actor) -> Iterator[int]:
+    """Make the vectors that a person lacks, some at a time; gives how many passages each time."""
+    after: tuple[UUID, int] = (NOTHING, 0)
+    while True:
+        with as_user(user_id):
+            rows = bulk.run(MISSING, [user_id, *after, model.name, CHUNK])
+            wanted = list(of_memories(user_id, rows, open_vault())) if rows else []
+        if not rows:
+            break
+        after = rows[-1][0], rows[-1][1]
+        keep(user_id, wanted, model, pace, actor=actor)
+        yield len(rows)
     with as_user(user_id):
-        found = read_story(user_id, story_id, open_vault())
-    if found is None:
-        return False
+        ids = [row_id for (row_id,) in bulk.run(MISSING_STORIES, [user_id, model.name])]
+    for at in range(0, len(ids), CHUNK):
+        with as_user(user_id):
+            wanted = list(of_stories(user_id, ids[at : at + CHUNK], open_vault()))
+        keep(user_id, wanted, model, pace, actor=actor)
+
+
+def of_memories(user_id: UUID, rows: Sequence[tuple[UUID, int, int, UUID | None]], vault: Vault) -> Iterator[Wanted]:
+    """Give what is to be embedded of passages, given as memory, part, revision and context."""
+    ids = {each for memory_id, _, _, context in rows for each in (memory_id, context) if each}
+    found = list(Memory.objects.of(user_id).filter(pk__in=ids))
+    said = {
+        row.pk: SaidMemory.of(row, memory.payload)
+        for row, memory in zip(found, open_memories(found, vault), strict=True)
+    }
+    for memory_id, part, revision, context in rows:
+        memory, before = said[memory_id], said.get(context) if context else None
+        texts = passages(message_of(memory), message_of(before) if before else None)
+        if memory.revision == revision and part < len(texts):
+            yield Wanted(part, revision, texts[part].embedded, memory_id=memory_id)
+
+
+def of_stories(user_id: UUID, ids: Sequence[UUID], vault: Vault) -> Iterator[Wanted]:
+    """Give what is to be embedded of stories: their text, and what was corrected in them."""
+    for story in Story.objects.of(user_id).filter(pk__in=ids).defer("embedding"):
+        yield Wanted(OWN_TEXT, story.revision, open_draft(story, vault).text, story_id=story.pk)
+        correction = kept(story, vault, story.corrected_from)
+        passage = correction.passage() if correction else None
+        if passage:
+            yield Wanted(CORRECTION, story.revision, passage.embedded, story_id=story.pk)
+
+
+def keep(user_id: UUID, wanted: Sequence[Wanted], model: Embedder, pace: Pace, *, actor: Actor) -> None:
+    """Embed, outside any transaction, and keep beside; what changed meanwhile is left out."""
+    if not wanted:
+        return
     with spending_for(user_id):
-        vectors = pace.embed(found.texts or [""], model)
+        vectors = pace.embed([each.text for each in wanted], model)
     with as_user(user_id):
-        vault = open_vault()
-        hold(user_id, found.conversation_id)
-        search_set = hold_search_set(user_id)
-        story = Story.objects.of(user_id).filter(pk=story_id, revision=found.revision).only("revision", "user").first()
-        if story is None or search_set.embedder == model.name:
-            return False
-        if fingerprint(user_id, found.conversation_id) != found.fingerprint:
-            return False
-        next_vectors.forget(story)
-        next_vectors.keep(story, model.name, found.memories, vectors, vault)
+        made = list(zip(wanted, cloaked(open_vault(), vectors), strict=True))
+        ids = {each.memory_id or each.story_id for each in wanted}
+        there = dict(Memory.objects.of(user_id).filter(pk__in=ids).values_list("pk", "revision"))
+        there |= dict(Story.objects.of(user_id).filter(pk__in=ids).values_list("pk", "revision"))
+        made = [(each, vector) for each, vector in made if there.get(each.memory_id or each.story_id) == each.revision]  # type: ignore[arg-type]
+        for column in ("memory_id", "story_id"):
+            some = [(each, vector) for each, vector in made if getattr(each, column)]
+            insert(user_id, column, some, model.name)
         record(
             actor=actor,
-            action="story.reembed",
+            action="vectors.keep",
             subject=user_id,
-            resource=f"stories/{story_id}",
-            details={"passages": len(found.memories), "embedder": model.name},
+            resource="next_vectors",
+            details={"vectors": len(made), "embedder": model.name},
         )
-    return True
 
 
-def read_story(user_id: UUID, story_id: UUID, vault: Vault) -> Read | None:
-    """What of a story is embedded; None if it is gone."""
-    story = Story.objects.of(user_id).filter(pk=story_id).defer("embedding").first()
-    if story is None:
-        return None
-    source = read(user_id, story.conversation_id, vault)
-    if source is None:
-        return Read(story.conversation_id, "", story.revision, [], {})
-    texts = dict(texts_of(story, source, vault))
-    rows = Passage.objects.of(user_id).filter(story_id=story_id).order_by("position")
-    memories = {at: memory for at, memory in rows.values_list("position", "memory_id") if memory in texts}
-    own = open_draft(story, vault).text
-    made = [own, *(texts[memory] for memory in memories.values())]
-    return Read(source.conversation_id, source.fingerprint, story.revision, made, memories)
-
-
-def texts_of(story: Story, source: Source, vault: Vault) -> Iterator[tuple[UUID | None, str]]:
-    """By memory, the text that is embedded of each passage; by None that of a correction."""
-    for memory, passage in zip(source.memories, passages(source.transcript().messages), strict=True):
-        yield memory.id, passage.embedded
-    correction = kept(story, vault, story.corrected_from)
-    for passage in correction.passages() if correction else ():
-        yield None, passage.embedded
+def insert(user_id: UUID, column: str, made: Sequence[tuple[Wanted, object]], embedder_name: str) -> None:
+    """Insert next vectors, in place of those of another model or revision."""
+    if not made:
+        return
+    ids = [getattr(each, column) for each, _ in made]
+    NextVector.objects.of(user_id).filter(**{f"{column}__in": ids}).exclude(embedder=embedder_name).delete()
+    bulk.insert(
+        NextVector._meta.db_table,
+        {
+            "id": ("uuid", [uuid7() for _ in made]),
+            column: ("uuid", ids),
+            "part": ("int2", [each.part for each, _ in made]),
+            "revision": ("int4", [each.revision for each, _ in made]),
+            "embedding": ("halfvec", [vector for _, vector in made]),
+        },
+        same={"user_id": ("uuid", user_id), "embedder": ("text", embedder_name)},
+        tail=f"ON CONFLICT (user_id, {column}, part) DO NOTHING",
+    )
 
 
 def exchange(*, user_id: UUID, model: Embedder, actor: Actor) -> bool:
-    """Put the next vectors of a person in place of those that are searched, if every story has them. Whether it did."""
+    """Put the next vectors of a person in place of those that are searched, if all are there. Return whether it did.
+
+    Memories may be added meanwhile. What comes in under the model before is searched by words until a job embeds it.
+    """
     with as_user(user_id):
-        hold_search_set(user_id)
-        if next_vectors.missing(user_id, model.name):
+        search_set = SearchSet.objects.of(user_id).select_for_update(no_key=True).get()
+        lacking = bulk.run(MISSING, [user_id, NOTHING, 0, model.name, 1])
+        if lacking or bulk.run(MISSING_STORIES, [user_id, model.name]):
             return False
-        next_vectors.put_in_place(user_id, model.name)
-        SearchSet.objects.of(user_id).update(embedder=model.name)
+        number = search_set.model + 1
+        bulk.run(PUT_IN_PLACE, [number, model.name, user_id])
+        bulk.run(PUT_CORRECTIONS_IN_PLACE, [number, model.name, user_id])
+        bulk.run(PUT_STORIES_IN_PLACE, [model.name, model.name, user_id])
+        NextVector.objects.of(user_id).delete()
+        SearchSet.objects.of(user_id).update(embedder=model.name, model=F("model") + 1)
         record(
             actor=actor,
             action="search_set.exchange",
@@ -178,4 +255,6 @@ def exchange(*, user_id: UUID, model: Embedder, actor: Actor) -> bool:
             resource="search_sets",
             details={"embedder": model.name},
         )
+    with as_user(user_id):
+        make_pending(user_id, [row_id for (row_id,) in bulk.run(STRAY, [user_id, number])])
     return True

@@ -14,33 +14,37 @@ from django.utils import timezone
 from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import record
-from stories.building import next_vectors
-from stories.building.blinding import cloaked
 from stories.building.corrections import LONGEST, SEARCHED, Changes, Kept, check_events
-from stories.building.passages import PassageText
-from stories.building.sealed_story import COLUMNS, open_draft, seal_draft
-from stories.building.services.build import ATTEMPTS, StillChanging
-from stories.building.sources import hold, story_at
-from stories.building.storing import NewPassage, insert_passages, names_of
+from stories.building.sources import hold_story, members, story_at
+from stories.building.storing import names_of, replace_correction
 from stories.entities import services as entities
-from stories.index.services import count, hold_search_set
-from stories.models import SearchSet, Story
+from stories.index.services import count_story
+from stories.models import NextVector, SearchSet, Story
 from stories.processors.configured import EmbedderFailed, embed, embedder_named
 from stories.processors.embedding import Vectors
 from stories.processors.openai_compatible.budget import spending_for
 from stories.processors.openai_compatible.errors import TokensSpent
-from stories.tasks import start_telling
+from stories.sealed_story import COLUMNS, open_draft, seal_draft
+from stories.text.blinding import cloaked
+from stories.text.passages import PassageText
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.scopes import as_user
-from vibe.core.db.statements import bulk
 from vibe.core.db.versions import Versions, require_version
+from vibe.core.errors import VibeError
 
 logger = logging.getLogger(__name__)
+ATTEMPTS = 5
 WRITTEN = (
     *COLUMNS,
     *entities.INDEXES.values(),
-    *("corrected", "corrected_from", "corrected_at", "revision", "passage_count", "word_count", "fingerprint"),
+    *("corrected", "corrected_from", "corrected_at", "revision", "passage_count", "word_count", "due_at"),
 )
+
+
+class StillChanging(VibeError):
+    message = "The story kept changing while it was corrected. Correct it again."
+    code = "still-changing"
+    status = 409
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +55,16 @@ class Correction:
     """Of the story that was read."""
     kept: Kept
     new_text: bool
-    passages: list[PassageText] | None = field(repr=False)
-    """What takes the place of the correction's passage; None where that stays as it is."""
+    searched: bool
+    """Whether what it is found by is another from now on."""
+    passage: PassageText | None = field(repr=False)
+    """What it is found by."""
 
     @property
     def texts(self) -> list[str]:
         """What is to be embedded: the story's text if it is new, then its passage if that is."""
         own = [self.kept.draft.text] if self.new_text else []
-        return own + [passage.embedded for passage in self.passages or ()]
+        return own + ([self.passage.embedded] if self.searched and self.passage else [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ class Prepared:
 def correct_story(
     *, user_id: UUID, story_id: UUID, changes: Changes, actor: Actor, expected: Versions | None = None
 ) -> int:
-    """Put the person's words in place of what was told; they stay when it is told anew. The story's new revision.
+    """Put the person's words in place of what was built; they stay when it is built again. The story's new revision.
 
     Where no vectors can be had, the words stand and are found at once, and a job adds the vectors. Raises NotFound;
     InputError; Outdated if a version is expected and the story is at another; StillChanging if it changes every time.
@@ -113,9 +119,8 @@ def store_correction(*, prepared: Prepared, actor: Actor, expected: Versions | N
     with as_user(user_id):
         # Keys are opened again: nothing is to be sealed under one that was destroyed meanwhile.
         vault = open_vault()
-        hold(user_id, story_at(user_id, story_id).conversation_id)
-        search_set = hold_search_set(user_id)
-        story = story_at(user_id, story_id)
+        story = hold_story(user_id, story_id)
+        search_set = SearchSet.objects.of(user_id).get()
         require_version(story, expected)
         if (story.revision, search_set.embedder) != (prepared.correction.revision, prepared.model):
             raise still_changing(story_id)
@@ -127,24 +132,22 @@ def store_correction(*, prepared: Prepared, actor: Actor, expected: Versions | N
             resource=f"stories/{story_id}",
             details={"fields": list(prepared.fields), "revision": story.revision},
         )
-        if prepared.vectors is None:
-            start_telling(user_id, [story.conversation_id])
     return story.revision
 
 
 def still_changing(story_id: UUID) -> StillChanging:
-    """It was told anew, or corrected, between being read and being written."""
+    """Return the error of a story that was built or corrected between being read and being written."""
     return StillChanging(f"Story {story_id} kept changing while it was corrected. Correct it again.")
 
 
 def corrected(story: Story, vault: Vault, given: dict[str, Any], now: datetime) -> Correction:
     """The story as it is to be. Raises InputError for an event of something else."""
-    check_events(given.get("events", ()), story.memory_ids)
+    made_from = frozenset({*story.corrected_from, *members(story.user_id, story.pk)})
+    check_events(given.get("events", ()), made_from)
     names = tuple(name for name in LONGEST if name in {*story.corrected, *given})
-    made_from = frozenset({*story.corrected_from, *story.memory_ids})
     kept = Kept(names, made_from, now, replace(open_draft(story, vault), **given))
     searched = bool(given.keys() & SEARCHED)
-    return Correction(story.revision, kept, "text" in given, list(kept.passages()) if searched else None)
+    return Correction(story.revision, kept, "text" in given, searched, kept.passage())
 
 
 def vectors_of(user_id: UUID, correction: Correction, embedder: str) -> Vectors | None:
@@ -163,9 +166,10 @@ def vectors_of(user_id: UUID, correction: Correction, embedder: str) -> Vectors 
 
 
 def write(search_set: SearchSet, story: Story, correction: Correction, vectors: Vectors | None, vault: Vault) -> None:
-    """Seal the corrected story under its next revision; names and passage follow."""
-    borne, passages, words = entities.borne_by(story), story.passage_count, story.word_count
-    seal_draft(story, correction.kept.draft, vault)
+    """Seal the corrected story under its next revision; names and passage follow. Without vectors a job makes them."""
+    borne = entities.borne_by(story)
+    said = {column for column in COLUMNS if getattr(story, column) is not None}  # one may correct what is not built yet
+    seal_draft(story, correction.kept.draft, vault, only={*said, *correction.kept.fields})
     story.corrected, story.corrected_at = list(correction.kept.fields), correction.kept.at
     story.corrected_from = list(correction.kept.made_from)
     written = [*WRITTEN]
@@ -173,25 +177,12 @@ def write(search_set: SearchSet, story: Story, correction: Correction, vectors: 
         story.embedding = None if vectors is None else cloaked(vault, vectors[:1])[0]
         written.append("embedding")
     if vectors is None:
-        story.fingerprint = ""
-    if correction.passages is not None:
-        replace_passage(story, correction.passages, None if vectors is None else vectors[-1:], vault)
+        story.due_at = timezone.now()
+    if correction.searched:
+        vector = None if vectors is None else cloaked(vault, vectors[-1:])[0]
+        replace_correction(story, correction.passage, vector, search_set, vault)
+        count_story(story)
     story.save(update_fields=written)
     entities.remember(story.user_id, vault, names_of(correction.kept.draft))
     entities.forget_unused(story.user_id, entities.difference(borne, entities.borne_by(story), set()))
-    next_vectors.forget(story)
-    count(search_set, story.passage_count - passages, story.word_count - words)
-
-
-def replace_passage(story: Story, made: list[PassageText], vectors: Vectors | None, vault: Vault) -> None:
-    """Put the passage of the correction in place of the one before; without a vector it is found by words."""
-    gone = bulk.run(
-        "DELETE FROM passages WHERE user_id = %b AND story_id = %b AND memory_id IS NULL RETURNING length",
-        [story.user_id, story.pk],
-    )
-    rows = np.zeros((len(made), 1), dtype=np.float32) if vectors is None else vectors
-    insert_passages(
-        story, [NewPassage(text, row, story.occurred_from) for text, row in zip(made, rows, strict=True)], vault
-    )
-    story.passage_count += len(made) - len(gone)
-    story.word_count += sum(text.length for text in made) - sum(length for (length,) in gone)
+    NextVector.objects.of(story.user_id).filter(story_id=story.pk).delete()

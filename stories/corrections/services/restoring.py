@@ -8,24 +8,18 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
-
 from accounts.export.sections import Line
 from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import record
 from memories.models import Conversation, Memory
 from stories.building.corrections import LONGEST, SEARCHED, Changes, Kept
-from stories.building.sealed_story import open_draft, seal_draft
-from stories.building.sources import hold
+from stories.building.sources import hold_story
 from stories.corrections.services.correcting import Correction, write
-from stories.index.services import hold_search_set
-from stories.models import Story, StoryDeletion
-from stories.processors.base import Draft, Event
-from stories.processors.configured import processor_id
-from stories.tasks import start_telling
-from vibe.core.crypto.vault import Vault
-from vibe.core.db.schema.owned import uuid7
+from stories.index.services import index_pending
+from stories.models import Passage, SearchSet
+from stories.processors.base import Event
+from stories.sealed_story import open_draft
 from vibe.core.db.scopes import as_user
 from vibe.core.errors import InputError
 
@@ -33,9 +27,10 @@ Memories = Mapping[str, tuple[UUID, datetime]]  # by message id, within one conv
 
 
 def restore_correction(user_id: UUID, line: Line, *, actor: Actor) -> bool:
-    """Let a correction stand again, until a job tells the rest around it. Whether there was anything to bring back.
+    """Bring a correction back, in the story of the episode that holds all it was made from; the rest is built again.
 
-    A story that is corrected here already, or that its person deleted, stays as it is. Raises InputError.
+    Return whether there was anything to bring back. A story that is corrected here already stays as it is. Raises
+    InputError; also where no one episode holds all of it.
     """
     if not line.get("corrected"):
         return False
@@ -43,21 +38,19 @@ def restore_correction(user_id: UUID, line: Line, *, actor: Actor) -> bool:
     with as_user(user_id):
         vault = open_vault()
         conversation_id = conversation_of(user_id, line)
-        hold(user_id, conversation_id)
-        search_set = hold_search_set(user_id)
         memories = memories_of(user_id, conversation_id)
         given = given_by(line, memories)
         made_from = made_over(line, memories)
-        story = Story.objects.of(user_id).filter(conversation_id=conversation_id).defer("embedding").first()
-        deleted = StoryDeletion.objects.of(user_id).filter(conversation_id=conversation_id).exists()
-        if deleted or (story and story.corrected):
+        index_pending(user_id=user_id, bulk_ones=True, actor=actor)
+        story = hold_story(user_id, episode_of(user_id, made_from))
+        if story.corrected:
             return False
-        story = story or begun(user_id, conversation_id, memories, vault)
         kept = Kept(
             tuple(name for name in LONGEST if name in given), made_from, at, replace(open_draft(story, vault), **given)
         )
-        passages = list(kept.passages()) if given.keys() & SEARCHED else None
-        write(search_set, story, Correction(story.revision, kept, "text" in given, passages), None, vault)
+        searched = bool(given.keys() & SEARCHED)
+        correction = Correction(story.revision, kept, "text" in given, searched, kept.passage())
+        write(SearchSet.objects.of(user_id).get(), story, correction, None, vault)
         record(
             actor=actor,
             action="story.correct",
@@ -65,26 +58,16 @@ def restore_correction(user_id: UUID, line: Line, *, actor: Actor) -> bool:
             resource=f"stories/{story.pk}",
             details={"fields": sorted(given), "revision": story.revision},
         )
-        start_telling(user_id, [conversation_id])
     return True
 
 
-def begun(user_id: UUID, conversation_id: UUID, memories: Memories, vault: Vault) -> Story:
-    """A story that nothing is told in yet."""
-    times = [at for _, at in memories.values()]
-    if not times:
-        raise InputError("is a story of a conversation that nothing was said in")
-    story = Story(
-        id=uuid7(),
-        user_id=user_id,
-        conversation_id=conversation_id,
-        revision=0,
-        processor=processor_id(),
-        built_at=timezone.now(),
-    )
-    seal_draft(story, Draft("", "", (), (), (), min(times), max(times)), vault)
-    story.save(force_insert=True)
-    return story
+def episode_of(user_id: UUID, memory_ids: frozenset[UUID]) -> UUID:
+    """Return the story of the episode that holds all these memories. Raises InputError."""
+    passages = Passage.objects.of(user_id).filter(memory_id__in=memory_ids)
+    found = set(passages.values_list("story_id", flat=True))
+    if len(found) != 1 or None in found:
+        raise InputError("is a correction made over messages that are not of one episode here")
+    return UUID(str(found.pop()))
 
 
 def conversation_of(user_id: UUID, line: Line) -> UUID:

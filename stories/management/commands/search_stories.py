@@ -25,7 +25,7 @@ class Command(BaseCommand):
             parser.add_argument(f"--{kind}", action="append", default=[], help="only stories with it; repeatable")
         parser.add_argument("--since", type=moment, help="only what happened at or after this day or moment (ISO 8601)")
         parser.add_argument("--until", type=moment, help="only what happened at or before it")
-        parser.add_argument("--conversation", type=UUID, help="only the story of this conversation, by id")
+        parser.add_argument("--conversation", type=UUID, help="only stories of this conversation, by id")
         parser.add_argument("--archived", choices=["yes", "no"], help="only archived conversations, or only others")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -96,14 +96,14 @@ def as_json(answer: Answer) -> str:
 def as_text(answer: Answer) -> str:
     """The answer for people."""
     if not answer.stories:
-        return "No stories found. They are told by the worker: run `make run`, or `manage.py tell_stories`."
+        return "No stories found. The person has nothing to search, or the filters leave none of it."
     lines = [block(number, story) for number, story in enumerate(answer.stories, start=1)]
     return "\n\n".join([*([answer.degraded] if answer.degraded else []), *lines])
 
 
 def block(number: int, story: FoundStory) -> str:
     """One story: when, what, and the passages it was found by."""
-    head = f"{number}. {story.title}  ({story.occurred_at:%d %B %Y}, score {story.score:.2f})"
+    head = f"{number}. {story.title or '(not built yet)'}  ({story.occurred_at:%d %B %Y}, score {story.score:.2f})"
     return "\n".join([head, *(f"     {author(passage)}: {passage.text}" for passage in story.passages)])
 
 

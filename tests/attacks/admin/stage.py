@@ -29,8 +29,8 @@ from memories.imports.lines import ConversationLine, Message
 from memories.imports.services.conversations import import_conversations
 from memories.models import Conversation, Memory
 from memories.payload import Payload
-from stories.building.services.build import build_story
 from stories.models import Entity, Passage, Story
+from tests.building import build_conversation
 from tests.cast import DAY, TESTER
 from tests.sessions import force_sign_in
 from vibe.core.admin.readable_columns import readable_fields
@@ -77,7 +77,7 @@ def make() -> Cast:
     with as_user(ada):
         conversation = Conversation.objects.of(ada).get().pk
         UserPreferences.objects.create(user_id=ada, data={"note": SAID})
-    build_story(user_id=ada, conversation_id=conversation, actor=TESTER)
+    build_conversation(ada, conversation)
     ensure_groups()
     staff = {
         name: User.objects.create_user(f"{name}@x.org", "p") for name in ("reader", "other", "approver", "auditor")

@@ -112,12 +112,7 @@ def conversation(cast, deed):
 def story(cast, deed):
     with as_support():
         pk = Story.objects.values_list("pk", flat=True).first()
-
-    def jobs():
-        with as_system():
-            return ProcrastinateJob.objects.count()
-
-    return Scene(Story, pk, deed, "other", "auditor", jobs, "story.rebuild")
+    return Scene(Story, pk, deed, "other", "auditor", column(Story, pk, "due_at"), "story.rebuild")
 
 
 def job(cast, deed):

@@ -31,9 +31,9 @@ from memories.imports.services.conversations import import_conversations
 from memories.models import Conversation, Memory
 from memories.payload import Payload
 from stories.admin import StoryAdmin
-from stories.building.services.build import build_story
-from stories.models import NextVector, Story, StoryDeletion, TokenUse
+from stories.models import NextVector, PendingMemory, Story, TokenUse
 from tests.attacks.admin.stage import give
+from tests.building import build_conversation
 from tests.cast import DAY, TESTER
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.links import list_url, page_url
@@ -115,12 +115,13 @@ def written(cast: Any) -> Any:
     import_conversations(user_id=cast.ada, lines=[line], actor=TESTER)
     with as_user(cast.ada):
         conversation = Conversation.objects.of(cast.ada).get(external_id=MARKUP).pk
-    build_story(user_id=cast.ada, conversation_id=conversation, actor=TESTER)
+    build_conversation(cast.ada, conversation)
     with as_user(cast.ada):
         story = Story.objects.of(cast.ada).get(conversation_id=conversation).pk
         owned, day = {"user_id": cast.ada}, date(2026, 1, 1)
-        StoryDeletion.objects.create(conversation_id=cast.conversation, memory_ids=[uuid7()], **owned)
-        NextVector.objects.create(story_id=story, position=-1, revision=1, embedder="e", **owned)
+        memory = Memory.objects.of(cast.ada).filter(conversation_id=conversation).values_list("pk", flat=True)[0]
+        PendingMemory.objects.create(memory_id=memory, **owned)
+        NextVector.objects.create(story_id=story, part=-1, revision=1, embedder="e", **owned)
         TokenUse.objects.create(day=day, tokens=1, **owned)
     with as_system():
         signed = {"at": DAY, "key_id": b"x", "signature": b"x"}

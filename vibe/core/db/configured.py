@@ -26,7 +26,8 @@ def resolve(settings_dict: dict[str, Any], *, replica: bool) -> None:
     if replica:
         found = read_replica(database(settings_dict["URL"], setting="REPLICA_URL"))
     elif embedded := embedded_server():
-        found = {"HOST": str(embedded.sockets), "NAME": DATABASE, "USER": OWNER}
+        # Elsewhere than beside the data its socket gets a folder of its own, made when the first connection is.
+        found = {"HOST": str(embedded.beside) if embedded.fits else "", "NAME": DATABASE, "USER": OWNER}
     else:
         found = database(settings_dict["URL"])
     if settings.DATABASE_POOLER:

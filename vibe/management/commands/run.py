@@ -53,7 +53,7 @@ class Command(BaseCommand):
         self.stdout.write("Importing the sample and telling its stories …")
         with SAMPLE.open("rb") as source:
             FileImport(actor=Actor.system("run"), strict=True).run(source)
-        call_command("tell_stories", stdout=self.stdout)
+        call_command("build_stories", stdout=self.stdout)
 
     def greet(self, bind: str, passwords: dict[str, str]) -> None:
         lines = [

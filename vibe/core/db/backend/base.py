@@ -123,6 +123,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         embedded = embedded_server() if self.alias != REPLICA else None
         if embedded:
             embedded.start()
+            self.settings_dict["HOST"] = self.settings_dict["HOST"] or str(embedded.sockets)
         parameters = {**super().get_connection_params(), "cursor_factory": Cursor}
         if "prepare_threshold" not in self.settings_dict["OPTIONS"]:  # or through a pooler: see vibe.core.db.url
             parameters["prepare_threshold"] = WHEN_ASKED

@@ -68,15 +68,16 @@ class EmbeddedServer:
         self.data = self.folder / "data"
         self.log = self.folder / "server.log"
         self.furnished = self.folder / "furnished"
+        self.beside = self.folder / "socket"
+        self.fits = fits_socket(self.beside)
         self._use: IO[str] | None = None
         self._owner_pid = 0
 
     @cached_property
     def sockets(self) -> Path:
         """The folder of the server's socket. Raises DatabaseNotReady if there can be none."""
-        beside = self.folder / "socket"
-        if fits_socket(beside):
-            return beside
+        if self.fits:
+            return self.beside
         with self._naming_what_fails(), self._alone():
             return socket_elsewhere(self.folder, self._account())
 

@@ -39,7 +39,7 @@ def execute_literal_batch(statements: Sequence[sql.Composable]) -> list[Rows]:
 
 def execute_batch(*asked: Statement) -> list[Rows]:
     """Run statements that have parameters, and return the rows as `execute_literal_batch` does."""
-    if distributed():
+    if distributed() or not asked:
         return fetch_all(asked)
     return fetch_all([("; ".join(text for text, _ in asked), [value for _, values in asked for value in values])])
 

@@ -27,6 +27,8 @@ Row = TypeVar("Row", bound=models.Model)
 OF_ANOTHER_SESSION = (psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName)
 BEHIND_A_POOLER = "DATABASE_URL leads through a pooler, where no statement can be kept. Set DATABASE_POOLER=on."
 MOST_PARAMETERS = 65_535  # of one statement, by the protocol
+MOST_LATER = 8
+"""Rows that go with the next statement."""
 
 
 def insert(
@@ -43,16 +45,18 @@ def insert(
     each, for what cannot be an element of an array itself. Values of `halfvec` are pgvector's HalfVector, or None: two
     bytes a number, where text takes 20 times the work to write and read. `same` gives columns that hold one value in
     every row: name -> (type, the value). `tail` is SQL of ours, such as ON CONFLICT or RETURNING; what that gives back
-    is returned. With `later` a row by itself goes with the next statement of the transaction, which then raises its
-    error: for what has no vectors, and gives nothing back.
+    is returned. With `later` a few rows go with the next statement of the transaction, which then raises their error:
+    for what gives nothing back. Their vectors are sent as text, which for so few costs less than a round trip.
     """
     constant = same or {}
     if distributed():
         return insert_values(table, columns, constant, tail)
-    if later and all(len(values) == 1 for _, values in columns.values()):
+    vectors = holds_vectors(columns)
+    size = max(len(values) for _, values in columns.values())
+    if later and size == 1:
         one = {**constant, **{name: (kind, values[0]) for name, (kind, values) in columns.items()}}
-        statement = insert_one_statement(table, tuple((name, kind) for name, (kind, _) in one.items()))
-        current_connection().hold(statement, [value for _, value in one.values()])
+        statement = insert_one_statement(table, tuple((name, kind) for name, (kind, _) in one.items()), tail)
+        hold(statement, [value for _, value in one.values()], vectors=vectors)
         return []
     statement = insert_statement(
         table,
@@ -61,7 +65,19 @@ def insert(
         tail,
     )
     parameters = [*(value for _, value in constant.values()), *(list(values) for _, values in columns.values())]
-    return run(statement, parameters, vectors=holds_vectors(columns))
+    if later and size <= MOST_LATER:
+        hold(statement, parameters, vectors=vectors)
+        return []
+    return run(statement, parameters, vectors=vectors)
+
+
+def hold(statement: str, parameters: Sequence[Any], *, vectors: bool = False) -> None:
+    """Send a statement with the next one of the transaction, in its round trip."""
+    connection = current_connection()
+    if vectors and not getattr(connection.connection, "knows_vectors", False):
+        connection.send_held()
+        register_vectors(connection.connection)
+    connection.hold(statement, parameters)
 
 
 def insert_values(
@@ -100,12 +116,13 @@ def value_sql(kind: str) -> sql.Composable:
 
 
 @lru_cache(maxsize=64)
-def insert_one_statement(table: str, columns: Kinds) -> str:
+def insert_one_statement(table: str, columns: Kinds, tail: str) -> str:
     """Return the statement for one row."""
-    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({}) {}").format(
         sql.Identifier(table),
         sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns),
         sql.SQL(", ").join(value_sql(kind) for _, kind in columns),
+        sql.SQL(tail),  # type: ignore[arg-type]
     )
     return statement.as_string(None)
 

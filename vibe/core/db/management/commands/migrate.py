@@ -5,6 +5,7 @@ from django.core.management.commands import migrate
 
 from vibe.core.db.migrating.live import PatientExecutor
 from vibe.core.db.migrating.lock import migration_lock
+from vibe.core.db.migrating.retired import require_current_database
 
 
 class Command(migrate.Command):
@@ -16,6 +17,7 @@ class Command(migrate.Command):
         only_looks = options["plan"] or options["check_unapplied"]
         turn = nullcontext() if only_looks else migration_lock(self.tell_waiting)
         with turn:
+            require_current_database()
             super().handle(*arguments, **options)
 
     def tell_waiting(self) -> None:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from secrets import randbits
 
 from django.conf import settings
 from pgvector import HalfVector
 
-from stories.building.passages import PassageText
+from memories.metadata import TO_JSON, Metadata
 from stories.processors.embedding import Vectors
 from stories.text.languages import ENGLISH
+from stories.text.passages import PassageText
 from stories.text.words import words
 from vibe.core.crypto.vault import Vault
 from vibe.core.folding import spelled_out
 
 WORD = "word"
 SPEAKER = "speaker"
-MOST = 32_767  # of one word in one passage; the column is a smallint
+MOST_METADATA = 16
+"""Members of a memory's metadata that it is found by: the first ones."""
+MOST = 3
+"""What the count of a word stops at: more would tell texts apart in a dump, and says little about them."""
 
 
 def word_tokens(vault: Vault, wanted: Iterable[str]) -> list[int]:
@@ -28,6 +33,39 @@ def word_tokens(vault: Vault, wanted: Iterable[str]) -> list[int]:
 def speaker_token(vault: Vault, name: str) -> int:
     """The blind token of whoever said something."""
     return vault.index.token(SPEAKER, name)
+
+
+def metadata_tokens(vault: Vault, metadata: Metadata) -> list[int]:
+    """The blind tokens of the first members of metadata, each of its name and value together, compared exactly.
+
+    A whole number is the same with and without a decimal point. Names and values fold to nothing else in hexadecimal.
+    """
+    told = list(metadata.items())[:MOST_METADATA]
+    whole = [(name, int(value) if isinstance(value, float) and value.is_integer() else value) for name, value in told]
+    return vault.index.tokens("metadata", (TO_JSON(member).encode().hex() for member in whole))
+
+
+def metadata_index(vault: Vault, metadata: Metadata) -> list[int] | None:
+    """What a passage is found by of its memory's metadata; None without any.
+
+    Random numbers fill it up to 4 or 16, so that a dump does not tell how many members there are.
+    """
+    tokens = metadata_tokens(vault, metadata)
+    if not tokens:
+        return None
+    size = 4 if len(tokens) <= 4 else MOST_METADATA
+    return sorted([*tokens, *(randbits(63) for _ in range(size - len(tokens)))])
+
+
+def length_class(length: int) -> int:
+    """Return a number of words rounded up to one of few: 1, 2, 3, 4, 6, 8, 12, 16, 24, …; 0 for none.
+
+    A dump is not to show how long a text is to the word, and BM25 does not need it.
+    """
+    if length <= 0:
+        return 0
+    power = 1 << (length - 1).bit_length()
+    return power * 3 // 4 if power > 2 and length <= power * 3 // 4 else power
 
 
 def blind_words(vault: Vault, passages: list[PassageText]) -> list[dict[int, int]]:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
-from stories.building.blinding import blind_phrases
 from stories.models import Story
 from stories.processors.base import Draft, Event
+from stories.text.blinding import blind_phrases
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
 
 COLUMNS = ("title", "text", "people", "places", "events")
 
 
-def seal_draft(story: Story, draft: Draft, vault: Vault) -> None:
-    """Put a draft into the columns of a story, sealed and blinded, under its next revision.
+def seal_draft(story: Story, draft: Draft, vault: Vault, *, only: Collection[str] = COLUMNS) -> None:
+    """Put a draft into the columns of a story, sealed and blinded, under its next revision; all but `only` are emptied.
 
-    All five are sealed anew, since each is bound to the revision of its row.
+    All are sealed again, since each is bound to the revision of its row.
     """
     story.revision += 1
     clear = {
@@ -29,22 +30,28 @@ def seal_draft(story: Story, draft: Draft, vault: Vault) -> None:
         "events": json.dumps([event_values(event) for event in draft.events], ensure_ascii=False),
     }
     for column in COLUMNS:
-        setattr(story, column, vault.seal(clear[column], address_of(story, column)))
-    story.people_index = blind_phrases(vault, "person", draft.people)
-    story.places_index = blind_phrases(vault, "place", draft.places)
-    story.events_index = blind_phrases(vault, "event", [event_line(event) for event in draft.events])
-    story.occurred_from, story.occurred_to = draft.occurred_from, draft.occurred_to
+        setattr(story, column, vault.seal(clear[column], address_of(story, column)) if column in only else None)
+    people, places, events = (name in only for name in ("people", "places", "events"))
+    story.people_index = blind_phrases(vault, "person", draft.people if people else ())
+    story.places_index = blind_phrases(vault, "place", draft.places if places else ())
+    story.events_index = blind_phrases(vault, "event", map(event_line, draft.events) if events else ())
 
 
 def open_draft(story: Story, vault: Vault) -> Draft:
-    """What a story says. Raises a SealError that names the column that does not open."""
-    clear = {column: vault.open(getattr(story, column), address_of(story, column)) for column in COLUMNS}
+    """Return what a story says, empty where it is not built.
+
+    Raises a SealError that names the column that does not open.
+    """
+    clear = {
+        column: "" if (sealed := getattr(story, column)) is None else vault.open(sealed, address_of(story, column))
+        for column in COLUMNS
+    }
     return Draft(
         title=clear["title"],
         text=clear["text"],
-        people=tuple(json.loads(clear["people"])),
-        places=tuple(json.loads(clear["places"])),
-        events=tuple(map(event_of, json.loads(clear["events"]))),
+        people=tuple(json.loads(clear["people"] or "[]")),
+        places=tuple(json.loads(clear["places"] or "[]")),
+        events=tuple(map(event_of, json.loads(clear["events"] or "[]"))),
         occurred_from=story.occurred_from,
         occurred_to=story.occurred_to,
     )

@@ -1,0 +1,37 @@
+"""Starts the building of stories that are due, person by person."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+
+from vibe.core.db.scopes import as_system
+
+MOST: Final = 200
+"""People for whom a job is started at a time: the next sweep starts more."""
+PEOPLE: Final = "SELECT user_id FROM stories WHERE due_at <= now() GROUP BY user_id ORDER BY min(due_at) LIMIT %s"
+BUSY: Final = (
+    "SELECT (args ->> 'user_id')::uuid FROM procrastinate_jobs WHERE task_name = %s AND status IN ('todo', 'doing')"
+)
+
+
+def people_due(task: str) -> list[UUID]:
+    """Return the people who have a story that is due and no job for it, the longest due first."""
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute(BUSY, [task])
+        busy = {user_id for (user_id,) in cursor.fetchall()}
+        cursor.execute(PEOPLE, [MOST + len(busy)])
+        return [user_id for (user_id,) in cursor.fetchall() if user_id not in busy][:MOST]
+
+
+def start_due_builds(task: Any) -> int:
+    """Start a job for each of them, and return how many. At most one of a person runs at a time.
+
+    There is no queueing lock: a job that is put back while another of its lock waits would break it.
+    """
+    people = people_due(task.name)
+    for user_id in people:
+        task.configure(lock=f"stories.build:{user_id}").defer(user_id=str(user_id))
+    return len(people)

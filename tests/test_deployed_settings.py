@@ -82,6 +82,13 @@ def test_pages_of_the_admin_are_kept_by_nobody(client, superuser, address):
     assert answer.headers["Referrer-Policy"] == "same-origin"
 
 
+def test_an_empty_state_folder_is_none_and_not_the_folder_that_one_is_in():
+    keys = {name: secrets.token_hex(32) for name in ("SECRET_KEY", "ENCRYPTION_KEY", "AUDIT_SIGNING_KEY")}
+    given = {"DJANGO_SETTINGS_MODULE": "vibe.settings", "DEBUG": "off", "VIBE_STATE_DIR": "", **keys}
+    shown = started(given, "from django.conf import settings; print(settings.STATE_DIR)").stdout
+    assert shown.strip() == str(PROJECT / ".vibe")
+
+
 # Secrets from files
 
 

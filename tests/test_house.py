@@ -74,5 +74,43 @@ def test_folders_that_architecture_names_exist() -> None:
 @pytest.mark.parametrize("flag", [[], ["-OO"]], ids=["plain", "without docstrings"])
 def test_the_message_of_an_error_is_there_whatever_python_leaves_out(flag: list[str]) -> None:
     program = "from vibe.core.crypto.errors import SealBroken; print(SealBroken())"
-    said = subprocess.run([sys.executable, *flag, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, *flag, "-c", program],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert said.stdout.startswith("The seal does not hold")
+
+
+KNOWN = frozenset(
+    [
+        ".ci",
+        ".github",
+        ".gitignore",
+        "Makefile",
+        "README.md",
+        "manage.py",
+        "pyproject.toml",
+        "requirements.lock",
+        "requirements-dev.lock",
+        "accounts",
+        "audit",
+        "benchmarks",
+        "docs",
+        "memories",
+        "scripts",
+        "stories",
+        "tests",
+        "vibe",
+    ]
+)
+
+
+def test_nothing_that_a_run_left_behind_is_in_the_project() -> None:
+    """A database and its keys, made in this folder, would go with the next commit of everything."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("no git checkout")
+    assert {path.partition("/")[0] for path in listed.stdout.splitlines()} == KNOWN

@@ -34,7 +34,7 @@ env.ENVIRON = environment  # NAME_FILE names a file that holds NAME
 
 DEBUG: bool = env.bool("DEBUG", default=True)
 MADE_KEYS = ["ENCRYPTION_KEY", "SECRET_KEY", "AUDIT_SIGNING_KEY", "LOCAL_TOKEN_KEY"]
-STATE_DIR = Path(env.str("VIBE_STATE_DIR", default=str(BASE_DIR / ".vibe"))).expanduser().absolute()
+STATE_DIR = Path(env.str("VIBE_STATE_DIR", default="") or BASE_DIR / ".vibe").expanduser().absolute()
 
 # Secrets: not by env.str(), which reads a value that starts with $ as a name
 

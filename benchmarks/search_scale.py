@@ -2,10 +2,10 @@
 
     python -m benchmarks.search_scale [--people N --passages M] [--exact-up-to S] [--json]
 
-For each bucket of sizes three ways to the likest passages, in the same run, each question in each way, the better of
+For each bucket of sizes three ways to the nearest passages, in the same run, each question in each way, the better of
 two tries: exact inside the person's rows; a shared HNSW index of vectors as the model made them, filtered, with
 iterative scan; and the product's own: exact or by the graph of rotated vectors, as the person's count says. `recall` is
-that of its ten likest. Then the whole search, against the time its statements take by themselves, in two states:
+that of its ten nearest. Then the whole search, against the time its statements take by themselves, in two states:
 `first_search_`, each person's first question, with their rotation to be drawn and rows nobody read since they were
 written; and `search_`, when each person measured has asked before. Up to 40 people of a bucket, spread over its sizes,
 whatever the size of the crowd: `passages` is the median of what they have. Where they are few, each stands alone too.
@@ -155,9 +155,9 @@ def ours(person: Person, vector: Any) -> tuple[float, list[Any]]:
     """As stories.search.strategy chooses."""
     if not person.in_graph:
         return exact(person, vector)
-    from stories.search.graph import LIKEST, nearest
+    from stories.search.graph import NEAREST, nearest
 
-    return timed(person, vector, lambda cloaked: nearest(person.id, vector_alone(cloaked), None, LIKEST))
+    return timed(person, vector, lambda cloaked: nearest(person.id, vector_alone(cloaked), None, NEAREST))
 
 
 PLAIN = "SELECT id FROM plain_passages WHERE user_id = %s ORDER BY embedding <=> %s::halfvec LIMIT %s"
@@ -166,17 +166,17 @@ STEERED = "SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_searc
 
 def exact(person: Person, vector: Any) -> tuple[float, list[Any]]:
     """Every one of the person's rows, sorted."""
-    from stories.search.graph import LIKEST, nearest_of_all
+    from stories.search.graph import NEAREST, nearest_of_all
 
-    return timed(person, vector, lambda cloaked: nearest_of_all(person.id, vector_alone(cloaked), None, LIKEST))
+    return timed(person, vector, lambda cloaked: nearest_of_all(person.id, vector_alone(cloaked), None, NEAREST))
 
 
 def plain(person: Person, vector: Any) -> tuple[float, list[Any]]:
     """The usual way: one index over everybody's vectors, as they are, and a filter. Gives places, to be compared."""
-    from stories.search.graph import EF_SEARCH, LIKEST
+    from stories.search.graph import EF_SEARCH, NEAREST
 
     text = str(vector.tolist())
-    seconds, ids = timed(person, None, lambda _: rows(STEERED.format(ef=EF_SEARCH), PLAIN, [person.id, text, LIKEST]))
+    seconds, ids = timed(person, None, lambda _: rows(STEERED.format(ef=EF_SEARCH), PLAIN, [person.id, text, NEAREST]))
     with_places = rows_of(person, "SELECT memory_id, id, story_id FROM passages WHERE memory_id = ANY(%s)",
                           [[row[0] for row in ids]])  # fmt: skip
     places = {memory: (passage, story) for memory, passage, story in with_places}

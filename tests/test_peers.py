@@ -12,7 +12,7 @@ from benchmarks.peers.conversations import stretches
 from benchmarks.peers.report import print_tables
 from benchmarks.peers.run import AS_THOROUGH, BOTH_THOROUGH, BY_HAND, BY_HAND_WHOLE, STAGE, WHOLE, behind
 from benchmarks.peers.stores.protocol import TOP, TRIES, answers, run
-from benchmarks.peers.task import Task, judged, likest, times_only
+from benchmarks.peers.task import Task, judged, nearest_rows, times_only
 
 
 @pytest.fixture
@@ -23,7 +23,9 @@ def task():
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     owners = np.repeat([0, 1], [30, 60])
     asked, askers = vectors[[3, 7, 40, 50]], np.array([0, 0, 1, 1])
-    truth = [likest(vectors, np.flatnonzero(owners == who), each) for each, who in zip(asked, askers, strict=True)]
+    truth = [
+        nearest_rows(vectors, np.flatnonzero(owners == who), each) for each, who in zip(asked, askers, strict=True)
+    ]
     return Task(vectors, owners, [], [], asked, askers, ["?"] * 4, truth)
 
 

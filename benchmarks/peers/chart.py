@@ -49,7 +49,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     figure.supxlabel(
         "milliseconds a search: mark at the median, line to the 95th percentile (log)", y=0.125, fontsize=9, color=INK
     )
-    figure.supylabel("recall of the ten likest", fontsize=9, color=INK)
+    figure.supylabel("recall of the ten nearest", fontsize=9, color=INK)
     handles, names = panels.flat[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="lower center", bbox_to_anchor=(0.5, 0.03), ncols=5, frameon=False,
                   fontsize=8, columnspacing=1.2, labelcolor=INK)  # fmt: skip

@@ -20,7 +20,7 @@ Search = Callable[[int, Any, str], tuple[float, list[Any]]]
 """Whose question, its vector, its words: the seconds it took, and what it found."""
 
 
-def likest(person: Person, vector: Any) -> list[Place]:
+def nearest_places(person: Person, vector: Any) -> list[Place]:
     """The nearest passages of a person, whose scope this runs in, to a cloaked vector: as stories.search.graph does."""
     from stories.search.graph import nearest, nearest_of_all
 
@@ -29,8 +29,8 @@ def likest(person: Person, vector: Any) -> list[Place]:
     return places if len(places) == TOP else nearest_of_all(person.id, wanted, None, TOP)
 
 
-class Likest:
-    """The likest memories of a person by vectors alone, which is what the others do.
+class NearestMemories:
+    """The nearest memories of a person by vectors alone, which is what the others do.
 
     `stage`: the statement alone, within the person's scope, TRIES times one after the other, as by hand. `opened`: all
     of it, with scope, key, cloak, the memories' texts opened, and the row of the trail committed.
@@ -54,7 +54,7 @@ class Likest:
             seconds = float("inf")
             for _ in range(TRIES):
                 start = time.perf_counter()
-                places = likest(person, given)
+                places = nearest_places(person, given)
                 seconds = min(seconds, time.perf_counter() - start)
         return seconds, [self.numbers[place] for place in places]
 
@@ -71,7 +71,7 @@ class Likest:
         start = time.perf_counter()
         with as_user(person.id):
             vault = open_vault()
-            places = likest(person, cloaked(vault, vector[None])[0])
+            places = nearest_places(person, cloaked(vault, vector[None])[0])
             found = Memory.objects.of(person.id).filter(pk__in=[self.memories[place] for place in places])
             opened = open_memories(found, vault)
             record(actor=Actor.system("benchmark"), action="stories.search", subject=person.id, resource="stories")

@@ -18,7 +18,7 @@ def print_tables(result: dict[str, Any], out: TextIO) -> None:
     sizes = [each["size"] for each in next(iter(stores.values()))["buckets"]]
     print(f"{result['rows']:,} rows of {result['people']} people, {result['date']}, {result['machine']}", file=out)
     print(f"Vectors {result['vectors']}.", file=out)
-    print("\nRecall of the ten likest: p50 / p95 in milliseconds, by the size of the person's own set:\n", file=out)
+    print("\nRecall of the ten nearest: p50 / p95 in milliseconds, by the size of the person's own set:\n", file=out)
     table(out, ["", *sizes], [[name, *(cell(each) for each in of["buckets"])] for name, of in stores.items()])
     print("\nAnswers shorter than they had to be:\n", file=out)
     rows = [[name, *(f"{each['short']:.0%}" for each in of["buckets"])] for name, of in stores.items()]

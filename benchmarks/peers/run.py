@@ -48,7 +48,7 @@ def everything(
     with embedded_server().connect() as server:
         register_vector(server)
         task = make_task(crowd, server)
-        ours_ = ours.Likest(crowd, task, server)
+        ours_ = ours.NearestMemories(crowd, task, server)
     task.write(folder)
     stores: dict[str, Any] = {
         STAGE: {"buckets": judged(task, **ours.asked(ours_.stage, task))},

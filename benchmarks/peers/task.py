@@ -35,7 +35,7 @@ class Task:
     questions: list[str]
     """The Q questions in words."""
     truth: list[set[int]]
-    """(Q,) the TOP likest rows of the asker, by exact sorting."""
+    """(Q,) the TOP nearest rows of the asker, by exact sorting."""
 
     def write(self, folder: Path) -> None:
         """For the scripts of the stores."""
@@ -60,14 +60,15 @@ def make_task(crowd: list[Person], server: Any) -> Task:
             askers.append(inside[at % len(inside)])
     matrix = np.array(asked, dtype=np.float32)
     truth = [
-        likest(vectors, np.flatnonzero(owners == asker), vector) for vector, asker in zip(matrix, askers, strict=True)
+        nearest_rows(vectors, np.flatnonzero(owners == asker), vector)
+        for vector, asker in zip(matrix, askers, strict=True)
     ]
     return Task(
         vectors, owners, [row[0] for row in rows], [row[3] for row in rows], matrix, np.array(askers), questions, truth
     )
 
 
-def likest(vectors: Any, own: Any, vector: Any) -> set[int]:
+def nearest_rows(vectors: Any, own: Any, vector: Any) -> set[int]:
     """The TOP rows among `own` whose cosine with the vector is highest."""
     inside = vectors[own]
     cosines = inside @ vector / np.linalg.norm(inside, axis=1)
@@ -75,7 +76,7 @@ def likest(vectors: Any, own: Any, vector: Any) -> set[int]:
 
 
 def judged(task: Task, milliseconds: list[float], found: list[list[int]]) -> list[dict[str, Any]]:
-    """By size of the asker's set: recall of the TOP likest, the share of answers shorter than they had to be, times."""
+    """By size of the asker's set: recall of the TOP nearest, share of answers shorter than they had to be, times."""
     return [
         {
             **timed(task, milliseconds, inside),
@@ -87,7 +88,7 @@ def judged(task: Task, milliseconds: list[float], found: list[list[int]]) -> lis
 
 
 def times_only(task: Task, milliseconds: list[float]) -> list[dict[str, Any]]:
-    """The same of what finds other than the likest rows: no recall in these terms."""
+    """The same of what finds other than the nearest rows: no recall in these terms."""
     return [timed(task, milliseconds, inside) for inside in by_size(task)]
 
 

@@ -1,4 +1,4 @@
-"""Fetches the candidates of a set too large to read: the likest, the best by words, and what stands near them.
+"""Fetches the candidates of a set too large to read: the nearest, the best by words, and what stands near them.
 
 With it comes what the ranker must know of all the rest: how often each word stands, the least likeness of a sample.
 Measured, the ranking then equals that over every passage of the person (docs/search.md).
@@ -23,7 +23,7 @@ from stories.search.word_index import MOST_ROWS, Place, Stands, best_by_words, s
 from vibe.core.db.statements import bulk
 from vibe.core.db.statements.connection import current_connection
 
-LIKEST = 40
+NEAREST = 40
 """Passages taken from the graph, at the least; for a longer answer more."""
 EF_SEARCH = 400
 """How far the graph is searched at a time; the iterative scan goes on from there."""
@@ -78,13 +78,13 @@ def likeliest(
 
     Each comes with the whole of its story: an episode is short, and what stands next to a passage speaks for it.
     """
-    many = max(LIKEST, 3 * limit)
-    likest: list[Place] = []
+    many = max(NEAREST, 3 * limit)
+    near: list[Place] = []
     if wanted.vector is not None:
         if strategy == HNSW:
-            likest = nearest(user_id, wanted, narrowed, many)
-        if len(likest) < min(many, search_set.passages if narrowed is None else narrowed.passages):
-            strategy, likest = EXACT, nearest_of_all(user_id, wanted, narrowed, many)
+            near = nearest(user_id, wanted, narrowed, many)
+        if len(near) < min(many, search_set.passages if narrowed is None else narrowed.passages):
+            strategy, near = EXACT, nearest_of_all(user_id, wanted, narrowed, many)
     sample = sampled(user_id, wanted)
     counted = zip(stands(user_id, wanted.tokens), sample.shares, strict=True)
     there = [estimated(each, share, sample, search_set) for each, share in counted]
@@ -94,7 +94,7 @@ def likeliest(
         frequencies(each.passages for each in there),
     )
     worded = best_by_words(user_id, telling(wanted, there, collection), narrowed, collection, many)
-    places = dict([*worded, *likest])
+    places = dict([*worded, *near])
     found_stories = {story for story in places.values() if story}
     if (missing := limit - len(found_stories)) > 0:
         found_stories |= newest(user_id, narrowed, found_stories, missing)
@@ -116,11 +116,11 @@ def likeliest(
 
 
 def nearest(user_id: UUID, wanted: Wanted, narrowed: Narrowed | None, limit: int) -> list[Place]:
-    """Return the likest passages with their stories, the likest first; the graph is walked on until they are enough.
+    """Return the nearest passages with their stories, nearest first; the graph is walked on until they are enough.
 
-    With sorting switched off only an index that gives the order can serve, and under `in_graph` there is one. It may
-    come short: a person's vectors are an island, and now and then the walk ends before it gets there. What came in
-    since the last move into the graph is looked at one by one.
+    Sorting is switched off, so PostgreSQL takes the index that gives the order, the graph under `in_graph`. It may
+    return too few: the vectors of one person are close together, and the walk sometimes ends before it reaches them.
+    Passages added since the last move into the graph are compared one by one.
     """
     current_connection().hold(WALK.format(ef_search=max(EF_SEARCH, min(limit, 1000))), telling=True)
     inside = by_likeness("p.in_graph", user_id, wanted, narrowed, limit, prepared=False)

@@ -107,7 +107,7 @@ class Ranker:
     collection: of all the person's passages; None if all of them are given.
     story_words, story_collection: of whole stories; None to add them up from the passages given.
     floor: cosine of what has nothing to do with the question; None for the least that is given. Give the least of a
-        random hundred of the person's passages when only the likest are given.
+        random hundred of the person's passages when only the nearest are given.
     """
 
     asked: Counts
@@ -171,8 +171,8 @@ class Ranker:
         words = _to_one(by_word.sum(axis=0))
         if likeness is None:
             return words
-        likest = _spread(_best_of_each(likeness, of, len(stories.story), 3).sum(axis=0))
-        return _to_one((1 - knobs.conversation_vector) * words + knobs.conversation_vector * likest)
+        meaning = _spread(_best_of_each(likeness, of, len(stories.story), 3).sum(axis=0))
+        return _to_one((1 - knobs.conversation_vector) * words + knobs.conversation_vector * meaning)
 
     def _stories(self, scores: Floats, of: Integers, fit: Floats) -> Ranked:
         """A story is as good as its best passages and its whole."""

@@ -1,8 +1,8 @@
 """Chooses how a person's passages are searched, from the person's own count; never left to the planner.
 
 - up to READ_WHOLE: every passage is fetched and ranked ("exact");
-- up to SEARCH_EXACT_UP_TO: the likest of all by sorting, the best by words ("exact");
-- beyond: the likest by the shared graph, where the person's set then is, the best by words ("hnsw").
+- up to SEARCH_EXACT_UP_TO: the nearest of all by sorting, the best by words ("exact");
+- beyond: the nearest by the shared graph, where the person's set then is, the best by words ("hnsw").
 
 A filter that leaves little enough of a large set brings it back to the first or the second.
 """

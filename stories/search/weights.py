@@ -30,7 +30,7 @@ class Weights:
     conversation: float = 0.3
     """For a passage, how well its whole conversation fits."""
     conversation_vector: float = 0.3
-    """Share of meaning (the mean of its three likest passages) in how well a conversation fits; the rest is words."""
+    """Share of meaning (the mean of its three nearest passages) in how well a conversation fits; the rest is words."""
     speaker: float = 0.3
     """For the words of the one person whom the question names."""
 

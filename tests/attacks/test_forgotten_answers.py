@@ -31,7 +31,7 @@ from vibe.core.http.operations import READ_ANEW
 SECRET = "I moved to Lisbon with Tomas."
 SAID = {"author": "Ada", "text": SECRET, "metadata": {"mood": SECRET}}
 GONE = (410, "gone")
-WITHOUT_READER = {"erase_me"}  # its person is signed out; once that was called off there is nothing to read
+WITHOUT_READER = {"erase_me"}  # the person is signed out by it; after a cancelled erasure a retry has nothing to show
 
 
 class Retried:

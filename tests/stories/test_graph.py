@@ -66,7 +66,7 @@ def fill(user_id: UUID, tell: Callable[..., None], conversations: int, at: int =
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds small enough to matter to a small set."""
-    monkeypatch.setattr(graph, "LIKEST", 6)
+    monkeypatch.setattr(graph, "NEAREST", 6)
     monkeypatch.setattr(word_index, "MOST_ROWS", 40)
     monkeypatch.setattr(graph, "MOST_ROWS", 40)
 

@@ -172,7 +172,7 @@ def test_candidates_with_the_figures_of_all_keep_their_order() -> None:
     everything = Passages(
         np.arange(size) // 20, np.arange(size) % 20, counts, rng.integers(6, 30, size), rng.uniform(0, 1, size)
     )
-    # How well a conversation fits takes in its three likest passages, which candidates may lack: the rest is exact.
+    # How well a conversation fits takes in its three nearest passages, which candidates may lack: the rest is exact.
     exact = Weights(conversation_vector=0.0)
     whole = replace(everyone_asked(everything), weights=exact).rank(everything)
     candidates = np.sort(whole.passages.best(100))

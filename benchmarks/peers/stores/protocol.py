@@ -36,7 +36,7 @@ class Store(Protocol):
         """All rows are in: what its keeper does before it is asked, such as statistics or compaction. Not timed."""
 
     def search(self, owner: int, vector: Any, limit: int) -> list[int]:
-        """The numbers of the likest rows of one person, with their texts read."""
+        """The numbers of the nearest rows of one person, with their texts read."""
 
 
 class SearchesWords(Protocol):

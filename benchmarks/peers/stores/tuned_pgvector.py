@@ -18,10 +18,10 @@ from protocol import run
 EXACT_UP_TO = 10_000
 EACH = 40
 """Rows taken by words and by vectors each, before they are fused."""
-LIKEST = "SELECT id, text FROM memories WHERE owner = %s ORDER BY vector <=> %b LIMIT %s"
-EXACTLY = LIKEST.replace("vector <=> %b", "(vector <=> %b) + 0")  # no index gives that order
+NEAREST = "SELECT id, text FROM memories WHERE owner = %s ORDER BY vector <=> %b LIMIT %s"
+EXACTLY = NEAREST.replace("vector <=> %b", "(vector <=> %b) + 0")  # no index gives that order
 FUSED = """
-WITH likest AS (
+WITH nearest AS (
     SELECT id, row_number() OVER (ORDER BY distance) AS rank
     FROM (SELECT id, {distance} AS distance FROM memories WHERE owner = %s ORDER BY 2 LIMIT %s) AS v
 ), worded AS (
@@ -32,7 +32,7 @@ WITH likest AS (
     ) AS w
 ), fused AS (
     SELECT id, sum(1.0 / (10 + rank)) AS score
-    FROM (SELECT * FROM likest UNION ALL SELECT * FROM worded) AS both_ways GROUP BY id ORDER BY 2 DESC LIMIT %s
+    FROM (SELECT * FROM nearest UNION ALL SELECT * FROM worded) AS both_ways GROUP BY id ORDER BY 2 DESC LIMIT %s
 )
 SELECT id, text FROM fused JOIN memories USING (id) ORDER BY score DESC
 """
@@ -73,7 +73,7 @@ class Tuned:
         self.connection.execute("VACUUM ANALYZE memories")
 
     def search(self, owner: int, vector: Any, limit: int) -> list[int]:
-        statement = LIKEST if self.sizes.get(owner, 0) > EXACT_UP_TO else EXACTLY
+        statement = NEAREST if self.sizes.get(owner, 0) > EXACT_UP_TO else EXACTLY
         return [number for number, _ in self.connection.execute(statement, [owner, HalfVector(vector), limit])]
 
     def thorough(self, *, on: bool) -> None:

@@ -18,7 +18,7 @@ from vibe.core.errors import InputError
 
 LONGEST = {"title": 300, "text": 100_000, "people": 200, "places": 200, "events": 500}
 """Characters of a title or text, of each name, and of each half of an event."""
-MOST_NAMES = 500
+MOST_NAMES = 300
 SEARCHED = frozenset({"title", "text"})
 """What is searched by its words and meaning, once corrected; names are by their own index."""
 

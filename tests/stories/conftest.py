@@ -125,7 +125,10 @@ def use_embedder(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
     """Put another embedder in place of the configured one, wherever it is asked for."""
 
     def use(embedder: object) -> None:
-        for module in ("processors.configured", "index.services", "index.entries", "building.services.reembedding"):
+        for module in (
+            "management.commands.reembed_stories",  # first: imported later it would keep the other for good
+            *("processors.configured", "index.services", "index.entries", "building.services.reembedding"),
+        ):
             monkeypatch.setattr(f"stories.{module}.embedder", lambda: embedder)
 
     return use

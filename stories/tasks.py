@@ -11,6 +11,7 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, OperationalError
 from procrastinate import BaseRetryStrategy, RetryDecision, RetryStrategy
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
 
 from audit.actors import Actor
@@ -23,14 +24,19 @@ from stories.processors.fence.errors import Stopped
 from vibe.core.db.job_classes.classes import AUDIT, IMPORTS, STORIES, WAITED
 from vibe.core.errors import VibeError
 
-STALLED_AFTER_SECONDS: Final = 60
+STALLED_AFTER_SECONDS: Final = 20  # four heartbeats
 MOST_STALLS: Final = 10  # a job whose worker died so often is what kills them
-AGAIN_SECONDS: Final = 30
+DATABASE_AGAIN_SECONDS: Final = 5
+PROVIDER_AGAIN_SECONDS: Final = 30
 # SQLSTATE classes: no connection, shut down, no disk or memory left. With none at all, the server was not reached.
 CONNECTION_LOST: Final = ("08", "57P", "53")
 # A worker that died while the clock was ahead would otherwise live on until the clock is there again.
 CLOCK_SET_BACK: Final = (
     "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE last_heartbeat > now() + interval '1 minute'"
+)
+FAILED_AGAIN: Final = (
+    "UPDATE procrastinate_jobs SET status = 'todo', attempts = 0, scheduled_at = NULL "
+    "WHERE status = 'failed' AND task_name = ANY(%(tasks)s::varchar[]) AND attempts < %(stalled)s"
 )
 
 
@@ -61,14 +67,16 @@ class Retry(BaseRetryStrategy):
     At once after a worker's end.
     """
 
-    often = RetryStrategy(max_attempts=5, exponential_wait=4)
+    growing = RetryStrategy(max_attempts=5, exponential_wait=4)
 
     def get_retry_decision(self, *, exception: BaseException, job: Any) -> RetryDecision | None:
-        if isinstance(exception, DatabaseAway | ProviderAway):
-            return RetryDecision(retry_in={"seconds": AGAIN_SECONDS})
+        if isinstance(exception, DatabaseAway):
+            return RetryDecision(retry_in={"seconds": DATABASE_AGAIN_SECONDS})
+        if isinstance(exception, ProviderAway):
+            return RetryDecision(retry_in={"seconds": PROVIDER_AGAIN_SECONDS})
         if isinstance(exception, WorkerEnding):
             return RetryDecision(retry_in={"seconds": 0})
-        return self.often.get_retry_decision(exception=exception, job=job)
+        return self.growing.get_retry_decision(exception=exception, job=job)
 
 
 @app.task(name=INDEX_ADDED, queue=WAITED, retry=Retry())
@@ -87,6 +95,14 @@ def index(user_id: str, *, bulk_ones: bool, actor: Actor) -> None:
     """Index what is pending of a person. Raises a JobFailed, without a text of anybody's."""
     with failing_by_name(f"Indexing memories of person {user_id}"):
         index_pending(user_id=UUID(user_id), bulk_ones=bulk_ones, actor=actor)
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(name="stories.index_again", queue=WAITED, queueing_lock="stories.index_again", pass_context=False)
+async def index_again(timestamp: int) -> None:  # noqa: ARG001
+    """Try again to index what could not be indexed: what was in the way may be gone, and nothing else would."""
+    tasks = [INDEX_ADDED, INDEX_IMPORTED]
+    await app.connector.execute_query_async(FAILED_AGAIN, tasks=tasks, stalled=MOST_STALLS)
 
 
 @app.task(name="stories.build", queue=STORIES, retry=Retry())
@@ -144,13 +160,16 @@ def is_away(problem: DatabaseError) -> bool:
     return state.startswith(CONNECTION_LOST) if state else True
 
 
-@app.periodic(cron="* * * * *")
+@app.periodic(cron="* * * * * */5")
 @app.task(name="jobs.take_up_stalled", queue=AUDIT, queueing_lock="jobs.take_up_stalled", pass_context=False)
 async def take_up_stalled(timestamp: int) -> None:  # noqa: ARG001
     """Give the jobs of workers that died to those that live; one that was there too often has failed."""
     await app.connector.execute_query_async(CLOCK_SET_BACK)
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
-        if job.attempts < MOST_STALLS:
-            await app.job_manager.retry_job(job)
-        else:
+        if job.attempts >= MOST_STALLS:
             await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=False)
+            continue
+        try:
+            await app.job_manager.retry_job(job)
+        except UniqueViolation:  # another of its queueing lock waits, and does what it would do
+            await app.job_manager.finish_job(job, status=Status.ABORTED, delete_job=True)

@@ -123,10 +123,7 @@ class Installation:
             return superuser.execute(statement, parameters or None).fetchall()
 
     def settle(self) -> None:
-        """Wait until everything is indexed and built, and start the worker again if it ends, as a supervisor does.
-
-        A worker ends by itself some time after the database was lost.
-        """
+        """Wait until everything is indexed and built, and start the worker again if it ends, as a supervisor does."""
 
         def settled() -> bool:
             if not self.worker_runs():

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection, connections
+from procrastinate import utils
 from procrastinate.contrib.django import app, procrastinate_app
+from procrastinate.exceptions import ConnectorException
 from procrastinate.periodic import PeriodicRegistry
 from procrastinate.tasks import Task
 from procrastinate.worker import Worker
 
 from tests.processes import PATIENCE, manage, start, until, url
 from tests.workers import at_work
-from vibe.core.db.job_classes import classes
+from vibe.core.db.job_classes import classes, patience
 from vibe.core.db.job_classes.classes import AUDIT, CLASSES, IMPORTS, STORIES, WAITED
 from vibe.core.db.job_classes.reporting import read_states
+from vibe.core.db.job_classes.turns import TakingTurns
 from vibe.core.db.scopes import as_system
 from vibe.core.errors import ConfigurationError, InputError
 from vibe.serving import worker
@@ -202,6 +207,132 @@ def test_the_last_failure_of_a_class_is_known_by_its_code(committed):
     with at_work({STORIES: 1}), as_system():
         [state] = until(lambda: [each for each in read_states() if each.failure], SOON)
     assert (state.name, state.failed_task, state.failure) == (STORIES, "fails", "provider-away")
+
+
+# A database that is away
+
+ASKED = {
+    "fetch_job": ([WAITED], 1),
+    "update_heartbeat": (1,),
+    "defer_periodic_job": ("job", "", 0),
+    "listen_for_jobs": (),
+}
+
+
+def asked_while_away(asked: str, monkeypatch: pytest.MonkeyPatch, cause: Exception) -> str:
+    """What comes of what a worker asks, when it fails once."""
+    answers: list[Exception | str] = ["done", ConnectorException()]
+
+    async def answer(*_: object, **__: object) -> str:
+        next_one = answers.pop()
+        if isinstance(next_one, Exception):
+            raise next_one from cause
+        return next_one
+
+    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(TakingTurns, asked, answer)
+    options = {"on_notification": print} if asked == "listen_for_jobs" else {}
+    manager = worker.JobManager(app.connector)
+    return asyncio.run(getattr(manager, asked)(*ASKED[asked], **options)) or "done"
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_a_worker_asks_again(asked, monkeypatch):
+    assert asked_while_away(asked, monkeypatch, psycopg.OperationalError()) == "done"
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_control_what_is_wrong_is_not_asked_again(asked, monkeypatch):
+    with pytest.raises(ConnectorException):
+        asked_while_away(asked, monkeypatch, psycopg.errors.UndefinedTable())
+
+
+# The outcome
+
+LOSE_THE_OUTCOME = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%procrastinate_finish_job%'
+"""
+
+
+def outcome_is_stored(begun: threading.Event, go_on: threading.Event, within: int) -> bool:
+    """Whether a job is over, within some seconds, whose worker loses the connection on which it says so."""
+    with at_work({WAITED: 1}):
+        assert begun.wait(SOON)
+        other = connection.copy()
+        other.set_autocommit(False)
+        try:
+            with other.cursor() as cursor:
+                cursor.execute("LOCK procrastinate_jobs IN SHARE MODE")
+            go_on.set()
+            until(lose_the_outcome, SOON)
+        finally:
+            other.close()
+        try:
+            until(lambda: not in_hand(), within)
+        except AssertionError:
+            return False
+        return True
+
+
+def lose_the_outcome() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(LOSE_THE_OUTCOME)
+        return len(cursor.fetchall())
+
+
+def in_hand() -> int:
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'")
+        return int(cursor.fetchone()[0])
+
+
+@pytest.fixture
+def ending(committed: None) -> tuple[threading.Event, threading.Event]:
+    """A job that tells that it has begun, and ends when it may."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def end() -> None:
+        begun.set()
+        go_on.wait(PATIENCE)
+
+    task("ends", WAITED, end).defer()
+    return begun, go_on
+
+
+def test_an_outcome_is_stored_though_the_connection_is_lost_meanwhile(ending):
+    assert outcome_is_stored(*ending, within=SOON)
+
+
+def test_control_procrastinate_tries_once(ending, monkeypatch):
+    """A worker that lives holds the job for good, and its lock with it."""
+    monkeypatch.setattr(procrastinate_app.current_app, "job_manager", TakingTurns(app.connector))
+    assert not outcome_is_stored(*ending, within=5)
+
+
+def test_an_outcome_that_was_stored_is_not_stored_again(committed, monkeypatch):
+    """Its answer was lost. By now another try of the job may be in hand, which must not end with this one's outcome."""
+    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.01)
+    task("tries", WAITED, print).defer()
+
+    async def store_twice() -> list[tuple[str, int]]:
+        async with app.open_async():
+            manager = worker.JobManager(app.connector)
+            number = await manager.register_worker()
+            job = await manager.fetch_job([WAITED], number)
+            stored = TakingTurns.retry_job
+
+            async def lost(self: Any, *arguments: Any, **changes: Any) -> None:
+                await stored(self, *arguments, **changes)
+                assert await manager.fetch_job([WAITED], number), "it is in hand again"
+                raise ConnectorException from psycopg.OperationalError()
+
+            monkeypatch.setattr(TakingTurns, "retry_job", lost)
+            await manager.retry_job(job)
+            return [(each.status, each.attempts) for each in await manager.list_jobs_async()]
+
+    with app.replace_connector(app.connector.get_worker_connector()):  # type: ignore[attr-defined]
+        assert utils.async_to_sync(store_twice) == [("doing", 1)]
 
 
 # The end

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from random import Random
 
 from accounts.authentication import local_tokens
@@ -62,6 +63,23 @@ def test_what_was_acknowledged_is_there_once_and_opens(installation: Installatio
     trail = installation.manage("verify_audit")
     assert trail.returncode == 0, trail.stdout + trail.stderr
     record_property("figure", f"{len(planned)} kills over {kept.acknowledged:,} acknowledged writes, 0 lost, 0 doubled")
+
+
+def test_a_worker_outlives_a_restart_of_the_database(installation: Installation) -> None:
+    """Nothing is to be restarted: the same process does what comes afterwards."""
+    installation.start_worker()
+    worker = installation.worker
+    until(lambda: installation.ask("SELECT 1 FROM job_workers"))
+    for pause in (0, 6):  # more than a heartbeat
+        installation.stop_postgres()
+        time.sleep(pause)
+        installation.start_postgres()
+        [writer] = writers_on(installation, 1)
+        writer.write([f"Memory {pause}."])
+        installation.do("UPDATE stories SET due_at = now()")
+        until(lambda: not installation.ask("SELECT 1 FROM stories WHERE built_at IS NULL OR due_at <= now()"))
+    assert installation.worker is worker
+    assert installation.worker_runs()
 
 
 def test_control_without_waiting_for_the_disk_an_acknowledged_write_is_lost(installation: Installation) -> None:

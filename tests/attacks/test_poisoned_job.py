@@ -122,6 +122,21 @@ def test_one_that_takes_its_worker_down_is_given_up(ada_waiting: UUID) -> None:
     assert found == ["todo"] * tasks.MOST_STALLS + ["failed"]
 
 
+def test_it_is_not_tried_every_hour(ada_waiting: UUID) -> None:
+    die()
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET attempts = %s", [tasks.MOST_STALLS])
+    assert take_up() == "failed"
+
+    async def tried_again() -> None:
+        async with app.open_async():
+            await tasks.index_again.func(timestamp=0)
+
+    with app.replace_connector(app.connector.get_worker_connector()):
+        utils.async_to_sync(tried_again)
+    assert take_up() == "failed"
+
+
 def test_control_without_that_it_goes_on_for_ever(ada_waiting: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "MOST_STALLS", 10**6)
     for _ in range(15):

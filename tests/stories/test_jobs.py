@@ -154,6 +154,23 @@ def test_a_provider_that_is_away_uses_up_no_tries(ada_waiting: UUID, use_embedde
         assert not PendingMemory.objects.of(ada_waiting).exists()
 
 
+def test_what_could_not_be_indexed_is_tried_again(ada_waiting: UUID) -> None:
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'failed', attempts = 6")
+    work()
+    assert [status for _, status, _ in jobs()] == ["failed"], "the control: nothing else tries it"
+    with app.replace_connector(app.connector.get_worker_connector()):  # type: ignore[attr-defined]
+        utils.async_to_sync(tried_again)
+    work()
+    with as_user(ada_waiting):
+        assert not PendingMemory.objects.of(ada_waiting).exists()
+
+
+async def tried_again() -> None:
+    async with app.open_async():
+        await tasks.index_again.func(timestamp=0)
+
+
 def test_the_job_of_a_killed_worker_is_taken_up(ada_waiting: UUID) -> None:
     """A worker that took the job, and was not heard of since."""
     with as_system(), connection.cursor() as cursor:

@@ -24,11 +24,12 @@ from accounts.keys.job_middleware import refuse_wrong_master_key
 from stories.processors import fenced
 from vibe.core.db.configured import embedded_server
 from vibe.core.db.job_classes.failures import note_failure
+from vibe.core.db.job_classes.patience import Patient
 from vibe.core.db.job_classes.turns import TakingTurns
 from vibe.core.errors import VibeError
 
 GIVING_BACK_SECONDS: Final = 2.0  # of SHUTDOWN_SECONDS
-HEARTBEAT_SECONDS: Final = 10.0
+HEARTBEAT_SECONDS: Final = 5.0
 SPARE_THREADS: Final = 4  # for what the event loop itself does in threads, such as looking up a host
 FORGET: Final = (
     "DELETE FROM job_workers ours WHERE NOT EXISTS (SELECT FROM procrastinate_workers WHERE id = ours.worker_id)"
@@ -49,6 +50,10 @@ GIVEN_BACK: Final = (
 logger = logging.getLogger(__name__)
 
 
+class JobManager(Patient, TakingTurns):
+    """The manager of jobs of every worker."""
+
+
 class WorkerStopped(VibeError):
     message = "The worker of a class of work ended by itself, and the others with it. Start it again."
     code = "worker-stopped"
@@ -56,7 +61,7 @@ class WorkerStopped(VibeError):
 
 def prepare(app: App) -> None:
     """Give every worker of this app what each needs. For the setting PROCRASTINATE_ON_APP_READY."""
-    app.job_manager = TakingTurns(app.connector)
+    app.job_manager = JobManager(app.connector)
     app.worker_defaults["task_middleware"] = [*app.worker_defaults["task_middleware"], refuse_wrong_master_key]
     app.worker_defaults["worker_middleware"] = [*app.worker_defaults.get("worker_middleware", []), note_failure]
 
@@ -106,6 +111,7 @@ def _worker(app: App, name: str, number: int, *, wait: bool) -> Worker:
         "wait": wait,
         "install_signal_handlers": False,
         # One that ends has only the heartbeats of _end, a little later than usual, and is not dead meanwhile.
+        "update_heartbeat_interval": HEARTBEAT_SECONDS,
         "stalled_worker_timeout": 4 * HEARTBEAT_SECONDS,
     }
     return Worker(app, **options)
@@ -174,8 +180,10 @@ async def _end(app: App, running: Mapping[asyncio.Task[None], Worker]) -> None:
                 server.release()
             logging.shutdown()
             os._exit(0)  # a thread cannot be stopped, and its transaction ends with its connection
-        for each in ids:
-            await app.job_manager.update_heartbeat(each)
+        with suppress(TimeoutError):  # while the database is away
+            async with asyncio.timeout_at(deadline):
+                for each in ids:
+                    await app.job_manager.update_heartbeat(each)
 
 
 async def _give_back(app: App, ids: list[int]) -> None:

@@ -11,7 +11,7 @@ from django.db import connection
 
 from vibe.core.db.job_classes.classes import CLASSES
 
-ALIVE_SECONDS: Final = 45  # a worker sends a heartbeat every ten
+ALIVE_SECONDS: Final = 20  # a worker sends a heartbeat every five
 STATE: Final = """
 SELECT class.queue, coalesce(worker.count, 0), coalesce(worker.slots, 0), worker.age,
        coalesce(job.waiting, 0), coalesce(job.running, 0), coalesce(job.failed, 0),

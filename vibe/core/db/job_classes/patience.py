@@ -1,0 +1,82 @@
+"""A worker lives on while the database is away, and stores the outcomes of its jobs once it is back.
+
+procrastinate tries everything once. A worker ends when its heartbeat, its search for jobs or its listening fails. When
+the outcome of a job cannot be stored, the job is held for good by a worker that lives and has forgotten it, and with it
+every job that waits for its lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, TypeVar
+
+import psycopg
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager, NotificationCallback
+
+PAUSE_SECONDS: Final = 1.0
+# Storing may have worked although its answer was lost. The job may even be in hand again, with one more attempt.
+IN_HAND: Final = (
+    "SELECT id FROM procrastinate_jobs WHERE id = %(id)s AND status = 'doing' "
+    "AND worker_id IS NOT DISTINCT FROM %(worker_id)s AND attempts = %(attempts)s"
+)
+Result = TypeVar("Result")
+
+
+class Patient(JobManager):
+    """procrastinate's manager of jobs, which goes on with what a worker asks of it once the database is back."""
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        """Take the next job and return it, or None if none is due."""
+        return await patiently(lambda: super(Patient, self).fetch_job(queues, worker_id))
+
+    async def update_heartbeat(self, worker_id: int) -> None:
+        """Say that a worker lives."""
+        await patiently(lambda: super(Patient, self).update_heartbeat(worker_id))
+
+    async def defer_periodic_job(self, job: Job, periodic_id: str, defer_timestamp: int) -> int | None:
+        """Start a periodic job, and return its number, or None if another worker started it."""
+        return await patiently(lambda: super(Patient, self).defer_periodic_job(job, periodic_id, defer_timestamp))
+
+    async def listen_for_jobs(
+        self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
+    ) -> None:
+        """Hear of new jobs until cancelled."""
+        options: dict[str, Any] = {"on_notification": on_notification, "queues": queues}
+        await patiently(lambda: super(Patient, self).listen_for_jobs(**options))
+
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
+        """Set a job to its final state."""
+        await self._store(job, lambda: super(Patient, self).finish_job(job, status, delete_job))
+
+    async def retry_job(self, job: Job, *arguments: Any, **changes: Any) -> None:
+        """Let a job be tried again."""
+        await self._store(job, lambda: super(Patient, self).retry_job(job, *arguments, **changes))
+
+    async def _store(self, job: Job, store: Callable[[], Awaitable[None]]) -> None:
+        first = True
+
+        async def once() -> None:
+            nonlocal first
+            if first or await self._is_in_hand(job):
+                first = False
+                await store()
+
+        await patiently(once)
+
+    async def _is_in_hand(self, job: Job) -> bool:
+        held = {"id": job.id, "worker_id": job.worker_id, "attempts": job.attempts}
+        return bool(await self.connector.execute_query_all_async(IN_HAND, **held))
+
+
+async def patiently(do: Callable[[], Awaitable[Result]]) -> Result:
+    """Do something, again and again while the database is away. Raises ConnectorException for anything else."""
+    while True:
+        try:
+            return await do()
+        except ConnectorException as problem:
+            if not isinstance(problem.__cause__, psycopg.OperationalError | psycopg.InterfaceError):
+                raise
+        await asyncio.sleep(PAUSE_SECONDS)

@@ -14,6 +14,7 @@ from pgvector import HalfVector
 
 from stories.building.sources import Source
 from stories.entities import services as entities
+from stories.index.dividing import closing_at
 from stories.index.entries import FORM
 from stories.index.services import count_story
 from stories.models import NextVector, Passage, SearchSet, Story
@@ -81,7 +82,7 @@ def due_again(story: Story, built: int) -> datetime | None:
     An open one at its closing, unless more is said: see stories.index.entries. A closed one only if it has others.
     """
     if story.is_open:
-        return timezone.now() + timedelta(minutes=settings.EPISODE_GAP_MINUTES)
+        return closing_at(story)
     more = story.memory_count > built
     return timezone.now() + timedelta(seconds=settings.STORY_QUIET_SECONDS) if more else None
 

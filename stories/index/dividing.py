@@ -40,7 +40,8 @@ def divide_open(user_id: UUID, conversation_id: UUID) -> None:
     A corrected episode is never cut: it is closed as it is.
     """
     story = Story.objects.of(user_id).filter(conversation_id=conversation_id, is_open=True)
-    found = story.only("id", "user", "occurred_to", "memory_count", "corrected").select_for_update(no_key=True).first()
+    read = ("id", "user", "occurred_to", "memory_count", "memory_ids", "corrected", "built_at", "due_at")
+    found = story.only(*read).select_for_update(no_key=True).first()
     if found is None:
         return
     gap = timedelta(minutes=settings.EPISODE_GAP_MINUTES)
@@ -57,8 +58,16 @@ def divide_open(user_id: UUID, conversation_id: UUID) -> None:
 
 
 def close(story: Story) -> None:
-    """Close an episode, and have it built."""
-    Story.objects.of(story.user_id).filter(pk=story.pk).update(is_open=False, due_at=timezone.now())
+    """Close an episode, and have it built unless it waited for its closing alone."""
+    complete = story.due_at == closing_at(story) and story.memory_count == len(story.memory_ids)
+    Story.objects.of(story.user_id).filter(pk=story.pk).update(
+        is_open=False, due_at=None if complete else timezone.now()
+    )
+
+
+def closing_at(story: Story) -> datetime | None:
+    """Return when an open episode that is built is due next, if nothing is said or changed: that it may be closed."""
+    return story.built_at + timedelta(minutes=settings.EPISODE_GAP_MINUTES) if story.built_at else None
 
 
 def cut(said: Sequence[Said], gap: timedelta) -> list[Sequence[Said]]:

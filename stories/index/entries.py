@@ -58,9 +58,11 @@ AROUND: Final = (
     "SELECT id, occurred_from, occurred_to FROM stories WHERE user_id = %b AND conversation_id = %b AND NOT is_open "
     "AND occurred_from <= %b AND occurred_to >= %b ORDER BY occurred_from DESC, id DESC LIMIT 1"
 )
+# One that waited for its closing alone (stories.index.dividing.closing_at) is not built again.
 ADD_TO_EPISODE: Final = (
     "UPDATE stories SET memory_count = memory_count + %s, occurred_from = least(occurred_from, %s), "
     "occurred_to = greatest(occurred_to, %s), is_open = %s, due_at = CASE "
+    "WHEN NOT %s AND due_at = built_at + %s AND memory_count + %s = cardinality(memory_ids) THEN NULL "
     "WHEN failure <> '' OR due_at <= %s THEN due_at "
     "WHEN memory_count + %s >= %s OR memory_count + %s >= greatest(5, 2 * cardinality(memory_ids)) THEN %s "
     "WHEN NOT %s OR cardinality(memory_ids) = 0 THEN %s ELSE %s END "
@@ -267,8 +269,7 @@ def closed_around(user_id: UUID, conversation_id: UUID, at: datetime) -> Episode
 def write_episodes(user_id: UUID, conversation_id: UUID, touched: Iterable[Episode]) -> None:
     """Insert new episodes and count memories into those that were there; each goes with the next statement."""
     now = timezone.now()
-    quiet = now + timedelta(seconds=settings.STORY_QUIET_SECONDS)
-    closing = now + timedelta(minutes=settings.EPISODE_GAP_MINUTES)
+    quiet, gap = timedelta(seconds=settings.STORY_QUIET_SECONDS), timedelta(minutes=settings.EPISODE_GAP_MINUTES)
     connection = current_connection()
     for each in sorted(touched, key=lambda episode: episode.is_open):  # the one that closes makes room for the next
         if each.is_new:
@@ -281,7 +282,7 @@ def write_episodes(user_id: UUID, conversation_id: UUID, touched: Iterable[Episo
                     "occurred_to": ("timestamptz", [each.ended]),
                     "memory_count": ("int4", [each.added]),
                     "is_open": ("bool", [each.is_open]),
-                    "due_at": ("timestamptz", [now if full else quiet]),
+                    "due_at": ("timestamptz", [now if full else now + quiet]),
                 },
                 same={"user_id": ("uuid", user_id), "conversation_id": ("uuid", conversation_id), **EMPTY},
                 later=True,
@@ -291,8 +292,10 @@ def write_episodes(user_id: UUID, conversation_id: UUID, touched: Iterable[Episo
             connection.hold(
                 ADD_TO_EPISODE,
                 [
-                    *(size, each.began, each.ended, each.is_open, now),
-                    *(size, settings.EPISODE_MEMORIES, size, now, each.is_open, quiet, closing, user_id, each.id),
+                    *(size, each.began, each.ended, each.is_open),
+                    *(each.is_open, gap, size),
+                    *(now, size, settings.EPISODE_MEMORIES, size, now, each.is_open, now + quiet, now + gap),
+                    *(user_id, each.id),
                 ],
             )
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.keys.services.data_keys import destroy_data_keys, open_vault
@@ -139,6 +140,59 @@ def test_what_is_said_while_a_story_is_built_is_for_the_next_build(ada: UUID, mo
         assert (len(built.memory_ids), built.memory_count) == (3, 4)
         assert built.due_at is not None
         assert built.is_open, "and it is built again at a doubling, or at its closing"
+
+
+def pass_by(user_id: UUID) -> None:
+    """Three hours go by: more than the gap after which an episode ends."""
+    hours = timedelta(hours=3)
+    with as_user(user_id):
+        for each in ("occurred_from", "occurred_to", "built_at", "due_at"):
+            Story.objects.of(user_id).update(**{each: F(each) - hours})
+        Passage.objects.of(user_id).update(occurred_at=F("occurred_at") - hours)
+        Memory.objects.of(user_id).update(occurred_at=F("occurred_at") - hours)
+
+
+def state(user_id: UUID) -> list[tuple[bool, int, bool]]:
+    """Of each story: whether it is open, how many memories it was built of, and whether it is due."""
+    with as_user(user_id):
+        stories = Story.objects.of(user_id).order_by("occurred_from")
+        return [(story.is_open, len(story.memory_ids), story.due_at is not None) for story in stories]
+
+
+def built_while_open(user_id: UUID) -> UUID:
+    conversation = converse(user_id, LISBON)
+    assert build_story(user_id=user_id, story_id=stories_of(user_id)[0], actor=TESTER)
+    assert state(user_id) == [(True, 3, True)]
+    return conversation
+
+
+def test_an_episode_that_is_built_closes_without_another_build(ada: UUID) -> None:
+    built_while_open(ada)
+    pass_by(ada)
+    assert build_due(user_id=ada, actor=TESTER) == 0
+    assert state(ada) == [(False, 3, False)]
+
+
+def test_so_it_does_when_more_is_said_after_the_gap(ada: UUID) -> None:
+    conversation = built_while_open(ada)
+    pass_by(ada)
+    say(ada, conversation, "Rui", "I painted the door green.")
+    assert state(ada) == [(False, 3, False), (True, 0, True)]
+
+
+def test_control_what_was_said_since_is_built_at_its_closing(ada: UUID) -> None:
+    conversation = built_while_open(ada)
+    say(ada, conversation, "Rui", "I painted the door green.")
+    pass_by(ada)
+    assert build_due(user_id=ada, actor=TESTER) == 1
+    assert state(ada) == [(False, 4, False)]
+
+
+def test_control_a_renamed_conversation_is_built_at_its_closing(ada: UUID) -> None:
+    conversation = built_while_open(ada)
+    change_conversation(user_id=ada, conversation_id=conversation, texts={"title": "The blue door"}, actor=TESTER)
+    pass_by(ada)
+    assert build_due(user_id=ada, actor=TESTER) == 1
 
 
 def test_a_changed_memory_is_found_by_what_it_says_now_and_its_story_says_nothing_until_it_is_built(

@@ -121,6 +121,8 @@ def build_story(*, user_id: UUID, story_id: UUID, actor: Actor) -> bool:
             hold_conversation(user_id, story.conversation_id)
             divide_open(user_id, story.conversation_id)
             story = story_at(user_id, story_id)
+            if story.due_at is None:
+                return False  # closed as it was built
         source = read(user_id, story, open_vault())
         if source is None:
             remove_story(user_id, story_id, actor=actor)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
+from django.db.models.functions import Now
 from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.keys.services.data_keys import open_vault
 from audit.services import record
+from stories.models import PendingMemory
 from stories.search.services import search_stories
 from tests.building import build_conversation
 from tests.cast import TESTER
@@ -171,6 +174,20 @@ def test_workers_and_what_waits_are_told_by_queue(client, db):
     assert told("vibe_queue_latency_seconds")["audit"] == 0
     labels = {"queue": "stories", "task": "stories.tell", "code": "provider-away"}
     assert value(client, "vibe_job_last_failure_timestamp_seconds", **labels) > 1_700_000_000
+
+
+def test_the_oldest_memory_that_is_not_in_the_index_is_told(client, ada, tell):
+    def told() -> list[float]:
+        return [value(client, "vibe_unindexed_memory_age_seconds", queue=queue) for queue in ("waited", "imports")]
+
+    assert told() == [0, 0]
+    tell(ada, "first", [("Ada", "I moved to Lisbon.")])  # imported: a job is to index it
+    with as_user(ada):
+        PendingMemory.objects.of(ada).update(created_at=Now() - timedelta(seconds=90))
+    assert told()[0] == 0 and 90 <= told()[1] < 150
+    with as_user(ada):
+        PendingMemory.objects.of(ada).update(bulk=False)
+    assert 90 <= told()[0] < 150 and told()[1] == 0
 
 
 def test_the_trails_lag_is_the_age_of_what_is_not_sealed(client, db):

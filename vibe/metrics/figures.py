@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from vibe.core.db.job_classes.classes import IMPORTS, WAITED
 from vibe.core.db.job_classes.reporting import read_states
 from vibe.core.db.scale import replica
 from vibe.core.db.scopes import as_system
@@ -29,6 +30,11 @@ WHERE datname = current_database() AND backend_type = 'client backend' GROUP BY 
 LONGEST = """
 SELECT coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)), 0) FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+UNINDEXED = """
+SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE NOT bulk)), 0),
+       coalesce(extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE bulk)), 0)
+FROM pending_memories
 """
 JOBS = "SELECT queue_name, status::text, count(*) FROM procrastinate_jobs GROUP BY 1, 2"
 # The sealer's snapshot shows which transactions it has processed: anything later is not sealed yet. A forged row, which
@@ -78,6 +84,13 @@ def queue_latency() -> Figures:
     """Return the age in seconds of the oldest job that is due, by queue; 0 if none is."""
     with as_system():
         return [((state.name,), state.waits or 0.0) for state in read_states()]
+
+
+def unindexed() -> Figures:
+    """Return the age in seconds of the oldest memory that is not fully in the index, by queue; 0 if there is none."""
+    with as_system():
+        [(added, imported)] = rows(UNINDEXED)
+    return [((WAITED,), float(added)), ((IMPORTS,), float(imported))]
 
 
 def last_failures() -> Figures:

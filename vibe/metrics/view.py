@@ -38,6 +38,12 @@ ASKED: tuple[tuple[str, str, tuple[str, ...], Callable[[], figures.Figures]], ..
     ),
     ("vibe_queue_latency_seconds", "Age of the oldest job that is due, by queue.", ("queue",), figures.queue_latency),
     (
+        "vibe_unindexed_memory_age_seconds",
+        "Age of the oldest memory that is not fully in the index, by the queue of its job.",
+        ("queue",),
+        figures.unindexed,
+    ),
+    (
         "vibe_job_last_failure_timestamp_seconds",
         "When a job of a queue last failed, with its task and the code of the failure.",
         ("queue", "task", "code"),

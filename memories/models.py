@@ -93,6 +93,40 @@ class Conversation(UserOwned):
         ]
 
 
+class StorageCount(UserOwned):
+    """A part of how much is stored of a person: see memories.storage. The sum of a person's rows is what counts.
+
+    A part may be below zero: what one row counted may be taken from another. No index holds what changes.
+    """
+
+    is_base = models.BooleanField(default=False)
+    memories = models.BigIntegerField()
+    bytes = models.BigIntegerField()
+    day = models.DateField()
+    day_memories = models.BigIntegerField()
+    day_bytes = models.BigIntegerField()
+
+    class Meta:
+        db_table = "storage_counts"
+        indexes: ClassVar = [models.Index(fields=["user"], name="storage_counts_of_user")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user"], name="storage_counts_one_base", condition=Q(is_base=True)),
+            CompositeReference(name="storage_counts_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
+            RowSecurity(name="storage_counts_walls"),
+            Privileges(
+                name="storage_counts_for_user",
+                role=USER,
+                verbs={
+                    "SELECT": None,
+                    "INSERT": None,
+                    "UPDATE": ("memories", "bytes", "day", "day_memories", "day_bytes"),
+                },
+            ),
+            Privileges(name="storage_counts_for_support", role=SUPPORT, verbs={"SELECT": None}),
+            Privileges(name="storage_counts_for_system", role=SYSTEM, verbs={"SELECT": None}),
+        ]
+
+
 UNEXPIRED: Final = "(expires_at IS NULL OR expires_at > statement_timestamp())"
 """SQL for the same as MemoryQuerySet.of, where a statement is written by hand."""
 

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from accounts.models import AccessGrant, Export, KeptAnswer, LastChange, User, UserKey, UserPreferences
-from memories.models import Conversation, Memory
+from memories.models import Conversation, Memory, StorageCount
 from stories.models import Entity, NextVector, Passage, PendingMemory, SearchSet, Story, TokenUse
 from tests.cast import DAY
 from tests.protections import unprotected
@@ -54,6 +54,7 @@ def furnish(person):
     NextVector.objects.create(user_id=person, story=story, part=-1, revision=1, embedder="-")
     Entity.objects.create(user_id=person, kind="place", token=1, name=NOTHING)
     SearchSet.objects.create(user_id=person)
+    StorageCount.objects.create(user_id=person, memories=1, bytes=543, day=DAY.date(), day_memories=1, day_bytes=543)
     TokenUse.objects.create(user_id=person, day=DAY.date(), tokens=1)
     UserPreferences.objects.create(user_id=person)
     Export.objects.create(user_id=person)

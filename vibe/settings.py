@@ -244,6 +244,11 @@ API_LIMIT_PERSON = env.str("API_LIMIT_PERSON", default="600/200")
 API_LIMIT_KEY = env.str("API_LIMIT_KEY", default="6000/1000")
 API_LIMIT_STRANGER = env.str("API_LIMIT_STRANGER", default="60/60")
 
+# How much is stored of a person, a day / in all: see docs/configuration.md
+
+STORAGE_LIMIT_MEMORIES = env.str("STORAGE_LIMIT_MEMORIES", default="100000/1000000")
+STORAGE_LIMIT_MIB = env.str("STORAGE_LIMIT_MIB", default="256/4096")
+
 # Data keys: see docs/keys.md
 
 DATA_KEY_SEALS: int = env.int("DATA_KEY_SEALS", default=100_000_000)

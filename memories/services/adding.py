@@ -20,6 +20,7 @@ from memories.models import Memory
 from memories.payload import Payload
 from memories.roles import Role, role_of
 from memories.services.conversations import no_such_conversation
+from memories.storage import adding, size_of
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
@@ -78,7 +79,7 @@ def add_memories(
 ) -> list[KeptMemory]:
     """Add memories to a conversation, in the order given.
 
-    Raises NotFound, MessageIdTaken, NothingSaid, ExpiryPast and InputError.
+    Raises NotFound, MessageIdTaken, NothingSaid, ExpiryPast, StorageFull, StorageDayFull and InputError.
     """
     if not 1 <= len(memories) <= LARGEST_BATCH:
         raise InputError(f"A batch has 1 to {LARGEST_BATCH:,} memories.")
@@ -143,14 +144,17 @@ def touch_conversation(
     """Update count and last activity, which locks the conversation. Return the vault, the person's name, and what
     `reads` found.
 
-    All is one batch. The name is empty where every role is given. Raises NotFound and DataKeyMissing.
+    All is one batch, which also counts what is stored. The name is empty where every role is given.
+    Raises NotFound, DataKeyMissing, StorageFull and StorageDayFull.
     """
+    storing = adding(user_id, memories=len(kept), size=size_of(*(each.payload.encode() for each in kept)))
     active = max(each.row.occurred_at for each in kept)
     counting = COUNT, [len(kept), timezone.now(), active, user_id, conversation_id]
     naming = [own_name(user_id)] if not all(each.row.role for each in kept) else []
-    there, keys, *found = execute_batch(counting, data_keys(user_id), *naming, *reads)
+    there, keys, totals, *found = execute_batch(counting, data_keys(user_id), *storing.statements(), *naming, *reads)
     if not there:
         raise no_such_conversation()
+    storing.require_room(totals)
     name = name_in(found.pop(0)) if naming else ""
     return vault_of(user_id, keys), name, found
 

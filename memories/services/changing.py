@@ -21,6 +21,7 @@ from memories.models import UNEXPIRED, Memory
 from memories.payload import Payload, offset_of
 from memories.roles import Role, role_of
 from memories.services.adding import KeptMemory, check_content, check_expiry
+from memories.storage import give_back_memories, replacing, size_of
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.scopes import as_user
@@ -59,7 +60,7 @@ def change_memory(
     """Change a memory. None leaves a value unchanged, except that an expiry of None takes the expiry away.
 
     Metadata is replaced as a whole, by an empty object too.
-    Raises NotFound, Outdated, NothingSaid and ExpiryPast.
+    Raises NotFound, Outdated, NothingSaid, ExpiryPast, StorageFull and StorageDayFull.
     """
     with as_user(user_id):
         before, keys = read_memory(MEMORY, user_id, memory_id)
@@ -79,10 +80,13 @@ def change_memory(
             stood = search_index().withdraw(user_id, memory_id, deleted=False)
             row.role, row.occurred_at = change.role, change.occurred_at.astimezone(UTC)
             row.revision, row.updated_at = row.revision + 1, timezone.now()
-            row.payload = vault.seal(change.payload.encode(), address_of(row, "payload"))
+            text = change.payload.encode()
+            storing = replacing(user_id, before=len(row.payload.ciphertext), after=size_of(text))
+            row.payload = vault.seal(text, address_of(row, "payload"))
             row.save(update_fields=["role", "payload", "occurred_at", "revision", "updated_at"])
             update_conversation(row)
-            found = execute_batch(*change.entries.reads())
+            totals, *found = execute_batch(*storing.statements(), *change.entries.reads())
+            storing.require_room(totals, is_written=True)
             change.entries.write(vault, {row.pk: row.role}, found, instead_of=stood)
         fields = [name for name, value in given.items() if value is not None]
         fields += ["expires_at"] if expires_at is not ... else []
@@ -132,6 +136,7 @@ def delete_memory(*, user_id: UUID, memory_id: UUID, actor: Actor, expected: Ver
     with as_user(user_id):
         row, _ = lock_memory(user_id, memory_id, expected)
         search_index().withdraw(user_id, memory_id, deleted=True)
+        give_back_memories(user_id, [memory_id])
         row.delete()
         update_conversation(row, fewer=1)
         _record_change(row, actor, "memory.delete")

@@ -11,16 +11,18 @@ from uuid import UUID
 from django.db import IntegrityError
 from django.utils import timezone
 
-from accounts.keys.services.data_keys import open_vault
+from accounts.keys.services.data_keys import data_keys, open_vault, vault_of
 from audit.actors import Actor
 from audit.services import record
 from memories.companions import companion_token
 from memories.index import search_index
 from memories.models import Conversation
+from memories.storage import ROW_BYTES, Storing, adding, give_back_conversation, replacing, size_of
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user
+from vibe.core.db.statements.batching import execute_batch
 from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import Conflict, NotFound
 
@@ -52,14 +54,17 @@ def create_conversation(
     started_at: datetime | None = None,
     companion: str | None = None,
 ) -> OpenedConversation:
-    """Create a conversation. Its companion is given here for good. Raises ExternalIdTaken."""
+    """Create a conversation. Its companion is given here for good.
+
+    Raises ExternalIdTaken, StorageFull and StorageDayFull.
+    """
     with as_user(user_id):
         begun = started_at or timezone.now()
         row = Conversation(
             id=uuid7(), user_id=user_id, external_id=external_id, started_at=begun, active_at=begun, revision=1
         )
         row.created_at = timezone.now()
-        vault = open_vault()
+        vault = open_with_room(adding(user_id, size=ROW_BYTES + size_of(title, description, companion)))
         seal_texts(row, vault, {"title": title, "description": description, "companion": companion})
         row.companion_token = companion_token(vault, companion) if companion else None
         try:
@@ -80,10 +85,12 @@ def change_conversation(
 ) -> OpenedConversation:
     """Change title or description of a conversation; None removes a text, an absent name leaves it unchanged.
 
-    Raises NotFound, and Outdated when the conversation is at none of the expected versions.
+    Raises NotFound, Outdated when the conversation is at none of the expected versions, StorageFull and StorageDayFull.
     """
     with as_user(user_id):
-        row, vault = lock_conversation(user_id, conversation_id, expected), open_vault()
+        row = lock_conversation(user_id, conversation_id, expected)
+        replaced = sum(len(sealed.ciphertext) for name in texts if (sealed := getattr(row, name)))
+        vault = open_with_room(replacing(user_id, before=replaced, after=size_of(*texts.values())))
         before = open_texts(row, vault)
         after = {**before, **{name: texts[name] or None for name in texts}}
         if after != before:
@@ -116,9 +123,17 @@ def delete_conversation(
     """Delete a conversation permanently, with its memories and its story. Raises NotFound and Outdated."""
     with as_user(user_id):
         row = lock_conversation(user_id, conversation_id, expected)
+        give_back_conversation(user_id, conversation_id)
         row.delete()
         search_index().conversation_deleted(user_id)
         _record_change(row, actor, "conversation.delete", memories=row.memory_count)
+
+
+def open_with_room(storing: Storing) -> Vault:
+    """Count what is stored, and open the person's keys. Raises StorageFull and StorageDayFull."""
+    keys, totals = execute_batch(data_keys(storing.user_id), *storing.statements())
+    storing.require_room(totals)
+    return vault_of(storing.user_id, keys)
 
 
 def lock_conversation(user_id: UUID, conversation_id: UUID, expected: Versions | None = None) -> Conversation:

@@ -15,6 +15,7 @@ from audit.services import record
 from memories.index import search_index
 from memories.models import Conversation, Memory
 from memories.services.changing import update_conversation
+from memories.storage import give_back_memories
 from vibe.core.db.scopes import as_system, as_user
 from vibe.core.errors import VibeError
 
@@ -61,6 +62,7 @@ def _delete_batch(user_id: UUID, actor: Actor) -> int:
             ids = [pk for _, pk in rows]
             for memory_id in ids:
                 search_index().withdraw(user_id, memory_id, deleted=True)
+            give_back_memories(user_id, ids)
             count = Memory.objects.expired_of(user_id).filter(pk__in=ids)._raw_delete("default")
             update_conversation(Memory(user_id=user_id, conversation_id=conversation_id), fewer=count)
             for pk in ids:  # one row each, by which verify_audit knows a deleted memory that was put back

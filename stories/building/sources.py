@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from memories.models import Conversation, Memory
+from memories.models import UNEXPIRED, Conversation, Memory
 from memories.payload import OpenedMemory, local_time, open_memories
 from stories.building.corrections import Kept, kept
 from stories.models import Story
@@ -22,16 +22,29 @@ MEMBERS: Final = (
     "ON m.user_id = p.user_id AND m.id = p.memory_id WHERE p.user_id = %b AND m.user_id = %b AND p.story_id = %b "
     "AND (m.expires_at IS NULL OR m.expires_at > statement_timestamp())"
 )
+MOST_MEMORIES: Final = 400
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""What a story is made of at most, in sealed bytes: what comes late makes a closed episode as long as anybody likes."""
+IN_ORDER: Final = (
+    "SELECT id, revision, number = 1 OR (number <= %b AND bytes <= %b) FROM ("  # noqa: S608
+    "SELECT id, revision, row_number() OVER said AS number, sum(octet_length(payload)) OVER said AS bytes "
+    f"FROM encrypted_memories WHERE user_id = %b AND id = ANY(%b) AND {UNEXPIRED} "
+    "WINDOW said AS (ORDER BY occurred_at, id)) AS members ORDER BY number"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An episode as it was read, opened, with at least one memory. It does not print."""
+    """An episode as it was read, with at least one memory, and those that its story is made of, opened.
+
+    It does not print.
+    """
 
     story_id: UUID
     story_revision: int
     memories: list[OpenedMemory]
     revisions: dict[UUID, int]
+    """Of every memory of the episode, in order."""
     kept: Kept | None
     """What stays of the story."""
     title: str = field(repr=False)
@@ -54,18 +67,23 @@ class Source:
 
 
 def read(user_id: UUID, story: Story, vault: Vault) -> Source | None:
-    """Return an episode and what was said in it, in order; None if it has no memory."""
-    revisions = members(user_id, story.pk)
-    if not revisions:
+    """Return an episode and what was said in it, in order; None if it has no memory.
+
+    Of a very long one the first memories are opened, MOST_MEMORIES and MOST_BYTES of them at most.
+    """
+    ordered = bulk.run(IN_ORDER, [MOST_MEMORIES, MOST_BYTES, user_id, list(members(user_id, story.pk))])
+    if not ordered:
         return None
-    rows = list(Memory.objects.of(user_id).filter(pk__in=revisions).order_by("occurred_at", "id"))
+    revisions = {memory_id: revision for memory_id, revision, _ in ordered}
+    told = [memory_id for memory_id, _, is_told in ordered if is_told]
+    rows = list(Memory.objects.of(user_id).filter(pk__in=told).order_by("occurred_at", "id"))
     conversation = get_owned(Conversation, user_id, story.conversation_id)
     title = conversation.title if conversation else None
     return Source(
         story.pk,
         story.revision,
         open_memories(rows, vault),
-        {row.pk: row.revision for row in rows},
+        revisions,
         kept(story, vault, revisions),
         vault.open(title, address_of(conversation, "title")) if conversation and title else "",
         conversation.revision if conversation else 0,

@@ -58,7 +58,7 @@ def store(story: Story, search_set: SearchSet, source: Source, built: BuiltStory
     comparable = built.embedder == search_set.embedder
     borne = entities.borne_by(story)
     seal_draft(story, built.draft, vault)
-    story.memory_ids = [memory.id for memory in source.memories]
+    story.memory_ids = list(source.revisions)
     story.processor, story.embedder = processor_id(), built.embedder if comparable else ""
     story.embedding = cloaked(vault, built.vectors[:1])[0] if comparable else None
     story.in_graph = search_set.in_graph
@@ -66,7 +66,7 @@ def store(story: Story, search_set: SearchSet, source: Source, built: BuiltStory
     story.corrected_from = list(source.kept.made_from) if source.kept else []
     story.corrected_at = source.kept.at if source.kept else None
     story.built_at, story.tries, story.failure = timezone.now(), 0, ""
-    story.due_at = due_again(story, len(source.memories))
+    story.due_at = due_again(story, len(source.revisions))
     vector = cloaked(vault, built.vectors[1:])[0] if comparable and built.correction else None
     replace_correction(story, built.correction, vector, search_set, vault)
     count_story(story)

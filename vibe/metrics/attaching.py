@@ -13,6 +13,7 @@ from django.db import connection, connections
 from django.db.backends.signals import connection_created
 from django.http import HttpRequest
 
+from memories.storage import storage_refused
 from stories.signals import searched
 from vibe.core.crypto.seal import add_observer
 from vibe.core.db.scale.replica import routed
@@ -29,6 +30,7 @@ from vibe.metrics.instruments import (
     SEARCHES_DEGRADED,
     STATEMENT_SECONDS,
     STATEMENTS_FAILED,
+    STORAGE_REFUSED,
 )
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -46,6 +48,7 @@ def attach() -> None:
     add_observer(crypto_done)
     searched.connect(search_done)
     routed.connect(reading_done)
+    storage_refused.connect(storage_done)
     connection_created.connect(time_statements)
     for each in connections.all(initialized_only=True):
         time_statements(each)
@@ -105,6 +108,11 @@ def search_done(strategy: str, seconds: float, degraded: bool, **_: Any) -> None
 def reading_done(to: str, why: str, **_: Any) -> None:
     """Count a read, by the server that answered and why."""
     READINGS.labels(to, why).inc()
+
+
+def storage_done(limit: str, **_: Any) -> None:
+    """Count a change that a limit on storage refused, by the limit."""
+    STORAGE_REFUSED.labels(limit).inc()
 
 
 def time_statements(connection: Any, **_: Any) -> None:

@@ -27,6 +27,7 @@ SEARCH_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
 SEARCHES_DEGRADED = Counter("vibe_searches_degraded", "Searches that went by words alone.")
+STORAGE_REFUSED = Counter("vibe_storage_refused", "Changes refused by a limit on what a person stores.", ["limit"])
 READINGS = Counter(
     "vibe_readings",
     "What was read where there is a replica, by who answered, and why it was the primary.",

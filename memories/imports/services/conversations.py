@@ -19,6 +19,7 @@ from memories.index import search_index
 from memories.models import Conversation, Memory
 from memories.payload import open_memories
 from memories.roles import role_of
+from memories.storage import ROW_BYTES, adding, size_of
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user
@@ -46,8 +47,8 @@ class Counts:
 def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], actor: Actor) -> Counts:
     """Add one person's conversations and their new messages, one memory a message.
 
-    Imports all lines or none. Raises BadLine for an existing message with other content. Importing again changes
-    nothing; concurrent imports of the same person wait for each other.
+    Imports all lines or none. Raises BadLine for an existing message with other content, StorageFull and
+    StorageDayFull. Importing again changes nothing; concurrent imports of the same person wait for each other.
     """
     with as_user(user_id):
         lock_person(user_id)
@@ -58,6 +59,7 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
         known = messages_there(user_id, there, lines, vault)
         fresh, unchanged, skipped = partition_new(lines, known, timezone.now())
         new = [line for line in lines if line.external_id not in there]
+        require_room(user_id, new, fresh)
         ids = there | insert_conversations(user_id, new, fresh, vault)
         if fresh:
             added = insert_memories(user_id, ids, fresh, vault, known_name(user_id, fresh))
@@ -77,6 +79,18 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
             details={"conversations": counts.conversations, "memories": counts.memories},
         )
     return counts
+
+
+def require_room(user_id: UUID, new: Sequence[ConversationLine], fresh: Mapping[str, Messages]) -> None:
+    """Count what is to be stored. Raises StorageFull and StorageDayFull."""
+    texts = [message.payload.encode() for messages in fresh.values() for message in messages.values()]
+    first = {line.external_id: line for line in reversed(new)}
+    titles = sum(ROW_BYTES + size_of(line.title, line.description, line.companion) for line in first.values())
+    if not (texts or titles):
+        return
+    storing = adding(user_id, memories=len(texts), size=titles + size_of(*texts))
+    [totals] = execute_batch(*storing.statements())
+    storing.require_room(totals)
 
 
 def lock_person(user_id: UUID) -> None:

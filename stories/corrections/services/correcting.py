@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import record
+from memories.storage import Storing
 from stories.building.corrections import LONGEST, SEARCHED, Changes, Kept, check_events
 from stories.building.sources import hold_story, members, story_at
 from stories.building.storing import names_of, replace_correction
@@ -29,6 +30,7 @@ from stories.text.blinding import cloaked
 from stories.text.passages import PassageText
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.scopes import as_user
+from vibe.core.db.statements.batching import execute_batch
 from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import VibeError
 
@@ -166,10 +168,18 @@ def vectors_of(user_id: UUID, correction: Correction, embedder: str) -> Vectors 
 
 
 def write(search_set: SearchSet, story: Story, correction: Correction, vectors: Vectors | None, vault: Vault) -> None:
-    """Seal the corrected story under its next revision; names and passage follow. Without vectors a job makes them."""
+    """Seal the corrected story under its next revision; names and passage follow. Without vectors a job makes them.
+
+    What the person wrote counts as written today. Raises StorageFull and StorageDayFull.
+    """
     borne = entities.borne_by(story)
     said = {column for column in COLUMNS if getattr(story, column) is not None}  # one may correct what is not built yet
     seal_draft(story, correction.kept.draft, vault, only={*said, *correction.kept.fields})
+    storing = Storing(
+        story.user_id, day_bytes=sum(len(getattr(story, name).ciphertext) for name in correction.kept.fields)
+    )
+    [totals] = execute_batch(*storing.statements())
+    storing.require_room(totals)
     story.corrected, story.corrected_at = list(correction.kept.fields), correction.kept.at
     story.corrected_from = list(correction.kept.made_from)
     written = [*WRITTEN]

@@ -14,8 +14,17 @@ from vibe.core.crypto.blind import BlindIndex
 from vibe.core.crypto.cloak import Cloak
 from vibe.core.crypto.errors import DataKeyMissing, FormatUnknown, SealBroken, SealError
 from vibe.core.crypto.file_seal import FileSeal
-from vibe.core.crypto.padding import pad, unpad
-from vibe.core.crypto.seal import BODY_START, HEADER_BYTES, NONCE_BYTES, Seal, derive, generation_of, notify
+from vibe.core.crypto.padding import MARK, pad, size_class, unpad
+from vibe.core.crypto.seal import (
+    BODY_START,
+    HEADER_BYTES,
+    NONCE_BYTES,
+    OVERHEAD_BYTES,
+    Seal,
+    derive,
+    generation_of,
+    notify,
+)
 from vibe.core.crypto.sealed import Address, Sealed, column_prefix
 from vibe.core.errors import InputError
 
@@ -141,6 +150,11 @@ class Vault:
     def _own(self, address: Address) -> None:
         if address.user_id != self.user_id:
             raise SealBroken(f"{address} belongs to another person than this vault.")
+
+
+def stored_size(text: str) -> int:
+    """Return how many bytes a text takes once it is sealed."""
+    return OVERHEAD_BYTES + size_class(len(text.encode(errors="surrogatepass")) + len(MARK))
 
 
 def unsealable(text: object, address: Address) -> InputError:

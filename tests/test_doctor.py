@@ -7,21 +7,25 @@ import os
 from collections import namedtuple
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from audit.services import record
+from tests.api.conftest import Api
 from tests.cast import TESTER
-from tests.processes import manage
+from tests.pooler import POOLER_PORT, pooled
+from tests.processes import manage, url
 from tests.workers import register_workers
+from vibe.core.db.configured import embedded_server
 from vibe.core.db.health import statements
 from vibe.core.db.health.reading import Chapter, Reading, Verdict
 from vibe.core.db.scopes import as_system
 from vibe.doctor import audit_log, catalog, configuration, jobs, keys, machine, schema, server
 from vibe.doctor.examination import Examined, examine, worst
-from vibe.doctor.findings import Severity, error, note, warning
+from vibe.doctor.findings import Finding, Severity, error, note, warning
 from vibe.metrics import figures
 
 Usage = namedtuple("Usage", "total used free")
@@ -126,6 +130,47 @@ def test_rights_for_everybody_are_found_and_mended(db):
 def test_a_missing_index_is_found(db):
     execute("DROP INDEX users_newest")
     assert "users_newest" in found(schema.indexes)[0]
+
+
+MADE = """
+SELECT t.relname, 'INDEX' FROM pg_index i JOIN pg_class c ON c.oid = indexrelid JOIN pg_class t ON t.oid = indrelid
+WHERE c.relname = %s AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = c.oid)
+UNION SELECT t.relname, 'CONSTRAINT' FROM pg_constraint JOIN pg_class t ON t.oid = conrelid WHERE conname = %s
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["users_newest", "audit_logs_newest", "stories_one_open", "memories_role", "stories_conversation"]
+)
+def test_what_is_missing_is_made_anew_as_the_finding_says(committed, name):
+    """An index, one of a partitioned table, which CONCURRENTLY cannot make, and constraints of each kind."""
+    [(table, kind)] = figures.rows(MADE, [name, name])
+    execute(f"DROP INDEX {name}" if kind == "INDEX" else f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    try:
+        assert found(schema.indexes) == [f"{name} of table {table} is missing."]
+    finally:
+        type_in(schema.indexes)
+    assert found(schema.indexes) == []
+
+
+def test_an_invalid_index_of_a_partitioned_table_is_completed(committed):
+    [(definition,)] = figures.rows("SELECT indexdef FROM pg_indexes WHERE indexname = 'audit_logs_newest'")
+    execute("DROP INDEX audit_logs_newest")
+    execute(definition)  # ON ONLY the table, as a migration that was cut short leaves it
+    try:
+        assert found(schema.indexes) == [
+            "The index audit_logs_newest of table audit_logs is invalid: building it was cut short."
+        ]
+    finally:
+        type_in(schema.indexes)
+    assert found(schema.indexes) == []
+
+
+def type_in(check: Any) -> None:
+    """Type what the only finding says, one statement after another."""
+    [finding] = check()
+    for statement in filter(str.strip, finding.do.split(";")):
+        execute(statement)
 
 
 def test_a_missing_check_is_found(db):
@@ -340,6 +385,60 @@ def test_the_exit_code_tells_how_bad_it_is(monkeypatch, capsys, made, code):
         call_command("doctor")
     assert int(left.value.code) == code
     assert ("do:   type this" in capsys.readouterr().out) == bool(made)
+
+
+def test_what_is_wrong_in_many_places_is_said_once_and_the_worst_first(monkeypatch, capsys):
+    many = tuple(
+        Finding(Severity.ERROR, f"t{at}: it is open.", "Rows.", f"CLOSE t{at};", kind="it is open") for at in range(400)
+    )
+    examined = [Examined("first", (note("By the way.", why="So.", do="Nothing."),)), Examined("second", many)]
+    monkeypatch.setattr("vibe.management.commands.doctor.examine", lambda: examined)
+    with pytest.raises(SystemExit):
+        call_command("doctor")
+    told = capsys.readouterr().out
+    assert told.index("second") < told.index("first")
+    assert "t2: it is open. And 397 more of this kind." in told
+    assert "t3" not in told
+    assert told.count("why:") == 2
+    with pytest.raises(SystemExit):
+        call_command("doctor", "--json")
+    assert "t399" in capsys.readouterr().out, "the control: a program gets all of them"
+
+
+def test_a_pooler_that_no_setting_names_is_found_by_doctor_and_the_probe(db):
+    server_of_tests = embedded_server()
+    if server_of_tests is None:
+        pytest.skip("needs the embedded server, before which it puts a pooler")
+    asked = "from vibe.serving.readiness import ask; print(ask()['pooler'])"
+    with pooled(server_of_tests, size=2) as folder:
+        through = {"DATABASE_URL": url(host=folder, port=POOLER_PORT)}
+        told = json.loads(manage("doctor", "--json", **through).stdout)
+        named = json.loads(manage("doctor", "--json", DATABASE_POOLER="on", **through).stdout)
+        probe = manage("shell", "-c", asked, **through).stdout
+
+    def findings(examined: Any) -> list[Any]:
+        return next(each["findings"] for each in examined["checks"] if each["check"] == "pooler")
+
+    assert "DATABASE_POOLER" in findings(told)[0]["what"]
+    assert findings(named) == [], "the control: it is named"
+    assert "DATABASE_POOLER=on" in probe
+
+
+def test_the_answer_that_fails_for_a_pooler_names_it(ada, monkeypatch):
+    execute_in_fact = psycopg.Cursor.execute
+
+    def of_another_session(self, query, *args, prepare=None, **kwargs):
+        if prepare:
+            raise psycopg.errors.DuplicatePreparedStatement
+        return execute_in_fact(self, query, *args, prepare=prepare, **kwargs)
+
+    as_ada = Api("ada")
+    conversation = as_ada.post("/conversations", {}).json()["id"]
+    as_ada.post(f"/conversations/{conversation}/memories", {"author": "Ada", "text": "I moved to Lisbon."})
+    monkeypatch.setattr(psycopg.Cursor, "execute", of_another_session)
+    answer = as_ada.post("/memories/search", {"question": "When did I move?"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "pooler-misconfigured")
+    assert "DATABASE_POOLER=on" in answer.json()["detail"]
 
 
 def test_the_worst_of_nothing_is_fine():

@@ -14,7 +14,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from audit.context import AuditContext
-from vibe.core.db.errors import DatabaseNotReady, DatabaseUnavailable, is_unavailable
+from vibe.core.db.errors import DatabaseNotReady, DatabaseUnavailable, PoolerMisconfigured, is_unavailable
 from vibe.core.errors import InputError, NotFound, VibeError
 from vibe.core.http.bodies import BodyTooLarge, LengthRequired, MalformedBody, is_chunked
 from vibe.core.http.context import context_of
@@ -80,6 +80,8 @@ def unforeseen(request: HttpRequest, error: Exception) -> HttpResponse:
 
 def database_failed(request: HttpRequest, error: Exception) -> HttpResponse:
     """Return the response to a database that is unavailable or refused a statement."""
+    if isinstance(error, PoolerMisconfigured):
+        return told(request, error)
     if not isinstance(error, DatabaseNotReady) and not is_unavailable(error):
         return unforeseen(request, error)
     logger.error("Request %s: %s", request_id_of(request), type(error).__name__)

@@ -30,6 +30,7 @@ WITH_DATABASE: dict[str, Check] = {
     "clock": server.clock,
     "durability": server.durability,
     "connections": server.connections,
+    "pooler": server.pooler,
     "long transactions": server.transactions,
     "replication": server.replication,
     "read replica": server.read_replica,

@@ -8,12 +8,13 @@ from typing import Any
 from django.apps import apps
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
-from django.db.models import CheckConstraint, UniqueConstraint
+from django.db.models import CheckConstraint, Index, UniqueConstraint
 
 from vibe.core.crypto.fields import SealedColumn
 from vibe.core.db.migrating.retired import WHAT_TO_DO, retired_of
 from vibe.core.db.roles import SUPPORT, USER
 from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity, SchemaPolicy
+from vibe.core.db.schema.operations.partitioned import partitioned_index_sql
 from vibe.doctor.findings import Finding, error, warning
 from vibe.metrics.figures import rows
 from vibe.serving.migrating import pending
@@ -28,10 +29,11 @@ SELECT relname FROM pg_class WHERE relkind IN ('i', 'I') AND relnamespace = 'pub
 UNION SELECT conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace
 """
 INVALID = """
-SELECT c.relname, t.relname FROM pg_index i
+SELECT c.relname, t.relname, c.relkind = 'I' FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
 WHERE NOT (i.indisvalid AND i.indisready)
 """
+PARTITIONED = "SELECT FROM pg_class WHERE oid = to_regclass(%s) AND relkind = 'p'"
 UNVALIDATED = """
 SELECT conname, conrelid::regclass::text FROM pg_constraint
 WHERE NOT convalidated AND connamespace = 'public'::regnamespace
@@ -149,17 +151,18 @@ def indexes() -> Iterator[Finding]:
     there, built = {name for (name,) in rows(NAMES)}, {name for name, _, _ in rows(TABLES)}
     for model in models():
         if model._meta.db_table in built:
-            for name in sorted(declared(model) - there):
-                yield error(
-                    f"{name} of table {model._meta.db_table} is missing.",
-                    why="Without an index look-ups get slow; without a constraint rows can go wrong.",
-                    do="Make it anew with the statement that `manage.py sqlmigrate` shows for the migration naming it.",
-                )
-    for name, table in rows(INVALID):
+            for each in declared(model):
+                if each.name not in there:
+                    yield error(
+                        f"{each.name} of table {model._meta.db_table} is missing.",
+                        why="Without an index look-ups get slow; without a constraint rows can go wrong.",
+                        do=made_by(model, each),
+                    )
+    for name, table, partitioned in rows(INVALID):
         yield error(
             f"The index {name} of table {table} is invalid: building it was cut short.",
             why="It is not used, and still costs every write.",
-            do=f"REINDEX INDEX CONCURRENTLY {name};",
+            do=rest_of(table, name) if partitioned else f"REINDEX INDEX CONCURRENTLY {name};",
         )
     for name, table in rows(UNVALIDATED):
         yield warning(
@@ -169,8 +172,26 @@ def indexes() -> Iterator[Finding]:
         )
 
 
-def declared(model: Any) -> set[str]:
-    """Return the names of a model's indexes, unique and check constraints, and references."""
+def declared(model: Any) -> list[Any]:
+    """Return a model's indexes, unique and check constraints, and references, by name."""
     kept = (UniqueConstraint, CheckConstraint, CompositeReference)
-    named = {each.name for each in model._meta.constraints if isinstance(each, kept)}
-    return named | {index.name for index in model._meta.indexes}
+    constraints = [each for each in model._meta.constraints if isinstance(each, kept)]
+    return sorted([*constraints, *model._meta.indexes], key=lambda each: each.name)
+
+
+def made_by(model: Any, what: Any) -> str:
+    """Return the statements that make an index or a constraint while the table is in use, one after another."""
+    with connection.schema_editor(collect_sql=True, atomic=False) as editor:
+        if not isinstance(what, Index):
+            editor.add_constraint(model, what)
+        elif rows(PARTITIONED, [model._meta.db_table]):
+            editor.collected_sql += [f"{each};" for each in partitioned_index_sql(what, model, editor)]
+        else:
+            editor.add_index(model, what)
+    return " ".join(editor.collected_sql)
+
+
+def rest_of(table: str, name: str) -> str:
+    """Return the statements that complete the index of a partitioned table, which REINDEX cannot."""
+    named = [(model, index) for model in models() if model._meta.db_table == table for index in model._meta.indexes]
+    return next((made_by(model, index) for model, index in named if index.name == name), f"DROP INDEX {name};")

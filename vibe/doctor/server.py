@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from vibe.core.db.errors import DatabaseNotReady
+from vibe.core.db.health.pooler import has_unnamed_pooler
 from vibe.core.db.requirements import OLDEST_VECTOR, require_schema, require_server
 from vibe.core.db.roles import ALL, PER_GRANT, is_member, membership_sql
 from vibe.core.db.scale import replica
@@ -68,17 +69,22 @@ def is_superuser(cursor: Any) -> bool:
     return bool(cursor.fetchone()[0])
 
 
+def passes_row_security() -> bool:
+    """Return whether the database user is superuser or has BYPASSRLS."""
+    [(passes,)] = figures.rows("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+    return bool(passes)
+
+
 def roles() -> Iterator[Finding]:
     """Check that neither our user nor our roles bypass row-level security."""
-    for user, passes in figures.rows(
-        "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
-    ):
-        if passes:
-            yield warning(
-                f"The database user '{user}' is superuser or has BYPASSRLS.",
-                why="Outside of scopes, row-level security does not hold it: a mistake there would see everybody.",
-                do="CREATE ROLE vibe LOGIN CREATEROLE PASSWORD '...'; and make it the owner: docs/configuration.md",
-            )
+    if passes_row_security():
+        user = connection.settings_dict["USER"]
+        yield error(
+            f"The database user '{user}' is superuser or has BYPASSRLS.",
+            why="Outside of scopes, row-level security does not hold it: a mistake there would see everybody.",
+            do="manage.py print_roles_sql prints what makes a role for Vibe and hands over what is here. Run that as "
+            f"'{user}', then put the role into DATABASE_URL",
+        )
     for role, *traits in figures.rows(TRAITS, [list(ALL)]):
         forbidden = ("SUPERUSER", "BYPASSRLS", "LOGIN")
         wrong = [trait for trait, has in zip(forbidden, traits, strict=True) if has]
@@ -170,6 +176,16 @@ def connections() -> Iterator[Finding]:
         )
 
 
+def pooler() -> Iterator[Finding]:
+    """Check that a pooler before the server is named by DATABASE_POOLER."""
+    if has_unnamed_pooler():
+        yield error(
+            "DATABASE_URL leads through a pooler, and DATABASE_POOLER is off.",
+            why="In transaction mode statements that are kept are another session's, and requests fail.",
+            do="Set DATABASE_POOLER=on, in session mode too: docs/scaling.md",
+        )
+
+
 def transactions() -> Iterator[Finding]:
     """Check that no transaction has been open for long."""
     [((), age)] = figures.longest_transaction()
@@ -232,9 +248,9 @@ def read_replica() -> Iterator[Finding]:
 def monitoring() -> Iterator[Finding]:
     """Check that we may see the server's other sessions."""
     [(may,)] = figures.rows("SELECT pg_has_role(current_user, 'pg_monitor', 'USAGE')")
-    if not may:
+    if not may and number() >= PER_GRANT:  # before, what a role of NOINHERIT is granted so does nothing
         yield note(
             "The database user may not see other users' sessions.",
             why="Long transactions and replicas of others stay unseen here and in /metrics.",
-            do=f"As superuser: GRANT pg_monitor TO {connection.settings_dict['USER']};",
+            do=f"As superuser: GRANT pg_monitor TO {connection.settings_dict['USER']} WITH INHERIT TRUE;",
         )

@@ -15,8 +15,8 @@ from django.db import connection
 
 READ_ONLY: Final = frozenset({
     "axes_list_attempts", "check", "check_migrations", "diffsettings", "doctor", "dumpdata", "export_openapi_schema",
-    "findstatic", "inspectdb", "issue_token", "list_api_keys", "sendtestemail", "showmigrations", "sqlflush",
-    "sqlmigrate", "sqlsequencereset", "verify_receipt",
+    "findstatic", "inspectdb", "issue_token", "list_api_keys", "print_roles_sql", "sendtestemail", "showmigrations",
+    "sqlflush", "sqlmigrate", "sqlsequencereset", "verify_receipt",
 })  # fmt: skip
 """Commands that write no row."""
 ELSEWHERE: Final = frozenset({

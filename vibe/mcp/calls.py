@@ -15,7 +15,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from accounts.authentication.caller import Caller
 from audit.services import FAILED, REFUSED, record
-from vibe.core.db.errors import DatabaseNotReady, DatabaseUnavailable, is_unavailable
+from vibe.core.db.errors import DatabaseNotReady, DatabaseUnavailable, PoolerMisconfigured, is_unavailable
 from vibe.core.db.scale import replica
 from vibe.core.db.scopes import as_user
 from vibe.core.errors import VibeError
@@ -99,7 +99,8 @@ def sayable(problem: Exception) -> VibeError:
     """Return the error to show. The database's own messages name host and user, so they are hidden."""
     if is_unavailable(problem):
         return DatabaseUnavailable()
-    ours = isinstance(problem, VibeError) and not isinstance(problem, DatabaseNotReady)
+    hidden = isinstance(problem, DatabaseNotReady) and not isinstance(problem, PoolerMisconfigured)
+    ours = isinstance(problem, VibeError) and not hidden
     return problem if ours else ToolFailed()  # type: ignore[return-value]
 
 

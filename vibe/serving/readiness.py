@@ -16,6 +16,7 @@ from django.db import DatabaseError, connection
 
 from accounts.erasure.services import unfinished_erasures
 from accounts.keys.master_key import Fit, check_stored_keys
+from vibe.core.db.health.pooler import has_unnamed_pooler
 from vibe.core.db.job_classes.reporting import ClassState, read_states
 from vibe.core.db.scopes import as_system
 from vibe.core.errors import VibeError
@@ -26,6 +27,7 @@ UNKNOWN = "Not asked: the database does not answer."
 
 _asked = threading.Lock()
 _seen_erased = threading.Event()
+_seen_server = threading.Event()
 _remembered: tuple[float, dict[str, str]] = (0.0, {})
 
 
@@ -41,7 +43,14 @@ def unready() -> dict[str, str]:
 def ask() -> dict[str, str]:
     """Run all checks now."""
     reasons = {"database": reason(database)}
-    checks = (("migrations", migrations), ("keys", keys), ("erased", erased), ("worker", worker), ("jobs", jobs))
+    checks = (
+        ("pooler", pooler),
+        ("migrations", migrations),
+        ("keys", keys),
+        ("erased", erased),
+        ("worker", worker),
+        ("jobs", jobs),
+    )
     for name, check in checks:
         reasons[name] = UNKNOWN if reasons["database"] else reason(check)
     return reasons
@@ -50,9 +59,10 @@ def ask() -> dict[str, str]:
 def stops_serving(reasons: dict[str, str]) -> bool:
     """Return whether requests should go elsewhere.
 
-    A missing worker counts only with READY_NEEDS_WORKER. Late jobs never do: sending requests elsewhere helps none.
+    A missing worker counts only with READY_NEEDS_WORKER. Late jobs never do: sending requests elsewhere helps none. Nor
+    does a pooler: in session mode it is no fault.
     """
-    heeded = reasons.keys() - {"jobs", *([] if settings.READY_NEEDS_WORKER else ["worker"])}
+    heeded = reasons.keys() - {"jobs", "pooler", *([] if settings.READY_NEEDS_WORKER else ["worker"])}
     return any(reasons[name] for name in heeded)
 
 
@@ -69,6 +79,13 @@ def database() -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return ""
+
+
+def pooler() -> str:
+    """Check that no pooler is before the server that DATABASE_POOLER does not name, until that is seen once."""
+    if not _seen_server.is_set() and not has_unnamed_pooler():
+        _seen_server.set()
+    return "" if _seen_server.is_set() else "DATABASE_URL leads through a pooler. Set DATABASE_POOLER=on."
 
 
 def migrations() -> str:

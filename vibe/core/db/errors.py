@@ -15,6 +15,14 @@ class DatabaseNotReady(VibeError):
     status = 503
 
 
+class PoolerMisconfigured(DatabaseNotReady):
+    message = (
+        "DATABASE_URL leads through a pooler, where no statement can be kept. Whoever runs this service sets "
+        "DATABASE_POOLER=on."
+    )
+    code = "pooler-misconfigured"
+
+
 class DatabaseUnavailable(VibeError):
     message = "The database does not answer at the moment. Try again shortly."
     code = "busy"

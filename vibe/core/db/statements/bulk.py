@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.types import TypeInfo
 
 from vibe.core.db.backend.cursors import Cursor, holds
-from vibe.core.db.errors import DatabaseNotReady
+from vibe.core.db.errors import PoolerMisconfigured
 from vibe.core.db.statements.batching import distributed, returns_rows
 from vibe.core.db.statements.connection import current_connection
 
@@ -25,7 +25,6 @@ Column = tuple[str, Sequence[Any]]
 Kinds = tuple[tuple[str, str], ...]  # name and type of each column
 Row = TypeVar("Row", bound=models.Model)
 OF_ANOTHER_SESSION = (psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName)
-BEHIND_A_POOLER = "DATABASE_URL leads through a pooler, where no statement can be kept. Set DATABASE_POOLER=on."
 MOST_PARAMETERS = 65_535  # of one statement, by the protocol
 MOST_LATER = 8
 """Rows that go with the next statement."""
@@ -182,7 +181,7 @@ def run(
         try:
             cursor.execute(statement, parameters, binary=binary and kind is psycopg.Cursor, prepare=prepared)
         except OF_ANOTHER_SESSION:
-            raise DatabaseNotReady(BEHIND_A_POOLER) from None
+            raise PoolerMisconfigured from None
         return cursor.fetchall() if returns_rows(cursor) else []
 
 

@@ -40,6 +40,7 @@ REACHABLE = (  # functions of schemas that a scope's role could reach
     "AND (nspname = 'public' OR has_schema_privilege(scope, n.oid, 'USAGE')))"
 )
 
+OF_A_SUPERUSER = "belongs to a role that scopes take, or to a superuser"
 RULES: dict[str, Rule] = {
     "row security is not enabled and forced": Rule(
         "SELECT c.oid::regclass::text FROM pg_class c WHERE relkind IN ('r', 'p', 'f') "
@@ -61,7 +62,7 @@ RULES: dict[str, Rule] = {
         "AND p.oid = ANY(%(walled)s::regclass[])",
         "ALTER TABLE {0} NO INHERIT {1};",
     ),
-    "belongs to a role that scopes take, or to a superuser": Rule(
+    OF_A_SUPERUSER: Rule(
         "SELECT c.oid::regclass::text, $kind FROM pg_class c JOIN pg_roles o ON o.oid = relowner WHERE $ours "
         "AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S') "
         "AND (o.rolname = ANY(%(roles)s) OR o.rolsuper OR o.rolbypassrls) "
@@ -137,6 +138,8 @@ RULES: dict[str, Rule] = {
         "SELECT m.member::regrole::text, m.roleid::regrole::text FROM pg_auth_members m "
         "JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles taker ON taker.oid = m.member "
         "WHERE r.rolname = ANY(%(roles)s) AND taker.rolname NOT IN (current_user, session_user) "
+        # From PostgreSQL 16 on, who makes a role may hand it on without taking it.
+        "AND coalesce((to_jsonb(m) ->> 'set_option')::bool, true) "
         "AND NOT taker.rolsuper AND NOT EXISTS (SELECT FROM pg_database WHERE datdba = m.member)",
         "REVOKE {1} FROM {0};",
     ),

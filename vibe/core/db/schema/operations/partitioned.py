@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor
 from django.db.migrations import AddIndex, CreateModel
+from django.db.models import Index, Model
 
 # The partitions that have no index of their own under that of the whole table yet.
 LACKING = """
@@ -52,25 +53,30 @@ class AddPartitionedIndex(AddIndex):
         model = to_state.apps.get_model(app_label, self.model_name)
         if not self.allow_migrate_model(schema_editor.connection.alias, model):
             return
-        table, name, quote = model._meta.db_table, self.index.name, schema_editor.quote_name
-        parts = self.index.create_sql(model, schema_editor).parts
-        schema_editor.execute(
-            index_statement(parts, "INDEX IF NOT EXISTS", name=quote(name), table=f"ONLY {quote(table)}")
-        )
-        with schema_editor.connection.cursor() as cursor:
-            cursor.execute(LACKING, [table, name])
-            lacking = [part for (part,) in cursor.fetchall()]
-        for part in lacking:
-            own = quote(f"{name}{part.removeprefix(table)}")
-            schema_editor.execute(
-                index_statement(parts, "INDEX CONCURRENTLY IF NOT EXISTS", name=own, table=quote(part))
-            )
-            schema_editor.execute(f"ALTER INDEX {quote(name)} ATTACH PARTITION {own}")
+        for statement in partitioned_index_sql(self.index, model, schema_editor):
+            schema_editor.execute(statement)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         model = from_state.apps.get_model(app_label, self.model_name)
         if self.allow_migrate_model(schema_editor.connection.alias, model):
             schema_editor.execute(f"DROP INDEX IF EXISTS {schema_editor.quote_name(self.index.name)}")
+
+
+def partitioned_index_sql(index: Index, model: type[Model], schema_editor: Any) -> list[str]:
+    """Return the statements that make an index of a partitioned table, or what is lacking of it."""
+    table, name, quote = model._meta.db_table, index.name, schema_editor.quote_name
+    parts = index.create_sql(model, schema_editor).parts
+    statements = [index_statement(parts, "INDEX IF NOT EXISTS", name=quote(name), table=f"ONLY {quote(table)}")]
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute(LACKING, [table, name])
+        lacking = [part for (part,) in cursor.fetchall()]
+    for part in lacking:
+        own = quote(f"{name}{part.removeprefix(table)}")
+        statements += [
+            index_statement(parts, "INDEX CONCURRENTLY IF NOT EXISTS", name=own, table=quote(part)),
+            f"ALTER INDEX {quote(name)} ATTACH PARTITION {own}",
+        ]
+    return statements
 
 
 def index_statement(parts: dict[str, Any], kind: str, **names: str) -> str:

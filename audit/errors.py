@@ -8,6 +8,7 @@ VibeError
     ├── RowNotEncodable       (also ValueError)  a row holds a value that the recorder never writes
     ├── CheckpointMalformed   (also ValueError)  a text or a value is not a checkpoint
     ├── ChainBroken                              a checkpoint is well formed but wrong
+    │   └── SigningKeyUnknown                    it was signed by a key that is not configured
     ├── BatchBroken                              a row contradicts a valid checkpoint
     ├── RowForged                                an unsealed row was not written by the recorder
     ├── RowPutBack                               a person's row is older than the audit log records
@@ -15,6 +16,7 @@ VibeError
     └── MonthKept             (also InputError)  a month may not be pruned yet
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from uuid import UUID
 
@@ -79,6 +81,21 @@ class ChainBroken(AuditError):
         super().__init__(f"The chain of audit checkpoints breaks at number {number}: {fault.value}.")
         self.number = number
         self.fault = fault
+
+
+class SigningKeyUnknown(ChainBroken):
+    message = "A checkpoint was signed by a key that is not configured."
+    code = "audit-signing-key-unknown"
+
+    def __init__(self, number: int, key: bytes, configured: Iterable[bytes]) -> None:
+        """Take the checkpoint's number, the id of its key and those of the configured keys."""
+        super().__init__(number, Fault.UNKNOWN_KEY)
+        held = ", ".join(sorted(each.hex() for each in configured))
+        self.args = (
+            f"{self} It was signed by key {key.hex()}, which is not configured (there is: {held}). Set "
+            "AUDIT_SIGNING_KEY back to it. If it was replaced on purpose, put it into AUDIT_SIGNING_KEYS_RETIRED, "
+            "or its public half into AUDIT_PUBLIC_KEYS_RETIRED.",
+        )
 
 
 class BatchBroken(AuditError):

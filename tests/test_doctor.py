@@ -13,7 +13,9 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from audit.services import record
+from accounts.keys.services.data_keys import destroy_data_keys
+from audit.actors import Actor
+from audit.services import FAILED, record
 from tests.api.conftest import Api
 from tests.cast import TESTER
 from tests.pooler import POOLER_PORT, pooled
@@ -23,7 +25,7 @@ from vibe.core.db.configured import embedded_server
 from vibe.core.db.health import statements
 from vibe.core.db.health.reading import Chapter, Reading, Verdict
 from vibe.core.db.scopes import as_system
-from vibe.doctor import audit_log, catalog, configuration, jobs, keys, machine, schema, server
+from vibe.doctor import audit_log, backups, catalog, configuration, jobs, keys, machine, schema, server
 from vibe.doctor.examination import Examined, examine, worst
 from vibe.doctor.findings import Finding, Severity, error, note, warning
 from vibe.metrics import figures
@@ -281,6 +283,29 @@ def test_a_wrong_master_key_is_found(ada, settings):
     assert str(ada) not in "".join(found(keys.masters))
     assert "not configured" in found(keys.masters)[0]
     assert "user_keys.wrapped" in found(keys.canary)[0]
+
+
+def test_without_any_data_key_it_is_said_that_nothing_opens(ada):
+    assert found(keys.keyless) == []
+    destroy_data_keys(user_id=ada, actor=TESTER)  # there is none, as after a restore without the file of keys
+    assert found(keys.keyless) == ["There are people in the database, and no data key of anybody."]
+
+
+def test_backups_and_drills_that_are_late_are_found_and_measured(db, settings):
+    settings.DEBUG = False
+    assert found(backups.ages) == ["No backup was taken yet.", "No drill passed yet."]
+    assert (figures.backup_age(), figures.drill_age()) == ([], [])
+    record(actor=Actor.system("backup"), action="backup.take", resource="a")
+    record(actor=Actor.system("restore"), action="backup.drill", resource="a", outcome=FAILED)
+    assert found(backups.ages) == ["No drill passed yet."], "one that failed is none"
+    record(actor=Actor.system("restore"), action="backup.drill", resource="a")
+    assert found(backups.ages) == []
+    [((), age)] = figures.backup_age()
+    assert 0 <= age < 60
+    settings.BACKUP_HOURS, settings.DRILL_DAYS = -1, 0
+    assert found(backups.ages) == ["The last backup was taken 0 hours ago."]
+    settings.BACKUP_HOURS = 0
+    assert found(backups.ages) == [], "the control: switched off"
 
 
 def test_retired_keys_are_told_needed_until_they_are_not(ada, settings):

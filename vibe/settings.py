@@ -318,6 +318,11 @@ PROCRASTINATE_ON_APP_READY = "vibe.serving.worker.prepare"
 API_BODY_LIMIT: int = env.int("API_BODY_LIMIT", default=4 * 1024 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = max(API_BODY_LIMIT, 8 * 1024 * 1024)  # each operation takes less, so do forms
 
+# Backups: see docs/backup.md
+
+BACKUP_HOURS: int = env.int("BACKUP_HOURS", default=26)
+DRILL_DAYS: int = env.int("DRILL_DAYS", default=8)
+
 # Serving: see docs/operations.md
 
 MIGRATE_AT_START: bool = env.bool("MIGRATE_AT_START", default=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from audit.errors import ChainBroken, Fault
+from audit.errors import ChainBroken, Fault, SigningKeyUnknown
 from audit.proof.checkpoint import GENESIS, Checkpoint, SignedCheckpoint
 from audit.proof.signing import KeyRing
 
@@ -53,7 +53,7 @@ class ChainVerifier:
     def _check_signature(self, signed: SignedCheckpoint) -> None:
         checkpoint = signed.checkpoint
         if checkpoint.key_id not in self._keys:
-            raise ChainBroken(checkpoint.number, Fault.UNKNOWN_KEY)
+            raise SigningKeyUnknown(checkpoint.number, checkpoint.key_id, self._keys)
         if not self._keys.verify(checkpoint.key_id, checkpoint.encode(), signed.signature):
             raise ChainBroken(checkpoint.number, Fault.SIGNATURE)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit.errors import ChainBroken, CheckpointMalformed, Fault
+from audit.errors import ChainBroken, CheckpointMalformed, Fault, SigningKeyUnknown
 from audit.models import AuditCheckpoint
 from audit.proof.checkpoint import Checkpoint, SignedCheckpoint
+from audit.proof.signing import KeyRing
 
 PAGE = 500  # checkpoints in one query
 BEFORE_ALL = -(2**63)
@@ -50,6 +51,13 @@ def newest_checkpoint() -> SignedCheckpoint | None:
     """Return the newest checkpoint, if any."""
     newest = AuditCheckpoint.objects.order_by("-number").first()
     return signed_of(newest) if newest else None
+
+
+def require_known_key(ring: KeyRing) -> None:
+    """Raise SigningKeyUnknown where the newest checkpoint was signed by a key that is not in the ring."""
+    newest = newest_checkpoint()
+    if newest and newest.checkpoint.key_id not in ring:
+        raise SigningKeyUnknown(newest.checkpoint.number, newest.checkpoint.key_id, ring)
 
 
 def at_number(number: int) -> SignedCheckpoint | None:

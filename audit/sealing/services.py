@@ -55,8 +55,8 @@ class Sealed:
 def seal(*, sweep: bool = False, batch: int = BATCH) -> Sealed:
     """Seal every committed row, and write new checkpoints outside the database.
 
-    `sweep` examines all rows instead of only new ones. Raises ChainBroken if the end of the chain is forged or cut off,
-    and OSError if the checkpoint file cannot be written; rows already sealed stay sealed.
+    `sweep` examines all rows instead of only new ones. Raises SigningKeyUnknown, ChainBroken if the end of the chain is
+    forged or cut off, and OSError if the checkpoint file cannot be written; rows already sealed stay sealed.
     """
     detect_restore()
     done = Sealed()
@@ -68,6 +68,7 @@ def seal(*, sweep: bool = False, batch: int = BATCH) -> Sealed:
                 done.busy = True
                 return done
             if work is None:
+                checkpoint_store.require_known_key(trail_keys().ring)  # else rows of before would be called forged
                 snapshot = current_snapshot()
                 work = ranges_to_seal(sealer_state(), sweep=sweep)
             rows = unsealed_rows(work[0], after, batch)

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from audit.actors import Actor
-from audit.errors import ChainBroken, Fault
+from audit.errors import ChainBroken, Fault, SigningKeyUnknown
 from audit.models import AuditCheckpoint, AuditLeaf, AuditLog
 from audit.proof.keys import TrailKeys, trail_keys
 from audit.proof.unsealed import Snapshot, detect_restore, sealer_state
@@ -22,6 +22,7 @@ from audit.sealing.services import seal, write_out
 from audit.services import record
 from tests.processes import PATIENCE
 from vibe.core.db.scopes import as_system
+from vibe.doctor import audit_log
 
 ME = Actor.system("tests")
 
@@ -184,11 +185,24 @@ def test_nothing_is_sealed_on_a_cut_or_forged_end(db: None, file: Path, settings
         faults.append(caught.value.fault)
     assert faults == [Fault.CUT, Fault.FORK]
     file.write_bytes(kept)
+
+
+def test_a_wrong_or_dropped_signing_key_is_named_and_no_row_is_called_forged(db: None, settings: Any) -> None:
+    old = settings.AUDIT_SIGNING_KEY
+    note(2)
+    seal()
+    note()
     settings.AUDIT_SIGNING_KEY = "7" * 64
-    record(actor=ME, action="x")
-    with pytest.raises(ChainBroken) as caught:
-        seal()
-    assert caught.value.fault is Fault.SIGNATURE
+    for use in (seal, lambda: prove(trail_keys())):
+        with pytest.raises(SigningKeyUnknown, match="AUDIT_SIGNING_KEYS_RETIRED") as caught:
+            use()
+        assert caught.value.fault is Fault.UNKNOWN_KEY
+        assert TrailKeys.from_hex(old).signing.id.hex() in str(caught.value)
+        assert old not in str(caught.value)
+    [finding] = audit_log.signing_key()
+    assert "AUDIT_SIGNING_KEY" in finding.what
+    settings.AUDIT_SIGNING_KEYS_RETIRED = old
+    assert (seal().rows, seal().forged, list(audit_log.signing_key())) == (1, [], []), "the control: it is configured"
 
 
 def test_the_signing_key_rotates(db: None, settings: Any) -> None:

@@ -56,6 +56,37 @@ def test_a_role_that_does_not_see_every_row_is_refused_by_name(two_people, monke
         server.configured()
 
 
+def test_each_privilege_that_a_restore_lacks_is_named_before_anything_is_done(two_people):
+    present = str(connection.settings_dict["NAME"])
+    with superuser() as postgres, postgres.transaction(force_rollback=True):
+        postgres.execute("CREATE ROLE poor")
+        postgres.execute("SET LOCAL ROLE poor")
+        with pytest.raises(DatabaseNotReady) as refused:
+            restoring.require_privileges(postgres, OWNER, present)
+        for typed in (
+            "ALTER ROLE poor CREATEDB;",
+            f"GRANT {OWNER} TO poor;",
+            f"ALTER DATABASE {present} OWNER TO poor;",
+        ):
+            assert typed in str(refused.value)
+        postgres.execute("RESET ROLE")
+        restoring.require_privileges(postgres, OWNER, present)  # the control: a superuser lacks none
+
+
+def test_a_privilege_that_turns_out_to_be_missing_is_named(backup, monkeypatch, leaves_no_database):
+    def without(here):
+        with here.transaction(force_rollback=True):
+            here.execute("CREATE ROLE poor")
+            here.execute("SET LOCAL ROLE poor")
+            here.execute("CREATE TABLE public.t ()")
+
+    monkeypatch.setattr(restoring, "make_vector", without)
+    with pytest.raises(
+        DatabaseNotReady, match="lacks a privilege, and nothing was replaced: permission denied for schema"
+    ):
+        put_back(backup)
+
+
 def test_rows_that_a_dump_left_out_are_missed(two_people, tmp_path, monkeypatch, leaves_no_database):
     """pg_dump's --enable-row-security is the trap: it succeeds, and leaves out what the role does not see."""
     mine = server.configured()

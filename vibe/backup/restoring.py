@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
 
@@ -34,7 +34,14 @@ from vibe.core.errors import InputError
 SHOWN = 8  # differences that an error names
 # Jobs that ran when the backup was taken have no worker now. They are idempotent, so they restart.
 FREED = "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, queueing_lock = NULL WHERE status = 'doing'"
-MAY_MAKE = "SELECT rolsuper OR rolcreatedb, quote_ident(rolname) FROM pg_roles WHERE rolname = current_user"
+MAY = """
+SELECT quote_ident(rolname), rolsuper OR rolcreatedb, rolsuper OR pg_has_role(owner.oid, 'MEMBER'),
+    quote_ident(%(owner)s), rolsuper OR rolcreaterole OR (
+        SELECT count(*) FROM pg_roles WHERE rolname = ANY(%(roles)s)) = cardinality(%(roles)s),
+    rolsuper OR coalesce((SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = %(present)s), true),
+    quote_ident(%(present)s)
+FROM pg_roles, (SELECT to_regrole(quote_ident(%(owner)s))::oid) AS owner (oid) WHERE rolname = current_user
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,7 @@ def require_masters(manifest: Manifest) -> None:
 def draft(backup: Backup, at: Server, name: str, told: Told) -> Iterator[str]:
     """Restore the backup into a new database and check it. Drop it at the end unless it was renamed."""
     with at.connect(MAINTENANCE) as maintenance:
-        require_room(maintenance)
+        require_privileges(maintenance, at.owner)
         server.drop(maintenance, name)
         maintenance.execute(
             sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(at.owner))
@@ -121,11 +128,44 @@ def draft(backup: Backup, at: Server, name: str, told: Told) -> Iterator[str]:
             server.drop(maintenance, name)
 
 
-def require_room(maintenance: psycopg.Connection[Any]) -> None:
-    """Raise DatabaseNotReady when the role may not create a database."""
-    may, role = maintenance.execute(MAY_MAKE).fetchone() or (False, "?")
-    if not may:
-        raise DatabaseNotReady(f"Role {role} may not make a database. As superuser: ALTER ROLE {role} CREATEDB;")
+def require_privileges(maintenance: psycopg.Connection[Any], owner: str, present: str = "") -> None:
+    """Raise DatabaseNotReady with each privilege that a restore lacks: to make a database for its owner, and, where it
+    is to take the place of the present one, to rename that.
+    """
+    given = {"owner": owner, "present": present, "roles": list(roles.ALL)}
+    found = maintenance.execute(MAY, given).fetchone()
+    if found is None:
+        return
+    role, makes, gives, owner, has_roles, renames, present = found
+    lacking = [
+        ("make a database", makes, f"ALTER ROLE {role} CREATEDB;"),
+        (f"make one for {owner}", gives, f"GRANT {owner} TO {role};"),
+        ("make the roles of scopes", has_roles, "what manage.py print_roles_sql prints"),
+        (f"rename {present}", renames, f"ALTER DATABASE {present} OWNER TO {role};"),
+    ]
+    missing = [(what, do) for what, may, do in lacking if not may]
+    if missing:
+        raise DatabaseNotReady(
+            f"Role {role} may not {', nor '.join(what for what, _ in missing)}. Nothing was changed. As superuser: "
+            f"{' '.join(do for _, do in missing)}"
+        )
+
+
+@contextmanager
+def privileges_named(at: Server) -> Iterator[None]:
+    """Raise DatabaseNotReady, with the server's words, for a privilege that turns out to be missing in the block."""
+    try:
+        yield
+    except (psycopg.Error, DatabaseError) as problem:
+        refusal = problem if isinstance(problem, psycopg.Error) else problem.__cause__
+        if not isinstance(refusal, psycopg.errors.InsufficientPrivilege):
+            raise
+        role = at.reached["user"]
+        said = refusal.diag.message_primary
+        raise DatabaseNotReady(
+            f"Role {role} lacks a privilege, and nothing was replaced: {said}. Grant it, or set BACKUP_DATABASE_URL "
+            "to a superuser: docs/backup.md#putting-it-back"
+        ) from None
 
 
 def fill(backup: Backup, at: Server, name: str, told: Told) -> None:

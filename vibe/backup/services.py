@@ -14,7 +14,7 @@ from audit.services import FAILED, OK, record
 from vibe.backup import archive, inspection, server
 from vibe.backup.drill import Finding, findings
 from vibe.backup.manifest import Manifest
-from vibe.backup.restoring import beside, draft, opened, swap
+from vibe.backup.restoring import beside, draft, opened, privileges_named, require_privileges, swap
 from vibe.backup.server import MAINTENANCE, Server, pointed_at
 from vibe.backup.taking import Snapshot, Told
 from vibe.core.errors import Refused, VibeError
@@ -71,7 +71,9 @@ def restore(*, path: Path, keys: Path | None, replace: bool, actor: Actor, told:
     if holds_something and not replace:
         raise Refused(f"Database '{present}' is not empty. Say --replace to put the backup in its place.")
     before = beside(present, "before")
-    with draft(backup, at, beside(present, "restoring"), told) as new:
+    with at.connect(MAINTENANCE) as maintenance:
+        require_privileges(maintenance, at.owner, present)
+    with privileges_named(at), draft(backup, at, beside(present, "restoring"), told) as new:
         with pointed_at(new):
             call_command("migrate", interactive=False, verbosity=0)
             again = erase_again(actor=actor)
@@ -97,7 +99,7 @@ def drill(*, path: Path, keys: Path | None, actor: Actor, told: Told) -> list[Fi
     backup = opened(path, keys, told)
     at, present = server.configured(for_restoring=True), name_of_ours()
     try:
-        with draft(backup, at, beside(present, "drill"), told) as name, pointed_at(name):
+        with privileges_named(at), draft(backup, at, beside(present, "drill"), told) as name, pointed_at(name):
             found = findings(backup)
     except VibeError as problem:
         found = [Finding("restore", False, str(problem))]

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from django.conf import settings
 
+from audit.errors import SigningKeyUnknown
+from audit.proof import checkpoint_store
+from audit.proof.keys import trail_keys
 from audit.sealing import witness
+from vibe.core.db.scopes import as_system
 from vibe.doctor.findings import Finding, error, warning
 from vibe.metrics import figures
 
@@ -24,6 +28,19 @@ def sealing() -> Iterator[Finding]:
             f"{count} rows of the audit trail are not sealed; the oldest is {age:.0f} seconds old.",
             why="Until then, somebody with rights over the database could change them unseen.",
             do="manage.py seal_audit (and see that a worker of the class audit is running)",
+        )
+
+
+def signing_key() -> Iterator[Finding]:
+    """Check that the key of the newest checkpoint is configured."""
+    try:
+        with as_system():
+            checkpoint_store.require_known_key(trail_keys().ring)
+    except SigningKeyUnknown as problem:
+        yield error(
+            str(problem),
+            why="Nothing is sealed and nothing can be proved while it is missing.",
+            do="Follow the message: docs/audit.md#rotate-the-signing-key",
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import DatabaseError, connection
 
 from vibe.core.errors import VibeError
-from vibe.doctor import audit_log, catalog, configuration, erasures, jobs, keys, machine, schema, server
+from vibe.doctor import audit_log, backups, catalog, configuration, erasures, jobs, keys, machine, schema, server
 from vibe.doctor.findings import Check, Finding, Severity, error
 
 ALONE: dict[str, Check] = {
@@ -45,6 +45,7 @@ WITH_SCHEMA: dict[str, Check] = {
     "sealed columns": schema.sealed_columns,
     "indexes": schema.indexes,
     "master keys": keys.masters,
+    "people without keys": keys.keyless,
     "data keys": keys.canary,
     "retired keys": keys.retired,
     "use of data keys": keys.used_up,
@@ -52,7 +53,9 @@ WITH_SCHEMA: dict[str, Check] = {
     "worker": jobs.worker,
     "jobs": jobs.stuck,
     "late jobs": jobs.late,
+    "signing key": audit_log.signing_key,
     "sealing": audit_log.sealing,
+    "backups": backups.ages,
     "database health": catalog.health,
 }
 

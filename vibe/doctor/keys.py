@@ -12,11 +12,11 @@ from accounts.keys.master_key import Fit, check_stored_keys, ring
 from accounts.keys.services.data_keys import key_address
 from accounts.keys.services.renewal import newest_keys
 from accounts.keys.services.rotation import require_masters, values_under_retired
-from accounts.models import UserKey
+from accounts.models import User, UserKey
 from vibe.core.crypto.errors import MasterKeyMissing, SealError
 from vibe.core.crypto.seal import MOST_MESSAGES
 from vibe.core.db.scopes import as_system
-from vibe.doctor.findings import Finding, error, note, warning
+from vibe.doctor.findings import Finding, Severity, error, note, warning
 
 SAMPLE = 50
 
@@ -39,6 +39,19 @@ def masters() -> Iterator[Finding]:
         )
 
 
+def keyless() -> Iterator[Finding]:
+    """Check that there are data keys if there are people, which a restore without them brings back."""
+    with as_system():
+        people = User.objects.filter(firebase_uid__isnull=False).exists()
+        keys = UserKey.objects.filter(wrapped__isnull=False).exists()
+    if people and not keys:
+        yield error(
+            "There are people in the database, and no data key of anybody.",
+            why="Nothing that is sealed opens, and nothing can be added for them.",
+            do="If a backup was put back without its keys: manage.py restore FILE --keys FILE.keys --replace",
+        )
+
+
 def canary() -> Iterator[Finding]:
     """Check that the oldest and the newest data keys open."""
     with as_system():
@@ -48,10 +61,12 @@ def canary() -> Iterator[Finding]:
         try:
             ring().unwrap(row.wrapped, key_address(row))
         except SealError as problem:
-            yield error(
+            yield Finding(
+                Severity.ERROR,
                 str(problem),
-                why="Nothing of that person can be read.",
-                do="Compare ENCRYPTION_KEY with the one in escrow; if this row alone fails, restore it",
+                "Nothing of that person can be read.",
+                "Compare ENCRYPTION_KEY with the one in escrow; if this row alone fails, restore it",
+                kind="a data key does not open",
             )
 
 

@@ -36,6 +36,10 @@ SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at) FILTER (W
        coalesce(extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE bulk)), 0)
 FROM pending_memories
 """
+LAST_DONE = """
+SELECT greatest(extract(epoch FROM now() - at), 0) FROM audit_logs
+WHERE actor = %s AND action = %s AND outcome = 'ok' ORDER BY at DESC, id DESC LIMIT 1
+"""
 JOBS = "SELECT queue_name, status::text, count(*) FROM procrastinate_jobs GROUP BY 1, 2"
 # The sealer's snapshot shows which transactions it has processed: anything later is not sealed yet. A forged row, which
 # stays unsealed for good, is reported by verify_audit.
@@ -117,6 +121,22 @@ def audit_lag() -> Figures:
 
 def unsealed_rows() -> Figures:
     return [((), unsealed()[1])]
+
+
+def backup_age() -> Figures:
+    """Return seconds since the last backup that was taken, as this database's audit log has it; nothing if none was."""
+    return last_done("backup", "backup.take")
+
+
+def drill_age() -> Figures:
+    """Return seconds since the last drill that passed, likewise."""
+    return last_done("restore", "backup.drill")
+
+
+def last_done(actor: str, action: str) -> Figures:
+    """Return seconds since an actor of the system did something successfully, nothing if it never did."""
+    with as_system():
+        return [((), float(age)) for (age,) in rows(LAST_DONE, [actor, action])]
 
 
 def database_size() -> Figures:

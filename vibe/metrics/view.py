@@ -51,6 +51,8 @@ ASKED: tuple[tuple[str, str, tuple[str, ...], Callable[[], figures.Figures]], ..
     ),
     ("vibe_audit_lag_seconds", "Age of the oldest row of the trail that is not sealed.", (), figures.audit_lag),
     ("vibe_audit_unsealed_rows", "Rows of the trail that are not sealed.", (), figures.unsealed_rows),
+    ("vibe_backup_age_seconds", "Time since the last backup was taken.", (), figures.backup_age),
+    ("vibe_drill_age_seconds", "Time since a backup was last restored in a drill that passed.", (), figures.drill_age),
     ("vibe_database_size_bytes", "Size of the database.", (), figures.database_size),
     ("vibe_database_connections", "Connections to the database by state.", ("state",), figures.connections),
     ("vibe_database_max_connections", "Connections the server allows.", (), figures.most_connections),

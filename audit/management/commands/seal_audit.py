@@ -27,5 +27,6 @@ class Command(BaseCommand):
             )
         if done.forged:
             raise CommandError(
-                f"{len(done.forged):,} rows were not written by Vibe and are not sealed; the first is {done.forged[0]}."
+                f"{len(done.forged):,} rows were not written by Vibe and are not sealed, the first {done.forged[0]}. "
+                "If AUDIT_SIGNING_KEY was replaced since, add the earlier one to AUDIT_SIGNING_KEYS_RETIRED."
             )

@@ -87,8 +87,10 @@ def test_the_message_of_an_error_is_there_whatever_python_leaves_out(flag: list[
 KNOWN = frozenset(
     [
         ".ci",
+        ".dockerignore",
         ".github",
         ".gitignore",
+        "Dockerfile",
         "Makefile",
         "README.md",
         "manage.py",
@@ -98,6 +100,8 @@ KNOWN = frozenset(
         "accounts",
         "audit",
         "benchmarks",
+        "compose.yaml",
+        "deploy",
         "docs",
         "memories",
         "scripts",

@@ -55,7 +55,8 @@ TRUSTED_PROXY_HEADER = env.str("TRUSTED_PROXY_HEADER", default="")
 ROOT_URLCONF = "vibe.urls"
 WSGI_APPLICATION = "vibe.wsgi.application"
 STATIC_URL = "/static/"
-STATIC_ROOT = None if DEBUG else STATE_DIR / "static"  # in development they are served from their source folders
+STATIC_DIR = Path(env.str("STATIC_DIR", default=str(STATE_DIR / "static"))).expanduser()
+STATIC_ROOT = None if DEBUG else STATIC_DIR  # in development they are served from their source folders
 WHITENOISE_USE_FINDERS = DEBUG
 STORAGES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -65,6 +65,8 @@ class Cluster:
             "API_LIMIT_PERSON": "off",
             "API_LIMIT_KEY": "off",
             "API_LIMIT_STRANGER": "off",
+            "STORAGE_LIMIT_MEMORIES": "off",
+            "STORAGE_LIMIT_MIB": "off",
             "LOG_LEVEL": "WARNING",
         }
         with self.postgres.connect("postgres") as server:

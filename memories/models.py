@@ -21,9 +21,13 @@ EVERYTHING = {"SELECT": None, "INSERT": None, "UPDATE": None, "DELETE": None}
 
 
 class ConversationQuerySet(OwnedQuerySet):
+    def newest_first(self) -> ConversationQuerySet:
+        """Return them with the most recently active first."""
+        return self.order_by("-active_at", "-id")
+
     def active(self) -> ConversationQuerySet:
         """Return those that are not archived, the most recently active first."""
-        return self.filter(is_archived=False).order_by("-active_at", "-id")
+        return self.filter(is_archived=False).newest_first()
 
     def with_companion(self, token: int) -> ConversationQuerySet:
         """Return those with a companion, given as the blind token of its name."""
@@ -31,7 +35,7 @@ class ConversationQuerySet(OwnedQuerySet):
 
     def archived(self) -> ConversationQuerySet:
         """Return the archived ones, the most recently active first."""
-        return self.filter(is_archived=True).order_by("-active_at", "-id")
+        return self.filter(is_archived=True).newest_first()
 
 
 class Conversation(UserOwned):

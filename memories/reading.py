@@ -11,7 +11,7 @@ from uuid import UUID
 from accounts.keys.services.data_keys import open_vault
 from memories.companions import companion_token
 from memories.imports.services.conversations import CONVERSATIONS
-from memories.models import Conversation, Memory
+from memories.models import Conversation, Memory, MemoryQuerySet
 from memories.payload import open_memories
 from memories.services.adding import KeptMemory
 from memories.services.changing import no_such_memory
@@ -23,12 +23,23 @@ from vibe.core.db.schema.lookup import get_owned
 
 
 def conversations_page(
-    user_id: UUID, *, archived: bool, after: Position | None, size: int, companion: str | None = None
+    user_id: UUID,
+    *,
+    archived: bool | None,
+    after: Position | None,
+    size: int,
+    companion: str | None = None,
+    external_id: str | None = None,
 ) -> Page[OpenedConversation]:
-    """Return a page of conversations, the most recently active first; with one companion, if it is named."""
+    """Return a page of conversations, the most recently active first; of one companion or external id, if given.
+
+    With None for `archived` it has the active and the archived ones.
+    """
     vault = open_vault()
     rows = Conversation.objects.of(user_id)
-    rows = rows.archived() if archived else rows.active()
+    rows = {None: rows.newest_first, True: rows.archived, False: rows.active}[archived]()
+    if external_id is not None:
+        rows = rows.filter(external_id=external_id)
     if companion is not None:
         rows = rows.with_companion(companion_token(vault, companion))
     if after:
@@ -62,21 +73,54 @@ def conversation_row(user_id: UUID, conversation_id: UUID) -> Conversation:
     return row
 
 
-def memories_page(user_id: UUID, conversation_id: UUID, *, after: Position | None, size: int) -> Page[KeptMemory]:
+def memories_page(
+    user_id: UUID, conversation_id: UUID, *, after: Position | None, size: int, newest_first: bool = False
+) -> Page[KeptMemory]:
     """Return a page of a conversation's memories, in order. Raises NotFound when there is no such conversation."""
-    found = replica.read(user_id, lambda: memory_rows(user_id, conversation_id, after, size + 1))
+    found = replica.read(user_id, lambda: memory_rows(user_id, conversation_id, after, size + 1, newest_first))
     return Page(open_rows(found[:size]), next_position(found, size, "occurred_at"))
 
 
-def memory_rows(user_id: UUID, conversation_id: UUID, after: Position | None, most: int) -> list[Memory]:
+def memory_rows(
+    user_id: UUID, conversation_id: UUID, after: Position | None, most: int, newest_first: bool
+) -> list[Memory]:
     """Return the rows of a page. Raises NotFound when there is no such conversation."""
-    rows = Memory.objects.of(user_id).filter(conversation_id=conversation_id).order_by("occurred_at", "id")
-    if after:
-        rows = rows.filter(after.newer("occurred_at"))
-    found = list(rows[:most])
+    found = list(_in_order(user_id, conversation_id, after, newest_first=newest_first)[:most])
     if not found:
         conversation_row(user_id, conversation_id)
     return found
+
+
+def _in_order(user_id: UUID, conversation_id: UUID, after: Position | None, *, newest_first: bool) -> MemoryQuerySet:
+    """Return the memories of a conversation after a position, in the order they were said or in reverse."""
+    rows = Memory.objects.of(user_id).filter(conversation_id=conversation_id)
+    if newest_first:
+        return (rows.filter(after.older("occurred_at")) if after else rows).order_by("-occurred_at", "-id")
+    return (rows.filter(after.newer("occurred_at")) if after else rows).order_by("occurred_at", "id")
+
+
+def last_memories(user_id: UUID, conversation_id: UUID, *, count: int) -> list[KeptMemory]:
+    """Return the last memories of a conversation, in the order they were said. Raises NotFound."""
+    found = replica.read(user_id, lambda: memory_rows(user_id, conversation_id, None, count, newest_first=True))
+    return open_rows(found[::-1])
+
+
+def memories_around(user_id: UUID, conversation_id: UUID, memory_id: UUID, *, size: int) -> Page[KeptMemory]:
+    """Return a memory of a conversation between as many before as after it, in order. Raises NotFound."""
+
+    def rows() -> tuple[list[Memory], list[Memory]]:
+        middle = memory_row(user_id, memory_id)
+        if middle.conversation_id != conversation_id:
+            raise no_such_memory()
+        place = Position(middle.occurred_at, middle.pk)
+        before = _in_order(user_id, conversation_id, place, newest_first=True)[: (size - 1) // 2]
+        after = _in_order(user_id, conversation_id, place, newest_first=False)[: size // 2 + 1]
+        return [*reversed(before), middle], list(after)
+
+    before, after = replica.read(user_id, rows)
+    found = [*before, *after]
+    shown = len(before) + size // 2
+    return Page(open_rows(found[:shown]), next_position(found, shown, "occurred_at"))
 
 
 def open_rows(rows: Sequence[Memory]) -> list[KeptMemory]:

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import KEYS_SHOWN, ApiKey
-from accounts.models.api_keys import ALL_SCOPES
+from accounts.models.api_keys import ALL_SCOPES, PEOPLE
 from audit.actors import Actor
 from audit.services import record
 from vibe.core.db.scopes import as_support, as_system
@@ -34,6 +34,8 @@ def make_api_key(
 ) -> tuple[UUID, str]:
     """Make a key. Return its id and the key itself, which cannot be shown again. Raises InputError."""
     check_new_key(name, scopes, lasts)
+    if person and PEOPLE in scopes:
+        raise InputError(f"A key with the scope '{PEOPLE}' acts for everybody. Make it without a person.")
     credential = PREFIX + secrets.token_urlsafe(32)
     key = ApiKey(
         name=name,

@@ -1,6 +1,7 @@
 """The caller of the API, and the scopes that operations require.
 
-Use `NinjaAPI(auth=signed_in)`, or `auth=SignedIn("export")` for one operation. The middleware of this folder identifies
+Use `NinjaAPI(auth=signed_in)`, or `auth=SignedIn("export")` for one operation; `server_signed_in` where a server acts
+for nobody. The middleware of this folder identifies
 the caller before the request's transaction begins. This module returns the caller, or raises the reason for refusal
 inside the operation, so that it is in the audit log.
 """
@@ -14,11 +15,11 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja.security.http import HttpAuthBase
 
-from accounts.authentication.errors import ScopeMissing
-from accounts.models.api_keys import ALL_SCOPES
+from accounts.authentication.errors import PersonNotNamed, ScopeMissing
+from accounts.models.api_keys import OF_ONE_PERSON, PEOPLE
 from audit.actors import Actor, Origin
 from audit.context import AuditContext
-from vibe.core.errors import ConfigurationError, VibeError
+from vibe.core.errors import ConfigurationError, InputError, Refused, VibeError
 from vibe.core.http.context import context_of
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -30,7 +31,7 @@ class Caller:
 
     user_id: UUID
     how: Literal["token", "api_key", "command"]
-    scopes: frozenset[str] = ALL_SCOPES
+    scopes: frozenset[str] = OF_ONE_PERSON
     issuer: str = ""  # of a token: "firebase", "emulator" or "local"
     api_key: UUID | None = None
     origin: Origin = field(default_factory=Origin)
@@ -90,6 +91,39 @@ class SignedIn(HttpAuthBase):
         return caller
 
 
+class ServerSignedIn(HttpAuthBase):
+    """Authentication of an API key that makes people, and acts for none. Returns the actor for the audit log.
+
+    Raises Unauthenticated (401), Refused (403), InputError (400) or SignInUnavailable (503).
+    """
+
+    openapi_scheme = "bearer"
+    openapi_description = SignedIn.openapi_description
+
+    def __call__(self, request: HttpRequest) -> Actor:
+        context = context_of(request, CallerContext)
+        try:
+            context.actor = require_server(context.caller, context.origin)
+        except VibeError as refusal:
+            context.entry.reason = refusal.code
+            context.actor = Actor.anonymous(context.origin)
+            raise
+        return context.actor
+
+
+def require_server(found: Caller | VibeError | None, origin: Origin) -> Actor:
+    """Return the API key as actor, or raise why it may make no people."""
+    if isinstance(found, PersonNotNamed):
+        if PEOPLE not in found.scopes:
+            raise ScopeMissing(PEOPLE)
+        return Actor.system(f"api-key {found.key}", origin)
+    caller = require_caller(found)
+    if caller.api_key is None:
+        raise Refused("People are made and deactivated by an API key with the scope 'people', not by a person.")
+    caller.require(PEOPLE)
+    raise InputError("The person is named in the address here. Leave out the header Vibe-Person.")
+
+
 def require_caller(found: Caller | VibeError | None) -> Caller:
     """Return the caller whom the middleware identified, or raise its refusal."""
     if isinstance(found, VibeError):
@@ -102,6 +136,7 @@ def require_caller(found: Caller | VibeError | None) -> Caller:
 
 
 signed_in = SignedIn()
+server_signed_in = ServerSignedIn()
 
 
 def caller_of(request: HttpRequest) -> Caller:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from vibe.core.errors import Refused, VibeError
+from uuid import UUID
+
+from vibe.core.errors import InputError, Refused, VibeError
 
 
 class Deactivated(Refused):
@@ -18,6 +20,16 @@ class EmailUnverified(Refused):
 class PersonUnknown(Refused):
     message = "No such person for this API key. Name an existing person in the header Vibe-Person."
     code = "person-unknown"
+
+
+class PersonNotNamed(InputError):
+    """An API key came without a person. `key` is its id, and `scopes` are its own: some operations need no person."""
+
+    message = "An API key acts for a person: name them in the header Vibe-Person, by uid: or id:."
+
+    def __init__(self, key: UUID, scopes: frozenset[str]) -> None:
+        super().__init__()
+        self.key, self.scopes = key, scopes
 
 
 class ScopeMissing(Refused):

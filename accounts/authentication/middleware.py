@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from accounts.authentication import rate_limit_store
 from accounts.authentication.caller import Caller, CallerContext
-from accounts.authentication.errors import SignInUnavailable, TooManyRequests
+from accounts.authentication.errors import PersonNotNamed, SignInUnavailable, TooManyRequests
 from accounts.authentication.rate_limit_store import rates
 from accounts.authentication.sign_in import authenticate
 from audit.actors import Actor, Origin
@@ -87,6 +87,8 @@ def allowance(caller: Caller | VibeError, origin: Origin) -> tuple[str, Rate | N
     """Return the name and the rate of the bucket."""
     if isinstance(caller, Caller):
         return caller.limited_as, rates()["API_LIMIT_KEY" if caller.api_key else "API_LIMIT_PERSON"]
+    if isinstance(caller, PersonNotNamed):
+        return f"key:{caller.key}", rates()["API_LIMIT_KEY"]
     return f"address:{network_of(origin)}", rates()["API_LIMIT_STRANGER"]
 
 

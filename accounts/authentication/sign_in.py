@@ -13,6 +13,7 @@ from accounts.authentication.errors import (
     CredentialsMissing,
     Deactivated,
     EmailUnverified,
+    PersonNotNamed,
     PersonUnknown,
     TokenInvalid,
     TokenRevoked,
@@ -98,7 +99,7 @@ def keep_email(known: Any, claims: Claims, origin: Origin) -> None:
 
 def sign_in_server(credential: str, *, person: str, origin: Origin) -> Caller:
     """Sign in a server for the person it names by id or Firebase UID. Raises ApiKeyInvalid, InputError, NameAmbiguous,
-    PersonUnknown or Deactivated.
+    PersonNotNamed, PersonUnknown or Deactivated.
     """
     name = read_name(person)
     if name.kind == "email":
@@ -113,8 +114,10 @@ def sign_in_server(credential: str, *, person: str, origin: Origin) -> Caller:
             raise ApiKeyInvalid()
         api_keys.note_use(key)
         account = accounts().filter(firebase_uid=uid).first() if uid else None
+    if not name.value and key.person is None:
+        raise PersonNotNamed(key.pk, frozenset(key.scopes))
     if not uid:
-        account = account_of(name.value or str(key.person or ""))
+        account = account_of(name.value or str(key.person))
     user_id = account_acted_for(key, account)
     return Caller(user_id, "api_key", frozenset(key.scopes), api_key=key.pk, origin=origin, client=f"api-key {key.pk}")
 
@@ -129,9 +132,7 @@ def account_acted_for(key: ApiKey, account: Any) -> Any:
 
 
 def account_of(person: str) -> Any:
-    """Read id and status of a person's account by id; None if there is none. Raises InputError for an empty id."""
-    if not person:
-        raise InputError("An API key acts for a person: name them in the header Vibe-Person, by uid: or id:.")
+    """Read id and status of a person's account by id; None if there is none."""
     if not is_uuid(person):
         return None
     with as_user(person):  # type: ignore[arg-type]  # it reads texts too

@@ -19,8 +19,12 @@ SCOPES: Final = {
     "write": "add to them, change and delete them",
     "export": "take everything of a person out",
     "erase": "erase a person",
+    "people": "make people, and deactivate them",
 }
 ALL_SCOPES: Final = frozenset(SCOPES)
+PEOPLE: Final = "people"
+OF_ONE_PERSON: Final = ALL_SCOPES - {PEOPLE}
+"""What a person's own token, and a key for one person, may do."""
 KEYS_SHOWN = ("id", "name", "hint", "scopes", "person", "created_at", "expires_at", "last_used_at", "revoked_at")
 KEY_SHOWN = "digest = decode(nullif(current_setting('vibe.api_key', true), ''), 'hex')"
 
@@ -58,6 +62,9 @@ class ApiKey(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(scopes__contained_by=sorted(ALL_SCOPES), scopes__len__gt=0), name="api_keys_scopes"
+            ),
+            models.CheckConstraint(
+                condition=~Q(scopes__contains=[PEOPLE]) | Q(person=None), name="api_keys_people_of_nobody"
             ),
             CompositeReference(name="api_keys_person", columns=["person"], to="accounts.User", to_columns=["id"]),
             RowSecurity(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,17 +12,34 @@ from pydantic import Field
 
 from accounts.authentication.caller import caller_of
 from memories import reading
-from memories.api.shapes import Conversation, Conversations, ConversationTexts, NewConversation
+from memories.api.shapes import (
+    GIVEN,
+    OWN_ID,
+    Conversation,
+    Conversations,
+    ConversationTexts,
+    EnsuredConversation,
+    NewConversation,
+)
 from memories.companions import LONGEST_COMPANION
+from memories.imports.lines import LONGEST_ID
 from memories.services import conversations as verbs
 from vibe.core.http.cursors import Listing
 from vibe.core.http.operations import replayed_by
 from vibe.core.http.responses import VERSIONED, expected_version, no_content, respond, respond_unless_unchanged
 from vibe.core.http.schemas import Cursor, PageSize
 
+# Of addresses: bodies and agents' tools refuse NUL characters as they are read.
+ExternalId = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]+$", description=OWN_ID, examples=[GIVEN])
+]
 OneCompanion = Annotated[
     str,
     Field(min_length=1, max_length=LONGEST_COMPANION, description="those with this companion alone", examples=["nova"]),
+]
+Archived = Annotated[
+    bool,
+    Field(description="the archived ones, or the active ones; if left out the active ones, with `external_id` both"),
 ]
 router = Router(tags=["Conversations"])
 
@@ -40,19 +58,41 @@ def create_conversation(request: HttpRequest, given: NewConversation) -> HttpRes
     return respond(Conversation.of(made), of=made.row, status=201, location=f"{request.path}/{made.row.pk}")
 
 
+@router.put("/by-external-id/{path:external_id}", response={200: Conversation, 201: Conversation})
+@replayed_by(read_conversation, made=True)
+def ensure_conversation(request: HttpRequest, external_id: ExternalId, given: EnsuredConversation) -> HttpResponse:
+    """The conversation of this external id: begun with what is given (201), or as it is there already (200)."""
+    caller = caller_of(request)
+    found, is_new = verbs.ensure_conversation(
+        user_id=caller.user_id, actor=caller.actor, external_id=external_id, **given.model_dump()
+    )
+    if not is_new:
+        return changed(found)
+    where = f"{request.path.partition('/by-external-id/')[0]}/{found.row.pk}"
+    return respond(Conversation.of(found), of=found.row, status=201, location=where)
+
+
 @router.get("", response=Conversations)
 def list_conversations(
     request: HttpRequest,
-    archived: bool = False,
+    *,
+    archived: Archived | None = None,
     companion: OneCompanion | None = None,
+    external_id: ExternalId | None = None,
     limit: PageSize = 50,
     cursor: Cursor | None = None,
 ) -> HttpResponse:
-    """The active conversations, or the archived ones, those of the last activity first; or those with one companion."""
+    """Conversations, those of the last activity first: the active ones, the archived ones, or those one asks for."""
     person = caller_of(request).user_id
-    listing = Listing(person, "conversations", str(archived) if companion is None else f"{archived} {companion}")
+    archived = False if archived is None and external_id is None else archived
+    listing = Listing(person, "conversations", json.dumps([archived, companion, external_id]))
     page = reading.conversations_page(
-        person, archived=archived, companion=companion, after=listing.position(cursor), size=limit
+        person,
+        archived=archived,
+        companion=companion,
+        external_id=external_id,
+        after=listing.position(cursor),
+        size=limit,
     )
     items = [Conversation.of(each) for each in page.rows]
     return respond(Conversations(items=items, next=listing.cursor(page.next)))

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
+from ninja.errors import ValidationError
+from pydantic import Field
 
 from accounts.authentication.caller import caller_of
 from memories import reading
-from memories.api.shapes import AddedMemories, AddedMemory, ChangedMemory, Memories, MemoriesAdded, Memory
+from memories.api.shapes import (
+    ID,
+    AddedMemories,
+    AddedMemory,
+    ChangedMemory,
+    Memories,
+    MemoriesAdded,
+    Memory,
+    RememberedMemory,
+)
 from memories.services.adding import KeptMemory, NewMemory, add_memories
 from memories.services.changing import change_memory as change
 from memories.services.changing import delete_memory as delete
+from memories.services.conversations import ensure_conversation
 from vibe.core.http.cursors import Listing
 from vibe.core.http.operations import replayed_by
 from vibe.core.http.responses import VERSIONED, expected_version, no_content, respond, respond_unless_unchanged
-from vibe.core.http.schemas import Cursor, PageSize
+from vibe.core.http.schemas import LARGEST_PAGE, Cursor, PageSize
 
+Order = Annotated[Literal["asc", "desc"], Field(description="`desc`: what was said last comes first")]
+Last = Annotated[
+    int, Field(ge=1, le=LARGEST_PAGE, description="so many of the end, in the order they were said; `limit` is ignored")
+]
+Around = Annotated[
+    UUID, Field(description="a memory of the conversation: a page with as many before it as after it", examples=[ID])
+]
 of_conversation = Router(tags=["Memories"])
 router = Router(tags=["Memories"])
 
@@ -44,6 +63,16 @@ def add_memory(request: HttpRequest, conversation_id: UUID, given: AddedMemory) 
     return respond(Memory.of(kept), of=kept.row, status=201, location=f"{where}/memories/{kept.row.pk}")
 
 
+@router.post("", response={201: Memory})
+@replayed_by(read_memory, made=True)
+def remember(request: HttpRequest, given: RememberedMemory) -> HttpResponse:
+    """Remember one message in the conversation of an external id, which is begun if it is not there."""
+    caller = caller_of(request)
+    conversation, _ = ensure_conversation(user_id=caller.user_id, actor=caller.actor, **given.conversation.model_dump())
+    [kept] = add(request, conversation.row.pk, [given.new()])
+    return respond(Memory.of(kept), of=kept.row, status=201, location=f"{request.path}/{kept.row.pk}")
+
+
 @of_conversation.post("/{uuid:conversation_id}/memories/batch", response={201: MemoriesAdded})
 @replayed_by(read_memories, made=True)
 def add_memories_at_once(request: HttpRequest, conversation_id: UUID, given: AddedMemories) -> HttpResponse:
@@ -54,12 +83,30 @@ def add_memories_at_once(request: HttpRequest, conversation_id: UUID, given: Add
 
 @of_conversation.get("/{uuid:conversation_id}/memories", response=Memories)
 def list_memories(
-    request: HttpRequest, conversation_id: UUID, limit: PageSize = 50, cursor: Cursor | None = None
+    request: HttpRequest,
+    conversation_id: UUID,
+    *,
+    order: Order = "asc",
+    last: Last | None = None,
+    around: Around | None = None,
+    limit: PageSize = 50,
+    cursor: Cursor | None = None,
 ) -> HttpResponse:
-    """What was said in a conversation, in order."""
+    """What was said in a conversation, in order. Beside `last` or `around` neither `order` nor `cursor` is given."""
+    paged = order == "desc" or cursor is not None
+    if (last is not None) + (around is not None) + paged > 1:
+        fault = {"type": "together", "msg": "Give only one of `last`, `around`, and `order` with `cursor`"}
+        raise ValidationError([{**fault, "loc": ("query", "last" if last else "around")}])
     person = caller_of(request).user_id
-    listing = Listing(person, "memories", str(conversation_id))
-    page = reading.memories_page(person, conversation_id, after=listing.position(cursor), size=limit)
+    if last:
+        found = reading.last_memories(person, conversation_id, count=last)
+        return respond(Memories(items=[Memory.of(each) for each in found], next=None))
+    listing = Listing(person, "memories", str(conversation_id) if order == "asc" else f"{conversation_id} {order}")
+    if around:
+        page = reading.memories_around(person, conversation_id, around, size=limit)
+    else:
+        after, newest_first = listing.position(cursor), order == "desc"
+        page = reading.memories_page(person, conversation_id, after=after, size=limit, newest_first=newest_first)
     return respond(Memories(items=[Memory.of(each) for each in page.rows], next=listing.cursor(page.next)))
 
 

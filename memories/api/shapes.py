@@ -24,6 +24,7 @@ Description = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_D
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_ID)]
 Companion = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_COMPANION)]
 Said = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TEXT)]
+OWN_ID = "an id of yours that tells nothing, such as a UUID: it is stored in clear"
 AT, LOCAL = "2026-05-12T09:30:00Z", "2026-05-12T11:30:00+02:00"
 
 
@@ -34,16 +35,19 @@ class ConversationTexts(RequestSchema):
     description: Description | None = Field(None, examples=["The flat, the boxes, the cat."])
 
 
-class NewConversation(ConversationTexts):
-    """A conversation to begin. Everything may be left out."""
+class EnsuredConversation(ConversationTexts):
+    """What a conversation is begun with, if it is not there. Everything may be left out."""
 
-    external_id: Name | None = Field(
-        None, description="an id of yours that tells nothing, such as a UUID: it is stored in clear", examples=[GIVEN]
-    )
     started_at: Moment | None = Field(None, description="now, if left out", examples=[AT])
     companion: Companion | None = Field(
         None, description="the companion it is with, an id of yours; sealed, and not changed later", examples=["nova"]
     )
+
+
+class NewConversation(EnsuredConversation):
+    """A conversation to begin. Everything may be left out."""
+
+    external_id: Name | None = Field(None, description=OWN_ID, examples=[GIVEN])
 
 
 class Conversation(ResponseSchema):
@@ -118,6 +122,18 @@ class AddedMemory(RequestSchema):
         )
 
 
+class NamedConversation(EnsuredConversation):
+    """A conversation by its external id, and what it is begun with, if it is not there."""
+
+    external_id: Name = Field(description=OWN_ID, examples=[GIVEN])
+
+
+class RememberedMemory(AddedMemory):
+    """One message to remember, and the conversation it is of."""
+
+    conversation: NamedConversation
+
+
 class AddedMemories(RequestSchema):
     """A batch: all of it is added, or none."""
 
@@ -179,7 +195,7 @@ class Memory(ResponseSchema):
 
 
 class Memories(ResponseSchema):
-    """A page of a conversation, in the order it was said."""
+    """A page of a conversation, in the order it was said, or with `order=desc` the last first."""
 
     items: list[Memory]
     next: str | None = Field(description="the cursor of the next page; null on the last")

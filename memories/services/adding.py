@@ -166,8 +166,8 @@ def refuse_taken(user_id: UUID, conversation_id: UUID, named: list[str]) -> None
     if len(set(named)) < len(named):
         raise MessageIdTaken
     rows = Memory.objects.of(user_id).filter(conversation_id=conversation_id, message_ids__overlap=named)
-    if rows.exists():
-        raise MessageIdTaken
+    for there in rows.values_list("pk", flat=True)[:1]:
+        raise MessageIdTaken(existing=there)
 
 
 def insert_memories(user_id: UUID, kept: Sequence[KeptMemory], vault: Vault) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.keys.services.data_keys import data_keys, open_vault, vault_of
@@ -32,6 +33,11 @@ SEALED: Final = ("title", "description", "companion")
 class ExternalIdTaken(Conflict):
     message = "There is a conversation with that external id already. Leave it out, or give another."
     code = "external-id-taken"
+
+
+class OtherCompanion(Conflict):
+    message = "The conversation of that external id is with another companion, or with none. Give another external id."
+    code = "other-companion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +65,91 @@ def create_conversation(
     Raises ExternalIdTaken, StorageFull and StorageDayFull.
     """
     with as_user(user_id):
-        begun = started_at or timezone.now()
-        row = Conversation(
-            id=uuid7(), user_id=user_id, external_id=external_id, started_at=begun, active_at=begun, revision=1
+        made = _insert(
+            user_id,
+            actor,
+            title=title,
+            description=description,
+            external_id=external_id,
+            started_at=started_at,
+            companion=companion,
         )
-        row.created_at = timezone.now()
-        vault = open_with_room(adding(user_id, size=ROW_BYTES + size_of(title, description, companion)))
-        seal_texts(row, vault, {"title": title, "description": description, "companion": companion})
-        row.companion_token = companion_token(vault, companion) if companion else None
-        try:
+        if made is None:
+            there = _of_external_id(user_id, external_id)
+            raise ExternalIdTaken(existing=there.pk if there else None)
+    return made
+
+
+def ensure_conversation(
+    *,
+    user_id: UUID,
+    actor: Actor,
+    external_id: str,
+    title: str | None = None,
+    description: str | None = None,
+    started_at: datetime | None = None,
+    companion: str | None = None,
+) -> tuple[OpenedConversation, bool]:
+    """Return the conversation of an external id, and whether it was created now, with what is given.
+
+    One that is there stays as it is. Raises OtherCompanion when another companion is given than it is with,
+    ExternalIdTaken when it is created and deleted by others meanwhile, StorageFull and StorageDayFull.
+    """
+    with as_user(user_id):
+        there = _of_external_id(user_id, external_id)
+        if there is None:
+            made = _insert(
+                user_id,
+                actor,
+                title=title,
+                description=description,
+                external_id=external_id,
+                started_at=started_at,
+                companion=companion,
+            )
+            if made:
+                return made, True
+            there = _of_external_id(user_id, external_id)  # of a request at the same time
+        if there is None:
+            raise ExternalIdTaken
+        found = OpenedConversation(there, **open_texts(there, open_vault()))
+        if companion is not None and companion != found.companion:
+            raise OtherCompanion(existing=there.pk)
+    return found, False
+
+
+def _insert(
+    user_id: UUID,
+    actor: Actor,
+    *,
+    title: str | None,
+    description: str | None,
+    external_id: str | None,
+    started_at: datetime | None,
+    companion: str | None,
+) -> OpenedConversation | None:
+    """Insert a conversation; None, with the transaction still usable, if its external id is taken."""
+    begun = started_at or timezone.now()
+    row = Conversation(
+        id=uuid7(), user_id=user_id, external_id=external_id, started_at=begun, active_at=begun, revision=1
+    )
+    row.created_at = timezone.now()
+    try:
+        with transaction.atomic() if external_id else nullcontext():
+            vault = open_with_room(adding(user_id, size=ROW_BYTES + size_of(title, description, companion)))
+            seal_texts(row, vault, {"title": title, "description": description, "companion": companion})
+            row.companion_token = companion_token(vault, companion) if companion else None
             row.save(force_insert=True)
-        except IntegrityError:
-            raise ExternalIdTaken from None
-        _record_change(row, actor, "conversation.create")
+    except IntegrityError:
+        return None
+    _record_change(row, actor, "conversation.create")
     return OpenedConversation(row, title, description, companion)
+
+
+def _of_external_id(user_id: UUID, external_id: str | None) -> Conversation | None:
+    """Return the row of an external id; None if there is none."""
+    row: Conversation | None = Conversation.objects.of(user_id).filter(external_id=external_id).first()
+    return row
 
 
 def change_conversation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from accounts.api_keys.services import make_api_key
 from accounts.authentication import local_tokens
 from accounts.people.services.people import Profile, ensure_person
 from tests.cast import TESTER
@@ -40,15 +42,20 @@ class Api:
         self.headers = {"authorization": f"Bearer {local_tokens.issue(uid=uid)}"} if uid else {}
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {"data": json.dumps(body), "content_type": "application/json"} if body is not None else {}
-        return self.client.generic(method, V1 + path, headers={**self.headers, **given}, **sent)
+        return self.client.generic(method, V1 + path, headers=self.sent(headers), **sent)
+
+    def sent(self, headers: dict[str, str]) -> dict[str, str]:
+        return {name.replace("_", "-"): value for name, value in {**self.headers, **headers}.items()}
 
     def get(self, path: str, **headers: str) -> Any:
         return self("GET", path, **headers)
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         return self("POST", path, body, **headers)
+
+    def put(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self("PUT", path, body, **headers)
 
     def patch(self, path: str, body: Any, **headers: str) -> Any:
         return self("PATCH", path, body, **headers)
@@ -57,8 +64,33 @@ class Api:
         return self("DELETE", path, **headers)
 
     def raw(self, method: str, path: str, body: bytes, content_type: str = "application/json", **headers: str) -> Any:
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.client.generic(method, V1 + path, body, content_type, headers={**self.headers, **given})
+        return self.client.generic(method, V1 + path, body, content_type, headers=self.sent(headers))
+
+
+class Server(Api):
+    """Calls with an API key; `as_(uid)` for a person."""
+
+    def __init__(self, key: str, **headers: str) -> None:
+        super().__init__("")
+        self.key, self.headers = key, {"authorization": f"Bearer {key}", **headers}
+
+    @classmethod
+    def with_scopes(cls, *scopes: str, **more: Any) -> Server:
+        return cls(make_api_key(name="server", scopes=scopes, lasts=timedelta(days=1), actor=TESTER, **more)[1])
+
+    def as_(self, uid: str) -> Server:
+        return Server(self.key, vibe_person=f"uid:{uid}")
+
+
+def who_may(path: str, person: Api) -> Api:
+    """Who may call at an address: a server of people themselves, the person of everything else."""
+    return Server.with_scopes("people") if path.startswith("/users") else person
+
+
+@pytest.fixture
+def server(db: None) -> Callable[..., Server]:
+    """A server whose key has these scopes: server("people")."""
+    return Server.with_scopes
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from accounts.models import PREFERENCES_BYTES
 from tests.api.bodies import ALL, WITH_BODY, Operation, largest
+from tests.api.conftest import who_may
 from tests.attacks.test_bodies import limit_of_operation
 from vibe.core.errors import ConfigurationError
 from vibe.core.http.body_limits import BodyLimit
@@ -46,7 +47,7 @@ JSON = {
 @pytest.mark.parametrize("operation", [each for each in WITH_BODY if each.name not in FREE], ids=lambda each: each.name)
 def test_the_largest_body_of_its_schema_is_taken(as_ada: Any, operation: Operation) -> None:
     body = largest(operation.schema or {})
-    answer = as_ada.raw(operation.method, operation.path, body)
+    answer = who_may(operation.path, as_ada).raw(operation.method, operation.path, body)
     assert answer.status_code in TAKEN, answer.content
     assert len(body) <= limit_of_operation(operation.name).size <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
@@ -75,19 +76,21 @@ def test_preferences_are_taken_as_long_as_they_are_stored(as_ada: Any, body: byt
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=lambda each: each.name)
 def test_what_is_no_json_is_refused_by_every_operation(as_ada: Any, operation: Operation) -> None:
+    caller = who_may(operation.path, as_ada)
     for name, body in JSON.items():
-        answer = as_ada.raw(operation.method, operation.path, body)
+        answer = caller.raw(operation.method, operation.path, body)
         assert (answer.status_code, answer.json()["code"]) == (400, "malformed-body"), name
     for content_type in ("application/json; charset=utf-16", "text/json"):
-        assert as_ada.raw(operation.method, operation.path, b"{}", content_type).status_code == 415
-    assert as_ada.raw(operation.method, operation.path, b"{}", content_encoding="gzip").status_code == 415
+        assert caller.raw(operation.method, operation.path, b"{}", content_type).status_code == 415
+    assert caller.raw(operation.method, operation.path, b"{}", content_encoding="gzip").status_code == 415
 
 
 @pytest.mark.parametrize("operation", ALL, ids=lambda each: each.name)
 def test_a_length_that_is_no_number(as_ada: Any, operation: Operation) -> None:
+    caller = who_may(operation.path, as_ada)
     for length in ("x", "-1", "1e3", "²"):
-        answer = as_ada.client.generic(
-            operation.method, f"/api/v1{operation.path}", b"", headers=as_ada.headers, CONTENT_LENGTH=length
+        answer = caller.client.generic(
+            operation.method, f"/api/v1{operation.path}", b"", headers=caller.headers, CONTENT_LENGTH=length
         )
         assert (answer.status_code, answer.json()["code"]) == (400, "malformed-body"), length
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
+import pytest
+
 from memories.models import Conversation
+from memories.services import conversations as verbs
 from stories.models import Story
+from tests.api.conftest import Api, at_once
 from vibe.core.db.scopes import as_user
 
 
@@ -87,9 +92,80 @@ def test_a_cursor_is_of_its_person_and_its_list_alone(as_ada, as_jonas, begun):
 
 
 def test_an_external_id_is_taken_once(as_ada, as_jonas, begun):
-    begun(external_id="chat-1")
-    assert as_ada.post("/conversations", {"external_id": "chat-1"}).json()["code"] == "external-id-taken"
+    there = begun(external_id="chat-1")
+    taken = as_ada.post("/conversations", {"external_id": "chat-1"}).json()
+    assert (taken["status"], taken["code"], taken["existing_id"]) == (409, "external-id-taken", there)
     assert as_jonas.post("/conversations", {"external_id": "chat-1"}).status_code == 201
+
+
+def test_get_or_create_by_an_external_id(as_ada, as_jonas):
+    new = {"title": "Moving", "companion": "nova", "started_at": "2026-05-12T09:30:00Z"}
+    made = as_ada.put("/conversations/by-external-id/chat-1", new)
+    assert (made.status_code, made["Location"]) == (201, f"/api/v1/conversations/{made.json()['id']}")
+    assert made.json() == {**made.json(), **new, "external_id": "chat-1"}
+    for given in (new, {}, {"title": "Another title"}, {"companion": "nova"}):
+        again = as_ada.put("/conversations/by-external-id/chat-1", given)
+        assert (again.status_code, again.json(), again["ETag"]) == (200, made.json(), made["ETag"])
+    his = as_jonas.put("/conversations/by-external-id/chat-1", {})
+    assert (his.status_code, his.json()["title"]) == (201, None)
+    assert as_ada.get(made["Location"].removeprefix("/api/v1")).json() == made.json()
+
+
+def test_it_is_the_same_for_an_archived_one_and_for_a_retry(as_ada):
+    path = "/conversations/by-external-id/chat-1"
+    first, again = (as_ada.put(path, {}, idempotency_key="k") for _ in range(2))
+    assert (again.status_code, again.content, again["Idempotency-Replayed"]) == (201, first.content, "true")
+    as_ada.post(f"/conversations/{first.json()['id']}/archive")
+    assert as_ada.put(path, {}).json()["is_archived"] is True
+
+
+@pytest.mark.parametrize("name", ["a/b", "chat 7 ü 猫", "7/8/", "?&#%"])
+def test_an_external_id_is_any_text(as_ada, name):
+    made = as_ada.put(f"/conversations/by-external-id/{quote(name)}", {})
+    assert (made.status_code, made.json()["external_id"]) == (201, name)
+    found = as_ada.get(f"/conversations?external_id={quote(name)}").json()["items"]
+    assert [each["id"] for each in found] == [made.json()["id"]]
+
+
+@pytest.mark.parametrize("name", ["x" * 201, "a\0b"])
+def test_but_not_this(as_ada, name):
+    assert as_ada.put(f"/conversations/by-external-id/{quote(name)}", {}).json()["code"] == "invalid"
+    assert as_ada.get(f"/conversations?external_id={quote(name)}").json()["code"] == "invalid"
+
+
+@pytest.mark.parametrize("there", ["nova", None])
+def test_what_one_companion_heard_is_not_given_to_another(as_ada, begun, there):
+    made = begun(external_id="chat-1", **({"companion": there} if there else {}))
+    refused = as_ada.put("/conversations/by-external-id/chat-1", {"companion": "juno"}).json()
+    assert (refused["status"], refused["code"], refused["existing_id"]) == (409, "other-companion", made)
+
+
+def test_lists_are_narrowed_by_external_id_archived_or_not(as_ada, as_jonas, begun):
+    one, two = begun(external_id="chat-1"), begun(external_id="chat-2")
+    as_ada.post(f"/conversations/{one}/archive")
+
+    def listed(query, api=as_ada):
+        return [each["id"] for each in api.get(f"/conversations?{query}").json()["items"]]
+
+    assert (listed("external_id=chat-1"), listed("external_id=chat-2")) == ([one], [two])
+    assert (listed("external_id=chat-1&archived=false"), listed("external_id=chat-1&archived=true")) == ([], [one])
+    assert listed("external_id=chat-3") == listed("external_id=chat-1", as_jonas) == []
+
+
+def test_requests_at_once_begin_one(really_ada):
+    answers = at_once(lambda _: Api("ada").put("/conversations/by-external-id/chat-1", {"title": "x"}), 8)
+    assert sorted(each.status_code for each in answers) == [200] * 7 + [201]
+    assert len({each.json()["id"] for each in answers}) == 1
+
+
+def test_control_without_looking_again_after_a_conflict_they_are_refused(as_ada, begun, monkeypatch):
+    """As for the second of two at once: nothing is found before it is inserted, and then it is there."""
+    there, look = begun(external_id="chat-1"), verbs._of_external_id
+    looks = iter([None, "again"])
+    monkeypatch.setattr(verbs, "_of_external_id", lambda *given: next(looks) and look(*given))
+    assert as_ada.put("/conversations/by-external-id/chat-1", {}).json()["id"] == there
+    looks = iter([None, None])
+    assert as_ada.put("/conversations/by-external-id/chat-1", {}).json()["code"] == "external-id-taken"
 
 
 def test_another_persons_is_as_if_it_were_not_there(as_jonas, begun):

@@ -22,7 +22,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
-from tests.api.conftest import Api
+from tests.api.conftest import Api, who_may
 from tests.building import build_conversation
 from vibe.api.instance import api
 
@@ -42,6 +42,11 @@ QUIET = {
     "phases": [Phase.explicit, Phase.generate],
     "derandomize": not FULL,
 }
+
+
+def by(case: Any, person: Api) -> dict[str, str]:
+    """The headers of who may call."""
+    return who_may(case.operation.path.removeprefix("/api/v1"), person).headers
 
 
 def called(case: Any, **headers: str) -> Any:
@@ -83,13 +88,15 @@ def test_every_operation_answers_as_it_says(as_ada: Api, described: Any, things:
     cases |= operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
     seen: Counter[int] = Counter()
 
+    headers = by(operation.Case(), as_ada)
+
     @hypothesis_settings(max_examples=2 * EXAMPLES, **QUIET)
     @given(case=cases, aimed=strategies.booleans())
     def run(case: Any, aimed: bool) -> None:
         if aimed:  # at what is there
             case.path_parameters.update({each: things[each] for each in things if each in case.path_parameters})
         with undone():
-            response = called(case, **as_ada.headers)
+            response = called(case, **headers)
         seen[response.status_code] += 1
         case.validate_response(response, checks=CHECKS)
         with undone():
@@ -129,7 +136,7 @@ def test_whole_ways_through_it(as_ada: Api, described: Any, walked: Counter[str]
             self.undone.__exit__()
 
         def call(self, case: Any, **_: Any) -> Any:
-            return called(case, **as_ada.headers)
+            return called(case, **by(case, as_ada))
 
         def validate_response(self, response: Any, case: Any, **_: Any) -> None:
             walked[f"{case.operation.method.upper()} {response.status_code}"] += 1

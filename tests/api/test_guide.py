@@ -20,6 +20,7 @@ from django.db import connections
 
 from accounts.authentication import local_tokens
 from accounts.people.services.people import Profile, ensure_person
+from tests.api.conftest import Server
 from tests.cast import TESTER
 from tests.processes import PATIENCE
 from vibe.api.error_handlers import Failed
@@ -99,6 +100,7 @@ def script(address: str) -> str:
     text = "\n".join(lines).replace(".venv/bin/python -c", f"{sys.executable} -c")
     text = re.sub(r"^API=.*$", f"API={address}", text, flags=re.MULTILINE)
     text = re.sub(r"^TOKEN=.*$", f"TOKEN={local_tokens.issue(uid='sample-ada')}", text, flags=re.MULTILINE)
+    text = re.sub(r"^KEY=.*$", f"KEY={Server.with_scopes('people', 'read', 'write').key}", text, flags=re.MULTILINE)
     return text.replace("curl -s", "curl -s --fail-with-body -w '\\n'")
 
 
@@ -113,6 +115,8 @@ def test_the_examples_run(server: str) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"title":"Moving to Lisbon"' in done.stdout
+    assert '"uid":"telegram:5512"' in done.stdout
+    assert done.stdout.count("I moved to Lisbon last Friday.") >= 4  # of the server, and of the person
     assert "I moved to Lisbon last Friday." in done.stdout
     assert '{"theme":"dark"}' in done.stdout
     assert "api:change_preferences" in done.stdout
@@ -126,7 +130,7 @@ def test_every_operation_is_in_the_guide() -> None:
         for method in re.findall(r"[A-Z]+", methods)
     }
     there = {
-        (method.upper(), re.sub(r"\{.*?\}", "ID", path.removeprefix(V1)))
+        (method.upper(), re.sub(r"\{.*?\}", "ID", path.replace("{uid}", "UID").removeprefix(V1)))
         for path, operations in api.get_openapi_schema()["paths"].items()
         for method in operations
     }

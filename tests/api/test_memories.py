@@ -46,6 +46,69 @@ def test_a_batch_is_added_whole_and_in_order(as_ada, conversation):
     assert seen == [each["text"] for each in batch]
 
 
+@pytest.fixture
+def nine(as_ada, conversation) -> list[str]:
+    """Nine memories, two each of one time: their ids, in order."""
+    said = [{**SAID, "text": str(at), "occurred_at": f"2026-05-12T09:3{at // 2}:00Z"} for at in range(9)]
+    added = as_ada.post(f"{conversation}/memories/batch", {"memories": said}).json()["items"]
+    return [each["id"] for each in added]
+
+
+def shown(answer) -> list[str]:
+    return [each["id"] for each in answer.json()["items"]]
+
+
+def test_the_last_come_first_if_asked(as_ada, conversation, nine):
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = as_ada.get(f"{conversation}/memories?order=desc&limit=2{cursor and '&cursor=' + cursor}")
+        seen += shown(page)
+        as_ada.post(f"{conversation}/memories", SAID)  # meanwhile, and later than all of them
+        cursor = page.json()["next"]
+    assert [each for each in seen if each in nine] == nine[::-1]
+    assert len(seen) == len(set(seen))
+    backwards = as_ada.get(f"{conversation}/memories?order=desc&limit=2").json()["next"]
+    assert as_ada.get(f"{conversation}/memories?cursor={backwards}").json()["code"] == "cursor-invalid"
+
+
+def test_the_last_are_in_the_order_they_were_said(as_ada, conversation, nine):
+    answer = as_ada.get(f"{conversation}/memories?last=4")
+    assert (shown(answer), answer.json()["next"]) == (nine[-4:], None)
+    assert shown(as_ada.get(f"{conversation}/memories?last=200")) == nine
+
+
+@pytest.mark.parametrize(
+    "case", [(4, 5, (2, 7)), (4, 4, (3, 7)), (4, 1, (4, 5)), (0, 5, (0, 3)), (8, 5, (6, 9)), (4, 200, (0, 9))]
+)
+def test_what_was_said_around_a_memory(as_ada, conversation, nine, case):
+    at, limit, found = case
+    answer = as_ada.get(f"{conversation}/memories?around={nine[at]}&limit={limit}")
+    assert shown(answer) == nine[slice(*found)]
+    following = answer.json()["next"]
+    if found[1] == 9:
+        assert following is None
+    else:
+        assert shown(as_ada.get(f"{conversation}/memories?cursor={following}")) == nine[found[1] :]
+
+
+def test_around_what_is_not_of_the_conversation_there_is_nothing(as_ada, as_jonas, conversation, nine, begun):
+    elsewhere = f"/conversations/{begun()}/memories"
+    his = f"/conversations/{as_jonas.post('/conversations', {}).json()['id']}/memories"
+    answers = [
+        as_ada.get(f"{elsewhere}?around={nine[0]}"),
+        as_jonas.get(f"{conversation}/memories?around={nine[0]}"),
+        as_jonas.get(f"{his}?around={nine[0]}"),
+        as_jonas.get(f"{conversation}/memories?last=1"),
+    ]
+    assert [each.status_code for each in answers] == [404] * 4
+
+
+@pytest.mark.parametrize("query", ["last=1&around={}", "last=1&cursor=x", "around={}&order=desc", "last=1&order=desc"])
+def test_only_one_of_them_is_taken(as_ada, conversation, nine, query):
+    answer = as_ada.get(f"{conversation}/memories?{query.format(nine[0])}").json()
+    assert (answer["status"], answer["errors"][0]["code"]) == (422, "together")
+
+
 @pytest.mark.parametrize("batch", [[], [SAID] * 1001, [SAID, {"author": "Ada"}], [{**SAID, "message_id": "m"}] * 2])
 def test_a_batch_that_cannot_be_taken_leaves_nothing(ada, as_ada, conversation, batch):
     assert as_ada.post(f"{conversation}/memories/batch", {"memories": batch}).status_code in (409, 422)
@@ -57,6 +120,8 @@ def test_a_message_id_is_there_once_in_a_conversation(as_ada, conversation):
     assert as_ada.post(f"{conversation}/memories", {**SAID, "message_id": "m1"}).status_code == 201
     again = as_ada.post(f"{conversation}/memories", {**SAID, "message_id": "m1"})
     assert (again.status_code, again.json()["code"]) == (409, "message-id-taken")
+    [there] = as_ada.get(f"{conversation}/memories").json()["items"]
+    assert again.json()["existing_id"] == there["id"]
     assert as_ada.get(conversation).json()["memory_count"] == 1
 
 

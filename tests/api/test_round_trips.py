@@ -36,7 +36,7 @@ def round_trips(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 @pytest.fixture
 def there(ada: Any, as_ada: Api) -> dict[str, str]:
     """A conversation with forty memories, told."""
-    conversation = as_ada.post("/conversations", {"title": "Moving"}).json()["id"]
+    conversation = as_ada.post("/conversations", {"title": "Moving", "external_id": "chat-1"}).json()["id"]
     added = as_ada.post(f"/conversations/{conversation}/memories/batch", {"memories": [SAID] * 40}).json()["items"]
     build_conversation(ada, conversation)
     return {"c": conversation, "m": added[0]["id"], "s": as_ada.get("/stories").json()["items"][0]["id"]}
@@ -48,16 +48,23 @@ BOUNDS = [
     ("PATCH", "/me/preferences", {"theme": "dark"}, 4),
     ("GET", "/me/access-log", None, 1),
     ("POST", "/conversations", {"title": "x"}, 3),
+    ("PUT", "/conversations/by-external-id/new", {"title": "x"}, 4),
+    ("PUT", "/conversations/by-external-id/chat-1", {"title": "x"}, 2),
     ("GET", "/conversations", None, 2),
+    ("GET", "/conversations?external_id=chat-1", None, 2),
     ("GET", "/conversations/{c}", None, 2),
     ("PATCH", "/conversations/{c}", {"title": "y"}, 8),
     ("POST", "/conversations/{c}/archive", None, 4),
     ("DELETE", "/conversations/{c}", None, 5),
     ("POST", "/conversations/{c}/memories", SAID, 3),
+    ("POST", "/memories", {**SAID, "conversation": {"external_id": "chat-1"}}, 5),
     ("POST", "/conversations/{c}/memories/batch", {"memories": [SAID] * 5}, 3),
     ("POST", "/conversations/{c}/memories/batch", {"memories": [SAID] * 500}, 4),
     ("POST", "/conversations/{c}/memories", {**SAID, "message_id": "m1"}, 4),
     ("GET", "/conversations/{c}/memories", None, 2),
+    ("GET", "/conversations/{c}/memories?last=20", None, 2),
+    ("GET", "/conversations/{c}/memories?order=desc", None, 2),
+    ("GET", "/conversations/{c}/memories?around={m}", None, 4),
     ("GET", "/memories/{m}", None, 2),
     ("PATCH", "/memories/{m}", {"text": "x"}, 11),
     ("DELETE", "/memories/{m}", None, 7),

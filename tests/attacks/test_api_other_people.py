@@ -26,12 +26,14 @@ from vibe.core.db.scopes import as_user
 PARTS, ATTEMPTS = (100, 1_000) if os.environ.get("VIBE_ATTACK") == "full" else (1, 400)
 SECRET, NOWHERE = "marmalade", str(uuid4())
 BODIES: dict[str, Any] = {
+    "ensure_conversation": {"title": "taken over"},
     "change_conversation": {"title": "taken over"},
     "add_memory": {"author": "Jonas", "text": "I was here"},
     "add_memories_at_once": {"memories": [{"author": "Jonas", "text": "I was here"}]},
     "change_memory": {"text": "I was here"},
     "correct_story": {"text": "I was here"},
 }
+OF_ITS_OWN = ("id", "external_id", "started_at", "active_at", "created_at", "updated_at")
 TABLES = ("conversations", "encrypted_memories", "stories", "passages", "user_preferences", "kept_answers")
 
 
@@ -55,13 +57,15 @@ def without_limits(settings: Any) -> None:
 def hers(ada: UUID, jonas: UUID) -> dict[str, list[str]]:
     """What of Ada's is there to try: ids, cursors, idempotency keys."""
     api_of_ada = Api("ada")
-    made: dict[str, list[str]] = {"ids": [str(ada)], "cursors": [], "keys": []}
+    made: dict[str, list[str]] = {"ids": [str(ada)], "external ids": [], "cursors": [], "keys": []}
     for number in range(3):
-        begun = api_of_ada.post("/conversations", {"title": f"{SECRET} {number}"}, idempotency_key=f"key-{number}")
+        new = {"title": f"{SECRET} {number}", "external_id": f"chat-{number}"}
+        begun = api_of_ada.post("/conversations", new, idempotency_key=f"key-{number}")
         conversation = begun.json()["id"]
         said = [{"author": "Ada", "text": f"The {SECRET} is in Lisbon."}] * 3
         memories = api_of_ada.post(f"/conversations/{conversation}/memories/batch", {"memories": said}).json()["items"]
         build_conversation(ada, UUID(conversation))
+        made["external ids"].append(f"chat-{number}")
         made["ids"] += [conversation, *(each["id"] for each in memories)]
         made["cursors"].append(api_of_ada.get(f"/conversations/{conversation}/memories?limit=1").json()["next"])
         made["keys"].append(f"key-{number}")
@@ -86,7 +90,7 @@ def attempts(hers: dict[str, list[str]], count: int, part: int = 0) -> Iterator[
         if kind < 5:
             method, path, name = by_id[number % len(by_id)]
             parameter = path[path.index("{") : path.index("}") + 1]
-            target = dice.choice(hers["ids"])
+            target = dice.choice(hers["external ids" if parameter == "{external_id}" else "ids"])
             headers = dice.choice([{}, {"if-match": "*"}, {"idempotency-key": dice.choice(hers["keys"])}])
             yield Attempt(
                 method, path.replace(parameter, target), BODIES.get(name), headers, path.replace(parameter, NOWHERE)
@@ -103,11 +107,12 @@ def attempts(hers: dict[str, list[str]], count: int, part: int = 0) -> Iterator[
 
 
 def told(answer: Any) -> tuple[int, Any]:
-    """An answer without what differs of itself."""
+    """An answer without what differs of itself: ids, times, and the external id that was asked for."""
     if not answer.content:
         return answer.status_code, None
     found = json.loads(answer.content)
-    found.pop("request_id", None)
+    for name in ("request_id", *(OF_ITS_OWN if answer.status_code == 201 else ())):
+        found.pop(name, None)
     return answer.status_code, found
 
 

@@ -105,6 +105,7 @@ def test_no_body_takes_more_than_it_may(target: Attacked, record_property: Any) 
     taken = {
         (operation.name, name): target.taken(operation, body)
         for operation in WITH_BODY
+        if not operation.path.startswith("/users")  # a body of 8 kB, which only a server's key may send
         for name, body in bodies(operation)
     }
     (worst, how), most = max(taken.items(), key=lambda each: each[1])

@@ -31,7 +31,8 @@ from vibe.core.http.operations import READ_ANEW
 SECRET = "I moved to Lisbon with Tomas."
 SAID = {"author": "Ada", "text": SECRET, "metadata": {"mood": SECRET}}
 GONE = (410, "gone")
-WITHOUT_READER = {"erase_me"}  # the person is signed out by it; after a cancelled erasure a retry has nothing to show
+# Erasing signs the person out; after a cancelled erasure a retry has nothing to show. Of people no key is taken.
+WITHOUT_READER = {"erase_me", "ensure_user", "deactivate_user"}
 
 
 class Retried:

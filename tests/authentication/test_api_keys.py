@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.api_keys import services as api_keys
 from accounts.models import ApiKey, User
-from accounts.models.api_keys import ALL_SCOPES
+from accounts.models.api_keys import OF_ONE_PERSON
 from accounts.people.services.account_status import set_active
 from tests.authentication.conftest import WHO, code, trail
 from tests.cast import TESTER
@@ -35,7 +35,7 @@ def key(db: None) -> Callable[..., tuple[UUID, str]]:
 
     def make(*scopes: str, **more: Any) -> tuple[UUID, str]:
         given = {"name": "nightly import", "lasts": timedelta(days=1), "actor": TESTER, **more}
-        return api_keys.make_api_key(scopes=set(scopes or ALL_SCOPES), **given)
+        return api_keys.make_api_key(scopes=set(scopes or OF_ONE_PERSON), **given)
 
     return make
 
@@ -143,7 +143,7 @@ def test_a_key_does_what_its_scope_says(ask: Any, key: Any, ada: UUID, scope: st
 
 
 def test_a_persons_token_has_every_scope(ask: Any, bearer: Any) -> None:
-    assert ask(headers=bearer("ada")).json()["scopes"] == sorted(ALL_SCOPES)
+    assert ask(headers=bearer("ada")).json()["scopes"] == sorted(OF_ONE_PERSON)
     assert ask(headers=bearer("ada"), path="/api/tests/export").status_code == 200
 
 

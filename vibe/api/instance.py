@@ -10,6 +10,7 @@ from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
 from accounts.api import export_and_erasure
+from accounts.api.users import router as users
 from accounts.authentication.caller import signed_in
 from audit.api import router as access_log
 from audit.middleware import no_personal_data
@@ -68,6 +69,7 @@ api.add_decorator(with_limits, mode="view")
 handle_all(api)
 api.add_router("/me", export_and_erasure.router)
 api.add_router("/me", access_log)
+api.add_router("/users", users)
 api.add_router("/conversations", conversations)
 api.add_router("/conversations", of_conversation)
 api.add_router("/memories", memory_search)

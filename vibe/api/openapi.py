@@ -45,6 +45,18 @@ ONCE: Final[Json] = {
     "retries are answered with what is there now.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"},
 }
+PERSON: Final[Json] = {
+    "in": "header",
+    "name": "Vibe-Person",
+    "required": False,
+    "description": "With an API key, the person it acts for: `uid:` and the UID by which they signed in or were made, "
+    "or `id:` and their id. A key that was made for one person need not name them. With an ID token it has no effect.",
+    "schema": {"type": "string", "maxLength": 140, "pattern": "^(uid|id):.+$"},
+    "examples": {
+        "uid": {"summary": "by UID", "value": "uid:telegram:5512"},
+        "id": {"summary": "by id", "value": "id:0198c7a2-6b1e-7c3d-9f00-5a1b2c3d4e5f"},
+    },
+}
 IF_MATCH: Final[Json] = {
     "in": "header",
     "name": "If-Match",
@@ -76,7 +88,7 @@ def reusable(schema: OpenAPISchema) -> Json:
 def complete(operation: Json, method: str) -> None:
     """Add the parameters and responses that the function of an operation does not declare."""
     responses, bodied = operation["responses"], "requestBody" in operation
-    versioned = operation.pop("x-versioned", False)
+    versioned, of_person = operation.pop("x-versioned", False), not operation.pop("x-without-person", False)
     says = {
         **ALWAYS,
         **(OF_CHANGES if method in CHANGES else {}),
@@ -85,8 +97,8 @@ def complete(operation: Json, method: str) -> None:
     for status, response in responses.items():
         response["headers"] = {**REQUEST_ID, **(ETAG if versioned else {}), **(LOCATION if status == 201 else {})}
     responses.update({status: told(text) for status, text in says.items() if int(status) not in responses})
-    if method in CHANGES:
-        operation["parameters"].append(ONCE)
+    if of_person:
+        operation["parameters"] += [PERSON, *([ONCE] if method in CHANGES else [])]
     if versioned:
         operation["parameters"].append(IF_MATCH if method in CHANGES else IF_NONE_MATCH)
         if method == "get":

@@ -6,6 +6,8 @@ of one part are beside it: `errors.py` of vibe.core.crypto, vibe.core.db, accoun
 
 from __future__ import annotations
 
+from uuid import UUID
+
 
 class VibeError(Exception):
     """An error with a code, an HTTP status and, where none is given, the message of its class."""
@@ -20,6 +22,11 @@ class VibeError(Exception):
     @property
     def headers(self) -> dict[str, str]:
         """Return HTTP headers that go with the status."""
+        return {}
+
+    @property
+    def members(self) -> dict[str, str]:
+        """Return what the problem document has besides what all have."""
         return {}
 
 
@@ -41,9 +48,19 @@ class NotFound(VibeError):
 
 
 class Conflict(VibeError):
+    """Something is there already; `existing` is its id, if it is known."""
+
     message = "This cannot be beside what is there already."
     code = "conflict"
     status = 409
+
+    def __init__(self, message: str | None = None, *, existing: UUID | None = None) -> None:
+        super().__init__(message)
+        self.existing = existing
+
+    @property
+    def members(self) -> dict[str, str]:
+        return {"existing_id": str(self.existing)} if self.existing else {}
 
 
 class Outdated(VibeError):

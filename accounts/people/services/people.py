@@ -14,6 +14,7 @@ from django.db.models.lookups import Exact
 from accounts.keys.master_key import ring
 from accounts.keys.services.data_keys import make_data_key
 from accounts.models import User
+from accounts.models.people import PROFILE
 from accounts.people.names import Name, NameAmbiguous, is_uuid, read_name
 from audit.actors import Actor
 from audit.services import record
@@ -38,24 +39,38 @@ class Profile:
 
 
 def ensure_person(*, profile: Profile, actor: Actor) -> UUID:
-    """Return the id of the person with a Firebase UID. Create person and data key together if there is none.
+    """Return the id of the person with a Firebase UID, created if there is none. Raises InputError."""
+    return get_or_create_person(profile=profile, actor=actor)[0]
+
+
+def get_or_create_person(*, profile: Profile, actor: Actor) -> tuple[UUID, bool]:
+    """Return the id of the person with a Firebase UID, and whether they were created now, with their data key.
 
     Concurrent first requests create one person. Raises InputError when the email belongs to another account.
     """
     with as_sign_in(profile.firebase_uid):
         found = User.objects.filter(firebase_uid=profile.firebase_uid).values_list("pk", flat=True).first()
         if found:
-            return found
+            return found, False
         made = uuid7()
         if not insert_person(made, profile):
             found = User.objects.filter(firebase_uid=profile.firebase_uid).values_list("pk", flat=True).first()
             if found is None:
                 raise InputError("The email address belongs to another account. Leave it out, or correct it.")
-            return found
+            return found, False
         with as_newcomer(made, profile.firebase_uid):
             make_data_key(made, generation=1)
             record(actor=actor, action="person.create", subject=made, resource=f"users/{made}")
-        return made
+        return made, True
+
+
+def get_person(firebase_uid: str) -> User:
+    """Return the account of a person by Firebase UID. Raises NotFound."""
+    with as_sign_in(firebase_uid):
+        found = User.objects.filter(firebase_uid=firebase_uid).only(*PROFILE).first()
+    if found is None:
+        raise NotFound("There is no such person.")
+    return found
 
 
 def is_known(firebase_uid: str) -> bool:

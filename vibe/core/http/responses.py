@@ -17,6 +17,8 @@ from vibe.core.http.etags import etag, parse_etags
 
 # For `openapi_extra` of an operation whose answer has a version, or that takes one: see vibe.api.openapi.
 VERSIONED: Final[dict[str, Any]] = {"x-versioned": True}
+# The same of an operation for which a server acts for nobody, and which may be repeated without an Idempotency-Key.
+WITHOUT_PERSON: Final[dict[str, Any]] = {"x-without-person": True}
 MEDIA_TYPE: Final = "application/problem+json"
 PAGES: Final = "text/html"
 ALWAYS: Final = {
@@ -77,6 +79,7 @@ def problem(error: VibeError, *, request_id: str = "", **more: Any) -> JsonRespo
         "code": error.code,
         "detail": str(error),
         **({"request_id": request_id} if request_id else {}),
+        **error.members,
         **more,
     }
     return JsonResponse(body, status=error.status, content_type=MEDIA_TYPE, headers=error.headers)

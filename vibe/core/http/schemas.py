@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Final
+from uuid import UUID
 
 from pydantic import Field
 
@@ -30,6 +31,9 @@ class Problem(ResponseSchema):
     code: str = Field(examples=["not-found"])
     detail: str = Field(examples=["There is no such conversation."])
     request_id: str = Field(description="the trail has it too", examples=["0f5c6d0d9c8e4b8a9a35d4d7a2b9c6e1"])
+    existing_id: UUID | None = Field(
+        None, description="of a 409, the id of what is there already", examples=["0198c7a2-6b1e-7c3d-9f00-5a1b2c3d4e5f"]
+    )
     errors: list[ProblemField] | None = Field(
         None, max_length=20, description="the fields at fault, where it is fields: the first 20"
     )

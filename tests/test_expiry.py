@@ -17,7 +17,7 @@ from audit.proof.freshness import require_fresh
 from memories import tasks
 from memories.models import Conversation, Memory, MemoryQuerySet
 from memories.payload import Payload
-from memories.services import expiring
+from memories.services import expiring, forgetting
 from memories.services.adding import MessageIdTaken, NewMemory, add_memories
 from memories.services.conversations import create_conversation
 from memories.services.expiring import ExpiryFailed, delete_expired
@@ -175,7 +175,7 @@ def test_what_is_still_to_come_stays(ada, talk):
 
 def test_many_go_in_batches(ada, talk, monkeypatch):
     _, ids = talk
-    monkeypatch.setattr(expiring, "BATCH", 2)
+    monkeypatch.setattr(forgetting, "BATCH", 2)
     let_expire(ada, *ids)
     assert delete_expired(actor=TESTER) == 3
     with as_user(ada):

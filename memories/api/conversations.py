@@ -13,30 +13,20 @@ from pydantic import Field
 from accounts.authentication.caller import caller_of
 from memories import reading
 from memories.api.shapes import (
-    GIVEN,
-    OWN_ID,
     Conversation,
     Conversations,
     ConversationTexts,
     EnsuredConversation,
     NewConversation,
+    OneCompanion,
+    OwnId,
 )
-from memories.companions import LONGEST_COMPANION
-from memories.imports.lines import LONGEST_ID
 from memories.services import conversations as verbs
 from vibe.core.http.cursors import Listing
 from vibe.core.http.operations import replayed_by
 from vibe.core.http.responses import VERSIONED, expected_version, no_content, respond, respond_unless_unchanged
 from vibe.core.http.schemas import Cursor, PageSize
 
-# Of addresses: bodies and agents' tools refuse NUL characters as they are read.
-ExternalId = Annotated[
-    str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]+$", description=OWN_ID, examples=[GIVEN])
-]
-OneCompanion = Annotated[
-    str,
-    Field(min_length=1, max_length=LONGEST_COMPANION, description="those with this companion alone", examples=["nova"]),
-]
 Archived = Annotated[
     bool,
     Field(description="the archived ones, or the active ones; if left out the active ones, with `external_id` both"),
@@ -60,7 +50,7 @@ def create_conversation(request: HttpRequest, given: NewConversation) -> HttpRes
 
 @router.put("/by-external-id/{path:external_id}", response={200: Conversation, 201: Conversation})
 @replayed_by(read_conversation, made=True)
-def ensure_conversation(request: HttpRequest, external_id: ExternalId, given: EnsuredConversation) -> HttpResponse:
+def ensure_conversation(request: HttpRequest, external_id: OwnId, given: EnsuredConversation) -> HttpResponse:
     """The conversation of this external id: begun with what is given (201), or as it is there already (200)."""
     caller = caller_of(request)
     found, is_new = verbs.ensure_conversation(
@@ -78,7 +68,7 @@ def list_conversations(
     *,
     archived: Archived | None = None,
     companion: OneCompanion | None = None,
-    external_id: ExternalId | None = None,
+    external_id: OwnId | None = None,
     limit: PageSize = 50,
     cursor: Cursor | None = None,
 ) -> HttpResponse:

@@ -17,19 +17,27 @@ from memories.api.shapes import (
     AddedMemories,
     AddedMemory,
     ChangedMemory,
+    ForgottenMemories,
+    ForgottenMemory,
     Memories,
     MemoriesAdded,
     Memory,
+    OneCompanion,
+    OwnId,
+    PutMemory,
     RememberedMemory,
 )
 from memories.services.adding import KeptMemory, NewMemory, add_memories
 from memories.services.changing import change_memory as change
 from memories.services.changing import delete_memory as delete
+from memories.services.changing import put_memory as put
 from memories.services.conversations import ensure_conversation
+from memories.services.forgetting import forget_range
 from vibe.core.http.cursors import Listing
 from vibe.core.http.operations import replayed_by
 from vibe.core.http.responses import VERSIONED, expected_version, no_content, respond, respond_unless_unchanged
 from vibe.core.http.schemas import LARGEST_PAGE, Cursor, PageSize
+from vibe.core.schemas import Moment
 
 Order = Annotated[Literal["asc", "desc"], Field(description="`desc`: what was said last comes first")]
 Last = Annotated[
@@ -38,6 +46,8 @@ Last = Annotated[
 Around = Annotated[
     UUID, Field(description="a memory of the conversation: a page with as many before it as after it", examples=[ID])
 ]
+Since = Annotated[Moment, Field(description="said then or later")]
+Until = Annotated[Moment, Field(description="said then or earlier")]
 of_conversation = Router(tags=["Memories"])
 router = Router(tags=["Memories"])
 
@@ -108,6 +118,54 @@ def list_memories(
         after, newest_first = listing.position(cursor), order == "desc"
         page = reading.memories_page(person, conversation_id, after=after, size=limit, newest_first=newest_first)
     return respond(Memories(items=[Memory.of(each) for each in page.rows], next=listing.cursor(page.next)))
+
+
+@of_conversation.put(
+    "/{uuid:conversation_id}/memories/by-message-id/{path:message_id}", response={200: Memory, 201: Memory}
+)
+@replayed_by(read_memory, made=True)
+def put_memory(request: HttpRequest, conversation_id: UUID, message_id: OwnId, given: PutMemory) -> HttpResponse:
+    """Put a message in place of that of this message id, such as a reply that was generated anew; or add it (201)."""
+    caller = caller_of(request)
+    kept, is_new = put(
+        user_id=caller.user_id,
+        conversation_id=conversation_id,
+        message_id=message_id,
+        new=given.new(),
+        actor=caller.actor,
+    )
+    if not is_new:
+        return respond(Memory.of(kept), of=kept.row)
+    where = request.path.partition("/conversations/")[0]
+    return respond(Memory.of(kept), of=kept.row, status=201, location=f"{where}/memories/{kept.row.pk}")
+
+
+def read_forgotten(request: HttpRequest, ids: list[UUID]) -> HttpResponse:  # noqa: ARG001
+    """What was deleted, for a retry, which cannot tell what is left."""
+    return respond(ForgottenMemories(items=[ForgottenMemory(id=each) for each in ids], more=True))
+
+
+@router.delete("", response=ForgottenMemories)
+@replayed_by(read_forgotten, made=True)
+def forget_memories(
+    request: HttpRequest,
+    *,
+    since: Since | None = None,
+    until: Until | None = None,
+    conversation_id: UUID | None = None,
+    companion: OneCompanion | None = None,
+) -> HttpResponse:
+    """Delete what was said in a time for good, the oldest 100 of it first: ask again while there is `more`."""
+    caller = caller_of(request)
+    done = forget_range(
+        user_id=caller.user_id,
+        actor=caller.actor,
+        since=since,
+        until=until,
+        conversation_id=conversation_id,
+        companion=companion,
+    )
+    return respond(ForgottenMemories(items=[ForgottenMemory(id=each) for each in done.ids], more=done.more))
 
 
 @router.get("/{uuid:memory_id}", response=Memory, openapi_extra=VERSIONED)

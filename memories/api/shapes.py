@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -25,6 +26,14 @@ Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LO
 Companion = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_COMPANION)]
 Said = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TEXT)]
 OWN_ID = "an id of yours that tells nothing, such as a UUID: it is stored in clear"
+# Of addresses: bodies and agents' tools refuse NUL characters as they are read.
+OwnId = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]+$", description=OWN_ID, examples=[GIVEN])
+]
+OneCompanion = Annotated[
+    str,
+    Field(min_length=1, max_length=LONGEST_COMPANION, description="of this companion alone", examples=["nova"]),
+]
 AT, LOCAL = "2026-05-12T09:30:00Z", "2026-05-12T11:30:00+02:00"
 
 
@@ -90,8 +99,8 @@ class Conversations(ResponseSchema):
     next: str | None = Field(description="the cursor of the next page; null on the last")
 
 
-class AddedMemory(RequestSchema):
-    """One message to remember: its text, or metadata where there is no text, such as of a picture."""
+class MemoryContent(RequestSchema):
+    """One message: its text, or metadata where there is no text, such as of a picture."""
 
     author: Name = Field(examples=["Ada"])
     role: Role | None = Field(None, description="told by the author, if left out", examples=["user"])
@@ -101,9 +110,6 @@ class AddedMemory(RequestSchema):
     )
     occurred_at: LocalMoment | None = Field(None, description="when it was said; now, if left out", examples=[LOCAL])
     expires_at: Moment | None = Field(None, description="when it is to be forgotten; never, if left out", examples=[AT])
-    message_id: Name | None = Field(
-        None, description="an id of yours, once in a conversation, stored in clear", examples=["m1"]
-    )
 
     @model_validator(mode="after")
     def says_something(self) -> Self:
@@ -116,10 +122,20 @@ class AddedMemory(RequestSchema):
         return NewMemory(
             Payload(self.author, self.text, self.metadata or {}, offset_of(at) if at else None),
             occurred_at=at and at.astimezone(UTC),
-            message_id=self.message_id,
             role=self.role,
             expires_at=self.expires_at,
         )
+
+
+class AddedMemory(MemoryContent):
+    """One message to remember: its text, or metadata where there is no text, such as of a picture."""
+
+    message_id: Name | None = Field(
+        None, description="an id of yours, once in a conversation, stored in clear", examples=["m1"]
+    )
+
+    def new(self) -> NewMemory:
+        return replace(super().new(), message_id=self.message_id)
 
 
 class NamedConversation(EnsuredConversation):
@@ -138,6 +154,23 @@ class AddedMemories(RequestSchema):
     """A batch: all of it is added, or none."""
 
     memories: list[AddedMemory] = Field(min_length=1, max_length=LARGEST_BATCH)
+
+
+class PutMemory(MemoryContent):
+    """One message to stand in place of the one of its message id, or to be added under it."""
+
+
+class ForgottenMemory(ResponseSchema):
+    """A memory that is gone."""
+
+    id: UUID = Field(examples=[ID])
+
+
+class ForgottenMemories(ResponseSchema):
+    """Memories that were deleted."""
+
+    items: list[ForgottenMemory]
+    more: bool = Field(description="whether more may be left: then ask again")
 
 
 class ChangedMemory(RequestSchema):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import EllipsisType
 from typing import Any, Final
@@ -15,12 +15,13 @@ from accounts.keys.services.data_keys import data_keys, vault_of
 from accounts.people.services.people import name_in, own_name
 from audit.actors import Actor
 from audit.services import record
+from memories.imports.services.conversations import lock_person
 from memories.index import PreparedEntries, SaidMemory, search_index
 from memories.metadata import Metadata
 from memories.models import UNEXPIRED, Memory
-from memories.payload import Payload, offset_of
+from memories.payload import Payload, local_time, offset_of
 from memories.roles import Role, role_of
-from memories.services.adding import KeptMemory, check_content, check_expiry
+from memories.services.adding import KeptMemory, NewMemory, add_memories, check_content, check_expiry
 from memories.storage import give_back_memories, replacing, size_of
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
@@ -120,6 +121,35 @@ class Change:
             return cls(payload, role, when, None)
         said = SaidMemory(row.pk, row.conversation_id, row.revision + 1, when, row.expires_at, payload)
         return cls(payload, role, when, search_index().prepare(row.user_id, [said]))
+
+
+def put_memory(
+    *, user_id: UUID, conversation_id: UUID, message_id: str, new: NewMemory, actor: Actor
+) -> tuple[KeptMemory, bool]:
+    """Add a memory under a message id, or change the one that is there into it. Return it, and whether it was added.
+
+    Of one that is there, time and role stay where none is given. Raises NotFound, NothingSaid and ExpiryPast.
+    """
+    with as_user(user_id):
+        lock_person(user_id)
+        rows = Memory.objects.of(user_id).filter(conversation_id=conversation_id, message_ids__contains=[message_id])
+        for memory_id in rows.values_list("pk", flat=True)[:1]:
+            payload, at = new.payload, new.occurred_at
+            changed = change_memory(
+                user_id=user_id,
+                memory_id=memory_id,
+                actor=actor,
+                author=payload.author,
+                text=payload.text,
+                metadata=payload.metadata,
+                role=new.role,
+                occurred_at=at and local_time(at, payload.utc_offset),
+                expires_at=new.expires_at,
+            )
+            return changed, False
+        named = replace(new, message_id=message_id)
+        [kept] = add_memories(user_id=user_id, conversation_id=conversation_id, memories=[named], actor=actor)
+    return kept, True
 
 
 def _role_after(row: Memory, before: Payload, after: Payload) -> str:

@@ -7,6 +7,7 @@ import pytest
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from stories.models import Passage
+from tests.api.conftest import Api, at_once
 from tests.building import build_conversation
 from vibe.core.db.scopes import as_system, as_user
 
@@ -123,6 +124,47 @@ def test_a_message_id_is_there_once_in_a_conversation(as_ada, conversation):
     [there] = as_ada.get(f"{conversation}/memories").json()["items"]
     assert again.json()["existing_id"] == there["id"]
     assert as_ada.get(conversation).json()["memory_count"] == 1
+
+
+def test_a_reply_that_is_generated_anew_takes_the_place_of_the_first(ada, as_ada, conversation):
+    path = f"{conversation}/memories/by-message-id/m1"
+    first = {**SAID, "role": "assistant", "metadata": {"tries": 1}, "occurred_at": "2026-05-12T09:30:00+02:00"}
+    made = as_ada.put(path, first)
+    assert (made.status_code, made["Location"]) == (201, f"/api/v1/memories/{made.json()['id']}")
+    assert (made.json()["message_ids"], made.json()["utc_offset"]) == (["m1"], 120)
+    again = as_ada.put(path, {"author": "Nova", "text": "I moved to Porto."})
+    changed = {"author": "Nova", "text": "I moved to Porto.", "metadata": {}, "updated_at": again.json()["updated_at"]}
+    assert (again.status_code, again.json()) == (200, {**made.json(), **changed})
+    at = {"occurred_at": "2026-05-12T06:30:00Z", "utc_offset": -180}
+    later = as_ada.put(path, {**SAID, "occurred_at": "2026-05-12T03:30:00-03:00"}).json()
+    assert {name: later[name] for name in at} == at
+    assert as_ada.get(conversation).json()["memory_count"] == 1
+    assert not search(as_ada, "Porto")
+    assert search(as_ada, "Lisbon") == [made.json()["id"]]
+
+
+def search(api, question) -> list[str]:
+    found = api.post("/memories/search", {"question": question, "limit": 5}).json()["items"]
+    return [each["id"] for each in found if question in each["text"]]
+
+
+def test_what_cannot_be_put_changes_nothing(as_ada, as_jonas, conversation, begun):
+    path = f"{conversation}/memories/by-message-id/m1"
+    there = as_ada.put(path, SAID).json()
+    assert as_ada.put(path, {"author": "Ada"}).json()["code"] == "invalid"
+    assert as_ada.put(path, {**SAID, "message_id": "m2"}).json()["code"] == "invalid"
+    assert as_ada.put(path, {**SAID, "expires_at": "2020-01-01T00:00:00Z"}).json()["code"] == "expiry-past"
+    assert as_jonas.put(path, SAID).status_code == 404
+    assert as_ada.put(f"/conversations/{begun()}/memories/by-message-id/m1", SAID).json()["id"] != there["id"]
+    assert as_ada.get(f"/memories/{there['id']}").json() == there
+
+
+def test_puts_at_once_are_one_memory(really_ada):
+    conversation = f"/conversations/{really_ada.post('/conversations', {}).json()['id']}"
+    put = f"{conversation}/memories/by-message-id/m1"
+    answers = at_once(lambda each: Api("ada").put(put, {**SAID, "text": f"Try {each}."}), 4)
+    assert sorted(each.status_code for each in answers) == [200] * 3 + [201]
+    assert really_ada.get(conversation).json()["memory_count"] == 1
 
 
 def test_search_forgets_at_once_what_is_corrected_or_deleted(ada, as_ada, conversation):

@@ -80,9 +80,10 @@ class KeptReply:
     ids: Sequence[str]
 
 
-def request_digest(method: str, path: str, body: bytes) -> str:
-    """Return a digest that is equal for equal requests."""
-    return hashlib.sha256(f"{method} {path}\n".encode() + body).hexdigest()
+def request_digest(method: str, path: str, body: bytes, companion: str | None = None) -> str:
+    """Return a digest that is equal for equal requests of credentials that are bound to the same companion, or none."""
+    bound = "" if companion is None else f" {companion.encode().hex()}"
+    return hashlib.sha256(f"{method} {path}{bound}\n".encode() + body).hexdigest()
 
 
 def run_once(

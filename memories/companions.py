@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from accounts.models.api_keys import COMPANION_LENGTH
 from vibe.core.crypto.vault import Vault
 
-LONGEST_COMPANION: Final = 100
+LONGEST_COMPANION: Final = COMPANION_LENGTH
 
 
 def companion_token(vault: Vault, name: str) -> int:

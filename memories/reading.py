@@ -5,7 +5,8 @@ The rows may come from a replica, the keys never do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from accounts.keys.services.data_keys import open_vault
@@ -71,6 +72,17 @@ def conversation_row(user_id: UUID, conversation_id: UUID) -> Conversation:
     if row is None:
         raise no_such_conversation()
     return row
+
+
+def require_companion(user_id: UUID, companion: str, given: Mapping[str, Any]) -> None:
+    """Raise NotFound for a conversation or a memory of another companion, by its id in `given`."""
+    theirs = Conversation.objects.of(user_id).with_companion(companion_token(open_vault(), companion))
+    if (conversation_id := given.get("conversation_id")) and not theirs.filter(pk=conversation_id).exists():
+        raise no_such_conversation()
+    if memory_id := given.get("memory_id"):
+        rows = Memory.objects.of(user_id).filter(pk=memory_id, conversation_id__in=theirs.values("pk"))
+        if not rows.exists():
+            raise no_such_memory()
 
 
 def memories_page(

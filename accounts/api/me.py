@@ -16,7 +16,7 @@ from accounts.people.services.people import open_name
 from accounts.people.services.preferences import change_preferences as change
 from accounts.people.services.preferences import preferences
 from vibe.core.errors import NotFound
-from vibe.core.http.operations import replayed_by
+from vibe.core.http.operations import keeps_to_companion, replayed_by
 from vibe.core.http.responses import VERSIONED, expected_version, respond, respond_unless_unchanged
 from vibe.core.schemas import ResponseSchema
 
@@ -52,6 +52,7 @@ class Preferences(RootModel[dict[str, Any]]):
 
 
 @router.get("", response=Me)
+@keeps_to_companion()
 def get_me(request: HttpRequest) -> HttpResponse:
     """Who calls."""
     row = User.objects.filter(pk=caller_of(request).user_id).only(*SHOWN).first()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection
 from datetime import timedelta
 from typing import Any, Final
@@ -17,7 +18,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import KEYS_SHOWN, ApiKey
-from accounts.models.api_keys import ALL_SCOPES, PEOPLE
+from accounts.models.api_keys import ALL_SCOPES, COMPANION_LENGTH, PEOPLE
 from audit.actors import Actor
 from audit.services import record
 from vibe.core.db.scopes import as_support, as_system
@@ -30,13 +31,28 @@ LONGEST: Final = timedelta(days=3 * 366)
 
 
 def make_api_key(
-    *, name: str, scopes: Collection[str], lasts: timedelta, actor: Actor, person: UUID | None = None
+    *,
+    name: str,
+    scopes: Collection[str],
+    lasts: timedelta,
+    actor: Actor,
+    person: UUID | None = None,
+    companion: str | None = None,
 ) -> tuple[UUID, str]:
-    """Make a key. Return its id and the key itself, which cannot be shown again. Raises InputError."""
+    """Make a key. Return its id and the key itself, which cannot be shown again. Raises InputError.
+
+    The companion that it is bound to stands in the key itself. It is not stored, and cannot be changed: the digest is
+    of all of the key.
+    """
     check_new_key(name, scopes, lasts)
+    if companion is not None and (PEOPLE in scopes or not 0 < len(companion) <= COMPANION_LENGTH):
+        raise InputError(
+            f"A companion has 1 to {COMPANION_LENGTH} characters, and a key for one has no scope '{PEOPLE}'."
+        )
     if person and PEOPLE in scopes:
         raise InputError(f"A key with the scope '{PEOPLE}' acts for everybody. Make it without a person.")
-    credential = PREFIX + secrets.token_urlsafe(32)
+    bound = "" if companion is None else f".{urlsafe_b64encode(companion.encode()).decode()}"
+    credential = f"{PREFIX}{secrets.token_urlsafe(32)}{bound}"
     key = ApiKey(
         name=name,
         hint=credential[:HINT],
@@ -78,6 +94,12 @@ def list_api_keys() -> list[dict[str, Any]]:
     """Return every key, newest first, without its digest."""
     with as_system():
         return list(ApiKey.objects.order_by("-created_at", "-pk").values(*KEYS_SHOWN))
+
+
+def companion_of(credential: str) -> str | None:
+    """Return the companion that a known key is bound to; None for one that is not bound."""
+    _, dot, bound = credential.partition(".")
+    return urlsafe_b64decode(bound).decode() if dot else None
 
 
 def digest_of(credential: str) -> bytes:

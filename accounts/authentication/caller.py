@@ -15,7 +15,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja.security.http import HttpAuthBase
 
-from accounts.authentication.errors import PersonNotNamed, ScopeMissing
+from accounts.authentication.errors import CompanionBound, PersonNotNamed, ScopeMissing
 from accounts.models.api_keys import OF_ONE_PERSON, PEOPLE
 from audit.actors import Actor, Origin
 from audit.context import AuditContext
@@ -37,6 +37,9 @@ class Caller:
     origin: Origin = field(default_factory=Origin)
     client: str = ""  # what acts for them, as the audit log names it
 
+    companion: str | None = field(default=None, repr=False)
+    """The only companion whose conversations the credential opens."""
+
     @property
     def actor(self) -> Actor:
         """Return the actor for the audit log and for every verb."""
@@ -46,6 +49,12 @@ class Caller:
     def limited_as(self) -> str:
         """Return the name of the rate limit bucket that requests count against."""
         return f"key:{self.api_key}" if self.api_key else f"person:{self.user_id}"
+
+    def companion_or(self, given: str | None) -> str | None:
+        """Return the companion that the credential is bound to, else the given one. Raises CompanionBound."""
+        if self.companion is not None and given not in (None, self.companion):
+            raise CompanionBound
+        return given if self.companion is None else self.companion
 
     def require(self, scope: str) -> None:
         """Raise ScopeMissing without this scope. A person's own token has every scope."""

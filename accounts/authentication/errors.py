@@ -7,6 +7,11 @@ from uuid import UUID
 from vibe.core.errors import InputError, Refused, VibeError
 
 
+class CompanionBound(Refused):
+    message = "This credential is bound to one companion, and what was asked for is not of that companion alone."
+    code = "companion-bound"
+
+
 class Deactivated(Refused):
     message = "This account is deactivated. Ask support."
     code = "deactivated"

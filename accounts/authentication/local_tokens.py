@@ -26,13 +26,15 @@ def require_local() -> None:
         )
 
 
-def issue(*, uid: str, email: str | None = None, seconds: int = 3600) -> str:
+def issue(*, uid: str, email: str | None = None, seconds: int = 3600, companion: str | None = None) -> str:
     """Issue a token for this Firebase UID. Raises ConfigurationError if it would not be accepted."""
     require_local()
     now = int(time.time())
     claims = {"iss": NAME, "aud": NAME, "sub": uid, "iat": now, "auth_time": now, "exp": now + seconds}
     if email:
         claims |= {"email": email, "email_verified": True}
+    if companion:
+        claims["vibe_companion"] = companion
     return jwt.encode(claims, private_key(settings.LOCAL_TOKEN_KEY), algorithm=ALGORITHM, headers={"kid": KEY_ID})
 
 

@@ -66,7 +66,7 @@ def sign_in_person(claims: Claims, origin: Origin) -> Caller:
     if known["tokens_valid_since"] and claims.signed_in_at < known["tokens_valid_since"]:
         raise TokenRevoked()
     keep_email(known, claims, origin)
-    return Caller(known["id"], "token", issuer=claims.issuer, origin=origin)
+    return Caller(known["id"], "token", issuer=claims.issuer, origin=origin, companion=claims.companion)
 
 
 def account_status(claims: Claims) -> Any:
@@ -119,7 +119,15 @@ def sign_in_server(credential: str, *, person: str, origin: Origin) -> Caller:
     if not uid:
         account = account_of(name.value or str(key.person))
     user_id = account_acted_for(key, account)
-    return Caller(user_id, "api_key", frozenset(key.scopes), api_key=key.pk, origin=origin, client=f"api-key {key.pk}")
+    return Caller(
+        user_id,
+        "api_key",
+        frozenset(key.scopes),
+        api_key=key.pk,
+        origin=origin,
+        client=f"api-key {key.pk}",
+        companion=api_keys.companion_of(credential),
+    )
 
 
 def account_acted_for(key: ApiKey, account: Any) -> Any:

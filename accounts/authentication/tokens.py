@@ -23,9 +23,12 @@ from accounts.authentication import local_tokens
 from accounts.authentication.errors import SignInUnavailable, TokenExpired, TokenInvalid
 from accounts.authentication.firebase import firebase
 from accounts.authentication.jwks import KeySet, fetch_keys
+from accounts.models.api_keys import COMPANION_LENGTH
 from accounts.people.services.people import Profile
 
 UID_LENGTH, EMAIL_LENGTH, NAME_LENGTH = 128, 254, 200
+COMPANION: Final = "vibe_companion"
+"""The claim of a token that opens the conversations with one companion alone."""
 LATEST: Final = 2**37  # seconds, in the year 6325: beyond 9999 there are no dates
 MOST_PROVEN: Final = 10_000  # about 10 MB
 REQUIRED: Final = ["exp", "iat", "aud", "iss", "sub", "auth_time"]
@@ -41,15 +44,18 @@ class Claims:
     email: str | None = field(default=None, repr=False)
     email_verified: bool = False
     name: str | None = field(default=None, repr=False)
+    companion: str | None = field(default=None, repr=False)
 
     @classmethod
     def read(cls, issuer: str, claims: Mapping[str, Any]) -> Self:
-        """Read the claims. Raises TokenInvalid for an invalid `sub` or `auth_time`."""
-        uid, at = claims.get("sub"), claims.get("auth_time")
+        """Read the claims. Raises TokenInvalid for an invalid `sub`, `auth_time` or `vibe_companion`."""
+        uid, at, companion = claims.get("sub"), claims.get("auth_time"), claims.get(COMPANION)
         if not isinstance(uid, str) or not 0 < len(uid) <= UID_LENGTH or not uid.isprintable():
             raise TokenInvalid("The token names nobody ('sub'). Sign in again.")
         if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at < LATEST:
             raise TokenInvalid("The token does not say when its person signed in ('auth_time'). Sign in again.")
+        if companion is not None and not (isinstance(companion, str) and 0 < len(companion) <= COMPANION_LENGTH):
+            raise TokenInvalid(f"The token is bound to a companion that is none ('{COMPANION}'). Sign in again.")
         return cls(
             issuer,
             uid,
@@ -57,6 +63,7 @@ class Claims:
             email=fitting(claims.get("email"), EMAIL_LENGTH),
             email_verified=claims.get("email_verified") is True,
             name=fitting(claims.get("name"), NAME_LENGTH),
+            companion=companion,
         )
 
     def profile(self, *, unverified_email: str) -> Profile:

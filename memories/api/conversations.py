@@ -23,7 +23,7 @@ from memories.api.shapes import (
 )
 from memories.services import conversations as verbs
 from vibe.core.http.cursors import Listing
-from vibe.core.http.operations import replayed_by
+from vibe.core.http.operations import keeps_to_companion, replayed_by
 from vibe.core.http.responses import VERSIONED, expected_version, no_content, respond, respond_unless_unchanged
 from vibe.core.http.schemas import Cursor, PageSize
 
@@ -41,20 +41,24 @@ def read_conversation(request: HttpRequest, ids: list[UUID]) -> HttpResponse:
 
 @router.post("", response={201: Conversation})
 @replayed_by(read_conversation, made=True)
+@keeps_to_companion()
 def create_conversation(request: HttpRequest, given: NewConversation) -> HttpResponse:
     """Begin a conversation."""
     caller = caller_of(request)
-    made = verbs.create_conversation(user_id=caller.user_id, actor=caller.actor, **given.model_dump())
+    new = {**given.model_dump(), "companion": caller.companion_or(given.companion)}
+    made = verbs.create_conversation(user_id=caller.user_id, actor=caller.actor, **new)
     return respond(Conversation.of(made), of=made.row, status=201, location=f"{request.path}/{made.row.pk}")
 
 
 @router.put("/by-external-id/{path:external_id}", response={200: Conversation, 201: Conversation})
 @replayed_by(read_conversation, made=True)
+@keeps_to_companion()
 def ensure_conversation(request: HttpRequest, external_id: OwnId, given: EnsuredConversation) -> HttpResponse:
     """The conversation of this external id: begun with what is given (201), or as it is there already (200)."""
     caller = caller_of(request)
+    new = {**given.model_dump(), "companion": caller.companion_or(given.companion)}
     found, is_new = verbs.ensure_conversation(
-        user_id=caller.user_id, actor=caller.actor, external_id=external_id, **given.model_dump()
+        user_id=caller.user_id, actor=caller.actor, external_id=external_id, **new
     )
     if not is_new:
         return changed(found)
@@ -63,6 +67,7 @@ def ensure_conversation(request: HttpRequest, external_id: OwnId, given: Ensured
 
 
 @router.get("", response=Conversations)
+@keeps_to_companion()
 def list_conversations(
     request: HttpRequest,
     *,
@@ -73,7 +78,8 @@ def list_conversations(
     cursor: Cursor | None = None,
 ) -> HttpResponse:
     """Conversations, those of the last activity first: the active ones, the archived ones, or those one asks for."""
-    person = caller_of(request).user_id
+    caller = caller_of(request)
+    person, companion = caller.user_id, caller.companion_or(companion)
     archived = False if archived is None and external_id is None else archived
     listing = Listing(person, "conversations", json.dumps([archived, companion, external_id]))
     page = reading.conversations_page(
@@ -89,6 +95,7 @@ def list_conversations(
 
 
 @router.get("/{uuid:conversation_id}", response=Conversation, openapi_extra=VERSIONED)
+@keeps_to_companion(reading.require_companion)
 def get_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """One conversation."""
     found = reading.conversation(caller_of(request).user_id, conversation_id)
@@ -97,6 +104,7 @@ def get_conversation(request: HttpRequest, conversation_id: UUID) -> HttpRespons
 
 @router.patch("/{uuid:conversation_id}", response=Conversation, openapi_extra=VERSIONED)
 @replayed_by(read_conversation)
+@keeps_to_companion(reading.require_companion)
 def change_conversation(request: HttpRequest, conversation_id: UUID, given: ConversationTexts) -> HttpResponse:
     """Give it another title or description (a JSON Merge Patch: null takes one away)."""
     return changed(
@@ -110,6 +118,7 @@ def change_conversation(request: HttpRequest, conversation_id: UUID, given: Conv
 
 @router.post("/{uuid:conversation_id}/archive", response=Conversation, openapi_extra=VERSIONED)
 @replayed_by(read_conversation)
+@keeps_to_companion(reading.require_companion)
 def archive_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Put it away: it leaves the active ones, and nothing of it is lost."""
     return changed(
@@ -119,6 +128,7 @@ def archive_conversation(request: HttpRequest, conversation_id: UUID) -> HttpRes
 
 @router.post("/{uuid:conversation_id}/unarchive", response=Conversation, openapi_extra=VERSIONED)
 @replayed_by(read_conversation)
+@keeps_to_companion(reading.require_companion)
 def unarchive_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Take it out again."""
     return changed(
@@ -127,6 +137,7 @@ def unarchive_conversation(request: HttpRequest, conversation_id: UUID) -> HttpR
 
 
 @router.delete("/{uuid:conversation_id}", response={204: None}, openapi_extra=VERSIONED)
+@keeps_to_companion(reading.require_companion)
 def delete_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Delete it with its memories and its story, for good."""
     verbs.delete_conversation(**of(request, conversation_id), expected=expected_version(request))

@@ -34,7 +34,7 @@ from memories.services.changing import put_memory as put
 from memories.services.conversations import ensure_conversation
 from memories.services.forgetting import forget_range
 from vibe.core.http.cursors import Listing
-from vibe.core.http.operations import replayed_by
+from vibe.core.http.operations import keeps_to_companion, replayed_by
 from vibe.core.http.responses import VERSIONED, expected_version, no_content, respond, respond_unless_unchanged
 from vibe.core.http.schemas import LARGEST_PAGE, Cursor, PageSize
 from vibe.core.schemas import Moment
@@ -66,6 +66,7 @@ def read_memories(request: HttpRequest, ids: list[UUID]) -> HttpResponse:
 
 @of_conversation.post("/{uuid:conversation_id}/memories", response={201: Memory})
 @replayed_by(read_memory, made=True)
+@keeps_to_companion(reading.require_companion)
 def add_memory(request: HttpRequest, conversation_id: UUID, given: AddedMemory) -> HttpResponse:
     """Remember one message."""
     [kept] = add(request, conversation_id, [given.new()])
@@ -75,16 +76,19 @@ def add_memory(request: HttpRequest, conversation_id: UUID, given: AddedMemory) 
 
 @router.post("", response={201: Memory})
 @replayed_by(read_memory, made=True)
+@keeps_to_companion()
 def remember(request: HttpRequest, given: RememberedMemory) -> HttpResponse:
     """Remember one message in the conversation of an external id, which is begun if it is not there."""
     caller = caller_of(request)
-    conversation, _ = ensure_conversation(user_id=caller.user_id, actor=caller.actor, **given.conversation.model_dump())
+    new = {**given.conversation.model_dump(), "companion": caller.companion_or(given.conversation.companion)}
+    conversation, _ = ensure_conversation(user_id=caller.user_id, actor=caller.actor, **new)
     [kept] = add(request, conversation.row.pk, [given.new()])
     return respond(Memory.of(kept), of=kept.row, status=201, location=f"{request.path}/{kept.row.pk}")
 
 
 @of_conversation.post("/{uuid:conversation_id}/memories/batch", response={201: MemoriesAdded})
 @replayed_by(read_memories, made=True)
+@keeps_to_companion(reading.require_companion)
 def add_memories_at_once(request: HttpRequest, conversation_id: UUID, given: AddedMemories) -> HttpResponse:
     """Remember up to 1,000 messages: all of them, or none."""
     kept = add(request, conversation_id, [each.new() for each in given.memories])
@@ -92,6 +96,7 @@ def add_memories_at_once(request: HttpRequest, conversation_id: UUID, given: Add
 
 
 @of_conversation.get("/{uuid:conversation_id}/memories", response=Memories)
+@keeps_to_companion(reading.require_companion)
 def list_memories(
     request: HttpRequest,
     conversation_id: UUID,
@@ -124,6 +129,7 @@ def list_memories(
     "/{uuid:conversation_id}/memories/by-message-id/{path:message_id}", response={200: Memory, 201: Memory}
 )
 @replayed_by(read_memory, made=True)
+@keeps_to_companion(reading.require_companion)
 def put_memory(request: HttpRequest, conversation_id: UUID, message_id: OwnId, given: PutMemory) -> HttpResponse:
     """Put a message in place of that of this message id, such as a reply that was generated anew; or add it (201)."""
     caller = caller_of(request)
@@ -147,6 +153,7 @@ def read_forgotten(request: HttpRequest, ids: list[UUID]) -> HttpResponse:  # no
 
 @router.delete("", response=ForgottenMemories)
 @replayed_by(read_forgotten, made=True)
+@keeps_to_companion(reading.require_companion)
 def forget_memories(
     request: HttpRequest,
     *,
@@ -163,12 +170,13 @@ def forget_memories(
         since=since,
         until=until,
         conversation_id=conversation_id,
-        companion=companion,
+        companion=caller.companion_or(companion),
     )
     return respond(ForgottenMemories(items=[ForgottenMemory(id=each) for each in done.ids], more=done.more))
 
 
 @router.get("/{uuid:memory_id}", response=Memory, openapi_extra=VERSIONED)
+@keeps_to_companion(reading.require_companion)
 def get_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
     """One memory."""
     found = reading.memory(caller_of(request).user_id, memory_id)
@@ -177,6 +185,7 @@ def get_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
 
 @router.patch("/{uuid:memory_id}", response=Memory, openapi_extra=VERSIONED)
 @replayed_by(read_memory)
+@keeps_to_companion(reading.require_companion)
 def change_memory(request: HttpRequest, memory_id: UUID, given: ChangedMemory) -> HttpResponse:
     """Correct what it says, who said it, or when; or when it is to be forgotten. Its story is rebuilt."""
     kept = change(**of(request, memory_id), **given.changes(), expected=expected_version(request))
@@ -184,6 +193,7 @@ def change_memory(request: HttpRequest, memory_id: UUID, given: ChangedMemory) -
 
 
 @router.delete("/{uuid:memory_id}", response={204: None}, openapi_extra=VERSIONED)
+@keeps_to_companion(reading.require_companion)
 def delete_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
     """Delete it for good. Search no longer finds it; its story is rebuilt."""
     delete(**of(request, memory_id), expected=expected_version(request))

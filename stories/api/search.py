@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import Field, StringConstraints
 
-from accounts.authentication.caller import SignedIn, caller_of
+from accounts.authentication.caller import Caller, SignedIn, caller_of
 from memories.companions import LONGEST_COMPANION
 from memories.metadata import MetadataObject
 from memories.roles import Role
@@ -25,7 +25,7 @@ from stories.search.services import (
     search_memories,
     search_stories,
 )
-from vibe.core.http.operations import in_snapshot, preflight, preflight_result
+from vibe.core.http.operations import in_snapshot, keeps_to_companion, preflight, preflight_result
 from vibe.core.http.responses import respond
 from vibe.core.schemas import Moment, RequestSchema
 
@@ -58,8 +58,9 @@ class MemorySearch(RequestSchema):
     )
     archived: bool | None = Field(None, strict=True, description="of archived conversations only, or of active ones")
 
-    def filters(self) -> Filters:
-        return Filters(**self.model_dump(exclude={"question", "limit", "passages"}))
+    def filters(self, caller: Caller) -> Filters:
+        given = self.model_dump(exclude={"question", "limit", "passages"})
+        return Filters(**{**given, "companion": caller.companion_or(self.companion)})
 
 
 class Search(MemorySearch):
@@ -79,6 +80,7 @@ def understood(request: HttpRequest, asked: MemorySearch) -> Asked | None:
 @router.post("/search", response=Answer, auth=SignedIn("read"))
 @preflight(understood)
 @in_snapshot
+@keeps_to_companion()
 def search(request: HttpRequest, asked: Search) -> HttpResponse:
     """Ask for stories. The question travels in the body, so that it stands in no log of addresses."""
     caller = caller_of(request)
@@ -87,7 +89,7 @@ def search(request: HttpRequest, asked: Search) -> HttpResponse:
         question=asked.question,
         actor=caller.actor,
         limit=asked.limit,
-        filters=asked.filters(),
+        filters=asked.filters(caller),
         passages=asked.passages,
         asked=preflight_result(request),
     )
@@ -97,6 +99,7 @@ def search(request: HttpRequest, asked: Search) -> HttpResponse:
 @of_memories.post("/search", response=MemoriesFound, auth=SignedIn("read"))
 @preflight(understood)
 @in_snapshot
+@keeps_to_companion()
 def search_for_memories(request: HttpRequest, asked: MemorySearch) -> HttpResponse:
     """Ask for memories: the very messages that answer. What was added just now is found."""
     caller = caller_of(request)
@@ -105,7 +108,7 @@ def search_for_memories(request: HttpRequest, asked: MemorySearch) -> HttpRespon
         question=asked.question,
         actor=caller.actor,
         limit=asked.limit,
-        filters=asked.filters(),
+        filters=asked.filters(caller),
         asked=preflight_result(request),
     )
     return respond(MemoriesFound.of(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,15 +10,19 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from accounts.authentication.caller import caller_of
+from memories import reading as of_conversations
 from stories.api.shapes import CorrectedStory, Stories
+from stories.building.sources import story_at
 from stories.corrections.services import deleting
 from stories.corrections.services.correcting import Prepared, prepare_correction, store_correction
 from stories.reading import services as reading
 from stories.reading.services import open_story
 from stories.rebuilding import services as rebuilding
 from stories.results import Story
+from stories.search.filters import Filters
+from vibe.core.errors import NotFound
 from vibe.core.http.cursors import Listing
-from vibe.core.http.operations import preflight, preflight_result, replayed_by
+from vibe.core.http.operations import keeps_to_companion, preflight, preflight_result, replayed_by
 from vibe.core.http.responses import (
     VERSIONED,
     add_private_headers,
@@ -32,19 +37,34 @@ from vibe.core.http.schemas import Cursor, PageSize
 router = Router(tags=["Stories"])
 
 
+def require_companion(user_id: UUID, companion: str, given: Mapping[str, Any]) -> None:
+    """Raise NotFound for a story of a conversation with another companion."""
+    story = story_at(user_id, given["story_id"])
+    try:
+        of_conversations.require_companion(user_id, companion, {"conversation_id": story.conversation_id})
+    except NotFound:
+        raise NotFound("There is no such story.") from None
+
+
 @router.get("", response=Stories)
+@keeps_to_companion()
 def list_stories(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | None = None) -> HttpResponse:
     """The stories, the newest first."""
     caller = caller_of(request)
-    listing = Listing(caller.user_id, "stories")
+    listing = Listing(caller.user_id, "stories", caller.companion or "")
     found = reading.list_stories(
-        user_id=caller.user_id, actor=caller.actor, limit=limit, after=listing.position(cursor)
+        user_id=caller.user_id,
+        actor=caller.actor,
+        limit=limit,
+        after=listing.position(cursor),
+        filters=Filters(companion=caller.companion),
     )
     more = listing.cursor(found[-1].position) if len(found) == limit else None
     return respond(Stories(items=[Story.of(each) for each in found], next=more))
 
 
 @router.get("/{uuid:story_id}", response=Story, openapi_extra=VERSIONED)
+@keeps_to_companion(require_companion)
 def get_story(request: HttpRequest, story_id: UUID) -> HttpResponse:
     """One story."""
     story = open_story(**of(request, story_id))

@@ -16,7 +16,8 @@ from ninja.operation import Operation as NinjaOperation
 from ninja.params.models import BodyModel, QueryModel
 from ninja.parser import Parser
 
-from accounts.authentication.caller import SAFE, CallerContext, caller_of
+from accounts.authentication.caller import SAFE, Caller, CallerContext, caller_of
+from accounts.authentication.errors import CompanionBound
 from accounts.idempotency import Gone, KeptReply, request_digest, run_once
 from vibe.core.db.scale import replica
 from vibe.core.db.statements.connection import one_snapshot
@@ -24,7 +25,7 @@ from vibe.core.errors import NotFound, VibeError
 from vibe.core.http.bodies import check_type, json_of_body
 from vibe.core.http.body_limits import NO_BODY, BodyLimit
 from vibe.core.http.context import RequestContext, context_of
-from vibe.core.http.operations import MADE_IDS, READ_ANEW, SNAPSHOT, STEP
+from vibe.core.http.operations import KEEPS, MADE_IDS, READ_ANEW, SNAPSHOT, STEP
 from vibe.core.strict_json import read_json
 
 Operation = Callable[..., HttpResponse]
@@ -38,12 +39,15 @@ def named_and_once(operation: Operation) -> Operation:
     def run(request: HttpRequest, *args: Any, **given: Any) -> HttpResponse:
         context = context_of(request, CallerContext)
         context.entry.action = f"api:{operation.__name__}"
+        bound = companion_bound_to(request, operation)
         run_preflight(operation, request, *args, **given)
         # What only reads, such as a search, may be done as often as one likes.
         key = request.headers.get("Idempotency-Key") if context.changes and request.method not in SAFE else None
         # With a key, the result of a concurrent request must be visible.
         with one_snapshot() if getattr(operation, SNAPSHOT, False) and not key else nullcontext():
             context.begin()
+        if bound is not None:
+            getattr(operation, KEEPS)(caller_of(request).user_id, bound, given)
         if context.changes:
             replica.will_change(caller_of(request).user_id)
         if key is None:
@@ -51,6 +55,15 @@ def named_and_once(operation: Operation) -> Operation:
         return done_once(request, key, operation, lambda: operation(request, *args, **given))
 
     return run
+
+
+def companion_bound_to(request: HttpRequest, operation: Operation) -> str | None:
+    """Return the companion that the credential is bound to. Raises CompanionBound if the operation keeps to none."""
+    caller = getattr(request, "auth", None)
+    bound = caller.companion if isinstance(caller, Caller) else None
+    if bound is not None and not hasattr(operation, KEEPS):
+        raise CompanionBound
+    return bound
 
 
 def run_preflight(operation: Operation, request: HttpRequest, *args: Any, **given: Any) -> None:
@@ -68,7 +81,7 @@ def run_preflight(operation: Operation, request: HttpRequest, *args: Any, **give
 
 def done_once(request: HttpRequest, key: str, operation: Operation, work: Callable[[], HttpResponse]) -> HttpResponse:
     """Return the response to the first request with this key: its status and headers, and its body read anew."""
-    asked = request_digest(str(request.method), request.get_full_path(), request.body)
+    asked = request_digest(str(request.method), request.get_full_path(), request.body, caller_of(request).companion)
     result = run_once(
         user_id=caller_of(request).user_id,
         key=key,

@@ -11,7 +11,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.middleware.cors import CORSMiddleware
 
 from accounts.authentication.caller import Caller
-from accounts.authentication.errors import CredentialsMissing, TooManyRequests
+from accounts.authentication.errors import CompanionBound, CredentialsMissing, TooManyRequests
 from accounts.authentication.middleware import identify, record_refusal, too_many_requests
 from accounts.middleware import refuse_request
 from audit.actors import Actor
@@ -101,6 +101,8 @@ def admitted(scope: Any) -> Caller | HttpResponse:
         return too_many_requests(PATH, found, verdict, origin)
     if isinstance(found, VibeError):
         return record_refusal(found, actor=Actor.anonymous(origin), action="mcp", resource=PATH)
+    if found.companion is not None:
+        return refused(found, CompanionBound())  # the tools keep to no companion
     return found if scope["method"] == "POST" else refused(found, NoStreams())
 
 

@@ -21,14 +21,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--user", required=True, metavar="WHO", help=f"{WHO}; or a new UID")
         parser.add_argument("--minutes", type=int, default=60, help="how long it is valid (default: 60)")
+        parser.add_argument("--companion", help="the only companion whose conversations it opens")
 
-    def handle(self, *_: Any, user: str, minutes: int, **__: Any) -> None:
+    def handle(self, *_: Any, user: str, minutes: int, companion: str | None, **__: Any) -> None:
         if not 0 < minutes <= 60 * 24:
             raise CommandError("--minutes must be between 1 and 1440.")
         try:
             local_tokens.require_local()
             uid, email = whose(user)
-            self.stdout.write(local_tokens.issue(uid=uid, email=email, seconds=minutes * 60))
+            self.stdout.write(local_tokens.issue(uid=uid, email=email, seconds=minutes * 60, companion=companion))
         except (ConfigurationError, NameAmbiguous, NotFound) as problem:
             raise CommandError(str(problem)) from None
 

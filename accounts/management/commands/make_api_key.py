@@ -22,14 +22,17 @@ class Command(BaseCommand):
         parser.add_argument("--scope", action="append", choices=sorted(SCOPES), help="may be given several times")
         parser.add_argument("--days", type=int, default=365, help="how long it is valid (default: 365)")
         parser.add_argument("--for", dest="person", metavar="WHO", help=f"the only person it may act for: {WHO}")
+        parser.add_argument("--companion", help="the only companion whose conversations it opens")
 
-    def handle(self, *_: Any, name: str, scope: list[str] | None, days: int, person: str | None, **__: Any) -> None:
+    def handle(self, *_: Any, name: str, scope: list[str] | None, days: int, **options: Any) -> None:
+        person = options["person"]
         try:
             _id, credential = api_keys.make_api_key(
                 name=name,
                 scopes=set(scope or ["read"]),
                 lasts=timedelta(days=max(0, min(days, 10_000))),
                 person=named_person(person) if person else None,
+                companion=options["companion"],
                 actor=Actor.system("make_api_key"),
             )
         except InputError as problem:

@@ -6,7 +6,7 @@ wait for that. The operation checks again, inside, what the preflight found out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -18,6 +18,8 @@ from vibe.core.http.context import RequestContext, context_of
 Operation = TypeVar("Operation", bound=Callable[..., Any])
 Reader = Callable[[HttpRequest, list[UUID]], HttpResponse]
 STEP, SNAPSHOT, READ_ANEW, MADE_IDS = "beforehand", "of_one_moment", "read_anew", "made_ids"
+KEEPS = "keeps_to_companion"
+CompanionCheck = Callable[[UUID, str, Mapping[str, Any]], None]
 
 
 def preflight(step: Callable[..., Any]) -> Callable[[Operation], Operation]:
@@ -42,6 +44,20 @@ def in_snapshot(operation: Operation) -> Operation:
     """Mark an operation that reads several things and changes none: its transaction reads from one snapshot."""
     setattr(operation, SNAPSHOT, True)
     return operation
+
+
+def keeps_to_companion(check: CompanionCheck | None = None) -> Callable[[Operation], Operation]:
+    """Open an operation to credentials that are bound to one companion; without this they are refused.
+
+    `check(user_id, companion, arguments)` raises NotFound for what an id among the arguments of the operation names, if
+    that is not of the companion. Without a check the operation itself goes by `caller_of(request).companion_or(...)`.
+    """
+
+    def marked(operation: Operation) -> Operation:
+        setattr(operation, KEEPS, check or (lambda *_: None))
+        return operation
+
+    return marked
 
 
 def replayed_by(read: Reader, *, made: bool = False) -> Callable[[Operation], Operation]:

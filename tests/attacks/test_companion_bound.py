@@ -1,0 +1,205 @@
+"""Attack: a token or key that is bound to one companion asks for what the person said to another, or to none.
+
+Each attempt is answered as for what does not exist, or refused, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts.api_keys import services as api_keys
+from accounts.authentication import local_tokens, tokens
+from accounts.authentication.caller import Caller
+from accounts.authentication.errors import TokenInvalid
+from tests.api.bodies import ALL
+from tests.api.conftest import Api, Server
+from tests.attacks.test_api_other_people import rows_of
+from tests.building import build_conversation
+from vibe.api.instance import api
+from vibe.core.errors import InputError
+from vibe.core.http.operations import KEEPS
+
+SECRET = "marmalade"
+SAID = {"author": "Ada", "text": f"The {SECRET} is in Lisbon.", "message_id": "m1"}
+OPEN = {
+    *("get_me", "create_conversation", "ensure_conversation", "list_conversations", "get_conversation"),
+    *("change_conversation", "archive_conversation", "unarchive_conversation", "delete_conversation"),
+    *("add_memory", "remember", "add_memories_at_once", "list_memories", "put_memory", "forget_memories"),
+    *("get_memory", "change_memory", "delete_memory", "search", "search_for_memories", "list_stories", "get_story"),
+}
+
+
+@pytest.fixture(autouse=True)
+def without_limits(settings: Any) -> None:
+    settings.API_LIMIT_PERSON = settings.API_LIMIT_KEY = settings.API_LIMIT_STRANGER = "off"
+
+
+class Bound(Api):
+    """Ada with a token for one companion."""
+
+    def __init__(self, companion: str) -> None:
+        super().__init__("")
+        self.headers = {"authorization": f"Bearer {local_tokens.issue(uid='ada', companion=companion)}"}
+
+
+def with_key(companion: str) -> Api:
+    return Server.with_scopes("read", "write", companion=companion).as_("ada")
+
+
+WAYS: list[Callable[[str], Api]] = [Bound, with_key]
+
+
+@pytest.fixture(params=["juno", None], ids=["another's", "nobody's"])
+def others(ada: Any, request: Any) -> dict[str, str]:
+    """A conversation of Ada's with another companion, or with none: the ids of it, of its memory and its story."""
+    as_ada, companion = Api("ada"), request.param
+    new = {"external_id": "chat-1", "title": SECRET, **({"companion": companion} if companion else {})}
+    conversation = as_ada.post("/conversations", new).json()["id"]
+    memory = as_ada.post(f"/conversations/{conversation}/memories", SAID).json()["id"]
+    build_conversation(ada, conversation)
+    story = as_ada.get("/stories").json()["items"][0]["id"]
+    return {"conversation_id": conversation, "memory_id": memory, "story_id": story}
+
+
+REQUESTS = [
+    *(("GET", f"/conversations/{{conversation_id}}{tail}", None) for tail in ("", "/memories", "/memories?last=1")),
+    ("GET", "/conversations/{conversation_id}/memories?around={memory_id}", None),
+    ("PATCH", "/conversations/{conversation_id}", {"title": "x"}),
+    ("DELETE", "/conversations/{conversation_id}", None),
+    ("POST", "/conversations/{conversation_id}/archive", None),
+    ("POST", "/conversations/{conversation_id}/unarchive", None),
+    ("POST", "/conversations/{conversation_id}/memories", {"author": "A", "text": "x"}),
+    ("POST", "/conversations/{conversation_id}/memories/batch", {"memories": [{"author": "A", "text": "x"}]}),
+    ("PUT", "/conversations/{conversation_id}/memories/by-message-id/m1", {"author": "A", "text": "x"}),
+    ("DELETE", "/memories?since=1900-01-01T00:00:00Z&conversation_id={conversation_id}", None),
+    ("GET", "/memories/{memory_id}", None),
+    ("PATCH", "/memories/{memory_id}", {"text": "x"}),
+    ("DELETE", "/memories/{memory_id}", None),
+    ("GET", "/stories/{story_id}", None),
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_anothers_is_as_if_it_were_not_there(ada: Any, others: dict[str, str], way: Any) -> None:
+    before, bound, nowhere = rows_of(ada), way("nova"), {name: str(uuid4()) for name in others}
+    for method, path, body in REQUESTS:
+        answers = [bound(method, path.format(**ids), body) for ids in (others, nowhere)]
+        assert [each.status_code for each in answers] == [404, 404], path
+        told = [{**each.json(), "request_id": ""} for each in answers]
+        assert told[0] == told[1], path
+    assert rows_of(ada) == before
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_lists_searches_and_forgetting_pass_it_over(ada: Any, others: dict[str, str], way: Any) -> None:
+    bound = way("nova")
+    mine = bound.post("/memories", {**SAID, "conversation": {"external_id": "chat-2"}}).json()
+    before = rows_of(ada)
+    listed = bound.get("/conversations").json()["items"]
+    assert [(each["id"], each["companion"]) for each in listed] == [(mine["conversation_id"], "nova")]
+    assert bound.get("/conversations?external_id=chat-1").json()["items"] == []
+    question = {"question": f"Where is the {SECRET}?"}
+    assert [each["id"] for each in bound.post("/memories/search", question).json()["items"]] == [mine["id"]]
+    [story] = bound.post("/stories/search", question).json()["items"]
+    assert story["conversation_id"] == mine["conversation_id"]
+    assert [each["id"] for each in bound.get("/stories").json()["items"]] == [story["id"]]
+    narrowed = {**question, "conversation_id": others["conversation_id"]}
+    assert bound.post("/memories/search", narrowed).json()["items"] == []
+    assert rows_of(ada) == before
+    gone = bound.delete("/memories?since=1900-01-01T00:00:00Z").json()
+    assert [each["id"] for each in gone["items"]] == [mine["id"]]
+    assert Api("ada").get(f"/memories/{others['memory_id']}").status_code == 200
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_it_names_no_other_companion(ada: Any, others: dict[str, str], way: Any) -> None:
+    bound, juno = way("nova"), {"companion": "juno"}
+    for method, path, body in (
+        ("POST", "/conversations", juno),
+        ("PUT", "/conversations/by-external-id/new", juno),
+        ("POST", "/memories", {"author": "A", "text": "x", "conversation": {"external_id": "new", **juno}}),
+        ("GET", "/conversations?companion=juno", None),
+        ("POST", "/memories/search", {"question": "x", **juno}),
+        ("POST", "/stories/search", {"question": "x", **juno}),
+        ("DELETE", "/memories?since=1900-01-01T00:00:00Z&companion=juno", None),
+    ):
+        answer = bound(method, path, body)
+        assert (answer.status_code, answer.json()["code"]) == (403, "companion-bound"), path
+    there = bound.put("/conversations/by-external-id/chat-1", {})
+    assert (there.status_code, there.json()["code"]) == (409, "other-companion")
+    assert bound.post("/conversations", {}).json()["companion"] == "nova"
+
+
+def test_every_other_operation_is_closed_to_it(ada: Any) -> None:
+    kept = {
+        operation.view_func.__name__
+        for _, router in api._routers
+        for view in router.path_operations.values()
+        for operation in view.operations
+        if hasattr(operation.view_func, KEEPS)
+    }
+    assert kept == OPEN
+    bodies = {"change_preferences": {"a": 1}, "correct_story": {"title": "x"}}
+    closed = [each for each in ALL if each.name not in OPEN and not each.path.startswith("/users")]
+    assert len(closed) >= 6
+    paths = [(each.method, each.path, bodies.get(each.name)) for each in closed]
+    lists = [("GET", path, None) for path in ("/me/preferences", "/me/access-log", "/me/export", "/people", "/events")]
+    for method, path, body in [*paths, *lists]:
+        assert Bound("nova")(method, path, body).json()["code"] == "companion-bound", path
+
+
+def test_a_retry_of_one_companion_is_none_of_another(ada: Any) -> None:
+    made = Bound("nova").post("/conversations", {"title": SECRET}, idempotency_key="k")
+    assert Bound("nova").post("/conversations", {"title": SECRET}, idempotency_key="k").json() == made.json()
+    for other in (Bound("juno"), Api("ada")):
+        again = other.post("/conversations", {"title": SECRET}, idempotency_key="k")
+        assert again.json()["code"] == "idempotency-key-used"
+
+
+def test_a_key_cannot_be_unbound_or_bound_otherwise(ada: Any) -> None:
+    key = Server.with_scopes("read", companion="nova").key
+    plain, _, bound = key.partition(".")
+    other = Server.with_scopes("read", companion="juno").key.partition(".")[2]
+    for forged in (plain, f"{plain}.", f"{plain}.{other}", f"{plain}.{bound}=", f"{key}.{other}"):
+        assert Server(forged).as_("ada").get("/me").json()["code"] == "api-key-invalid"
+    assert Server(key).as_("ada").get("/me").status_code == 200
+
+
+@pytest.mark.parametrize("claim", ["", "x" * 101, 7, ["nova"], {}])
+def test_a_token_that_is_bound_to_nothing_that_can_be_is_refused(claim: Any) -> None:
+    with pytest.raises(TokenInvalid):
+        tokens.Claims.read("local", {"sub": "ada", "auth_time": 1, "vibe_companion": claim})
+
+
+def test_commands_bind(ada: Any, capsys: Any) -> None:
+    call_command("make_api_key", "--name", "n", "--for", "ada", "--companion", "nova", "--scope", "read")
+    key = capsys.readouterr().out.strip()
+    assert api_keys.companion_of(key) == "nova"
+    assert Server(key).get("/conversations?companion=juno").json()["code"] == "companion-bound"
+    call_command("issue_token", "--user", "ada", "--companion", "nova")
+    assert tokens.verify(capsys.readouterr().out.strip()).companion == "nova"
+    with pytest.raises(CommandError):
+        call_command("make_api_key", "--name", "n", "--companion", "x" * 101)
+    with pytest.raises(InputError):
+        Server.with_scopes("people", companion="nova")
+
+
+def test_control_unbound_it_reads_all(ada: Any, others: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without each of the three: the check of ids, what is said for lists, and the refusal of all else."""
+    bound = Bound("nova")
+    assert bound.get(f"/memories/{others['memory_id']}").status_code == 404
+    for _, router in api._routers:
+        for view in router.path_operations.values():
+            for operation in view.operations:
+                if hasattr(operation.view_func, KEEPS):
+                    monkeypatch.setattr(operation.view_func, KEEPS, lambda *_: None)
+    assert bound.get(f"/memories/{others['memory_id']}").status_code == 200
+    monkeypatch.setattr(Caller, "companion_or", lambda _, given: given)
+    assert [each["id"] for each in bound.get("/conversations").json()["items"]] == [others["conversation_id"]]
+    monkeypatch.setattr("vibe.api.decorators.companion_bound_to", lambda *_: None)
+    assert bound.get("/me/access-log").status_code == 200

@@ -11,6 +11,7 @@ from pydantic import Field
 from memories.roles import Role
 from stories.entities.services import Listed
 from stories.processors.base import Event as StoredEvent
+from stories.processors.base import Precision
 from stories.reading.services import OpenedStory
 from stories.search.answers import Answer as Findings
 from stories.search.answers import FoundMemory as StoredMemory
@@ -26,7 +27,7 @@ class Event(ResponseSchema):
     who: str
     what: str
     when: date | None
-    precision: str
+    precision: Precision
     memory_id: UUID | None
 
     @classmethod

@@ -148,6 +148,23 @@ def test_whole_ways_through_it(as_ada: Api, described: Any, walked: Counter[str]
     assert walked["POST 201"]
 
 
+def test_refusals_have_the_headers_that_are_described(as_ada: Api, described: Any, settings: Any) -> None:
+    case = described.find_operation_by_id("get_me").Case()
+    settings.API_LIMIT_PERSON, seen = "60/1", []
+    for headers in (as_ada.headers, as_ada.headers, {}):
+        response = called(case, **headers)
+        case.validate_response(response, checks=CHECKS)
+        seen.append((response.status_code, set(response.headers) & {"ratelimit", "retry-after", "www-authenticate"}))
+    assert seen == [(200, {"ratelimit"}), (429, {"ratelimit", "retry-after"}), (401, {"www-authenticate"})]
+
+
+def test_what_has_few_values_names_them() -> None:
+    schemas = api.get_openapi_schema()["components"]["schemas"]
+    assert set(schemas["Role"]["enum"]) == {"user", "assistant", "system", "tool", "other"}
+    assert "weekend" in schemas["Event"]["properties"]["precision"]["enum"]
+    assert "not-found" in schemas["Problem"]["properties"]["code"]["enum"]
+
+
 def test_control_an_answer_that_is_not_described_is_found(
     as_ada: Api, described: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,6 +168,12 @@ def test_every_problem_is_in_the_guide_as_it_is_served_and_no_other() -> None:
     assert set(told) == served()
 
 
+def test_the_description_names_the_same_codes() -> None:
+    described = api.get_openapi_schema()["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
+    assert len(described) == len(set(described))
+    assert set(described) == {code for _, code in served()}
+
+
 def test_what_is_not_served_is_there() -> None:
     import_everything()
     assert set(NOT_SERVED) <= {kind.code for kind in kinds()}

@@ -12,6 +12,14 @@ from vibe.core.http.schemas import Problem
 
 Json = dict[str, Any]
 CHANGES: Final = frozenset({"post", "patch", "put", "delete"})
+TAGS: Final = {
+    "Me": "The person who calls, what they have set, and all of their data.",
+    "Users": "People that a server makes, for which it needs an API key and no person.",
+    "Conversations": "Conversations with a companion.",
+    "Memories": "What was said in conversations, one message each.",
+    "Stories": "Episodes of conversations: what happened in them.",
+    "People, places, events": "Whom and what stories tell of.",
+}
 ALWAYS: Final = {
     "400": "A cursor, an entity tag or the body cannot be read.",
     "401": "Nobody is signed in.",
@@ -35,6 +43,80 @@ OF_BODIES: Final = {
 REQUEST_ID: Final[Json] = {
     "X-Request-ID": {"description": "the trail has it too", "required": True, "schema": {"type": "string"}}
 }
+LIMITS: Final[Json] = {
+    "RateLimit": {
+        "description": "how many requests are allowed now (`r`), and in how many seconds all are again (`t`)",
+        "schema": {"type": "string", "examples": ['"requests";r=187;t=2']},
+    },
+    "RateLimit-Policy": {
+        "description": "how many requests are allowed at once (`q`), and in how many seconds as many again (`w`)",
+        "schema": {"type": "string", "examples": ['"requests";q=200;w=20']},
+    },
+}
+RETRY_AFTER: Final[Json] = {
+    "description": "how many seconds to wait before the request is sent again",
+    "schema": {"type": "integer", "minimum": 1, "examples": [2]},
+}
+OF_STATUS: Final[Json] = {
+    "401": {
+        "WWW-Authenticate": {
+            "description": "Bearer, and what was wrong with the credential (RFC 6750)",
+            "required": True,
+            "schema": {"type": "string", "examples": ['Bearer realm="vibe"']},
+        }
+    },
+    "429": {"Retry-After": {**RETRY_AFTER, "required": True}},
+    "503": {"Retry-After": RETRY_AFTER},
+}
+CODES: Final = (
+    "api-key-invalid",
+    "audit-unavailable",
+    "bad-request",
+    "body-too-large",
+    "busy",
+    "companion-bound",
+    "credentials-missing",
+    "cursor-invalid",
+    "deactivated",
+    "email-unverified",
+    "etag-malformed",
+    "expiry-past",
+    "external-id-taken",
+    "failed",
+    "gone",
+    "idempotency-key-malformed",
+    "idempotency-key-used",
+    "input",
+    "internal-server-error",
+    "invalid",
+    "length-required",
+    "malformed-body",
+    "message-id-taken",
+    "method-not-allowed",
+    "not-encrypted",
+    "not-found",
+    "nothing-said",
+    "number-too-large",
+    "other-companion",
+    "outdated",
+    "person-ambiguous",
+    "person-unknown",
+    "preferences-too-large",
+    "range-missing",
+    "refused",
+    "scope-missing",
+    "service-unavailable",
+    "sign-in-unavailable",
+    "still-changing",
+    "still-running",
+    "token-expired",
+    "token-invalid",
+    "token-revoked",
+    "too-many-requests",
+    "unsupported-media-type",
+    "vectors-changing",
+)
+"""What `code` of a problem may be: docs/api.md says of each what to do."""
 ETAG: Final[Json] = {"ETag": {"description": "the version of what is shown", "schema": {"type": "string"}}}
 LOCATION: Final[Json] = {"Location": {"description": "where it is now", "schema": {"type": "string"}}}
 ONCE: Final[Json] = {
@@ -69,7 +151,10 @@ IF_NONE_MATCH: Final[Json] = {**IF_MATCH, "name": "If-None-Match", "description"
 
 def finish(schema: OpenAPISchema) -> OpenAPISchema:
     """Add headers and problems to every operation."""
+    schema["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    schema["servers"] = [{"url": "/", "description": "The server that this description comes from."}]
     schema["components"]["schemas"]["Problem"] = reusable(schema)
+    schema["components"]["parameters"] = {"VibePerson": PERSON}
     for operations in schema["paths"].values():
         for method, operation in operations.items():
             complete(operation, method)
@@ -82,6 +167,7 @@ def reusable(schema: OpenAPISchema) -> Json:
         ref_template="#/components/schemas/{model}", schema_generator=NinjaGenerateJsonSchema, mode="serialization"
     )
     schema["components"]["schemas"].update(shape.pop("$defs"))
+    shape["properties"]["code"]["enum"] = CODES
     return shape
 
 
@@ -94,18 +180,32 @@ def complete(operation: Json, method: str) -> None:
         **(OF_CHANGES if method in CHANGES else {}),
         **(OF_BODIES if bodied else {}),
     }
+    for parameter in operation["parameters"]:
+        if examples := parameter.pop("examples", None):  # a list, which is of schemas: of parameters they have names
+            parameter["schema"]["examples"] = examples
     for status, response in responses.items():
-        response["headers"] = {**REQUEST_ID, **(ETAG if versioned else {}), **(LOCATION if status == 201 else {})}
-    responses.update({status: told(text) for status, text in says.items() if int(status) not in responses})
+        response["headers"] = {
+            **REQUEST_ID,
+            **LIMITS,
+            **(ETAG if versioned else {}),
+            **(LOCATION if status == 201 else {}),
+        }
+    responses.update({status: told(text, status) for status, text in says.items() if int(status) not in responses})
     if of_person:
-        operation["parameters"] += [PERSON, *([ONCE] if method in CHANGES else [])]
+        operation["parameters"] += [
+            {"$ref": "#/components/parameters/VibePerson"},
+            *([ONCE] if method in CHANGES else []),
+        ]
     if versioned:
         operation["parameters"].append(IF_MATCH if method in CHANGES else IF_NONE_MATCH)
         if method == "get":
-            responses["304"] = {"description": "You have this version already.", "headers": {**REQUEST_ID, **ETAG}}
+            responses["304"] = {
+                "description": "You have this version already.",
+                "headers": {**REQUEST_ID, **LIMITS, **ETAG},
+            }
 
 
-def told(description: str) -> Json:
+def told(description: str, status: str) -> Json:
     """Return the OpenAPI response of a problem."""
-    shape = {"$ref": "#/components/schemas/Problem"}
-    return {"description": description, "headers": REQUEST_ID, "content": {MEDIA_TYPE: {"schema": shape}}}
+    shape, headers = {"$ref": "#/components/schemas/Problem"}, {**REQUEST_ID, **LIMITS, **OF_STATUS.get(status, {})}
+    return {"description": description, "headers": headers, "content": {MEDIA_TYPE: {"schema": shape}}}

@@ -10,10 +10,12 @@ from ninja import Router
 from pydantic import Field, StringConstraints
 
 from accounts.authentication.caller import Caller, SignedIn, caller_of
+from memories.api.shapes import Memory
 from memories.companions import LONGEST_COMPANION
 from memories.metadata import MetadataObject
 from memories.roles import Role
-from stories.results import Answer, MemoriesFound
+from stories.filtering import services as filtering
+from stories.results import PENDING, Answer, MemoriesFound
 from stories.search.answers import PASSAGES_SHOWN
 from stories.search.asking import Asked, ask
 from stories.search.filters import MOST_NAMES, Filters
@@ -25,23 +27,24 @@ from stories.search.services import (
     search_memories,
     search_stories,
 )
+from vibe.core.http.cursors import Listing
 from vibe.core.http.operations import in_snapshot, keeps_to_companion, preflight, preflight_result
 from vibe.core.http.responses import respond
-from vibe.core.schemas import Moment, RequestSchema
+from vibe.core.http.schemas import LARGEST_PAGE, Cursor
+from vibe.core.schemas import Moment, RequestSchema, ResponseSchema
 
 router = Router(tags=["Stories"])
 of_memories = Router(tags=["Memories"])
 Question = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_QUESTION, pattern=r"\S")]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=500)]
 Names = Annotated[list[Name], Field(max_length=MOST_NAMES)]
+MOST_CHOICES = 16
 Companion = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_COMPANION)]
 
 
-class MemorySearch(RequestSchema):
-    """A question, and what the memories are narrowed to. One name of a kind is enough; all the rest must hold."""
+class Narrowing(RequestSchema):
+    """What memories are narrowed to. One name of a kind is enough; all the rest must hold."""
 
-    question: Question = Field(examples=["When did I move to Lisbon?"])
-    limit: int = Field(10, ge=1, le=MOST_STORIES, strict=True, description="how many at most")
     people: Names = Field(default=[], examples=[["Ines"]], description="whom the story tells of")
     places: Names = Field(default=[], examples=[["Lisbon"]])
     events: Names = Field(default=[])
@@ -59,8 +62,36 @@ class MemorySearch(RequestSchema):
     archived: bool | None = Field(None, strict=True, description="of archived conversations only, or of active ones")
 
     def filters(self, caller: Caller) -> Filters:
-        given = self.model_dump(exclude={"question", "limit", "passages"})
+        given = self.model_dump(include=set(Narrowing.model_fields))
         return Filters(**{**given, "companion": caller.companion_or(self.companion)})
+
+
+class MemorySearch(Narrowing):
+    """A question, and what the memories are narrowed to. One name of a kind is enough; all the rest must hold."""
+
+    question: Question = Field(examples=["When did I move to Lisbon?"])
+    limit: int = Field(10, ge=1, le=MOST_STORIES, strict=True, description="how many at most")
+
+
+class MemoryFilter(Narrowing):
+    """What memories are listed by. One name of a kind is enough; all the rest must hold."""
+
+    metadata_any: list[MetadataObject] = Field(
+        default=[],
+        max_length=MOST_CHOICES,
+        description="what its metadata has of several: all that one of them names",
+        examples=[[{"mood": "glad"}, {"mood": "calm"}]],
+    )
+    limit: int = Field(50, ge=1, le=LARGEST_PAGE, strict=True, description="how many at most")
+    cursor: Cursor | None = None
+
+
+class FilteredMemories(ResponseSchema):
+    """A page of memories, the newest first."""
+
+    items: list[Memory]
+    next: str | None = Field(description="the cursor of the next page; null on the last")
+    pending: int = Field(description=PENDING)
 
 
 class Search(MemorySearch):
@@ -112,3 +143,24 @@ def search_for_memories(request: HttpRequest, asked: MemorySearch) -> HttpRespon
         asked=preflight_result(request),
     )
     return respond(MemoriesFound.of(found))
+
+
+@of_memories.post("/filter", response=FilteredMemories, auth=SignedIn("read"))
+@in_snapshot
+@keeps_to_companion()
+def filter_memories(request: HttpRequest, given: MemoryFilter) -> HttpResponse:
+    """List memories by what is noted of them, the newest first. It travels in the body, as questions do."""
+    caller = caller_of(request)
+    filters = given.filters(caller)
+    narrowed = f"{filters.companion} {given.model_dump_json(exclude={'limit', 'cursor'})}"
+    listing = Listing(caller.user_id, "filtered memories", narrowed)
+    page = filtering.filter_memories(
+        user_id=caller.user_id,
+        actor=caller.actor,
+        filters=filters,
+        metadata_any=given.metadata_any,
+        limit=given.limit,
+        after=listing.position(given.cursor),
+    )
+    items = [Memory.of(each) for each in page.memories]
+    return respond(FilteredMemories(items=items, next=listing.cursor(page.next), pending=page.pending))

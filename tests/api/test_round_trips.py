@@ -65,6 +65,7 @@ BOUNDS = [
     ("GET", "/conversations/{c}/memories?last=20", None, 2),
     ("GET", "/conversations/{c}/memories?order=desc", None, 2),
     ("GET", "/conversations/{c}/memories?around={m}", None, 4),
+    ("POST", "/memories/filter", {"metadata": {"mood": "glad"}}, 6),
     ("GET", "/memories/{m}", None, 2),
     ("PATCH", "/memories/{m}", {"text": "x"}, 11),
     ("DELETE", "/memories/{m}", None, 7),

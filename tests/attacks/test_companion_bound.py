@@ -30,7 +30,16 @@ OPEN = {
     *("get_me", "create_conversation", "ensure_conversation", "list_conversations", "get_conversation"),
     *("change_conversation", "archive_conversation", "unarchive_conversation", "delete_conversation"),
     *("add_memory", "remember", "add_memories_at_once", "list_memories", "put_memory", "forget_memories"),
-    *("get_memory", "change_memory", "delete_memory", "search", "search_for_memories", "list_stories", "get_story"),
+    *(
+        "get_memory",
+        "change_memory",
+        "delete_memory",
+        "search",
+        "search_for_memories",
+        "filter_memories",
+        "list_stories",
+        "get_story",
+    ),
 }
 
 
@@ -105,6 +114,7 @@ def test_lists_searches_and_forgetting_pass_it_over(ada: Any, others: dict[str, 
     assert bound.get("/conversations?external_id=chat-1").json()["items"] == []
     question = {"question": f"Where is the {SECRET}?"}
     assert [each["id"] for each in bound.post("/memories/search", question).json()["items"]] == [mine["id"]]
+    assert [each["id"] for each in bound.post("/memories/filter", {}).json()["items"]] == [mine["id"]]
     [story] = bound.post("/stories/search", question).json()["items"]
     assert story["conversation_id"] == mine["conversation_id"]
     assert [each["id"] for each in bound.get("/stories").json()["items"]] == [story["id"]]
@@ -125,6 +135,7 @@ def test_it_names_no_other_companion(ada: Any, others: dict[str, str], way: Any)
         ("POST", "/memories", {"author": "A", "text": "x", "conversation": {"external_id": "new", **juno}}),
         ("GET", "/conversations?companion=juno", None),
         ("POST", "/memories/search", {"question": "x", **juno}),
+        ("POST", "/memories/filter", juno),
         ("POST", "/stories/search", {"question": "x", **juno}),
         ("DELETE", "/memories?since=1900-01-01T00:00:00Z&companion=juno", None),
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from benchmarks import house, overload
@@ -80,3 +81,34 @@ def test_a_circle_is_counted() -> None:
     assert house.circles(straight) == set()
     assert house.circles([*straight, ("app.c", "app.a.y")]) == {frozenset({"app.a", "app.b", "app.c"})}
     assert house.circles([*straight, ("app.a.y", "app.a.x")]) == {frozenset({"app.a.x", "app.a.y"})}
+
+
+def test_sets_of_questions_are_measured_beside_simple_ways(tmp_path: Path) -> None:
+    """Both sets have a person and messages of the same names; what was said later is not found."""
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        said = [("user", "My bicycle is green."), ("assistant", "A green bicycle!"), ("user", "I sold the bicycle.")]
+        messages = [
+            {"id": f"m{at}", "author": author, "text": text, "sent_at": f"2026-03-0{at + 1}T10:00:00+00:00"}
+            for at, (author, text) in enumerate(said)
+        ]
+        line = {"user": {"firebase_uid": "kim", "name": "Kim"}, "conversation": {"id": "c"}, "messages": messages}
+        (folder / "conversations.jsonl").write_text(json.dumps(line))
+        asked = {"user": "kim", "question": "Which colour is my bicycle?", "evidence": ["m0"], "category": "plain"}
+        early = {**asked, "evidence": ["m2"], "category": "early", "asked_at": "2026-03-03T10:00:00+00:00"}
+        ignored = {**asked, "category": "adversarial"}
+        (folder / "questions.jsonl").write_text("\n".join(map(json.dumps, (asked, early, ignored))))
+    told = benchmark("retrieval", str(tmp_path / "first"), str(tmp_path / "second"), "--json")
+    assert told["first"] == told["second"]
+    turns, beside = told["first"]["turns"], told["first"]["beside"]
+    assert beside.keys() == {"bm25", "bm25_of_the_person", "embedder", "half_and_half"}
+    for each in (turns, *beside.values()):
+        assert each["questions"] == 2
+        assert each["by_category"]["plain"]["recall@10"] == 1
+        assert each["by_category"]["early"]["recall@10"] == 0, "what was said at the moment of asking and later"
+        assert each["interval"] == [0, 1]
+    assert beside["bm25"]["behind_by"] == [0, 0]
+    assert (
+        benchmark("retrieval", str(tmp_path / "first"), "--sample", "1", "--json")["first"]["turns"]["questions"] == 1
+    )

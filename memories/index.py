@@ -24,11 +24,13 @@ class SaidMemory:
     occurred_at: datetime
     expires_at: datetime | None
     payload: Payload = field(repr=False)
+    role: str = ""
+    """Empty where it is not known yet."""
 
     @classmethod
     def of(cls, row: Memory, payload: Payload) -> SaidMemory:
         """Return the memory of a row and its opened payload."""
-        return cls(row.pk, row.conversation_id, row.revision, row.occurred_at, row.expires_at, payload)
+        return cls(row.pk, row.conversation_id, row.revision, row.occurred_at, row.expires_at, payload, row.role)
 
 
 class PreparedEntries(Protocol):

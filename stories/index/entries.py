@@ -19,6 +19,7 @@ from accounts.keys.services.data_keys import data_keys, vault_of
 from memories.index import SaidMemory
 from memories.models import UNEXPIRED, Memory
 from memories.payload import local_time, open_memories
+from memories.roles import Role, role_of
 from stories.entities import services as entities
 from stories.index.episodes import Episode, Timeline
 from stories.index.pending import make_pending
@@ -27,7 +28,7 @@ from stories.processors.base import Message
 from stories.processors.configured import EmbedderFailed, embed, embedder, embedder_named
 from stories.processors.fenced import embed_many
 from stories.text.blinding import array_text, blind_words, cloaked, length_class, metadata_index, speaker_token
-from stories.text.passages import PassageText, passages, replies
+from stories.text.passages import PassageText, asks, passages, replies
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.statements import bulk
@@ -38,7 +39,7 @@ MOST_PARTS: Final = 16
 """Parts that are indexed within a request; a job takes more."""
 MOST_CHARACTERS: Final = 65_536
 """Characters that are indexed within a request."""
-FORM: Final = 1
+FORM: Final = 2
 """How words, parts and vectors are made. Raised when that changes: `reindex` makes those of an earlier form anew."""
 
 SET: Final = "SELECT id, user_id, passages, words, in_graph, embedder, model FROM search_sets WHERE user_id = %s"
@@ -148,7 +149,7 @@ def prepare_entries(user_id: UUID, memories: Sequence[SaidMemory]) -> Entries:
     search_set = next(iter(bulk.as_models(SearchSet, SET_COLUMNS, sets)), None)
     vault = vault_of(user_id, keys)
     previous = [
-        SaidMemory(opened.id, first.conversation_id, row.revision, opened.occurred_at, None, opened.payload)
+        SaidMemory(opened.id, first.conversation_id, row.revision, opened.occurred_at, None, opened.payload, row.role)
         for row in bulk.as_models(Memory, BEFORE_COLUMNS, before)
         for opened in open_memories([row], vault)
     ]
@@ -172,6 +173,8 @@ def make_entries(
     texts: list[tuple[SaidMemory, Context | None, list[PassageText]]] = []
     for memory, before in following:
         message, previous = message_of(memory), message_of(before) if before else None
+        if before and previous and not gives_context(before, previous):
+            previous = None
         context = Context(before.id, before.revision) if before and replies(message, previous) else None
         texts.append((memory, context, passages(message, previous)))
     user_id, generation = vault.user_id, search_set.model if search_set else 0
@@ -197,6 +200,15 @@ def make_entries(
     ]
     later = [entry.memory.id for entry in made if not entry.embedded]
     return Entries(user_id, made, later, generation)
+
+
+def gives_context(memory: SaidMemory, message: Message) -> bool:
+    """Return whether what follows a memory is embedded with it: of what an assistant says, only its questions.
+
+    An assistant repeats what it was told; in the vector of the next thing said, that would be found once more.
+    """
+    role = memory.role or role_of(memory.payload.author)
+    return role not in {Role.ASSISTANT, Role.TOOL, Role.SYSTEM} or asks(message.text.strip())
 
 
 def message_of(memory: SaidMemory) -> Message:

@@ -45,6 +45,8 @@ class Wanted:
     model: int
     """The number of the model whose vectors can be compared with it: see SearchSet."""
     speaker: int | None
+    of_assistant: bool = False
+    """What an assistant said is asked for, if there is one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +109,7 @@ def columns(wanted: Wanted) -> str:
         "timestamptz_send(p.occurred_at)",
         "int2send(p.part)",
         "int8send(p.speaker)",
+        "int2send(CASE WHEN p.role IN ('assistant', 'tool', 'system') THEN 1::int2 ELSE 0::int2 END)",
         "int4send(p.length)",
         f"float8send(coalesce({likeness}, 'NaN'::float8))",
         *(f"int2send({times(number)})" for number in range(len(wanted.tokens) + 2)),
@@ -139,11 +142,13 @@ def read(strategy: str, source: sql.Composable, given: Mapping[str, Any], wanted
     """Return the passages `p` that a FROM and what follows it name, with parameters `given`."""
     statement = sql.SQL("SELECT {} {}").format(sql.SQL(columns(wanted)), source).as_string(None)  # type: ignore[arg-type]
     [row] = bulk.run(statement, {**column_values(wanted), **given}, vectors=True, binary=True, prepared=True)
-    memories, stories, deleted, occurred_at, part, speaker, length, likeness, *counted = (value or b"" for value in row)
+    memories, stories, deleted, occurred_at, part, *sent = (value or b"" for value in row)
+    speaker, machine, length, likeness, *counted = sent
     *counts, asking, dated = (numbers(each, ">i2") for each in counted)
     number = numbered(stories)
     story = np.array([number[each] for each in ids(stories)], dtype=np.int64)
     gone = numbers(deleted, ">i2").astype(np.bool_)
+    author, assistant = numbers(speaker, ">i8"), numbers(machine, ">i2").astype(np.bool_)
     place = positions(story, numbers(occurred_at, ">i8"), memories, numbers(part, ">i2"))
     return Found(
         strategy,
@@ -157,10 +162,19 @@ def read(strategy: str, source: sql.Composable, given: Mapping[str, Any], wanted
             similarity=None if wanted.vector is None else np.frombuffer(likeness, ">f8").astype(np.float64),
             asking=asking.astype(np.bool_),
             dated=dated.astype(np.bool_) if wanted.when else None,
-            spoken=None if wanted.speaker is None else numbers(speaker, ">i8") == wanted.speaker,
+            spoken=spoken_by(wanted, author, assistant),
+            author=author,
+            assistant=assistant if assistant.any() else None,
         ),
         gone,
     )
+
+
+def spoken_by(wanted: Wanted, author: NDArray[np.int64], assistant: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """Return which passages the one whom the question is about said; None if it is about nobody."""
+    if wanted.of_assistant and assistant.any():
+        return assistant
+    return None if wanted.speaker is None else author == wanted.speaker
 
 
 def positions(

@@ -29,6 +29,15 @@ _WHEN = re.compile(
     re.IGNORECASE,
 )
 
+_SAYING = "said?|says?|tell|told|suggest|recommend|advised?|mention|explain|answer|proposed?|promised?|list|described?"
+_ASSISTANT_SAID = re.compile(
+    rf"\b(?:did|have|had|has) (?:you|the (?:assistant|bot|chatbot|ai)) (?:[a-z]+ )?(?:{_SAYING})(?:ed)?\b"
+    rf"|\bwhat (?:you|the (?:assistant|bot|chatbot|ai)) (?:have |had )?(?:{_SAYING})(?:ed)?\b"
+    r"|\b(?:was|were|is|are) (?:your|the assistant's) (?:[a-z]+ )?"
+    r"(?:advice|answers?|explanations?|proposals?|recommendations?|suggestions?|tips?)\b",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -41,6 +50,8 @@ class Question:
     speaker: str | None = field(default=None, repr=False)
     when: bool = False
     """It asks for a time. Known of English questions only."""
+    of_assistant: bool = False
+    """It asks what an assistant said. Known of English questions only."""
 
 
 def is_first_person(text: str) -> bool:
@@ -59,14 +70,13 @@ def understand(
     text = " ".join(normalized("NFC", text[:MAX_QUESTION]).split())
     counted = Counter(asked_words(text, language))
     kept = dict(list(counted.items())[:MAX_WORDS])
-    when = bool(_WHEN.search(text))
+    when, of_assistant = bool(_WHEN.search(text)), bool(_ASSISTANT_SAID.search(text))
     named = _named(text, participants)
     if len(named) == 1:
         [(speaker, spoken)] = named.items()
         return Question(spoken, kept, speaker, when)
-    if not named and asker and _FIRST_PERSON.search(text):
-        return Question(text, kept, asker, when)
-    return Question(text, kept, when=when)
+    about = asker if not named and asker and _FIRST_PERSON.search(text) else None
+    return Question(text, kept, about, when, of_assistant and not named)
 
 
 def _named(text: str, participants: Iterable[str]) -> dict[str, str]:

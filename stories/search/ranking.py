@@ -4,6 +4,7 @@
     neighbours      what stands next to a passage in its conversation speaks for it too
     conversation    how well the whole conversation fits
     speaker         whether the person asked about said it
+    assistant       what an assistant says stands behind what people say, unless it is asked for
 
 Nothing here knows a word or a name: words are rows of counts, speakers are opaque numbers.
 """
@@ -44,7 +45,11 @@ class Passages:
     dated: Flags | None = None
     """(N,) the message names a time; None unless the question asks for one."""
     spoken: Flags | None = None
-    """(N,) said by the one person whom the question names; None if it names nobody, or several."""
+    """(N,) said by the one whom the question is about; None if it is about nobody, or several."""
+    author: Integers | None = None
+    """(N,) who said it: any number; None where every message counts as somebody else's than the one before."""
+    assistant: Flags | None = None
+    """(N,) said by an assistant, a tool or the system; None if nothing is."""
 
     def __len__(self) -> int:
         return len(self.story)
@@ -119,16 +124,21 @@ class Ranker:
 
     def rank(self, passages: Passages) -> Ranking:
         order = np.lexsort((passages.position, passages.story))
-        near = _Near(passages.story[order], passages.position[order], order)
+        near = _Near.of(passages, order)
         likeness = self._likeness(passages)
         stories = self.story_words or StoryWords.of(passages)
         of = np.searchsorted(stories.story, passages.story)
+        assisted = _assisted(passages, of, len(stories.story))
 
         fit = self._fit(stories, of, likeness)
-        parts = self._own(passages, likeness, near)
-        parts["conversation"] = self.weights.conversation * fit[of]
+        parts = self._own(passages, likeness, near, assisted)
+        weight = np.where(assisted, self.weights.conversation_assisted, self.weights.conversation)
+        parts["conversation"] = weight * fit[of]
         if passages.spoken is not None:
             parts["speaker"] = self.weights.speaker * passages.spoken
+        if passages.assistant is not None:
+            asked_for = False if passages.spoken is None else passages.spoken
+            parts["assistant"] = self.weights.assistant * np.where(asked_for, 2, -1) * passages.assistant
         ranked = _sum(parts, len(passages))
         return Ranking(ranked, self._stories(ranked.score, of, fit), stories.story)
 
@@ -140,8 +150,12 @@ class Ranker:
         floor = np.fmin.reduce(cosine) if self.floor is None else self.floor
         return _to_one(np.fmax(cosine - floor, 0.0))
 
-    def _own(self, passages: Passages, likeness: Floats | None, near: _Near) -> dict[str, Floats]:
-        """Words and vector of a passage and of those next to it, scaled so that the best comes to 1."""
+    def _own(self, passages: Passages, likeness: Floats | None, near: _Near, assisted: Flags) -> dict[str, Floats]:
+        """Words and vector of a passage and of those next to it, scaled so that the best comes to 1.
+
+        To an assistant people say what matters in a question or a request as often as not, and it answers at length
+        whatever it is about: where one takes part, neither asking nor length says anything.
+        """
         knobs = self.weights
         collection = self.collection or Collection.of(passages.counts, passages.lengths)
         by_word = bm25(passages.counts, passages.lengths, collection, self.asked, k1=knobs.saturation, b=knobs.length)
@@ -153,11 +167,11 @@ class Ranker:
             # What has no vector yet is judged by its words alone: it must not fall behind what happens to have one.
             by_words = scale * around / (1 - knobs.vector)
             parts["vector"] = knobs.vector * np.where(np.isfinite(passages.similarity), likeness, by_words)
-        parts["substance"] = knobs.substance * np.minimum(np.log1p(passages.lengths) / np.log1p(100), 1.0)
+        parts["substance"] = knobs.substance * np.minimum(np.log1p(passages.lengths) / np.log1p(100), 1.0) * ~assisted
         if passages.dated is not None:
             parts["dated"] = knobs.dated * passages.dated
         if passages.asking is not None:
-            parts["asking"] = -knobs.asking * passages.asking
+            parts["asking"] = -knobs.asking * (passages.asking & ~assisted)
         best = float(_sum(parts, len(passages)).score.max(initial=0.0))
         return {name: part / best for name, part in parts.items()} if best > 0 else parts
 
@@ -186,11 +200,28 @@ class Ranker:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Near:
-    """Which passages stand near which. `story` and `position` are sorted; `order` leads back to the order given."""
+    """Which passages stand near which. `story` and `position` are sorted; `order` leads back to the order given.
+
+    Words are shared across a change of speaker alone: what one person says in a row are statements of their own. An
+    assistant's speak for nothing else: it repeats what it was told.
+    """
 
     story: Integers
     position: Integers
     order: Integers
+    changes: Flags
+    """(N - 1,) the speaker changes between two."""
+    gives: Flags
+    """(N,) its words speak for those near it."""
+
+    @classmethod
+    def of(cls, passages: Passages, order: Integers) -> _Near:
+        every = np.ones(len(order), dtype=np.bool_)
+        author, gives = passages.author, every
+        changes = every[1:] if author is None else author[order][1:] != author[order][:-1]
+        if passages.assistant is not None:
+            gives = ~passages.assistant[order]
+        return cls(passages.story[order], passages.position[order], order, changes, gives)
 
     def strongest(self, by_word: Floats, shares: tuple[float, ...]) -> Floats:
         """(T, N) each word's score with the faded ones around it: the root of the sum of squares.
@@ -206,15 +237,25 @@ class _Near:
         ordered = scores[:, self.order]
         found = np.zeros_like(ordered)
         by_distance = np.array([0.0, *shares, 0.0])
+        changes = np.ones(len(self.order), dtype=np.bool_)
         for step in range(1, len(shares) + 1):
             # Sorted neighbours need not be next to each other: passages between them may be missing.
             distance = self.position[step:] - self.position[:-step]
-            share = by_distance.take(distance, mode="clip") * (self.story[step:] == self.story[:-step])
-            found[:, step:] += share * ordered[:, :-step]
-            found[:, :-step] += share * ordered[:, step:]
+            changes = changes[:-1] & self.changes[step - 1 :]
+            share = by_distance.take(distance, mode="clip") * (self.story[step:] == self.story[:-step]) * changes
+            found[:, step:] += share * self.gives[:-step] * ordered[:, :-step]
+            found[:, :-step] += share * self.gives[step:] * ordered[:, step:]
         back = np.empty_like(found)
         back[:, self.order] = found
         return back
+
+
+def _assisted(passages: Passages, of: Integers, stories: int) -> Flags:
+    """Return of each passage whether an assistant takes part in its conversation."""
+    if passages.assistant is None:
+        return np.zeros(len(of), dtype=np.bool_)
+    assisted: Flags = (np.bincount(of, passages.assistant, stories) > 0)[of]
+    return assisted
 
 
 def _added(counts: Counts, of: Integers, groups: int) -> Integers:

@@ -171,6 +171,7 @@ def wanted_by(asked: Asked, asker: Asker) -> Wanted:
         vector=None if asked.vector is None else cloaked(vault, asked.vector)[0],
         model=asker.search_set.model if asker.search_set else 0,
         speaker=speaker_token(vault, question.speaker) if question.speaker else None,
+        of_assistant=question.of_assistant,
     )
 
 

@@ -29,10 +29,14 @@ class Weights:
 
     conversation: float = 0.3
     """For a passage, how well its whole conversation fits."""
+    conversation_assisted: float = 0.45
+    """The same where an assistant takes part: there a conversation is about one matter."""
     conversation_vector: float = 0.3
     """Share of meaning (the mean of its three nearest passages) in how well a conversation fits; the rest is words."""
     speaker: float = 0.3
-    """For the words of the one person whom the question names."""
+    """For the words of the one whom the question is about."""
+    assistant: float = 0.2
+    """Taken off what an assistant, a tool or the system said; if that is asked for, twice as much is added."""
 
     best_passages: float = 0.7
     """Share of its best passages in a story's score; the rest is how well the whole fits."""

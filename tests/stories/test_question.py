@@ -43,6 +43,33 @@ def test_in_the_first_person_it_is_about_who_asks(asked: str) -> None:
     assert understand(asked, PEOPLE).speaker is None
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "What did you recommend for my headache?",
+        "What have you told me about Rome?",
+        "Remind me what you suggested for dinner.",
+        "Which wine did the assistant mention?",
+        "What was your last suggestion?",
+    ],
+)
+def test_asking_what_an_assistant_said(asked: str) -> None:
+    question = understand(asked, PEOPLE, asker="Grace")
+    assert question.of_assistant
+
+
+@pytest.mark.parametrize(
+    "asked", ["What did I tell you about Rome?", "Can you tell me where I parked?", "What did the doctor recommend?"]
+)
+def test_asking_an_assistant_is_not_asking_what_it_said(asked: str) -> None:
+    assert not understand(asked, PEOPLE, asker="Grace").of_assistant
+
+
+def test_a_name_goes_before_an_assistant() -> None:
+    question = understand("What did you recommend to Grace?", PEOPLE)
+    assert (question.speaker, question.of_assistant) == ("Grace", False)
+
+
 def test_a_name_goes_before_who_asks() -> None:
     assert understand("What did Ada tell me?", PEOPLE, asker="Grace").speaker == "Ada Lovelace"
 

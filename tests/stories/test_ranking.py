@@ -38,6 +38,8 @@ def people(draw: st.DrawFn) -> Passages:
         asking=draw(st.sampled_from([None, rng.random(size) < 0.3])),
         dated=draw(st.sampled_from([None, rng.random(size) < 0.3])),
         spoken=draw(st.sampled_from([None, rng.random(size) < 0.5])),
+        author=draw(st.sampled_from([None, rng.integers(0, 3, size)])),
+        assistant=draw(st.sampled_from([None, rng.random(size) < 0.3])),
     )
 
 
@@ -88,6 +90,43 @@ def test_who_was_asked_about_goes_first_among_equals() -> None:
     assert ranked.best(2).tolist() == [5, 0]
     assert ranked.why(5)["speaker"] == Weights().speaker
     assert "speaker" not in ranked.why(0)
+
+
+def test_what_an_assistant_says_goes_behind_its_equal_unless_it_is_asked_for() -> None:
+    passages = replace(conversation(1, 0, 0, 0, 0, 1), assistant=np.array([True] + [False] * 5))
+    ranked = Ranker(ONE_WORD).rank(passages).passages
+    assert ranked.best(2).tolist() == [5, 0]
+    assert ranked.why(0)["assistant"] == -Weights().assistant
+    asked = Ranker(ONE_WORD).rank(replace(passages, spoken=passages.assistant)).passages
+    assert asked.best(2).tolist() == [0, 5]
+    assert asked.why(0)["assistant"] == 2 * Weights().assistant
+
+
+def test_words_speak_for_a_neighbour_only_across_a_change_of_speaker() -> None:
+    passages = replace(conversation(0, 0, 1, 0, 0), author=np.array([5, 7, 7, 5, 5]))
+    assert neighbours(passages) == [False, False, False, True, False]
+    assert neighbours(replace(passages, author=None)) == [True, True, False, True, True], "without it all of them"
+
+
+def test_an_assistants_words_speak_for_nothing_else() -> None:
+    passages = replace(conversation(0, 1, 0), author=np.array([5, 7, 5]))
+    assert neighbours(passages) == [True, False, True]
+    assert neighbours(replace(passages, assistant=np.array([False, True, False]))) == [False] * 3
+    assert neighbours(replace(passages, assistant=np.array([True, False, True]))) == [True, False, True]
+
+
+def neighbours(passages: Passages) -> list[bool]:
+    return (Ranker(ONE_WORD).rank(passages).passages.parts["neighbours"] > 0).tolist()
+
+
+def test_beside_an_assistant_neither_asking_nor_length_tells_anything() -> None:
+    passages = replace(
+        conversation(1, 0, 0, 1, 0, 0, story=[0, 0, 0, 1, 1, 1]),
+        asking=np.array([True, False, False] * 2),
+        assistant=np.array([False, False, True] + [False] * 3),
+    )
+    why = [Ranker(ONE_WORD).rank(passages).passages.why(at) for at in (0, 3)]
+    assert [{"asking", "substance"} & each.keys() for each in why] == [set(), {"asking", "substance"}]
 
 
 def test_a_question_goes_behind_its_equal() -> None:

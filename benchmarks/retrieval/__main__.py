@@ -100,7 +100,7 @@ def ask(person: Person, question: dict[str, Any], turns: Figures, stories: Figur
     filters = Filters(until=asked_at - timedelta(microseconds=1)) if asked_at else None
     with as_user(person.id):
         asker = read_asker(person.id, text)
-        found, ranking, _ = rank(understood(asker, text), asker, filters=filters)
+        found, ranking, _ = rank(understood(asker, text, asked_at), asker, filters=filters)
     place_of = {story: at for at, story in enumerate(found.passages.story.tolist())}
     wanted = {person.memory[each] for each in evidence}
     order = dict.fromkeys(found.memory(at) for at in ranking.passages.best().tolist())

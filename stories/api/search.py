@@ -31,7 +31,7 @@ from vibe.core.http.cursors import Listing
 from vibe.core.http.operations import in_snapshot, keeps_to_companion, preflight, preflight_result
 from vibe.core.http.responses import respond
 from vibe.core.http.schemas import LARGEST_PAGE, Cursor
-from vibe.core.schemas import Moment, RequestSchema, ResponseSchema
+from vibe.core.schemas import LocalMoment, Moment, RequestSchema, ResponseSchema
 
 router = Router(tags=["Stories"])
 of_memories = Router(tags=["Memories"])
@@ -70,6 +70,10 @@ class MemorySearch(Narrowing):
     """A question, and what the memories are narrowed to. One name of a kind is enough; all the rest must hold."""
 
     question: Question = Field(examples=["When did I move to Lisbon?"])
+    asked_at: LocalMoment | None = Field(
+        None,
+        description='when it is asked, with the zone of who asks: what "last week" means; now, in UTC, if left out',
+    )
     limit: int = Field(10, ge=1, le=MOST_STORIES, strict=True, description="how many at most")
 
 
@@ -105,7 +109,7 @@ class Search(MemorySearch):
 def understood(request: HttpRequest, asked: MemorySearch) -> Asked | None:
     """The question with its vector, where that may take long."""
     check(asked.question, asked.limit)
-    return ask(caller_of(request).user_id, asked.question)
+    return ask(caller_of(request).user_id, asked.question, asked.asked_at)
 
 
 @router.post("/search", response=Answer, auth=SignedIn("read"))
@@ -121,6 +125,7 @@ def search(request: HttpRequest, asked: Search) -> HttpResponse:
         actor=caller.actor,
         limit=asked.limit,
         filters=asked.filters(caller),
+        asked_at=asked.asked_at,
         passages=asked.passages,
         asked=preflight_result(request),
     )
@@ -140,6 +145,7 @@ def search_for_memories(request: HttpRequest, asked: MemorySearch) -> HttpRespon
         actor=caller.actor,
         limit=asked.limit,
         filters=asked.filters(caller),
+        asked_at=asked.asked_at,
         asked=preflight_result(request),
     )
     return respond(MemoriesFound.of(found))

@@ -6,7 +6,10 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from uuid import UUID
+
+from django.utils import timezone
 
 from accounts.keys.services.data_keys import data_keys, vault_of
 from accounts.people.services.people import name_in, own_name
@@ -81,23 +84,25 @@ def read_asker(user_id: UUID, text: str) -> Asker:
     return Asker(vault, names_of(vault, names), name_in(users[0]) if users else "", search_set, pending)
 
 
-def ask(user_id: UUID, text: str) -> Asked | None:
+def ask(user_id: UUID, text: str, asked_at: datetime | None = None) -> Asked | None:
     """The question with its vector, for whoever searches inside a transaction of theirs: before that begins.
 
-    None where every model is in this process, and may as well be asked inside.
+    `asked_at` is the time from which it reckons, in the time zone of who asks; now, in UTC, if left out. None where
+    every model is in this process, and may as well be asked inside.
     """
     if not may_wait():
         return None
     started = time.perf_counter()
     with as_user(user_id):
-        asked = understood(read_asker(user_id, text), text)
+        asked = understood(read_asker(user_id, text), text, asked_at)
     asked = embedded(user_id, asked) if asked.waiting else asked
     return replace(asked, seconds=time.perf_counter() - started)
 
 
-def understood(asker: Asker, text: str) -> Asked:
+def understood(asker: Asker, text: str, asked_at: datetime | None = None) -> Asked:
     """The question, embedded at once if the model answers out of this process."""
-    question = understand(text, asker.names, asker_among(asker.names, asker.own_name))
+    own = asker_among(asker.names, asker.own_name)
+    question = understand(text, asker.names, own, asked_at=asked_at or timezone.now())
     if asker.search_set is None:
         return Asked(question)
     asked = Asked(question, asker.search_set.embedder, waiting=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from psycopg import sql
 from stories.models import SEARCHED
 from stories.search.bm25 import Collection
 from stories.search.filters import Narrowed
+from stories.search.question import TimeSpan
 from stories.search.ranking import Passages
 from vibe.core.db.statements import bulk
 
@@ -25,6 +27,9 @@ EVERY = sql.SQL(f"FROM passages p WHERE p.user_id = %(user)b AND {SEARCHED} {{na
 ID = 16
 """Bytes of an id."""
 NO_ID = bytes(ID)
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""From which PostgreSQL counts microseconds."""
+MICROSECOND = timedelta(microseconds=1)
 FAR = 2**40
 """How far a correction is from the messages of its story."""
 FAR_APART = 10
@@ -47,6 +52,8 @@ class Wanted:
     speaker: int | None
     of_assistant: bool = False
     """What an assistant said is asked for, if there is one."""
+    times: Sequence[TimeSpan] = ()
+    """The times that the question names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,6 +170,7 @@ def read(strategy: str, source: sql.Composable, given: Mapping[str, Any], wanted
             asking=asking.astype(np.bool_),
             dated=dated.astype(np.bool_) if wanted.when else None,
             spoken=spoken_by(wanted, author, assistant),
+            timely=timeliness(wanted.times, numbers(occurred_at, ">i8")) if wanted.times else None,
             author=author,
             assistant=assistant if assistant.any() else None,
         ),
@@ -175,6 +183,19 @@ def spoken_by(wanted: Wanted, author: NDArray[np.int64], assistant: NDArray[np.b
     if wanted.of_assistant and assistant.any():
         return assistant
     return None if wanted.speaker is None else author == wanted.speaker
+
+
+def timeliness(spans: Sequence[TimeSpan], occurred_at: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return 1 for what was said within a span, half of it one length of the span away, a third at two; never 0.
+
+    People tell of a time afterwards as well, so what is near it counts too. A span of less than a day fades like a day.
+    """
+    nearest = np.zeros(len(occurred_at))
+    for span in spans:
+        begins, ends = ((each - EPOCH) / MICROSECOND for each in span)
+        away = np.maximum(np.maximum(begins - occurred_at, occurred_at - ends), 0.0)
+        nearest = np.maximum(nearest, 1 / (1 + away / max(ends - begins, 1.0)))
+    return nearest
 
 
 def positions(

@@ -10,8 +10,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
 
+from stories.processors.offline.dates.resolving import find_dates
+from stories.text.languages import ENGLISH, language_of
+from stories.text.stop_words import STOP_WORDS
 from stories.text.words import asked_words
 from vibe.core.folding import APOSTROPHES, fold
 from vibe.core.normal_forms import normalized
@@ -37,6 +42,11 @@ _ASSISTANT_SAID = re.compile(
     r"(?:advice|answers?|explanations?|proposals?|recommendations?|suggestions?|tips?)\b",
     re.IGNORECASE,
 )
+_JOINING = frozenset({"and", "&", "or", "nor"})
+_BOTH = re.compile(r"\bboth\b", re.IGNORECASE)
+_NEXT_WORD = re.compile(r"\s+([^\W\d_]+)")
+
+TimeSpan = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,8 @@ class Question:
     """It asks for a time. Known of English questions only."""
     of_assistant: bool = False
     """It asks what an assistant said. Known of English questions only."""
+    times: tuple[TimeSpan, ...] = ()
+    """The times that it names, each from its first moment up to its end. Known of English questions only."""
 
 
 def is_first_person(text: str) -> bool:
@@ -60,27 +72,79 @@ def is_first_person(text: str) -> bool:
 
 
 def understand(
-    text: str, participants: Iterable[str] = (), asker: str | None = None, language: str | None = None
+    text: str,
+    participants: Iterable[str] = (),
+    asker: str | None = None,
+    language: str | None = None,
+    *,
+    asked_at: datetime | None = None,
 ) -> Question:
     """What to search for when a person asks `text`.
 
     `participants` are the names under which people spoke. `asker` is the one who asks, if they are a participant:
-    "Where did I park?" is then about them.
+    "Where did I park?" is then about them. `asked_at` is when they ask, in their time zone: the times that the question
+    names are reckoned from it. Of several participants named, the question is about the first, unless it joins them.
     """
     text = " ".join(normalized("NFC", text[:MAX_QUESTION]).split())
     counted = Counter(asked_words(text, language))
     kept = dict(list(counted.items())[:MAX_WORDS])
     when, of_assistant = bool(_WHEN.search(text)), bool(_ASSISTANT_SAID.search(text))
-    named = _named(text, participants)
-    if len(named) == 1:
-        [(speaker, spoken)] = named.items()
-        return Question(spoken, kept, speaker, when)
+    times = _times(text, asked_at) if asked_at else ()
+    named = sorted(_named(text, participants), key=lambda each: each.begins)
+    if named and not _are_joined(text, named):
+        return Question(named[0].spoken, kept, named[0].name, when, times=times)
     about = asker if not named and asker and _FIRST_PERSON.search(text) else None
-    return Question(text, kept, about, when, of_assistant and not named)
+    return Question(text, kept, about, when, of_assistant and not named, times)
 
 
-def _named(text: str, participants: Iterable[str]) -> dict[str, str]:
-    """The participants whom a text names, in any spelling, each with the text as they would put it.
+def _times(text: str, asked_at: datetime) -> tuple[TimeSpan, ...]:
+    """Return the stretches of time that a question names, in the zone in which it is asked."""
+    spans = []
+    for dating in find_dates(text, asked_at):
+        begins = datetime.combine(dating.span.first, time(), asked_at.tzinfo)
+        try:
+            spans.append((begins, datetime.combine(dating.span.last, time(), asked_at.tzinfo) + timedelta(days=1)))
+        except OverflowError:  # the last day that there is
+            continue
+    return tuple(spans)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A participant whom a text names: where that begins and ends first, and the text as they would put it."""
+
+    name: str = field(repr=False)
+    begins: int
+    ends: int
+    spoken: str = field(repr=False)
+
+
+def _are_joined(text: str, named: Sequence[_Named]) -> bool:
+    """Return whether a text asks about several alike: "Ada and Grace", or "both"."""
+    if len(named) < 2:
+        return False
+    between = (text[earlier.ends : later.begins] for earlier, later in pairwise(named))
+    return bool(_BOTH.search(text)) or any(
+        _JOINING.issuperset(each.replace(",", " ").casefold().split()) for each in between
+    )
+
+
+def _is_other(text: str, ends: int) -> bool:
+    """Return whether a name goes on with a capitalised word: it is somebody else's, as "Ada" in "Ada Palmer".
+
+    Known of English questions only.
+    """
+    word = _NEXT_WORD.match(text, ends)
+    return word is not None and word[1][0].isupper() and any(map(str.islower, word[1])) and _is_english(text)
+
+
+def _is_english(text: str) -> bool:
+    """Return whether a text is English for sure: in German a capitalised word may be any noun."""
+    return language_of(text) == ENGLISH and not STOP_WORDS.isdisjoint(fold(text).split())
+
+
+def _named(text: str, participants: Iterable[str]) -> list[_Named]:
+    """The participants whom a text names, in any spelling.
 
     A first name will do when only one participant bears it.
     """
@@ -88,15 +152,17 @@ def _named(text: str, participants: Iterable[str]) -> dict[str, str]:
     firsts = Counter(key.split()[0] for key in names)
     letters, places = _letters(text)
     bare = letters.replace("'", "")
-    found: dict[str, str] = {}
+    found: list[_Named] = []
     for key, name in names.items():
         first = key.split()[0]
         for called in dict.fromkeys([key, first] if firsts[first] == 1 else [key]):
             if called not in bare:
                 continue
             pattern = "'?".join(map(re.escape, called))
-            if matches := list(re.finditer(rf"(?<!\w){pattern}(?!\w)((?:'s|(?<=s)')(?!\w))?", letters)):
-                found[name] = _as_first_person(text, matches, places)
+            matches = re.finditer(rf"(?<!\w){pattern}(?!\w)((?:'s|(?<=s)')(?!\w))?", letters)
+            if own := [match for match in matches if match[1] or not _is_other(text, places[match.end()])]:
+                spoken = _as_first_person(text, own, places)
+                found.append(_Named(name, places[own[0].start()], places[own[0].end()], spoken))
                 break
     return found
 

@@ -4,6 +4,7 @@
     neighbours      what stands next to a passage in its conversation speaks for it too
     conversation    how well the whole conversation fits
     speaker         whether the person asked about said it
+    time            whether it was said in the time asked about
     assistant       what an assistant says stands behind what people say, unless it is asked for
 
 Nothing here knows a word or a name: words are rows of counts, speakers are opaque numbers.
@@ -46,6 +47,8 @@ class Passages:
     """(N,) the message names a time; None unless the question asks for one."""
     spoken: Flags | None = None
     """(N,) said by the one whom the question is about; None if it is about nobody, or several."""
+    timely: Floats | None = None
+    """(N,) 1 for what was said in a time that the question names, less the farther from it; None if it names none."""
     author: Integers | None = None
     """(N,) who said it: any number; None where every message counts as somebody else's than the one before."""
     assistant: Flags | None = None
@@ -136,6 +139,8 @@ class Ranker:
         parts["conversation"] = weight * fit[of]
         if passages.spoken is not None:
             parts["speaker"] = self.weights.speaker * passages.spoken
+        if passages.timely is not None:
+            parts["time"] = self.weights.time * passages.timely
         if passages.assistant is not None:
             asked_for = False if passages.spoken is None else passages.spoken
             parts["assistant"] = self.weights.assistant * np.where(asked_for, 2, -1) * passages.assistant

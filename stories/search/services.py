@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 import numpy as np
@@ -50,6 +51,7 @@ class Search:
     limit: int
     filters: Filters | None
     passages: int = PASSAGES_SHOWN
+    asked_at: datetime | None = None
 
 
 def search_stories(
@@ -60,16 +62,18 @@ def search_stories(
     limit: int = 10,
     filters: Filters | None = None,
     passages: int = PASSAGES_SHOWN,
+    asked_at: datetime | None = None,
     asked: Asked | None = None,
 ) -> Answer:
     """Return the person's own stories that answer a question best, best first; never fewer than there are.
 
-    `asked` is the question as `ask` understood it, for who does that before a transaction of theirs begins.
+    Times that the question names ("last week") are reckoned from `asked_at` and in its time zone; from now, in UTC, if
+    left out. `asked` is the question as `ask` understood it, for who does that before a transaction of theirs begins.
 
     Raises InputError for an empty or overlong question and for a limit out of 1 to 100, DataKeyMissing for a person
     whose data key is destroyed. What was found is given back after the row that records it has been committed.
     """
-    return _search(user_id, question, actor, asked, Search(False, limit, filters, passages))
+    return _search(user_id, question, actor, asked, Search(False, limit, filters, passages, asked_at=asked_at))
 
 
 def search_memories(
@@ -79,10 +83,11 @@ def search_memories(
     actor: Actor,
     limit: int = 10,
     filters: Filters | None = None,
+    asked_at: datetime | None = None,
     asked: Asked | None = None,
 ) -> Answer:
     """Return the person's own memories that answer a question best, as `search_stories` does."""
-    return _search(user_id, question, actor, asked, Search(True, limit, filters))
+    return _search(user_id, question, actor, asked, Search(True, limit, filters, asked_at=asked_at))
 
 
 def _search(user_id: UUID, question: str, actor: Actor, asked: Asked | None, wanted: Search) -> Answer:
@@ -92,7 +97,7 @@ def _search(user_id: UUID, question: str, actor: Actor, asked: Asked | None, wan
         with one_snapshot(), as_user(user_id):
             asker = read_asker(user_id, question)
             if asked is None or not asked.fits(asker.search_set):
-                asked = understood(asker, question)
+                asked = understood(asker, question, wanted.asked_at)
             answer = None if asked.waiting else _answered(asked, asker, actor, wanted)
         if answer:
             seconds = time.perf_counter() - started
@@ -172,6 +177,7 @@ def wanted_by(asked: Asked, asker: Asker) -> Wanted:
         model=asker.search_set.model if asker.search_set else 0,
         speaker=speaker_token(vault, question.speaker) if question.speaker else None,
         of_assistant=question.of_assistant,
+        times=question.times,
     )
 
 

@@ -24,6 +24,8 @@ class Weights:
     """Taken off a message that asks: it seldom holds the answer."""
     dated: float = 0.3
     """For a message that names a time, if the question asks for one."""
+    time: float = 0.3
+    """For what was said in a time that the question names, fading outside of it."""
     substance: float = 0.3
     """For a long message over a short one: it says more. As the logarithm of its words, full at a hundred."""
 

@@ -193,3 +193,20 @@ def test_a_search_sees_one_moment(committed: None, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(search, "search_stories", watched)
     answer = Api("ada").post("/stories/search", {"question": "Where do I live?"}, **key)
     assert (answer.status_code, levels) == (200, ["repeatable read"])
+
+
+def test_a_time_in_a_question_is_that_of_who_asks(as_ada: Api) -> None:
+    """Both say the same; which was yesterday depends on where it is asked."""
+    conversation = as_ada.post("/conversations", {}).json()["id"]
+    for at in ("2026-05-09T23:00:00Z", "2026-05-10T23:00:00Z"):
+        said = {"author": "Ada", "text": "I ran along the river.", "occurred_at": at}
+        assert as_ada.post(f"/conversations/{conversation}/memories", said).status_code == 201
+
+    def first(asked_at: str) -> str:
+        asked = {"question": "Where did I run yesterday?", "asked_at": asked_at}
+        found: str = as_ada.post("/memories/search", asked).json()["items"][0]["occurred_at"]
+        return found[:10]
+
+    assert first("2026-05-11T12:00:00+00:00") == "2026-05-10"
+    assert first("2026-05-11T12:00:00+09:00") == "2026-05-09", "in Tokyo that was on the tenth"
+    assert as_ada.post("/memories/search", {"question": "When?", "asked_at": "yesterday"}).status_code == 422

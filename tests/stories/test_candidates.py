@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stories.models import Passage
-from stories.search.candidates import times, token_values
+from stories.search.candidates import EPOCH, MICROSECOND, timeliness, times, token_values
+from tests.cast import DAY
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
 
@@ -43,3 +46,14 @@ def test_a_passage_has_its_words_in_rising_order(ada_told: UUID) -> None:
     with as_user(ada_told):
         kept = [words for (words,) in Passage.objects.of(ada_told).values_list("words")]
     assert len(kept) > 3 and all(words == sorted(words) and len(words) > 2 for words in kept)
+
+
+def test_what_was_said_near_a_time_counts_less_the_farther_it_is() -> None:
+    day = timedelta(days=1)
+    week = (DAY, DAY + 7 * day)
+    said = [DAY, DAY + 6 * day, DAY - 7 * day, DAY + 14 * day, DAY + 21 * day, DAY + 700 * day]
+    near = timeliness([week], np.array([(each - EPOCH) // MICROSECOND for each in said]))
+    assert near[:5] == pytest.approx([1, 1, 1 / 2, 1 / 2, 1 / 3])
+    assert 0 < near[5] < 0.02
+    first = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+    assert timeliness([week, first], np.array([0])).tolist() == [1], "of several the nearest counts"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +31,61 @@ PEOPLE = ("Ada Lovelace", "Grace", "Agnes")
 def test_the_one_named_becomes_i(asked: str, spoken: str, speaker: str | None) -> None:
     question = understand(asked, PEOPLE)
     assert (question.spoken, question.speaker) == (spoken, speaker)
+
+
+@pytest.mark.parametrize(
+    ("asked", "spoken", "speaker"),
+    [
+        ("What did Grace give to Ada?", "What did I give to Ada?", "Grace"),
+        ("Did Ada like Grace's cake?", "Did I like Grace's cake?", "Ada Lovelace"),
+        ("What does Agnes’ aunt say of Grace?", "What does my aunt say of Grace?", "Agnes"),
+        ("What did Grace, Ada and Agnes cook?", "What did Grace, Ada and Agnes cook?", None),
+        ("Did Grace or Ada win?", "Did Grace or Ada win?", None),
+        ("Where did Grace meet Ada, and did both dance?", "Where did Grace meet Ada, and did both dance?", None),
+    ],
+)
+def test_of_several_the_first_named_becomes_i_unless_they_are_joined(
+    asked: str, spoken: str, speaker: str | None
+) -> None:
+    question = understand(asked, PEOPLE)
+    assert (question.spoken, question.speaker) == (spoken, speaker)
+
+
+@pytest.mark.parametrize(
+    ("asked", "spoken", "speaker"),
+    [
+        ("Who is Grace Palmer?", "Who is Grace Palmer?", None),
+        ("Did Grace meet Grace Palmer?", "Did I meet Grace Palmer?", "Grace"),
+        ("What is Grace's Instagram name?", "What is my Instagram name?", "Grace"),
+        ("Has Ada Lovelace been to Rome?", "Has I been to Rome?", "Ada Lovelace"),
+        ("WHERE DOES GRACE LIVE?", "WHERE DOES I LIVE?", "Grace"),
+        ("What would Grace I know do?", "What would I I know do?", "Grace"),
+        ("Trinkt Grace Tee?", "Trinkt I Tee?", "Grace"),
+    ],
+)
+def test_a_name_with_another_surname_is_somebody_else(asked: str, spoken: str, speaker: str | None) -> None:
+    question = understand(asked, PEOPLE)
+    assert (question.spoken, question.speaker) == (spoken, speaker)
+
+
+@pytest.mark.parametrize(
+    ("asked", "begins", "ends"),
+    [
+        ("What did I buy yesterday?", "2026-05-11", "2026-05-12"),
+        ("Whom did I meet last week?", "2026-05-04", "2026-05-11"),
+        ("What did I cook in October 2025?", "2025-10-01", "2025-11-01"),
+    ],
+)
+def test_times_are_reckoned_where_and_when_it_is_asked(asked: str, begins: str, ends: str) -> None:
+    tokyo = timezone(timedelta(hours=9))
+    late = datetime(2026, 5, 12, 0, 30, tzinfo=tokyo)  # in UTC it is the day before
+    [span] = understand(asked, PEOPLE, asked_at=late).times
+    assert span == tuple(datetime.fromisoformat(f"{day}T00:00:00+09:00") for day in (begins, ends))
+
+
+@pytest.mark.parametrize("asked", ["What did I buy?", "What happened on 31 February?", "What did I buy today?"])
+def test_no_time_and_one_that_does_not_exist_are_none(asked: str) -> None:
+    assert understand(asked, PEOPLE, asked_at=datetime(9999, 12, 31, tzinfo=UTC)).times == ()
 
 
 def test_a_first_name_that_two_bear_names_neither() -> None:

@@ -92,6 +92,14 @@ def test_who_was_asked_about_goes_first_among_equals() -> None:
     assert "speaker" not in ranked.why(0)
 
 
+def test_what_was_said_in_the_time_asked_about_goes_first_among_equals() -> None:
+    passages = replace(conversation(1, 0, 0, 0, 0, 1), timely=np.array([0.1] * 5 + [1.0]))
+    ranked = Ranker(ONE_WORD).rank(passages).passages
+    assert ranked.best(2).tolist() == [5, 0]
+    assert ranked.why(5)["time"] == Weights().time
+    assert "time" not in Ranker(ONE_WORD).rank(replace(passages, timely=None)).passages.parts
+
+
 def test_what_an_assistant_says_goes_behind_its_equal_unless_it_is_asked_for() -> None:
     passages = replace(conversation(1, 0, 0, 0, 0, 1), assistant=np.array([True] + [False] * 5))
     ranked = Ranker(ONE_WORD).rank(passages).passages

@@ -46,6 +46,10 @@ Notes = Annotated[
 ]
 When = Annotated[LocalMoment | None, Field(description="when it was said, with its zone; now, if left out")]
 Until = Annotated[Moment | None, Field(description="when it is to be forgotten; never, if left out")]
+AskedAt = Annotated[
+    LocalMoment | None,
+    Field(description='when it is asked, with the person\'s zone: what "last week" means; now, in UTC, if left out'),
+]
 Where = Annotated[UUID | None, Field(description="a conversation to add it to; today's with you, if left out")]
 Question = Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION)]
 Most = Annotated[int, Field(ge=1, le=100)]
@@ -92,25 +96,39 @@ class Tools:
         )
         return Remembered(memory_id=row.pk, conversation_id=row.conversation_id, occurred_at=row.occurred_at)
 
-    async def search_stories(self, context: Context, question: Question, limit: Most = 5) -> Answer:
+    async def search_stories(
+        self, context: Context, question: Question, limit: Most = 5, asked_at: AskedAt = None
+    ) -> Answer:
         """Find the stories that answer a question, by meaning, best first, with the passages that do."""
         found = await called(
             *(context, self.admit, "search_stories", "read"),
             lambda caller, asked: search_stories(
-                user_id=caller.user_id, question=question, limit=limit, actor=caller.actor, asked=asked
+                user_id=caller.user_id,
+                question=question,
+                limit=limit,
+                actor=caller.actor,
+                asked_at=asked_at,
+                asked=asked,
             ),
-            beforehand=lambda caller: ask(caller.user_id, question),
+            beforehand=lambda caller: ask(caller.user_id, question, asked_at),
         )
         return Answer.of(found)
 
-    async def search_memories(self, context: Context, question: Question, limit: Most = 10) -> MemoriesFound:
+    async def search_memories(
+        self, context: Context, question: Question, limit: Most = 10, asked_at: AskedAt = None
+    ) -> MemoriesFound:
         """Find the very messages that answer a question, best first. What was remembered just now is found."""
         found = await called(
             *(context, self.admit, "search_memories", "read"),
             lambda caller, asked: search_memories(
-                user_id=caller.user_id, question=question, limit=limit, actor=caller.actor, asked=asked
+                user_id=caller.user_id,
+                question=question,
+                limit=limit,
+                actor=caller.actor,
+                asked_at=asked_at,
+                asked=asked,
             ),
-            beforehand=lambda caller: ask(caller.user_id, question),
+            beforehand=lambda caller: ask(caller.user_id, question, asked_at),
         )
         return MemoriesFound.of(found)
 

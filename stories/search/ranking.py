@@ -12,7 +12,7 @@ Nothing here knows a word or a name: words are rows of counts, speakers are opaq
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,15 +128,17 @@ class Ranker:
     def rank(self, passages: Passages) -> Ranking:
         order = np.lexsort((passages.position, passages.story))
         near = _Near.of(passages, order)
+        mixed = self.weights.mixed(*_shares(passages, near))
+        return replace(self, weights=mixed)._rank(passages, near)
+
+    def _rank(self, passages: Passages, near: _Near) -> Ranking:
         likeness = self._likeness(passages)
         stories = self.story_words or StoryWords.of(passages)
         of = np.searchsorted(stories.story, passages.story)
-        assisted = _assisted(passages, of, len(stories.story))
 
         fit = self._fit(stories, of, likeness)
-        parts = self._own(passages, likeness, near, assisted)
-        weight = np.where(assisted, self.weights.conversation_assisted, self.weights.conversation)
-        parts["conversation"] = weight * fit[of]
+        parts = self._own(passages, likeness, near)
+        parts["conversation"] = self.weights.conversation * fit[of]
         if passages.spoken is not None:
             parts["speaker"] = self.weights.speaker * passages.spoken
         if passages.timely is not None:
@@ -155,12 +157,8 @@ class Ranker:
         floor = np.fmin.reduce(cosine) if self.floor is None else self.floor
         return _to_one(np.fmax(cosine - floor, 0.0))
 
-    def _own(self, passages: Passages, likeness: Floats | None, near: _Near, assisted: Flags) -> dict[str, Floats]:
-        """Words and vector of a passage and of those next to it, scaled so that the best comes to 1.
-
-        To an assistant people say what matters in a question or a request as often as not, and it answers at length
-        whatever it is about: where one takes part, neither asking nor length says anything.
-        """
+    def _own(self, passages: Passages, likeness: Floats | None, near: _Near) -> dict[str, Floats]:
+        """Words and vector of a passage and of those next to it, scaled so that the best comes to 1."""
         knobs = self.weights
         collection = self.collection or Collection.of(passages.counts, passages.lengths)
         by_word = bm25(passages.counts, passages.lengths, collection, self.asked, k1=knobs.saturation, b=knobs.length)
@@ -172,11 +170,11 @@ class Ranker:
             # What has no vector yet is judged by its words alone: it must not fall behind what happens to have one.
             by_words = scale * around / (1 - knobs.vector)
             parts["vector"] = knobs.vector * np.where(np.isfinite(passages.similarity), likeness, by_words)
-        parts["substance"] = knobs.substance * np.minimum(np.log1p(passages.lengths) / np.log1p(100), 1.0) * ~assisted
+        parts["substance"] = knobs.substance * np.minimum(np.log1p(passages.lengths) / np.log1p(100), 1.0)
         if passages.dated is not None:
             parts["dated"] = knobs.dated * passages.dated
         if passages.asking is not None:
-            parts["asking"] = -knobs.asking * (passages.asking & ~assisted)
+            parts["asking"] = -knobs.asking * passages.asking
         best = float(_sum(parts, len(passages)).score.max(initial=0.0))
         return {name: part / best for name, part in parts.items()} if best > 0 else parts
 
@@ -255,12 +253,19 @@ class _Near:
         return back
 
 
-def _assisted(passages: Passages, of: Integers, stories: int) -> Flags:
-    """Return of each passage whether an assistant takes part in its conversation."""
-    if passages.assistant is None:
-        return np.zeros(len(of), dtype=np.bool_)
-    assisted: Flags = (np.bincount(of, passages.assistant, stories) > 0)[of]
-    return assisted
+def _shares(passages: Passages, near: _Near) -> tuple[float, float]:
+    """Return which share of passages is of stories in which an assistant takes part, and in which one person talks."""
+    if not len(passages) or passages.author is None:
+        return 0.0, 0.0
+    starts = np.flatnonzero(np.diff(near.story, prepend=near.story[0] - 1))
+    sizes = np.diff(starts, append=len(near.story))
+    turns = np.concatenate([[False], near.changes & (near.story[1:] == near.story[:-1])])
+    talked = np.logical_or.reduceat(turns, starts)
+    assisted = np.zeros(len(starts), dtype=np.bool_)
+    if passages.assistant is not None:
+        assisted = np.logical_or.reduceat(passages.assistant[near.order], starts)
+    shares = (float(sizes[each].sum()) / len(passages) for each in (assisted, ~talked & ~assisted))
+    return next(shares), next(shares)
 
 
 def _added(counts: Counts, of: Integers, groups: int) -> Integers:

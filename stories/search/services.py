@@ -157,6 +157,9 @@ def rank(asked: Asked, asker: Asker, *, filters: Filters | None = None, limit: i
     wanted = wanted_by(asked, asker)
     narrowed = narrowed_by(vault.user_id, filters, vault)
     found = fetch(vault.user_id, wanted, narrowed, asker.search_set, limit)
+    if filters and (filters.authors or filters.roles):
+        # Only one side is left of conversations: that it stands alone there says nothing.
+        found = replace(found, passages=replace(found.passages, author=None))
     degraded = asked.degraded
     if wanted.vector is None and not wanted.asked:
         degraded = " ".join(filter(None, [degraded, NOTHING_TO_GO_BY]))

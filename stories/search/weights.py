@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
+
+ASSISTED: Final = {"conversation": 0.45, "substance": 0.0, "asking": 0.0}
+"""Where an assistant takes part. It answers everything at length, people tell it what matters in requests and
+questions, and a conversation is about one matter."""
+ALONE: Final = {"conversation": 0.0, "substance": 0.0, "vector": 0.65}
+"""For notes, where one person talks: each stands by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +38,6 @@ class Weights:
 
     conversation: float = 0.3
     """For a passage, how well its whole conversation fits."""
-    conversation_assisted: float = 0.45
-    """The same where an assistant takes part: there a conversation is about one matter."""
     conversation_vector: float = 0.3
     """Share of meaning (the mean of its three nearest passages) in how well a conversation fits; the rest is words."""
     speaker: float = 0.3
@@ -44,3 +49,16 @@ class Weights:
     """Share of its best passages in a story's score; the rest is how well the whole fits."""
     runners_up: float = 0.5
     """What the mean of the second and third best passage counts beside the best."""
+
+    def mixed(self, assisted: float, alone: float) -> Weights:
+        """Return the weights for a person of whose passages these shares are ASSISTED, and ALONE.
+
+        All of a person's passages are ranked by the same weights, or those of one kind would go before the others.
+        """
+        mean = {
+            name: getattr(self, name)
+            + assisted * (ASSISTED.get(name, getattr(self, name)) - getattr(self, name))
+            + alone * (ALONE.get(name, getattr(self, name)) - getattr(self, name))
+            for name in (*ASSISTED, *ALONE)
+        }
+        return replace(self, **mean)

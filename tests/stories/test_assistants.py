@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from stories.models import Passage
+from stories.search.filters import Filters
 from stories.search.services import search_memories
 from tests.building import converse, index_all
 from tests.cast import TESTER
@@ -57,3 +58,11 @@ def test_of_an_assistant_only_a_question_is_embedded_with_the_reply(
     with as_user(ada):
         [*_, reply] = Passage.objects.of(ada).filter(conversation_id=conversation_id).order_by("occurred_at", "id")
         assert (reply.context is not None) == embedded_along
+
+
+def test_narrowed_to_a_role_what_is_left_is_not_taken_for_notes(ada: UUID) -> None:
+    converse(ada, [("Ada", "My cat is ill."), ("Assistant", "Is the cat eating?"), ("Ada", "It sleeps.")])
+    index_all(ada)
+    asked = {"user_id": ada, "question": "How is my cat?", "actor": TESTER}
+    [best, *_] = search_memories(**asked, filters=Filters(roles=["user"])).memories
+    assert best.why["conversation"] > 0

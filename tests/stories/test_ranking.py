@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stories.search.bm25 import Collection
 from stories.search.ranking import Passages, Ranker, StoryWords
-from stories.search.weights import Weights
+from stories.search.weights import ALONE, ASSISTED, Weights
 
 ONE_WORD = np.array([1])
 
@@ -128,13 +128,33 @@ def neighbours(passages: Passages) -> list[bool]:
 
 
 def test_beside_an_assistant_neither_asking_nor_length_tells_anything() -> None:
-    passages = replace(
-        conversation(1, 0, 0, 1, 0, 0, story=[0, 0, 0, 1, 1, 1]),
-        asking=np.array([True, False, False] * 2),
-        assistant=np.array([False, False, True] + [False] * 3),
+    talk = replace(
+        conversation(1, 0, 0, 0), asking=np.array([True, False, False, False]), author=np.array([5, 7, 5, 7])
     )
-    why = [Ranker(ONE_WORD).rank(passages).passages.why(at) for at in (0, 3)]
-    assert [{"asking", "substance"} & each.keys() for each in why] == [set(), {"asking", "substance"}]
+    assisted = replace(talk, assistant=np.array([False, True, False, True]))
+    whys = [Ranker(ONE_WORD).rank(each).passages.why(0) for each in (talk, assisted)]
+    assert [{"asking", "substance"} & why.keys() for why in whys] == [{"asking", "substance"}, set()]
+    assert whys[0]["conversation"] < whys[1]["conversation"]
+
+
+def test_notes_of_one_author_stand_each_by_itself() -> None:
+    notes = replace(conversation(1, 0, 0, 1, story=[0, 0, 0, 1]), author=np.array([5, 5, 5, 5]))
+    assert Ranker(ONE_WORD).rank(notes).passages.why(0).keys() == {"words"}
+    assert Ranker(ONE_WORD).rank(replace(notes, author=None)).passages.why(0).keys() > {"words"}
+
+
+def test_weights_are_those_of_what_there_is_and_the_same_for_all() -> None:
+    weights = Weights()
+    assert weights.mixed(0, 0) == weights
+    assert weights.mixed(1, 0) == replace(weights, **ASSISTED)
+    assert weights.mixed(0, 1) == replace(weights, **ALONE)
+    half = replace(
+        conversation(1, 0, 1, 0, story=[0, 0, 1, 1]),
+        author=np.array([5, 7, 5, 7]),
+        assistant=np.array([False, True, False, False]),
+    )
+    whys = [Ranker(ONE_WORD).rank(half).passages.why(at) for at in (0, 2)]
+    assert whys[0]["conversation"] == whys[1]["conversation"] == pytest.approx(weights.mixed(0.5, 0).conversation)
 
 
 def test_a_question_goes_behind_its_equal() -> None:

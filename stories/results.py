@@ -160,6 +160,13 @@ class Answer(ResponseSchema):
         )
 
 
+class Copy(ResponseSchema):
+    """Another memory that says the same."""
+
+    id: UUID
+    occurred_at: datetime
+
+
 class FoundMemory(ResponseSchema):
     """A memory that answers."""
 
@@ -173,6 +180,12 @@ class FoundMemory(ResponseSchema):
     text: str
     score: float = Field(description="the best of this answer has 1")
     why: dict[str, float] = Field(description="what made up the score")
+    times: int = Field(
+        description="how often the same was said by the same author, as far as search looked", examples=[1]
+    )
+    copies: list[Copy] = Field(
+        description="the others that say the same, oldest first: they are no results of their own"
+    )
 
     @classmethod
     def of(cls, found: StoredMemory) -> Self:
@@ -187,6 +200,8 @@ class FoundMemory(ResponseSchema):
             text=found.text,
             score=found.score,
             why=found.why,
+            times=1 + len(found.copies),
+            copies=[Copy(id=each.id, occurred_at=each.occurred_at) for each in found.copies],
         )
 
 

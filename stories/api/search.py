@@ -23,6 +23,7 @@ from stories.search.services import (
     LONGEST_QUESTION,
     MOST_PASSAGES,
     MOST_STORIES,
+    Prefer,
     check,
     search_memories,
     search_stories,
@@ -75,6 +76,9 @@ class MemorySearch(Narrowing):
         description='when it is asked, with the zone of who asks: what "last week" means; now, in UTC, if left out',
     )
     limit: int = Field(10, ge=1, le=MOST_STORIES, strict=True, description="how many at most")
+    prefer: Prefer = Field(
+        "best", description="newest: of what fits about as well, the newest first", examples=["newest"]
+    )
 
 
 class MemoryFilter(Narrowing):
@@ -126,6 +130,7 @@ def search(request: HttpRequest, asked: Search) -> HttpResponse:
         limit=asked.limit,
         filters=asked.filters(caller),
         asked_at=asked.asked_at,
+        prefer=asked.prefer,
         passages=asked.passages,
         asked=preflight_result(request),
     )
@@ -146,6 +151,7 @@ def search_for_memories(request: HttpRequest, asked: MemorySearch) -> HttpRespon
         limit=asked.limit,
         filters=asked.filters(caller),
         asked_at=asked.asked_at,
+        prefer=asked.prefer,
         asked=preflight_result(request),
     )
     return respond(MemoriesFound.of(found))

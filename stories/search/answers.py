@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -10,16 +10,23 @@ from uuid import UUID
 import numpy as np
 
 from memories.models import Memory
-from memories.payload import open_memories
+from memories.payload import OpenedMemory, open_memories
 from stories.models import Story
 from stories.search.candidates import Found
-from stories.search.ranking import Ranking
+from stories.search.ranking import Passages, Ranking
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.statements import bulk
 from vibe.core.db.statements.batching import execute_batch
+from vibe.core.folding import fold
 
 PASSAGES_SHOWN = 3
+COPIES_WITHIN = 0.1
+"""Cosines of the question with two copies of one statement differ by less."""
+SAME_VECTOR = 0.001
+"""So far cosines with one vector differ in half precision."""
+MOST_COPIES = 100
+"""Copies of one statement that are looked for."""
 SHOWN = ("id", "user_id", "conversation_id", "title", "text", "occurred_from", "corrected", "revision")
 STORIES = f"SELECT {', '.join(SHOWN)} FROM stories WHERE user_id = %s AND id = ANY(%s::uuid[])"  # noqa: S608
 SAID = ("id", "user_id", "conversation_id", "message_ids", "role", "payload", "occurred_at", "revision")
@@ -57,6 +64,14 @@ class FoundStory:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """A memory that says the same as the one that is shown, by the same speaker."""
+
+    id: UUID
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class FoundMemory:
     """A memory that was found, opened, with what made up its score."""
 
@@ -71,6 +86,8 @@ class FoundMemory:
     why: dict[str, float]
     author: str = field(repr=False)
     text: str = field(repr=False)
+    copies: tuple[Copy, ...] = ()
+    """Where the same was said as well, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,32 +103,91 @@ class Answer:
 
 
 def open_memories_found(vault: Vault, found: Found, ranking: Ranking, limit: int) -> list[FoundMemory]:
-    """Open the best memories; of several parts of one its best counts."""
+    """Open the best memories, copies of one statement as one; of several parts of a memory its best counts.
+
+    Copies are told by their texts. Beside the best, those are opened that may be copies of them, by what is known of
+    them blind; more only where copies leave fewer than `limit`.
+    """
     best: dict[UUID, int] = {}
     for at in ranking.passages.best().tolist():
-        memory_id = found.memory(at)
-        if memory_id is not None:
+        if (memory_id := found.memory(at)) is not None:
             best.setdefault(memory_id, at)
-        if len(best) == limit:
-            break
-    [rows] = execute_batch((MEMORIES, [vault.user_id, list(best)]))
+    order, taken = list(best), 0
+    opened: dict[UUID, tuple[Memory, OpenedMemory]] = {}
+    same: dict[tuple[str, str], list[UUID]] = {}
+    while len(same) < limit and taken < len(order):
+        wanted = order[taken : taken + limit - len(same)]
+        taken += len(wanted)
+        copies = may_be_copies(found.passages, [best[each] for each in wanted])
+        likely = [*wanted, *(each for each in order[taken:] if best[each] in copies)]
+        opened |= open_each(vault, [each for each in likely if each not in opened])
+        for each in wanted:
+            same.setdefault(statement(opened[each][1]), []).append(each)
+    walked = set(order[:taken])
+    for each in (each for each in order if each in opened and each not in walked):
+        if (key := statement(opened[each][1])) in same:
+            same[key].append(each)
+    newest_first = "newest" in ranking.passages.parts
+    return [found_memory(found, ranking, best, opened, each, newest=newest_first) for each in same.values()]
+
+
+def may_be_copies(passages: Passages, shown: Sequence[int]) -> set[int]:
+    """Return passages that may say the same as one of those shown: same speaker, length and words, and about as near.
+
+    The vector is not quite the same where it holds what a reply replies to. Without a word of the question in it,
+    too much would be about as near.
+    """
+    alike: set[int] = set()
+    for at in shown:
+        counts = passages.counts[:, [at]]
+        same = (passages.lengths == passages.lengths[at]) & (passages.counts == counts).all(axis=0)
+        if passages.author is not None:
+            same &= passages.author == passages.author[at]
+        if passages.similarity is not None:
+            within = COPIES_WITHIN if counts.any() else SAME_VECTOR
+            same &= ~(np.abs(passages.similarity - passages.similarity[at]) > within)
+        alike.update(np.flatnonzero(same)[:MOST_COPIES].tolist())
+    return alike
+
+
+def open_each(vault: Vault, ids: Sequence[UUID]) -> dict[UUID, tuple[Memory, OpenedMemory]]:
+    """Open memories, each with its row."""
+    [rows] = execute_batch((MEMORIES, [vault.user_id, list(ids)]))
     memories = bulk.as_models(Memory, SAID, rows)
-    opened = {row.pk: (row, each) for row, each in zip(memories, open_memories(memories, vault), strict=True)}
-    return [
-        FoundMemory(
-            id=memory_id,
-            conversation_id=opened[memory_id][0].conversation_id,
-            story_id=None if found.deleted[at] else found.story(at),
-            message_ids=opened[memory_id][1].message_ids,
-            occurred_at=opened[memory_id][1].occurred_at,
-            role=opened[memory_id][1].role,
-            score=round(float(ranking.passages.score[at]), 4),
-            why=ranking.passages.why(at),
-            author=opened[memory_id][1].payload.author,
-            text=opened[memory_id][1].payload.text,
-        )
-        for memory_id, at in best.items()
-    ]
+    return {row.pk: (row, each) for row, each in zip(memories, open_memories(memories, vault), strict=True)}
+
+
+def statement(memory: OpenedMemory) -> tuple[str, str]:
+    """Return who said what, in one spelling: memories of which that is equal are copies."""
+    return fold(memory.payload.author), " ".join(fold(memory.payload.text).split())
+
+
+def found_memory(
+    found: Found,
+    ranking: Ranking,
+    best: Mapping[UUID, int],
+    opened: Mapping[UUID, tuple[Memory, OpenedMemory]],
+    copies: Sequence[UUID],
+    *,
+    newest: bool,
+) -> FoundMemory:
+    """Return what is shown of copies, given best first: the best, or the newest, and when the others were said."""
+    in_time = sorted(copies, key=lambda each: (opened[each][0].occurred_at, each))
+    shown = in_time[-1] if newest else copies[0]
+    at, (row, memory) = best[copies[0]], opened[shown]
+    return FoundMemory(
+        id=shown,
+        conversation_id=row.conversation_id,
+        story_id=None if found.deleted[best[shown]] else found.story(best[shown]),
+        message_ids=memory.message_ids,
+        occurred_at=memory.occurred_at,
+        role=memory.role,
+        score=round(float(ranking.passages.score[at]), 4),
+        why=ranking.passages.why(at),
+        author=memory.payload.author,
+        text=memory.payload.text,
+        copies=tuple(Copy(each, opened[each][0].occurred_at) for each in in_time if each != shown),
+    )
 
 
 def open_stories(vault: Vault, found: Found, ranking: Ranking, limit: int, passages: int) -> list[FoundStory]:

@@ -52,6 +52,8 @@ class Wanted:
     speaker: int | None
     of_assistant: bool = False
     """What an assistant said is asked for, if there is one."""
+    newest: bool = False
+    """The newest of what fits is preferred."""
     times: Sequence[TimeSpan] = ()
     """The times that the question names."""
 
@@ -171,6 +173,7 @@ def read(strategy: str, source: sql.Composable, given: Mapping[str, Any], wanted
             dated=dated.astype(np.bool_) if wanted.when else None,
             spoken=spoken_by(wanted, author, assistant),
             timely=timeliness(wanted.times, numbers(occurred_at, ">i8")) if wanted.times else None,
+            said_at=numbers(occurred_at, ">i8") if wanted.newest else None,
             author=author,
             assistant=assistant if assistant.any() else None,
         ),

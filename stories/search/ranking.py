@@ -5,6 +5,7 @@
     conversation    how well the whole conversation fits
     speaker         whether the person asked about said it
     time            whether it was said in the time asked about
+    newest          how new it is, of what fits best, if that is preferred
     assistant       what an assistant says stands behind what people say, unless it is asked for
 
 Nothing here knows a word or a name: words are rows of counts, speakers are opaque numbers.
@@ -22,6 +23,9 @@ from stories.search.weights import Weights
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+NEWEST_AMONG = 20
+"""Of how many passages that fit best the newest is preferred, if that is asked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +53,8 @@ class Passages:
     """(N,) said by the one whom the question is about; None if it is about nobody, or several."""
     timely: Floats | None = None
     """(N,) 1 for what was said in a time that the question names, less the farther from it; None if it names none."""
+    said_at: Integers | None = None
+    """(N,) when it was said, in any unit; None unless the newest is preferred."""
     author: Integers | None = None
     """(N,) who said it: any number; None where every message counts as somebody else's than the one before."""
     assistant: Flags | None = None
@@ -146,8 +152,18 @@ class Ranker:
         if passages.assistant is not None:
             asked_for = False if passages.spoken is None else passages.spoken
             parts["assistant"] = self.weights.assistant * np.where(asked_for, 2, -1) * passages.assistant
+        if passages.said_at is not None:
+            parts["newest"] = self._newest(_sum(parts, len(passages)), passages.said_at)
         ranked = _sum(parts, len(passages))
         return Ranking(ranked, self._stories(ranked.score, of, fit), stories.story)
+
+    def _newest(self, ranked: Ranked, said_at: Integers) -> Floats:
+        """Of what fits best, the share for each by its place in time, the newest having most."""
+        best = ranked.best(NEWEST_AMONG)
+        lift = np.zeros(len(said_at))
+        moments, place = np.unique(said_at[best], return_inverse=True)
+        lift[best] = self.weights.newest * place / max(len(moments) - 1, 1)
+        return lift
 
     def _likeness(self, passages: Passages) -> Floats | None:
         """Return cosines scaled to 0..1, 0 for an unknown one."""

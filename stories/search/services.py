@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import numpy as np
@@ -34,6 +35,7 @@ ATTEMPTS = 3
 LONGEST_QUESTION = 100_000
 MOST_STORIES = 100
 MOST_PASSAGES = 20
+Prefer = Literal["best", "newest"]
 NOTHING_TO_GO_BY = "The question holds nothing to search by, neither words nor meaning: the order tells little."
 
 
@@ -52,6 +54,7 @@ class Search:
     filters: Filters | None
     passages: int = PASSAGES_SHOWN
     asked_at: datetime | None = None
+    prefer: Prefer = "best"
 
 
 def search_stories(
@@ -63,17 +66,21 @@ def search_stories(
     filters: Filters | None = None,
     passages: int = PASSAGES_SHOWN,
     asked_at: datetime | None = None,
+    prefer: Prefer = "best",
     asked: Asked | None = None,
 ) -> Answer:
     """Return the person's own stories that answer a question best, best first; never fewer than there are.
 
     Times that the question names ("last week") are reckoned from `asked_at` and in its time zone; from now, in UTC, if
-    left out. `asked` is the question as `ask` understood it, for who does that before a transaction of theirs begins.
+    left out. `prefer` "newest" puts the newer of two that fit about as well first. `asked` is the question as `ask`
+    understood it, for who does that before a transaction of theirs begins.
 
     Raises InputError for an empty or overlong question and for a limit out of 1 to 100, DataKeyMissing for a person
     whose data key is destroyed. What was found is given back after the row that records it has been committed.
     """
-    return _search(user_id, question, actor, asked, Search(False, limit, filters, passages, asked_at=asked_at))
+    return _search(
+        user_id, question, actor, asked, Search(False, limit, filters, passages, asked_at=asked_at, prefer=prefer)
+    )
 
 
 def search_memories(
@@ -84,10 +91,11 @@ def search_memories(
     limit: int = 10,
     filters: Filters | None = None,
     asked_at: datetime | None = None,
+    prefer: Prefer = "best",
     asked: Asked | None = None,
 ) -> Answer:
     """Return the person's own memories that answer a question best, as `search_stories` does."""
-    return _search(user_id, question, actor, asked, Search(True, limit, filters, asked_at=asked_at))
+    return _search(user_id, question, actor, asked, Search(True, limit, filters, asked_at=asked_at, prefer=prefer))
 
 
 def _search(user_id: UUID, question: str, actor: Actor, asked: Asked | None, wanted: Search) -> Answer:
@@ -131,7 +139,7 @@ def found_by(asked: Asked, asker: Asker, wanted: Search) -> Answer:
         asker = replace(asker, search_set=SearchSet.objects.of(asker.vault.user_id).first())
         if not asked.fits(asker.search_set):
             raise VectorsChanging
-    found, ranking, degraded = rank(asked, asker, filters=wanted.filters, limit=wanted.limit)
+    found, ranking, degraded = rank(asked, asker, filters=wanted.filters, limit=wanted.limit, prefer=wanted.prefer)
     if wanted.of_memories:
         memories = tuple(open_memories_found(asker.vault, found, ranking, wanted.limit))
         return Answer(found.strategy, (), memories, degraded, asker.pending)
@@ -151,10 +159,12 @@ def check(question: str, limit: int, passages: int = PASSAGES_SHOWN) -> None:
         raise InputError(f"The number of passages must be from 1 to {MOST_PASSAGES}.")
 
 
-def rank(asked: Asked, asker: Asker, *, filters: Filters | None = None, limit: int = 10) -> tuple[Found, Ranking, str]:
+def rank(
+    asked: Asked, asker: Asker, *, filters: Filters | None = None, limit: int = 10, prefer: Prefer = "best"
+) -> tuple[Found, Ranking, str]:
     """Candidates and their ranks, inside the person's scope, with nothing opened yet; and how it is degraded."""
     vault = asker.vault
-    wanted = wanted_by(asked, asker)
+    wanted = replace(wanted_by(asked, asker), newest=prefer == "newest")
     narrowed = narrowed_by(vault.user_id, filters, vault)
     found = fetch(vault.user_id, wanted, narrowed, asker.search_set, limit)
     if filters and (filters.authors or filters.roles):

@@ -33,6 +33,8 @@ class Weights:
     """For a message that names a time, if the question asks for one."""
     time: float = 0.3
     """For what was said in a time that the question names, fading outside of it."""
+    newest: float = 0.5
+    """For the newest of what fits best, if that is preferred."""
     substance: float = 0.3
     """For a long message over a short one: it says more. As the logarithm of its words, full at a hundred."""
 

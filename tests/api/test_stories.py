@@ -210,3 +210,19 @@ def test_a_time_in_a_question_is_that_of_who_asks(as_ada: Api) -> None:
     assert first("2026-05-11T12:00:00+00:00") == "2026-05-10"
     assert first("2026-05-11T12:00:00+09:00") == "2026-05-09", "in Tokyo that was on the tenth"
     assert as_ada.post("/memories/search", {"question": "When?", "asked_at": "yesterday"}).status_code == 422
+
+
+def test_what_was_said_twice_is_one_result_and_the_newest_if_that_is_preferred(as_ada: Api) -> None:
+    conversation = as_ada.post("/conversations", {}).json()["id"]
+    for at, text in (("03", "I park at the station."), ("04", "I park at the station."), ("05", "I park at home now.")):
+        said = {"author": "Ada", "text": text, "occurred_at": f"2026-05-{at}T10:00:00Z"}
+        assert as_ada.post(f"/conversations/{conversation}/memories", said).status_code == 201
+    asked = {"question": "Do I park at the station?"}
+    [station, home] = as_ada.post("/memories/search", asked).json()["items"]
+    assert (station["text"], station["times"], len(station["copies"])) == ("I park at the station.", 2, 1)
+    assert station["copies"][0].keys() == {"id", "occurred_at"}
+    assert (home["times"], home["copies"]) == (1, [])
+    newest = as_ada.post("/memories/search", {**asked, "question": "Where do I park?", "prefer": "newest"}).json()
+    assert [each["text"] for each in newest["items"]] == ["I park at home now.", "I park at the station."]
+    assert newest["items"][1]["occurred_at"].startswith("2026-05-04")
+    assert as_ada.post("/memories/search", {**asked, "prefer": "oldest"}).status_code == 422

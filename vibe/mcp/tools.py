@@ -19,7 +19,7 @@ from stories.entities.services import KIND, list_entities
 from stories.reading.services import open_story
 from stories.results import Answer, Entities, Entity, MemoriesFound, Story
 from stories.search.asking import ask
-from stories.search.services import LONGEST_QUESTION, search_memories, search_stories
+from stories.search.services import LONGEST_QUESTION, Prefer, search_memories, search_stories
 from vibe.core.schemas import LocalMoment, Moment, ResponseSchema
 from vibe.mcp.calls import Admit, called
 
@@ -46,6 +46,7 @@ Notes = Annotated[
 ]
 When = Annotated[LocalMoment | None, Field(description="when it was said, with its zone; now, if left out")]
 Until = Annotated[Moment | None, Field(description="when it is to be forgotten; never, if left out")]
+Preferred = Annotated[Prefer, Field(description="newest: of what fits about as well, the newest first")]
 AskedAt = Annotated[
     LocalMoment | None,
     Field(description='when it is asked, with the person\'s zone: what "last week" means; now, in UTC, if left out'),
@@ -97,7 +98,12 @@ class Tools:
         return Remembered(memory_id=row.pk, conversation_id=row.conversation_id, occurred_at=row.occurred_at)
 
     async def search_stories(
-        self, context: Context, question: Question, limit: Most = 5, asked_at: AskedAt = None
+        self,
+        context: Context,
+        question: Question,
+        limit: Most = 5,
+        asked_at: AskedAt = None,
+        prefer: Preferred = "best",
     ) -> Answer:
         """Find the stories that answer a question, by meaning, best first, with the passages that do."""
         found = await called(
@@ -108,6 +114,7 @@ class Tools:
                 limit=limit,
                 actor=caller.actor,
                 asked_at=asked_at,
+                prefer=prefer,
                 asked=asked,
             ),
             beforehand=lambda caller: ask(caller.user_id, question, asked_at),
@@ -115,7 +122,12 @@ class Tools:
         return Answer.of(found)
 
     async def search_memories(
-        self, context: Context, question: Question, limit: Most = 10, asked_at: AskedAt = None
+        self,
+        context: Context,
+        question: Question,
+        limit: Most = 10,
+        asked_at: AskedAt = None,
+        prefer: Preferred = "best",
     ) -> MemoriesFound:
         """Find the very messages that answer a question, best first. What was remembered just now is found."""
         found = await called(
@@ -126,6 +138,7 @@ class Tools:
                 limit=limit,
                 actor=caller.actor,
                 asked_at=asked_at,
+                prefer=prefer,
                 asked=asked,
             ),
             beforehand=lambda caller: ask(caller.user_id, question, asked_at),

@@ -11,6 +11,8 @@ from stories.processors.offline.dates import spans
 from stories.processors.offline.dates.spans import Span
 from stories.processors.offline.dates.vocabulary import is_vague, month_number, number, weekday_number
 
+LONGEST_WAIT = 9  # years from one 29 February to the next, over a century
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -26,10 +28,15 @@ class Clock:
 
     def nearest(self, in_year: Callable[[int], date]) -> date:
         """A day that comes round every year, as the sentence means it: the last one passed or the next one due."""
-        this = in_year(self.today.year)
-        if self.ahead:
-            return this if this >= self.today else in_year(self.today.year + 1)
-        return this if this <= self.today else in_year(self.today.year - 1)
+        step = 1 if self.ahead else -1
+        for year in range(self.today.year, self.today.year + step * LONGEST_WAIT, step):
+            try:
+                found = in_year(year)
+            except ValueError:  # 29 February of another year
+                continue
+            if (found - self.today).days * step >= 0:
+                return found
+        raise ValueError("There is no such day.")
 
 
 Resolver = Callable[[re.Match[str], Clock], Span | None]
@@ -72,6 +79,44 @@ def due_in(found: re.Match[str], clock: Clock) -> Span | None:
     return counted(found, clock, 1) if clock.ahead else None
 
 
+def to_the_day(found: re.Match[str], clock: Clock, sign: int = -1) -> Span:
+    """ "A week ago today" is a day."""
+    unit, count = found["unit"].lower(), sign * number(found["count"])
+    if unit in ("day", "week"):
+        return spans.day(clock.today, count * (7 if unit == "week" else 1))
+    there = SHIFTS[unit](clock.today, count).first
+    return spans.day(there.replace(day=clock.today.day, month=clock.today.month if unit == "year" else there.month))
+
+
+def to_the_day_ahead(found: re.Match[str], clock: Clock) -> Span:
+    return to_the_day(found, clock, 1)
+
+
+def weeks_from(found: re.Match[str], clock: Clock) -> Span:
+    """ "A week from Friday"."""
+    return spans.day(
+        spans.weekday_after(clock.today, weekday_number(found["weekday"])).first, 7 * number(found["count"])
+    )
+
+
+def weekdays_on(found: re.Match[str], clock: Clock) -> Span:
+    """ "Two Saturdays from now"."""
+    due = spans.weekday_after(clock.today, weekday_number(found["weekday"])).first
+    return spans.day(due, 7 * (number(found["count"]) - 1))
+
+
+def weekday_after_next(found: re.Match[str], clock: Clock) -> Span:
+    return spans.day(spans.week(clock.today, 2).first, weekday_number(found["weekday"]))
+
+
+def nights_ago(found: re.Match[str], clock: Clock) -> Span:
+    return spans.day(clock.today, -number(found["count"]))
+
+
+def fortnight(found: re.Match[str], clock: Clock) -> Span:
+    return spans.week(clock.today, -2 if found["back"] else 2)
+
+
 def half_a_year_back(_found: re.Match[str], clock: Clock) -> Span:
     return spans.month(clock.today, -6)
 
@@ -99,9 +144,16 @@ def day_and_month(found: re.Match[str], clock: Clock) -> Span:
 
 
 def day_of_month(found: re.Match[str], clock: Clock) -> Span:
-    here = spans.month(clock.today).first.replace(day=int(found["day"]))
-    off = (here < clock.today) if clock.ahead else -(here > clock.today)
-    return spans.day(spans.month(clock.today, off).first.replace(day=here.day))
+    """The nearest month that has the day: no February has a 30th."""
+    for months in range(3):
+        first = spans.month(clock.today, months if clock.ahead else -months).first
+        try:
+            there = first.replace(day=int(found["day"]))
+        except ValueError:
+            continue
+        if there >= clock.today if clock.ahead else there <= clock.today:
+            return spans.day(there)
+    raise ValueError("There is no such day.")
 
 
 def whole_month(found: re.Match[str], clock: Clock) -> Span:
@@ -165,6 +217,8 @@ def neighbour_unit(found: re.Match[str], clock: Clock) -> Span | None:
     if found["within"] and unit != "weekend":
         return None
     steps = -1 if which in ("last", "past", "this past") else 1 if which in ("next", "coming", "this coming") else 0
+    if unit == "weekend" and which.endswith("coming") and clock.today.weekday() < 5:
+        return spans.weekend(clock.today)
     if unit == "weekend" and steps == 0 and not clock.ahead and clock.today.weekday() < 4:
         steps = -1
     return SHIFTS[unit](clock.today, steps)
@@ -186,9 +240,17 @@ def unit_after(found: re.Match[str], clock: Clock) -> Span | None:
     return SHIFTS["day" if unit == "night" else unit](clock.anchor, 1) if clock.anchor else None
 
 
-def hours_ago(found: re.Match[str], clock: Clock) -> Span:
+def hours_off(found: re.Match[str], clock: Clock, sign: int) -> Span:
     unit = "minutes" if found["unit"].lower().startswith("min") else "hours"
-    return spans.day((clock.said_at - timedelta(**{unit: number(found["count"])})).date())
+    return spans.day((clock.said_at + sign * timedelta(**{unit: number(found["count"])})).date())
+
+
+def hours_ago(found: re.Match[str], clock: Clock) -> Span:
+    return hours_off(found, clock, -1)
+
+
+def hours_on(found: re.Match[str], clock: Clock) -> Span | None:
+    return hours_off(found, clock, 1) if clock.ahead else None
 
 
 def feast(found: re.Match[str], clock: Clock) -> Span:

@@ -28,7 +28,7 @@ CLOSED = (r"(?=\s*(?:[.,;:!?)\u2014\u2013-]|$)|\s+(?:and|but|so|at|in|to|for|wit
 
 # One quick look tells that a sentence names no time at all, which holds for most.
 TRIGGER = re.compile(
-    r"\d|day|night|morning|evening|afternoon|weekend|\bweek|month|year|\bago\b|spring|summer|autumn|winter|\bfall\b|"
+    r"\d|day|night|hour|minute|morning|evening|afternoon|weekend|\bweek|month|year|\bago\b|spring|summer|autumn|winter|\bfall\b|"
     r"christmas|easter|halloween|thanksgiving|tomorrow|" + "|".join(rf"\b{name}" for name in MONTHS + WEEKDAYS),
     re.IGNORECASE,
 )

@@ -143,7 +143,10 @@ def vector_alone(vector: Any) -> Any:
     """What is looked for by a cloaked vector and nothing else, as stories.search takes it."""
     from stories.search.candidates import Wanted
 
-    return Wanted(tokens=(), asked=(), asks_mark=0, dates_mark=0, when=False, vector=vector, model=0, speaker=None)
+    return Wanted(
+        tokens=(), asked=(), asks_mark=0, dates_mark=0, tongue_mark=0, in_english=True, when=False,
+        vector=vector, model=0, speaker=None,
+    )  # fmt: skip
 
 
 def make_room(server: Any) -> None:

@@ -6,6 +6,7 @@ for Semantic Retrieval", 2019), which a wheel brings with it and runs on numpy.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from typing import Protocol
@@ -18,6 +19,8 @@ Vectors = NDArray[np.float32]
 
 MAX_CHARACTERS = 4_000
 """Of one text that are read. The model averages over its words: more of them say less."""
+_UNKNOWN = re.compile("[\u0530-\u05ff\u0700-\u0dff\u0f00-\u10ff\u1200-\u1cff]")
+"""Letters of scripts that the model was not trained on (Devanagari, Hebrew, Tamil, ...): most pieces are one to it."""
 
 
 class Embedder(Protocol):
@@ -43,7 +46,7 @@ class _Model(Protocol):
 
 
 class OfflineEmbedder:
-    """512 numbers a text, of length 1; a text without a word is all zeros, so it resembles nothing.
+    """512 numbers a text, of length 1; a text without a word that the model knows is all zeros, and resembles nothing.
 
     Loading takes about a second and 200 MB, once per process and only when something is embedded.
     """
@@ -64,7 +67,7 @@ class OfflineEmbedder:
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         read = [" ".join(text[:MAX_CHARACTERS].split()) for text in texts]
         # Texts of like length share a micro-batch, in which the longest does not decide.
-        order = sorted((at for at, text in enumerate(read) if text), key=lambda at: len(read[at]))
+        order = sorted((at for at, text in enumerate(read) if text and _is_known(text)), key=lambda at: len(read[at]))
         if order:
             vectors[order] = _normalised(self._loaded().encode([read[at] for at in order]))
         return vectors
@@ -78,6 +81,10 @@ class OfflineEmbedder:
                     model.encode(["ready"])  # its parts load when first used, which is not safe in two threads
                     OfflineEmbedder._model = model
         return OfflineEmbedder._model
+
+
+def _is_known(text: str) -> bool:
+    return text.isascii() or 2 * len(_UNKNOWN.findall(text)) < len(text.replace(" ", ""))
 
 
 def _load() -> _Model:

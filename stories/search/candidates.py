@@ -38,13 +38,16 @@ FAR_APART = 10
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is looked for: blind tokens of the words and of the two marks, the cloaked question, who is meant."""
+    """What is looked for: blind tokens of the words and of the marks, the cloaked question, who is meant."""
 
     tokens: Sequence[int]
     asked: Sequence[int]
     """How often the question has each of the words."""
     asks_mark: int
     dates_mark: int
+    tongue_mark: int
+    """Of the question's tongue; of every other one for a question `in_english`."""
+    in_english: bool
     when: bool
     vector: HalfVector | None
     model: int
@@ -121,7 +124,7 @@ def columns(wanted: Wanted) -> str:
         "int2send(CASE WHEN p.role IN ('assistant', 'tool', 'system') THEN 1::int2 ELSE 0::int2 END)",
         "int4send(p.length)",
         f"float8send(coalesce({likeness}, 'NaN'::float8))",
-        *(f"int2send({times(number)})" for number in range(len(wanted.tokens) + 2)),
+        *(f"int2send({times(number)})" for number in range(len(wanted.tokens) + 3)),
     ]
     return ", ".join(f"string_agg({one}, ''::bytea)" for one in each)
 
@@ -138,7 +141,7 @@ def times(number: int) -> str:
 
 def column_values(wanted: Wanted) -> dict[str, Any]:
     """Return the parameters of `columns`."""
-    tokens = token_values([*wanted.tokens, wanted.asks_mark, wanted.dates_mark])
+    tokens = token_values([*wanted.tokens, wanted.asks_mark, wanted.dates_mark, wanted.tongue_mark])
     return {**tokens, "vector": wanted.vector, "model": wanted.model}
 
 
@@ -153,7 +156,7 @@ def read(strategy: str, source: sql.Composable, given: Mapping[str, Any], wanted
     [row] = bulk.run(statement, {**column_values(wanted), **given}, vectors=True, binary=True, prepared=True)
     memories, stories, deleted, occurred_at, part, *sent = (value or b"" for value in row)
     speaker, machine, length, likeness, *counted = sent
-    *counts, asking, dated = (numbers(each, ">i2") for each in counted)
+    *counts, asking, dated, tongue = (numbers(each, ">i2") for each in counted)
     number = numbered(stories)
     story = np.array([number[each] for each in ids(stories)], dtype=np.int64)
     gone = numbers(deleted, ">i2").astype(np.bool_)
@@ -171,6 +174,7 @@ def read(strategy: str, source: sql.Composable, given: Mapping[str, Any], wanted
             similarity=None if wanted.vector is None else np.frombuffer(likeness, ">f8").astype(np.float64),
             asking=asking.astype(np.bool_),
             dated=dated.astype(np.bool_) if wanted.when else None,
+            foreign=tongue.astype(np.bool_) == wanted.in_english,
             spoken=spoken_by(wanted, author, assistant),
             timely=timeliness(wanted.times, numbers(occurred_at, ">i8")) if wanted.times else None,
             said_at=numbers(occurred_at, ">i8") if wanted.newest else None,

@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from stories.processors.offline.dates.resolving import find_dates
-from stories.text.languages import ENGLISH, language_of
+from stories.text.languages import ENGLISH, language_of, tongue_of
 from stories.text.stop_words import STOP_WORDS
 from stories.text.words import asked_words
 from vibe.core.folding import APOSTROPHES, fold
@@ -64,6 +64,8 @@ class Question:
     """It asks what an assistant said. Known of English questions only."""
     times: tuple[TimeSpan, ...] = ()
     """The times that it names, each from its first moment up to its end. Known of English questions only."""
+    tongue: str = ENGLISH
+    """What it can have words in common with: see stories.text.languages."""
 
 
 def is_first_person(text: str) -> bool:
@@ -89,12 +91,12 @@ def understand(
     counted = Counter(asked_words(text, language))
     kept = dict(list(counted.items())[:MAX_WORDS])
     when, of_assistant = bool(_WHEN.search(text)), bool(_ASSISTANT_SAID.search(text))
-    times = _times(text, asked_at) if asked_at else ()
+    times, tongue = _times(text, asked_at) if asked_at else (), tongue_of(text)
     named = sorted(_named(text, participants), key=lambda each: each.begins)
     if named and not _are_joined(text, named):
-        return Question(named[0].spoken, kept, named[0].name, when, times=times)
+        return Question(named[0].spoken, kept, named[0].name, when, times=times, tongue=tongue)
     about = asker if not named and asker and _FIRST_PERSON.search(text) else None
-    return Question(text, kept, about, when, of_assistant and not named, times)
+    return Question(text, kept, about, when, of_assistant and not named, times, tongue)
 
 
 def _times(text: str, asked_at: datetime) -> tuple[TimeSpan, ...]:

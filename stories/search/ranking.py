@@ -8,6 +8,8 @@
     newest          how new it is, of what fits best, if that is preferred
     assistant       what an assistant says stands behind what people say, unless it is asked for
 
+What is in another language than the question can share only names with it, so its meaning counts for its words too.
+
 Nothing here knows a word or a name: words are rows of counts, speakers are opaque numbers.
 """
 
@@ -49,6 +51,8 @@ class Passages:
     """(N,) the message ends in a question."""
     dated: Flags | None = None
     """(N,) the message names a time; None unless the question asks for one."""
+    foreign: Flags | None = None
+    """(N,) in another language than the question, so that only names can be in both."""
     spoken: Flags | None = None
     """(N,) said by the one whom the question is about; None if it is about nobody, or several."""
     timely: Floats | None = None
@@ -142,8 +146,9 @@ class Ranker:
         stories = self.story_words or StoryWords.of(passages)
         of = np.searchsorted(stories.story, passages.story)
 
-        fit = self._fit(stories, of, likeness)
-        parts = self._own(passages, likeness, near)
+        stand_in = _stand_in(passages.foreign, likeness)
+        fit = self._fit(stories, of, likeness, stand_in)
+        parts = self._own(passages, likeness, near, stand_in)
         parts["conversation"] = self.weights.conversation * fit[of]
         if passages.spoken is not None:
             parts["speaker"] = self.weights.speaker * passages.spoken
@@ -173,7 +178,9 @@ class Ranker:
         floor = np.fmin.reduce(cosine) if self.floor is None else self.floor
         return _to_one(np.fmax(cosine - floor, 0.0))
 
-    def _own(self, passages: Passages, likeness: Floats | None, near: _Near) -> dict[str, Floats]:
+    def _own(
+        self, passages: Passages, likeness: Floats | None, near: _Near, stand_in: Floats | None
+    ) -> dict[str, Floats]:
         """Words and vector of a passage and of those next to it, scaled so that the best comes to 1."""
         knobs = self.weights
         collection = self.collection or Collection.of(passages.counts, passages.lengths)
@@ -186,6 +193,9 @@ class Ranker:
             # What has no vector yet is judged by its words alone: it must not fall behind what happens to have one.
             by_words = scale * around / (1 - knobs.vector)
             parts["vector"] = knobs.vector * np.where(np.isfinite(passages.similarity), likeness, by_words)
+            if stand_in is not None:
+                meant = (1 - knobs.vector) * stand_in * likeness
+                parts["other_language"] = np.maximum(meant - parts["words"], 0.0)
         parts["substance"] = knobs.substance * np.minimum(np.log1p(passages.lengths) / np.log1p(100), 1.0)
         if passages.dated is not None:
             parts["dated"] = knobs.dated * passages.dated
@@ -194,7 +204,7 @@ class Ranker:
         best = float(_sum(parts, len(passages)).score.max(initial=0.0))
         return {name: part / best for name, part in parts.items()} if best > 0 else parts
 
-    def _fit(self, stories: StoryWords, of: Integers, likeness: Floats | None) -> Floats:
+    def _fit(self, stories: StoryWords, of: Integers, likeness: Floats | None, stand_in: Floats | None) -> Floats:
         """(S,) how well each conversation as a whole fits, 0..1."""
         knobs = self.weights
         collection = self.story_collection or Collection.of(stories.counts, stories.lengths)
@@ -205,6 +215,10 @@ class Ranker:
         if likeness is None:
             return words
         meaning = _spread(_best_of_each(likeness, of, len(stories.story), 3).sum(axis=0))
+        if stand_in is not None:
+            share = np.ones(len(meaning))  # nothing for a story of which a part is in the question's language
+            np.minimum.at(share, of, stand_in)
+            words = np.maximum(words, share * meaning)
         return _to_one((1 - knobs.conversation_vector) * words + knobs.conversation_vector * meaning)
 
     def _stories(self, scores: Floats, of: Integers, fit: Floats) -> Ranked:
@@ -282,6 +296,17 @@ def _shares(passages: Passages, near: _Near) -> tuple[float, float]:
         assisted = np.logical_or.reduceat(passages.assistant[near.order], starts)
     shares = (float(sizes[each].sum()) / len(passages) for each in (assisted, ~talked & ~assisted))
     return next(shares), next(shares)
+
+
+def _stand_in(foreign: Flags | None, likeness: Floats | None) -> Floats | None:
+    """(N,) how far the meaning of each passage stands in for words that it cannot have in common with the question.
+
+    Only for what is in another language, and less where something in the question's language is nearer to it.
+    """
+    if foreign is None or likeness is None or not foreign.any():
+        return None
+    own, other = (float(likeness[which].max(initial=0.0)) for which in (~foreign, foreign))
+    return foreign * (min(1.0, other / own) if own else 1.0)
 
 
 def _added(counts: Counts, of: Integers, groups: int) -> Integers:

@@ -25,7 +25,7 @@ from stories.search.ranking import Ranker, Ranking
 from stories.search.strategy import fetch
 from stories.signals import searched
 from stories.text.blinding import cloaked, speaker_token, word_tokens
-from stories.text.passages import ASKS, DATES
+from stories.text.passages import ASKS, DATES, FOREIGN, tongue_marks
 from vibe.core.db.scale import replica
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements.connection import one_snapshot
@@ -179,12 +179,15 @@ def rank(
 def wanted_by(asked: Asked, asker: Asker) -> Wanted:
     """Return the question as the database may know it: blind and cloaked."""
     question, vault = asked.question, asker.vault
-    asks_mark, dates_mark = word_tokens(vault, [ASKS, DATES])
+    marks = tongue_marks(question.tongue)
+    asks_mark, dates_mark, tongue_mark = word_tokens(vault, [ASKS, DATES, *(marks or [FOREIGN])[-1:]])
     return Wanted(
         tokens=word_tokens(vault, question.words),
         asked=list(question.words.values()),
         asks_mark=asks_mark,
         dates_mark=dates_mark,
+        tongue_mark=tongue_mark,
+        in_english=not marks,
         when=question.when,
         vector=None if asked.vector is None else cloaked(vault, asked.vector)[0],
         model=asker.search_set.model if asker.search_set else 0,

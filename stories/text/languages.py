@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
-from functools import cached_property
+import unicodedata
+from collections import Counter
+from functools import cached_property, lru_cache
 from typing import Final
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
@@ -41,6 +43,8 @@ _LETTERS = re.compile("[A-Za-z\u00aa-\u02af\u0370-\u1fff]")
 _CHINESE_OR_JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 """A name in Latin letters among these tells no language."""
 
+_OF_SEVERAL_LANGUAGES = frozenset({"LATIN", "CYRILLIC", "ARABIC", "DEVANAGARI"})
+
 
 class _Identifier:
     """py3langid, restricted to languages with a stemmer and those like them.
@@ -73,11 +77,43 @@ def language_of(text: str) -> str:
 
     A wrong guess hides no word of a message: see stories.text.words.
     """
+    return STEMMERS.get(_code_of(text[:MAX_READ]), ENGLISH)
+
+
+def tongue_of(text: str) -> str:
+    """Return what a text shares its words with, by the name of a stemmer, a code of a language, or a script.
+
+    Two texts of different tongues can have names in common, and little else: only their meaning brings them together.
+    English where nothing tells.
+    """
     text = text[:MAX_READ]
+    if not text.isascii():
+        letters = Counter(map(_script_of, text))
+        kana = letters["KANA"]
+        letters["CJK"] += letters.pop("KANA", 0)
+        del letters[""]
+        script = max(letters, key=letters.__getitem__)
+        if script == "CJK" and letters["CJK"]:
+            return "japanese" if kana else "chinese"
+        if letters[script] and script not in _OF_SEVERAL_LANGUAGES:
+            return script.lower()
+    code = _code_of(text)
+    return STEMMERS.get(code, code)
+
+
+@lru_cache(maxsize=10_000)
+def _script_of(letter: str) -> str:
+    """The script of a letter, as its Unicode name begins; nothing for what is none."""
+    script = unicodedata.name(letter, "").split(" ", 1)[0] if letter.isalpha() else ""
+    return "KANA" if script.startswith(("HIRAGANA", "KATAKANA")) else script
+
+
+def _code_of(text: str) -> str:
+    """The code of the language of a text; "en" where it is unsure."""
     if _CHINESE_OR_JAPANESE.search(text) or not _LETTERS.search(text) or _is_plainly_english(text):
-        return ENGLISH
+        return "en"
     code, probability = _identifier.classify(text)
-    return STEMMERS.get(code, ENGLISH) if probability >= LEAST_SURE else ENGLISH
+    return code if probability >= LEAST_SURE else "en"
 
 
 def _is_plainly_english(text: str) -> bool:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 
 from stories.processors.base import Message
 from stories.processors.offline.dates.resolving import find_dates
-from stories.text.languages import ENGLISH
+from stories.text.languages import ENGLISH, tongue_of
 from stories.text.words import date_words, forms, own_words
 
 ASKS = "?"
 """Stands among the words of a part that ends in a question. No text gives this word."""
 DATES = "@"
 """Stands among the words of a part that names a time ("last Friday"). No text gives this word."""
+FOREIGN = "#"
+"""Stands among the words of a part that is not in English, and once more with its tongue behind it."""
 
 WINDOW = 2_000
 """Characters of a part, at most: the vector of more than that says little."""
@@ -75,8 +77,13 @@ def _counted(message: Message, text: str) -> tuple[tuple[str, ...], int]:
     times = dict.fromkeys(str(dating.span) for dating in find_dates(text, message.sent_at))
     dated = [*date_words(message.sent_at), *own_words(" ".join(times))]
     said = [*forms(message.author, ENGLISH), *forms(text)]
-    marks = [DATES] * bool(times) + [ASKS] * asks(text)
+    marks = [DATES] * bool(times) + [ASKS] * asks(text) + tongue_marks(tongue_of(text))
     return (*(form for word in said for form in word), *dated, *marks), len(said) + len(dated)
+
+
+def tongue_marks(tongue: str) -> list[str]:
+    """Return the marks of what is in a tongue; none in English, which most is."""
+    return [] if tongue == ENGLISH else [FOREIGN, f"{FOREIGN}{tongue}"]
 
 
 def asks(text: str) -> bool:

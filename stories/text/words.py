@@ -68,6 +68,9 @@ _ALIKE: dict[int, str | None] = {
 _YEAR = "january february march april may june july august september october november december"
 _MONTHS = tuple(_YEAR.split())
 
+_TA = ("\u0629", "\u062a")
+"""The ending of most Arabic feminine nouns, alone and before a suffix, which the stemmer leaves: cat, my cat."""
+
 Forms = tuple[str, ...]
 """The forms of one word. The first is its own, the others are further ones by which it is found."""
 
@@ -195,7 +198,10 @@ def _word(token: str, language: str) -> Forms:
         return ()
     found = [_english_stem(plain), _english_stem(spelled_out(token))]
     if language != ENGLISH:
-        found.append(fold(_stemmers.of(language).stemWord(token)))
+        stem = _stemmers.of(language).stemWord(token)
+        found.append(fold(stem))
+        if language == "arabic" and len(stem) > 2 and stem.endswith(_TA):
+            found.append(fold(stem[:-1]))
     return _unique(found)
 
 

@@ -10,10 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import languages
 from scripts.make_stop_words import main as make_stop_words
+from stories.processors.embedding import OfflineEmbedder
+from stories.search import question as question_module
 from stories.search.services import search_stories
+from stories.text import passages
 from stories.text import words as words_module
-from stories.text.languages import ENGLISH, STEMMERS, language_of
+from stories.text.languages import ENGLISH, STEMMERS, language_of, tongue_of
 from stories.text.stop_words import stop_words
 from stories.text.words import asked_words, forms, words
 from tests.cast import TESTER
@@ -44,6 +48,32 @@ def test_the_language_of_a_message_of_five_words(text: str) -> None:
     assert language_of(text) == SAID[text]
 
 
+@pytest.mark.parametrize(
+    ("text", "tongue"),
+    [
+        ("Ich habe meinen Schirm im Zug vergessen", "german"),
+        ("我把雨伞忘在火车上了", "chinese"),
+        ("電車に傘を忘れました", "japanese"),
+        ("サーバー", "japanese"),
+        ("기차에 우산을 두고 왔어요", "hangul"),
+        ("שכחתי את המטריה ברכבת", "hebrew"),
+        ("ฉันลืมร่มไว้บนรถไฟ", "thai"),
+        ("Я забув парасольку в поїзді", "uk"),
+        ("Tôi để quên cái ô trên tàu hỏa", "vi"),
+        ("I met 小林 at the station on Monday", ENGLISH),
+        ("昨日 Anna と会った", "japanese"),
+        ("I left my umbrella on the train 🙂", ENGLISH),
+    ],
+)
+def test_the_tongue_of_a_text_is_that_of_most_of_its_letters(text: str, tongue: str) -> None:
+    assert tongue_of(text) == tongue
+
+
+@given(st.text(max_size=50))
+def test_any_text_has_a_tongue(text: str) -> None:
+    assert tongue_of(text)
+
+
 @pytest.mark.parametrize("text", ["", " ", "?", "🙂", "12", "昨日 Anna と会った", "איפה המפתח", "ok", "\x00", "xq zzv"])
 def test_what_tells_no_language_counts_as_english(text: str) -> None:
     assert language_of(text) == ENGLISH
@@ -57,6 +87,7 @@ def test_what_tells_no_language_counts_as_english(text: str) -> None:
         ("Compramos muchas flores para la boda", "¿Qué flor compramos?"),
         ("Los niños jugaban en el parque", "¿Dónde juegan los niños?"),
         ("تركت مفاتيح السيارة هنا", "أين المفاتيح؟"),
+        ("نسيت حقيبتي في القطار", "أين الحقيبة؟"),
     ],
 )
 def test_forms_of_one_word_meet_in_their_language(said: str, asked: str) -> None:
@@ -113,6 +144,43 @@ def test_names_and_numbers_are_found_across_languages(
     for question in ("What did doctor Wieczorek say?", "Who told me to take 47 pills?"):
         answer = search_stories(user_id=ada, question=question, actor=TESTER)
         assert external_ids(ada, answer)[0] == "arzt"
+
+
+def found(language: str) -> dict[str, float]:
+    """Recall at three of the notes in a language among messages in English, by the language asked in."""
+    notes = [note for note in languages.notes() if note.language == language]
+    measured = languages.asked(language, notes, languages.english_messages(120))
+    return {asked: each["recall@3"] for asked, each in measured.items()}
+
+
+@pytest.mark.parametrize("language", ["de", "ja"])
+def test_notes_are_found_in_their_language_and_in_english(db: None, language: str) -> None:
+    """All of `python -m benchmarks.languages` is in docs/search.md."""
+    recall = found(language)
+    assert recall["own language"] >= 0.9
+    assert recall["English"] >= 0.7
+
+
+def test_without_knowing_their_language_they_would_not_be(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control: no mark tells the languages apart."""
+    monkeypatch.setattr(passages, "tongue_marks", lambda _tongue: [])
+    recall = found("ja")
+    assert recall["own language"] >= 0.9
+    assert recall["English"] < 0.5
+
+
+def test_a_question_whose_language_is_guessed_wrong_finds_as_many_and_its_words(
+    ada_told: UUID, use_embedder: Callable[[object], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(question_module, "tongue_of", lambda _text: "finnish")
+    answer = search_stories(user_id=ada_told, question="Who dropped the piano?", actor=TESTER, limit=5)
+    assert external_ids(ada_told, answer) == ["lisbon", "marathon"]
+
+
+def test_what_is_in_a_script_that_the_model_does_not_know_is_found_by_its_words_alone() -> None:
+    known, unknown, mostly_known = OfflineEmbedder().embed(["the key", "चाबी गमले के नीचे है", "the key of चाबी is here"])
+    assert known.any() and mostly_known.any()
+    assert not unknown.any()
 
 
 def test_the_two_stop_word_rule_is_what_keeps_the_word(monkeypatch: pytest.MonkeyPatch) -> None:

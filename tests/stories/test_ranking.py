@@ -40,6 +40,7 @@ def people(draw: st.DrawFn) -> Passages:
         spoken=draw(st.sampled_from([None, rng.random(size) < 0.5])),
         author=draw(st.sampled_from([None, rng.integers(0, 3, size)])),
         assistant=draw(st.sampled_from([None, rng.random(size) < 0.3])),
+        foreign=draw(st.sampled_from([None, rng.random(size) < 0.5])),
     )
 
 
@@ -170,6 +171,34 @@ def test_a_message_that_names_a_time_goes_first_if_one_is_asked_for() -> None:
 def test_of_two_that_fit_alike_the_longer_says_more() -> None:
     passages = replace(conversation(0, 0, 0, similarity=[0.9, 0.9, 0.1]), lengths=np.array([5, 20, 5]))
     assert Ranker(ONE_WORD).rank(passages).passages.best(1).tolist() == [1]
+
+
+def test_what_can_have_no_word_of_the_question_is_judged_by_its_meaning() -> None:
+    """The last one is nearest in meaning, in another language; a word stands in the first two."""
+    passages = conversation(1, 1, 0, 0, 0, similarity=[0.1, 0.2, 0.1, 0.0, 0.9], story=[0, 0, 1, 1, 2])
+    foreign = replace(passages, foreign=np.array([False] * 4 + [True]))
+    assert Ranker(ONE_WORD).rank(passages).passages.best(1).tolist() == [1]
+    ranked = Ranker(ONE_WORD).rank(foreign).passages
+    assert ranked.best(1).tolist() == [4]
+    assert ranked.why(4)["other_language"] > 0
+    assert "other_language" not in ranked.why(0)
+
+
+def test_its_meaning_counts_less_where_something_in_the_language_of_the_question_is_nearer() -> None:
+    passages = conversation(0, 0, 0, similarity=[0.9, 0.0, 0.5], story=[0, 1, 2])
+    ranked = Ranker(ONE_WORD).rank(replace(passages, foreign=np.array([False, False, True]))).passages
+    assert ranked.best().tolist() == [0, 2, 1]
+
+
+@given(people())
+def test_no_passage_loses_by_being_in_another_language(passages: Passages) -> None:
+    alike = replace(passages, foreign=None)
+    for which in (np.zeros(len(passages), np.bool_), np.ones(len(passages), np.bool_)):
+        given = replace(passages, foreign=which)
+        own, other = (everyone_asked(each).rank(each).passages for each in (alike, given))
+        assert sorted(own.best().tolist()) == sorted(other.best().tolist())
+        if not which.any():
+            assert other.score == pytest.approx(own.score)
 
 
 def test_a_conversation_about_it_lifts_its_passages() -> None:

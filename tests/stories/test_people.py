@@ -35,6 +35,13 @@ def named(*lines: str) -> tuple[str, ...]:
         ("A teacher named Philippa taught me chess.", ("Philippa",)),
         ("Wolfgang, my uncle, grows plums.", ("Wolfgang",)),
         ("The new boss came. I told Ann Lee. Ann laughed.", ("Ann Lee",)),
+        ("Frau Lindqvist lives upstairs, and Abuela Paz downstairs.", ("Frau Lindqvist", "Abuela Paz")),
+        ("I took the dog to Dra. Pinheiro.", ("Pinheiro",)),
+        ("Jukka called. Who is Jukka? Jukka is Finnish.", ("Jukka",)),
+        ("I had lunch with priya.", ("Priya",)),
+        ("April told me the news, and she cried.", ("April",)),
+        ("I met Paris at work, she is our designer.", ("Paris",)),
+        ("I went with Halvard and Sigrun.", ("Halvard", "Sigrun")),
     ],
 )
 def test_a_name_with_a_reason_is_a_person(line: str, expected: tuple[str, ...]) -> None:
@@ -55,6 +62,12 @@ def test_a_name_with_a_reason_is_a_person(line: str, expected: tuple[str, ...]) 
         "Merry Christmas from the Team!",
         "Will you come? May is fine. Hope it works.",
         "English is hard. I like Python.",
+        "I moved to Ghent and I love it there.",
+        "We drove from Turin to Rome, and Turin has better coffee.",
+        "Leipzig is cold, and Hamburg wants too much rent.",
+        "Hello from Barcelona! I miss Vienna and Graz.",
+        "My boat, Matilda, leaks. The storm Xynthia sank her.",
+        "It rained in April. June was dry.",
         "",
     ],
 )

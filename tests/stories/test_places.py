@@ -17,7 +17,7 @@ def places(line: str, author: str = "Ottilie") -> tuple[str, ...]:
     messages = (Message("1", author, line, datetime(2024, 5, 15, tzinfo=UTC)),)
     sentences = sentences_of(messages)
     found = [mention for sentence in sentences for mention in mentions(sentence)]
-    return Places(sentences, People(Transcript("", messages), sentences, found)).all
+    return Places(sentences, People(Transcript("", messages), sentences, found), found).all
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,13 @@ def places(line: str, author: str = "Ottilie") -> tuple[str, ...]:
         ("i went to berlin with anna", ("Berlin",)),
         ("She moved to Sao Paulo.", ("São Paulo",)),
         ("We visited Bosnia and Herzegovina.", ("Bosnia and Herzegovina",)),
+        ("I moved to Ghent and I love it there.", ("Ghent",)),
+        ("We drove from Turin to Rome, and Turin has better coffee.", ("Turin", "Rome")),
+        ("I moved to Rome.", ("Rome",)),
+        ("We stayed in Reine, in Lofoten.", ("Reine", "Lofoten")),
+        ("She was born in Sibiel and lives near Vik.", ("Sibiel", "Vik")),
+        ("Coffee in the Jardim da Estrela, then up the Cerro del Fortín.", ("Jardim da Estrela", "Cerro del Fortín")),
+        ("We walked along Storgata and swam at Clara-Zetkin-Park.", ("Storgata", "Clara-Zetkin-Park")),
     ],
 )
 def test_places_are_known_by_name_and_use(line: str, expected: tuple[str, ...]) -> None:
@@ -53,6 +60,8 @@ def test_places_are_known_by_name_and_use(line: str, expected: tuple[str, ...]) 
         "We saw the Boston Celtics.",
         "a leg of turkey in the china shop",
         "The Park was shut.",
+        "I moved to Netflix from Spotify. We played Catan in German.",
+        "I believe in Zarquon, and went back to Zarquon's book.",
         "March in May.",
         "",
     ],

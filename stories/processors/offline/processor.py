@@ -24,7 +24,7 @@ class OfflineProcessor:
     """
 
     name = "offline"
-    version = "1"
+    version = "2"
 
     def preload(self) -> None:
         """Read the word lists and the gazetteer."""
@@ -41,7 +41,7 @@ class OfflineProcessor:
         eventful: dict[int, bool] = {}
         for position, event in told:
             eventful[position] = eventful.get(position, False) or event.when is not None
-        places = Places(sentences, people)
+        places = Places(sentences, people, found)
         names = frozenset(stems.of(" ".join((*people.named, *places.all))))
         candidates = tellings(sentences, stems, Signals(centrality, eventful, names))
         picked = chosen(candidates, len(transcript.messages))

@@ -24,7 +24,9 @@ END = re.compile(
     rf"|(?<!{EMOJI}){EMOJI}++ ?(?=[A-Z]|$)"  # an emoji in the place of a full stop
 )
 # A full stop after these closes no sentence.
-ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Mt|Jr|Sr|vs|etc|e\.g|i\.e|approx|No)|\b[A-Z])\.$")
+ABBREVIATION = re.compile(
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|Dra|Prof|Sr|Sra|Srta|Mme|Mlle|St|Mt|Jr|vs|etc|e\.g|i\.e|approx|No)|\b[A-Z])\.$"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from stories.processors.offline.names.given_names import AMBIGUOUS_NAMES, GIVEN_NAMES
 from stories.processors.offline.names.lexicon import COMMON_STARTS
 from stories.processors.offline.sentences import Sentence
 from stories.processors.offline.words import STOP_WORDS
 
 TOKEN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 LONGEST_RUN = 6  # words
+BEFORE_PERSON = re.compile(
+    r"\b(?:with|told|tell|asked|met|called|texted|hugged|miss|(?:my|our) (?:friend|sister|brother|cousin|boss|aunt|"
+    r"uncle|wife|husband|son|daughter|neighbou?r|teacher|flatmate|roommate)) (?P<name>[a-z]{3,12})\b"
+)
 QUOTED = re.compile(r'"[^"]{1,80}"')
 
 
@@ -78,6 +83,15 @@ def mentions(sentence: Sentence) -> Iterator[Mention]:
         quoted = any(first <= start < last for first, last in quotes)
         opening = name[0] is run[0] and starts_clause(text, start)
         yield Mention(sentence, start, end, text[start:end], opening, quoted)
+    yield from lower_case_mentions(sentence)
+
+
+def lower_case_mentions(sentence: Sentence) -> Iterator[Mention]:
+    """Given names without a capital, where only a person can follow: "lunch with priya"."""
+    for found in BEFORE_PERSON.finditer(sentence.text):
+        name = found["name"].capitalize()
+        if name in GIVEN_NAMES and name not in AMBIGUOUS_NAMES:
+            yield Mention(sentence, *found.span("name"), name, initial=False, quoted=False)
 
 
 def trimmed(run: list[re.Match[str]]) -> list[re.Match[str]]:

@@ -18,6 +18,7 @@ KIN = {
 ROLES = listed(
     """friend friends buddy pal mate boss manager colleague coworker co-worker teammate neighbor neighbour roommate
     flatmate teacher coach doctor therapist mentor trainer cousin twin ex classmate professor tutor student client
+    nurse dentist physio chef trainer instructor principal accountant lawyer
     landlord kid kids son sons daughters sisters brothers cousins partner crush girl guy man woman boy baby"""
 ) | frozenset(KIN)
 PETS = listed(
@@ -25,8 +26,38 @@ PETS = listed(
     goldfish turtle tortoise snake lizard gecko guinea pet pets hen goat bird cockatiel retriever labrador poodle
     shepherd terrier beagle husky corgi dachshund chameleon iguana ferret rat"""
 )
-TITLES = listed("Mr Mrs Ms Miss Dr Prof Professor Aunt Auntie Uncle Grandma Grandpa Coach Sir Lady Father Sister "
-                   "Brother Pastor Rabbi Nana")  # fmt: skip
+TITLES = listed(
+    """Mr Mrs Ms Miss Mister Dr Dra Prof Professor Professora Aunt Auntie Uncle Grandma Grandpa Granny Grandad Granddad
+    Gran Nana Nanna Coach Chef Sir Lady Father Sister Brother Mother Pastor Reverend Rabbi Imam Captain Nurse Cousin
+    Herr Frau Fräulein Oma Opa Tante Onkel Señor Señora Señorita Sr Sra Srta Don Doña Dona Tía Tío Tia Tio Abuela Abuelo
+    Abuelita Abuelito Mestre Mestra Maestro Maestra Profe Padre Madre Avó Avô Vovó Vovô Seu Monsieur Madame
+    Mademoiselle Mme Mlle Tonton Tata Mamie Papi Papy Mémé Pépé Signor Signora Signorina Nonna Nonno Zia Zio Meneer
+    Mevrouw Juf Farmor Farfar Mormor Morfar Bestemor Bestefar Faster Moster Babcia Dziadek Ciocia Wujek Pan Pani Babka
+    Teta Strýc Strýček Babushka Dedushka Tyotya Dyadya Baba Deda Teyze Amca Hoca Abla Abi Sensei Senpai Ustad Sheikh
+    Sheikha Haji Hajji Amma Appa Dadi Nani Didi Bhaiya Mzee Mwalimu Bibi Babu"""
+)
+# Things that people give names to, beside their pets.
+THINGS = listed(
+    """boat ship yacht ferry sailboat kayak canoe car van truck motorbike bike bicycle guitar cello violin piano tractor
+    robot plant cactus sourdough storm hurricane band team album song book novel film movie series game app"""
+)
+# What only people do, are and have, behind a name.
+DEEDS_OF_PEOPLE = listed(
+    """said says told tells asked asks answered replied called calls texted phoned rang wrote shouted whispered joked
+    insisted admitted promised promises complained explained suggested thinks thought knows knew believes taught
+    teaches loves likes hates wants wanted hopes married invited helped helps hugged kissed laughed laughs smiled
+    cried cries nodded sang cooked cooks baked lent lends bet talks talked speaks spoke lives lived offered offers
+    proposed drove bought sold borrowed brought quit graduated forgot remembered fixed repaired failed passed
+    interviewed apologised apologized agreed refused retired"""
+)
+STATES_OF_PEOPLE = listed(
+    """tired happy ill sick pregnant angry furious sad strict kind engaged married divorced retiring asleep sleeping
+    crying laughing teaching visiting moving lending picking bringing"""
+)
+THINGS_OF_PEOPLE = listed(
+    """birthday wedding handwriting voice letter funeral boyfriend girlfriend parents kids husband wife hand hands face
+    eyes house flat roof shop"""
+)
 ROLE_AUTHORS = listed("user assistant system bot ai tool human model companion me you")
 HUMAN_ROLES = listed("user human me you")
 
@@ -46,7 +77,9 @@ NOT_PEOPLE = listed(
     catan witcher zelda mario pokemon minecraft fortnite cyberpunk valorant overwatch mom dad mum mama papa grandma
     grandpa granny auntie aunt uncle sis bro dude man guys guy girl girls folks team everyone all y'all mate buddy pal
     sir madam dear sweetie honey babe baby earth moon mars sun internet olympics olympic nba nfl mlb nhl fifa tv dj
-    ceo phd bbq diy usa uk us ok lgbtq lgbtq+ i'm i i'll i've i'd mr mrs ms dr prof miss"""
+    ceo phd bbq diy mãe pai mamá papá maman mutti vati mamma abuela abuelo abuelita abuelito avó avô vovó vovô oma opa
+    nonna nonno babcia nana nanna mestre chef coach usa uk us ok lgbtq lgbtq+ i'm i i'll i've i'd mr mrs ms dr prof
+    miss"""
 )
 # The last word of what is a body, a work or a spot, not a person.
 NOT_PERSON_ENDS = listed(

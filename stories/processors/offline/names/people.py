@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 
 from stories.processors.base import Transcript
 from stories.processors.offline.names.candidates import TOKEN, Mention
-from stories.processors.offline.names.given_names import AMBIGUOUS_NAMES, GIVEN_NAMES
+from stories.processors.offline.names.gazetteer import LARGE_CITY, find, folded
+from stories.processors.offline.names.given_names import AMBIGUOUS_NAMES, GIVEN_NAMES, names_of_the_world
 from stories.processors.offline.names.lexicon import (
+    DEEDS_OF_PEOPLE,
     HUMAN_ROLES,
     KIN,
     NOT_PEOPLE,
@@ -22,12 +24,19 @@ from stories.processors.offline.names.lexicon import (
     PETS,
     ROLE_AUTHORS,
     ROLES,
+    STATES_OF_PEOPLE,
+    THINGS,
+    THINGS_OF_PEOPLE,
     TITLES,
 )
 from stories.processors.offline.sentences import Sentence
 
 THRESHOLD = 2.0
 STRONG = 1.5  # a name that is not on the list of given names needs one mention that tells as much
+AT_A_PLACE = -2.0
+WORLDLY = 1.5  # a given name of any language, by itself
+MENTIONED = 0.25  # each time that such a name comes up
+TOGETHER = 1.0  # a name beside that of a person
 MOST_PEOPLE = 64
 LONGEST_NAME = 80  # characters
 
@@ -37,39 +46,64 @@ def either(words: Iterable[str]) -> str:
 
 
 OWNER = r"\b(?:my|our|his|her|their|your|an?|the|\w+'s)"
+THEIRS = r"(?:my|our|his|her|their)"
+ADVERB = r"(?:(?:\w+ly|never|always|just|already|also|still|even|once|finally|then) )?"
 INTRODUCED = re.compile(r"\b(?:name is|name's|named) $", re.IGNORECASE)
 TOLD_BEFORE: tuple[tuple[re.Pattern[str], float], ...] = (
     (
         re.compile(
-            rf"\b(?:{either(PETS)})[,:]? (?:- )?(?:is |are |was )?(?:named |called )?(?:\w+(?:,|,? and) ){{0,2}}$",
+            rf"\b(?:{either(PETS | THINGS)})[,:]?(?: [a-z]{{2,12}})?,? (?:- )?(?:is |are |was |its |it's |her |his )?"
+            r"(?:name is |name's |named |called )?(?:\w+(?:,|,? and) ){0,2}$",
             re.IGNORECASE,
         ),
         -6,
     ),
     (re.compile(rf"{OWNER} (?:\S+ ){{0,2}}(?:{either(ROLES)}),? (?:is |was )?(?:named |called )?$", re.IGNORECASE), 3),
+    (re.compile(rf"\b(?:{either(title for title in TITLES if len(title) < 5)})\. $"), 3),
+    (re.compile(rf"\b(?:{either(ROLES)}) $"), 2),
     (INTRODUCED, 2.5),
-    (re.compile(r"\b(?:hi|hey|hello|thanks|thank you|dear|congrats|bye|sorry)[,!]? $", re.IGNORECASE), 1.5),
-    (re.compile(r"\b(?:met|told|asked|texted|hugged|married|dating|invited|miss|with|thank) $", re.IGNORECASE), 1),
-    (re.compile(r"\b(?:and|for|by|helped|saw|called|visited|from|to|gave|about) $", re.IGNORECASE), 0.5),
+    (re.compile(r"\bwho(?: is|'s| was) $", re.IGNORECASE), 2),
+    (re.compile(r"\b(?:hi|hey|hello|thanks|thank you|dear|congrats|bye|sorry|thanks to)[,!]? $", re.IGNORECASE), 1.5),
     (
         re.compile(
-            r"\b(?:in|at|into|near|around|across|through|live in|moved to|trip to|flew to|fly to|visit) $",
+            r"\b(?:in|at|into|near|around|across|through|outside|toward|towards|(?:move[ds]?|moving|trip|flight|flew|fly|"
+            r"driven|flying|drove|drive|driving|went|go|going|back|travell?ed|sailed|train|bus|ferry) "
+            r"(?:back |down |up |over |out )?(?:to|from)|visit) $",
             re.IGNORECASE,
         ),
-        -2,
+        AT_A_PLACE,
     ),
+    (
+        re.compile(
+            r"\b(?:met|told|tell|asked|ask|texted|phoned|rang|hugged|kissed|married|dating|invited|miss|missed|with|thank|"
+            r"thanked|owe|forgave|tickled|blamed|bless|(?:talk(?:ed|ing)?|spoke|speak|married|engaged|wrote|listen(?:ed)?|"
+            r"hi|said|promised|close|next) to) $",
+            re.IGNORECASE,
+        ),
+        1.25,
+    ),
+    (re.compile(r"\bhow(?: is|'s| was) $", re.IGNORECASE), 1),
+    (re.compile(r"\b(?:did|does|has|will|would|could|can|should|made|let) $", re.IGNORECASE), 1),
+    (re.compile(r"\b(?:and|for|by|helped|saw|called|visited|from|to|gave|about|is) $", re.IGNORECASE), 0.5),
     (re.compile(r"\b(?:on|via|using|play|playing|watch|watched|watching|read|reading|of) $", re.IGNORECASE), -1),
-    (re.compile(r"\b(?:the|an?|this|that|these|some|every|each) $", re.IGNORECASE), -3),
+    (re.compile(r"\b(?:the|an?|this|these|some|every|each) $", re.IGNORECASE), -3),
 )
 TOLD_AFTER: tuple[tuple[re.Pattern[str], float], ...] = (
-    (re.compile(rf",? (?:is |was )?(?:my|our|his|her|their) (?:\S+ ){{0,2}}(?:{either(PETS)})\b", re.IGNORECASE), -6),
-    (re.compile(rf",? (?:is |was )?(?:my|our|his|her|their) (?:\S+ ){{0,2}}(?:{either(ROLES)})\b", re.IGNORECASE), 3),
-    (re.compile(r" (?:said|says|told|asked|called|texted|thinks|taught|loves|likes|wants|married|invited|helped|hugged|"
-                r"laughed|smiled|lives|joined us|and I|and me|who|came)\b"), 1.5),
-    (re.compile(r" (?:is|was|has|had|got|went|gave|made|moved|works|will|did)\b"), 0.5),
-    (re.compile(rf"'s (?:birthday|wedding|house|{either(KIN)})\b", re.IGNORECASE), 1.5),
+    (re.compile(rf",? (?:is |was )?{THEIRS} (?:\S+ ){{0,2}}(?:{either(PETS | THINGS)})\b", re.IGNORECASE), -6),
+    (re.compile(rf",? (?:the|an?) (?:\S+ )?(?:{either(PETS | THINGS)})\b", re.IGNORECASE), -6),
+    (re.compile(rf",? (?:is |was )?{THEIRS} (?:\S+ ){{0,2}}(?:{either(ROLES)})\b", re.IGNORECASE), 3),
+    (re.compile(rf" {ADVERB}(?:{either(DEEDS_OF_PEOPLE)}|joined us|came (?:over|by|along))\b|,? who(?:se)?\b"), 1.5),
+    (re.compile(r" and (?:I|me)\b"), 2.5),
+    (re.compile(r" [a-z]{2,14} (?:me|us|him)\b"), 1),
+    (re.compile(rf"(?: is| was|'s) {ADVERB}(?:{either(STATES_OF_PEOPLE)}|my|our|his|her)\b"), 1),
+    (re.compile(rf"'s (?:\w+ )?(?:{either(THINGS_OF_PEOPLE | frozenset(KIN))})\b", re.IGNORECASE), 2.5),
+    (re.compile(r" (?:is|was|has|had|got|went|gave|gives|made|moved|works|will|did|does|came|left|found)\b"), 0.5),
     (re.compile(r"[,!]"), 0.25),
 )  # fmt: skip
+PRONOUN = re.compile(r"[^.!?]{0,30}\b(?:he|she|his|her|him)\b")
+"""What is said of a name, goes on about a person."""
+BESIDE = re.compile(r"([^\W\d_][\w'-]{1,30})(?:,| and|, and| &) $")
+"""The name before, where two are told of together: if one is a person's, so is the other."""
 KINSHIP = re.compile(rf"\b[Mm]y (?:\w+ )?(?P<kin>{either(KIN)})\b(?! [A-Z])(?!'s (?:friend|{either(KIN)}))")
 
 
@@ -130,22 +164,36 @@ class People:
     def _named(self, found: Sequence[Mention], ordinary: frozenset[str]) -> tuple[str, ...]:
         weights: dict[str, float] = defaultdict(float)
         strongest: dict[str, float] = defaultdict(float)
+        beside: dict[str, set[str]] = defaultdict(set)
         for mention in found:
             name = mention.text
             if len(name) <= LONGEST_NAME and may_be_person(name) and not mention.quoted:
                 weight = evidence(mention)
                 weights[name] += weight
                 strongest[name] = max(strongest[name], weight)
+                if other := BESIDE.search(mention.before):
+                    beside[name].add(other[1])
+                    beside[other[1]].add(name)
         spoken = Spoken.of(self.participants)
-        chosen = []
-        for name, weight in weights.items():
-            first = name.split()[0]
-            if first not in GIVEN_NAMES and (name.lower() in ordinary or strongest[name] < STRONG):
-                continue
-            prior = 0.0 if first not in GIVEN_NAMES else 0.75 if first in AMBIGUOUS_NAMES else 2.0
-            if weight + prior >= THRESHOLD and not spoken.means(name):
-                chosen.append(name)
-        return tuple(without_short_forms(chosen))
+        for name in weights:
+            weights[name] += prior(name)
+        likely = {
+            name: weight
+            for name, weight in weights.items()
+            if not spoken.means(name)
+            and (is_listed(name) or (name.lower() not in ordinary and strongest[name] >= STRONG))
+        }
+        chosen = {name for name, weight in likely.items() if weight >= THRESHOLD}
+        known = chosen.union(self.participants)
+        chosen |= {
+            name
+            for name, weight in weights.items()
+            if weight + TOGETHER >= THRESHOLD
+            and beside[name] & known
+            and not spoken.means(name)
+            and (is_listed(name) or name.lower() not in ordinary)
+        }
+        return tuple(without_short_forms([name for name in weights if name in chosen]))
 
     def _kin(self, sentences: Sequence[Sentence], found: Sequence[Mention]) -> tuple[str, ...]:
         """ "Ada's sister" for "my sister", unless the sister has a name somewhere."""
@@ -175,7 +223,10 @@ def may_be_person(name: str) -> bool:
     words = name.split()
     return (
         1 <= len(words) <= 4
-        and not any(word.lower().removesuffix("'s") in NOT_PEOPLE for word in words[(words[0] in TITLES) :])
+        and not any(
+            word.lower().removesuffix("'s") in NOT_PEOPLE and word not in AMBIGUOUS_NAMES
+            for word in words[(words[0] in TITLES) :]
+        )
         and words[-1].lower() not in NOT_PERSON_ENDS
         and not any(len(word) > 1 and word.isupper() for word in words)
         and len(words[-1]) > 1
@@ -183,16 +234,41 @@ def may_be_person(name: str) -> bool:
     )
 
 
+def is_listed(name: str) -> bool:
+    first = name.split(maxsplit=1)[0]
+    return first in GIVEN_NAMES or first in names_of_the_world()
+
+
+def prior(name: str) -> float:
+    """What a name itself says, whatever stands around it."""
+    first = name.split(maxsplit=1)[0]
+    if first in GIVEN_NAMES:
+        return 0.75 if first in AMBIGUOUS_NAMES else 2.0
+    if first in TITLES and " " in name:
+        return 0.0
+    place = find(folded(name))
+    if place and place.size >= LARGE_CITY:
+        return 0.0 if first in AMBIGUOUS_NAMES else -2.0
+    return 0.0 if first not in names_of_the_world() else WORLDLY / 2 if place else WORLDLY
+
+
 def evidence(mention: Mention) -> float:
     """How much one mention speaks for a person, or (below zero) against."""
-    weight = -1.0 if mention.initial else 0.0
-    weight += next((worth for pattern, worth in TOLD_BEFORE if pattern.search(mention.before)), 0.0)
-    weight += next((worth for pattern, worth in TOLD_AFTER if pattern.match(mention.after)), 0.0)
+    first = mention.text.split(maxsplit=1)[0]
+    sure, listed = first in GIVEN_NAMES and first not in AMBIGUOUS_NAMES, is_listed(mention.text)
+    titled = first in TITLES
+    weight = 0.0 if titled or not mention.initial else -0.25 if listed else -1.0
+    weight += MENTIONED if listed and first not in AMBIGUOUS_NAMES else 0.0
+    before = next((worth for pattern, worth in TOLD_BEFORE if pattern.search(mention.before)), 0.0)
+    if before == AT_A_PLACE and (titled or mention.after.startswith("'s")):
+        before = 0.5  # at Ada's
+    after = next((worth for pattern, worth in TOLD_AFTER if pattern.match(mention.after)), 0.0)
+    weight += before + after + (0.75 if before > 0.5 and PRONOUN.match(mention.after) else 0.0)
     if mention.initial and mention.text.endswith(("ly", "ing")) and mention.text not in GIVEN_NAMES:
         weight -= 3.0  # "Sadly, my sister ..."
-    if mention.text.split()[0] in TITLES:
+    if titled:
         weight += 2.5
-    if mention.initial and re.match(r"[,!]", mention.after):
+    if mention.initial and (sure or not listed) and re.match(r"[,!]", mention.after):
         weight += 1.0  # spoken to
     return weight
 

@@ -15,6 +15,10 @@ SHORT_NAMES = {
     "Saint Petersburg", "Saigon": "Ho Chi Minh City", "Bombay": "Mumbai", "Cologne": "Köln", "Nuremberg": "Nürnberg",
     "Seville": "Sevilla", "Cracow": "Krakow", "Burma": "Myanmar", "Korea": "Korea", "Ireland": "Ireland",
     "Quebec City": "Quebec City", "Kiev": "Kyiv", "Calcutta": "Kolkata", "Bangalore": "Bengaluru", "Turkey": "Turkey",
+    "Ghent": "Ghent", "Bruges": "Bruges", "Lucerne": "Lucerne", "Frankfurt": "Frankfurt", "Berne": "Bern",
+    "Oporto": "Porto", "Saragossa": "Zaragoza", "The Hague": "The Hague", "Mecca": "Mecca", "Peking": "Beijing",
+    "Marseilles": "Marseille", "Lyons": "Lyon", "Rheims": "Reims", "Apulia": "Puglia", "Tyrol": "Tirol",
+    "Azores": "the Azores",
 }  # fmt: skip
 REGIONS = frozenset(
     {
@@ -34,6 +38,13 @@ REGIONS = frozenset(
         "Oahu", "Kauai", "Big Sur", "Death Valley", "Yosemite", "Yellowstone", "Zion", "Grand Canyon", "Everglades",
         "Great Barrier Reef", "Great Lakes", "Niagara Falls", "Machu Picchu", "Kilimanjaro", "Everest", "Stonehenge",
         "Eiffel Tower", "Great Wall", "Taj Mahal", "Times Square", "Central Park", "Broadway", "Downing Street",
+        "Saxony", "Hesse", "Thuringia", "Brandenburg", "Lofoten", "Flanders", "Wallonia", "Lombardy", "Piedmont",
+        "Veneto", "Liguria", "Umbria", "Puglia", "Calabria", "Alentejo", "Algarve", "the Azores", "Madeira", "Asturias",
+        "Aragon",
+        "Extremadura", "Alsace", "Lorraine", "Burgundy", "Savoy", "Transylvania", "Moravia", "Bohemia", "Silesia",
+        "Pomerania", "Masuria", "Carinthia", "Styria", "Tirol", "Vorarlberg", "Ticino", "Valais", "Jutland", "Dalmatia",
+        "Istria", "Anatolia", "Cappadocia", "Chiapas", "Jalisco", "Minas Gerais", "Bahia", "Carpathians",
+        "Tatra Mountains", "Gujarat", "Tamil Nadu", "Bengal", "Bihar", "Assam", "Sichuan", "Yunnan",
         "Golden Gate Bridge", "Mount Everest", "Black Forest", "Lake District", "Peak District", "French Riviera",
         "Amalfi Coast", "Antarctica", "Arctic", "Puerto Rico", "Hong Kong", "Guam",
     }
@@ -44,7 +55,7 @@ ORDINARY_NAMES = listed(
     independence union university commerce industry corona surprise eagle paradise celebration bend salt lake gap
     march may august sunrise sunset buffalo phoenix hull deal battle ware rugby derby sandwich man bar male bor
     along central eastern western northern southern north south east west nord sur san santa les los las del le la
-    de da do grant lincoln washington jackson franklin clinton madison monroe marion salem troy rome most much many
+    de da do grant lincoln washington jackson franklin clinton madison monroe marion salem troy most much many
     born date see sky goes ham rye wells bury crawley crewe hove wall bell opportunity superior globe gold canyon
     concord clay cicero auburn aurora baker banning beacon bell benton berea big black bloom blue bowie branch bray
     brea bright bristol brook bull buy camp carbon cary center chandler chase cherry chico chin chino christmas church
@@ -72,3 +83,14 @@ KINDS = listed(
     Trail Reef Market Plaza Tower Theatre Theater Gallery Hotel Inn Academy"""
 )
 LEADING_KINDS = listed("Lake Mount Mt Cape Fort Port Isle Camp River Loch")
+# The same of Romance languages, where small words may follow: Cerro del Fortín.
+ROMANCE_KINDS = listed(
+    """Plaza Praça Piazza Calle Rue Rua Via Avenida Jardim Jardín Parque Parc Parco Cerro Miradouro Playa Praia Isla
+    Ilha Isola Río Puerto Castillo Château Iglesia Igreja Central Mercado Barrio Bairro Campo"""
+)
+# What ends in these is a place, written as one word or with hyphens: Tromsøbrua, Clara-Zetkin-Park, Karl-Heine-Kanal.
+ENDINGS = ("-park", "-kanal", "-platz", "-straße", "-ufer", "straße", "strasse", "platz", "brücke", "gracht", "straat",
+           "plein", "gata", "gaten", "vegen", "veien", "brua", "torget", "fjord", "fjorden", "sundet", "vatnet",
+           "vannet")  # fmt: skip
+# Small words inside a name: Central de Abastos, Cerro del Fortín.
+INNER = listed("de del da do dos das di della la las los el en am an der den du des der van von")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from stories.processors.offline.names.candidates import TOKEN, is_capitalised, is_common
+from stories.processors.offline.names.candidates import TOKEN, Mention, is_capitalised, is_common
 from stories.processors.offline.names.gazetteer import (
     GREAT_CITY,
     LARGE_CITY,
@@ -13,13 +14,28 @@ from stories.processors.offline.names.gazetteer import (
     Place,
     find,
     folded,
+    is_ambiguous,
     state_codes,
 )
-from stories.processors.offline.names.people import People
-from stories.processors.offline.names.place_words import KINDS, LEADING_KINDS, LOWER_CASE_TRAPS
+from stories.processors.offline.names.given_names import names_of_the_world
+from stories.processors.offline.names.lexicon import NOT_PEOPLE, TITLES
+from stories.processors.offline.names.people import LONGEST_NAME, People, either
+from stories.processors.offline.names.place_words import (
+    ENDINGS,
+    INNER,
+    KINDS,
+    LEADING_KINDS,
+    LOWER_CASE_TRAPS,
+    ROMANCE_KINDS,
+)
 from stories.processors.offline.sentences import Sentence
+from stories.processors.offline.words import listed
 
 MOST_PLACES = 64
+NOT_PLACE_ENDS = listed(
+    """inc ltd llc corp company club team university's marathon festival awards cup league band orchestra day week book
+    school's mass eve night half show bank airlines"""
+)
 
 # Somebody is or goes there: nobody says this of a person.
 SURELY = re.compile(
@@ -27,15 +43,42 @@ SURELY = re.compile(
     r"ed|led|"
     r"ing|ling)?|went|go|going|gone|been|drove|drive|driving|relocat(?:e|ed|ing)|heading|head|tour) (?:back |over |up |"
     r"down )?(?:to|from|across|around|through)|based in|near|outside|across|throughout|downtown|leaving|"
-    r"left) (?:the )?$",
+    r"left) (?:the )?$|\bfrom [^\W\d_]{2,20}(?: [^\W\d_]{2,20})? to $",
     re.IGNORECASE,
 )
 PERHAPS = re.compile(
-    r"\b(?:to|from|at|around|through|of|toward|towards|for|like|and|or|over|by) (?:the )?$|, $", re.IGNORECASE
+    r"\b(?:to|from|at|around|through|of|toward|towards|for|like|and|or|over|by) (?:the )?$|(?:,| [-\u2013\u2192]) $",
+    re.IGNORECASE,
 )
 NOT_IN = re.compile(
     r"\b(?:in (?:the )?(?:love|touch|class|contact|person) with|believe in|interested in) $", re.IGNORECASE
 )
+# Somebody stays or goes there: of names that the gazetteer does not know one mention is enough.
+STAY = listed(
+    """live lives lived living born raised based stay stays stayed staying slept settled arrive arrives arrived landed
+    quay harbor harbour house home flat apartment bakery shop church chapel convent factory hospital school station
+    hotel hut cabin village town roof kitchen beach bench camped camping lunch dinner wedding winter summer weekend
+    night nights day days week weeks out up back over down"""
+)
+GO = listed(
+    """move moves moved moving drive drove driven fly flies flew flown flying sailed traveled travelled walk walked
+    went ran cycled hiked trip train bus ferry boat flight way road back returned bridge steps laps came go going
+    gone home"""
+)
+STAYING = re.compile(
+    rf"\b(?:{either(STAY)}|grew up) (?:in|at|near|on|outside|by) $"
+    rf"|\b(?:{either(GO)})(?: [a-z]{{2,6}})? (?:to|from|over|through|towards?|round|around|across|along) $"
+    r"|\b(?:near|outside|downtown|visit(?:ed|ing)?|leaving|(?:out|down|over|round) (?:to|by)) $"
+    r"|\bfrom [^\W\d_]{2,20}(?: [^\W\d_]{2,20})? to $",
+    re.IGNORECASE,
+)
+MENTIONED = re.compile(r"\b(?:in|from|round) $", re.IGNORECASE)
+BETWEEN = re.compile(r"\b(?:between|along|into) $|\bbetween [^\W\d_]{2,20} and $", re.IGNORECASE)
+ON = re.compile(r"\b(?:on|at|by|to) $", re.IGNORECASE)
+TO_ANOTHER = re.compile(r"\b[A-Z][^\W\d_]{1,20} to $")
+PLACED = ((STAYING, 2.0), (BETWEEN, 1.5), (MENTIONED, 1.0), (TO_ANOTHER, 1.0), (ON, 0.5))
+AFTER_COMMA = re.compile(r",(?: in)? ([A-Z][^\W\d_]{2,20})")
+ENOUGH = 2.0
 GOING = re.compile(
     r"\b(?:live[ds]?|living|born|grew up|based|stay(?:ed|ing)?|holiday|vacation|move[ds]?|moving|trip|travel\w*|"
     r"went|go|"
@@ -46,13 +89,36 @@ GOING = re.compile(
 class Places:
     """The places of one transcript, by name, in the order in which they came up."""
 
-    def __init__(self, sentences: Sequence[Sentence], people: People) -> None:
+    def __init__(self, sentences: Sequence[Sentence], people: People, mentioned: Sequence[Mention]) -> None:
         self._people = people
         found: dict[str, None] = {}
+        unknown = self._unknown(mentioned)
+        by_sentence: dict[int, list[str]] = defaultdict(list)
+        for mention in mentioned:
+            if mention.text in unknown:
+                known = find(folded(mention.text))
+                by_sentence[mention.sentence.position].append(known.name if known else mention.text)
         for sentence in sentences:
-            for name in self.within(sentence.text):
+            for name in sorted((*self.within(sentence.text), *by_sentence[sentence.position]), key=sentence.text.find):
                 found[name] = None
         self.all = tuple(without_parts(tuple(found)))[:MOST_PLACES]
+
+    def _unknown(self, mentioned: Sequence[Mention]) -> frozenset[str]:
+        """The names that the gazetteer lacks, or has only as a small town, of which the words around them make places.
+
+        Evidence adds up over the transcript, as it does for people.
+        """
+        weights: dict[str, float] = defaultdict(float)
+        for mention in mentioned:
+            name = mention.text
+            if len(name) <= LONGEST_NAME and not mention.quoted and may_be_place(name):
+                weights[name] += place_evidence(mention)
+        taken = self._people.words
+        return frozenset(
+            name
+            for name, weight in weights.items()
+            if weight + prior(name) >= ENOUGH and not any(word.lower() in taken for word in name.split())
+        )
 
     def within(self, text: str) -> Iterator[str]:
         """The names of the places of one sentence. The longest name that begins at a word wins."""
@@ -68,6 +134,8 @@ class Places:
         first = tokens[index]
         if not is_capitalised(first[0]):
             return self._without_capital(text, first), 1
+        if first[0] in ROMANCE_KINDS and (used := romance_site(text, tokens, index)):
+            return text[first.start() : tokens[index + used - 1].end()], used
         run = capital_run(text, tokens, index)
         if kind := site(run):
             return kind, len(run)
@@ -106,6 +174,41 @@ class Places:
         return place.name if GOING.search(text[max(0, token.start() - 40) : token.start()]) else None
 
 
+def may_be_place(name: str) -> bool:
+    """Whether a run of capitals may be a place's name, as far as its words say."""
+    words = name.split()
+    return (
+        len(words) <= 3
+        and not any(word.lower().removesuffix("'s") in NOT_PEOPLE for word in words)
+        and not is_ambiguous(name)
+        and not is_doubtful(words[0])
+        and not name.isupper()
+        and words[0] not in TITLES
+        and words[-1].lower() not in NOT_PLACE_ENDS
+    )
+
+
+def prior(name: str) -> float:
+    """What a name itself says: a small town is one, a given name is rather not."""
+    if name.lower().endswith(ENDINGS):
+        return 1.5
+    return 1.0 if find(folded(name)) else -1.0 if name in names_of_the_world() else 0.0
+
+
+def place_evidence(mention: Mention) -> float:
+    """How much one mention speaks for a place, or (below zero) against."""
+    before, after = mention.before, mention.after
+    if after.startswith("'s"):
+        return -1.0
+    weight = next((worth for pattern, worth in PLACED if pattern.search(before)), 0.0)
+    if NOT_IN.search(before):
+        return 0.0
+    if in_region(after[:24]):
+        return weight + 2.0
+    town = AFTER_COMMA.match(after)
+    return weight + 1.0 if town and find(folded(town[1])) else weight
+
+
 def is_doubtful(name: str) -> bool:
     return is_common(name) or len(name) < 3
 
@@ -137,6 +240,19 @@ def site(run: list[str]) -> str | None:
         return " ".join(run[:3]) if len(run) > 2 and run[2] in KINDS else " ".join(run[:2])
     ends = [place for place, word in enumerate(run) if word in KINDS and place]
     return " ".join(run[: ends[-1] + 1]) if ends else None
+
+
+def romance_site(text: str, tokens: list[re.Match[str]], index: int) -> int:
+    """How many words a spot of a Romance language has: "Jardim da Estrela"; 0 if nothing with a capital follows."""
+    used = 1
+    for at in range(index + 1, min(index + LONGEST_PLACE + 1, len(tokens))):
+        if text[tokens[at - 1].end() : tokens[at].start()] != " ":
+            break
+        if is_capitalised(tokens[at][0]):
+            used = at - index + 1
+        elif tokens[at][0] not in INNER:
+            break
+    return used if used > 1 else 0
 
 
 def adjoins_capital(text: str, tokens: list[re.Match[str]], index: int, length: int) -> bool:

@@ -143,7 +143,7 @@ def migrations() -> dict[str, Any]:
         "NOT NULL": dj.AlterField("passage", "mood", filled),
         "a check": dj.AddConstraint("passage", rule),
         "an index": dj.AddIndex("passage", models.Index(fields=["user", "mood"], name="bench_moods")),
-        "a GIN index": dj.AddIndex("passage", GinIndex(fields=["counts"], name="bench_counts")),
+        "a GIN index": dj.AddIndex("passage", GinIndex(fields=["metadata_index"], name="bench_metadata")),
         "a foreign key": dj.AddConstraint("passage", user),
         "an HNSW index": dj.AddIndex("passage", graph),
     }

@@ -92,7 +92,6 @@ COLUMNS = {
     "role": "text",
     "speaker": "int8",
     "words": "text::bigint[]",
-    "counts": "text::smallint[]",
     "length": "int4",
     "occurred_at": "timestamptz",
     "embedding": "halfvec",
@@ -103,7 +102,7 @@ COLUMNS = {
 
 
 def rows(size: int, *, in_graph: bool) -> list[Row]:
-    """Passages as Python values: words and counts as lists, the vector as an array; ids are drawn when written."""
+    """Passages as Python values: words as a list, the vector as an array; ids are drawn when written."""
     vectors, worded = Space(3).messages(size), draw_numbers(np.random.default_rng(4), size)
     return [
         (1, 7, sorted({int(word) + 10 for word in worded[at]}), WORDS, START, vectors[at], in_graph)
@@ -126,7 +125,6 @@ def values(row: Row, owner: Any) -> list[Any]:
         "user",
         speaker,
         words,
-        [1] * len(words),
         length,
         moment,
         vector,
@@ -147,7 +145,6 @@ def in_bulk(table: str, given: list[Row]) -> None:
             taken = [values(row, OWNER) for row in given[start : start + 40 * STORY]]
             columns = dict(zip(COLUMNS, zip(*taken, strict=True), strict=True))
             columns["words"] = tuple(map(array_text, columns["words"]))
-            columns["counts"] = tuple(map(array_text, columns["counts"]))
             columns["embedding"] = tuple(map(HalfVector, columns["embedding"]))
             bulk.insert(table, {name: (kind, columns[name]) for name, kind in COLUMNS.items()})
 
@@ -161,7 +158,7 @@ def one_by_one(table: str, given: list[Row]) -> None:
     with as_user(OWNER):
         for row in given:
             one = dict(zip(COLUMNS, values(row, OWNER), strict=True))
-            one |= {"words": array_text(one["words"]), "counts": array_text(one["counts"])}
+            one["words"] = array_text(one["words"])
             one["embedding"] = HalfVector(one["embedding"])
             bulk.insert(table, {name: (kind, [one[name]]) for name, kind in COLUMNS.items()})
 
@@ -173,7 +170,7 @@ def by_copy(server: Any, given: list[Row], table: str = "by_copy", owner: Any = 
     with server.cursor().copy(f"COPY {table} ({', '.join(COLUMNS)}) FROM STDIN") as target:
         for row in given:
             one = dict(zip(COLUMNS, values(row, owner or OWNER), strict=True))
-            one |= {"words": array_text(one["words"]), "counts": array_text(one["counts"])}
+            one["words"] = array_text(one["words"])
             one["embedding"] = str(one["embedding"].tolist())
             target.write_row(list(one.values()))
 

@@ -143,7 +143,6 @@ class Passage(UserOwned):
     speaker = models.BigIntegerField()
     metadata_index = ArrayField(models.BigIntegerField(), null=True)
     words = blind_index()
-    counts = ArrayField(models.SmallIntegerField(), default=list)
     length = models.PositiveIntegerField()
     occurred_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
@@ -191,7 +190,7 @@ class Passage(UserOwned):
             Privileges(
                 name="passages_for_words",
                 role=WORDS,
-                verbs={"SELECT": ("id", "user_id", "story_id", "words", "counts", "length")},
+                verbs={"SELECT": ("id", "user_id", "story_id", "words", "length")},
             ),
             Privileges(
                 name="passages_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id", "in_graph", "form")}

@@ -59,7 +59,7 @@ def field(kind=models.IntegerField, **options):
 REFUSED_OPERATIONS = [
     ("index-blocks-writes", dj.AddIndex("passage", models.Index(fields=["length"], name="i"))),
     ("index-blocks-writes", dj.AddIndex("passage", GRAPH)),
-    ("index-blocks-writes", dj.AddIndex("passage", GinIndex(fields=["counts"], name="g"))),
+    ("index-blocks-writes", dj.AddIndex("passage", GinIndex(fields=["metadata_index"], name="g"))),
     ("index-blocks-writes", dj.AddField("passage", "new", field(null=True, db_index=True))),
     ("index-blocks-writes", dj.AddField("passage", "new", field(null=True, unique=True))),
     ("index-drop-blocks", dj.RemoveIndex("passage", "passages_words")),

@@ -27,7 +27,6 @@ NAMED = {"users", "conversations", "encrypted_memories", "stories", "audit_logs"
 BLIND = {
     "embedding",
     "words",
-    "counts",
     "speaker",
     "token",
     "companion_token",

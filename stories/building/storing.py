@@ -100,7 +100,6 @@ def replace_correction(
         {
             "id": ("uuid", [uuid7()]),
             "words": ("text::bigint[]", [array_text(tokens)]),
-            "counts": ("text::smallint[]", [array_text(tokens.values())]),
             "length": ("int4", [length_class(text.length)]),
             "embedding": ("halfvec", [vector]),
             "speaker": ("int8", [speaker_token(vault, NOBODY)]),

@@ -88,7 +88,7 @@ class Entry:
     speaker: int
     metadata: list[int] | None
     texts: list[PassageText] = field(repr=False)
-    tokens: list[dict[int, int]] = field(repr=False)
+    tokens: list[list[int]] = field(repr=False)
     vectors: list[HalfVector | None] = field(repr=False)
     embedded: bool
     """Whether its vectors are there; else a job makes them."""
@@ -358,7 +358,6 @@ def insert_passages(
                 [entry.metadata and array_text(entry.metadata) for entry, *_ in rows],
             ),
             "words": ("text::bigint[]", [array_text(entry.tokens[at]) for entry, _, at, _ in rows]),
-            "counts": ("text::smallint[]", [array_text(entry.tokens[at].values()) for entry, _, at, _ in rows]),
             "length": ("int4", [length_class(entry.texts[at].length) for entry, _, at, _ in rows]),
             "occurred_at": ("timestamptz", [entry.memory.occurred_at for entry, *_ in rows]),
             "expires_at": ("timestamptz", [entry.memory.expires_at for entry, *_ in rows]),

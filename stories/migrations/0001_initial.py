@@ -137,12 +137,6 @@ class Migration(migrations.Migration):
                         base_field=models.BigIntegerField(), default=list, size=None
                     ),
                 ),
-                (
-                    "counts",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.SmallIntegerField(), default=list, size=None
-                    ),
-                ),
                 ("length", models.PositiveIntegerField()),
                 ("occurred_at", models.DateTimeField()),
                 ("expires_at", models.DateTimeField(null=True)),
@@ -671,7 +665,7 @@ class Migration(migrations.Migration):
             constraint=vibe.core.db.schema.constraints.Privileges(
                 name="passages_for_words",
                 role="vibe_words",
-                verbs=(("SELECT", ("id", "user_id", "story_id", "words", "counts", "length")),),
+                verbs=(("SELECT", ("id", "user_id", "story_id", "words", "length")),),
             ),
         ),
         migrations.AddConstraint(

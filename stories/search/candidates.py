@@ -124,19 +124,19 @@ def columns(wanted: Wanted) -> str:
         "int2send(CASE WHEN p.role IN ('assistant', 'tool', 'system') THEN 1::int2 ELSE 0::int2 END)",
         "int4send(p.length)",
         f"float8send(coalesce({likeness}, 'NaN'::float8))",
-        *(f"int2send({times(number)})" for number in range(len(wanted.tokens) + 3)),
+        *(f"int2send({holds(number)})" for number in range(len(wanted.tokens) + 3)),
     ]
     return ", ".join(f"string_agg({one}, ''::bytea)" for one in each)
 
 
-def times(number: int) -> str:
-    """How often a passage has the token of this number, 0 for not at all.
+def holds(number: int) -> str:
+    """1 where a passage has the token of this number, else 0.
 
     A passage has its words in rising order (stories.text.blinding), so the place of one is found by halving.
     """
     token = f"(%(token{number})b)::int8"  # written out it may be negative, and :: binds closer than the sign
     place = f"width_bucket({token}, p.words)"
-    return f"CASE WHEN p.words[{place}] = {token} THEN p.counts[{place}] ELSE 0::int2 END"
+    return f"CASE WHEN p.words[{place}] = {token} THEN 1::int2 ELSE 0::int2 END"
 
 
 def column_values(wanted: Wanted) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def column_values(wanted: Wanted) -> dict[str, Any]:
 
 
 def token_values(tokens: Iterable[int]) -> dict[str, int]:
-    """Return the parameters of `times`."""
+    """Return the parameters of `holds`."""
     return {f"token{number}": token for number, token in enumerate(tokens)}
 
 

@@ -75,14 +75,14 @@ def best_by_words(
     knobs, mean = Weights(), sql.Literal(max(collection.mean_length, 1.0))
     score = sql.SQL(" + ").join(
         sql.SQL(
-            "{weight}::float8 * coalesce((counts[array_position(words, {token}::int8)])::float8 / "
-            "(counts[array_position(words, {token}::int8)] + {k1} * (1 - {b} + {b} * length / {mean})), 0)"
+            "CASE WHEN {token}::int8 = ANY (words) THEN "
+            "{weight}::float8 / (1 + {k1} * (1 - {b} + {b} * length / {mean})) ELSE 0 END"
         ).format(weight=weight, token=token, k1=knobs.saturation, b=knobs.length, mean=mean)
         for token, weight in weighed
     )
     statement = sql.SQL(
         "SELECT id, story_id FROM "
-        "(SELECT id, story_id, words, counts, length FROM passages WHERE user_id = {user} LIMIT {most}) "
+        "(SELECT id, story_id, words, length FROM passages WHERE user_id = {user} LIMIT {most}) "
         "AS p ORDER BY {score} DESC, id LIMIT {limit}"
     ).format(
         user=sql.Literal(user_id),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from secrets import randbits
 
@@ -21,8 +20,6 @@ WORD = "word"
 SPEAKER = "speaker"
 MOST_METADATA = 16
 """Members of a memory's metadata that it is found by: the first ones."""
-MOST = 3
-"""What the count of a word stops at: more would tell texts apart in a dump, and says little about them."""
 
 
 def word_tokens(vault: Vault, wanted: Iterable[str]) -> list[int]:
@@ -48,13 +45,13 @@ def metadata_tokens(vault: Vault, metadata: Metadata) -> list[int]:
 def metadata_index(vault: Vault, metadata: Metadata) -> list[int] | None:
     """What a passage is found by of its memory's metadata; None without any.
 
-    Random numbers fill it up to 4 or 16, so that a dump does not tell how many members there are.
+    Tokens of no word fill it up to 4 or 16, so that a dump does not tell how many members there are.
     """
     tokens = metadata_tokens(vault, metadata)
     if not tokens:
         return None
     size = 4 if len(tokens) <= 4 else MOST_METADATA
-    return sorted([*tokens, *(randbits(63) for _ in range(size - len(tokens)))])
+    return sorted([*tokens, *(no_word() for _ in range(size - len(tokens)))])
 
 
 def length_class(length: int) -> int:
@@ -68,16 +65,26 @@ def length_class(length: int) -> int:
     return power * 3 // 4 if power > 2 and length <= power * 3 // 4 else power
 
 
-def blind_words(vault: Vault, passages: list[PassageText]) -> list[dict[int, int]]:
-    """For each passage its tokens and how often each stands there, in the order of the tokens.
+def blind_words(vault: Vault, passages: list[PassageText]) -> list[list[int]]:
+    """For each passage its tokens, in their own order.
 
-    Every different word is blinded once. The order of the words themselves would tell their places in a dictionary.
+    Every different word is blinded once. The order of the words themselves would tell their places in a dictionary, how
+    often each stands there, and how many there are, which text they are of. So a word counts once, and their number is
+    rounded up to one of few by tokens of no word, which nobody asks for and no length counts.
     """
     known = {word: vault.index.token(WORD, word) for passage in passages for word in set(passage.words)}
-    return [
-        dict(sorted((known[word], min(count, MOST)) for word, count in Counter(passage.words).items()))
-        for passage in passages
-    ]
+    tokens = [{known[word] for word in passage.words} for passage in passages]
+    return [sorted([*each, *(no_word() for _ in range(missing(len(each))))]) for each in tokens]
+
+
+def missing(number: int) -> int:
+    """Return how many tokens of no word stand beside so many others."""
+    return length_class(number) - number
+
+
+def no_word() -> int:
+    """Return a token that looks like any other. That a word has it is as likely as that two words share one."""
+    return randbits(64) - 2**63
 
 
 def blind_phrases(vault: Vault, kind: str, phrases: Iterable[str]) -> list[int]:

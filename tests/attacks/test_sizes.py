@@ -10,7 +10,8 @@ from __future__ import annotations
 import itertools
 import json
 import random
-from collections import defaultdict
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,9 +24,13 @@ from django.apps import apps
 from accounts.people.services.people import ensure_person
 from memories.imports.lines import ConversationLine, Message, parse
 from memories.imports.services.conversations import import_conversations
-from memories.models import Conversation
+from memories.models import Conversation, Memory
+from stories.processors.base import Message as AsRead
+from stories.text import blinding
+from stories.text.blinding import length_class, missing, no_word
+from stories.text.passages import passages
 from tests.api.conftest import Api
-from tests.building import build_conversation
+from tests.building import build_conversation, index_all
 from tests.cast import DAY, TESTER
 from tests.protections import unprotected
 from vibe.core.crypto import padding
@@ -54,7 +59,22 @@ def payload_size(message: Message) -> int:
     return len(padding.pad(message.payload.encode().encode())) + OVERHEAD_BYTES
 
 
+def as_read(message: Message) -> AsRead:
+    return AsRead(message.id, message.payload.author, message.payload.text, message.sent_at)
+
+
+def counted_words(message: Message) -> Any:
+    parts = passages(as_read(message))
+    numbers = [len(set(part.words)) for part in parts]
+    return [[length_class(part.length), number + missing(number)] for part, number in zip(parts, numbers, strict=True)]
+
+
 PAYLOAD_SIZE = Column("octet_length(memory.payload)", payload_size)
+WORDS = Column(
+    "(SELECT jsonb_agg(jsonb_build_array(length, cardinality(words)) ORDER BY part) FROM passages "
+    "WHERE user_id = memory.user_id AND memory_id = memory.id)",
+    lambda message: json.dumps(counted_words(message)),
+)
 COLUMNS = (PAYLOAD_SIZE,)
 """What the thief looks at. Whatever else a row shows of its text belongs here."""
 
@@ -217,6 +237,82 @@ def test_ids_from_outside_tell_whoever_knows_them(corpus, db):
     """A limit that docs/threat-model.md names, and that columns are looked at together."""
     columns = (PAYLOAD_SIZE, Column("memory.message_ids[1]", lambda message: message.id))
     assert told(dumped(corpus.stored(), columns), computed(corpus.own, columns)) == (663, 0)
+
+
+# What the words of a row show
+
+
+def indexed(corpus: Corpus) -> UUID:
+    user_id = corpus.stored()
+    index_all(user_id)
+    return user_id
+
+
+def test_hardly_a_row_is_told_by_its_words(corpus, db, record_property, request):
+    """By how many words it has and how many different ones, beside its size."""
+    columns = (PAYLOAD_SIZE, WORDS)
+    rows = dumped(indexed(corpus), columns)
+    found = {name: told(rows, computed(pool, columns)) for name, pool in corpus.pools.items()}
+    assert max(right for right, _ in found.values()) <= TOLD_AT_MOST
+    record_property("figure", f"{request.node.callspec.id}: of 663 rows told by size and words: {spelled(found)}")
+
+
+def test_control_without_tokens_of_no_word_many_would_be_told(corpus, db, monkeypatch):
+    for module in (blinding, sys.modules[__name__]):
+        monkeypatch.setattr(module, "missing", lambda _: 0)
+    columns = (PAYLOAD_SIZE, WORDS)
+    assert told(dumped(indexed(corpus), columns), computed(corpus.pools["all"], columns))[0] > 2 * TOLD_AT_MOST
+
+
+def test_which_words_stand_together_tells_whoever_holds_all_texts(corpus, db, record_property, request):
+    """A limit that docs/threat-model.md names. Tokens of no word stand in one row alone, and hide no others."""
+    user_id = indexed(corpus)
+    with unprotected("passages") as cursor:
+        cursor.execute("SELECT memory_id, array_agg(word) FROM passages, unnest(words) word GROUP BY 1")
+        rows = dict(cursor.fetchall())
+    with as_user(user_id):
+        own = {ids[0]: row_id for ids, row_id in Memory.objects.of(user_id).values_list("message_ids", "pk")}
+    found = {}
+    for name, pool in corpus.pools.items():
+        texts = {
+            message.id: [word for part in passages(as_read(message)) for word in part.words]
+            for line in pool
+            for message in line.messages
+        }
+        pairs = alone(company(texts)), alone(company(rows))
+        both = pairs[0].keys() & pairs[1].keys()
+        right = sum(own.get(pairs[0][each]) == pairs[1][each] for each in both)
+        found[name] = right, len(both) - right
+    assert found["all"][0] > 300
+    record_property("figure", f"{request.node.callspec.id}, by which words stand together: {spelled(found)}")
+
+
+def company(rows: Mapping[Any, Sequence[Any]], rounds: int = 3) -> dict[Any, int]:
+    """What is seen of each row by its words that others have too: how many rows have each, what those are like, ..."""
+    of_word = defaultdict(set)
+    for row, words in rows.items():
+        for word in words:
+            of_word[word].add(row)
+    shared = {word: at for word, at in of_word.items() if len(at) > 1}
+    seen = dict.fromkeys(rows, 0)
+    for _ in range(rounds):
+        words_seen = {word: hash(tuple(sorted(seen[row] for row in at))) for word, at in shared.items()}
+        seen = {
+            row: hash(tuple(sorted(words_seen[word] for word in set(words) & shared.keys())))
+            for row, words in rows.items()
+        }
+    return seen
+
+
+def alone(seen: Mapping[Any, int]) -> dict[int, Any]:
+    """Whoever looks like no other."""
+    number = Counter(seen.values())
+    return {look: row for row, look in seen.items() if number[look] == 1}
+
+
+def test_tokens_of_no_word_look_like_others():
+    signs = [no_word() < 0 for _ in range(400)]
+    assert 100 < sum(signs) < 300
 
 
 def sealed_sizes() -> dict[str, set[int]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final
 
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import DatabaseError, Error
@@ -17,13 +16,22 @@ from accounts.keys.master_key import Fit, is_known_to_fit, last_known_fit
 from audit.middleware import failed, matched
 from vibe.core.db.errors import is_unavailable
 from vibe.core.errors import VibeError
+from vibe.core.http.error_pages import error_page
 
 logger = logging.getLogger(__name__)
-RETRY_AFTER: Final = 10  # seconds
-MESSAGE: Final = (
-    "This service is not set up for its database, so nothing was changed or shown. "
-    "Whoever runs it learns more from: manage.py doctor"
-)
+
+
+class WrongMasterKey(VibeError):
+    message = (
+        "This service is not set up for its database, so nothing was changed or shown. "
+        "Whoever runs it learns more from: manage.py doctor"
+    )
+    code = "wrong-master-key"
+    status = 503
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "10"}
 
 
 class MasterKeyMiddleware:
@@ -46,9 +54,7 @@ def refuse_request() -> HttpResponse | None:
     if not opens_nothing():
         return None
     logger.error("A request is refused: the master keys open none of the stored data keys. Run: manage.py doctor")
-    return HttpResponse(
-        MESSAGE, status=503, content_type="text/plain; charset=utf-8", headers={"Retry-After": str(RETRY_AFTER)}
-    )
+    return error_page(WrongMasterKey())
 
 
 def shows_nobody(request: HttpRequest) -> bool:

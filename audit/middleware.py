@@ -33,6 +33,7 @@ from vibe.core.db.errors import DatabaseUnavailable, is_unavailable
 from vibe.core.db.scopes import as_support, as_user
 from vibe.core.errors import AuditUnavailable, VibeError
 from vibe.core.http.context import context_of, find_context
+from vibe.core.http.error_pages import error_page
 from vibe.core.http.responses import problem as problem_document
 from vibe.core.logs.request_id import request_id
 
@@ -128,9 +129,7 @@ def error_response(request: HttpRequest, problem: VibeError) -> HttpResponse:
     match = request.resolver_match or matched(request)  # it may have failed before Django resolved the URL
     if match and match.app_name == API:
         return problem_document(problem, request_id=context_of(request, AuditContext).origin.request_id)
-    return HttpResponse(
-        str(problem), status=problem.status, content_type="text/plain; charset=utf-8", headers=problem.headers
-    )
+    return error_page(problem)
 
 
 def record_request(request: HttpRequest, context: AuditContext, outcome: str, *, last: bool = False) -> None:

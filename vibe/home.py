@@ -15,7 +15,7 @@ from audit.middleware import no_personal_data
 @no_personal_data
 def home(request: HttpRequest) -> HttpResponse:
     """Show a start page for operators, without personal data."""
-    return render(request, "vibe/home.html", {"guides": guides()})
+    return render(request, "vibe/home.html", {"guides": guides(), "development": settings.DEBUG})
 
 
 @cache

@@ -20,6 +20,7 @@ from vibe.core.errors import Refused, VibeError
 from vibe.core.http.bodies import BodyTooLarge, MalformedBody
 from vibe.core.http.body_limits import BodyLimit
 from vibe.core.http.context import set_context
+from vibe.core.http.error_pages import error_page
 from vibe.core.http.responses import MEDIA_TYPE, problem
 from vibe.core.logs.request_id import new_request_id, request_id
 from vibe.metrics.attaching import attach, note_request
@@ -160,5 +161,5 @@ class FormLimit:
             try:
                 FORM.check_length(request)
             except (BodyTooLarge, MalformedBody) as refusal:
-                return HttpResponse(str(refusal), status=refusal.status, content_type="text/plain; charset=utf-8")
+                return error_page(refusal)
         return self.get_response(request)

@@ -130,6 +130,7 @@ SECURE_HSTS_PRELOAD: bool = env.bool(
 )  # browsers keep a domain on the list for years
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "vibe.core.http.error_pages.form_too_old"
 if not DEBUG:
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"  # of this host alone, and never without TLS
 SECURE_REDIRECT_EXEMPT = ["^livez$", "^readyz$", "^metrics$"]  # requested from inside, without TLS

@@ -8,6 +8,11 @@ from vibe.home import home
 from vibe.metrics.view import metrics
 from vibe.serving.probes import livez, readyz
 
+handler400 = "vibe.core.http.error_pages.bad_request"
+handler403 = "vibe.core.http.error_pages.forbidden"
+handler404 = "vibe.core.http.error_pages.not_found"
+handler500 = "vibe.core.http.error_pages.failed"
+
 urlpatterns = [
     path("", home, name="home"),
     path("admin/", admin.site.urls),

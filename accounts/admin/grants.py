@@ -23,12 +23,13 @@ from accounts.models import AccessGrant, User
 from audit.context import AuditContext
 from audit.middleware import actor_for
 from vibe.core.admin.base import note_viewed
-from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, error_page
+from vibe.core.admin.confirmed_actions import Button, ConfirmedAction
 from vibe.core.admin.labels import label_column
 from vibe.core.admin.links import page_link, page_url
 from vibe.core.admin.sudo_mode import asks_for_no_password
 from vibe.core.errors import VibeError
 from vibe.core.http.context import context_of
+from vibe.core.http.error_pages import error_page
 
 WAITING, OPEN, REFUSED, ENDED = "Waiting", "Open", "Refused", "Ended"
 

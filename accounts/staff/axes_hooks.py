@@ -5,11 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 
 from audit.context import AuditContext
+from vibe.core.errors import Refused
 from vibe.core.http.context import find_context
+from vibe.core.http.error_pages import error_page
 from vibe.core.normal_forms import normalized
+
+
+class TooManyFailures(Refused):
+    message = "Too many failed sign-ins. Try again in a quarter of an hour."
+    code = "too-many-failures"
+    status = 429
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "900"}
 
 
 def client_ip(request: HttpRequest) -> str | None:
@@ -32,7 +43,4 @@ def counted_as(name: str) -> str:
 
 def locked_out(_request: HttpRequest, _response: Any = None, _credentials: Any = None) -> HttpResponse:
     """Return the 429 response after too many failures, the same whether or not the account exists."""
-    context = {"message": "Too many failed sign-ins. Try again in a quarter of an hour.", "back": "/"}
-    answer = HttpResponse(render_to_string("vibe/admin/refused.html", context), status=429)
-    answer.headers["Retry-After"] = "900"
-    return answer
+    return error_page(TooManyFailures())

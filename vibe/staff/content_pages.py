@@ -19,14 +19,15 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET
 
+from accounts.admin.owned import label_of
 from accounts.grants import services as grants
 from accounts.models import AccessGrant, User
 from vibe.core.admin.base import note_viewed
-from vibe.core.admin.confirmed_actions import error_page
 from vibe.core.admin.links import page_url
 from vibe.core.db.errors import DatabaseUnavailable, is_unavailable
 from vibe.core.errors import Refused, VibeError
 from vibe.core.http.context import RequestContext, context_of
+from vibe.core.http.error_pages import error_page
 from vibe.staff import content
 
 HIGHEST_PAGE = 10_000
@@ -91,9 +92,12 @@ def shown(
 ) -> HttpResponse:
     """Render a page at once, so that a template error is caught where content is protected."""
     request.current_app = site.name  # type: ignore[attr-defined]
+    person = User.objects.only("email", "firebase_uid").get(pk=grant.user_id)
     whole = {
         **site.each_context(request),
-        "title": title,
+        "title": f"{title} of {label_of(person)}",
+        "person": label_of(person),
+        "person_url": page_url(User, person.pk),
         "grant": grant,
         "grant_url": page_url(AccessGrant, grant.pk),
         "content_url": reverse("admin:person_content", args=[grant.user_id]),

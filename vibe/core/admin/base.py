@@ -24,7 +24,7 @@ from unfold.admin import ModelAdmin
 from unfold.checks import UnfoldModelAdminChecks
 from unfold.views import ChangeList
 
-from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, NoLongerPossible, error_page
+from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, NoLongerPossible
 from vibe.core.admin.date_hierarchy import Choice, Drill
 from vibe.core.admin.filters import ValueFilter, is_uuid, value_filter
 from vibe.core.admin.links import page_url
@@ -35,6 +35,7 @@ from vibe.core.admin.related_records import Related, related_rows
 from vibe.core.admin.sudo_mode import asks_for_no_password, note_not_confirmed, password_is_recent
 from vibe.core.errors import VibeError
 from vibe.core.http.context import RequestContext, context_of
+from vibe.core.http.error_pages import error_page
 
 # The lookups that a URL may filter by. No patterns: they would let values be guessed letter by letter.
 LOOKUPS = frozenset({"exact", "isnull", "isempty", "gte", "lt", "year", "month", "day"})

@@ -10,10 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
+from django.http import HttpRequest
 
-from vibe.core.db.errors import DatabaseUnavailable, is_unavailable
 from vibe.core.errors import VibeError
 
 Check = Callable[[HttpRequest, Any], bool]
@@ -51,13 +49,6 @@ class Button:
     title: str
     url: str
     grave: bool = False
-
-
-def error_page(problem: VibeError, back: str) -> HttpResponse:
-    """Return an error of ours as a page. It reads nothing: the transaction may be closed to further statements."""
-    shown = DatabaseUnavailable() if is_unavailable(problem) else problem  # the database's own names host and user
-    page = render_to_string("vibe/admin/refused.html", {"message": str(shown), "back": back})
-    return HttpResponse(page, status=shown.status, headers=shown.headers)
 
 
 def requires_permission(permission: str) -> Check:

@@ -3,4 +3,4 @@
 DATE_FORMAT = "j M Y"
 TIME_FORMAT = "H:i"
 DATETIME_FORMAT = "j M Y, H:i"
-SHORT_DATETIME_FORMAT = "j M, H:i"
+SHORT_DATETIME_FORMAT = DATETIME_FORMAT  # with the year: memories are of many

@@ -20,6 +20,7 @@ from accounts.keys.master_key import ring
 from accounts.models import OneTimeDevice, User
 from accounts.models.one_time_device import secret_address
 from accounts.staff import services as one_time_codes
+from accounts.staff.sign_in_form import NO_DEVICE, WRONG_CODE
 from audit.models import AuditLog
 from tests.cast import TESTER
 from tests.protections import unprotected
@@ -62,9 +63,12 @@ def secret_of(user: User) -> bytes:
     return ring().unwrap(device.secret, secret_address(device))
 
 
+def form(token: str | None, given: str = PASSWORD) -> dict[str, str]:
+    return {"username": "boss@example.com", "password": given, **({} if token is None else {"otp_token": token})}
+
+
 def sign_in(client: Client, token: str | None, given: str = PASSWORD) -> int:
-    form = {"username": "boss@example.com", "password": given, **({} if token is None else {"otp_token": token})}
-    return client.post(LOGIN, form).status_code
+    return client.post(LOGIN, form(token, given)).status_code
 
 
 def test_with_a_code_one_gets_in(enrolled):
@@ -106,6 +110,17 @@ def test_a_session_from_before_is_not_enough(enrolled):
 
 def test_whoever_has_no_device_does_not_get_in(superuser):
     assert sign_in(Client(), "123456") == 200
+
+
+def test_it_is_said_that_a_device_is_missing_but_only_after_the_right_password(superuser):
+    page = Client().post("/admin/login/", form("123456")).content.decode()
+    assert NO_DEVICE in page and WRONG_CODE not in page
+    assert NO_DEVICE not in Client().post("/admin/login/", form("123456", given="wrong")).content.decode()
+
+
+def test_control_with_a_device_the_code_is_wrong(enrolled):
+    page = Client().post("/admin/login/", form("123456")).content.decode()
+    assert WRONG_CODE in page and NO_DEVICE not in page
 
 
 def test_another_s_code_does_not_count(enrolled, supporter):

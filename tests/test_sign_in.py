@@ -6,13 +6,14 @@ import time
 from datetime import timedelta
 
 import pytest
+from axes.handlers.database import AxesDatabaseHandler
 from axes.models import AccessAttempt
 from django.conf import settings as configured
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.backends.base import UpdateError
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -21,6 +22,7 @@ from accounts.models import AccessGrant, User
 from accounts.staff.axes_hooks import counted_name
 from accounts.staff.groups import ensure_groups
 from accounts.staff.session_store import SessionStore
+from accounts.staff.sign_in_failures import SignInFailures
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
 from tests.sessions import force_sign_in, fresh_code
@@ -66,8 +68,9 @@ def test_without_the_guard_guessing_goes_on(superuser, settings):
 
 
 @pytest.mark.parametrize("header", ["HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_CLIENT_IP"])
-def test_a_forged_address_is_no_new_start(superuser, header):
-    for number in range(configured.AXES_FAILURE_LIMIT):
+def test_a_forged_address_is_no_new_start(superuser, settings, header):
+    settings.SIGN_IN_FAILURES_ADDRESS = 5
+    for number in range(5):
         attempt(f"{number}@example.com", **{header: f"203.0.113.{number}"})
     assert attempt(password=PASSWORD, **{header: "203.0.113.99"}) == 429
 
@@ -83,6 +86,59 @@ def test_others_go_on(superuser):
     for _ in range(configured.AXES_FAILURE_LIMIT):
         attempt("somebody@example.com", REMOTE_ADDR="203.0.113.1")
     assert attempt(password=PASSWORD, REMOTE_ADDR="203.0.113.2") == 302
+
+
+def test_others_at_the_same_address_go_on(superuser):
+    """The control: a limit for addresses as low as that for accounts keeps them out."""
+    for _ in range(configured.AXES_FAILURE_LIMIT):
+        attempt("somebody@example.com")
+    assert attempt("somebody@example.com") == 429
+    with override_settings(SIGN_IN_FAILURES_ADDRESS=configured.AXES_FAILURE_LIMIT):
+        assert attempt(password=PASSWORD) == 429
+    assert attempt(password=PASSWORD) == 302
+
+
+@pytest.mark.parametrize(("limit", "status"), [(12, 429), (13, 302)])
+def test_an_address_that_tries_many_accounts_is_locked(superuser, settings, limit, status):
+    settings.SIGN_IN_FAILURES_ADDRESS = limit
+    for number in range(12):
+        attempt(f"{number}@example.com")
+    assert attempt(password=PASSWORD) == status
+
+
+def guesses_between_own_sign_ins(superuser: User) -> list[int]:
+    """Guess at the account of another, and sign in with one's own before the lock."""
+    User.objects.create_user("mallory@example.com", PASSWORD)
+    answers = []
+    for _ in range(3):
+        answers += [attempt() for _ in range(configured.AXES_FAILURE_LIMIT - 1)]
+        assert attempt("mallory@example.com", password=PASSWORD) == 302
+    return answers
+
+
+def test_signing_in_with_one_s_own_account_gives_no_new_tries_at_another(superuser):
+    assert 429 in guesses_between_own_sign_ins(superuser)
+
+
+def test_control_as_django_axes_clears_failures_it_does(superuser, monkeypatch):
+    monkeypatch.setattr(SignInFailures, "reset_user_attempts", AxesDatabaseHandler.reset_user_attempts)
+    assert set(guesses_between_own_sign_ins(superuser)) == {200}
+
+
+def test_a_superuser_replaces_a_forgotten_password_and_opens_the_lock(superuser):
+    lena = User.objects.create_user("lena@example.com", "one that she forgot")
+    for _ in range(configured.AXES_FAILURE_LIMIT):
+        attempt("Lena@example.com")
+    page, fresh = reverse("admin:auth_user_password_change", args=[lena.pk]), "another long sentence"
+    given = {"usable_password": "true", "password1": fresh, "password2": fresh}
+    stale = signed_in(superuser, signed_in_at=configured.SUDO_MINUTES * 60 + 60)
+    assert 'name="confirm-password"' in stale.get(page).content.decode(), "asked for the password again"
+    stale.post(page, given)
+    assert attempt("lena@example.com", password=fresh) == 429, "nothing was done"
+    assert signed_in(superuser).post(page, given).status_code == 302
+    assert attempt("lena@example.com", password=fresh) == 302
+    with as_support():
+        assert AuditLog.objects.get(action="staff.change").resource == f"users/{lena.pk}"
 
 
 def test_the_lock_opens_by_itself(superuser):

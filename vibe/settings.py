@@ -206,7 +206,9 @@ SESSION_COOKIE_AGE = int(timedelta(hours=SESSION_HOURS).total_seconds())
 SUDO_MINUTES: int = max(1, env.int("SUDO_MINUTES", default=10))  # to fill in a form takes a while
 ONE_TIME_CODES: bool = env.bool("ONE_TIME_CODES", default=not DEBUG)
 
-AXES_FAILURE_LIMIT: int = env.int("SIGN_IN_FAILURES", default=5)
+AXES_FAILURE_LIMIT: int = env.int("SIGN_IN_FAILURES", default=5)  # of an account
+SIGN_IN_FAILURES_ADDRESS: int = env.int("SIGN_IN_FAILURES_ADDRESS", default=50)
+AXES_HANDLER = "accounts.staff.sign_in_failures.SignInFailures"  # a limit for each of the two
 AXES_LOCKOUT_PARAMETERS = ["ip_address", "username"]  # each counts alone: many names from one place, one name from many
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or repeated attempts would lock the owner out for good

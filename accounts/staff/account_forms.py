@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from unfold.forms import AdminOwnPasswordChangeForm, AdminPasswordChangeForm, UserCreationForm
 
 from accounts.models import User
+from accounts.staff.sign_in_failures import unlock
 from vibe.core.db.scopes import as_staff
 
 
@@ -52,6 +53,11 @@ class StaffPasswordForm(SavedAsStaff, AdminPasswordChangeForm):
         with as_staff():
             user.refresh_from_db(fields=["password"])
         super().__init__(user, *args, **kwargs)
+
+    def save(self, *args: Any, **kwargs: Any) -> Any:
+        """Save the password, and open a lock: whoever forgot theirs has tried too often."""
+        unlock(str(self.user.email))
+        return super().save(*args, **kwargs)
 
 
 class OwnPasswordForm(SavedAsStaff, AdminOwnPasswordChangeForm):

@@ -32,8 +32,9 @@ def client_ip(request: HttpRequest) -> str | None:
 
 def counted_name(request: HttpRequest | None, credentials: dict[str, Any] | None = None) -> str:
     """Return the normalized name, so that other spellings of an account share its count of failures."""
-    name = (credentials or {}).get("username") or (request.POST.get("username", "") if request else "")
-    return counted_as(str(name))
+    given = credentials or {}
+    name = given.get("username") or given.get("email")  # django-axes calls it as the model does
+    return counted_as(str(name or (request.POST.get("username", "") if request else "")))
 
 
 def counted_as(name: str) -> str:

@@ -75,6 +75,12 @@ def app_address(email: str, secret: bytes) -> str:
     return f"otpauth://totp/{quote(f'{ISSUER}:{email}')}?{urlencode(asked)}"
 
 
+def has_device(user: User) -> bool:
+    """Return whether a member of staff has an authenticator app for codes."""
+    with as_staff():
+        return OneTimeDevice.objects.filter(staff_id=user.pk).exists()
+
+
 def code_is_valid(user: User, code: str) -> bool:
     """Return whether this is the current code. Each works once; wrong ones delay the next attempts.
 

@@ -17,6 +17,11 @@ from vibe.core.admin.sudo_mode import PasswordConfirmationForm
 from vibe.core.http.context import context_of
 
 CODE = "otp_token"
+WRONG_CODE = "The one-time code is wrong or was used. Wait for the next one."
+NO_DEVICE = (
+    "The password is right, but this account has no one-time codes yet. Ask whoever runs the service for: "
+    "manage.py add_one_time_code"
+)
 
 
 class SignInForm(AuthenticationForm):  # type: ignore[misc]  # from a package without types
@@ -60,4 +65,4 @@ def require_code(form: forms.Form, request: HttpRequest, user: User) -> None:
     """Count a wrong code as a failed sign-in. Raises ValidationError for one that is wrong, used or missing."""
     if not one_time_codes.code_is_valid(user, form.cleaned_data.get(CODE, "")):
         user_login_failed.send(sender=type(form), credentials={"username": user.get_username()}, request=request)
-        raise forms.ValidationError("The one-time code is wrong or was used. Wait for the next one.")
+        raise forms.ValidationError(WRONG_CODE if one_time_codes.has_device(user) else NO_DEVICE)

@@ -29,6 +29,7 @@ class AuditLogAdmin(MetadataAdmin):
     """The rows of the audit log, one per request and action, the newest first."""
 
     owner = "subject"
+    list_name = "Audit log"
     ordering = ("-at", "-pk")
     oldest_first: ClassVar[tuple[str, ...]] = ("at", "pk")
     narrowed_by: ClassVar[tuple[str, ...]] = ("subject", "actor", "resource")
@@ -50,6 +51,9 @@ class AuditLogAdmin(MetadataAdmin):
             known = accounts().filter(Exact(Lower("email"), term.lower())).values_list("pk", flat=True).first()
             return Q(subject=known) | Q(actor=str(known)) if known else Q(pk__in=())
         return Q(resource=term)
+
+    def title_of(self, row: AuditLog) -> str:
+        return f"{row.action}, {localize(row.at)}"
 
     def complete(self, rows: list[Any]) -> None:
         ids = {row.subject for row in rows if row.subject} | {UUID(row.actor) for row in rows if is_uuid(row.actor)}
@@ -105,6 +109,7 @@ def account_link(row: Any, pk: UUID) -> SafeString:
 class AuditLeafAdmin(MetadataAdmin):
     """The sealed order of the rows."""
 
+    list_name = "Leaves"
     list_display = ("position", "row", "row_at", "digest")
     fields = ("position", "row", "row_at", "digest")
     search_fields = ("row_id",)
@@ -136,6 +141,7 @@ class AuditLeafAdmin(MetadataAdmin):
 class AuditCheckpointAdmin(MetadataAdmin):
     """The signed chain of checkpoints."""
 
+    list_name = "Checkpoints"
     list_display = ("number", "first", "count", "root_hash", "at")
     fields = ("number", "first", "count", "root_hash", "previous_hash", "at", "key", "row_format", "signed")
     empty_hint = "The sealer has not run yet."
@@ -164,6 +170,7 @@ class AuditCheckpointAdmin(MetadataAdmin):
 class AuditPruningAdmin(MetadataAdmin):
     """Months whose rows were past their retention, each signed."""
 
+    list_name = "Prunings"
     list_display = ("month", "count", "digest_of_rows", "at")
     fields = ("month", "count", "digest_of_rows", "at", "key", "signed")
     empty_hint = "No month is past its retention."

@@ -40,7 +40,7 @@ class ConversationAdmin(OwnedAdmin):
 
     list_display = ("row_id", "person", "external_id", "memory_count", "is_archived", "active_at", "created_at")
     list_filter = ("is_archived",)
-    date_hierarchy = "created_at"
+    date_hierarchy, happened = "created_at", "active_at"
     fields = (
         *("id", "person", "external_id", "is_archived", "memory_count"),
         *("started_at", "active_at", "revision", "created_at", "updated_at"),
@@ -68,7 +68,7 @@ class MemoryAdmin(OwnedAdmin):
 
     narrowed_by: ClassVar[tuple[str, ...]] = ("user", "conversation")
     list_display = ("row_id", "person", "in_conversation", "messages", "role", "occurred_at", "created_at")
-    date_hierarchy = "created_at"
+    date_hierarchy, happened = "created_at", "occurred_at"
     search_help_text = "Email (or how it begins), Firebase UID, id of person, conversation or memory, or a message id"
     fields = (
         *("id", "person", "in_conversation", "messages", "role", "occurred_at", "expires_at"),

@@ -77,7 +77,7 @@ class StoryAdmin(OwnedAdmin):
         "failure",
     )
     list_filter = ("is_open", FailedFilter, "in_graph", CorrectedFilter)
-    date_hierarchy = "created_at"
+    date_hierarchy, happened = "created_at", "occurred_from"
     search_help_text = "Email (or how it begins), Firebase UID, id of person, conversation or story"
     fields = (
         *("id", "person", "of_conversation", "occurred_from", "occurred_to", "is_open", "memory_count"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,19 +17,22 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.staticfiles import finders
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection, models, transaction
+from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 import vibe.staff
-from accounts.models import AccessGrant, User, UserPreferences
+from accounts.keys.services.data_keys import step
+from accounts.models import AccessGrant, User, UserKey, UserPreferences
+from accounts.people.services.people import Profile, ensure_person
 from accounts.staff.groups import ensure_groups
 from accounts.staff.session_store import NOTED_EVERY
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
 from stories.models import Entity, Passage, SearchSet, Story
-from tests.cast import DAY
+from tests.cast import DAY, TESTER
 from tests.protections import unprotected
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.date_hierarchy import Drill, first_uuid7_at
@@ -41,6 +45,7 @@ from vibe.core.db.roles import SUPPORT
 from vibe.core.db.schema.constraints import Privileges
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_staff, as_support, as_user
+from vibe.staff.navigation import GROUPS
 
 CANARY = "xylocanary"
 PASSWORD = "correct horse battery"
@@ -489,6 +494,98 @@ def test_a_list_is_drilled_down_by_date(content, boss):
     assert boss.get(list_url(Memory, created_at__year="x")).status_code == 302
 
 
+def dates_above(answer: HttpResponse) -> list[str]:
+    """The dates that a list offers, and what they are dates of."""
+    shown = answer.content.decode().partition('aria-label="Dates"')[2].partition("</nav>")[0]
+    return [re.sub("<[^>]+>", "", each).strip() for each in re.findall("<li.*?</li>", shown, re.DOTALL)]
+
+
+def test_the_dates_of_one_person_s_list_are_when_things_happened(content, jonas, boss):
+    with as_user(content):
+        Memory.objects.filter(message_ids__contains=["m1"]).update(occurred_at=DAY - timedelta(days=365))
+    years = [str(year) for year in range(DAY.year - 1, timezone.now().year + 1)]
+    assert dates_above(boss.get(list_url(Memory, user=content))) == ["Occurred:", *years]
+    for year in years[:2]:
+        assert len(boss.get(list_url(Memory, user=content, occurred_at__year=year)).context["cl"].result_list) == 1
+    assert dates_above(boss.get(list_url(Memory, user=jonas))) == [], "nothing of hers is looked at for him"
+    assert dates_above(boss.get(list_url(Memory))) == ["Created:", str(timezone.now().year)]
+
+
+def test_a_page_that_does_not_exist_says_so_and_leads_to_the_last(content, boss, monkeypatch):
+    for size, last in ((1, 2), (50, 1)):
+        monkeypatch.setattr(type(admin.site._registry[Memory]), "list_per_page", size)
+        for number in ("398", "0"):
+            answer = boss.get(list_url(Memory, user=content, p=number))
+            assert list(answer.context["cl"].result_list) == []
+            page = answer.content.decode()
+            assert f"There is no page {number}" in page
+            assert f"?user={content}&amp;p={last}" in page, "and no filter is lost"
+        shown = boss.get(list_url(Memory, p=last))
+        assert "There is no page" not in shown.content.decode()
+        assert shown.context["cl"].result_list
+
+
+def test_a_filter_that_cannot_be_read_is_not_left_out_silently(content, boss):
+    page = boss.get(list_url(Memory, created_at__year="x"), follow=True).content.decode()
+    assert "A filter in the address cannot be read." in page
+    assert "cannot be read" not in boss.get(list_url(Memory)).content.decode()
+
+
+def test_accounts_are_ordered_by_their_names(content, boss):
+    for name in ("zoe", "bela"):
+        ensure_person(profile=Profile(name, f"{name}@example.com", name), actor=TESTER)
+    column = admin.site._registry[User].list_display.index("account")
+    for direction, expected in (("", ["ada", "bela", "zoe"]), ("-", ["zoe", "bela", "ada"])):
+        rows = boss.get(list_url(User, kind="person", o=f"{direction}{column}")).context["cl"].result_list
+        assert [row.email.partition("@")[0] for row in rows] == expected
+
+
+def test_normal_states_bear_no_cross(content, boss):
+    """The control: the mark of the theme for "no" is a red cross."""
+    theme = Path(str(finders.find("unfold/css/styles.css"))).parents[3] / "templates/unfold/helpers/boolean.html"
+    assert "close_small" in theme.read_text() and "bg-red-100" in theme.read_text()
+    for model in (User, Conversation, Story):
+        page = boss.get(list_url(model)).content.decode()
+        assert "close_small" not in page
+        assert re.search(r"<td[^>]*>\s*No\s*</td>", page), model
+
+
+def test_lists_are_called_what_the_sidebar_calls_them(content, boss):
+    for _, items in GROUPS:
+        for title, _, model, query in items:
+            answer = boss.get(f"{reverse(f'admin:{model}_changelist')}?{query}")
+            assert answer.context["title"] == title
+            assert answer.wsgi_request.path_of_page[-1]["title"] == title
+            assert f"<title> {title} | Vibe" in " ".join(answer.content.decode().split()), title
+
+
+def test_the_page_of_a_row_has_a_readable_name(content, boss):
+    for model in (Conversation, Memory, Story, Passage, Entity, SearchSet, UserPreferences, AccessGrant):
+        row = first_of(model)
+        answer = boss.get(page_url(model, row.pk))
+        title = re.search(r"<title>(.*?)</title>", answer.content.decode(), re.DOTALL)[1]
+        assert "ada@example.com" in title, model
+        assert str(row.pk) not in title, "the whole id tells nobody anything"
+        path = [each["title"] for each in answer.wsgi_request.path_of_page]
+        assert path[0] == admin.site._registry[model].title_of_list()
+        assert "ada@example.com" in path[1]
+    answer = boss.get(page_url(User, content))
+    assert [each["title"] for each in answer.wsgi_request.path_of_page] == ["People", "ada@example.com"]
+
+
+def test_a_key_does_not_claim_to_have_sealed_nothing(content, boss):
+    page = boss.get(list_url(UserKey)).content.decode()
+    assert f"about {step():,} at most" in page
+
+
+def test_the_chart_of_new_people_counts_no_staff(content, boss):
+    for name in ("one", "two"):
+        User.objects.create_user(f"{name}@example.com", PASSWORD)
+    chart = next(each for each in boss.get(reverse("admin:index")).context["charts"] if "New people" in each["title"])
+    data = json.loads(chart["data"])["datasets"][0]
+    assert (data["label"], sum(data["data"])) == ("People", 1)
+
+
 def test_counting_stops_at_the_window(content, boss, monkeypatch):
     monkeypatch.setattr("vibe.core.admin.paging.WINDOW", 2)
     assert boss.get(list_url(Memory)).context["cl"].paginator.total == "about 2"
@@ -634,9 +731,15 @@ def test_the_landing_page_shows_nothing_of_anybody(content):
     body = answer.content.decode()
     assert answer.status_code == 200
     assert len(statements) == 0, "it asks the database nothing"
+    assert "make run" not in body and "issue_token" not in body, "DEBUG is off"
     assert reverse("admin:index") in body
     assert "ada@" not in body.lower()
     assert not re.search(r"(src|href)=\"https?://", body), "nothing is loaded from elsewhere"
+
+
+def test_the_landing_page_of_development_says_where_the_sign_ins_are(db, settings):
+    settings.DEBUG = True
+    assert "make run" in Client().get("/").content.decode()
 
 
 # How it looks

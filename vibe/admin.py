@@ -45,6 +45,7 @@ admin.site.unregister(Group)
 class GroupAdmin(PlainAdmin):
     """Roles of staff, created by migrations, with their permissions."""
 
+    list_name = "Roles"
     list_display = ("name", "members")
     fields = ("name", "rights")
     ordering = ("name",)
@@ -88,6 +89,7 @@ def retry(request: HttpRequest, row: ProcrastinateJob) -> str:
 class JobAdmin(PlainAdmin):
     """The job queue. By rule, arguments are ids only."""
 
+    list_name = "Jobs"
     list_display = ("id", "task", "state", "arguments", "attempts", "scheduled_at", "queue_name")
     list_filter = ("status",)
     search_fields = ("id",)

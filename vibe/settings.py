@@ -110,6 +110,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "vibe" / "templates"],  # before those of packages, some of whose parts are ours
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

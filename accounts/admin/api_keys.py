@@ -50,6 +50,9 @@ class ApiKeyAdmin(MetadataAdmin):
         ),
     )
 
+    def title_of(self, row: ApiKey) -> str:
+        return f"API key {row.name}"
+
     def facts(self, row: ApiKey) -> list[tuple[str, Any]]:
         return [("Name", row.name), ("Begins with", row.hint), ("Last used", row.last_used_at or "never")]
 

@@ -42,6 +42,9 @@ class OwnedAdmin(MetadataAdmin):
         # Looked up first: a sub-select beside another condition makes PostgreSQL scan the whole table.
         return Q(user_id__in=list(ids_matching(term).values_list("pk", flat=True)))
 
+    def title_of(self, row: Any) -> str:
+        return f"{super().title_of(row)}, of {label_of(row.user)}"
+
     @admin.display(description="Person")
     def person(self, row: Any) -> SafeString:
         return page_link(User, row.user_id, label_of(row.user))

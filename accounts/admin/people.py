@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db import models
 from django.db.models import Count, Q, Value
+from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -17,6 +18,7 @@ from django.utils.safestring import SafeString
 from accounts.admin import exports_and_erasures, grants
 from accounts.admin.api_keys import ApiKeyAdmin
 from accounts.admin.owned import OwnedAdmin, label_of
+from accounts.keys.services.data_keys import step
 from accounts.models import User, UserKey, UserPreferences
 from accounts.people.lookup import people_matching
 from accounts.people.services import account_status as standing
@@ -76,6 +78,8 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     )
     list_filter = (Kind, "is_active", "email_verified")
     parted_by, parts = Kind.parameter_name, KINDS
+    list_name = "Accounts"
+    sorted_by = frozenset({Lower("email")})  # users_email_unique
     date_hierarchy = "created_at"
     search_fields = ("email",)
     search_help_text = "Email (or how it begins), Firebase UID (or how it begins), or id"
@@ -216,7 +220,13 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
         done = audit_log_link("Trail: done by them", actor=row.pk)
         return [*about, done, audit_log_link("Trail: this account", resource=f"users/{row.pk}")]
 
-    @admin.display(description="Account", ordering="pk")
+    def title_of(self, row: User) -> str:
+        return label_of(row)
+
+    def part_of(self, row: User) -> str:
+        return "staff" if row.is_staff else "person"
+
+    @admin.display(description="Account", ordering=Lower("email"))
     def account(self, row: User) -> str:
         return label_of(row)
 
@@ -249,21 +259,28 @@ def count_column(model: type[models.Model]) -> Any:
 class UserKeyAdmin(OwnedAdmin):
     """Data keys: creation, number of values sealed, and destruction. Never the key."""
 
-    list_display = ("row_id", "person", "generation", "standing", "sealed", "created_at", "destroyed_at")
+    list_name = "Data keys"
+    list_display = ("row_id", "person", "generation", "standing", "values", "created_at", "destroyed_at")
     list_filter = (("destroyed_at", admin.EmptyFieldListFilter),)
     date_hierarchy = "created_at"
-    fields = ("id", "person", "generation", "standing", "sealed", "created_at", "destroyed_at")
+    fields = ("id", "person", "generation", "standing", "values", "created_at", "destroyed_at")
     empty_hint = "A data key is made together with its person."
 
     @label_column("State", {"In use": "success", "Destroyed": "danger"})
     def standing(self, row: UserKey) -> str:
         return "Destroyed" if row.destroyed_at else "In use"
 
+    @admin.display(description="Sealed values")
+    def values(self, row: UserKey) -> str:
+        """Say how many values a key has sealed. They are counted by chance, in large steps: see data_keys."""
+        return f"about {row.sealed:,}" if row.sealed else f"about {step():,} at most"
+
 
 @admin.register(UserPreferences)
 class UserPreferencesAdmin(OwnedAdmin):
     """Preferences of people: revision and times of change, without the content."""
 
+    list_name = "Preferences"
     list_display = ("row_id", "person", "revision", "created_at", "updated_at")
     date_hierarchy = "created_at"
     fields = ("id", "person", "revision", "created_at", "updated_at")

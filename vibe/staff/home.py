@@ -25,7 +25,7 @@ CHARTS: tuple[tuple[str, tuple[Line, ...]], ...] = (
             (Story, "var(--color-base-400)"),
         ),
     ),
-    ("New accounts, last 30 days", ((User, "var(--color-primary-500)"),)),
+    ("New people, last 30 days", ((User, "var(--color-primary-500)"),)),
 )
 
 GREY = "#9ca3af"
@@ -72,7 +72,7 @@ def charts(request: HttpRequest) -> list[dict[str, Any]]:
 
 def dataset(model: type[models.Model], color: str, numbers: list[int]) -> dict[str, Any]:
     """Return one table's bars."""
-    label = str(model._meta.verbose_name_plural).capitalize()
+    label = "People" if model is User else str(model._meta.verbose_name_plural).capitalize()
     return {"label": label, "data": numbers, "backgroundColor": color, "maxBarThickness": 18, "borderRadius": 2}
 
 

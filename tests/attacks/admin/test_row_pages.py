@@ -37,6 +37,7 @@ def test_pages_of_a_row(cast, name, page):
 @pytest.mark.parametrize("page", ["change/", "do/archive/", "delete/"])
 def test_control_a_name_that_says_content_would_be_seen_there(cast, monkeypatch, page):
     monkeypatch.setattr(Conversation, "__str__", lambda _: SECRET)
+    monkeypatch.setattr(ConversationAdmin, "title_of", lambda _, row: str(row))
     monkeypatch.setattr(ConversationAdmin, "facts", lambda _, row: [("Conversation", str(row))])
     monkeypatch.setattr(ConversationAdmin, "has_delete_permission", lambda *_: True)
     url = page_url(Conversation, cast.conversation).replace("change/", page)

@@ -7,9 +7,11 @@ This module keeps pages from selecting any, so that staff get a page and not an 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import unquote
 from django.core.checks import CheckMessage, Error
@@ -19,6 +21,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.formats import localize
 from django.utils.http import urlencode
 from unfold.admin import ModelAdmin
 from unfold.checks import UnfoldModelAdminChecks
@@ -27,7 +30,7 @@ from unfold.views import ChangeList
 from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, NoLongerPossible
 from vibe.core.admin.date_hierarchy import Choice, Drill
 from vibe.core.admin.filters import ValueFilter, is_uuid, value_filter
-from vibe.core.admin.links import page_url
+from vibe.core.admin.links import list_url, page_url, short_id
 from vibe.core.admin.ordering import Before, indexed_fields, position_key
 from vibe.core.admin.paging import WINDOW, WindowPaginator
 from vibe.core.admin.readable_columns import readable_fields, readable_rows
@@ -69,8 +72,12 @@ class MetadataChangeList(ChangeList):
     """A list that filters dates by UUIDv7 and completes its rows a page at a time."""
 
     result_list: Any
+    page_num: int
+    beyond: int | None = None  # the number of a page that was asked for and does not exist
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> models.QuerySet[Any]:
+        if self.model_admin.happened and self.owner_chosen:
+            self.date_hierarchy = self.model_admin.happened
         rows: models.QuerySet[Any] = super().get_queryset(request, exclude_parameters)
         span = self.drill.ids()
         if span and self.date_hierarchy == "created_at":
@@ -78,8 +85,11 @@ class MetadataChangeList(ChangeList):
         return rows
 
     def get_results(self, request: HttpRequest) -> None:
+        last = self.model_admin.get_paginator(request, self.queryset, self.list_per_page).num_pages
+        if not 1 <= self.page_num <= last:
+            self.beyond, self.page_num = self.page_num, last
         super().get_results(request)
-        rows = list(self.result_list)
+        rows = list(self.result_list) if self.beyond is None else []
         self.model_admin.complete(rows)
         self.result_list = rows
         self.full_result_count = self.result_count  # the header would repeat what the foot of the list says
@@ -115,8 +125,8 @@ class MetadataChangeList(ChangeList):
     @property
     def called(self) -> str:
         """Return what the rows are called, or those of this part of the table."""
-        parts = dict(self.model_admin.parts)
-        return str(parts.get(self.request_part, self.opts.verbose_name_plural)).lower()
+        name = self.model_admin.title_of_list(self.request_part)
+        return name if name[:2].isupper() else name.lower()
 
     @property
     def request_part(self) -> str:
@@ -132,15 +142,26 @@ class MetadataChangeList(ChangeList):
     def dates(self) -> dict[str, Any]:
         """Return the links to narrower dates, and back."""
         name = None if self.query else self.date_hierarchy
+        if not name:
+            return {}
         rows = self.root_queryset.order_by(*self.model_admin.oldest_first)
-        oldest = rows.values_list(name, flat=True).first() if name else None
-        if not name or not oldest:
+        if name == self.model_admin.happened:  # an index leads to the rows of one person
+            rows = self.root_queryset.filter(user_id=self.owner_chosen).order_by(name)
+        oldest = rows.values_list(name, flat=True).first()
+        if not oldest:
             return {}
         steps: list[Choice] = [
             step.choice(name, self.get_query_string) for step in self.drill.steps(oldest.date(), timezone.now().date())
         ]
         back = self.drill.up().choice(name, self.get_query_string) if self.drill.year else None
-        return {"here": str(self.drill), "steps": steps, "back": back}
+        title = f" {self.opts.get_field(name).verbose_name}".removesuffix(" at").strip().capitalize() or "When"
+        return {"title": title, "here": str(self.drill), "steps": steps, "back": back}
+
+    @property
+    def owner_chosen(self) -> str:
+        """Return the id of the person whose rows these are, if the list is one person's."""
+        chosen = str(self.params.get("user", ""))
+        return chosen if is_uuid(chosen) else ""
 
 
 class MetadataAdmin(ModelAdmin):
@@ -151,7 +172,10 @@ class MetadataAdmin(ModelAdmin):
     ordering: ClassVar[tuple[str, ...]] = ("-pk",)
     oldest_first: ClassVar[tuple[str, ...]] = ("pk",)
     narrowed_by: ClassVar[tuple[str, ...]] = ()  # columns that links from other pages filter by
+    sorted_by: ClassVar[frozenset[Any]] = frozenset()  # expressions that an index begins with
     owner: ClassVar[str] = ""  # the attribute that holds the owner's id
+    happened: ClassVar[str] = ""  # when it happened: the dates above the list of one person's rows
+    list_name: ClassVar[str] = ""  # what the sidebar calls the list, where that is not the plural of the model
     whole: ClassVar[bool] = False  # a table of Django or procrastinate, which support may read whole
     empty_hint: ClassVar[str] = ""
     parted_by: ClassVar[str] = ""  # the filter by which the sidebar lists the table in parts, and what these are called
@@ -202,7 +226,11 @@ class MetadataAdmin(ModelAdmin):
         columns = [name for name in self.get_list_display(request) if isinstance(name, str)]
         if any(request.GET.get(name) for name in self.narrowed_by):
             return columns
-        able = indexed_fields(self.model) | ({"created_at"} if self.date_hierarchy == "created_at" else set())
+        able: frozenset[Any] = (
+            self.sorted_by
+            | indexed_fields(self.model)
+            | ({"created_at"} if self.date_hierarchy == "created_at" else set())
+        )
         return [name for name in columns if getattr(getattr(self, name, None), "admin_order_field", name) in able]
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
@@ -243,7 +271,35 @@ class MetadataAdmin(ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         subject = request.GET.get(self.owner.removesuffix("_id"), "") if self.owner else ""
         note_viewed(request, self.model._meta.db_table, UUID(subject) if is_uuid(subject) else None)
-        return super().changelist_view(request, {"empty_hint": self.empty_hint, **(extra_context or {})})
+        title = self.title_of_list(request.GET.get(self.parted_by, ""))
+        self.note_path(request, title)
+        shown = {"title": title, "empty_hint": self.empty_hint, **(extra_context or {})}
+        answer = super().changelist_view(request, shown)
+        if answer.status_code == HTTPStatus.FOUND and answer.headers["Location"].endswith("?e=1"):
+            self.message_user(request, "A filter in the address cannot be read. It was left out.", messages.WARNING)
+        return answer
+
+    # What lists and rows are called.
+
+    def title_of_list(self, part: str = "") -> str:
+        """Return the name of the list, as the sidebar has it, or that of a part of it."""
+        name = self.list_name or str(self.opts.verbose_name_plural)
+        return str(dict(self.parts).get(part) or name[:1].upper() + name[1:])
+
+    def part_of(self, row: Any) -> str:
+        """Return the part of the table that a row is in."""
+        return ""
+
+    def title_of(self, row: Any) -> str:
+        """Return a name that a row is known by: whose it is, and when it was. Never content."""
+        name = str(self.opts.verbose_name)
+        when = getattr(row, self.happened or "created_at", None)
+        return f"{name[:1].upper()}{name[1:]} {short_id(row.pk)}" + (f", {localize(when)}" if when else "")
+
+    def note_path(self, request: HttpRequest, title: str, *further: str, part: str = "") -> None:
+        """Set what the head of the page says: the list, and what is below it."""
+        link = list_url(self.model, **({self.parted_by: part} if part else {}))
+        request.path_of_page = [{"title": title, "link": link}, *({"title": each} for each in further)]  # type: ignore[attr-defined]
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         resource = f"{self.model._meta.db_table}/{object_id}"[:500]
@@ -266,6 +322,10 @@ class MetadataAdmin(ModelAdmin):
             context["buttons"] = self.buttons(request, row)
             further = [each for each in self.related(row) if not each.needs or request.user.has_perm(each.needs)]
             context["related"] = [*related_rows(self.admin_site, request, row), *further]
+            context["subtitle"] = self.title_of(row)
+            part = self.part_of(row)
+            context["title"] = self.title_of_list(part)
+            self.note_path(request, context["title"], context["subtitle"], part=part)
         return super().render_change_form(request, context, *args, **kwargs)
 
     # Actions: see vibe.core.admin.confirmed_actions.

@@ -36,7 +36,7 @@ def related_rows(site: Any, request: HttpRequest, row: models.Model) -> list[Rel
     """Return each table that refers to this row and that the viewer may see. One statement counts all."""
     parts = list(references(site, request, row))
     return [
-        Related(str(model._meta.verbose_name_plural).capitalize(), list_url(model, **names), count)
+        Related(site._registry[model].title_of_list(), list_url(model, **names), count)
         for (model, names, _), count in zip(parts, counts(parts), strict=True)
     ]
 

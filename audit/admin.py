@@ -11,7 +11,6 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
-from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -20,6 +19,7 @@ from vibe.core.admin.base import MetadataAdmin, Related, audit_log_link
 from vibe.core.admin.filters import is_uuid
 from vibe.core.admin.labels import label_column
 from vibe.core.admin.links import list_url, page_link, short_id
+from vibe.core.admin.times import to_the_second
 
 OUTCOMES = {"Ok": "success", "Refused": "warning", "Failed": "danger"}
 
@@ -39,7 +39,7 @@ class AuditLogAdmin(MetadataAdmin):
     search_fields = ("id",)
     search_help_text = "Id of a person, a member of staff or a row of the trail; email of staff; or a resource, whole"
     fields = (
-        *("id", "at", "result", "action", "by", "whose", "resource", "reason"),
+        *("id", "when", "result", "action", "by", "whose", "resource", "reason"),
         *("ip", "user_agent", "request_id", "particulars"),
     )
     empty_hint = "Whatever touches anybody's data is recorded here, page by page and verb by verb."
@@ -53,7 +53,7 @@ class AuditLogAdmin(MetadataAdmin):
         return Q(resource=term)
 
     def title_of(self, row: AuditLog) -> str:
-        return f"{row.action}, {localize(row.at)}"
+        return f"{row.action}, {to_the_second(row.at)}"
 
     def complete(self, rows: list[Any]) -> None:
         ids = {row.subject for row in rows if row.subject} | {UUID(row.actor) for row in rows if is_uuid(row.actor)}
@@ -69,7 +69,7 @@ class AuditLogAdmin(MetadataAdmin):
 
     @admin.display(description="When", ordering="at")
     def when(self, row: AuditLog) -> SafeString:
-        return format_html('<span class="whitespace-nowrap">{}</span>', localize(row.at))
+        return format_html('<span class="whitespace-nowrap">{}</span>', to_the_second(row.at))
 
     @admin.display(description="Resource")
     def what(self, row: AuditLog) -> str:

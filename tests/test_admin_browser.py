@@ -6,11 +6,13 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.contrib.staticfiles import finders
 from django.db import connection
 from django_otp.oath import TOTP
 from playwright.sync_api import Page, expect, sync_playwright
@@ -219,6 +221,35 @@ def dressed(page: Page, look: str) -> None:
         page.emulate_media(color_scheme="dark")
     elif look == "narrow":
         page.set_viewport_size({"width": 390, "height": 844})
+
+
+WRITTEN = "5 Nov 2025, 23:30 UTC"
+
+
+@pytest.mark.parametrize(("zone", "hours", "called"), [("Asia/Tokyo", 9, "GMT+9"), ("UTC", 0, "UTC")])
+def test_times_are_those_of_the_reader_with_utc_on_hover(page, site, zone, hours, called):
+    reader = page.context.browser.new_page(base_url=site, timezone_id=zone)
+    sign_in(reader)
+    for path in ("memories/memory/", "audit/auditlog/", ""):
+        reader.goto(f"/admin/{path}")
+        shown = reader.locator("main time, #content time").first
+        at = datetime.fromisoformat(shown.get_attribute("datetime"))
+        seconds = ":%S" if path == "audit/auditlog/" else ""
+        assert shown.inner_text() == f"{at + timedelta(hours=hours):%-d %b %Y, %H:%M{seconds}} {called}"
+        assert shown.get_attribute("title") == f"{at:%-d %b %Y, %H:%M{seconds}} UTC"
+        assert reader.locator("td:not(:has(time)):text-matches('[0-9]{4}, [0-9]{2}:[0-9]{2}')").count() == 0, (
+            "each of them"
+        )
+    shoot(reader, f"times-{zone.replace('/', '-')}")
+
+
+def test_what_was_said_of_a_time_is_left_as_it_was(page):
+    """The control: the same words beside it are a time of ours, and shown as one."""
+    reader = page.context.browser.new_page(timezone_id="Asia/Tokyo")
+    reader.set_content(f"<p data-said>On {WRITTEN}.</p><p id=ours>From {WRITTEN} to {WRITTEN}.</p>")
+    reader.add_script_tag(path=str(finders.find("vibe/local_times.js")))
+    assert reader.locator("[data-said]").inner_text() == f"On {WRITTEN}."
+    assert reader.locator("#ours").inner_text() == "From 6 Nov 2025, 08:30 GMT+9 to 6 Nov 2025, 08:30 GMT+9."
 
 
 @pytest.mark.parametrize("name", ["dark", "narrow"])

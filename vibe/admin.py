@@ -18,6 +18,7 @@ from stories.rebuilding.services import retry_job
 from vibe.core.admin.base import MetadataAdmin, Related
 from vibe.core.admin.confirmed_actions import ConfirmedAction, requires_permission
 from vibe.core.admin.labels import label_column
+from vibe.core.admin.times import to_the_second
 
 STATES = {
     "Todo": "info",
@@ -132,5 +133,5 @@ class JobAdmin(PlainAdmin):
 
     @admin.display(description="Events")
     def events(self, row: Any) -> SafeString:
-        lines = ((event.at.isoformat(" ", "seconds") if event.at else "", event.type) for event in row.happened)
+        lines = ((to_the_second(event.at) if event.at else "", event.type) for event in row.happened)
         return format_html_join("", "{} {}<br>", lines)

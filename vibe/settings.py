@@ -390,6 +390,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "Metadata only",
     "SITE_SYMBOL": "lock",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "vibe.staff.navigation.favicon"}],
+    "SCRIPTS": ["vibe.staff.navigation.local_times"],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "vibe.staff.home.dashboard",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse
 
 from vibe.staff.health_page import SEE_HEALTH
@@ -66,6 +67,11 @@ GROUPS: list[tuple[str, list[Item]]] = [
 def favicon(_request: HttpRequest) -> str:
     """Return the tab's icon as a data URL, which saves a request."""
     return ICON
+
+
+def local_times(_request: HttpRequest) -> str:
+    """Return the address of the script that shows times in the reader's time zone."""
+    return static("vibe/local_times.js")
 
 
 def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:

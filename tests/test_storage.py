@@ -27,6 +27,7 @@ from memories.services.adding import NewMemory, add_memories
 from memories.services.changing import change_memory, delete_memory
 from memories.services.conversations import change_conversation, create_conversation, delete_conversation
 from memories.services.expiring import delete_expired
+from memories.services.forgetting import forget_range
 from memories.storage import CONVERSATIONS_OF, MEMORIES_OF, StorageDayFull, StorageFull, StorageLimit, storage_refused
 from stories.building import sources
 from stories.building.corrections import Changes
@@ -93,6 +94,16 @@ def test_what_is_counted_is_what_is_stored(ada: UUID) -> None:
     assert counted(ada) == stored(ada)
     assert counted(ada)[0] == before[0] - 13
     assert counted(ada)[1] < before[1]
+
+
+@pytest.mark.django_db
+def test_what_was_said_in_a_time_and_is_forgotten_is_given_back(ada: UUID) -> None:
+    here = conversation_of(ada)
+    say(ada, here, "In the garden.", LONG, occurred_at=DAY)
+    say(ada, here, "For good.")
+    assert len(forget_range(user_id=ada, actor=TESTER, until=DAY).ids) == 2
+    assert counted(ada) == stored(ada)
+    assert counted(ada)[0] == 1
 
 
 @pytest.mark.django_db

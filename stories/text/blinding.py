@@ -20,6 +20,8 @@ WORD = "word"
 SPEAKER = "speaker"
 MOST_METADATA = 16
 """Members of a memory's metadata that it is found by: the first ones."""
+FEWEST = 16
+"""Tokens of a passage with words."""
 
 
 def word_tokens(vault: Vault, wanted: Iterable[str]) -> list[int]:
@@ -78,8 +80,8 @@ def blind_words(vault: Vault, passages: list[PassageText]) -> list[list[int]]:
 
 
 def missing(number: int) -> int:
-    """Return how many tokens of no word stand beside so many others."""
-    return length_class(number) - number
+    """Return how many tokens of no word stand beside so many others: FEWEST are there, if any."""
+    return max(length_class(number), FEWEST) - number if number else 0
 
 
 def no_word() -> int:

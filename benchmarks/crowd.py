@@ -8,7 +8,6 @@ allows.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -238,12 +237,12 @@ def fill(
            1, START)
           for at, row in enumerate(stories)))  # fmt: skip
     speaker = speaker_token(vault, "Ada")
-    counted = [dict(sorted(Counter(token[word] for word in each).items())) for each in words]
+    tokens = [sorted({token[word] for word in each}) for each in words]
     copy(server, "passages", "id uuid, user_id uuid, conversation_id uuid, story_id uuid, memory_id uuid, "
-         "memory_revision int4, part int2, role text, speaker int8, words int8[], counts int2[], length int4, "
+         "memory_revision int4, part int2, role text, speaker int8, words int8[], length int4, "
          "occurred_at timestamptz, embedding halfvec, model int2, form int2, in_graph bool",
-         ((uuid7(), user, conversations[of[at]], stories[of[at]], row, 1, 0, "user", speaker, list(counted[at]),
-           list(counted[at].values()), len(words[at]), moments[at], HalfVector(rotated[at]), 0, FORM, graph)
+         ((uuid7(), user, conversations[of[at]], stories[of[at]], row, 1, 0, "user", speaker, tokens[at],
+           len(words[at]), moments[at], HalfVector(rotated[at]), 0, FORM, graph)
           for at, row in enumerate(memories)))  # fmt: skip
     if plain:
         copy(server, "plain_passages", "id uuid, user_id uuid, embedding halfvec, text text",

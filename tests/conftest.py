@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -32,14 +33,13 @@ hypothesis.settings.register_profile("patient", deadline=None, suppress_health_c
 hypothesis.settings.load_profile("patient")
 
 
-DEBUG_AT_START = os.environ.get("DEBUG")
-
-
-@pytest.fixture(autouse=True)
-def debug_as_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes that a test starts inherit DEBUG as the run began with it: importing vibe.wsgi turns it off."""
-    if DEBUG_AT_START is None:
-        monkeypatch.delenv("DEBUG", raising=False)
+@pytest.fixture(autouse=True, scope="session")
+def debug_as_at_the_start() -> None:
+    """Processes that tests start inherit DEBUG as the run began with it: importing vibe.wsgi turns it off, once."""
+    before = os.environ.get("DEBUG")
+    importlib.import_module("vibe.wsgi")
+    if before is None:
+        os.environ.pop("DEBUG", None)
 
 
 @pytest.fixture(autouse=True)

@@ -41,6 +41,7 @@ NOT_SERVED = {  # errors with a status below or above 500 that no operation of t
     "conflict": "nobody: the base of errors that say more",
     "database-not-ready": "commands; the API says busy",
     "embedder-failed": "jobs; a search goes by words, a correction waits for a job",
+    "form-too-old": "the admin",
     "job-not-failed": "the admin",
     "no-longer": "the admin",
     "not-open": "the admin",
@@ -65,6 +66,7 @@ NOT_SERVED = {  # errors with a status below or above 500 that no operation of t
     "tokens-spent": "jobs",
     "unauthenticated": "nobody: the base of errors that say more",
     "wrong-master-key": "commands; the API says service-unavailable",
+    "too-many-failures": "the admin",
 }
 
 

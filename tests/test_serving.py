@@ -229,6 +229,7 @@ def test_jobs_finish_or_are_given_back_and_none_is_done_twice(migrated, tmp_path
     for run in range(2):
         keep = {"AUDIT_CHECKPOINT_FILE": str(tmp_path / "checkpoints")}  # of this database, not of the state folder
         with serving(url(name=migrated), tmp_path / f"log{run}", "--worker", **keep) as server:
+            server.wait_ready()  # all may have been done before: a process that only starts has no handler yet
             deadline = time.monotonic() + PATIENCE
             while count("stories") < (3, 12)[run] and time.monotonic() < deadline:
                 time.sleep(0.05)

@@ -22,7 +22,7 @@ from procrastinate.worker import Worker
 
 from tests.processes import PATIENCE, manage, start, until, url
 from tests.workers import at_work
-from vibe.core.db.job_classes import classes, patience
+from vibe.core.db.job_classes import classes, retrying
 from vibe.core.db.job_classes.classes import AUDIT, CLASSES, IMPORTS, STORIES, WAITED
 from vibe.core.db.job_classes.reporting import read_states
 from vibe.core.db.job_classes.turns import TakingTurns
@@ -229,7 +229,7 @@ def asked_while_away(asked: str, monkeypatch: pytest.MonkeyPatch, cause: Excepti
             raise next_one from cause
         return next_one
 
-    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(retrying, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(TakingTurns, asked, answer)
     options = {"on_notification": print} if asked == "listen_for_jobs" else {}
     manager = worker.JobManager(app.connector)
@@ -312,7 +312,7 @@ def test_control_procrastinate_tries_once(ending, monkeypatch):
 
 def test_an_outcome_that_was_stored_is_not_stored_again(committed, monkeypatch):
     """Its answer was lost. By now another try of the job may be in hand, which must not end with this one's outcome."""
-    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(retrying, "PAUSE_SECONDS", 0.01)
     task("tries", WAITED, print).defer()
 
     async def store_twice() -> list[tuple[str, int]]:

@@ -73,7 +73,8 @@ class MemorySearch(Narrowing):
     question: Question = Field(examples=["When did I move to Lisbon?"])
     asked_at: LocalMoment | None = Field(
         None,
-        description='when it is asked, with the zone of who asks: what "last week" means; now, in UTC, if left out',
+        description='when the question is asked, in the time zone of the person: "last week" is reckoned from then. '
+        "Without it, from now, in UTC",
     )
     limit: int = Field(10, ge=1, le=MOST_STORIES, strict=True, description="how many at most")
     prefer: Prefer = Field(

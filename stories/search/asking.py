@@ -85,10 +85,10 @@ def read_asker(user_id: UUID, text: str) -> Asker:
 
 
 def ask(user_id: UUID, text: str, asked_at: datetime | None = None) -> Asked | None:
-    """The question with its vector, for whoever searches inside a transaction of theirs: before that begins.
+    """Return the question with its vector. Call it before the transaction in which you search.
 
-    `asked_at` is the time from which it reckons, in the time zone of who asks; now, in UTC, if left out. None where
-    every model is in this process, and may as well be asked inside.
+    Times in the question are reckoned from `asked_at`, in its time zone; without it, from now, in UTC. Return None
+    where every model is in this process: such a model may be asked inside the transaction.
     """
     if not may_wait():
         return None

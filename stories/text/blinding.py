@@ -47,13 +47,13 @@ def metadata_tokens(vault: Vault, metadata: Metadata) -> list[int]:
 def metadata_index(vault: Vault, metadata: Metadata) -> list[int] | None:
     """What a passage is found by of its memory's metadata; None without any.
 
-    Tokens of no word fill it up to 4 or 16, so that a dump does not tell how many members there are.
+    Dummy tokens fill it up to 4 or 16, so that a dump does not tell how many members there are.
     """
     tokens = metadata_tokens(vault, metadata)
     if not tokens:
         return None
     size = 4 if len(tokens) <= 4 else MOST_METADATA
-    return sorted([*tokens, *(no_word() for _ in range(size - len(tokens)))])
+    return sorted([*tokens, *(dummy_token() for _ in range(size - len(tokens)))])
 
 
 def length_class(length: int) -> int:
@@ -72,19 +72,19 @@ def blind_words(vault: Vault, passages: list[PassageText]) -> list[list[int]]:
 
     Every different word is blinded once. The order of the words themselves would tell their places in a dictionary, how
     often each stands there, and how many there are, which text they are of. So a word counts once, and their number is
-    rounded up to one of few by tokens of no word, which nobody asks for and no length counts.
+    rounded up to one of few by dummy tokens, which nobody asks for and no length counts.
     """
     known = {word: vault.index.token(WORD, word) for passage in passages for word in set(passage.words)}
     tokens = [{known[word] for word in passage.words} for passage in passages]
-    return [sorted([*each, *(no_word() for _ in range(missing(len(each))))]) for each in tokens]
+    return [sorted([*each, *(dummy_token() for _ in range(dummies_beside(len(each))))]) for each in tokens]
 
 
-def missing(number: int) -> int:
-    """Return how many tokens of no word stand beside so many others: FEWEST are there, if any."""
+def dummies_beside(number: int) -> int:
+    """Return how many dummy tokens stand beside so many others: FEWEST are there, if any."""
     return max(length_class(number), FEWEST) - number if number else 0
 
 
-def no_word() -> int:
+def dummy_token() -> int:
     """Return a token that looks like any other. That a word has it is as likely as that two words share one."""
     return randbits(64) - 2**63
 

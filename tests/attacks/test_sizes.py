@@ -27,7 +27,7 @@ from memories.imports.services.conversations import import_conversations
 from memories.models import Conversation, Memory
 from stories.processors.base import Message as AsRead
 from stories.text import blinding
-from stories.text.blinding import length_class, missing, no_word
+from stories.text.blinding import dummies_beside, dummy_token, length_class
 from stories.text.passages import passages
 from tests.api.conftest import Api
 from tests.building import build_conversation, index_all
@@ -66,7 +66,10 @@ def as_read(message: Message) -> AsRead:
 def counted_words(message: Message) -> Any:
     parts = passages(as_read(message))
     numbers = [len(set(part.words)) for part in parts]
-    return [[length_class(part.length), number + missing(number)] for part, number in zip(parts, numbers, strict=True)]
+    return [
+        [length_class(part.length), number + dummies_beside(number)]
+        for part, number in zip(parts, numbers, strict=True)
+    ]
 
 
 PAYLOAD_SIZE = Column("octet_length(memory.payload)", payload_size)
@@ -259,13 +262,13 @@ def test_hardly_a_row_is_told_by_its_words(corpus, db, record_property, request)
 
 def test_control_without_tokens_of_no_word_many_would_be_told(corpus, db, monkeypatch):
     for module in (blinding, sys.modules[__name__]):
-        monkeypatch.setattr(module, "missing", lambda _: 0)
+        monkeypatch.setattr(module, "dummies_beside", lambda _: 0)
     columns = (PAYLOAD_SIZE, WORDS)
     assert told(dumped(indexed(corpus), columns), computed(corpus.pools["all"], columns))[0] > 2 * TOLD_AT_MOST
 
 
 def test_which_words_stand_together_tells_whoever_holds_all_texts(corpus, db, record_property, request):
-    """A limit that docs/threat-model.md names. Tokens of no word stand in one row alone, and hide no others."""
+    """A limit that docs/threat-model.md names. Dummy tokens stand in one row alone, and hide no others."""
     user_id = indexed(corpus)
     with unprotected("passages") as cursor:
         cursor.execute("SELECT memory_id, array_agg(word) FROM passages, unnest(words) word GROUP BY 1")
@@ -311,7 +314,7 @@ def alone(seen: Mapping[Any, int]) -> dict[int, Any]:
 
 
 def test_tokens_of_no_word_look_like_others():
-    signs = [no_word() < 0 for _ in range(400)]
+    signs = [dummy_token() < 0 for _ in range(400)]
     assert 100 < sum(signs) < 300
 
 

@@ -24,7 +24,7 @@ from accounts.keys.job_middleware import refuse_wrong_master_key
 from stories.processors import fenced
 from vibe.core.db.configured import embedded_server
 from vibe.core.db.job_classes.failures import note_failure
-from vibe.core.db.job_classes.patience import Patient
+from vibe.core.db.job_classes.retrying import RetryingManager
 from vibe.core.db.job_classes.turns import TakingTurns
 from vibe.core.errors import VibeError
 
@@ -50,7 +50,7 @@ GIVEN_BACK: Final = (
 logger = logging.getLogger(__name__)
 
 
-class JobManager(Patient, TakingTurns):
+class JobManager(RetryingManager, TakingTurns):
     """The manager of jobs of every worker."""
 
 

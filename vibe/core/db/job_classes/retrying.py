@@ -25,35 +25,36 @@ IN_HAND: Final = (
 Result = TypeVar("Result")
 
 
-class Patient(JobManager):
+class RetryingManager(JobManager):
     """procrastinate's manager of jobs, which goes on with what a worker asks of it once the database is back."""
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         """Take the next job and return it, or None if none is due."""
-        return await patiently(lambda: super(Patient, self).fetch_job(queues, worker_id))
+        return await retry_while_away(lambda: super(RetryingManager, self).fetch_job(queues, worker_id))
 
     async def update_heartbeat(self, worker_id: int) -> None:
         """Say that a worker lives."""
-        await patiently(lambda: super(Patient, self).update_heartbeat(worker_id))
+        await retry_while_away(lambda: super(RetryingManager, self).update_heartbeat(worker_id))
 
     async def defer_periodic_job(self, job: Job, periodic_id: str, defer_timestamp: int) -> int | None:
         """Start a periodic job, and return its number, or None if another worker started it."""
-        return await patiently(lambda: super(Patient, self).defer_periodic_job(job, periodic_id, defer_timestamp))
+        given = job, periodic_id, defer_timestamp
+        return await retry_while_away(lambda: super(RetryingManager, self).defer_periodic_job(*given))
 
     async def listen_for_jobs(
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
     ) -> None:
         """Hear of new jobs until cancelled."""
         options: dict[str, Any] = {"on_notification": on_notification, "queues": queues}
-        await patiently(lambda: super(Patient, self).listen_for_jobs(**options))
+        await retry_while_away(lambda: super(RetryingManager, self).listen_for_jobs(**options))
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Set a job to its final state."""
-        await self._store(job, lambda: super(Patient, self).finish_job(job, status, delete_job))
+        await self._store(job, lambda: super(RetryingManager, self).finish_job(job, status, delete_job))
 
     async def retry_job(self, job: Job, *arguments: Any, **changes: Any) -> None:
         """Let a job be tried again."""
-        await self._store(job, lambda: super(Patient, self).retry_job(job, *arguments, **changes))
+        await self._store(job, lambda: super(RetryingManager, self).retry_job(job, *arguments, **changes))
 
     async def _store(self, job: Job, store: Callable[[], Awaitable[None]]) -> None:
         first = True
@@ -64,14 +65,14 @@ class Patient(JobManager):
                 first = False
                 await store()
 
-        await patiently(once)
+        await retry_while_away(once)
 
     async def _is_in_hand(self, job: Job) -> bool:
         held = {"id": job.id, "worker_id": job.worker_id, "attempts": job.attempts}
         return bool(await self.connector.execute_query_all_async(IN_HAND, **held))
 
 
-async def patiently(do: Callable[[], Awaitable[Result]]) -> Result:
+async def retry_while_away(do: Callable[[], Awaitable[Result]]) -> Result:
     """Do something, again and again while the database is away. Raises ConnectorException for anything else."""
     while True:
         try:

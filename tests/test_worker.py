@@ -7,6 +7,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -16,7 +18,8 @@ from django.db import connection, connections
 from procrastinate import utils
 from procrastinate.contrib.django import app, procrastinate_app
 from procrastinate.exceptions import ConnectorException
-from procrastinate.periodic import PeriodicRegistry
+from procrastinate.manager import JobManager
+from procrastinate.periodic import PeriodicDeferrer, PeriodicRegistry
 from procrastinate.tasks import Task
 from procrastinate.worker import Worker
 
@@ -24,7 +27,9 @@ from tests.processes import PATIENCE, manage, start, until, url
 from tests.workers import at_work
 from vibe.core.db.job_classes import classes, retrying
 from vibe.core.db.job_classes.classes import AUDIT, CLASSES, IMPORTS, STORIES, WAITED
+from vibe.core.db.job_classes.periodic import NewestTime
 from vibe.core.db.job_classes.reporting import read_states
+from vibe.core.db.job_classes.retrying import RetryingManager
 from vibe.core.db.job_classes.turns import TakingTurns
 from vibe.core.db.scopes import as_system
 from vibe.core.errors import ConfigurationError, InputError
@@ -32,6 +37,7 @@ from vibe.serving import worker
 from vibe.serving.worker import WorkerStopped
 
 SLOTS = {AUDIT: 1, WAITED: 2, STORIES: 2, IMPORTS: 1}
+HOUR, DAY = 3_600, 86_400
 SOON = 20  # seconds: far more than it takes, and less than the first worker would wait for
 
 
@@ -182,6 +188,43 @@ def test_periodic_jobs_come_once_however_many_workers_there_are(committed, monke
     assert len(times) == len(set(times))
 
 
+def started(deferrer: type[PeriodicDeferrer], cron: str, *times: float) -> list[list[int]]:
+    """For which times a periodic job is started, at each of some times of the clock."""
+    registry = PeriodicRegistry()
+    registry.register_task(Task(print, blueprint=app, name="each", queue=AUDIT), cron, "", {})
+    starter = deferrer(registry)
+    return [[at for _, at in starter.get_previous_tasks(at=now)] for now in times]
+
+
+NOON = datetime(2026, 3, 14, 12, tzinfo=UTC).timestamp()
+EVERY_FIVE_SECONDS, AT_THREE = "* * * * * */5", "0 3 * * *"
+SLEEP = NOON + 1, NOON + DAY + 1
+BACK = NOON + DAY + 1, NOON + 1, NOON + 6
+
+
+def test_after_a_sleep_a_periodic_job_comes_once():
+    assert started(NewestTime, EVERY_FIVE_SECONDS, *SLEEP) == [[NOON], [NOON + DAY]]
+
+
+def test_control_else_it_comes_for_every_time_that_was_missed():
+    assert len(started(PeriodicDeferrer, EVERY_FIVE_SECONDS, *SLEEP)[1]) == DAY / 5
+
+
+def test_after_the_clock_was_set_back_periodic_jobs_go_on():
+    assert started(NewestTime, EVERY_FIVE_SECONDS, *BACK) == [[NOON + DAY], [NOON], [NOON + 5]]
+
+
+def test_control_else_none_comes_until_the_clock_is_there_again():
+    assert started(PeriodicDeferrer, EVERY_FIVE_SECONDS, *BACK) == [[NOON + DAY], [], []]
+
+
+def test_a_job_of_the_night_comes_after_a_sleep_and_not_again_after_the_clock_was_set_back():
+    at_two, at_four, at_nine = NOON - 10 * HOUR, NOON - 8 * HOUR, NOON - 3 * HOUR
+    assert started(NewestTime, AT_THREE, at_two, at_nine) == [[], []], "a worker that was just started"
+    came = started(NewestTime, AT_THREE, at_two - 23 * HOUR + 60, at_nine, at_two, at_four)
+    assert came == [[NOON - 33 * HOUR], [NOON - 9 * HOUR], [], []]
+
+
 # What is known of them
 
 
@@ -221,16 +264,18 @@ ASKED = {
 
 def asked_while_away(asked: str, monkeypatch: pytest.MonkeyPatch, cause: Exception) -> str:
     """What comes of what a worker asks, when it fails once."""
-    answers: list[Exception | str] = ["done", ConnectorException()]
+    answers: list[Exception | None] = [None, ConnectorException()]
 
-    async def answer(*_: object, **__: object) -> str:
-        next_one = answers.pop()
-        if isinstance(next_one, Exception):
-            raise next_one from cause
-        return next_one
+    async def answer(*_: object, **__: object) -> None:
+        if problem := answers.pop():
+            raise problem from cause
+
+    async def nothing(*_: object) -> None:
+        return None
 
     monkeypatch.setattr(retrying, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(TakingTurns, asked, answer)
+    monkeypatch.setattr(RetryingManager, "_held_unknown", nothing)
     options = {"on_notification": print} if asked == "listen_for_jobs" else {}
     manager = worker.JobManager(app.connector)
     return asyncio.run(getattr(manager, asked)(*ASKED[asked], **options)) or "done"
@@ -333,6 +378,40 @@ def test_an_outcome_that_was_stored_is_not_stored_again(committed, monkeypatch):
 
     with app.replace_connector(app.connector.get_worker_connector()):  # type: ignore[attr-defined]
         assert utils.async_to_sync(store_twice) == [("doing", 1)]
+
+
+async def fetched(kind: type[JobManager], monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    """Which jobs a worker is given that asks three times, when the answer to the first is lost."""
+    async with app.open_async():
+        manager = kind(app.connector)
+        number = await manager.register_worker()
+        ask, lost = TakingTurns.fetch_job, False
+
+        async def lose(self: Any, *arguments: Any) -> Any:
+            nonlocal lost
+            job = await ask(self, *arguments)
+            if not lost:
+                lost = True
+                raise ConnectorException from psycopg.OperationalError()
+            return job
+
+        monkeypatch.setattr(TakingTurns, "fetch_job", lose)
+        given = []
+        for _ in range(3):
+            with suppress(ConnectorException):
+                job = await manager.fetch_job([WAITED], number)
+                given.append(job and job.id)
+        return given
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(worker.JobManager, [0, 1, None]), (TakingTurns, [1, None])])
+def test_a_job_is_taken_though_the_answer_that_gave_it_was_lost(committed, monkeypatch, kind, expected):
+    """The second is the control: procrastinate's worker holds it for good and never does it."""
+    monkeypatch.setattr(retrying, "PAUSE_SECONDS", 0.01)
+    numbers = [task(f"given.{each}", WAITED, print).defer() for each in range(2)]
+    with app.replace_connector(app.connector.get_worker_connector()):  # type: ignore[attr-defined]
+        given = utils.async_to_sync(fetched, kind, monkeypatch)
+    assert given == [None if each is None else numbers[each] for each in expected]
 
 
 # The end

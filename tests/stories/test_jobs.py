@@ -17,6 +17,7 @@ from procrastinate.periodic import PeriodicRegistry
 
 from accounts.people.services.people import Profile, ensure_person
 from stories import tasks
+from stories.building.services.build import build_due
 from stories.building.services.due import start_due_builds
 from stories.index import backlog
 from stories.models import PendingMemory, Story
@@ -186,6 +187,35 @@ def test_the_job_of_a_killed_worker_is_taken_up(ada_waiting: UUID) -> None:
     work()
     with as_user(ada_waiting):
         assert not PendingMemory.objects.of(ada_waiting).exists()
+
+
+def put_off_by_a_clock_that_was_ahead(user_id: UUID, table: str, days: int) -> None:
+    column = {"stories": "due_at", "procrastinate_jobs": "scheduled_at"}[table]
+    with as_user(user_id) if table == "stories" else as_system(), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {table} SET {column} = now() + %s * interval '1 day'", [days])
+
+
+def test_a_job_that_was_put_off_while_the_clock_was_ahead_is_done(ada_waiting: UUID) -> None:
+    put_off_by_a_clock_that_was_ahead(ada_waiting, "procrastinate_jobs", 40)
+    work()
+    with as_user(ada_waiting):
+        assert PendingMemory.objects.of(ada_waiting).exists(), "the control"
+    with app.replace_connector(app.connector.get_worker_connector()):  # type: ignore[attr-defined]
+        utils.async_to_sync(taken_up)
+    work()
+    with as_user(ada_waiting):
+        assert not PendingMemory.objects.of(ada_waiting).exists()
+
+
+@pytest.mark.parametrize(("days", "expected"), [(40, 1), (1, 0)])
+def test_a_story_that_was_put_off_while_the_clock_was_ahead_is_built(
+    ada_waiting: UUID, days: int, expected: int
+) -> None:
+    """And one that is put off for as long as any may be waits."""
+    work()
+    put_off_by_a_clock_that_was_ahead(ada_waiting, "stories", days)
+    assert start_due_builds(tasks.build) == expected
+    assert build_due(user_id=ada_waiting, actor=TESTER) == expected
 
 
 async def taken_up() -> None:

@@ -24,6 +24,7 @@ from accounts.keys.job_middleware import refuse_wrong_master_key
 from stories.processors import fenced
 from vibe.core.db.configured import embedded_server
 from vibe.core.db.job_classes.failures import note_failure
+from vibe.core.db.job_classes.periodic import ClockProofWorker
 from vibe.core.db.job_classes.retrying import RetryingManager
 from vibe.core.db.job_classes.turns import TakingTurns
 from vibe.core.errors import VibeError
@@ -114,7 +115,7 @@ def _worker(app: App, name: str, number: int, *, wait: bool) -> Worker:
         "update_heartbeat_interval": HEARTBEAT_SECONDS,
         "stalled_worker_timeout": 4 * HEARTBEAT_SECONDS,
     }
-    return Worker(app, **options)
+    return ClockProofWorker(app, **options)
 
 
 async def _all_ended(running: Mapping[asyncio.Task[None], Worker]) -> None:

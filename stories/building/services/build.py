@@ -11,12 +11,14 @@ from typing import Final
 from uuid import UUID
 
 from django.db import DatabaseError
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import FAILED, record
+from stories.building.services.due import LONGEST_WAIT, no_wait_ends_after
 from stories.building.sources import Source, hold_story, is_as_read, read, story_at
 from stories.building.storing import BuiltStory, store
 from stories.entities import services as entities
@@ -37,7 +39,6 @@ TURN: Final = 10.0
 """Seconds that one person's stories are built before another's turn."""
 FIRST_WAIT: Final = 15
 """Seconds until a failed build is tried again; twice as long each time, at most a day."""
-LONGEST_WAIT: Final = 86_400
 AWAY_WAIT: Final = 60
 """Seconds until a build is tried again that a provider did not answer for, which says nothing of when it is back."""
 
@@ -50,8 +51,8 @@ def build_due(*, user_id: UUID, actor: Actor) -> int:
     ends, built = time.monotonic() + TURN, 0
     while time.monotonic() < ends:
         with as_user(user_id):
-            due = Story.objects.of(user_id).filter(due_at__lte=Now()).order_by("due_at", "id")
-            story_id = due.values_list("pk", flat=True).first()
+            due = Story.objects.of(user_id).filter(Q(due_at__lte=Now()) | Q(due_at__gt=no_wait_ends_after()))
+            story_id = due.order_by("due_at", "id").values_list("pk", flat=True).first()
         if story_id is None:
             break
         built += try_building(user_id, story_id, actor=actor)
@@ -97,7 +98,7 @@ def put_off(
             return
         tries = story.tries + counted
         wait = FIRST_WAIT * 2 ** min(tries, 20) if counted else AWAY_WAIT
-        due_at = again_at or timezone.now() + timedelta(seconds=min(LONGEST_WAIT, wait))
+        due_at = again_at or timezone.now() + timedelta(seconds=min(LONGEST_WAIT.total_seconds(), wait))
         Story.objects.of(user_id).filter(pk=story_id).update(tries=tries, failure=words[:300], due_at=due_at)
         record(
             actor=actor,

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
 from vibe.core.db.scopes import as_system
 
 MOST: Final = 200
 """People for whom a job is started at a time: the next sweep starts more."""
-PEOPLE: Final = "SELECT user_id FROM stories WHERE due_at <= now() GROUP BY user_id ORDER BY min(due_at) LIMIT %s"
+LONGEST_WAIT: Final = timedelta(days=1)
+"""The longest that a build is put off."""
+PEOPLE: Final = (
+    "SELECT user_id FROM stories WHERE due_at <= now() OR due_at > %s GROUP BY user_id ORDER BY min(due_at) LIMIT %s"
+)
 BUSY: Final = (
     "SELECT (args ->> 'user_id')::uuid FROM procrastinate_jobs WHERE task_name = %s AND status IN ('todo', 'doing')"
 )
+
+
+def no_wait_ends_after() -> datetime:
+    """Return the time that nothing put off now waits beyond. What does was put off by a clock that was ahead."""
+    return timezone.now() + max(LONGEST_WAIT, timedelta(minutes=settings.EPISODE_GAP_MINUTES)) + timedelta(hours=1)
 
 
 def people_due(task: str) -> list[UUID]:
@@ -22,7 +34,7 @@ def people_due(task: str) -> list[UUID]:
     with as_system(), connection.cursor() as cursor:
         cursor.execute(BUSY, [task])
         busy = {user_id for (user_id,) in cursor.fetchall()}
-        cursor.execute(PEOPLE, [MOST + len(busy)])
+        cursor.execute(PEOPLE, [no_wait_ends_after(), MOST + len(busy)])
         return [user_id for (user_id,) in cursor.fetchall() if user_id not in busy][:MOST]
 
 

@@ -1,8 +1,8 @@
 """A worker lives on while the database is away, and stores the outcomes of its jobs once it is back.
 
 procrastinate tries everything once. A worker ends when its heartbeat, its search for jobs or its listening fails. When
-the outcome of a job cannot be stored, the job is held for good by a worker that lives and has forgotten it, and with it
-every job that waits for its lock.
+the outcome of a job cannot be stored, or the answer is lost that gives a job, the job is held for good by a worker that
+lives and does not know of it, and with it every job that waits for its lock.
 """
 
 from __future__ import annotations
@@ -22,15 +22,40 @@ IN_HAND: Final = (
     "SELECT id FROM procrastinate_jobs WHERE id = %(id)s AND status = 'doing' "
     "AND worker_id IS NOT DISTINCT FROM %(worker_id)s AND attempts = %(attempts)s"
 )
+HELD: Final = """
+SELECT id, status, task_name, priority, lock, queueing_lock, args, scheduled_at, queue_name, attempts, worker_id
+FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker_id)s ORDER BY id
+"""
 Result = TypeVar("Result")
 
 
 class RetryingManager(JobManager):
     """procrastinate's manager of jobs, which goes on with what a worker asks of it once the database is back."""
 
+    def __init__(self, connector: Any) -> None:
+        super().__init__(connector)
+        self._given: set[tuple[int | None, int]] = set()  # jobs in hand, each with its attempt
+
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
-        """Take the next job and return it, or None if none is due."""
-        return await retry_while_away(lambda: super(RetryingManager, self).fetch_job(queues, worker_id))
+        """Take the next job and return it, or None if none is due. A worker asks for one at a time."""
+        first = True
+
+        async def once() -> Job | None:
+            nonlocal first
+            if not first and (job := await self._held_unknown(worker_id)):
+                return job
+            first = False
+            return await super(RetryingManager, self).fetch_job(queues, worker_id)
+
+        job = await retry_while_away(once)
+        if job:
+            self._given.add((job.id, job.attempts))
+        return job
+
+    async def _held_unknown(self, worker_id: int) -> Job | None:
+        """Return a job that a worker holds without knowing: it was taken, and the answer that gave it was lost."""
+        held = [Job.from_row(row) for row in await self.connector.execute_query_all_async(HELD, worker_id=worker_id)]
+        return next((job for job in held if (job.id, job.attempts) not in self._given), None)
 
     async def update_heartbeat(self, worker_id: int) -> None:
         """Say that a worker lives."""
@@ -65,7 +90,10 @@ class RetryingManager(JobManager):
                 first = False
                 await store()
 
-        await retry_while_away(once)
+        try:
+            await retry_while_away(once)
+        finally:
+            self._given.discard((job.id, job.attempts))
 
     async def _is_in_hand(self, job: Job) -> bool:
         held = {"id": job.id, "worker_id": job.worker_id, "attempts": job.attempts}

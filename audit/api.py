@@ -64,7 +64,7 @@ class AccessLog(ResponseSchema):
 
 @router.get("/access-log", response=AccessLog)
 def list_access(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | None = None) -> HttpResponse:
-    """Who did what with your data, when and why."""
+    """List who did what with your data, when and why."""
     person: UUID = request.auth.user_id  # type: ignore[attr-defined]
     listing = Listing(person, "access-log")
     found = page(AuditLog.objects.about(person), after=listing.position(cursor), size=limit)

@@ -88,18 +88,23 @@ class Installation:
 
     # Jobs
 
-    def start_worker(self) -> None:
-        """Start one, at first or again."""
+    def start_worker(self, **environment: str) -> None:
+        """Start one, at first or again; one that still runs is ended."""
+        self.end_worker()
         with (self.folder / "worker.log").open("a") as sink:
             self.worker = subprocess.Popen(
                 [sys.executable, "manage.py", "worker"],
-                env={**os.environ, "DEBUG": "on", "LOG_LEVEL": "WARNING", **self.environment},
+                env={**os.environ, "DEBUG": "on", "LOG_LEVEL": "WARNING", **self.environment, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
                 cwd=PROJECT,
                 start_new_session=True,
             )
+
+    def worker_log(self) -> str:
+        """What all of them have said."""
+        return log.read_text() if (log := self.folder / "worker.log").exists() else ""
 
     def worker_runs(self) -> bool:
         return self.worker is not None and self.worker.poll() is None
@@ -130,7 +135,13 @@ class Installation:
                 self.start_worker()
             return self.is_settled()
 
-        until(settled)
+        try:
+            until(settled)
+        except AssertionError as late:
+            jobs = self.ask(
+                "SELECT task_name, status, attempts, scheduled_at FROM procrastinate_jobs ORDER BY id LIMIT 20"
+            )
+            raise AssertionError(f"{late}; jobs: {jobs}; the worker says: {self.worker_log()[-3000:]}") from None
 
     def is_settled(self) -> bool:
         """Whether everything is indexed, and every story that is due is built or was tried."""

@@ -71,7 +71,7 @@ def read_export(request: HttpRequest, ids: list[UUID]) -> HttpResponse:
 @router.post("/export", response={202: Export}, auth=SignedIn("export"))
 @replayed_by(read_export, made=True)
 def request_my_export(request: HttpRequest) -> HttpResponse:
-    """Ask for everything, as JSON Lines. A job writes it; the one under way is given where there is one."""
+    """Start an export of all your data as JSON Lines. If one is under way already, it is returned."""
     caller = caller_of(request)
     made = request_export(user_id=caller.user_id, actor=caller.actor)
     export = export_status(user_id=caller.user_id, export_id=made)
@@ -80,13 +80,13 @@ def request_my_export(request: HttpRequest) -> HttpResponse:
 
 @router.get("/export", response=Export, auth=SignedIn("export"))
 def get_my_export(request: HttpRequest) -> HttpResponse:
-    """The newest export as it stands, with its link once it is ready."""
+    """Return the state of the newest export, with its link once it is ready."""
     return respond(Export.of(export_status(user_id=caller_of(request).user_id), request.path))
 
 
 @router.get("/export/file", response={200: None}, auth=SignedIn("export"), openapi_extra=LINES)
 def download_my_export(request: HttpRequest, link: Link) -> HttpResponseBase:
-    """The archive, opened. It is streamed after its row in the trail has been written."""
+    """Download the newest export, decrypted. The download is recorded in the audit log."""
     caller = caller_of(request)
     file = open_export(token=link, actor=caller.actor, user_id=caller.user_id)
     response = StreamingHttpResponse(file.chunks, content_type="application/x-ndjson")
@@ -98,7 +98,7 @@ def download_my_export(request: HttpRequest, link: Link) -> HttpResponseBase:
 
 @router.delete("", response={202: Erasure}, auth=SignedIn("erase"))
 def erase_me(request: HttpRequest) -> HttpResponse:
-    """Be erased once the grace period is over. From now on nobody comes in as this person."""
+    """Schedule your erasure: all your data is deleted when the grace period ends. You cannot sign in from now on."""
     caller = caller_of(request)
     waiting = unfinished_export(user_id=caller.user_id)
     erasure = request_erasure(user_id=caller.user_id, actor=caller.actor)

@@ -54,7 +54,7 @@ class Preferences(RootModel[dict[str, Any]]):
 @router.get("", response=Me)
 @keeps_to_companion()
 def get_me(request: HttpRequest) -> HttpResponse:
-    """Who calls."""
+    """Return the person who is signed in."""
     row = User.objects.filter(pk=caller_of(request).user_id).only(*SHOWN).first()
     if row is None:
         raise NotFound
@@ -71,7 +71,7 @@ def get_me(request: HttpRequest) -> HttpResponse:
 
 @router.get("/preferences", response=Preferences, openapi_extra=VERSIONED)
 def get_preferences(request: HttpRequest) -> HttpResponse:
-    """What is set."""
+    """Return all preferences."""
     row = preferences(caller_of(request).user_id)
     return respond_unless_unchanged(request, Preferences(row.data), of=row)
 
@@ -85,7 +85,7 @@ def read_preferences(request: HttpRequest, ids: list[UUID]) -> HttpResponse:  # 
 @router.patch("/preferences", response=Preferences, openapi_extra=VERSIONED)
 @replayed_by(read_preferences)
 def change_preferences(request: HttpRequest, patch: Patch) -> HttpResponse:
-    """Set some of it, and take away what is null (a JSON Merge Patch, RFC 7396). All of it holds, or none."""
+    """Change preferences by a JSON Merge Patch (RFC 7396): a null removes a key. All changes are made, or none."""
     caller = caller_of(request)
     row = change(user_id=caller.user_id, patch=patch, actor=caller.actor, expected=expected_version(request))
     return respond(Preferences(row.data), of=row)

@@ -57,7 +57,7 @@ class Person(ResponseSchema):
 
 @router.put("/{uid}", response={200: Person, 201: Person}, openapi_extra=WITHOUT_PERSON)
 def ensure_user(request: HttpRequest, uid: Uid, given: EnsuredPerson) -> HttpResponse:
-    """The person of this UID: made with what is given (201), or as they are there already (200)."""
+    """Return the person with this UID; create them (201) if there is none."""
     _, is_new = get_or_create_person(profile=Profile(uid, name=given.name), actor=actor_of(request))
     shown = show(request, uid)
     return respond(shown, status=201, location=request.path) if is_new else respond(shown)
@@ -65,13 +65,13 @@ def ensure_user(request: HttpRequest, uid: Uid, given: EnsuredPerson) -> HttpRes
 
 @router.get("/{uid}", response=Person, openapi_extra=WITHOUT_PERSON)
 def get_user(request: HttpRequest, uid: Uid) -> HttpResponse:
-    """The person of this UID."""
+    """Return the person with this UID."""
     return respond(show(request, uid))
 
 
 @router.post("/{uid}/deactivate", response=Person, openapi_extra=WITHOUT_PERSON)
 def deactivate_user(request: HttpRequest, uid: Uid) -> HttpResponse:
-    """Let nobody in as this person any more, from the next request on. Their data stays; support can undo it."""
+    """Deactivate a person: their next request is refused. Their data stays, and support can undo it."""
     set_active(user_id=get_person(uid).pk, active=False, actor=actor_of(request))
     return respond(show(request, uid))
 

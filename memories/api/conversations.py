@@ -43,7 +43,7 @@ def read_conversation(request: HttpRequest, ids: list[UUID]) -> HttpResponse:
 @replayed_by(read_conversation, made=True)
 @keeps_to_companion()
 def create_conversation(request: HttpRequest, given: NewConversation) -> HttpResponse:
-    """Begin a conversation."""
+    """Create a conversation."""
     caller = caller_of(request)
     new = {**given.model_dump(), "companion": caller.companion_or(given.companion)}
     made = verbs.create_conversation(user_id=caller.user_id, actor=caller.actor, **new)
@@ -54,7 +54,7 @@ def create_conversation(request: HttpRequest, given: NewConversation) -> HttpRes
 @replayed_by(read_conversation, made=True)
 @keeps_to_companion()
 def ensure_conversation(request: HttpRequest, external_id: OwnId, given: EnsuredConversation) -> HttpResponse:
-    """The conversation of this external id: begun with what is given (201), or as it is there already (200)."""
+    """Return the conversation with this external id; create it (201) if there is none."""
     caller = caller_of(request)
     new = {**given.model_dump(), "companion": caller.companion_or(given.companion)}
     found, is_new = verbs.ensure_conversation(
@@ -77,7 +77,7 @@ def list_conversations(
     limit: PageSize = 50,
     cursor: Cursor | None = None,
 ) -> HttpResponse:
-    """Conversations, those of the last activity first: the active ones, the archived ones, or those one asks for."""
+    """List conversations, the most recently active first: active, archived, or those of given ids."""
     caller = caller_of(request)
     person, companion = caller.user_id, caller.companion_or(companion)
     archived = False if archived is None and external_id is None else archived
@@ -97,7 +97,7 @@ def list_conversations(
 @router.get("/{uuid:conversation_id}", response=Conversation, openapi_extra=VERSIONED)
 @keeps_to_companion(reading.require_companion)
 def get_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    """One conversation."""
+    """Return a conversation."""
     found = reading.conversation(caller_of(request).user_id, conversation_id)
     return respond_unless_unchanged(request, Conversation.of(found), of=found.row)
 
@@ -106,7 +106,7 @@ def get_conversation(request: HttpRequest, conversation_id: UUID) -> HttpRespons
 @replayed_by(read_conversation)
 @keeps_to_companion(reading.require_companion)
 def change_conversation(request: HttpRequest, conversation_id: UUID, given: ConversationTexts) -> HttpResponse:
-    """Give it another title or description (a JSON Merge Patch: null takes one away)."""
+    """Change the title or description by a JSON Merge Patch: a null removes it."""
     return changed(
         verbs.change_conversation(
             **of(request, conversation_id),
@@ -120,7 +120,7 @@ def change_conversation(request: HttpRequest, conversation_id: UUID, given: Conv
 @replayed_by(read_conversation)
 @keeps_to_companion(reading.require_companion)
 def archive_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    """Put it away: it leaves the active ones, and nothing of it is lost."""
+    """Archive a conversation: it leaves the active ones, and nothing of it is lost."""
     return changed(
         verbs.archive_conversation(**of(request, conversation_id), archived=True, expected=expected_version(request))
     )
@@ -130,7 +130,7 @@ def archive_conversation(request: HttpRequest, conversation_id: UUID) -> HttpRes
 @replayed_by(read_conversation)
 @keeps_to_companion(reading.require_companion)
 def unarchive_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    """Take it out again."""
+    """Make an archived conversation active again."""
     return changed(
         verbs.archive_conversation(**of(request, conversation_id), archived=False, expected=expected_version(request))
     )
@@ -139,7 +139,7 @@ def unarchive_conversation(request: HttpRequest, conversation_id: UUID) -> HttpR
 @router.delete("/{uuid:conversation_id}", response={204: None}, openapi_extra=VERSIONED)
 @keeps_to_companion(reading.require_companion)
 def delete_conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    """Delete it with its memories and its story, for good."""
+    """Delete a conversation with its memories and stories, for good."""
     verbs.delete_conversation(**of(request, conversation_id), expected=expected_version(request))
     return no_content()
 

@@ -68,7 +68,7 @@ def read_memories(request: HttpRequest, ids: list[UUID]) -> HttpResponse:
 @replayed_by(read_memory, made=True)
 @keeps_to_companion(reading.require_companion)
 def add_memory(request: HttpRequest, conversation_id: UUID, given: AddedMemory) -> HttpResponse:
-    """Remember one message."""
+    """Add one message."""
     [kept] = add(request, conversation_id, [given.new()])
     where = request.path.partition("/conversations/")[0]
     return respond(Memory.of(kept), of=kept.row, status=201, location=f"{where}/memories/{kept.row.pk}")
@@ -78,7 +78,7 @@ def add_memory(request: HttpRequest, conversation_id: UUID, given: AddedMemory) 
 @replayed_by(read_memory, made=True)
 @keeps_to_companion()
 def remember(request: HttpRequest, given: RememberedMemory) -> HttpResponse:
-    """Remember one message in the conversation of an external id, which is begun if it is not there."""
+    """Add one message to the conversation with an external id, which is created if there is none."""
     caller = caller_of(request)
     new = {**given.conversation.model_dump(), "companion": caller.companion_or(given.conversation.companion)}
     conversation, _ = ensure_conversation(user_id=caller.user_id, actor=caller.actor, **new)
@@ -90,7 +90,7 @@ def remember(request: HttpRequest, given: RememberedMemory) -> HttpResponse:
 @replayed_by(read_memories, made=True)
 @keeps_to_companion(reading.require_companion)
 def add_memories_at_once(request: HttpRequest, conversation_id: UUID, given: AddedMemories) -> HttpResponse:
-    """Remember up to 1,000 messages: all of them, or none."""
+    """Add up to 1,000 messages: all of them, or none."""
     kept = add(request, conversation_id, [each.new() for each in given.memories])
     return respond(MemoriesAdded(items=[Memory.of(each) for each in kept]), status=201)
 
@@ -107,7 +107,7 @@ def list_memories(
     limit: PageSize = 50,
     cursor: Cursor | None = None,
 ) -> HttpResponse:
-    """What was said in a conversation, in order. Beside `last` or `around` neither `order` nor `cursor` is given."""
+    """List the messages of a conversation in order. `last` and `around` exclude `order` and `cursor`."""
     paged = order == "desc" or cursor is not None
     if (last is not None) + (around is not None) + paged > 1:
         fault = {"type": "together", "msg": "Give only one of `last`, `around`, and `order` with `cursor`"}
@@ -131,7 +131,7 @@ def list_memories(
 @replayed_by(read_memory, made=True)
 @keeps_to_companion(reading.require_companion)
 def put_memory(request: HttpRequest, conversation_id: UUID, message_id: OwnId, given: PutMemory) -> HttpResponse:
-    """Put a message in place of that of this message id, such as a reply that was generated anew; or add it (201)."""
+    """Replace the message with this message id, such as a regenerated reply; add it (201) if there is none."""
     caller = caller_of(request)
     kept, is_new = put(
         user_id=caller.user_id,
@@ -162,7 +162,7 @@ def forget_memories(
     conversation_id: UUID | None = None,
     companion: OneCompanion | None = None,
 ) -> HttpResponse:
-    """Delete what was said in a time for good, the oldest 100 of it first: ask again while there is `more`."""
+    """Delete the memories of a period for good, the oldest 100 at a time: call again while `more` is true."""
     caller = caller_of(request)
     done = forget_range(
         user_id=caller.user_id,
@@ -178,7 +178,7 @@ def forget_memories(
 @router.get("/{uuid:memory_id}", response=Memory, openapi_extra=VERSIONED)
 @keeps_to_companion(reading.require_companion)
 def get_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
-    """One memory."""
+    """Return a memory."""
     found = reading.memory(caller_of(request).user_id, memory_id)
     return respond_unless_unchanged(request, Memory.of(found), of=found.row)
 
@@ -187,7 +187,7 @@ def get_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
 @replayed_by(read_memory)
 @keeps_to_companion(reading.require_companion)
 def change_memory(request: HttpRequest, memory_id: UUID, given: ChangedMemory) -> HttpResponse:
-    """Correct what it says, who said it, or when; or when it is to be forgotten. Its story is rebuilt."""
+    """Correct the text, author, time or expiry of a memory. Its story is rebuilt."""
     kept = change(**of(request, memory_id), **given.changes(), expected=expected_version(request))
     return respond(Memory.of(kept), of=kept.row)
 
@@ -195,7 +195,7 @@ def change_memory(request: HttpRequest, memory_id: UUID, given: ChangedMemory) -
 @router.delete("/{uuid:memory_id}", response={204: None}, openapi_extra=VERSIONED)
 @keeps_to_companion(reading.require_companion)
 def delete_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
-    """Delete it for good. Search no longer finds it; its story is rebuilt."""
+    """Delete a memory for good. Search no longer finds it; its story is rebuilt."""
     delete(**of(request, memory_id), expected=expected_version(request))
     return no_content()
 

@@ -18,19 +18,19 @@ router = Router(tags=["People, places, events"])
 
 @router.get("/people", response=EntitiesPage)
 def list_people(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | None = None) -> HttpResponse:
-    """The people that stories tell of, those of the most stories first."""
+    """List the people in stories, those in the most stories first."""
     return listed(request, KIND.PERSON, limit, cursor)
 
 
 @router.get("/places", response=EntitiesPage)
 def list_places(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | None = None) -> HttpResponse:
-    """The places, those of the most stories first."""
+    """List the places in stories, those in the most stories first."""
     return listed(request, KIND.PLACE, limit, cursor)
 
 
 @router.get("/events", response=EntitiesPage)
 def list_events(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | None = None) -> HttpResponse:
-    """The events, those of the most stories first."""
+    """List the events in stories, those in the most stories first."""
     return listed(request, KIND.EVENT, limit, cursor)
 
 

@@ -122,7 +122,7 @@ def understood(request: HttpRequest, asked: MemorySearch) -> Asked | None:
 @in_snapshot
 @keeps_to_companion()
 def search(request: HttpRequest, asked: Search) -> HttpResponse:
-    """Ask for stories. The question travels in the body, so that it stands in no log of addresses."""
+    """Search stories. The question is in the body, so that no log of URLs holds it."""
     caller = caller_of(request)
     found = search_stories(
         user_id=caller.user_id,
@@ -143,7 +143,7 @@ def search(request: HttpRequest, asked: Search) -> HttpResponse:
 @in_snapshot
 @keeps_to_companion()
 def search_for_memories(request: HttpRequest, asked: MemorySearch) -> HttpResponse:
-    """Ask for memories: the very messages that answer. What was added just now is found."""
+    """Search memories: the messages that bear on a question. What was just added is found."""
     caller = caller_of(request)
     found = search_memories(
         user_id=caller.user_id,
@@ -162,7 +162,7 @@ def search_for_memories(request: HttpRequest, asked: MemorySearch) -> HttpRespon
 @in_snapshot
 @keeps_to_companion()
 def filter_memories(request: HttpRequest, given: MemoryFilter) -> HttpResponse:
-    """List memories by what is noted of them, the newest first. It travels in the body, as questions do."""
+    """List memories by their metadata, the newest first. The filter is in the body, so that no log of URLs holds it."""
     caller = caller_of(request)
     filters = given.filters(caller)
     narrowed = f"{filters.companion} {given.model_dump_json(exclude={'limit', 'cursor'})}"

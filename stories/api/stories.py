@@ -49,7 +49,7 @@ def require_companion(user_id: UUID, companion: str, given: Mapping[str, Any]) -
 @router.get("", response=Stories)
 @keeps_to_companion()
 def list_stories(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | None = None) -> HttpResponse:
-    """The stories, the newest first."""
+    """List stories, the newest first."""
     caller = caller_of(request)
     listing = Listing(caller.user_id, "stories", caller.companion or "")
     found = reading.list_stories(
@@ -66,7 +66,7 @@ def list_stories(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | No
 @router.get("/{uuid:story_id}", response=Story, openapi_extra=VERSIONED)
 @keeps_to_companion(require_companion)
 def get_story(request: HttpRequest, story_id: UUID) -> HttpResponse:
-    """One story."""
+    """Return a story."""
     story = open_story(**of(request, story_id))
     return respond_unless_unchanged(request, Story.of(story), of=story)
 
@@ -91,7 +91,7 @@ def embedded(request: HttpRequest, story_id: UUID, given: CorrectedStory) -> Pre
 @preflight(embedded)
 @replayed_by(read_story)
 def correct_story(request: HttpRequest, story_id: UUID, given: CorrectedStory) -> HttpResponse:  # noqa: ARG001
-    """Put the person's own words in it. They stay when it is told anew."""
+    """Correct a story in the person's own words. Corrections survive a rebuild."""
     whose = of(request, story_id)
     store_correction(prepared=preflight_result(request), actor=whose["actor"], expected=expected_version(request))
     story = open_story(**whose)
@@ -100,14 +100,14 @@ def correct_story(request: HttpRequest, story_id: UUID, given: CorrectedStory) -
 
 @router.delete("/{uuid:story_id}", response={204: None}, openapi_extra=VERSIONED)
 def delete_story(request: HttpRequest, story_id: UUID) -> HttpResponse:
-    """Delete it. Its conversation stays, and is told again once something is added to it."""
+    """Delete a story. Its messages stay and are found by search; no other story is made of them."""
     deleting.delete_story(**of(request, story_id), expected=expected_version(request))
     return no_content()
 
 
 @router.post("/{uuid:story_id}/rebuild", response={202: None}, openapi_extra=VERSIONED)
 def rebuild_story(request: HttpRequest, story_id: UUID, forget_corrections: bool = False) -> HttpResponse:
-    """Have it told anew. What was corrected stays, unless it is to be forgotten."""
+    """Rebuild a story. Corrections stay, unless the request discards them."""
     rebuilding.request_rebuild(
         **of(request, story_id), forget_corrections=forget_corrections, expected=expected_version(request)
     )

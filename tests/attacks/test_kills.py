@@ -12,6 +12,8 @@ import threading
 import time
 from random import Random
 
+import pytest
+
 from accounts.authentication import local_tokens
 from tests.attacks.corpus import tries
 from tests.installation import Installation, Killer
@@ -21,6 +23,7 @@ from tests.writers import Refusal, Writer, compare
 
 EACH = tries(1, 25)
 CLIENTS, SIZES = 2, (1, 10, 100)
+UNBUILT = "SELECT 1 FROM stories WHERE built_at IS NULL OR due_at <= now()"
 AGAIN = 20  # tries of what is left to chance
 
 
@@ -67,6 +70,7 @@ def test_what_was_acknowledged_is_there_once_and_opens(installation: Installatio
 
 def test_a_worker_outlives_a_restart_of_the_database(installation: Installation) -> None:
     """Nothing is to be restarted: the same process does what comes afterwards."""
+    installation.do("DELETE FROM job_workers")  # those of workers that were killed
     installation.start_worker()
     worker = installation.worker
     until(lambda: installation.ask("SELECT 1 FROM job_workers"))
@@ -77,9 +81,24 @@ def test_a_worker_outlives_a_restart_of_the_database(installation: Installation)
         [writer] = writers_on(installation, 1)
         writer.write([f"Memory {pause}."])
         installation.do("UPDATE stories SET due_at = now()")
-        until(lambda: not installation.ask("SELECT 1 FROM stories WHERE built_at IS NULL OR due_at <= now()"))
+        until(lambda: not (installation.worker_runs() and installation.ask(UNBUILT)))
     assert installation.worker is worker
-    assert installation.worker_runs()
+    assert installation.worker_runs(), installation.worker_log()
+
+
+@pytest.mark.parametrize(("wait", "runs"), [("60", True), ("0", False)])
+def test_a_worker_that_is_started_while_the_database_is_away_waits_for_it(
+    installation: Installation, wait: str, runs: bool
+) -> None:
+    """With no time to wait it ends, the control."""
+    installation.do("DELETE FROM job_workers")
+    installation.stop_postgres()
+    before = len(installation.worker_log())
+    installation.start_worker(DATABASE_WAIT_SECONDS=wait)
+    until(lambda: "No PostgreSQL answers" in installation.worker_log()[before:] or not installation.worker_runs())
+    installation.start_postgres()
+    until(lambda: not installation.worker_runs() or installation.ask("SELECT 1 FROM job_workers"))
+    assert installation.worker_runs() is runs, installation.worker_log()
 
 
 def test_control_without_waiting_for_the_disk_an_acknowledged_write_is_lost(installation: Installation) -> None:

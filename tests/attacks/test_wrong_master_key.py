@@ -165,7 +165,7 @@ def people() -> int:
 
 
 def test_every_command_is_known_to_write_or_not_to() -> None:
-    kinds = [READ_ONLY, ELSEWHERE, BY_THEMSELVES, frozenset(WRITING)]
+    kinds = [READ_ONLY, ELSEWHERE, BY_THEMSELVES - set(WRITING), frozenset(WRITING)]
     known = [name for kind in kinds for name in kind]
     assert sorted(known) == sorted(get_commands()), "name it in WRITING here, or in vibe.management.command_line"
 

@@ -24,8 +24,9 @@ ELSEWHERE: Final = frozenset({
     "squashmigrations", "startapp", "startproject", "test", "testserver",
 })  # fmt: skip
 """Commands that write files or rows of another database; and psql, which uses no key of ours."""
-BY_THEMSELVES: Final = frozenset({"restore", "serve"})
-"""Commands that check by themselves: `serve` waits for the database first; `restore` needs the backup's keys."""
+BY_THEMSELVES: Final = frozenset({"restore", "serve", "worker"})
+"""Commands that check by themselves: `serve` and `worker` wait for the database first, `restore` needs the backup's
+keys."""
 
 
 class CommandLine(ManagementUtility):

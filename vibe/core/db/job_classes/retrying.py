@@ -57,6 +57,15 @@ class RetryingManager(JobManager):
         held = [Job.from_row(row) for row in await self.connector.execute_query_all_async(HELD, worker_id=worker_id)]
         return next((job for job in held if (job.id, job.attempts) not in self._given), None)
 
+    async def prune_stalled_workers(self, seconds_since_heartbeat: float) -> list[int]:
+        """Forget the workers that have died, and return their numbers."""
+        prune = super().prune_stalled_workers
+        return await retry_while_away(lambda: prune(seconds_since_heartbeat))
+
+    async def register_worker(self) -> int:
+        """Make a worker known, and return its number. One whose answer was lost is forgotten as a dead one."""
+        return await retry_while_away(super().register_worker)
+
     async def update_heartbeat(self, worker_id: int) -> None:
         """Say that a worker lives."""
         await retry_while_away(lambda: super(RetryingManager, self).update_heartbeat(worker_id))

@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop run test check lint types layers packages migrate bench attack gazetteer lock clean
+.PHONY: help install develop run test check lint types layers packages migrate bench attack gazetteer clients lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -70,6 +70,11 @@ attack: develop ## the whole corpus of attacks, one line each
 
 gazetteer: develop ## make the list of places anew from GeoNames
 	$(BIN)/python -m scripts.make_gazetteer
+
+clients: develop ## make the clients' operations anew, and build their packages into clients/*/dist
+	$(BIN)/python -m scripts.make_clients
+	$(PIP) uv
+	$(BIN)/uv build --quiet clients/python --out-dir clients/python/dist
 
 lock: ## resolve pyproject.toml anew into both lock files
 	$(PIP) uv

@@ -46,6 +46,11 @@ def test_more_clients_than_threads_lose_nothing() -> None:
     assert done.returncode == (not within), "the exit code says whether the limits were kept"
 
 
+def test_the_client_is_measured_against_httpx2_alone() -> None:
+    told = benchmark("client", "--calls", "20")
+    assert all(told[kind]["client"] and told[kind]["httpx2"] for kind in ("sync", "async"))
+
+
 def test_rows_are_written_in_every_way() -> None:
     told = benchmark("bulk", "--rounds", "1")
     assert told["vectors"].keys() >= {"arrays", "copy", "text"}

@@ -100,6 +100,7 @@ KNOWN = frozenset(
         "accounts",
         "audit",
         "benchmarks",
+        "clients",
         "compose.yaml",
         "deploy",
         "docs",

@@ -1,0 +1,39 @@
+"""The client of Vibe, the private memory behind an AI companion."""
+
+from vibe_client.client import AsyncVibe, Vibe, etag
+from vibe_client.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    NotFound,
+    Outdated,
+    Problem,
+    ServerFailed,
+    TooLarge,
+    TooManyRequests,
+    Unauthorized,
+    Unreachable,
+    VibeError,
+)
+
+__all__ = [
+    "AsyncVibe",
+    "BadRequest",
+    "Conflict",
+    "Forbidden",
+    "Gone",
+    "Invalid",
+    "NotFound",
+    "Outdated",
+    "Problem",
+    "ServerFailed",
+    "TooLarge",
+    "TooManyRequests",
+    "Unauthorized",
+    "Unreachable",
+    "Vibe",
+    "VibeError",
+    "etag",
+]

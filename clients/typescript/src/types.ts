@@ -1,0 +1,525 @@
+// What goes to the API and comes from it. Made by scripts/make_clients.py from the description of the API: `make clients` makes it anew.
+
+/** Who calls, as far as it is known. */
+export interface Me {
+  id: string;
+  email: string | null;
+  email_verified: boolean;
+  name: string | null;
+  created_at: string;
+}
+
+/** When everything will be gone. Until then support can call it off. */
+export interface Erasure {
+  due_at: string;
+  /** an export that was asked for and not finished: it is given up, since nobody could download it */
+  given_up_export: string | null;
+}
+
+/** Whatever the person, or the app for them, has set. */
+export type Preferences = Record<string, unknown>;
+
+/** A copy of everything: how far it is, and until when it is there. */
+export interface Export {
+  id: string;
+  state: "waiting" | "running" | "ready" | "failed" | "removed";
+  /** percent */
+  progress: number;
+  /** bytes, once it is ready */
+  size: number;
+  /** the code of what it failed with */
+  problem: string;
+  requested_at: string;
+  finished_at: string | null;
+  expires_at: string | null;
+  /** where it is until then, for the same person */
+  link: string | null;
+}
+
+/** One row of the trail. Of staff and jobs it tells who and why; where from, of the person's own requests only. */
+export interface Access {
+  id: string;
+  at: string;
+  /** what kind of actor it was */
+  by: "person" | "staff" | "system" | "anonymous";
+  /** the id of the person or member of staff, or the name of the job */
+  actor: string;
+  /** what acted for them, such as an API key */
+  client: string | null;
+  action: string;
+  resource: string;
+  outcome: "ok" | "refused" | "failed";
+  /** why, as staff gave it, or the code of the problem */
+  reason: string;
+  request_id: string;
+  ip: string | null;
+  user_agent: string | null;
+}
+
+/** A page of the trail, the newest first. */
+export interface AccessLog {
+  items: Array<Access>;
+  /** the cursor of the next page; null on the last */
+  next: string | null;
+}
+
+/** A person as a server sees them: that they are there. */
+export interface Person {
+  id: string;
+  /** what `Vibe-Person` names after `uid:` */
+  uid: string;
+  is_active: boolean;
+  created_at: string;
+}
+
+/** What a person is made with, if they are not there. Everything may be left out. */
+export interface EnsuredPerson {
+  /** sealed; a memory by this author has the role `user` */
+  name?: string | null;
+}
+
+/** A conversation with its texts opened. */
+export interface Conversation {
+  id: string;
+  external_id: string | null;
+  title: string | null;
+  description: string | null;
+  companion: string | null;
+  is_archived: boolean;
+  memory_count: number;
+  started_at: string;
+  /** when the last of it was said */
+  active_at: string;
+  created_at: string;
+  updated_at: string;
+}
+
+/** A conversation to begin. Everything may be left out. */
+export interface NewConversation {
+  title?: string | null;
+  description?: string | null;
+  /** now, if left out */
+  started_at?: string | null;
+  /** the companion it is with, an id of yours; sealed, and not changed later */
+  companion?: string | null;
+  /** an id of yours that tells nothing, such as a UUID: it is stored in clear */
+  external_id?: string | null;
+}
+
+/** A page of conversations, those of the last activity first. */
+export interface Conversations {
+  items: Array<Conversation>;
+  /** the cursor of the next page; null on the last */
+  next: string | null;
+}
+
+/** What a conversation is begun with, if it is not there. Everything may be left out. */
+export interface EnsuredConversation {
+  title?: string | null;
+  description?: string | null;
+  /** now, if left out */
+  started_at?: string | null;
+  /** the companion it is with, an id of yours; sealed, and not changed later */
+  companion?: string | null;
+}
+
+/** What is given in a change stays as given; null takes it away; what is not named stays as it was. */
+export interface ConversationTexts {
+  title?: string | null;
+  description?: string | null;
+}
+
+/** A memory, opened. */
+export interface Memory {
+  id: string;
+  conversation_id: string;
+  message_ids: Array<string>;
+  author: string;
+  role: Role;
+  /** empty where there is metadata alone */
+  text: string;
+  metadata: Record<string, string | number | boolean | null>;
+  /** in UTC */
+  occurred_at: string;
+  /** minutes east of UTC where it was said; null if not known */
+  utc_offset: number | null;
+  expires_at: string | null;
+  created_at: string;
+  updated_at: string;
+}
+
+/** The part of a message's speaker. The author is a display name. */
+export type Role = "user" | "assistant" | "system" | "tool" | "other";
+
+/** One message to remember: its text, or metadata where there is no text, such as of a picture. */
+export interface AddedMemory {
+  author: string;
+  /** told by the author, if left out */
+  role?: Role | null;
+  text?: string;
+  /** notes of yours, sealed: up to 50 members and 4,096 bytes */
+  metadata?: Record<string, string | number | boolean | null> | null;
+  /** when it was said; now, if left out */
+  occurred_at?: string | null;
+  /** when it is to be forgotten; never, if left out */
+  expires_at?: string | null;
+  /** an id of yours, once in a conversation, stored in clear */
+  message_id?: string | null;
+}
+
+/** A page of a conversation, in the order it was said, or with `order=desc` the last first. */
+export interface Memories {
+  items: Array<Memory>;
+  /** the cursor of the next page; null on the last */
+  next: string | null;
+}
+
+/** What was added, in the order given. */
+export interface MemoriesAdded {
+  /** null, in the answer to a retry, for what is gone since */
+  items: Array<Memory | null>;
+}
+
+/** A batch: all of it is added, or none. */
+export interface AddedMemories {
+  memories: Array<AddedMemory>;
+}
+
+/** One message to stand in place of the one of its message id, or to be added under it. */
+export interface PutMemory {
+  author: string;
+  /** told by the author, if left out */
+  role?: Role | null;
+  text?: string;
+  /** notes of yours, sealed: up to 50 members and 4,096 bytes */
+  metadata?: Record<string, string | number | boolean | null> | null;
+  /** when it was said; now, if left out */
+  occurred_at?: string | null;
+  /** when it is to be forgotten; never, if left out */
+  expires_at?: string | null;
+}
+
+/** Another memory that says the same. */
+export interface Copy {
+  id: string;
+  occurred_at: string;
+}
+
+/** A memory that answers. */
+export interface FoundMemory {
+  id: string;
+  conversation_id: string;
+  /** the story of its episode; null if the person deleted that */
+  story_id: string | null;
+  message_ids: Array<string>;
+  occurred_at: string;
+  author: string;
+  /** the author's part */
+  role: Role;
+  text: string;
+  /** the best of this answer has 1 */
+  score: number;
+  /** what made up the score */
+  why: Record<string, number>;
+  /** how often the same was said by the same author, as far as search looked */
+  times: number;
+  /** the others that say the same, oldest first: they are no results of their own */
+  copies: Array<Copy>;
+}
+
+/** The memories that answer best, best first. */
+export interface MemoriesFound {
+  items: Array<FoundMemory>;
+  /** why this is less than it could be, such as words alone */
+  degraded: string | null;
+  /** memories that are not fully in the index yet: a job sees to them within a second or so */
+  pending: number;
+}
+
+/** A question, and what the memories are narrowed to. One name of a kind is enough; all the rest must hold. */
+export interface MemorySearch {
+  /** whom the story tells of */
+  people?: Array<string>;
+  places?: Array<string>;
+  events?: Array<string>;
+  /** who said it, by the name that stands with it */
+  authors?: Array<string>;
+  /** who said it, by their part */
+  roles?: Array<Role>;
+  /** said then or later */
+  since?: string | null;
+  /** said then or earlier */
+  until?: string | null;
+  conversation_id?: string | null;
+  /** said to this companion */
+  companion?: string | null;
+  /** what its metadata has, each member with this value; among the first 16 of it */
+  metadata?: Record<string, string | number | boolean | null>;
+  /** of archived conversations only, or of active ones */
+  archived?: boolean | null;
+  question: string;
+  /** when the question is asked, in the time zone of the person: "last week" is reckoned from then. Without it, from now, in UTC */
+  asked_at?: string | null;
+  /** how many at most */
+  limit?: number;
+  /** newest: of what fits about as well, the newest first */
+  prefer?: "best" | "newest";
+}
+
+/** A page of memories, the newest first. */
+export interface FilteredMemories {
+  items: Array<Memory>;
+  /** the cursor of the next page; null on the last */
+  next: string | null;
+  /** memories that are not fully in the index yet: a job sees to them within a second or so */
+  pending: number;
+}
+
+/** What memories are listed by. One name of a kind is enough; all the rest must hold. */
+export interface MemoryFilter {
+  /** whom the story tells of */
+  people?: Array<string>;
+  places?: Array<string>;
+  events?: Array<string>;
+  /** who said it, by the name that stands with it */
+  authors?: Array<string>;
+  /** who said it, by their part */
+  roles?: Array<Role>;
+  /** said then or later */
+  since?: string | null;
+  /** said then or earlier */
+  until?: string | null;
+  conversation_id?: string | null;
+  /** said to this companion */
+  companion?: string | null;
+  /** what its metadata has, each member with this value; among the first 16 of it */
+  metadata?: Record<string, string | number | boolean | null>;
+  /** of archived conversations only, or of active ones */
+  archived?: boolean | null;
+  /** what its metadata has of several: all that one of them names */
+  metadata_any?: Array<Record<string, string | number | boolean | null>>;
+  /** how many at most */
+  limit?: number;
+  cursor?: string | null;
+}
+
+/** A conversation by its external id, and what it is begun with, if it is not there. */
+export interface NamedConversation {
+  title?: string | null;
+  description?: string | null;
+  /** now, if left out */
+  started_at?: string | null;
+  /** the companion it is with, an id of yours; sealed, and not changed later */
+  companion?: string | null;
+  /** an id of yours that tells nothing, such as a UUID: it is stored in clear */
+  external_id: string;
+}
+
+/** One message to remember, and the conversation it is of. */
+export interface RememberedMemory {
+  author: string;
+  /** told by the author, if left out */
+  role?: Role | null;
+  text?: string;
+  /** notes of yours, sealed: up to 50 members and 4,096 bytes */
+  metadata?: Record<string, string | number | boolean | null> | null;
+  /** when it was said; now, if left out */
+  occurred_at?: string | null;
+  /** when it is to be forgotten; never, if left out */
+  expires_at?: string | null;
+  /** an id of yours, once in a conversation, stored in clear */
+  message_id?: string | null;
+  conversation: NamedConversation;
+}
+
+/** Memories that were deleted. */
+export interface ForgottenMemories {
+  items: Array<ForgottenMemory>;
+  /** whether more may be left: then ask again */
+  more: boolean;
+}
+
+/** A memory that is gone. */
+export interface ForgottenMemory {
+  id: string;
+}
+
+/** What is to be corrected; what is left out stays. */
+export interface ChangedMemory {
+  author?: string | null;
+  role?: Role | null;
+  text?: string | null;
+  /** in place of all that is there; null takes it away */
+  metadata?: Record<string, string | number | boolean | null> | null;
+  occurred_at?: string | null;
+  /** null takes it away */
+  expires_at?: string | null;
+}
+
+/** The stories that answer best, best first. */
+export interface Answer {
+  items: Array<Found>;
+  /** why this is less than it could be, such as words alone */
+  degraded: string | null;
+  /** memories that are not fully in the index yet: a job sees to them within a second or so */
+  pending: number;
+}
+
+/** A story that answers, with what of it does. */
+export interface Found {
+  id: string;
+  conversation_id: string;
+  /** null until the story is built */
+  title: string | null;
+  occurred_at: string;
+  score: number;
+  passages: Array<Passage>;
+}
+
+/** What of a story answers the question. */
+export interface Passage {
+  /** null for what the person wrote themself: the corrected title or text */
+  memory_id: string | null;
+  message_ids: Array<string>;
+  occurred_at: string;
+  author: string;
+  text: string;
+  /** the best of this answer has 1 */
+  score: number;
+}
+
+/** A question, and what the passages are narrowed to by which stories are found. */
+export interface Search {
+  /** whom the story tells of */
+  people?: Array<string>;
+  places?: Array<string>;
+  events?: Array<string>;
+  /** who said it, by the name that stands with it */
+  authors?: Array<string>;
+  /** who said it, by their part */
+  roles?: Array<Role>;
+  /** said then or later */
+  since?: string | null;
+  /** said then or earlier */
+  until?: string | null;
+  conversation_id?: string | null;
+  /** said to this companion */
+  companion?: string | null;
+  /** what its metadata has, each member with this value; among the first 16 of it */
+  metadata?: Record<string, string | number | boolean | null>;
+  /** of archived conversations only, or of active ones */
+  archived?: boolean | null;
+  question: string;
+  /** when the question is asked, in the time zone of the person: "last week" is reckoned from then. Without it, from now, in UTC */
+  asked_at?: string | null;
+  /** how many at most */
+  limit?: number;
+  /** newest: of what fits about as well, the newest first */
+  prefer?: "best" | "newest";
+  /** how many passages of each story at most */
+  passages?: number;
+}
+
+/** Who did what, and when. */
+export interface Event {
+  who: string;
+  what: string;
+  when: string | null;
+  precision: "day" | "weekend" | "week" | "month" | "season" | "year" | "none";
+  memory_id: string | null;
+}
+
+/** A page of stories, the newest first. */
+export interface Stories {
+  items: Array<Story>;
+  /** the cursor of the next page; null on the last */
+  next: string | null;
+}
+
+/** An episode of a conversation, and what happened in it once that is built. */
+export interface Story {
+  id: string;
+  conversation_id: string;
+  /** null until the story is built */
+  title: string | null;
+  /** null until the story is built */
+  text: string | null;
+  people: Array<string>;
+  places: Array<string>;
+  events: Array<Event>;
+  occurred_from: string;
+  occurred_to: string;
+  /** the memories it was built from */
+  memory_ids: Array<string>;
+  /** which of these stand as the person corrected them */
+  corrected: Array<string>;
+  /** what built it; empty until then */
+  processor: string;
+  created_at: string;
+  built_at: string | null;
+}
+
+/** What is to stand in the story instead; what is left out stays as it was told. */
+export interface CorrectedStory {
+  title?: string | null;
+  text?: string | null;
+  people?: Array<string> | null;
+  places?: Array<string> | null;
+  events?: Array<EventIn> | null;
+}
+
+/** Who did what, and when, as far as it is known. */
+export interface EventIn {
+  who: string;
+  what: string;
+  /** its first day */
+  when?: string | null;
+  /** what the date stands for; none without one */
+  precision?: "day" | "weekend" | "week" | "month" | "season" | "year" | "none";
+  /** the memory that tells of it */
+  memory_id?: string | null;
+}
+
+/** A page of them. */
+export interface EntitiesPage {
+  items: Array<Entity>;
+  /** the cursor of the next page; null on the last */
+  next: string | null;
+}
+
+/** A person, place or event that stories tell of. */
+export interface Entity {
+  id: string;
+  name: string;
+  /** how many tell of it */
+  stories: number;
+  /** when the first of them begins */
+  first: string;
+  /** when the last of them ends */
+  last: string;
+}
+
+/** What is wrong with one field. */
+export interface ProblemField {
+  field: string;
+  code: string;
+  detail: string;
+}
+
+/** RFC 9457. `code` stays what it is; `detail` is for people and may change. */
+export interface Problem {
+  /** always about:blank: `code` says what kind it is */
+  type: string;
+  title: string;
+  status: number;
+  code: "api-key-invalid" | "audit-unavailable" | "bad-request" | "body-too-large" | "busy" | "companion-bound" | "credentials-missing" | "cursor-invalid" | "deactivated" | "email-unverified" | "etag-malformed" | "expiry-past" | "external-id-taken" | "failed" | "gone" | "idempotency-key-malformed" | "idempotency-key-used" | "input" | "internal-server-error" | "invalid" | "length-required" | "malformed-body" | "message-id-taken" | "method-not-allowed" | "not-encrypted" | "not-found" | "nothing-said" | "number-too-large" | "other-companion" | "outdated" | "person-ambiguous" | "person-unknown" | "pooler-misconfigured" | "preferences-too-large" | "range-missing" | "refused" | "scope-missing" | "service-unavailable" | "sign-in-unavailable" | "still-changing" | "still-running" | "storage-day-full" | "storage-full" | "token-expired" | "token-invalid" | "token-revoked" | "too-many-requests" | "unsupported-media-type" | "vectors-changing";
+  detail: string;
+  /** the trail has it too */
+  request_id: string;
+  /** of a 409, the id of what is there already */
+  existing_id?: string | null;
+  /** the fields at fault, where it is fields: the first 20 */
+  errors?: Array<ProblemField> | null;
+  /** how many more fields are at fault */
+  more_errors?: number | null;
+}

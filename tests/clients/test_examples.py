@@ -1,0 +1,65 @@
+"""Every example of the clients' docs runs as it stands there, against a server."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.conftest import Live
+from tests.processes import PATIENCE, PROJECT
+
+PAGE = PROJECT / "docs" / "clients.md"
+PYTHON = PROJECT / "clients" / "python" / "README.md"
+MOST_LINES = 10
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The examples of a page in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def scene(live: Live) -> dict[str, str]:
+    """What stands in the examples, and what is meant here."""
+    return {"https://memory.example": live.address, "KEY": live.key("people", "read", "write")}
+
+
+def set_in(text: str, scene: dict[str, str]) -> str:
+    for name, value in scene.items():
+        text = text.replace(name, value)
+    return text
+
+
+@pytest.mark.parametrize("page", [PAGE, PYTHON], ids=["clients.md", "python"])
+def test_python(page: Path, scene: dict[str, str], capsys: Any) -> None:
+    text = "\n".join(blocks(page, "python"))
+    exec(compile(set_in(text, scene), str(page), "exec"), {"__name__": "example"})  # noqa: S102
+    said = capsys.readouterr().out
+    assert said.startswith("I moved to Lisbon last Friday.\n")
+    if page == PYTHON:
+        assert said.endswith("It is gone.\nMoving to Lisbon\n")
+        assert "Ada I moved to Lisbon" in said
+        assert "external-id-taken" in said
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl")
+def test_curl(scene: dict[str, str]) -> None:
+    [text] = blocks(PAGE, "sh")
+    text = text.replace("https://memory.example", scene["https://memory.example"])
+    command = ["bash", "-euc", text.replace("curl -s", "curl -s --fail-with-body")]
+    done = subprocess.run(
+        command, env={**os.environ, "KEY": scene["KEY"]}, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("I moved to Lisbon last Friday.") == 2
+
+
+@pytest.mark.parametrize("language", ["sh", "python"])
+def test_the_first_memory_takes_ten_lines_at_most(language: str) -> None:
+    assert len([line for line in blocks(PAGE, language)[0].splitlines() if line.strip()]) <= MOST_LINES

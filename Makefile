@@ -75,6 +75,7 @@ clients: develop ## make the clients' operations anew, and build their packages 
 	$(BIN)/python -m scripts.make_clients
 	$(PIP) uv
 	$(BIN)/uv build --quiet clients/python --out-dir clients/python/dist
+	cd clients/typescript && npm install --silent --no-package-lock && npm run --silent build
 
 lock: ## resolve pyproject.toml anew into both lock files
 	$(PIP) uv

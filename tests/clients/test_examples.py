@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -24,10 +24,15 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
+def meant(live: Live) -> dict[str, str]:
+    """What stands in the examples, and what is meant here: this server, and somebody new."""
+    key = live.key("people", "read", "write")
+    return {"https://memory.example": live.address, "KEY": key, "telegram:5512": f"telegram:{uuid4()}"}
+
+
 @pytest.fixture
 def scene(live: Live) -> dict[str, str]:
-    """What stands in the examples, and what is meant here."""
-    return {"https://memory.example": live.address, "KEY": live.key("people", "read", "write")}
+    return meant(live)
 
 
 def set_in(text: str, scene: dict[str, str]) -> str:
@@ -51,11 +56,9 @@ def test_python(page: Path, scene: dict[str, str], capsys: Any) -> None:
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl")
 def test_curl(scene: dict[str, str]) -> None:
     [text] = blocks(PAGE, "sh")
-    text = text.replace("https://memory.example", scene["https://memory.example"])
-    command = ["bash", "-euc", text.replace("curl -s", "curl -s --fail-with-body")]
-    done = subprocess.run(
-        command, env={**os.environ, "KEY": scene["KEY"]}, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    text = set_in(text.replace("$KEY", "KEY"), scene).replace("curl -s", "curl -s --fail-with-body")
+    command = ["bash", "-euc", text]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("I moved to Lisbon last Friday.") == 2
 

@@ -31,7 +31,7 @@ def comparable(thing: Any, name: str = "") -> Any:
     if isinstance(thing, list):
         return [comparable(each, name) for each in thing]
     if name in IDS or name in SCORES or (name in TIMES and not str(thing).startswith(DAY)):
-        return type(thing) if name not in ("story_id", "why") else name
+        return type(thing) if name in ("id", "conversation_id", *TIMES) else name
     if name == "message_ids" and len(thing) == len(str(uuid4())):
         return "made for it"
     return thing

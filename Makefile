@@ -29,7 +29,7 @@ $(RUNTIME): requirements.lock
 develop: $(DEVELOPMENT) ## install what tests and checks need on top
 
 $(DEVELOPMENT): requirements-dev.lock $(RUNTIME)
-	$(PIP) --require-hashes -r requirements-dev.lock
+	$(PIP) --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@
 
 run: install ## start everything: database, sample, worker, http://127.0.0.1:8000/

@@ -23,23 +23,30 @@ SOURCES = [
     PROJECT / "manage.py",
     *(path for root in ROOTS for path in sorted((PROJECT / root).rglob("*.py")) if path not in LINT),
 ]
-LOAD_WITHOUT = """
+LOAD_WITHOUT = '''
 import importlib, sys
 
 hidden, modules = (set(argument.split(",")) for argument in sys.argv[1:])
 
-class Hidden:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in hidden:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+class Without:
+    """A finder that does not find what is hidden, as if it were not installed."""
 
-sys.meta_path.insert(0, Hidden())
+    def __init__(self, finder):
+        self.finder = finder
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in hidden else self.finder.find_spec(name, path, target)
+
+sys.meta_path[:] = map(Without, sys.meta_path)
 import django
 django.setup()
 for module in sorted(modules):
     importlib.import_module(module)
 print(len(modules))
-"""
+'''
 
 
 def normalised(name: str) -> str:

@@ -43,7 +43,7 @@ def set_in(text: str, scene: dict[str, str]) -> str:
 
 @pytest.mark.parametrize("page", [PAGE, PYTHON], ids=["clients.md", "python"])
 def test_python(page: Path, scene: dict[str, str], capsys: Any) -> None:
-    text = "\n".join(blocks(page, "python"))
+    text = "\n".join(each for each in blocks(page, "python") if "import VibeS" not in each)  # tests of their own
     exec(compile(set_in(text, scene), str(page), "exec"), {"__name__": "example"})  # noqa: S102
     said = capsys.readouterr().out
     assert said.startswith("I moved to Lisbon last Friday.\n")

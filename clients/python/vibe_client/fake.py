@@ -365,18 +365,19 @@ def add(call: Call, id: str, given: Json) -> Json:
         **content(call, given), "created_at": now(), "updated_at": now(),
     }  # fmt: skip
     conversation["active_at"] = max(conversation["active_at"], made["occurred_at"], key=moment)
-    call.person.memories[made["id"]] = made
-    return count(call, made)
+    conversation["memory_count"] += 1
+    return call.person.memories.setdefault(own_id, made)
 
 
-def count(call: Call, memory: Json) -> Json:
+def count(call: Call, memory: Json) -> None:
     """Count the conversation of a memory again."""
     id = memory["conversation_id"]
     call.person.conversations[id]["memory_count"] = len(call.person.said_in(id))
-    return memory
 
 
 def of_message_id(call: Call, id: str, message_id: str | None) -> Json | None:
+    if not message_id:
+        return None
     return next((each for each in call.person.said_in(id) if message_id in each["message_ids"]), None)
 
 

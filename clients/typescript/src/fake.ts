@@ -282,7 +282,7 @@ function content({ person }: Call, given: Body, before?: Memory) {
 }
 
 const ofMessageId = ({ person }: Call, id: string, messageId?: string) =>
-  person.saidIn(id).find((each) => messageId !== undefined && each.message_ids.includes(messageId));
+  messageId === undefined ? undefined : person.saidIn(id).find((each) => each.message_ids.includes(messageId));
 
 function add(call: Call, id: string, given: Body): Memory {
   const conversation = call.person.conversation(id);
@@ -293,13 +293,13 @@ function add(call: Call, id: string, given: Body): Memory {
   const made: Memory = { ...ids, ...content(call, given), created_at: now(), updated_at: now() };
   if (time(made.occurred_at) > time(conversation.active_at)) conversation.active_at = made.occurred_at;
   call.person.memories.set(own, made);
-  return counted(call, made);
+  conversation.memory_count += 1;
+  return made;
 }
 
 /** Count the conversation of a memory again. */
-function counted({ person }: Call, memory: Memory): Memory {
+function count({ person }: Call, memory: Memory): void {
   person.conversation(memory.conversation_id).memory_count = person.saidIn(memory.conversation_id).length;
-  return memory;
 }
 
 function remember(call: Call): Answer {
@@ -332,7 +332,7 @@ function changeMemory(call: Call, id: string): Answer {
 function deleteMemory(call: Call, id: string): Answer {
   const memory = call.expect(call.person.memory(id));
   call.person.memories.delete(id);
-  counted(call, memory);
+  count(call, memory);
   return [204];
 }
 
@@ -361,7 +361,7 @@ function forgetMemories(call: Call): Answer {
   const items = every.slice(0, AT_ONCE);
   for (const each of items) {
     call.person.memories.delete(each.id);
-    counted(call, each);
+    count(call, each);
   }
   return [200, { items: items.map(({ id }) => ({ id })), more: every.length > AT_ONCE }];
 }

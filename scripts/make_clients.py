@@ -197,6 +197,7 @@ def shape(operation: Json, schemas: Json) -> Json:
         "answer": answer,
         "item": item,
         "text": operation.get("description") or operation["summary"],
+        "deprecated": operation.get("deprecated", False),
     }
 
 
@@ -253,7 +254,7 @@ def python_operation(operation: Json, of: Json, *, waits: bool) -> list[str]:
     define, wait = ("async def", "await ") if waits and not of["item"] else ("def", "")
     return [
         f"    {define} {operation['name']}({', '.join([*positional, *keywords])}) -> {answer}:",
-        f'        """{of["text"]}"""',
+        f'        """{"Deprecated: see the changelog. " if of["deprecated"] else ""}{of["text"]}"""',
         f"        {'' if answer == 'None' else 'return '}{wait}self.{verb}({', '.join(how)})",
         "",
     ]
@@ -316,7 +317,7 @@ def typescript_operation(operation: Json, of: Json) -> list[str]:
     if of["item"]:
         verb, kind, returns = "pages", type_of(of["item"], 1, prefix="types."), "AsyncGenerator"
     return [
-        f"  /** {of['text']} */",
+        f"  /** {'@deprecated See the changelog. ' if of['deprecated'] else ''}{of['text']} */",
         f"  {camel(operation['name'])}({', '.join(arguments)}): {returns}<{kind}> {{",
         f'    return this.{verb}("{operation["method"]}", `{path}`, {{ {", ".join([*how, "...options"])} }});',
         "  }",

@@ -15,6 +15,7 @@ from tests.clients.conftest import Live
 from tests.processes import PATIENCE, PROJECT
 
 PAGE = PROJECT / "docs" / "clients.md"
+PROTOTYPE = PROJECT / "docs" / "from-prototype.md"
 PYTHON = PROJECT / "clients" / "python" / "README.md"
 MOST_LINES = 10
 
@@ -51,6 +52,16 @@ def test_python(page: Path, scene: dict[str, str], capsys: Any) -> None:
         assert said.endswith("It is gone.\nMoving to Lisbon\n")
         assert "Ada I moved to Lisbon" in said
         assert "external-id-taken" in said
+
+
+def test_from_a_prototype(scene: dict[str, str]) -> None:
+    every = blocks(PROTOTYPE, "python")
+    assert len(every) == 5
+    scope: dict[str, Any] = {"__name__": "example"}
+    exec(compile(set_in("\n".join(every), scene), str(PROTOTYPE), "exec"), scope)  # noqa: S102
+    assert [each["text"] for each in scope["ada"].filter_memories(until="2026-06-01T00:00:00Z")] == [
+        "My cat is called Mouse."
+    ]
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl")

@@ -216,6 +216,14 @@ def test_both_clients_have_the_same_operations() -> None:
     assert len(operations(Operations)) > 35
 
 
+def test_what_is_deprecated_is_marked_in_both_clients() -> None:
+    api = description()
+    api["paths"]["/api/v1/me"]["get"] |= {"deprecated": True, "description": "Old."}
+    text = "\n".join(made(api).values())
+    assert text.count('"""Deprecated: see the changelog. Old."""') == 2
+    assert text.count("/** @deprecated See the changelog. Old. */") == 1
+
+
 def test_control_an_operation_that_is_missing_is_noticed() -> None:
     api = description()
     api["paths"]["/api/v1/me"]["get"]["operationId"] = "who_am_i"

@@ -28,55 +28,55 @@ class Operations:
         raise NotImplementedError
 
     def get_me(self) -> types.Me:
-        """Who calls."""
+        """Return the person who is signed in."""
         return self.call("GET", "/me")
 
     def erase_me(self, *, idempotency_key: str | None = None) -> types.Erasure:
-        """Be erased once the grace period is over. From now on nobody comes in as this person."""
+        """Schedule your erasure: all your data is deleted when the grace period ends. You cannot sign in from now on."""
         return self.call("DELETE", "/me", idempotency_key=idempotency_key)
 
     def get_preferences(self) -> types.Preferences:
-        """What is set."""
+        """Return all preferences."""
         return self.call("GET", "/me/preferences")
 
     def change_preferences(
         self, given: dict[str, Any], *, idempotency_key: str | None = None, if_match: str | None = None
     ) -> types.Preferences:
-        """Set some of it, and take away what is null (a JSON Merge Patch, RFC 7396). All of it holds, or none."""
+        """Change preferences by a JSON Merge Patch (RFC 7396): a null removes a key. All changes are made, or none."""
         return self.call("PATCH", "/me/preferences", idempotency_key=idempotency_key, if_match=if_match, body=given)
 
     def request_my_export(self, *, idempotency_key: str | None = None) -> types.Export:
-        """Ask for everything, as JSON Lines. A job writes it; the one under way is given where there is one."""
+        """Start an export of all your data as JSON Lines. If one is under way already, it is returned."""
         return self.call("POST", "/me/export", idempotency_key=idempotency_key)
 
     def get_my_export(self) -> types.Export:
-        """The newest export as it stands, with its link once it is ready."""
+        """Return the state of the newest export, with its link once it is ready."""
         return self.call("GET", "/me/export")
 
     def download_my_export(self, *, link: str) -> str:
-        """The archive, opened. It is streamed after its row in the trail has been written."""
+        """Download the newest export, decrypted. The download is recorded in the audit log."""
         return self.call("GET", "/me/export/file", query={"link": link})
 
     def list_access(self, *, limit: int | None = None) -> Iterator[types.Access]:
-        """Who did what with your data, when and why."""
+        """List who did what with your data, when and why."""
         return self.pages("GET", "/me/access-log", query={"limit": limit})
 
     def ensure_user(self, uid: str, **given: Unpack[types.EnsuredPerson]) -> types.Person:
-        """The person of this UID: made with what is given (201), or as they are there already (200)."""
+        """Return the person with this UID; create them (201) if there is none."""
         return self.call("PUT", f"/users/{_quoted(uid)}", body=given)
 
     def get_user(self, uid: str) -> types.Person:
-        """The person of this UID."""
+        """Return the person with this UID."""
         return self.call("GET", f"/users/{_quoted(uid)}")
 
     def deactivate_user(self, uid: str) -> types.Person:
-        """Let nobody in as this person any more, from the next request on. Their data stays; support can undo it."""
+        """Deactivate a person: their next request is refused. Their data stays, and support can undo it."""
         return self.call("POST", f"/users/{_quoted(uid)}/deactivate")
 
     def create_conversation(
         self, *, idempotency_key: str | None = None, **given: Unpack[types.NewConversation]
     ) -> types.Conversation:
-        """Begin a conversation."""
+        """Create a conversation."""
         return self.call("POST", "/conversations", idempotency_key=idempotency_key, body=given)
 
     def list_conversations(
@@ -87,7 +87,7 @@ class Operations:
         external_id: str | None = None,
         limit: int | None = None,
     ) -> Iterator[types.Conversation]:
-        """Conversations, those of the last activity first: the active ones, the archived ones, or those one asks for."""
+        """List conversations, the most recently active first: active, archived, or those of given ids."""
         return self.pages(
             "GET",
             "/conversations",
@@ -97,13 +97,13 @@ class Operations:
     def ensure_conversation(
         self, external_id: str, *, idempotency_key: str | None = None, **given: Unpack[types.EnsuredConversation]
     ) -> types.Conversation:
-        """The conversation of this external id: begun with what is given (201), or as it is there already (200)."""
+        """Return the conversation with this external id; create it (201) if there is none."""
         return self.call(
             "PUT", f"/conversations/by-external-id/{_quoted(external_id)}", idempotency_key=idempotency_key, body=given
         )
 
     def get_conversation(self, conversation_id: str | UUID) -> types.Conversation:
-        """One conversation."""
+        """Return a conversation."""
         return self.call("GET", f"/conversations/{_quoted(conversation_id)}")
 
     def change_conversation(
@@ -114,7 +114,7 @@ class Operations:
         if_match: str | None = None,
         **given: Unpack[types.ConversationTexts],
     ) -> types.Conversation:
-        """Give it another title or description (a JSON Merge Patch: null takes one away)."""
+        """Change the title or description by a JSON Merge Patch: a null removes it."""
         return self.call(
             "PATCH",
             f"/conversations/{_quoted(conversation_id)}",
@@ -126,7 +126,7 @@ class Operations:
     def delete_conversation(
         self, conversation_id: str | UUID, *, idempotency_key: str | None = None, if_match: str | None = None
     ) -> None:
-        """Delete it with its memories and its story, for good."""
+        """Delete a conversation with its memories and stories, for good."""
         self.call(
             "DELETE", f"/conversations/{_quoted(conversation_id)}", idempotency_key=idempotency_key, if_match=if_match
         )
@@ -134,7 +134,7 @@ class Operations:
     def archive_conversation(
         self, conversation_id: str | UUID, *, idempotency_key: str | None = None, if_match: str | None = None
     ) -> types.Conversation:
-        """Put it away: it leaves the active ones, and nothing of it is lost."""
+        """Archive a conversation: it leaves the active ones, and nothing of it is lost."""
         return self.call(
             "POST",
             f"/conversations/{_quoted(conversation_id)}/archive",
@@ -145,7 +145,7 @@ class Operations:
     def unarchive_conversation(
         self, conversation_id: str | UUID, *, idempotency_key: str | None = None, if_match: str | None = None
     ) -> types.Conversation:
-        """Take it out again."""
+        """Make an archived conversation active again."""
         return self.call(
             "POST",
             f"/conversations/{_quoted(conversation_id)}/unarchive",
@@ -156,7 +156,7 @@ class Operations:
     def add_memory(
         self, conversation_id: str | UUID, *, idempotency_key: str | None = None, **given: Unpack[types.AddedMemory]
     ) -> types.Memory:
-        """Remember one message."""
+        """Add one message."""
         return self.call(
             "POST", f"/conversations/{_quoted(conversation_id)}/memories", idempotency_key=idempotency_key, body=given
         )
@@ -170,7 +170,7 @@ class Operations:
         around: str | UUID | None = None,
         limit: int | None = None,
     ) -> Iterator[types.Memory]:
-        """What was said in a conversation, in order. Beside `last` or `around` neither `order` nor `cursor` is given."""
+        """List the messages of a conversation in order. `last` and `around` exclude `order` and `cursor`."""
         return self.pages(
             "GET",
             f"/conversations/{_quoted(conversation_id)}/memories",
@@ -180,7 +180,7 @@ class Operations:
     def add_memories(
         self, conversation_id: str | UUID, *, idempotency_key: str | None = None, **given: Unpack[types.AddedMemories]
     ) -> types.MemoriesAdded:
-        """Remember up to 1,000 messages: all of them, or none."""
+        """Add up to 1,000 messages: all of them, or none."""
         return self.call(
             "POST",
             f"/conversations/{_quoted(conversation_id)}/memories/batch",
@@ -196,7 +196,7 @@ class Operations:
         idempotency_key: str | None = None,
         **given: Unpack[types.PutMemory],
     ) -> types.Memory:
-        """Put a message in place of that of this message id, such as a reply that was generated anew; or add it (201)."""
+        """Replace the message with this message id, such as a regenerated reply; add it (201) if there is none."""
         return self.call(
             "PUT",
             f"/conversations/{_quoted(conversation_id)}/memories/by-message-id/{_quoted(message_id)}",
@@ -207,17 +207,17 @@ class Operations:
     def search_memories(
         self, *, idempotency_key: str | None = None, **given: Unpack[types.MemorySearch]
     ) -> types.MemoriesFound:
-        """Ask for memories: the very messages that answer. What was added just now is found."""
+        """Search memories: the messages that bear on a question. What was just added is found."""
         return self.call("POST", "/memories/search", idempotency_key=idempotency_key, body=given)
 
     def filter_memories(
         self, *, idempotency_key: str | None = None, **given: Unpack[types.MemoryFilter]
     ) -> Iterator[types.Memory]:
-        """List memories by what is noted of them, the newest first. It travels in the body, as questions do."""
+        """List memories by their metadata, the newest first. The filter is in the body, so that no log of URLs holds it."""
         return self.pages("POST", "/memories/filter", idempotency_key=idempotency_key, body=given)
 
     def remember(self, *, idempotency_key: str | None = None, **given: Unpack[types.RememberedMemory]) -> types.Memory:
-        """Remember one message in the conversation of an external id, which is begun if it is not there."""
+        """Add one message to the conversation with an external id, which is created if there is none."""
         return self.call("POST", "/memories", idempotency_key=idempotency_key, body=given)
 
     def forget_memories(
@@ -229,7 +229,7 @@ class Operations:
         companion: str | None = None,
         idempotency_key: str | None = None,
     ) -> types.ForgottenMemories:
-        """Delete what was said in a time for good, the oldest 100 of it first: ask again while there is `more`."""
+        """Delete the memories of a period for good, the oldest 100 at a time: call again while `more` is true."""
         return self.call(
             "DELETE",
             "/memories",
@@ -238,7 +238,7 @@ class Operations:
         )
 
     def get_memory(self, memory_id: str | UUID) -> types.Memory:
-        """One memory."""
+        """Return a memory."""
         return self.call("GET", f"/memories/{_quoted(memory_id)}")
 
     def change_memory(
@@ -249,7 +249,7 @@ class Operations:
         if_match: str | None = None,
         **given: Unpack[types.ChangedMemory],
     ) -> types.Memory:
-        """Correct what it says, who said it, or when; or when it is to be forgotten. Its story is rebuilt."""
+        """Correct the text, author, time or expiry of a memory. Its story is rebuilt."""
         return self.call(
             "PATCH", f"/memories/{_quoted(memory_id)}", idempotency_key=idempotency_key, if_match=if_match, body=given
         )
@@ -257,19 +257,19 @@ class Operations:
     def delete_memory(
         self, memory_id: str | UUID, *, idempotency_key: str | None = None, if_match: str | None = None
     ) -> None:
-        """Delete it for good. Search no longer finds it; its story is rebuilt."""
+        """Delete a memory for good. Search no longer finds it; its story is rebuilt."""
         self.call("DELETE", f"/memories/{_quoted(memory_id)}", idempotency_key=idempotency_key, if_match=if_match)
 
     def search_stories(self, *, idempotency_key: str | None = None, **given: Unpack[types.Search]) -> types.Answer:
-        """Ask for stories. The question travels in the body, so that it stands in no log of addresses."""
+        """Search stories. The question is in the body, so that no log of URLs holds it."""
         return self.call("POST", "/stories/search", idempotency_key=idempotency_key, body=given)
 
     def list_stories(self, *, limit: int | None = None) -> Iterator[types.Story]:
-        """The stories, the newest first."""
+        """List stories, the newest first."""
         return self.pages("GET", "/stories", query={"limit": limit})
 
     def get_story(self, story_id: str | UUID) -> types.Story:
-        """One story."""
+        """Return a story."""
         return self.call("GET", f"/stories/{_quoted(story_id)}")
 
     def correct_story(
@@ -280,7 +280,7 @@ class Operations:
         if_match: str | None = None,
         **given: Unpack[types.CorrectedStory],
     ) -> types.Story:
-        """Put the person's own words in it. They stay when it is told anew."""
+        """Correct a story in the person's own words. Corrections survive a rebuild."""
         return self.call(
             "PATCH", f"/stories/{_quoted(story_id)}", idempotency_key=idempotency_key, if_match=if_match, body=given
         )
@@ -288,7 +288,7 @@ class Operations:
     def delete_story(
         self, story_id: str | UUID, *, idempotency_key: str | None = None, if_match: str | None = None
     ) -> None:
-        """Delete it. Its conversation stays, and is told again once something is added to it."""
+        """Delete a story. Its messages stay and are found by search; no other story is made of them."""
         self.call("DELETE", f"/stories/{_quoted(story_id)}", idempotency_key=idempotency_key, if_match=if_match)
 
     def rebuild_story(
@@ -299,7 +299,7 @@ class Operations:
         idempotency_key: str | None = None,
         if_match: str | None = None,
     ) -> None:
-        """Have it told anew. What was corrected stays, unless it is to be forgotten."""
+        """Rebuild a story. Corrections stay, unless the request discards them."""
         self.call(
             "POST",
             f"/stories/{_quoted(story_id)}/rebuild",
@@ -309,15 +309,15 @@ class Operations:
         )
 
     def list_people(self, *, limit: int | None = None) -> Iterator[types.Entity]:
-        """The people that stories tell of, those of the most stories first."""
+        """List the people in stories, those in the most stories first."""
         return self.pages("GET", "/people", query={"limit": limit})
 
     def list_places(self, *, limit: int | None = None) -> Iterator[types.Entity]:
-        """The places, those of the most stories first."""
+        """List the places in stories, those in the most stories first."""
         return self.pages("GET", "/places", query={"limit": limit})
 
     def list_events(self, *, limit: int | None = None) -> Iterator[types.Entity]:
-        """The events, those of the most stories first."""
+        """List the events in stories, those in the most stories first."""
         return self.pages("GET", "/events", query={"limit": limit})
 
 
@@ -331,57 +331,57 @@ class AsyncOperations:
         raise NotImplementedError
 
     async def get_me(self) -> types.Me:
-        """Who calls."""
+        """Return the person who is signed in."""
         return await self.call("GET", "/me")
 
     async def erase_me(self, *, idempotency_key: str | None = None) -> types.Erasure:
-        """Be erased once the grace period is over. From now on nobody comes in as this person."""
+        """Schedule your erasure: all your data is deleted when the grace period ends. You cannot sign in from now on."""
         return await self.call("DELETE", "/me", idempotency_key=idempotency_key)
 
     async def get_preferences(self) -> types.Preferences:
-        """What is set."""
+        """Return all preferences."""
         return await self.call("GET", "/me/preferences")
 
     async def change_preferences(
         self, given: dict[str, Any], *, idempotency_key: str | None = None, if_match: str | None = None
     ) -> types.Preferences:
-        """Set some of it, and take away what is null (a JSON Merge Patch, RFC 7396). All of it holds, or none."""
+        """Change preferences by a JSON Merge Patch (RFC 7396): a null removes a key. All changes are made, or none."""
         return await self.call(
             "PATCH", "/me/preferences", idempotency_key=idempotency_key, if_match=if_match, body=given
         )
 
     async def request_my_export(self, *, idempotency_key: str | None = None) -> types.Export:
-        """Ask for everything, as JSON Lines. A job writes it; the one under way is given where there is one."""
+        """Start an export of all your data as JSON Lines. If one is under way already, it is returned."""
         return await self.call("POST", "/me/export", idempotency_key=idempotency_key)
 
     async def get_my_export(self) -> types.Export:
-        """The newest export as it stands, with its link once it is ready."""
+        """Return the state of the newest export, with its link once it is ready."""
         return await self.call("GET", "/me/export")
 
     async def download_my_export(self, *, link: str) -> str:
-        """The archive, opened. It is streamed after its row in the trail has been written."""
+        """Download the newest export, decrypted. The download is recorded in the audit log."""
         return await self.call("GET", "/me/export/file", query={"link": link})
 
     def list_access(self, *, limit: int | None = None) -> AsyncIterator[types.Access]:
-        """Who did what with your data, when and why."""
+        """List who did what with your data, when and why."""
         return self.pages("GET", "/me/access-log", query={"limit": limit})
 
     async def ensure_user(self, uid: str, **given: Unpack[types.EnsuredPerson]) -> types.Person:
-        """The person of this UID: made with what is given (201), or as they are there already (200)."""
+        """Return the person with this UID; create them (201) if there is none."""
         return await self.call("PUT", f"/users/{_quoted(uid)}", body=given)
 
     async def get_user(self, uid: str) -> types.Person:
-        """The person of this UID."""
+        """Return the person with this UID."""
         return await self.call("GET", f"/users/{_quoted(uid)}")
 
     async def deactivate_user(self, uid: str) -> types.Person:
-        """Let nobody in as this person any more, from the next request on. Their data stays; support can undo it."""
+        """Deactivate a person: their next request is refused. Their data stays, and support can undo it."""
         return await self.call("POST", f"/users/{_quoted(uid)}/deactivate")
 
     async def create_conversation(
         self, *, idempotency_key: str | None = None, **given: Unpack[types.NewConversation]
     ) -> types.Conversation:
-        """Begin a conversation."""
+        """Create a conversation."""
         return await self.call("POST", "/conversations", idempotency_key=idempotency_key, body=given)
 
     def list_conversations(
@@ -392,7 +392,7 @@ class AsyncOperations:
         external_id: str | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[types.Conversation]:
-        """Conversations, those of the last activity first: the active ones, the archived ones, or those one asks for."""
+        """List conversations, the most recently active first: active, archived, or those of given ids."""
         return self.pages(
             "GET",
             "/conversations",
@@ -402,13 +402,13 @@ class AsyncOperations:
     async def ensure_conversation(
         self, external_id: str, *, idempotency_key: str | None = None, **given: Unpack[types.EnsuredConversation]
     ) -> types.Conversation:
-        """The conversation of this external id: begun with what is given (201), or as it is there already (200)."""
+        """Return the conversation with this external id; create it (201) if there is none."""
         return await self.call(
             "PUT", f"/conversations/by-external-id/{_quoted(external_id)}", idempotency_key=idempotency_key, body=given
         )
 
     async def get_conversation(self, conversation_id: str | UUID) -> types.Conversation:
-        """One conversation."""
+        """Return a conversation."""
         return await self.call("GET", f"/conversations/{_quoted(conversation_id)}")
 
     async def change_conversation(
@@ -419,7 +419,7 @@ class AsyncOperations:
         if_match: str | None = None,
         **given: Unpack[types.ConversationTexts],
     ) -> types.Conversation:
-        """Give it another title or description (a JSON Merge Patch: null takes one away)."""
+        """Change the title or description by a JSON Merge Patch: a null removes it."""
         return await self.call(
             "PATCH",
             f"/conversations/{_quoted(conversation_id)}",
@@ -431,7 +431,7 @@ class AsyncOperations:
     async def delete_conversation(
         self, conversation_id: str | UUID, *, idempotency_key: str | None = None, if_match: str | None = None
     ) -> None:
-        """Delete it with its memories and its story, for good."""
+        """Delete a conversation with its memories and stories, for good."""
         await self.call(
             "DELETE", f"/conversations/{_quoted(conversation_id)}", idempotency_key=idempotency_key, if_match=if_match
         )
@@ -439,7 +439,7 @@ class AsyncOperations:
     async def archive_conversation(
         self, conversation_id: str | UUID, *, idempotency_key: str | None = None, if_match: str | None = None
     ) -> types.Conversation:
-        """Put it away: it leaves the active ones, and nothing of it is lost."""
+        """Archive a conversation: it leaves the active ones, and nothing of it is lost."""
         return await self.call(
             "POST",
             f"/conversations/{_quoted(conversation_id)}/archive",
@@ -450,7 +450,7 @@ class AsyncOperations:
     async def unarchive_conversation(
         self, conversation_id: str | UUID, *, idempotency_key: str | None = None, if_match: str | None = None
     ) -> types.Conversation:
-        """Take it out again."""
+        """Make an archived conversation active again."""
         return await self.call(
             "POST",
             f"/conversations/{_quoted(conversation_id)}/unarchive",
@@ -461,7 +461,7 @@ class AsyncOperations:
     async def add_memory(
         self, conversation_id: str | UUID, *, idempotency_key: str | None = None, **given: Unpack[types.AddedMemory]
     ) -> types.Memory:
-        """Remember one message."""
+        """Add one message."""
         return await self.call(
             "POST", f"/conversations/{_quoted(conversation_id)}/memories", idempotency_key=idempotency_key, body=given
         )
@@ -475,7 +475,7 @@ class AsyncOperations:
         around: str | UUID | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[types.Memory]:
-        """What was said in a conversation, in order. Beside `last` or `around` neither `order` nor `cursor` is given."""
+        """List the messages of a conversation in order. `last` and `around` exclude `order` and `cursor`."""
         return self.pages(
             "GET",
             f"/conversations/{_quoted(conversation_id)}/memories",
@@ -485,7 +485,7 @@ class AsyncOperations:
     async def add_memories(
         self, conversation_id: str | UUID, *, idempotency_key: str | None = None, **given: Unpack[types.AddedMemories]
     ) -> types.MemoriesAdded:
-        """Remember up to 1,000 messages: all of them, or none."""
+        """Add up to 1,000 messages: all of them, or none."""
         return await self.call(
             "POST",
             f"/conversations/{_quoted(conversation_id)}/memories/batch",
@@ -501,7 +501,7 @@ class AsyncOperations:
         idempotency_key: str | None = None,
         **given: Unpack[types.PutMemory],
     ) -> types.Memory:
-        """Put a message in place of that of this message id, such as a reply that was generated anew; or add it (201)."""
+        """Replace the message with this message id, such as a regenerated reply; add it (201) if there is none."""
         return await self.call(
             "PUT",
             f"/conversations/{_quoted(conversation_id)}/memories/by-message-id/{_quoted(message_id)}",
@@ -512,19 +512,19 @@ class AsyncOperations:
     async def search_memories(
         self, *, idempotency_key: str | None = None, **given: Unpack[types.MemorySearch]
     ) -> types.MemoriesFound:
-        """Ask for memories: the very messages that answer. What was added just now is found."""
+        """Search memories: the messages that bear on a question. What was just added is found."""
         return await self.call("POST", "/memories/search", idempotency_key=idempotency_key, body=given)
 
     def filter_memories(
         self, *, idempotency_key: str | None = None, **given: Unpack[types.MemoryFilter]
     ) -> AsyncIterator[types.Memory]:
-        """List memories by what is noted of them, the newest first. It travels in the body, as questions do."""
+        """List memories by their metadata, the newest first. The filter is in the body, so that no log of URLs holds it."""
         return self.pages("POST", "/memories/filter", idempotency_key=idempotency_key, body=given)
 
     async def remember(
         self, *, idempotency_key: str | None = None, **given: Unpack[types.RememberedMemory]
     ) -> types.Memory:
-        """Remember one message in the conversation of an external id, which is begun if it is not there."""
+        """Add one message to the conversation with an external id, which is created if there is none."""
         return await self.call("POST", "/memories", idempotency_key=idempotency_key, body=given)
 
     async def forget_memories(
@@ -536,7 +536,7 @@ class AsyncOperations:
         companion: str | None = None,
         idempotency_key: str | None = None,
     ) -> types.ForgottenMemories:
-        """Delete what was said in a time for good, the oldest 100 of it first: ask again while there is `more`."""
+        """Delete the memories of a period for good, the oldest 100 at a time: call again while `more` is true."""
         return await self.call(
             "DELETE",
             "/memories",
@@ -545,7 +545,7 @@ class AsyncOperations:
         )
 
     async def get_memory(self, memory_id: str | UUID) -> types.Memory:
-        """One memory."""
+        """Return a memory."""
         return await self.call("GET", f"/memories/{_quoted(memory_id)}")
 
     async def change_memory(
@@ -556,7 +556,7 @@ class AsyncOperations:
         if_match: str | None = None,
         **given: Unpack[types.ChangedMemory],
     ) -> types.Memory:
-        """Correct what it says, who said it, or when; or when it is to be forgotten. Its story is rebuilt."""
+        """Correct the text, author, time or expiry of a memory. Its story is rebuilt."""
         return await self.call(
             "PATCH", f"/memories/{_quoted(memory_id)}", idempotency_key=idempotency_key, if_match=if_match, body=given
         )
@@ -564,21 +564,21 @@ class AsyncOperations:
     async def delete_memory(
         self, memory_id: str | UUID, *, idempotency_key: str | None = None, if_match: str | None = None
     ) -> None:
-        """Delete it for good. Search no longer finds it; its story is rebuilt."""
+        """Delete a memory for good. Search no longer finds it; its story is rebuilt."""
         await self.call("DELETE", f"/memories/{_quoted(memory_id)}", idempotency_key=idempotency_key, if_match=if_match)
 
     async def search_stories(
         self, *, idempotency_key: str | None = None, **given: Unpack[types.Search]
     ) -> types.Answer:
-        """Ask for stories. The question travels in the body, so that it stands in no log of addresses."""
+        """Search stories. The question is in the body, so that no log of URLs holds it."""
         return await self.call("POST", "/stories/search", idempotency_key=idempotency_key, body=given)
 
     def list_stories(self, *, limit: int | None = None) -> AsyncIterator[types.Story]:
-        """The stories, the newest first."""
+        """List stories, the newest first."""
         return self.pages("GET", "/stories", query={"limit": limit})
 
     async def get_story(self, story_id: str | UUID) -> types.Story:
-        """One story."""
+        """Return a story."""
         return await self.call("GET", f"/stories/{_quoted(story_id)}")
 
     async def correct_story(
@@ -589,7 +589,7 @@ class AsyncOperations:
         if_match: str | None = None,
         **given: Unpack[types.CorrectedStory],
     ) -> types.Story:
-        """Put the person's own words in it. They stay when it is told anew."""
+        """Correct a story in the person's own words. Corrections survive a rebuild."""
         return await self.call(
             "PATCH", f"/stories/{_quoted(story_id)}", idempotency_key=idempotency_key, if_match=if_match, body=given
         )
@@ -597,7 +597,7 @@ class AsyncOperations:
     async def delete_story(
         self, story_id: str | UUID, *, idempotency_key: str | None = None, if_match: str | None = None
     ) -> None:
-        """Delete it. Its conversation stays, and is told again once something is added to it."""
+        """Delete a story. Its messages stay and are found by search; no other story is made of them."""
         await self.call("DELETE", f"/stories/{_quoted(story_id)}", idempotency_key=idempotency_key, if_match=if_match)
 
     async def rebuild_story(
@@ -608,7 +608,7 @@ class AsyncOperations:
         idempotency_key: str | None = None,
         if_match: str | None = None,
     ) -> None:
-        """Have it told anew. What was corrected stays, unless it is to be forgotten."""
+        """Rebuild a story. Corrections stay, unless the request discards them."""
         await self.call(
             "POST",
             f"/stories/{_quoted(story_id)}/rebuild",
@@ -618,13 +618,13 @@ class AsyncOperations:
         )
 
     def list_people(self, *, limit: int | None = None) -> AsyncIterator[types.Entity]:
-        """The people that stories tell of, those of the most stories first."""
+        """List the people in stories, those in the most stories first."""
         return self.pages("GET", "/people", query={"limit": limit})
 
     def list_places(self, *, limit: int | None = None) -> AsyncIterator[types.Entity]:
-        """The places, those of the most stories first."""
+        """List the places in stories, those in the most stories first."""
         return self.pages("GET", "/places", query={"limit": limit})
 
     def list_events(self, *, limit: int | None = None) -> AsyncIterator[types.Entity]:
-        """The events, those of the most stories first."""
+        """List the events in stories, those in the most stories first."""
         return self.pages("GET", "/events", query={"limit": limit})

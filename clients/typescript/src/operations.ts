@@ -20,197 +20,197 @@ export abstract class Operations {
   abstract call<T>(method: string, path: string, how?: How): Promise<T>;
   abstract pages<T>(method: string, path: string, how?: How): AsyncGenerator<T>;
 
-  /** Who calls. */
+  /** Return the person who is signed in. */
   getMe(options: Options = {}): Promise<types.Me> {
     return this.call("GET", `/me`, { ...options });
   }
 
-  /** Be erased once the grace period is over. From now on nobody comes in as this person. */
+  /** Schedule your erasure: all your data is deleted when the grace period ends. You cannot sign in from now on. */
   eraseMe(options: Options = {}): Promise<types.Erasure> {
     return this.call("DELETE", `/me`, { ...options });
   }
 
-  /** What is set. */
+  /** Return all preferences. */
   getPreferences(options: Options = {}): Promise<types.Preferences> {
     return this.call("GET", `/me/preferences`, { ...options });
   }
 
-  /** Set some of it, and take away what is null (a JSON Merge Patch, RFC 7396). All of it holds, or none. */
+  /** Change preferences by a JSON Merge Patch (RFC 7396): a null removes a key. All changes are made, or none. */
   changePreferences(body: Record<string, unknown>, options: Options = {}): Promise<types.Preferences> {
     return this.call("PATCH", `/me/preferences`, { body, ...options });
   }
 
-  /** Ask for everything, as JSON Lines. A job writes it; the one under way is given where there is one. */
+  /** Start an export of all your data as JSON Lines. If one is under way already, it is returned. */
   requestMyExport(options: Options = {}): Promise<types.Export> {
     return this.call("POST", `/me/export`, { ...options });
   }
 
-  /** The newest export as it stands, with its link once it is ready. */
+  /** Return the state of the newest export, with its link once it is ready. */
   getMyExport(options: Options = {}): Promise<types.Export> {
     return this.call("GET", `/me/export`, { ...options });
   }
 
-  /** The archive, opened. It is streamed after its row in the trail has been written. */
+  /** Download the newest export, decrypted. The download is recorded in the audit log. */
   downloadMyExport(query: { link: string }, options: Options = {}): Promise<string> {
     return this.call("GET", `/me/export/file`, { query, ...options });
   }
 
-  /** Who did what with your data, when and why. */
+  /** List who did what with your data, when and why. */
   listAccess(query: { limit?: number } = {}, options: Options = {}): AsyncGenerator<types.Access> {
     return this.pages("GET", `/me/access-log`, { query, ...options });
   }
 
-  /** The person of this UID: made with what is given (201), or as they are there already (200). */
+  /** Return the person with this UID; create them (201) if there is none. */
   ensureUser(uid: string, body: types.EnsuredPerson, options: Options = {}): Promise<types.Person> {
     return this.call("PUT", `/users/${quoted(uid)}`, { body, ...options });
   }
 
-  /** The person of this UID. */
+  /** Return the person with this UID. */
   getUser(uid: string, options: Options = {}): Promise<types.Person> {
     return this.call("GET", `/users/${quoted(uid)}`, { ...options });
   }
 
-  /** Let nobody in as this person any more, from the next request on. Their data stays; support can undo it. */
+  /** Deactivate a person: their next request is refused. Their data stays, and support can undo it. */
   deactivateUser(uid: string, options: Options = {}): Promise<types.Person> {
     return this.call("POST", `/users/${quoted(uid)}/deactivate`, { ...options });
   }
 
-  /** Begin a conversation. */
+  /** Create a conversation. */
   createConversation(body: types.NewConversation, options: Options = {}): Promise<types.Conversation> {
     return this.call("POST", `/conversations`, { body, ...options });
   }
 
-  /** Conversations, those of the last activity first: the active ones, the archived ones, or those one asks for. */
+  /** List conversations, the most recently active first: active, archived, or those of given ids. */
   listConversations(query: { archived?: boolean | null; companion?: string | null; external_id?: string | null; limit?: number } = {}, options: Options = {}): AsyncGenerator<types.Conversation> {
     return this.pages("GET", `/conversations`, { query, ...options });
   }
 
-  /** The conversation of this external id: begun with what is given (201), or as it is there already (200). */
+  /** Return the conversation with this external id; create it (201) if there is none. */
   ensureConversation(externalId: string, body: types.EnsuredConversation, options: Options = {}): Promise<types.Conversation> {
     return this.call("PUT", `/conversations/by-external-id/${quoted(externalId)}`, { body, ...options });
   }
 
-  /** One conversation. */
+  /** Return a conversation. */
   getConversation(conversationId: string, options: Options = {}): Promise<types.Conversation> {
     return this.call("GET", `/conversations/${quoted(conversationId)}`, { ...options });
   }
 
-  /** Give it another title or description (a JSON Merge Patch: null takes one away). */
+  /** Change the title or description by a JSON Merge Patch: a null removes it. */
   changeConversation(conversationId: string, body: types.ConversationTexts, options: Options = {}): Promise<types.Conversation> {
     return this.call("PATCH", `/conversations/${quoted(conversationId)}`, { body, ...options });
   }
 
-  /** Delete it with its memories and its story, for good. */
+  /** Delete a conversation with its memories and stories, for good. */
   deleteConversation(conversationId: string, options: Options = {}): Promise<void> {
     return this.call("DELETE", `/conversations/${quoted(conversationId)}`, { ...options });
   }
 
-  /** Put it away: it leaves the active ones, and nothing of it is lost. */
+  /** Archive a conversation: it leaves the active ones, and nothing of it is lost. */
   archiveConversation(conversationId: string, options: Options = {}): Promise<types.Conversation> {
     return this.call("POST", `/conversations/${quoted(conversationId)}/archive`, { ...options });
   }
 
-  /** Take it out again. */
+  /** Make an archived conversation active again. */
   unarchiveConversation(conversationId: string, options: Options = {}): Promise<types.Conversation> {
     return this.call("POST", `/conversations/${quoted(conversationId)}/unarchive`, { ...options });
   }
 
-  /** Remember one message. */
+  /** Add one message. */
   addMemory(conversationId: string, body: types.AddedMemory, options: Options = {}): Promise<types.Memory> {
     return this.call("POST", `/conversations/${quoted(conversationId)}/memories`, { body, ...options });
   }
 
-  /** What was said in a conversation, in order. Beside `last` or `around` neither `order` nor `cursor` is given. */
+  /** List the messages of a conversation in order. `last` and `around` exclude `order` and `cursor`. */
   listMemories(conversationId: string, query: { order?: "asc" | "desc"; last?: number | null; around?: string | null; limit?: number } = {}, options: Options = {}): AsyncGenerator<types.Memory> {
     return this.pages("GET", `/conversations/${quoted(conversationId)}/memories`, { query, ...options });
   }
 
-  /** Remember up to 1,000 messages: all of them, or none. */
+  /** Add up to 1,000 messages: all of them, or none. */
   addMemories(conversationId: string, body: types.AddedMemories, options: Options = {}): Promise<types.MemoriesAdded> {
     return this.call("POST", `/conversations/${quoted(conversationId)}/memories/batch`, { body, ...options });
   }
 
-  /** Put a message in place of that of this message id, such as a reply that was generated anew; or add it (201). */
+  /** Replace the message with this message id, such as a regenerated reply; add it (201) if there is none. */
   putMemory(conversationId: string, messageId: string, body: types.PutMemory, options: Options = {}): Promise<types.Memory> {
     return this.call("PUT", `/conversations/${quoted(conversationId)}/memories/by-message-id/${quoted(messageId)}`, { body, ...options });
   }
 
-  /** Ask for memories: the very messages that answer. What was added just now is found. */
+  /** Search memories: the messages that bear on a question. What was just added is found. */
   searchMemories(body: types.MemorySearch, options: Options = {}): Promise<types.MemoriesFound> {
     return this.call("POST", `/memories/search`, { body, ...options });
   }
 
-  /** List memories by what is noted of them, the newest first. It travels in the body, as questions do. */
+  /** List memories by their metadata, the newest first. The filter is in the body, so that no log of URLs holds it. */
   filterMemories(body: types.MemoryFilter, options: Options = {}): AsyncGenerator<types.Memory> {
     return this.pages("POST", `/memories/filter`, { body, ...options });
   }
 
-  /** Remember one message in the conversation of an external id, which is begun if it is not there. */
+  /** Add one message to the conversation with an external id, which is created if there is none. */
   remember(body: types.RememberedMemory, options: Options = {}): Promise<types.Memory> {
     return this.call("POST", `/memories`, { body, ...options });
   }
 
-  /** Delete what was said in a time for good, the oldest 100 of it first: ask again while there is `more`. */
+  /** Delete the memories of a period for good, the oldest 100 at a time: call again while `more` is true. */
   forgetMemories(query: { since?: string | null; until?: string | null; conversation_id?: string | null; companion?: string | null } = {}, options: Options = {}): Promise<types.ForgottenMemories> {
     return this.call("DELETE", `/memories`, { query, ...options });
   }
 
-  /** One memory. */
+  /** Return a memory. */
   getMemory(memoryId: string, options: Options = {}): Promise<types.Memory> {
     return this.call("GET", `/memories/${quoted(memoryId)}`, { ...options });
   }
 
-  /** Correct what it says, who said it, or when; or when it is to be forgotten. Its story is rebuilt. */
+  /** Correct the text, author, time or expiry of a memory. Its story is rebuilt. */
   changeMemory(memoryId: string, body: types.ChangedMemory, options: Options = {}): Promise<types.Memory> {
     return this.call("PATCH", `/memories/${quoted(memoryId)}`, { body, ...options });
   }
 
-  /** Delete it for good. Search no longer finds it; its story is rebuilt. */
+  /** Delete a memory for good. Search no longer finds it; its story is rebuilt. */
   deleteMemory(memoryId: string, options: Options = {}): Promise<void> {
     return this.call("DELETE", `/memories/${quoted(memoryId)}`, { ...options });
   }
 
-  /** Ask for stories. The question travels in the body, so that it stands in no log of addresses. */
+  /** Search stories. The question is in the body, so that no log of URLs holds it. */
   searchStories(body: types.Search, options: Options = {}): Promise<types.Answer> {
     return this.call("POST", `/stories/search`, { body, ...options });
   }
 
-  /** The stories, the newest first. */
+  /** List stories, the newest first. */
   listStories(query: { limit?: number } = {}, options: Options = {}): AsyncGenerator<types.Story> {
     return this.pages("GET", `/stories`, { query, ...options });
   }
 
-  /** One story. */
+  /** Return a story. */
   getStory(storyId: string, options: Options = {}): Promise<types.Story> {
     return this.call("GET", `/stories/${quoted(storyId)}`, { ...options });
   }
 
-  /** Put the person's own words in it. They stay when it is told anew. */
+  /** Correct a story in the person's own words. Corrections survive a rebuild. */
   correctStory(storyId: string, body: types.CorrectedStory, options: Options = {}): Promise<types.Story> {
     return this.call("PATCH", `/stories/${quoted(storyId)}`, { body, ...options });
   }
 
-  /** Delete it. Its conversation stays, and is told again once something is added to it. */
+  /** Delete a story. Its messages stay and are found by search; no other story is made of them. */
   deleteStory(storyId: string, options: Options = {}): Promise<void> {
     return this.call("DELETE", `/stories/${quoted(storyId)}`, { ...options });
   }
 
-  /** Have it told anew. What was corrected stays, unless it is to be forgotten. */
+  /** Rebuild a story. Corrections stay, unless the request discards them. */
   rebuildStory(storyId: string, query: { forget_corrections?: boolean } = {}, options: Options = {}): Promise<void> {
     return this.call("POST", `/stories/${quoted(storyId)}/rebuild`, { query, ...options });
   }
 
-  /** The people that stories tell of, those of the most stories first. */
+  /** List the people in stories, those in the most stories first. */
   listPeople(query: { limit?: number } = {}, options: Options = {}): AsyncGenerator<types.Entity> {
     return this.pages("GET", `/people`, { query, ...options });
   }
 
-  /** The places, those of the most stories first. */
+  /** List the places in stories, those in the most stories first. */
   listPlaces(query: { limit?: number } = {}, options: Options = {}): AsyncGenerator<types.Entity> {
     return this.pages("GET", `/places`, { query, ...options });
   }
 
-  /** The events, those of the most stories first. */
+  /** List the events in stories, those in the most stories first. */
   listEvents(query: { limit?: number } = {}, options: Options = {}): AsyncGenerator<types.Entity> {
     return this.pages("GET", `/events`, { query, ...options });
   }

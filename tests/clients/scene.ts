@@ -46,6 +46,10 @@ async function usual() {
   };
 }
 
+// The control of all types here: without an error in the next line, the compiler refuses to go on.
+// @ts-expect-error
+export const wrong = (vibe: Vibe) => vibe.remember({ author: 1 });
+
 /** The server fails as the test has it. */
 async function faults() {
   const vibe = new Vibe(address, token);

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-import pytest
 from agents import Agent, Model, ModelResponse, Runner, Session, Usage, set_tracing_disabled
 from agents.items import TResponseInputItem
 from openai.types.responses import ResponseOutputMessage, ResponseOutputText
@@ -50,26 +49,15 @@ class Echo(Model):
         raise NotImplementedError
 
 
-@pytest.fixture(params=["server", "fake"])
-def played(request: pytest.FixtureRequest) -> Callable[[Callable[[AsyncVibe], Coroutine[Any, Any, None]]], None]:
-    """Play a scene on the server, and on the fake that is compared with it."""
-    if request.param == "server":
-        live = request.getfixturevalue("live")
-        vibe = AsyncVibe(live.address, live.person()[1])
-    else:
-        vibe = AsyncVibe("https://memory.example", "x", transport=FakeVibe())
+def play(vibe: AsyncVibe, scene: Callable[[AsyncVibe], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
+        async with vibe:
+            await scene(vibe)
 
-    def play(scene: Callable[[AsyncVibe], Coroutine[Any, Any, None]]) -> None:
-        async def run() -> None:
-            async with vibe:
-                await scene(vibe)
-
-        asyncio.run(run())
-
-    return play
+    asyncio.run(run())
 
 
-def test_what_is_added_comes_back_as_it_was(played: Any) -> None:
+def test_what_is_added_comes_back_as_it_was(live: Live) -> None:
     async def scene(vibe: AsyncVibe) -> None:
         session = VibeSession("chat-1", vibe, companion="nova")
         assert isinstance(session, Session)
@@ -94,7 +82,7 @@ def test_what_is_added_comes_back_as_it_was(played: Any) -> None:
         await session.clear_session()
         assert await session.get_items() == []
 
-    played(scene)
+    play(AsyncVibe(live.address, live.person()[1]), scene)
 
 
 def test_a_long_history_is_read_from_its_end() -> None:
@@ -108,7 +96,7 @@ def test_a_long_history_is_read_from_its_end() -> None:
     asyncio.run(scene())
 
 
-def test_an_agent_remembers_what_was_said_before(played: Any) -> None:
+def test_an_agent_remembers_what_was_said_before() -> None:
     set_tracing_disabled(True)
 
     async def scene(vibe: AsyncVibe) -> None:
@@ -117,7 +105,7 @@ def test_an_agent_remembers_what_was_said_before(played: Any) -> None:
         second = await Runner.run(agent, "Again.", session=VibeSession("1", vibe))
         assert [first.final_output, second.final_output] == ["You said 1 things.", "You said 3 things."]
 
-    played(scene)
+    play(AsyncVibe("https://memory.example", "x", transport=FakeVibe()), scene)
 
 
 def test_the_example_runs(live: Live) -> None:

@@ -82,7 +82,12 @@ def test_the_tools_say_what_they_are(ada: UUID) -> None:
     listed = spoken(ada, lambda client: client.list_tools())
     tools = {tool.name: tool for tool in listed.tools}
     reading = {"search_stories", "search_memories", "read_story", "list_people", "list_places", "list_events"}
-    assert set(tools) == {"remember", *reading}
+    reading |= {"recent_memories"}
+    assert set(tools) == {"remember", "correct_memory", "forget_memory", *reading}
+    assert {name for name, tool in tools.items() if tool.annotations.destructive_hint} == {
+        "correct_memory",
+        "forget_memory",
+    }
     assert {name for name, tool in tools.items() if tool.annotations.read_only_hint} == reading
     assert all(tool.description and tool.output_schema for tool in tools.values())
 
@@ -103,6 +108,59 @@ def test_what_is_remembered_is_found_and_read(ada: UUID) -> None:
     assert "Lisbon" in [place["name"] for place in places]
     assert call(ada, "list_people").is_error is False
     assert call(ada, "list_events").is_error is False
+
+
+def test_what_was_said_last_is_read_and_narrowed(ada: UUID) -> None:
+    given = [
+        {"text": "I moved to Lisbon.", "when": "2026-05-12T09:30:00Z", "metadata": {"mood": "glad"}},
+        {"text": "How is Lisbon?", "when": "2026-05-13T09:30:00Z", "author": "Nova", "role": "assistant"},
+    ]
+    kept = [call(ada, "remember", **each).structured_content for each in given]
+
+    def texts(tool: str, **arguments: Any) -> list[str]:
+        return [each["text"] for each in call(ada, tool, **arguments).structured_content["items"]]
+
+    assert texts("recent_memories") == ["How is Lisbon?", "I moved to Lisbon."]
+    assert texts("recent_memories", limit=1) == ["How is Lisbon?"]
+    for narrowed in (
+        {"roles": ["user"]},
+        {"metadata": {"mood": "glad"}},
+        {"until": "2026-05-12T09:30:00Z"},
+        {"conversation_id": kept[0]["conversation_id"]},
+        {"authors": ["user"]},
+    ):
+        assert texts("recent_memories", narrowed=narrowed) == ["I moved to Lisbon."]
+        assert texts("search_memories", question="How is Lisbon?", narrowed=narrowed) == ["I moved to Lisbon."]
+        [story] = call(ada, "search_stories", question="Lisbon", narrowed=narrowed).structured_content["items"]
+        assert [each["text"] for each in story["passages"]] == ["I moved to Lisbon."]
+    assert texts("recent_memories", narrowed={"companion": "nova"}) == []
+    [first] = call(ada, "recent_memories", narrowed={"roles": ["user"]}).structured_content["items"]
+    assert (first["id"], first["metadata"]) == (kept[0]["memory_id"], {"mood": "glad"})
+    refused = call(ada, "recent_memories", narrowed={"role": CANARY})
+    assert refused.is_error
+    assert "narrowed.role" in text(refused) and CANARY not in text(refused)
+
+
+def test_what_is_corrected_and_forgotten_is_so_for_the_next_search(ada: UUID) -> None:
+    said = call(ada, "remember", text=f"I moved to {CANARY}.", metadata={"mood": "glad"}).structured_content
+    corrected = call(ada, "correct_memory", memory_id=said["memory_id"], text="I moved to Porto.").structured_content
+    assert (corrected["text"], corrected["metadata"]) == ("I moved to Porto.", {"mood": "glad"})
+    [found] = call(ada, "search_memories", question=f"Where is {CANARY}?").structured_content["items"]
+    assert found["text"] == "I moved to Porto."
+    gone = call(ada, "forget_memory", memory_id=said["memory_id"])
+    assert gone.structured_content == {"memory_id": said["memory_id"]}
+    assert call(ada, "recent_memories").structured_content["items"] == []
+    assert "not-found" in text(call(ada, "forget_memory", memory_id=said["memory_id"]))
+    changes = [row.action for row in trail(action__in=["memory.change", "memory.delete"])]
+    assert len(changes) == 2
+
+
+def test_nobody_corrects_or_forgets_what_is_somebody_elses(ada: UUID, jonas: UUID) -> None:
+    said = call(ada, "remember", text="I moved to Lisbon.").structured_content["memory_id"]
+    assert "not-found" in text(call(jonas, "correct_memory", memory_id=said, text="No."))
+    assert "not-found" in text(call(jonas, "forget_memory", memory_id=said))
+    assert call(jonas, "recent_memories").structured_content["items"] == []
+    assert [each["text"] for each in call(ada, "recent_memories").structured_content["items"]] == ["I moved to Lisbon."]
 
 
 def test_a_moment_and_a_conversation_can_be_named(ada: UUID) -> None:

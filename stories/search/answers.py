@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 import numpy as np
@@ -108,27 +109,32 @@ def open_memories_found(vault: Vault, found: Found, ranking: Ranking, limit: int
     Copies are told by their texts. Beside the best, those are opened that may be copies of them, by what is known of
     them blind; more only where copies leave fewer than `limit`.
     """
-    best: dict[UUID, int] = {}
-    for at in ranking.passages.best().tolist():
-        if (memory_id := found.memory(at)) is not None:
-            best.setdefault(memory_id, at)
-    order, taken = list(best), 0
+    order, walked = best_places(found, ranking), set[UUID]()
+    places: dict[UUID, int] = {}
     opened: dict[UUID, tuple[Memory, OpenedMemory]] = {}
     same: dict[tuple[str, str], list[UUID]] = {}
-    while len(same) < limit and taken < len(order):
-        wanted = order[taken : taken + limit - len(same)]
-        taken += len(wanted)
-        copies = may_be_copies(found.passages, [best[each] for each in wanted])
-        likely = [*wanted, *(each for each in order[taken:] if best[each] in copies)]
-        opened |= open_each(vault, [each for each in likely if each not in opened])
+    while len(same) < limit and (wanted := dict(islice(order, limit - len(same)))):
+        walked |= wanted.keys()
+        copies = may_be_copies(found.passages, list(wanted.values()))
+        likely = {memory_id: at for at in sorted(copies) if (memory_id := found.memory(at)) is not None}
+        places = {**likely, **places, **wanted}
+        opened |= open_each(vault, [each for each in places if each not in opened])
         for each in wanted:
             same.setdefault(statement(opened[each][1]), []).append(each)
-    walked = set(order[:taken])
-    for each in (each for each in order if each in opened and each not in walked):
+    for each in (each for each in places if each not in walked):
         if (key := statement(opened[each][1])) in same:
             same[key].append(each)
     newest_first = "newest" in ranking.passages.parts
-    return [found_memory(found, ranking, best, opened, each, newest=newest_first) for each in same.values()]
+    return [found_memory(found, ranking, places, opened, each, newest=newest_first) for each in same.values()]
+
+
+def best_places(found: Found, ranking: Ranking) -> Iterator[tuple[UUID, int]]:
+    """Give each memory with the place of its best passage, best first. Few are taken of thousands."""
+    seen: set[UUID] = set()
+    for at in ranking.passages.best().tolist():
+        if (memory_id := found.memory(at)) is not None and memory_id not in seen:
+            seen.add(memory_id)
+            yield memory_id, at
 
 
 def may_be_copies(passages: Passages, shown: Sequence[int]) -> set[int]:
@@ -165,7 +171,7 @@ def statement(memory: OpenedMemory) -> tuple[str, str]:
 def found_memory(
     found: Found,
     ranking: Ranking,
-    best: Mapping[UUID, int],
+    places: Mapping[UUID, int],
     opened: Mapping[UUID, tuple[Memory, OpenedMemory]],
     copies: Sequence[UUID],
     *,
@@ -174,11 +180,11 @@ def found_memory(
     """Return what is shown of copies, given best first: the best, or the newest, and when the others were said."""
     in_time = sorted(copies, key=lambda each: (opened[each][0].occurred_at, each))
     shown = in_time[-1] if newest else copies[0]
-    at, (row, memory) = best[copies[0]], opened[shown]
+    at, (row, memory) = places[copies[0]], opened[shown]
     return FoundMemory(
         id=shown,
         conversation_id=row.conversation_id,
-        story_id=None if found.deleted[best[shown]] else found.story(best[shown]),
+        story_id=None if found.deleted[places[shown]] else found.story(places[shown]),
         message_ids=memory.message_ids,
         occurred_at=memory.occurred_at,
         role=memory.role,

@@ -157,8 +157,7 @@ def read(strategy: str, source: sql.Composable, given: Mapping[str, Any], wanted
     memories, stories, deleted, occurred_at, part, *sent = (value or b"" for value in row)
     speaker, machine, length, likeness, *counted = sent
     *counts, asking, dated, tongue = (numbers(each, ">i2") for each in counted)
-    number = numbered(stories)
-    story = np.array([number[each] for each in ids(stories)], dtype=np.int64)
+    story = numbered(stories)
     gone = numbers(deleted, ">i2").astype(np.bool_)
     author, assistant = numbers(speaker, ">i8"), numbers(machine, ">i2").astype(np.bool_)
     place = positions(story, numbers(occurred_at, ">i8"), memories, numbers(part, ">i2"))
@@ -222,11 +221,8 @@ def numbers(sent: bytes, kind: str) -> NDArray[np.int64]:
     return np.frombuffer(sent, kind).astype(np.int64)
 
 
-def ids(sent: bytes) -> list[bytes]:
-    """Each id."""
-    return [sent[at : at + ID] for at in range(0, len(sent), ID)]
-
-
-def numbered(stories: bytes) -> dict[bytes, int]:
-    """Each story's number, counted from 0 as they appear."""
-    return {story: number for number, story in enumerate(dict.fromkeys(ids(stories)))}
+def numbered(stories: bytes) -> NDArray[np.int64]:
+    """The story of each passage as a number, counted from 0 as they appear."""
+    each = [stories[at : at + ID] for at in range(0, len(stories), ID)]
+    number = {story: number for number, story in enumerate(dict.fromkeys(each))}
+    return np.array([number[story] for story in each], dtype=np.int64)

@@ -3,6 +3,7 @@
     own score       BM25 of the words + cosine of the vectors, each scaled to the best of all
     neighbours      what stands next to a passage in its conversation speaks for it too
     conversation    how well the whole conversation fits
+    opening         whether a person began a conversation with an assistant with it
     speaker         whether the person asked about said it
     time            whether it was said in the time asked about
     newest          how new it is, of what fits best, if that is preferred
@@ -155,6 +156,7 @@ class Ranker:
         if passages.timely is not None:
             parts["time"] = self.weights.time * passages.timely
         if passages.assistant is not None:
+            parts["opening"] = self.weights.opening * near.opens(passages.assistant)
             asked_for = False if passages.spoken is None else passages.spoken
             parts["assistant"] = self.weights.assistant * np.where(asked_for, 2, -1) * passages.assistant
         if passages.said_at is not None:
@@ -256,6 +258,17 @@ class _Near:
             gives = ~passages.assistant[order]
         return cls(passages.story[order], passages.position[order], order, changes, gives)
 
+    def starts(self) -> Integers:
+        """Return where each story begins, of those in order."""
+        return np.flatnonzero(np.diff(self.story, prepend=self.story[:1] - 1))
+
+    def opens(self, assistant: Flags) -> Flags:
+        """(N,) a person began a story with it in which an assistant takes part."""
+        starts, by_assistant = self.starts(), assistant[self.order]
+        opening = np.zeros(len(self.order), dtype=np.bool_)
+        opening[self.order[starts]] = np.logical_or.reduceat(by_assistant, starts) & ~by_assistant[starts]
+        return opening
+
     def strongest(self, by_word: Floats, shares: tuple[float, ...]) -> Floats:
         """(T, N) each word's score with the faded ones around it: the root of the sum of squares.
 
@@ -287,7 +300,7 @@ def _shares(passages: Passages, near: _Near) -> tuple[float, float]:
     """Return which share of passages is of stories in which an assistant takes part, and in which one person talks."""
     if not len(passages) or passages.author is None:
         return 0.0, 0.0
-    starts = np.flatnonzero(np.diff(near.story, prepend=near.story[0] - 1))
+    starts = near.starts()
     sizes = np.diff(starts, append=len(near.story))
     turns = np.concatenate([[False], near.changes & (near.story[1:] == near.story[:-1])])
     talked = np.logical_or.reduceat(turns, starts)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-ASSISTED: Final = {"conversation": 0.45, "substance": 0.0, "asking": 0.0}
+ASSISTED: Final = {"conversation": 0.6, "substance": 0.0, "asking": 0.0, "opening": 0.3}
 """Where an assistant takes part. It answers everything at length, people tell it what matters in requests and
-questions, and a conversation is about one matter."""
+questions, and a conversation is about one matter, which they name first."""
 ALONE: Final = {"conversation": 0.0, "substance": 0.0, "vector": 0.65}
 """For notes, where one person talks: each stands by itself."""
 
@@ -42,6 +42,8 @@ class Weights:
     """For a passage, how well its whole conversation fits."""
     conversation_vector: float = 0.3
     """Share of meaning (the mean of its three nearest passages) in how well a conversation fits; the rest is words."""
+    opening: float = 0.0
+    """For what a person opens a conversation with an assistant with."""
     speaker: float = 0.3
     """For the words of the one whom the question is about."""
     assistant: float = 0.2

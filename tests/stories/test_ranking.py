@@ -138,6 +138,17 @@ def test_beside_an_assistant_neither_asking_nor_length_tells_anything() -> None:
     assert whys[0]["conversation"] < whys[1]["conversation"]
 
 
+def test_a_person_opens_a_conversation_with_an_assistant_with_what_it_is_about() -> None:
+    said = conversation(1, 0, 1, 1, 0, 1, story=[0, 0, 0, 1, 1, 1])
+    beside = replace(said, author=np.array([1, 9, 1, 1, 2, 1]), assistant=np.array([0, 1, 0, 0, 0, 0]) == 1)
+    opening = Ranker(ONE_WORD).rank(beside).passages.parts["opening"]
+    assert opening[0] > 0, "what a person opens with"
+    assert not opening[1:].any(), "nothing else, and no opening among people"
+    assert Ranker(ONE_WORD).rank(beside).passages.best(1).tolist() == [0]
+    greeted = replace(beside, author=np.array([9, 1, 1, 1, 2, 1]), assistant=np.array([1, 0, 0, 0, 0, 0]) == 1)
+    assert not Ranker(ONE_WORD).rank(greeted).passages.parts["opening"].any(), "an assistant's greeting says nothing"
+
+
 def test_notes_of_one_author_stand_each_by_itself() -> None:
     notes = replace(conversation(1, 0, 0, 1, story=[0, 0, 0, 1]), author=np.array([5, 5, 5, 5]))
     assert Ranker(ONE_WORD).rank(notes).passages.why(0).keys() == {"words"}

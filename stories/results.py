@@ -99,6 +99,9 @@ class Entities(ResponseSchema):
     items: list[Entity]
 
 
+SCORE = "the probability that it answers the question, from 0 to 1; comparable between questions"
+
+
 class Passage(ResponseSchema):
     """What of a story answers the question."""
 
@@ -107,7 +110,7 @@ class Passage(ResponseSchema):
     occurred_at: datetime
     author: str
     text: str
-    score: float = Field(description="the best of this answer has 1")
+    score: float = Field(description=SCORE, examples=[0.62])
 
     @classmethod
     def of(cls, found: FoundPassage) -> Self:
@@ -128,7 +131,7 @@ class Found(ResponseSchema):
     conversation_id: UUID
     title: str | None = Field(description="null until the story is built")
     occurred_at: datetime
-    score: float
+    score: float = Field(description=f"{SCORE}: that of its best passage", examples=[0.62])
     passages: list[Passage]
 
     @classmethod
@@ -178,8 +181,8 @@ class FoundMemory(ResponseSchema):
     author: str
     role: Role = Field(description="the author's part")
     text: str
-    score: float = Field(description="the best of this answer has 1")
-    why: dict[str, float] = Field(description="what made up the score")
+    score: float = Field(description=SCORE, examples=[0.62])
+    why: dict[str, float] = Field(description="what put it in its place, part by part")
     times: int = Field(
         description="how often the same was said by the same author, as far as search looked", examples=[1]
     )

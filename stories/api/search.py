@@ -80,6 +80,9 @@ class MemorySearch(Narrowing):
     prefer: Prefer = Field(
         "best", description="newest: of what fits about as well, the newest first", examples=["newest"]
     )
+    min_score: float = Field(
+        0.0, ge=0, le=1, strict=True, description="leave out what answers with a smaller probability", examples=[0.2]
+    )
 
 
 class MemoryFilter(Narrowing):
@@ -132,6 +135,7 @@ def search(request: HttpRequest, asked: Search) -> HttpResponse:
         filters=asked.filters(caller),
         asked_at=asked.asked_at,
         prefer=asked.prefer,
+        min_score=asked.min_score,
         passages=asked.passages,
         asked=preflight_result(request),
     )
@@ -153,6 +157,7 @@ def search_for_memories(request: HttpRequest, asked: MemorySearch) -> HttpRespon
         filters=asked.filters(caller),
         asked_at=asked.asked_at,
         prefer=asked.prefer,
+        min_score=asked.min_score,
         asked=preflight_result(request),
     )
     return respond(MemoriesFound.of(found))

@@ -36,7 +36,7 @@ MEMORIES = f"SELECT {', '.join(SAID)} FROM encrypted_memories WHERE user_id = %s
 
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
-    """A passage that speaks for its story, opened, with what made up its score.
+    """A passage that speaks for its story, opened, with the parts of its rank.
 
     Without a memory it is what the person corrected in the story: its title, its text, or both.
     """
@@ -52,11 +52,12 @@ class FoundPassage:
 
 @dataclass(frozen=True, slots=True)
 class FoundStory:
-    """A story that was found, opened, with what made up its score and its best passages."""
+    """A story that was found, opened, with the parts of its rank and its best passages."""
 
     id: UUID
     conversation_id: UUID
     score: float
+    """The probability that its best passage answers."""
     why: dict[str, float]
     occurred_at: datetime
     passages: tuple[FoundPassage, ...]
@@ -74,7 +75,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class FoundMemory:
-    """A memory that was found, opened, with what made up its score."""
+    """A memory that was found, opened, with the parts of its rank."""
 
     id: UUID
     conversation_id: UUID
@@ -84,6 +85,7 @@ class FoundMemory:
     occurred_at: datetime
     role: str
     score: float
+    """The probability that it answers the question."""
     why: dict[str, float]
     author: str = field(repr=False)
     text: str = field(repr=False)
@@ -103,13 +105,15 @@ class Answer:
     """Memories that are not fully in the index yet."""
 
 
-def open_memories_found(vault: Vault, found: Found, ranking: Ranking, limit: int) -> list[FoundMemory]:
-    """Open the best memories, copies of one statement as one; of several parts of a memory its best counts.
+def open_memories_found(vault: Vault, found: Found, ranking: Ranking, limit: int, least: float) -> list[FoundMemory]:
+    """Open the best memories that answer with the least probability wanted, copies of one statement as one.
+
+    Of several parts of a memory its best counts.
 
     Copies are told by their texts. Beside the best, those are opened that may be copies of them, by what is known of
     them blind; more only where copies leave fewer than `limit`.
     """
-    order, walked = best_places(found, ranking), set[UUID]()
+    order, walked = best_places(found, ranking, least), set[UUID]()
     places: dict[UUID, int] = {}
     opened: dict[UUID, tuple[Memory, OpenedMemory]] = {}
     same: dict[tuple[str, str], list[UUID]] = {}
@@ -128,10 +132,11 @@ def open_memories_found(vault: Vault, found: Found, ranking: Ranking, limit: int
     return [found_memory(found, ranking, places, opened, each, newest=newest_first) for each in same.values()]
 
 
-def best_places(found: Found, ranking: Ranking) -> Iterator[tuple[UUID, int]]:
+def best_places(found: Found, ranking: Ranking, least: float) -> Iterator[tuple[UUID, int]]:
     """Give each memory with the place of its best passage, best first. Few are taken of thousands."""
     seen: set[UUID] = set()
-    for at in ranking.passages.best().tolist():
+    order = ranking.passages.best()
+    for at in order[ranking.probability[order] >= least].tolist():
         if (memory_id := found.memory(at)) is not None and memory_id not in seen:
             seen.add(memory_id)
             yield memory_id, at
@@ -188,7 +193,7 @@ def found_memory(
         message_ids=memory.message_ids,
         occurred_at=memory.occurred_at,
         role=memory.role,
-        score=round(float(ranking.passages.score[at]), 4),
+        score=float(ranking.probability[at]),
         why=ranking.passages.why(at),
         author=memory.payload.author,
         text=memory.payload.text,
@@ -196,10 +201,16 @@ def found_memory(
     )
 
 
-def open_stories(vault: Vault, found: Found, ranking: Ranking, limit: int, passages: int) -> list[FoundStory]:
-    """Open the best stories: their titles, and the texts of their best passages."""
+def open_stories(
+    vault: Vault, found: Found, ranking: Ranking, limit: int, *, passages: int, least: float
+) -> list[FoundStory]:
+    """Open the best stories that answer with the least probability wanted: titles, and texts of their best passages."""
     deleted = set(found.passages.story[found.deleted].tolist())
-    best = [at for at in ranking.stories.best().tolist() if int(ranking.story[at]) not in deleted][:limit]
+    likely = np.zeros(len(ranking.story))
+    np.maximum.at(likely, np.searchsorted(ranking.story, found.passages.story), ranking.probability)
+    order = ranking.stories.best()
+    order = order[likely[order] >= least]
+    best = [at for at in order.tolist() if int(ranking.story[at]) not in deleted][:limit]
     places = best_passages(found, ranking, ranking.story[best].tolist(), passages)
     ids = [found.story(each[0]) for each in places.values()]
     said = [found.memory(at) for each in places.values() for at in each]
@@ -210,7 +221,7 @@ def open_stories(vault: Vault, found: Found, ranking: Ranking, limit: int, passa
     def shown(at: int) -> FoundPassage:
         memory_id = found.memory(at)
         why = ranking.passages.why(at)
-        score = round(float(ranking.passages.score[at]), 4)
+        score = float(ranking.probability[at])
         if memory_id is None:
             story = stories[found.story(at)]
             return FoundPassage(None, (), story.occurred_from, score, why, "", corrected_text(story, vault))
@@ -224,7 +235,7 @@ def open_stories(vault: Vault, found: Found, ranking: Ranking, limit: int, passa
         FoundStory(
             id=story_id,
             conversation_id=stories[story_id].conversation_id,
-            score=round(float(ranking.stories.score[at]), 4),
+            score=float(likely[at]),
             why=ranking.stories.why(at),
             occurred_at=stories[story_id].occurred_from,
             passages=tuple(map(shown, each)),

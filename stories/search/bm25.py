@@ -37,8 +37,13 @@ def bm25(counts: Counts, lengths: Counts, collection: Collection, asked: Counts,
     `asked[t]`: how often the question has the word t. The weight of a word is log(1 + (N - n + 0.5) / (n + 0.5)),
     which is never negative.
     """
-    n = collection.frequencies.astype(np.float64)
-    weight = asked * np.log1p((np.maximum(collection.size, n) - n + 0.5) / (n + 0.5))
     relative = lengths / collection.mean_length if collection.mean_length else np.zeros(len(lengths))
     saturated: Floats = counts / (counts + k1 * (1 - b + b * relative)[None, :]) * (k1 + 1)
-    return weight[:, None] * saturated
+    return word_weights(collection, asked)[:, None] * saturated
+
+
+def word_weights(collection: Collection, asked: Counts) -> Floats:
+    """Return what each word of a question weighs: the rarer, the more."""
+    n = collection.frequencies.astype(np.float64)
+    rarity: Floats = np.log1p((np.maximum(collection.size, n) - n + 0.5) / (n + 0.5))
+    return asked * rarity

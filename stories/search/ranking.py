@@ -21,7 +21,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stories.search.bm25 import Collection, Counts, Floats, bm25
+from stories.search.bm25 import Collection, Counts, Floats, bm25, word_weights
+from stories.search.calibration import BY_WORDS, OFFLINE, Calibration, features
 from stories.search.weights import Weights
 
 Integers = NDArray[np.int64]
@@ -93,7 +94,7 @@ class Ranked:
     """Scores of passages or stories in the order in which they were given.
 
     `score` is the sum of `parts`: name of a part to its share of each score. Only the order means anything: scores of
-    two questions cannot be compared.
+    two questions cannot be compared, probabilities can.
     """
 
     score: Floats
@@ -116,6 +117,8 @@ class Ranking:
     passages: Ranked
     stories: Ranked
     story: Integers
+    probability: Floats
+    """(N,) that the passage answers the question."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,6 +130,7 @@ class Ranker:
     story_words, story_collection: of whole stories; None to add them up from the passages given.
     floor: cosine of what has nothing to do with the question; None for the least that is given. Give the least of a
         random hundred of the person's passages when only the nearest are given.
+    calibration: of the model that the cosines are of.
     """
 
     asked: Counts
@@ -135,6 +139,7 @@ class Ranker:
     story_collection: Collection | None = None
     floor: float | None = None
     weights: Weights = field(default_factory=Weights)
+    calibration: Calibration = OFFLINE
 
     def rank(self, passages: Passages) -> Ranking:
         order = np.lexsort((passages.position, passages.story))
@@ -162,7 +167,15 @@ class Ranker:
         if passages.said_at is not None:
             parts["newest"] = self._newest(_sum(parts, len(passages)), passages.said_at)
         ranked = _sum(parts, len(passages))
-        return Ranking(ranked, self._stories(ranked.score, of, fit), stories.story)
+        calibration = BY_WORDS if likeness is None else self.calibration
+        probability = calibration.probability(self.features(passages, ranked))
+        return Ranking(ranked, self._stories(ranked.score, of, fit), stories.story, probability)
+
+    def features(self, passages: Passages, ranked: Ranked) -> Floats:
+        """Return what the probability of each passage is made of. How new it is says nothing of it."""
+        weights = word_weights(self.collection or Collection.of(passages.counts, passages.lengths), self.asked)
+        score = ranked.score - ranked.parts.get("newest", 0.0)
+        return features(score, passages.similarity, passages.counts, weights)
 
     def _newest(self, ranked: Ranked, said_at: Integers) -> Floats:
         """Of what fits best, the share for each by its place in time, the newest having most."""

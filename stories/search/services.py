@@ -17,8 +17,10 @@ import numpy as np
 from audit.actors import Actor
 from audit.services import record
 from stories.models import SearchSet
+from stories.processors.embedding import OfflineEmbedder
 from stories.search.answers import PASSAGES_SHOWN, Answer, open_memories_found, open_stories
 from stories.search.asking import Asked, Asker, embedded, read_asker, understood
+from stories.search.calibration import BY_WORDS, OFFLINE, Calibration
 from stories.search.candidates import Found, Wanted
 from stories.search.filters import Filters, narrowed_by
 from stories.search.ranking import Ranker, Ranking
@@ -55,6 +57,7 @@ class Search:
     passages: int = PASSAGES_SHOWN
     asked_at: datetime | None = None
     prefer: Prefer = "best"
+    min_score: float = 0.0
 
 
 def search_stories(
@@ -67,20 +70,22 @@ def search_stories(
     passages: int = PASSAGES_SHOWN,
     asked_at: datetime | None = None,
     prefer: Prefer = "best",
+    min_score: float = 0.0,
     asked: Asked | None = None,
 ) -> Answer:
     """Return the person's own stories that answer a question best, best first; never fewer than there are.
 
     Times that the question names ("last week") are reckoned from `asked_at` and in its time zone; from now, in UTC, if
-    left out. `prefer` "newest" puts the newer of two that fit about as well first. `asked` is the question as `ask`
+    left out. `prefer` "newest" puts the newer of two that fit about as well first. What answers with a probability
+    below `min_score` is left out: of a story, its best passage. `asked` is the question as `ask`
     understood it, for who does that before a transaction of theirs begins.
 
-    Raises InputError for an empty or overlong question and for a limit out of 1 to 100, DataKeyMissing for a person
-    whose data key is destroyed. What was found is given back after the row that records it has been committed.
+    Raises InputError for an empty or overlong question, a limit out of 1 to 100 or a `min_score` out of 0 to 1,
+    DataKeyMissing for a person whose data key is destroyed. What was found is given back after the row that records it
+    has been committed.
     """
-    return _search(
-        user_id, question, actor, asked, Search(False, limit, filters, passages, asked_at=asked_at, prefer=prefer)
-    )
+    wanted = Search(False, limit, filters, passages, asked_at=asked_at, prefer=prefer, min_score=min_score)
+    return _search(user_id, question, actor, asked, wanted)
 
 
 def search_memories(
@@ -92,14 +97,16 @@ def search_memories(
     filters: Filters | None = None,
     asked_at: datetime | None = None,
     prefer: Prefer = "best",
+    min_score: float = 0.0,
     asked: Asked | None = None,
 ) -> Answer:
     """Return the person's own memories that answer a question best, as `search_stories` does."""
-    return _search(user_id, question, actor, asked, Search(True, limit, filters, asked_at=asked_at, prefer=prefer))
+    wanted = Search(True, limit, filters, asked_at=asked_at, prefer=prefer, min_score=min_score)
+    return _search(user_id, question, actor, asked, wanted)
 
 
 def _search(user_id: UUID, question: str, actor: Actor, asked: Asked | None, wanted: Search) -> Answer:
-    check(question, wanted.limit, wanted.passages)
+    check(question, wanted.limit, wanted.passages, wanted.min_score)
     started = time.perf_counter() - (asked.seconds if asked else 0)
     for _ in range(1 + ATTEMPTS):
         with one_snapshot(), as_user(user_id):
@@ -141,13 +148,15 @@ def found_by(asked: Asked, asker: Asker, wanted: Search) -> Answer:
             raise VectorsChanging
     found, ranking, degraded = rank(asked, asker, filters=wanted.filters, limit=wanted.limit, prefer=wanted.prefer)
     if wanted.of_memories:
-        memories = tuple(open_memories_found(asker.vault, found, ranking, wanted.limit))
+        memories = tuple(open_memories_found(asker.vault, found, ranking, wanted.limit, wanted.min_score))
         return Answer(found.strategy, (), memories, degraded, asker.pending)
-    stories = tuple(open_stories(asker.vault, found, ranking, wanted.limit, wanted.passages))
+    stories = tuple(
+        open_stories(asker.vault, found, ranking, wanted.limit, passages=wanted.passages, least=wanted.min_score)
+    )
     return Answer(found.strategy, stories, (), degraded, asker.pending)
 
 
-def check(question: str, limit: int, passages: int = PASSAGES_SHOWN) -> None:
+def check(question: str, limit: int, passages: int = PASSAGES_SHOWN, min_score: float = 0.0) -> None:
     """Refuse what cannot be searched for."""
     if not question.strip():
         raise InputError("The question is empty. Ask something.")
@@ -157,6 +166,8 @@ def check(question: str, limit: int, passages: int = PASSAGES_SHOWN) -> None:
         raise InputError(f"The limit must be from 1 to {MOST_STORIES}.")
     if not 1 <= passages <= MOST_PASSAGES:
         raise InputError(f"The number of passages must be from 1 to {MOST_PASSAGES}.")
+    if not 0 <= min_score <= 1:
+        raise InputError("min_score is a probability: from 0 to 1.")
 
 
 def rank(
@@ -173,7 +184,8 @@ def rank(
     degraded = asked.degraded
     if wanted.vector is None and not wanted.asked:
         degraded = " ".join(filter(None, [degraded, NOTHING_TO_GO_BY]))
-    return found, ranker_for(found, list(wanted.asked)).rank(found.passages), degraded
+    ranker = replace(ranker_for(found, list(wanted.asked)), calibration=calibration_of(asked.embedder))
+    return found, ranker.rank(found.passages), degraded
 
 
 def wanted_by(asked: Asked, asker: Asker) -> Wanted:
@@ -195,6 +207,11 @@ def wanted_by(asked: Asked, asker: Asker) -> Wanted:
         of_assistant=question.of_assistant,
         times=question.times,
     )
+
+
+def calibration_of(embedder: str) -> Calibration:
+    """Return how scores of a model's vectors become probabilities."""
+    return OFFLINE if embedder == OfflineEmbedder.name else BY_WORDS
 
 
 def ranker_for(found: Found, asked: list[int]) -> Ranker:

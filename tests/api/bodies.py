@@ -71,7 +71,8 @@ def largest(schema: dict[str, Any]) -> bytes:
         return b"[\n    " + b",\n    ".join([largest(schema["items"])] * schema["maxItems"]) + b"\n]"
     if schema["type"] == "string":
         return b'"' + text(schema) + b'"'
-    return {"integer": b"%d" % schema.get("maximum", 100), "boolean": b"false", "null": b"null"}[schema["type"]]
+    plain = {"integer": b"%d" % schema.get("maximum", 100), "number": b"0.12345678901234567", "boolean": b"false"}
+    return {**plain, "null": b"null"}[schema["type"]]
 
 
 def text(schema: dict[str, Any]) -> bytes:

@@ -76,11 +76,11 @@ def test_it_finds_by_words_and_by_meaning(ada: UUID, tell: Callable[..., None]) 
 
 def test_every_result_says_why(ada_told: UUID) -> None:
     [first, second] = ask(ada_told, "Where did I move to?").stories
-    assert first.score >= second.score
-    assert sum(first.why.values()) == pytest.approx(first.score, abs=1e-3)
+    assert sum(first.why.values()) >= sum(second.why.values())
+    assert first.score == max(each.score for each in first.passages)
     best = first.passages[0]
     assert {"words", "vector", "conversation", "speaker"} <= best.why.keys()
-    assert sum(best.why.values()) == pytest.approx(best.score, abs=1e-3)
+    assert 0 < best.score < 1
     assert best.message_ids == ("m1",)
 
 

@@ -52,6 +52,7 @@ Notes = Annotated[
 ]
 When = Annotated[LocalMoment | None, Field(description="when it was said, with its zone; now, if left out")]
 Until = Annotated[Moment | None, Field(description="when it is to be forgotten; never, if left out")]
+LeastScore = Annotated[float, Field(ge=0, le=1, description="leave out what answers with a smaller probability")]
 Preferred = Annotated[Prefer, Field(description="newest: of what fits about as well, the newest first")]
 AskedAt = Annotated[
     LocalMoment | None,
@@ -205,6 +206,7 @@ class Tools:
         asked_at: AskedAt = None,
         prefer: Preferred = "best",
         narrowed: Narrowed = None,
+        min_score: LeastScore = 0.0,
     ) -> Answer:
         """Find the stories that answer a question, by meaning, best first, with the passages that do."""
         found = await called(
@@ -217,6 +219,7 @@ class Tools:
                 asked_at=asked_at,
                 prefer=prefer,
                 filters=filters_of(narrowed),
+                min_score=min_score,
                 asked=asked,
             ),
             beforehand=lambda caller: ask(caller.user_id, question, asked_at),
@@ -232,6 +235,7 @@ class Tools:
         asked_at: AskedAt = None,
         prefer: Preferred = "best",
         narrowed: Narrowed = None,
+        min_score: LeastScore = 0.0,
     ) -> MemoriesFound:
         """Find the very messages that answer a question, best first. What was remembered just now is found."""
         found = await called(
@@ -244,6 +248,7 @@ class Tools:
                 asked_at=asked_at,
                 prefer=prefer,
                 filters=filters_of(narrowed),
+                min_score=min_score,
                 asked=asked,
             ),
             beforehand=lambda caller: ask(caller.user_id, question, asked_at),

@@ -20,6 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("question", help="what to look for, in plain words")
         parser.add_argument("--user", required=True, help=f"whose stories: {WHO}")
         parser.add_argument("--limit", type=int, default=5, help="stories at most (default: 5)")
+        parser.add_argument("--min-score", type=float, default=0.0, help="leave out what answers with less (0 to 1)")
         parser.add_argument("--json", action="store_true", help="print JSON")
         for kind in ("person", "place", "event"):
             parser.add_argument(f"--{kind}", action="append", default=[], help="only stories with it; repeatable")
@@ -34,6 +35,7 @@ class Command(BaseCommand):
                 user_id=named_person(options["user"]),
                 question=options["question"],
                 limit=options["limit"],
+                min_score=options["min_score"],
                 filters=filters(options),
                 actor=Actor.system("search_stories"),
             )
@@ -96,7 +98,7 @@ def as_json(answer: Answer) -> str:
 def as_text(answer: Answer) -> str:
     """The answer for people."""
     if not answer.stories:
-        return "No stories found. The person has nothing to search, or the filters leave none of it."
+        return "No stories found. The person has nothing to search, or the filters or --min-score leave none of it."
     lines = [block(number, story) for number, story in enumerate(answer.stories, start=1)]
     return "\n\n".join([*([answer.degraded] if answer.degraded else []), *lines])
 

@@ -1,0 +1,1 @@
+"""The probability that a found memory answers: fitted, measured, drawn."""

@@ -317,6 +317,7 @@ class TokenUse(UserOwned):
     class Meta:
         db_table = "token_use"
         verbose_name_plural = "token use"
+        indexes: ClassVar = [models.Index(fields=["day"], name="token_use_day")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "day"], name="token_use_one_a_day"),
             CompositeReference(name="token_use_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),

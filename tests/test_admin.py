@@ -479,7 +479,6 @@ def test_the_home_page_counts(content, boss):
     assert values["Conversations"] == "1"
     assert values["Memories"] == "2"
     assert values["Stories"] == "1"
-    assert values["Grants open"] == "0"
     for figure in answer.context["figures"]:
         assert boss.get(figure.url).status_code == 200
     assert not any(chart["empty"] for chart in answer.context["charts"])

@@ -110,8 +110,9 @@ def test_staff_and_people_are_each_a_whole_list(boss, superuser):
 def test_the_home_page_of_an_empty_database(boss):
     shown = text_of(boss.get(reverse("admin:index")))
     assert "Content added, last 30 days Nothing in these days." in shown
-    assert "Latest in the trail" in shown
+    assert "Latest in the audit log" in shown
     assert re.search(r"Memories lock 0 ", shown)
+    assert "Nothing waits for you." in shown or "Work has stopped" in shown
 
 
 def test_the_home_page_of_whoever_has_no_role(supporter):

@@ -250,6 +250,9 @@ def test_the_last_failure_of_a_class_is_known_by_its_code(committed):
     with at_work({STORIES: 1}), as_system():
         [state] = until(lambda: [each for each in read_states() if each.failure], SOON)
     assert (state.name, state.failed_task, state.failure) == (STORIES, "fails", "provider-away")
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute("SELECT job.status, error.code FROM procrastinate_jobs job JOIN job_errors error ON job_id = id")
+        assert cursor.fetchall() == [("failed", "provider-away")], "and that of the job itself"
 
 
 # A database that is away

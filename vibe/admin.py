@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
@@ -19,6 +19,8 @@ from vibe.core.admin.base import MetadataAdmin, Related
 from vibe.core.admin.confirmed_actions import ConfirmedAction, requires_permission
 from vibe.core.admin.labels import label_column
 from vibe.core.admin.times import to_the_second
+from vibe.core.db.job_classes.failures import code_in_words
+from vibe.core.db.models import JobError
 
 STATES = {
     "Todo": "info",
@@ -91,12 +93,13 @@ class JobAdmin(PlainAdmin):
     """The job queue. By rule, arguments are ids only."""
 
     list_name = "Jobs"
-    list_display = ("id", "task", "state", "arguments", "attempts", "scheduled_at", "queue_name")
+    narrowed_by: ClassVar[tuple[str, ...]] = ("task_name",)
+    list_display = ("id", "task", "state", "why", "arguments", "attempts", "scheduled_at", "queue_name")
     list_filter = ("status",)
     search_fields = ("id",)
     search_help_text = "Number of the job, or the name of its task in full"
     fields = (
-        *("id", "task_name", "state", "arguments", "attempts", "queue_name", "priority"),
+        *("id", "task_name", "state", "why", "arguments", "attempts", "queue_name", "priority"),
         *("lock", "queueing_lock", "scheduled_at", "events"),
     )
     empty_hint = "No jobs. The worker deletes what is done."
@@ -128,7 +131,18 @@ class JobAdmin(PlainAdmin):
     def arguments(self, row: ProcrastinateJob) -> SafeString:
         return format_html('<code class="text-xs">{}</code>', json.dumps(row.args)[:500])
 
+    @admin.display(description="Last error")
+    def why(self, row: Any) -> str:
+        code = row.codes.get(row.pk)
+        return code_in_words(code or "") if code or row.status == "failed" else "-"
+
+    def complete(self, rows: list[Any]) -> None:
+        codes = dict(JobError.objects.filter(job_id__in=[row.pk for row in rows]).values_list("job_id", "code"))
+        for row in rows:
+            row.codes = codes
+
     def complete_page(self, row: Any) -> None:
+        self.complete([row])
         row.happened = list(ProcrastinateEvent.objects.filter(job_id=row.pk).order_by("at", "id")[:100])
 
     @admin.display(description="Events")

@@ -22,7 +22,12 @@ SHOWN = ("user__email", "user__firebase_uid")
 
 def label_of(user: User) -> str:
     """Return the label of an account: email, Firebase UID or short id."""
-    return user.email or user.firebase_uid or short_id(user.pk)
+    return account_label(user.email, user.firebase_uid, user.pk)
+
+
+def account_label(email: str | None, firebase_uid: str | None, pk: UUID) -> str:
+    """Return the same of an account whose row is not loaded."""
+    return email or firebase_uid or short_id(pk)
 
 
 class OwnedAdmin(MetadataAdmin):

@@ -41,6 +41,9 @@ class AccessGrant(UserOwned):
             models.Index(fields=["user", "-requested_at"], name="access_grants_of_person"),
             models.Index(fields=["requested_by", "-requested_at"], name="access_grants_of_staff"),
             models.Index(fields=["-requested_at"], name="access_grants_newest"),
+            models.Index(
+                fields=["requested_at"], name="access_grants_waiting", condition=Q(approved=None, ended_at=None)
+            ),
             models.Index(fields=["expires_at"], name="access_grants_open", condition=Q(approved=True, ended_at=None)),
         ]
         constraints: ClassVar = [

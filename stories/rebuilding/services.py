@@ -1,9 +1,10 @@
-"""Having a story built again, as its person or as staff, and a failed job tried again."""
+"""Having a story built again, as its person or as staff, and failed jobs tried again."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
 from procrastinate.contrib.django import app
@@ -21,6 +22,15 @@ from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import NotFound, VibeError
 
 FAILED = "failed"
+# Of several with one queueing lock only one may wait.
+RETRY_ALL = """
+UPDATE procrastinate_jobs SET status = 'todo', attempts = 0, scheduled_at = NULL, worker_id = NULL WHERE id IN (
+    SELECT max(id) FROM procrastinate_jobs failed WHERE status = 'failed' AND task_name = %s AND NOT EXISTS (
+        SELECT FROM procrastinate_jobs other
+        WHERE other.queueing_lock = failed.queueing_lock AND other.status = 'todo')
+    GROUP BY coalesce(queueing_lock, id::text)
+)
+"""
 
 
 class JobNotFailed(VibeError):
@@ -77,3 +87,12 @@ def retry_job(*, job_id: int, actor: Actor) -> None:
         whose = job.args.get("user_id", "") if isinstance(job.args, dict) else ""
         subject = UUID(whose) if is_uuid(whose) else None
         record(actor=actor, action="job.retry", subject=subject, resource=f"procrastinate_jobs/{job_id}")
+
+
+def retry_failed_jobs(*, task: str, actor: Actor) -> int:
+    """Put all failed jobs of a task back into the queue, and return how many these were."""
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute(RETRY_ALL, [task])
+        count = int(cursor.rowcount)
+        record(actor=actor, action="job.retry", resource="procrastinate_jobs", details={"task": task, "jobs": count})
+        return count

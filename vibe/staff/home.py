@@ -1,8 +1,9 @@
-"""The home page of the admin: figures, charts of the last thirty days, and the newest audit rows."""
+"""The home page of the admin: the work list, figures, charts of the last thirty days, and the newest audit rows."""
 
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -11,9 +12,10 @@ from django.http import HttpRequest
 from accounts.models import User
 from audit.models import AuditLog
 from memories.models import Conversation, Memory
-from stories.models import Story
+from stories.models import Story, TokenUse
 from vibe.core.http.context import RequestContext, context_of
-from vibe.staff.figures import figures, last_days, made_by_day, may_view
+from vibe.staff.figures import CONTENT_READS, TOKENS, figures, last_days, made_by_day, may_view, noted_by_day
+from vibe.staff.work_list import work_list
 
 Line = tuple[type[models.Model], str]
 CHARTS: tuple[tuple[str, tuple[Line, ...]], ...] = (
@@ -27,8 +29,12 @@ CHARTS: tuple[tuple[str, tuple[Line, ...]], ...] = (
     ),
     ("New people, last 30 days", ((User, "var(--color-primary-500)"),)),
 )
+NOTED: tuple[tuple[str, str, type[models.Model], str], ...] = (
+    ("Pages of content read by staff, last 30 days", "Pages", AuditLog, CONTENT_READS),
+    ("Tokens taken by the model service, last 30 days", "Tokens", TokenUse, TOKENS),
+)
 
-GREY = "#9ca3af"
+COLOR, GREY = "var(--color-primary-500)", "#9ca3af"
 GRID = {"grid": {"display": True, "lineWidth": 0, "tickWidth": 0}, "border": {"width": 0}, "stacked": True}
 OPTIONS = {
     "responsive": True,
@@ -51,28 +57,39 @@ OPTIONS = {
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the context of the template."""
     context_of(request, RequestContext).entry.resource = "figures"
-    return {**context, "figures": figures(request), "charts": charts(request), "latest": latest(request)}
+    shown = {"work": work_list(request), "figures": figures(request), "charts": charts(request)}
+    return {**context, **shown, "latest": latest(request)}
 
 
 def charts(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the charts that the viewer may see, for unfold's bar chart, with one statement."""
+    """Return the charts that the viewer may see, for unfold's bar chart, with two statements."""
     days = last_days()
     seen = [model for _, lines in CHARTS for model, _ in lines if may_view(request, model)]
     made = dict(zip(seen, made_by_day(seen, days), strict=True))
-    labels = [f"{day:%-d %b}" for day in days[:-1]]
-    drawn = []
-    for title, lines in CHARTS:
-        sets = [dataset(model, color, made[model]) for model, color in lines if model in made]
-        if sets:
-            data = json.dumps({"labels": labels, "datasets": sets})
-            empty = not any(any(one["data"]) for one in sets)
-            drawn.append({"title": title, "data": data, "options": json.dumps(OPTIONS), "empty": empty})
-    return drawn
+    noted = [each for each in NOTED if may_view(request, each[2])]
+    numbers = noted_by_day([statement for *_, statement in noted], days) if noted else []
+    drawn = [
+        (title, [dataset(model, color, made[model]) for model, color in lines if model in made])
+        for title, lines in CHARTS
+    ]
+    drawn += [(title, [bars(label, COLOR, each)]) for (title, label, *_), each in zip(noted, numbers, strict=True)]
+    return [chart(title, sets, days) for title, sets in drawn if sets]
+
+
+def chart(title: str, sets: list[dict[str, Any]], days: list[datetime]) -> dict[str, Any]:
+    """Return one chart; `empty` where it has no bar."""
+    data = {"labels": [f"{day:%-d %b}" for day in days[:-1]], "datasets": sets}
+    empty = not any(any(one["data"]) for one in sets)
+    return {"title": title, "data": json.dumps(data), "options": json.dumps(OPTIONS), "empty": empty}
 
 
 def dataset(model: type[models.Model], color: str, numbers: list[int]) -> dict[str, Any]:
     """Return one table's bars."""
-    label = "People" if model is User else str(model._meta.verbose_name_plural).capitalize()
+    return bars("People" if model is User else str(model._meta.verbose_name_plural).capitalize(), color, numbers)
+
+
+def bars(label: str, color: str, numbers: list[int]) -> dict[str, Any]:
+    """Return bars by day."""
     return {"label": label, "data": numbers, "backgroundColor": color, "maxBarThickness": 18, "borderRadius": 2}
 
 

@@ -10,6 +10,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 
 from vibe.staff.health_page import SEE_HEALTH
+from vibe.staff.queues_page import MAY_LOOK
 
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' "
@@ -79,20 +80,18 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
     groups: list[dict[str, Any]]
     home = {"title": "Home", "icon": "home", "link": reverse("admin:index")}
     groups = [{"title": title, "items": [entry(*item) for item in items]} for title, items in GROUPS]
-    groups[-1]["items"].append(health())
+    groups[-1]["items"] += [
+        page_entry("Queues", "stacks", "queues", MAY_LOOK),
+        page_entry("Database health", "monitor_heart", "database_health", SEE_HEALTH),
+    ]
     return [{"items": [home]}, *groups]
 
 
-def health() -> dict[str, Any]:
-    """Return the item of the database health page."""
-    path = reverse("admin:database_health")
-    return {
-        "title": "Database health",
-        "icon": "monitor_heart",
-        "link": path,
-        "active": is_here(path, ""),
-        "permission": may_view(SEE_HEALTH),
-    }
+def page_entry(title: str, icon: str, name: str, permission: str) -> dict[str, Any]:
+    """Return the item of a page that is no list."""
+    path = reverse(f"admin:{name}")
+    active, shown = is_here(path, ""), may_view(permission)
+    return {"title": title, "icon": icon, "link": path, "active": active, "permission": shown}
 
 
 def entry(title: str, icon: str, model: str, query: str) -> dict[str, Any]:

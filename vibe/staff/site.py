@@ -47,11 +47,13 @@ class StaffSite(UnfoldAdminSite):
         return super().admin_view(with_recent_password(view, self), cacheable)
 
     def get_urls(self) -> list[Any]:
-        from vibe.staff import content_pages, health_page  # noqa: PLC0415  # the models must be there
+        from vibe.staff import content_pages, health_page, queues_page  # noqa: PLC0415  # the models must be there
 
         page = self.admin_view
         here = {"site": self}
         return [
+            path("queues/", page(queues_page.queues), here, name="queues"),
+            path("queues/<str:task>/retry/", page(queues_page.retry_all), here, name="retry_failed_jobs"),
             path("health/", page(health_page.database_health), here, name="database_health"),
             path("content/<uuid:user_id>/", page(content_pages.overview), here, name="person_content"),
             path(

@@ -52,3 +52,21 @@ class JobFailure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.queue} {self.code}"
+
+
+class JobError(models.Model):
+    """How a job failed last, by the code of the error. It goes with its job: see migrations/0004."""
+
+    job_id = models.BigIntegerField(primary_key=True)
+    code = models.CharField(max_length=200)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "job_errors"
+        constraints: ClassVar = [
+            Privileges(name="job_errors_for_support", role=SUPPORT, verbs=READ),
+            Privileges(name="job_errors_for_system", role=SYSTEM, verbs=READ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.job_id} {self.code}"

@@ -1,4 +1,4 @@
-"""The state of each class of work: workers, slots, what waits, what failed last, why it has stopped or is late."""
+"""The state of each class of work (workers, slots, what waits, why it has stopped or is late), and what has failed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.db import connection
 
 from vibe.core.db.job_classes.classes import CLASSES
+from vibe.core.db.job_classes.failures import code_in_words
 
 ALIVE_SECONDS: Final = 20  # a worker sends a heartbeat every five
 STATE: Final = """
@@ -36,6 +37,27 @@ LEFT JOIN (
 LEFT JOIN job_failures failure USING (queue)
 ORDER BY class.number
 """
+# The table of jobs holds what is not done, and no more.
+FAILED: Final = """
+SELECT task_name, coalesce(error.code, ''), count(*), max(error.at)
+FROM procrastinate_jobs job LEFT JOIN job_errors error ON error.job_id = job.id
+WHERE status = 'failed' GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 50
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJobs:
+    """The failed jobs of one task for one reason. `at` is when the last of them failed, where that was noted."""
+
+    task: str
+    code: str
+    count: int
+    at: datetime | None
+
+    @property
+    def why(self) -> str:
+        """Return the reason in words."""
+        return code_in_words(self.code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from accounts.admin.grants import acting_staff
@@ -16,7 +18,7 @@ from accounts.admin.people import UserAdmin
 from accounts.people.names import is_uuid
 from memories.models import Conversation, Memory
 from memories.services.archiving import set_archived
-from vibe.core.admin.confirmed_actions import ConfirmedAction, requires_permission
+from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, requires_permission
 from vibe.core.admin.links import page_link
 
 UserAdmin.counted.append(Conversation)
@@ -75,6 +77,11 @@ class MemoryAdmin(OwnedAdmin):
         *("revision", "created_at", "updated_at"),
     )
     empty_hint = "Memories come in with conversations."
+
+    def buttons(self, request: HttpRequest, row: Memory) -> list[Button]:
+        url = f"{reverse('admin:why_not_found', args=[row.user_id])}?{urlencode({'memory': row.pk})}"
+        may = request.user.has_perm("stories.view_story")
+        return [*([Button("Why was it not found?", url)] if may else []), *super().buttons(request, row)]
 
     def found(self, term: str) -> Q:
         if not is_uuid(term):

@@ -185,7 +185,7 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     )
 
     def buttons(self, request: HttpRequest, row: User) -> list[Button]:
-        return [*grants.content_button(request, row), *super().buttons(request, row)]
+        return [*grants.content_button(request, row), *why_button(request, row), *super().buttons(request, row)]
 
     def facts(self, row: User) -> list[tuple[str, Any]]:
         return [("Person", label_of(row))]
@@ -237,6 +237,13 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     @admin.display(description="Password")
     def password_link(self, row: User) -> SafeString:
         return format_html(LINK, reverse("admin:auth_user_password_change", args=[row.pk]), "Set a new password")
+
+
+def why_button(request: HttpRequest, person: User) -> list[Button]:
+    """Return the button of the page that says why something was not found."""
+    if person.is_staff or not request.user.has_perm("stories.view_story"):
+        return []
+    return [Button("Why was it not found?", reverse("admin:why_not_found", args=[person.pk]))]
 
 
 def count_name(model: type[models.Model]) -> str:

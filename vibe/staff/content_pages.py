@@ -7,7 +7,7 @@ reported by type alone: an error page must not contain what was being shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_http_methods
 
 from accounts.admin.owned import label_of
 from accounts.grants import services as grants
@@ -39,11 +39,11 @@ class NotShown(VibeError):
     code = "not-shown"
 
 
-def under_a_grant(part: str) -> Callable[[View], View]:
+def under_a_grant(part: str, *, methods: Sequence[str] = ("GET",)) -> Callable[[View], View]:
     """Require a grant in force for a view of a person's content, record it, and hide the details of errors."""
 
     def mark(view: View) -> View:
-        @require_GET
+        @require_http_methods(methods)
         @wraps(view)
         @sensitive_variables()
         def guarded(request: HttpRequest, user_id: UUID, **place: Any) -> HttpResponse:
@@ -131,7 +131,10 @@ def page_asked_for(request: HttpRequest) -> int:
 
 
 def unkept(response: HttpResponse) -> HttpResponse:
-    """Forbid caches and browsers to store a response, and to send its address to other sites."""
+    """Forbid caches and browsers to store a response, and to send its address to other sites.
+
+    To our own it is sent: without it a browser gives a form no origin, and Django refuses it.
+    """
     response.headers["Cache-Control"] = "no-store, private"
-    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Referrer-Policy"] = "same-origin"
     return response

@@ -47,7 +47,7 @@ class StaffSite(UnfoldAdminSite):
         return super().admin_view(with_recent_password(view, self), cacheable)
 
     def get_urls(self) -> list[Any]:
-        from vibe.staff import content_pages, health_page, queues_page  # noqa: PLC0415  # the models must be there
+        from vibe.staff import content_pages, health_page, queues_page, why_pages  # noqa: PLC0415  # the models must be there
 
         page = self.admin_view
         here = {"site": self}
@@ -55,6 +55,8 @@ class StaffSite(UnfoldAdminSite):
             path("queues/", page(queues_page.queues), here, name="queues"),
             path("queues/<str:task>/retry/", page(queues_page.retry_all), here, name="retry_failed_jobs"),
             path("health/", page(health_page.database_health), here, name="database_health"),
+            path("why/<uuid:user_id>/", page(why_pages.why_not_found), here, name="why_not_found"),
+            path("content/<uuid:user_id>/question/", page(why_pages.why_asked), here, name="why_asked"),
             path("content/<uuid:user_id>/", page(content_pages.overview), here, name="person_content"),
             path(
                 "content/<uuid:user_id>/<uuid:conversation_id>/",

@@ -158,7 +158,7 @@ def test_control_without_the_question_it_does_and_the_walk_sees_each(cast, monke
 def test_the_views_whose_forms_do_not_ask_are_these():
     """Whoever adds to them says so here. Each action on a row says by itself whether it asks."""
     marked = {name for name, each in PATTERNS.items() if getattr(each.callback, "asks_for_no_password", False)}
-    own = {"logout", "accounts_accessgrant_ask", "retry_failed_jobs"}
+    own = {"logout", "accounts_accessgrant_ask", "retry_failed_jobs", "why_asked"}
     assert marked == own | {*(name for name in PATTERNS if name.endswith("_do"))}
     asking = {deed.name for its in admin.site._registry.values() for deed in getattr(its, "deeds", ()) if deed.sudo}
     assert asking == {"approve", "erase"}

@@ -660,7 +660,7 @@ WHY = "Why was it not found?"
 MAY_DO = {  # buttons on the pages of a person, a conversation, a memory, a story
     "support": {"Request access", "Deactivate", "Sign out everywhere", "Export", "Erase", "Archive", "Rebuild", WHY},
     "approver": {WHY},
-    "auditor": {WHY},
+    "auditor": {WHY, "Who read their data?"},
     "engineer": {"Rebuild", WHY},
 }
 

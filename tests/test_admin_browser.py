@@ -154,7 +154,7 @@ def test_from_signing_in_to_a_conversation(page):
     assert CANARY not in page.content()
     shoot(page, "conversation")
     page.get_by_role("link", name="Audit log arrow_forward").click()
-    expect(page.get_by_text("admin:memories_conversation_change").first).to_be_visible()
+    expect(page.get_by_text("Looked at a page of metadata: conversation").first).to_be_visible()
     shoot(page, "trail")
     page.goto("/admin/accounts/accessgrant/")
     expect(page.get_by_text("Nobody has asked to read anybody's content.")).to_be_visible()
@@ -208,7 +208,7 @@ def test_asking_approving_reading_and_the_end(page):
 
     sign_in(page, "noa")
     page.goto("/admin/audit/auditlog/")
-    for action in ("grant.ask", "grant.approve", "content.read", "grant.end"):
+    for action in ("Asked to read content", "Read content under a grant", "Ended access to content"):
         expect(page.locator("#result_list").get_by_text(action, exact=True).first).to_be_visible()
     shoot(page, "trail-of-a-grant")
 

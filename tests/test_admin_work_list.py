@@ -200,7 +200,6 @@ def test_charts_of_content_reads_and_tokens(ada, superuser):
     ("statement", "index"),
     [
         (work_list.WAITING_GRANTS, "access_grants_waiting"),
-        (work_list.OWN_GRANTS, "access_grants_of_staff"),
         (work_list.ERASURES, "erasures_to_do"),
         (work_list.UNBUILT, "stories_due"),
         (work_list.UNINDEXED, "pending_memories_oldest"),
@@ -209,7 +208,6 @@ def test_charts_of_content_reads_and_tokens(ada, superuser):
 def test_an_index_leads_to_each_entry(db, superuser, statement, index):
     values = {
         "access_grants_waiting": [False, superuser.pk, 5],
-        "access_grants_of_staff": [superuser.pk, 5],
         "erasures_to_do": [timezone.now(), 5],
         "stories_due": [10, 5],
         "pending_memories_oldest": [10],

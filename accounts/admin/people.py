@@ -24,7 +24,7 @@ from accounts.people.lookup import people_matching
 from accounts.people.services import account_status as standing
 from accounts.staff.account_forms import NewStaffForm, StaffForm, StaffPasswordForm
 from accounts.staff.services import record_account_changed, record_account_made
-from vibe.core.admin.base import MetadataAdmin, Related, audit_log_link, note_viewed
+from vibe.core.admin.base import MetadataAdmin, Related, audit_log_link, audit_log_url, note_viewed
 from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, requires_permission
 from vibe.core.admin.labels import label_column
 from vibe.core.admin.links import LINK, list_url
@@ -185,7 +185,7 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     )
 
     def buttons(self, request: HttpRequest, row: User) -> list[Button]:
-        return [*grants.content_button(request, row), *why_button(request, row), *super().buttons(request, row)]
+        return [*grants.content_button(request, row), *case_buttons(request, row), *super().buttons(request, row)]
 
     def facts(self, row: User) -> list[tuple[str, Any]]:
         return [("Person", label_of(row))]
@@ -216,9 +216,9 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
         """Do nothing: the links to related tables carry the counts."""
 
     def related(self, row: User) -> list[Related]:
-        about = [] if row.is_staff else [audit_log_link("Trail: whose data this is", subject=row.pk)]
-        done = audit_log_link("Trail: done by them", actor=row.pk)
-        return [*about, done, audit_log_link("Trail: this account", resource=f"users/{row.pk}")]
+        about = [] if row.is_staff else [audit_log_link("Audit log: whose data this is", subject=row.pk)]
+        done = audit_log_link("Audit log: done by them", actor=row.pk)
+        return [*about, done, audit_log_link("Audit log: this account", resource=f"users/{row.pk}")]
 
     def title_of(self, row: User) -> str:
         return label_of(row)
@@ -239,11 +239,14 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
         return format_html(LINK, reverse("admin:auth_user_password_change", args=[row.pk]), "Set a new password")
 
 
-def why_button(request: HttpRequest, person: User) -> list[Button]:
-    """Return the button of the page that says why something was not found."""
-    if person.is_staff or not request.user.has_perm("stories.view_story"):
+def case_buttons(request: HttpRequest, person: User) -> list[Button]:
+    """Return the buttons of the pages that say why something was not found, and who read what is theirs."""
+    if person.is_staff:
         return []
-    return [Button("Why was it not found?", reverse("admin:why_not_found", args=[person.pk]))]
+    why = Button("Why was it not found?", reverse("admin:why_not_found", args=[person.pk]))
+    who = Button("Who read their data?", audit_log_url(subject=person.pk, done="content"))
+    needed = ((why, "stories.view_story"), (who, "audit.view_auditlog"))
+    return [button for button, permission in needed if request.user.has_perm(permission)]
 
 
 def count_name(model: type[models.Model]) -> str:

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from audit.models import AuditLog
+from audit.reading.words import action_in_words
 from memories.models import Conversation, Memory
 from stories.models import Story, TokenUse
 from vibe.core.http.context import RequestContext, context_of
@@ -93,6 +94,9 @@ def bars(label: str, color: str, numbers: list[int]) -> dict[str, Any]:
     return {"label": label, "data": numbers, "backgroundColor": color, "maxBarThickness": 18, "borderRadius": 2}
 
 
-def latest(request: HttpRequest) -> list[AuditLog] | None:
+def latest(request: HttpRequest) -> list[tuple[AuditLog, str]] | None:
     """Return the newest rows of the audit log, or None if the viewer may not see it."""
-    return list(AuditLog.objects.order_by("-at", "-pk")[:8]) if may_view(request, AuditLog) else None
+    if not may_view(request, AuditLog):
+        return None
+    rows = list(AuditLog.objects.order_by("-at", "-pk")[:8])
+    return [(row, action_in_words(row.action)) for row in rows]

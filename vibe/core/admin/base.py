@@ -158,6 +158,27 @@ class MetadataChangeList(ChangeList):
         return {"title": title, "here": str(self.drill), "steps": steps, "back": back}
 
     @property
+    def kept(self) -> list[tuple[str, str]]:
+        """Return what a form above the list sends along: what it is narrowed to, but for the days."""
+        return [(name, value) for name, value in self.params.items() if name not in ("from", "to", "p")]
+
+    @property
+    def presets(self) -> list[dict[str, Any]]:
+        """Return the choices of the filter that stands above the list, as Django describes them."""
+        by = self.model_admin.presets_by
+        return [
+            choice
+            for spec in self.filter_specs
+            if by and getattr(spec, "parameter_name", "") == by
+            for choice in spec.choices(self)
+        ]
+
+    @property
+    def csv_link(self) -> str:
+        """Return the link to the list as a file."""
+        return f"csv/{self.get_query_string(remove=['p'])}"
+
+    @property
     def owner_chosen(self) -> str:
         """Return the id of the person whose rows these are, if the list is one person's."""
         chosen = str(self.params.get("user", ""))
@@ -186,6 +207,8 @@ class MetadataAdmin(ModelAdmin):
     show_facets = ShowFacets.NEVER
     list_per_page = 50
     list_max_show_all = 0
+    has_range: ClassVar[bool] = False  # a form above the list sets its days, and leads to it as a file, at csv/
+    presets_by: ClassVar[str] = ""  # the filter whose choices stand above the list too
     actions = None
     checks_class = MetadataChecks
     change_list_template = "vibe/admin/change_list.html"

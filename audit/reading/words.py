@@ -1,0 +1,112 @@
+"""Actions of the audit log in words, and the kinds of actions that people ask for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db.models import Q
+
+WORDS: Final = {
+    "content.read": "Read content under a grant",
+    "grant.ask": "Asked to read content",
+    "grant.approve": "Approved a request to read content",
+    "grant.refuse": "Refused a request to read content",
+    "grant.end": "Ended access to content",
+    "memories.search": "Searched memories",
+    "memories.filter": "Listed memories by what is noted of them",
+    "memories.add": "Added memories",
+    "memories.index": "Indexed memories",
+    "memory.change": "Changed a memory",
+    "memory.delete": "Deleted a memory",
+    "conversation.create": "Began a conversation",
+    "conversation.change": "Changed a conversation",
+    "conversation.archive": "Archived a conversation",
+    "conversation.unarchive": "Unarchived a conversation",
+    "conversation.delete": "Deleted a conversation",
+    "conversations.import": "Imported conversations",
+    "conversations.import_file": "Imported a file of conversations",
+    "stories.search": "Searched stories",
+    "stories.list": "Listed stories",
+    "story.read": "Read a story",
+    "story.build": "Built a story",
+    "story.rebuild": "Had a story built again",
+    "story.correct": "Corrected a story",
+    "story.delete": "Deleted a story",
+    "story.remove": "Removed a story that has no memories any more",
+    "entities.list": "Listed people, places or events",
+    "export.request": "Asked for an export",
+    "export.make": "Made an export",
+    "export.fail": "Could not make an export",
+    "export.download": "Fetched an export",
+    "export.remove": "Removed an expired export",
+    "erasure.request": "Asked for an erasure",
+    "erasure.cancel": "Cancelled an erasure",
+    "erasure.begin": "Began an erasure",
+    "erasure.finish": "Erased the person",
+    "erasure.again": "Erased the person again, after a restore",
+    "person.create": "Made the account",
+    "person.email": "Changed the email address",
+    "person.deactivate": "Deactivated the account",
+    "person.reactivate": "Reactivated the account",
+    "person.sign-out": "Signed the person out everywhere",
+    "preferences.change": "Changed preferences",
+    "keys.renew": "Renewed the data key",
+    "keys.rotate": "Rotated the master key",
+    "keys.destroy": "Destroyed the data keys",
+    "vectors.keep": "Kept vectors of a new model",
+    "search_set.exchange": "Exchanged the vectors that are searched",
+    "search_set.move": "Changed how the index is searched",
+    "lineage.check": "Checked what stories were made from",
+    "staff.create": "Made an account of staff",
+    "staff.change": "Changed an account of staff",
+    "staff.one_time_code": "Gave an account of staff a one-time code",
+    "api-key.make": "Made an API key",
+    "api-key.revoke": "Revoked an API key",
+    "audit.export": "Exported the audit log",
+    "audit.prune": "Pruned the audit log",
+    "audit.verify": "Verified the audit log",
+    "job.retry": "Had failed jobs tried again",
+    "sign-in": "Signed in to the admin",
+    "sign-out": "Signed out of the admin",
+    "admin:index": "Opened the admin's home page",
+    "admin:login": "Opened the sign-in page",
+    "admin:why_not_found": "Looked at the person's index",
+    "admin:queues": "Looked at the queues",
+    "admin:database_health": "Looked at the database's health",
+    "admin:accounts_accessgrant_ask": "Opened the form that asks to read content",
+}
+ENDINGS: Final = {
+    "_changelist": "Looked at a list of metadata: {}",
+    "_change": "Looked at a page of metadata: {}",
+    "_do": "Opened the question before an action: {}",
+    "_csv": "Downloaded a list: {}",
+}
+CHANGES: Final = (
+    *("memories.add", "memory.change", "memory.delete", "conversations.import"),
+    *("conversation.create", "conversation.change", "conversation.archive", "conversation.unarchive"),
+    *("conversation.delete", "story.correct", "story.delete", "story.rebuild", "preferences.change", "person.email"),
+    *("person.deactivate", "person.reactivate", "person.sign-out", "erasure.request", "erasure.cancel"),
+    *("erasure.finish", "keys.destroy"),
+)
+KINDS: Final[dict[str, tuple[str, Q]]] = {
+    "content": ("Content read by staff", Q(action="content.read")),
+    "staff": ("Anything done by staff", Q(actor_kind="staff")),
+    "exports": ("Exports", Q(action__startswith="export.") | Q(action="audit.export")),
+    "changes": ("Changes", Q(action__in=CHANGES)),
+    "sign-ins": ("Sign-ins", Q(action__in=("sign-in", "sign-out"))),
+}
+
+
+def action_in_words(action: str) -> str:
+    """Return what an action is, in words; requests that have none of their own by the name of their route."""
+    if known := WORDS.get(action):
+        return known
+    method, _, route = action.rpartition(" ")
+    where, _, name = route.partition(":")
+    if where == "api" and name:
+        return f"Through the API: {name.replace('_', ' ')}"
+    for ending, words in ENDINGS.items():
+        if where == "admin" and name.endswith(ending):
+            table = name.removesuffix(ending).partition("_")[2]
+            return (f"Sent a form: {table}" if method else words.format(table)).strip()
+    return action

@@ -25,7 +25,7 @@ from tests.building import build_all, build_conversation
 from tests.cast import TESTER
 from tests.protections import unprotected
 from tests.sessions import force_sign_in
-from vibe.core.admin.links import page_url
+from vibe.core.admin.links import list_url, page_url
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
 from vibe.core.errors import InputError, NotFound, Refused
@@ -542,3 +542,37 @@ def test_a_refused_decision_changes_nothing(lena, ada, staff):
         assert client_of(both).post(do("accounts_accessgrant", grant_id, "approve")).status_code == 403
     with as_support():
         assert AccessGrant.objects.get().approved is None
+
+
+def buttons(client: Client, grant_id: UUID) -> set[str]:
+    return {button.title for button in client.get(page_url(AccessGrant, grant_id)).context["buttons"]}
+
+
+def badge(client: Client) -> str:
+    """What stands beside Access grants in the sidebar, on any page of the admin."""
+    groups = client.get(reverse("admin:accounts_user_changelist")).context["sidebar_navigation"]
+    return next(
+        str(item.get("badge", "")) for group in groups for item in group["items"] if item["title"] == "Access grants"
+    )
+
+
+def test_who_asked_withdraws_and_approvers_see_on_every_page_what_waits(lena, omar, ada):
+    support, approver = client_of(lena), client_of(omar)
+    assert badge(approver) == ""
+    grant_id = ask(lena, ada)
+    assert (badge(approver), badge(support)) == ("1", ""), "only who decides is told"
+    assert "Withdraw" in buttons(support, grant_id)
+    assert "Withdraw" not in buttons(approver, grant_id), "an approver refuses"
+    withdraw = reverse("admin:accounts_accessgrant_do", args=[grant_id, "withdraw"])
+    assert approver.post(withdraw).status_code == 403
+    assert support.post(withdraw).status_code == 302
+    assert badge(approver) == ""
+    assert buttons(support, grant_id) == set()
+
+
+def test_a_sole_approver_is_a_column_and_a_filter(lena, omar, ada):
+    ask(lena, ada)
+    approver = client_of(omar)
+    assert "Sole approver" in approver.get(list_url(AccessGrant)).content.decode()
+    assert len(approver.get(list_url(AccessGrant, sole__exact="0")).context["cl"].result_list) == 1
+    assert len(approver.get(list_url(AccessGrant, sole__exact="1")).context["cl"].result_list) == 0

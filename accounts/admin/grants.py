@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.db import models
 from django.db.models import Q
@@ -31,6 +32,7 @@ from vibe.core.errors import VibeError
 from vibe.core.http.context import context_of
 from vibe.core.http.error_pages import error_page
 
+MOST_COUNTED = 100  # waiting requests
 WAITING, OPEN, REFUSED, ENDED = "Waiting", "Open", "Refused", "Ended"
 
 
@@ -99,9 +101,15 @@ def refuse(request: HttpRequest, row: AccessGrant) -> str:
 
 
 def end(request: HttpRequest, row: AccessGrant) -> str:
-    """Withdraw a request, or end an approved grant."""
+    """End an approved grant."""
     grants.end_grant(grant_id=row.pk, actor=acting_staff(request))
     return "Ended."
+
+
+def withdraw(request: HttpRequest, row: AccessGrant) -> str:
+    """Withdraw a request of one's own."""
+    grants.end_grant(grant_id=row.pk, actor=acting_staff(request))
+    return "Withdrawn."
 
 
 def may_decide(request: HttpRequest, row: AccessGrant) -> bool:
@@ -114,6 +122,11 @@ def may_end(request: HttpRequest, row: AccessGrant) -> bool:
     return grants.may_end(request.user, row)  # type: ignore[arg-type]
 
 
+def asked_for_it(request: HttpRequest, row: AccessGrant) -> bool:
+    """Return whether the signed-in member of staff made this request."""
+    return row.requested_by == request.user.pk and may_end(request, row)
+
+
 def requires_state(*states: str) -> Any:
     """Return a check that a grant is in one of these states."""
     return lambda _request, row: standing_of(row, timezone.now()) in states
@@ -123,33 +136,42 @@ def requires_state(*states: str) -> Any:
 class AccessGrantAdmin(OwnedAdmin):
     """Access grants: requester, person, approver, reason and expiry."""
 
-    list_display = ("row_id", "person", "asked_by", "ticket", "standing", "requested_at", "expires_at")
-    list_filter = (Standing,)
+    list_display = ("row_id", "person", "asked_by", "ticket", "standing", "is_sole", "requested_at", "expires_at")
+    list_filter = (Standing, "sole")
     date_hierarchy = "requested_at"
     fields = (
         *("id", "person", "standing", "asked_by", "reason", "ticket", "requested_at", "duration"),
-        *("answered_by", "sole", "decided_at", "expires_at", "closed_by", "ended_at"),
+        *("answered_by", "is_sole", "decided_at", "expires_at", "closed_by", "ended_at"),
     )
     empty_hint = "Nobody has asked to read anybody's content."
     deeds = (
         ConfirmedAction(
             "approve",
             "Approve",
-            "The sender will be able to read everything this person has said, until the grant expires.",
+            "Who asked will be able to read everything this person has said, from now on and for the time below.",
             *(approve, may_decide, requires_state(WAITING)),
             sudo=True,
         ),
         ConfirmedAction(
             "refuse",
             "Refuse",
-            "The sender gets no access.",
+            "Who asked gets no access. They may ask again.",
             refuse,
             may_decide,
             requires_state(WAITING),
             grave=True,
         ),
         ConfirmedAction(
-            "end", "End now", "Nothing can be read under it any more.", end, may_end, requires_state(WAITING, OPEN)
+            "withdraw",
+            "Withdraw",
+            "Your request is taken back: nobody decides on it any more. You may ask again.",
+            *(withdraw, asked_for_it, requires_state(WAITING)),
+        ),
+        ConfirmedAction(
+            "end",
+            "End now",
+            "From now on nothing can be read under this grant. Who needs more asks again.",
+            *(end, may_end, requires_state(OPEN)),
         ),
     )
 
@@ -221,9 +243,23 @@ class AccessGrantAdmin(OwnedAdmin):
     def answered_by(self, row: AccessGrant) -> SafeString | str:
         return staff_link(row, row.decided_by)
 
+    @admin.display(description="Sole approver", boolean=True)
+    def is_sole(self, row: AccessGrant) -> bool:
+        """Return whether who asked also approved, in a team of one."""
+        return row.sole
+
     @admin.display(description="Ended by")
     def closed_by(self, row: AccessGrant) -> SafeString | str:
         return staff_link(row, row.ended_by)
+
+
+def waiting_for(request: HttpRequest) -> int:
+    """Return how many requests wait for this member of staff to decide; by index access_grants_waiting."""
+    if not request.user.has_perm(grants.DECIDE):
+        return 0
+    waiting = AccessGrant.objects.filter(approved=None, ended_at=None)
+    own = Q() if settings.GRANTS_ALLOW_SELF_APPROVAL else ~Q(requested_by=request.user.pk)
+    return waiting.filter(own).order_by()[:MOST_COUNTED].count()
 
 
 def staff_link(row: Any, staff_id: UUID | None) -> SafeString | str:

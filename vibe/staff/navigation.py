@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 
+from accounts.admin.grants import waiting_for
 from vibe.staff.health_page import SEE_HEALTH
 from vibe.staff.queues_page import MAY_LOOK
 
@@ -75,8 +76,11 @@ def local_times(_request: HttpRequest) -> str:
     return static("vibe/local_times.js")
 
 
-def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the sidebar for unfold. An item is shown to viewers who may view its table."""
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the sidebar for unfold. An item is shown to viewers who may view its table.
+
+    Approvers see on every page how many requests wait for them. The theme asks for the sidebar more than once a page.
+    """
     groups: list[dict[str, Any]]
     home = {"title": "Home", "icon": "home", "link": reverse("admin:index")}
     groups = [{"title": title, "items": [entry(*item) for item in items]} for title, items in GROUPS]
@@ -84,6 +88,11 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
         page_entry("Queues", "stacks", "queues", MAY_LOOK),
         page_entry("Database health", "monitor_heart", "database_health", SEE_HEALTH),
     ]
+    if not hasattr(request, "grants_waiting"):
+        request.grants_waiting = waiting_for(request)  # type: ignore[attr-defined]
+    if request.grants_waiting:  # type: ignore[attr-defined]
+        item = next(each for each in groups[0]["items"] if each["title"] == "Access grants")
+        item["badge"] = str(request.grants_waiting)  # type: ignore[attr-defined]
     return [{"items": [home]}, *groups]
 
 

@@ -125,13 +125,14 @@ def job(cast, deed):
 
 
 def grant(cast, deed):
-    pk = give(cast.staff, "boss", cast.ada, approve=None)
+    pk = give(cast.staff, "boss", cast.ada, approve=True if deed == "end" else None)
 
     def standing():
         with as_support():
             return AccessGrant.objects.values_list("approved", "ended_at").get(pk=pk)
 
-    return Scene(AccessGrant, pk, deed, "approver", "other", standing, f"grant.{deed}")
+    doer, done = ("boss", "end") if deed == "withdraw" else ("approver", deed)
+    return Scene(AccessGrant, pk, deed, doer, "other", standing, f"grant.{done}")
 
 
 SCENES = {
@@ -148,6 +149,7 @@ SCENES = {
     "retry": job,
     "approve": grant,
     "refuse": grant,
+    "withdraw": grant,
     "end": grant,
 }
 

@@ -25,12 +25,11 @@ from audit.models import AuditCheckpoint, AuditLeaf, AuditLog, AuditPruning
 from audit.proof.badge import AS_SEALED, CHANGED, NOT_YET, badges
 from audit.reading.services import csv_cell
 from audit.reading.words import KINDS, action_in_words
-from vibe.core.admin.base import MetadataAdmin, Related, audit_log_link, note_viewed
+from vibe.core.admin.base import MetadataAdmin, Related, audit_log_link, note_exported, note_viewed
 from vibe.core.admin.filters import is_uuid
 from vibe.core.admin.labels import label_column
 from vibe.core.admin.links import list_url, page_link, short_id
 from vibe.core.admin.times import to_the_second
-from vibe.core.http.context import RequestContext, context_of
 
 OUTCOMES = {"Ok": "success", "Refused": "warning", "Failed": "danger"}
 CSV_ROWS = 10_000
@@ -141,7 +140,7 @@ class AuditLogAdmin(MetadataAdmin):
             writer.writerow(
                 [f"There are more than {CSV_ROWS:,} rows. Narrow the dates, or use: manage.py export_audit"]
             )
-        note_rows(request, min(len(rows), CSV_ROWS))
+        note_exported(request, min(len(rows), CSV_ROWS))
         return answer
 
     def csv_values(self, row: Any) -> list[Any]:
@@ -199,13 +198,6 @@ class AuditLogAdmin(MetadataAdmin):
     @admin.display(description="Details")
     def particulars(self, row: AuditLog) -> SafeString:
         return format_html('<pre class="whitespace-pre-wrap">{}</pre>', json.dumps(row.details, indent=2))
-
-
-def note_rows(request: HttpRequest, count: int) -> None:
-    """Record how many rows a file holds, and that it is an export."""
-    entry = context_of(request, RequestContext).entry
-    entry.action = "audit.export"
-    entry.details.update(format="csv", rows=count, query=sorted(request.GET))
 
 
 def accounts() -> QuerySet[Any]:

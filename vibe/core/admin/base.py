@@ -423,6 +423,13 @@ def note_viewed(request: HttpRequest, resource: str, subject: Any = None) -> Non
     entry.resource, entry.subject = resource, subject
 
 
+def note_exported(request: HttpRequest, count: int) -> None:
+    """Set on the audit log's entry that this request gave rows as a file, and how many."""
+    entry = context_of(request, RequestContext).entry
+    entry.action = "audit.export"
+    entry.details.update(format="csv", rows=count, query=sorted(request.GET))
+
+
 def audit_log_url(**matching: Any) -> str:
     """Return the URL of the audit log, filtered."""
     return f"{reverse('admin:audit_auditlog_changelist')}?{urlencode(matching)}"

@@ -101,7 +101,7 @@ class AuditLogAdmin(MetadataAdmin):
         *("id", "when", "result", "done", "action", "by", "whose", "resource", "reason", "proof"),
         *("ip", "user_agent", "request_id", "particulars"),
     )
-    empty_hint = "Whatever touches anybody's data is recorded here, page by page and verb by verb."
+    empty_hint = "Every request and every change that touches a person's data is recorded here."
 
     def found(self, term: str) -> Q:
         if is_uuid(term):

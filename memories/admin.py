@@ -27,13 +27,13 @@ UserAdmin.counted.append(Conversation)
 def archive(request: HttpRequest, row: Conversation) -> str:
     """Archive a conversation."""
     set_archived(user_id=row.user_id, conversation_id=row.pk, archived=True, actor=acting_staff(request))
-    return "Archived."
+    return "Conversation archived."
 
 
 def unarchive(request: HttpRequest, row: Conversation) -> str:
     """Unarchive a conversation."""
     set_archived(user_id=row.user_id, conversation_id=row.pk, archived=False, actor=acting_staff(request))
-    return "Unarchived."
+    return "Conversation unarchived."
 
 
 @admin.register(Conversation)
@@ -47,18 +47,18 @@ class ConversationAdmin(OwnedAdmin):
         *("id", "person", "external_id", "is_archived", "memory_count"),
         *("started_at", "active_at", "revision", "created_at", "updated_at"),
     )
-    empty_hint = "Conversations come in by the API, or with: manage.py import_conversations"
+    empty_hint = "Conversations arrive through the API, or with: manage.py import_conversations"
     deeds = (
         ConfirmedAction(
             "archive",
-            "Archive",
-            "The conversation leaves the person's active ones. Nothing is removed.",
+            "Archive conversation",
+            "The person finds this conversation among their archived ones. Nothing is removed.",
             *(archive, requires_permission("memories.change_conversation"), lambda _, row: not row.is_archived),
         ),
         ConfirmedAction(
             "unarchive",
-            "Unarchive",
-            "The conversation is among the person's active ones again.",
+            "Unarchive conversation",
+            "The person finds this conversation among their active ones again.",
             *(unarchive, requires_permission("memories.change_conversation"), lambda _, row: row.is_archived),
         ),
     )
@@ -76,7 +76,7 @@ class MemoryAdmin(OwnedAdmin):
         *("id", "person", "in_conversation", "messages", "role", "occurred_at", "expires_at"),
         *("revision", "created_at", "updated_at"),
     )
-    empty_hint = "Memories come in with conversations."
+    empty_hint = "Memories arrive with their conversations."
 
     def buttons(self, request: HttpRequest, row: Memory) -> list[Button]:
         url = f"{reverse('admin:why_not_found', args=[row.user_id])}?{urlencode({'memory': row.pk})}"

@@ -28,7 +28,7 @@ UserAdmin.counted.append(Story)
 def rebuild(request: HttpRequest, row: Story) -> str:
     """Have a story built again."""
     rebuild_story(user_id=row.user_id, story_id=row.pk, actor=acting_staff(request))
-    return "The story is due now. Building it takes some seconds."
+    return "The story will be rebuilt within seconds."
 
 
 class CorrectedFilter(admin.SimpleListFilter):
@@ -88,8 +88,8 @@ class StoryAdmin(OwnedAdmin):
     deeds = (
         ConfirmedAction(
             "rebuild",
-            "Rebuild",
-            "The story is built again, whether or not its episode has changed.",
+            "Rebuild story",
+            "This story is built again, even if its episode has not changed. What the person corrected stays.",
             *(rebuild, requires_permission("stories.change_story"), lambda _request, _row: True),
         ),
     )
@@ -185,7 +185,7 @@ class NextVectorAdmin(OwnedAdmin):
     narrowed_by: ClassVar[tuple[str, ...]] = ("user", "story", "memory")
     list_display = ("row_id", "person", "of", "part", "revision", "embedder")
     fields = ("id", "person", "of", "part", "revision", "embedder")
-    empty_hint = "Nobody's vectors are being made again."
+    empty_hint = "No vectors are being recomputed."
 
     @admin.display(description="Of")
     def of(self, row: NextVector) -> SafeString:
@@ -194,8 +194,8 @@ class NextVectorAdmin(OwnedAdmin):
 
 @admin.register(TokenUse)
 class TokenUseAdmin(OwnedAdmin):
-    """What a service behind the processor took, by person and day."""
+    """Tokens that a model service used, by person and day."""
 
     list_display = ("row_id", "person", "day", "tokens")
     fields = ("id", "person", "day", "tokens")
-    empty_hint = "Nothing was taken: stories are told offline, or no service was asked yet."
+    empty_hint = "No tokens were used: stories are built offline, or no model service was called yet."

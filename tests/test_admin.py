@@ -658,10 +658,13 @@ MAY_SEE = {
 }
 WHY = "Why was it not found?"
 MAY_DO = {  # buttons on the pages of a person, a conversation, a memory, a story
-    "support": {"Request access", "Deactivate", "Sign out everywhere", "Export", "Erase", "Archive", "Rebuild", WHY},
+    "support": {
+        *("Request access", "Deactivate this person", "Sign out everywhere", "Export their data", "Erase this person"),
+        *("Archive conversation", "Rebuild story", WHY),
+    },
     "approver": {WHY},
     "auditor": {WHY, "Who read their data?"},
-    "engineer": {"Rebuild", WHY},
+    "engineer": {"Rebuild story", WHY},
 }
 
 

@@ -157,7 +157,7 @@ def test_from_signing_in_to_a_conversation(page):
     expect(page.get_by_text("Looked at a page of metadata: conversation").first).to_be_visible()
     shoot(page, "trail")
     page.goto("/admin/accounts/accessgrant/")
-    expect(page.get_by_text("Nobody has asked to read anybody's content.")).to_be_visible()
+    expect(page.get_by_text("No member of staff has requested access to anybody's content.")).to_be_visible()
     shoot(page, "empty")
 
 
@@ -176,11 +176,11 @@ def test_asking_approving_reading_and_the_end(page):
 
     sign_in(page, "omar")
     page.goto(grant)
-    press(page, "Approve")
+    press(page, "Approve access")
     expect(page.get_by_text("Cannot find what she told last week")).to_be_visible()
     shoot(page, "approve")
-    press(page, "Approve")
-    expect(page.get_by_text("Approved. It lasts from now.")).to_be_visible()
+    press(page, "Approve access")
+    expect(page.get_by_text("Access approved. It begins now.")).to_be_visible()
 
     sign_in(page, "lena")
     page.goto(grant)
@@ -198,9 +198,9 @@ def test_asking_approving_reading_and_the_end(page):
     expect(page.get_by_text(re.compile("^(It came at place|It did not come)"))).to_be_visible()
     shoot(page, "why")
     page.goto(grant)
-    press(page, "End now")
-    press(page, "End now")
-    expect(page.get_by_text("Ended.", exact=True)).to_be_visible()
+    press(page, "End access now")
+    press(page, "End access now")
+    expect(page.get_by_text("Access ended.", exact=True)).to_be_visible()
     page.goto(reading)
     expect(page.get_by_text("You have no grant in force")).to_be_visible()
     assert CANARY not in page.content()

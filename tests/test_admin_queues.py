@@ -61,7 +61,7 @@ def test_what_is_done_by_itself_and_when(db, superuser):
     assert by_words["Make a requested export"].startswith("Nothing is done by itself.")
     indexing = next(text for words, text in by_words.items() if words.startswith("Index what a person said"))
     assert ":17 UTC at the earliest" in indexing
-    assert by_words["Erase everybody whose grace period is over"].startswith("It runs anew ")
+    assert by_words["Erase everybody whose grace period is over"].startswith("It runs again ")
     assert len(shown(client_of(superuser)).context["runs"]) >= 10
 
 

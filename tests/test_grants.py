@@ -561,8 +561,8 @@ def test_who_asked_withdraws_and_approvers_see_on_every_page_what_waits(lena, om
     assert badge(approver) == ""
     grant_id = ask(lena, ada)
     assert (badge(approver), badge(support)) == ("1", ""), "only who decides is told"
-    assert "Withdraw" in buttons(support, grant_id)
-    assert "Withdraw" not in buttons(approver, grant_id), "an approver refuses"
+    assert "Withdraw request" in buttons(support, grant_id)
+    assert "Withdraw request" not in buttons(approver, grant_id), "an approver refuses"
     withdraw = reverse("admin:accounts_accessgrant_do", args=[grant_id, "withdraw"])
     assert approver.post(withdraw).status_code == 403
     assert support.post(withdraw).status_code == 302

@@ -106,8 +106,8 @@ class JobAdmin(PlainAdmin):
     deeds = (
         ConfirmedAction(
             "retry",
-            "Try again",
-            "The job runs again as soon as a worker is free.",
+            "Try job again",
+            "This job runs again as soon as a worker is free.",
             *(
                 retry,
                 requires_permission("procrastinate.change_procrastinatejob"),

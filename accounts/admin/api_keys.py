@@ -23,7 +23,7 @@ IN_USE, EXPIRED, REVOKED = "In use", "Expired", "Revoked"
 def revoke(request: HttpRequest, row: ApiKey) -> str:
     """Revoke a key."""
     api_keys.revoke_api_key(key_id=row.pk, actor=grants.acting_staff(request))
-    return "Revoked. No request with it is answered any more."
+    return "Key revoked. Requests with it are refused."
 
 
 @admin.register(ApiKey)
@@ -43,8 +43,8 @@ class ApiKeyAdmin(MetadataAdmin):
     deeds = (
         ConfirmedAction(
             "revoke",
-            "Revoke",
-            "The servers that use this key are refused from the next request on. It cannot be undone.",
+            "Revoke this key",
+            "Servers that use this key are refused from their next request on. This cannot be undone.",
             *(revoke, requires_permission("accounts.change_apikey"), lambda _, row: row.revoked_at is None),
             grave=True,
         ),

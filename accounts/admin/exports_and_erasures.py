@@ -25,13 +25,13 @@ from vibe.core.admin.links import page_link, short_id
 def export(request: HttpRequest, row: User) -> str:
     """Request an export of a person's data."""
     request_export(user_id=row.pk, actor=grants.acting_staff(request))
-    return "Asked for. A job makes the archive; only the person can open it."
+    return "Export requested. A job makes the archive; only the person can open it."
 
 
 def erase(request: HttpRequest, row: User) -> str:
     """Deactivate a person and schedule their erasure for the end of the grace period."""
     erasure.request_erasure(user_id=row.pk, actor=grants.acting_staff(request))
-    return "Deletion scheduled. Cancel it on the erasure's page until it begins."
+    return "Erasure scheduled. Until it begins, it can be cancelled on its own page."
 
 
 def may_be_erased(_request: HttpRequest, row: User) -> bool:
@@ -43,15 +43,17 @@ def may_be_erased(_request: HttpRequest, row: User) -> bool:
 FOR_A_PERSON = (
     ConfirmedAction(
         "export",
-        "Export",
-        "For a person who asked: a job puts together everything of theirs. They fetch it themself; you cannot open it.",
+        "Export their data",
+        "For a person who asked for their data. A job makes an archive of all of it. They download it in their app; "
+        "you cannot open it.",
         *(export, requires_permission("accounts.add_export"), lambda _, row: not row.is_staff and row.is_active),
     ),
     ConfirmedAction(
         "erase",
-        "Erase",
-        "For a person who asked: they are shut out now, and their keys and everything of theirs are destroyed once the "
-        "grace period (ERASURE_GRACE_DAYS) is over. After that nothing brings it back.",
+        "Erase this person",
+        "For a person who asked to be erased. From now on they cannot sign in. When the grace period "
+        "(ERASURE_GRACE_DAYS) is over, their keys and all of their data are destroyed. Until then it can be cancelled; "
+        "afterwards nothing can be restored.",
         *(erase, requires_permission("accounts.add_erasure"), may_be_erased),
         grave=True,
         sudo=True,
@@ -62,7 +64,7 @@ FOR_A_PERSON = (
 def call_off(request: HttpRequest, row: Erasure) -> str:
     """Cancel a scheduled erasure."""
     erasure.cancel_erasure(user_id=row.person, actor=grants.acting_staff(request))
-    return "Called off."
+    return "Erasure cancelled. The person can sign in again if they could before."
 
 
 @admin.register(Export)
@@ -94,12 +96,12 @@ class ErasureAdmin(MetadataAdmin):
     search_fields = ("person",)
     search_help_text = "Id of the person, or of the erasure"
     fields = ("id", "who", "standing", "requested_at", "due_at", "begun_at", "finished_at", "removed", "receipt")
-    empty_hint = "A row appears when somebody is to be erased, and stays."
+    empty_hint = "A row appears when an erasure is scheduled, and stays as proof of it."
     deeds = (
         ConfirmedAction(
             "call-off",
-            "Call off",
-            "The person will not be erased, and can sign in again if they could before.",
+            "Cancel erasure",
+            "This person will not be erased, and can sign in again if they could before.",
             *(call_off, requires_permission("accounts.change_erasure"), lambda _, row: row.begun_at is None),
         ),
     )

@@ -91,25 +91,25 @@ def acting_staff(request: HttpRequest) -> Any:
 def approve(request: HttpRequest, row: AccessGrant) -> str:
     """Approve a request."""
     grants.decide_request(grant_id=row.pk, actor=acting_staff(request), approve=True)
-    return "Approved. It lasts from now."
+    return "Access approved. It begins now."
 
 
 def refuse(request: HttpRequest, row: AccessGrant) -> str:
     """Refuse a request."""
     grants.decide_request(grant_id=row.pk, actor=acting_staff(request), approve=False)
-    return "Refused."
+    return "Access refused."
 
 
 def end(request: HttpRequest, row: AccessGrant) -> str:
     """End an approved grant."""
     grants.end_grant(grant_id=row.pk, actor=acting_staff(request))
-    return "Ended."
+    return "Access ended."
 
 
 def withdraw(request: HttpRequest, row: AccessGrant) -> str:
     """Withdraw a request of one's own."""
     grants.end_grant(grant_id=row.pk, actor=acting_staff(request))
-    return "Withdrawn."
+    return "Request withdrawn."
 
 
 def may_decide(request: HttpRequest, row: AccessGrant) -> bool:
@@ -143,18 +143,18 @@ class AccessGrantAdmin(OwnedAdmin):
         *("id", "person", "standing", "asked_by", "reason", "ticket", "requested_at", "duration"),
         *("answered_by", "is_sole", "decided_at", "expires_at", "closed_by", "ended_at"),
     )
-    empty_hint = "Nobody has asked to read anybody's content."
+    empty_hint = "No member of staff has requested access to anybody's content."
     deeds = (
         ConfirmedAction(
             "approve",
-            "Approve",
+            "Approve access",
             "Who asked will be able to read everything this person has said, from now on and for the time below.",
             *(approve, may_decide, requires_state(WAITING)),
             sudo=True,
         ),
         ConfirmedAction(
             "refuse",
-            "Refuse",
+            "Refuse access",
             "Who asked gets no access. They may ask again.",
             refuse,
             may_decide,
@@ -163,13 +163,13 @@ class AccessGrantAdmin(OwnedAdmin):
         ),
         ConfirmedAction(
             "withdraw",
-            "Withdraw",
+            "Withdraw request",
             "Your request is taken back: nobody decides on it any more. You may ask again.",
             *(withdraw, asked_for_it, requires_state(WAITING)),
         ),
         ConfirmedAction(
             "end",
-            "End now",
+            "End access now",
             "From now on nothing can be read under this grant. Who needs more asks again.",
             *(end, may_end, requires_state(OPEN)),
         ),

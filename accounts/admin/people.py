@@ -51,13 +51,13 @@ class Kind(admin.SimpleListFilter):
 def deactivate(request: HttpRequest, row: User) -> str:
     """Deactivate a person."""
     standing.set_active(user_id=row.pk, active=False, actor=grants.acting_staff(request))
-    return "Deactivated."
+    return "Deactivated. The person cannot sign in."
 
 
 def reactivate(request: HttpRequest, row: User) -> str:
     """Reactivate a person."""
     standing.set_active(user_id=row.pk, active=True, actor=grants.acting_staff(request))
-    return "Reactivated."
+    return "Reactivated. The person can sign in."
 
 
 def sign_out(request: HttpRequest, row: User) -> str:
@@ -156,8 +156,8 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     deeds = (
         ConfirmedAction(
             "deactivate",
-            "Deactivate",
-            "The person cannot sign in any more. Nothing of theirs is changed or removed.",
+            "Deactivate this person",
+            "This person cannot sign in from now on. Their data stays as it is. You can reactivate them later.",
             *(
                 deactivate,
                 requires_permission("accounts.change_user"),
@@ -167,8 +167,8 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
         ),
         ConfirmedAction(
             "reactivate",
-            "Reactivate",
-            "The person can sign in again.",
+            "Reactivate this person",
+            "This person can sign in again.",
             *(
                 reactivate,
                 requires_permission("accounts.change_user"),
@@ -178,7 +178,7 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
         ConfirmedAction(
             "sign-out",
             "Sign out everywhere",
-            "Every app of the person must sign in again. API keys go on.",
+            "This person must sign in again in every app. API keys that act for them keep working.",
             *(sign_out, requires_permission("accounts.change_user"), lambda _, row: not row.is_staff),
         ),
         *exports_and_erasures.FOR_A_PERSON,

@@ -132,7 +132,7 @@ def _failed_tasks(failed: list[FailedJobs], runs: dict[str, datetime], *, may_re
 
 def _by_itself(task: str, runs: dict[str, datetime]) -> str:
     if task in runs:
-        return f"It runs anew {localize(runs[task])}."
+        return f"It runs again {localize(runs[task])}."
     if taken_up := runs.get(TAKEN_UP_BY.get(task, "")):
         return f"It is done by itself, {localize(taken_up)} at the earliest, unless workers died of it."
     return "Nothing is done by itself. Try these jobs again once the reason is gone."

@@ -156,7 +156,7 @@ def tell_erasures(_request: HttpRequest, rows: Rows) -> Entry:
 
     def words(name: str, due: datetime, begun: datetime | None, late: bool) -> str:
         if late:
-            since = f"has run since {localize(begun)} and is not done" if begun else f"was due {localize(due)}"
+            since = f"has run since {localize(begun)} and is not finished" if begun else f"was due {localize(due)}"
             return f"{name}: {since}. See that a worker is running."
         return (
             f"{name}: is being erased" if begun else f"{name}: begins {localize(due)}; it can be cancelled until then"

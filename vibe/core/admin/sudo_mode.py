@@ -106,9 +106,9 @@ def _ask(request: HttpRequest, site: Any) -> HttpResponseBase | None:
         "form": form,
         "interrupted": [(name, value) for name, value in interrupted if "password" not in name],
         "title": "Your password, again",
-        "button": "Go on",
-        "question": f"What you are about to do takes a password that was given in the last {settings.SUDO_MINUTES} "
-        "minutes. Nothing has been done yet.",
+        "button": "Continue",
+        "question": f"This needs your password, given in the last {settings.SUDO_MINUTES} minutes. Nothing has been "
+        "done yet.",
         "back": reverse(f"{site.name}:index"),
     }
     return TemplateResponse(request, "vibe/admin/confirm.html", context)

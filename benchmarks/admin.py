@@ -185,6 +185,7 @@ def pages() -> Iterator[tuple[str, str]]:
     large = (User, Conversation, Memory, Story, AuditLog)
     yield "home", reverse("admin:index")
     yield "health", reverse("admin:database_health")
+    yield "queues", reverse("admin:queues")
     with as_support():
         largest = Conversation.objects.order_by().values_list("user_id", flat=True)
         busiest = User.objects.only("pk", "email").get(firebase_uid="crowd-1")
@@ -206,6 +207,9 @@ def pages() -> Iterator[tuple[str, str]]:
         yield f"list {model._meta.db_table} of a month", list_url(model, created_at__year=2026, created_at__month=3)
     yield "list encrypted_memories by message id", list_url(Memory, q=middle.message_ids[0])
     yield "list audit_logs of one person", list_url(AuditLog, subject=busiest.pk)
+    yield "list audit_logs of one person, content read", list_url(AuditLog, subject=busiest.pk, done="content")
+    yield "list audit_logs from a day on", list_url(AuditLog, **{"from": "2026-01-01"})
+    yield "why it was not found", f"{reverse('admin:why_not_found', args=[busiest.pk])}?memory={middle.pk}"
     yield "list audit_logs of one resource", list_url(AuditLog, resource="conversations/none")
     yield "list users of staff", list_url(User, kind="staff")
     yield "list stories corrected", list_url(Story, corrected="yes")

@@ -1,6 +1,6 @@
 """How fast a file goes in, against the least that Django could do, and how much memory a large one takes.
 
-    python -m benchmarks.importing [--messages N] [--rounds N] [--megabytes N | --gigabyte]
+    python -m benchmarks.importing [--messages N] [--rounds N] [--megabytes N | --gigabyte] [--from FORMAT]
 
 Speed: the rate of `import_conversations` without story building, against `bulk_create` of the same text, unencrypted,
 into a table without any index. The rounds alternate between the two, each with new people and new text, and the
@@ -11,7 +11,8 @@ conversation, from the same file: what one would write without an import.
 `crowd` is the worst case of the batching: a file in which every line is another person's, each of them new.
 
 Memory: the peak of a process of its own that imports a file made on the way in, never whole on disk or in memory
-(story building left out: a job is a row more for each conversation, and holds none of it).
+(story building left out: a job is a row more for each conversation, and holds none of it). With `--from` it is an
+export of another program, of one person, and of one chat where the program writes chats; then speed is left out.
 """
 
 from __future__ import annotations
@@ -50,16 +51,17 @@ def main() -> None:
         "--megabytes", type=int, default=100, help="size of the file of the memory test; 0 leaves it out"
     )
     parser.add_argument("--gigabyte", action="store_true", help="the memory test with a file of 1 GB; takes minutes")
+    parser.add_argument("--from", dest="form", choices=list(FORMS), default="jsonl", help="format of the memory test")
     parser.add_argument(FEED, action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     megabytes = 1000 if options.gigabyte else options.megabytes
     if options.feed:
-        print(json.dumps(load_stream(megabytes * 1_000_000)))
+        print(json.dumps(load_stream(megabytes * 1_000_000, options.form)))
         return
     with throw_away_database():
-        result: dict[str, Any] = {"speed": speed(options.messages, options.rounds)}
+        result: dict[str, Any] = {"speed": speed(options.messages, options.rounds)} if options.form == "jsonl" else {}
         if megabytes:
-            result["memory"] = memory(megabytes)
+            result["memory"] = memory(megabytes, options.form)
     show(result)
 
 
@@ -136,7 +138,7 @@ def timed(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def import_file(file: bytes | IO[bytes], *, jobs: bool) -> None:
+def import_file(file: bytes | IO[bytes], *, jobs: bool, **how: Any) -> Any:
     """What the command does."""
     from audit.actors import Actor
     from memories.imports.services.files import FileImport
@@ -145,7 +147,7 @@ def import_file(file: bytes | IO[bytes], *, jobs: bool) -> None:
     source = io.BytesIO(file) if isinstance(file, bytes) else file
     without_jobs = mock.patch.object(MemoryIndex, "imported")
     with nullcontext() if jobs else without_jobs:
-        FileImport(actor=Actor.system("benchmark"), strict=False, on_refused=fail).run(source)
+        return FileImport(actor=Actor.system("benchmark"), strict=False, on_refused=fail, **how).run(source)
 
 
 def save_one_by_one(file: bytes) -> None:
@@ -239,15 +241,87 @@ def plain_table() -> Any:
     return PlainMessage
 
 
+def as_chatgpt(number: int, given: dict[str, Any]) -> bytes:
+    """A conversation as ChatGPT writes it, with the nodes that it has beside the messages."""
+    nodes: dict[str, Any] = {"root": {"id": "root", "message": None, "parent": None, "children": ["0"]}}
+    for place, each in enumerate(given["messages"]):
+        said = {
+            "id": f"{number}-{place}",
+            "author": {"role": ("user", "assistant")[place % 2], "name": None, "metadata": {}},
+            "create_time": 1_683_554_160 + 600 * number + place,
+            "content": {"content_type": "text", "parts": [each["text"]]},
+            "status": "finished_successfully",
+            "weight": 1.0,
+            "metadata": {"request_id": "x" * 20, "model_slug": "model", "parent_id": "y" * 36},
+            "recipient": "all",
+        }
+        before = str(place - 1) if place else "root"
+        nodes[str(place)] = {"id": str(place), "message": said, "parent": before, "children": [str(place + 1)]}
+    last = str(len(given["messages"]) - 1)
+    whole = {"title": "T", "conversation_id": f"c-{number}", "mapping": nodes, "current_node": last}
+    return (b"," if number else b"") + json.dumps(whole).encode()
+
+
+def as_claude(number: int, given: dict[str, Any]) -> bytes:
+    """A conversation as Claude writes it."""
+    said = [
+        {
+            "uuid": f"{number}-{place}",
+            "text": each["text"],
+            "content": [{"type": "text", "text": each["text"], "citations": []}],
+            "sender": ("human", "assistant")[place % 2],
+            "created_at": each["sent_at"],
+            "attachments": [],
+            "files": [],
+        }
+        for place, each in enumerate(given["messages"])
+    ]
+    return (b"," if number else b"") + json.dumps({"uuid": f"c-{number}", "name": "T", "chat_messages": said}).encode()
+
+
+def as_telegram(number: int, given: dict[str, Any]) -> bytes:
+    """Some messages of a chat as Telegram writes them."""
+    said = [
+        {
+            "id": number * MESSAGES_EACH + place,
+            "type": "message",
+            "date_unixtime": str(1_683_554_160 + 600 * number + place),
+            "from": each["author"],
+            "from_id": f"user{place % 2}",
+            "text": each["text"],
+            "text_entities": [{"type": "plain", "text": each["text"]}],
+        }
+        for place, each in enumerate(given["messages"])
+    ]
+    return (b"," if number else b"") + json.dumps(said)[1:-1].encode()
+
+
+def as_whatsapp(number: int, given: dict[str, Any]) -> bytes:
+    """Some messages of a chat as Android writes them."""
+    at = START + timedelta(minutes=10 * number)
+    said = (f"{at:%d/%m/%Y, %H:%M} - {each['author']}: {each['text']}\n" for each in given["messages"])
+    return "".join(said).encode()
+
+
+# How a format writes a conversation, what stands before all, and after.
+FORMS: dict[str, tuple[Callable[[int, dict[str, Any]], bytes] | None, bytes, bytes]] = {
+    "jsonl": (None, b"", b""),
+    "chatgpt": (as_chatgpt, b"[", b"]"),
+    "claude": (as_claude, b"[", b"]"),
+    "telegram": (as_telegram, b'{"name": "Melanie", "type": "personal_chat", "messages": [', b"]}"),
+    "whatsapp": (as_whatsapp, b"", b""),
+}
+
+
 class Stream(io.RawIOBase):
     """A file of a given size that is made while it is read: the same few hundred texts, of ever new conversations."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, form: str = "jsonl") -> None:
         writer = Writer(0)
+        self.form, self.rest, self.end = FORMS[form]
         self.left = size
         self.texts = [writer.line("WHO", "WHICH", START) for _ in range(200)]
         self.number = 0
-        self.rest = b""
 
     def readable(self) -> bool:
         return True
@@ -256,6 +330,7 @@ class Stream(io.RawIOBase):
         if not self.rest and self.left > 0:
             self.rest = self.next_line()
             self.left -= len(self.rest)
+            self.rest += self.end if self.left <= 0 else b""
         part, self.rest = self.rest[: len(buffer)], self.rest[len(buffer) :]
         buffer[: len(part)] = part
         return len(part)
@@ -264,27 +339,40 @@ class Stream(io.RawIOBase):
         self.number += 1
         person = b"stream-%d" % (self.number // CONVERSATIONS_EACH)
         text = self.texts[self.number % len(self.texts)]
+        if self.form:
+            return self.form(self.number - 1, json.loads(text))
         return text.replace(b"WHO", person).replace(b"WHICH", b"session-%d" % self.number)
 
 
-def load_stream(size: int) -> dict[str, Any]:
+def load_stream(size: int, form: str) -> dict[str, Any]:
     """Import a stream in this process. Peak memory in megabytes of 1,000,000 bytes."""
     import django
 
     django.setup()
     from django.conf import settings
 
+    from accounts.people.services.people import Profile, ensure_person
+    from audit.actors import Actor
+    from memories.imports.readers.reading import Reading
+
     settings.DEBUG = False
-    seconds = timed(lambda: import_file(io.BufferedReader(Stream(size), 1 << 20), jobs=False))
+    settings.STORAGE_LIMIT_MEMORIES = settings.STORAGE_LIMIT_MIB = "off"
+    owner = Profile("stream") if form != "jsonl" else None
+    if owner:
+        ensure_person(profile=owner, actor=Actor.system("benchmark"))
+    how = {"form": form, "reading": Reading(owner=owner, zone=UTC)}
+    began = time.perf_counter()
+    done = import_file(io.BufferedReader(Stream(size, form), 1 << 20), jobs=False, **how)
+    seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {"peak_megabytes": peak / 1e6, "seconds": seconds}
+    return {"peak_megabytes": peak / 1e6, "seconds": seconds, "memories": done.memories}
 
 
-def memory(megabytes: int) -> dict[str, Any]:
+def memory(megabytes: int, form: str) -> dict[str, Any]:
     """The peak of a process of its own, which shares this one's server."""
-    command = [sys.executable, "-m", "benchmarks.importing", FEED, "--megabytes", str(megabytes)]
+    command = [sys.executable, "-m", "benchmarks.importing", FEED, "--megabytes", str(megabytes), "--from", form]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=os.environ)
-    return {**json.loads(done.stdout), "file_megabytes": megabytes, "target_megabytes": 300}
+    return {**json.loads(done.stdout), "form": form, "file_megabytes": megabytes, "target_megabytes": 300}
 
 
 if __name__ == "__main__":

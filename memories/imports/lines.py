@@ -61,6 +61,14 @@ class ConversationLine:
     messages: tuple[Message, ...] = field(repr=False)
     is_archived: bool = False
     companion: str | None = field(default=None, repr=False)
+    unit: str = "line"
+    """What `number` counts: lines, or conversations of a file that is one list of them."""
+    keeps_existing: bool = False
+    """Whether messages that are here already, with other content, stay as they are; otherwise they are an error."""
+
+    def bad(self, reason: str) -> BadLine:
+        """Return the error that refuses this line."""
+        return BadLine(self.number, reason, self.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +85,14 @@ class BadLine(InputError):
     message = "A line that cannot be taken, by number and reason. It never quotes the line."
     code = "bad-line"
 
-    def __init__(self, number: int, reason: str) -> None:
-        super().__init__(f"line {number}: {reason}")
+    def __init__(self, number: int, reason: str, unit: str = "line") -> None:
+        super().__init__(f"{unit} {number}: {reason}")
         self.number = number
+
+
+class NamesAnother(BadLine):
+    message = "A file of one person holds a line of another."
+    code = "names-another"
 
 
 def read_lines(source: IO[bytes], limit: int) -> Iterator[tuple[int, bytes | BadLine]]:
@@ -97,16 +110,17 @@ def read_lines(source: IO[bytes], limit: int) -> Iterator[tuple[int, bytes | Bad
             yield number, line
 
 
-def parse(number: int, line: bytes) -> ConversationLine | ArchiveLine:
-    """Parse one line. Raises BadLine."""
-    return LineParser(number).parse(line)
+def parse(number: int, line: bytes, owner: Profile | None = None) -> ConversationLine | ArchiveLine:
+    """Parse one line. Raises BadLine; NamesAnother if an owner is given and the line is of somebody else."""
+    return LineParser(number, owner).parse(line)
 
 
 class LineParser:
     """A parser of one line. Every error names the line and the field; `where` is the path to the field's parent."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, owner: Profile | None = None) -> None:
         self.number = number
+        self.owner = owner
 
     def fail(self, reason: str) -> NoReturn:
         raise BadLine(self.number, reason) from None
@@ -116,11 +130,12 @@ class LineParser:
         kind = root.get("type")
         if isinstance(kind, str) and kind.startswith(EXPORTED) and kind != CONVERSATION:
             return self.of_archive(kind, root)
-        user, conversation = self.member(root, "user", dict), self.member(root, "conversation", dict)
+        user = self.owner if root.get("user") is None and self.owner else self.member(root, "user", dict)
+        conversation = self.member(root, "conversation", dict)
         messages = self.messages(self.member(root, "messages", list), may_be_none=kind == CONVERSATION)
         return ConversationLine(
             number=self.number,
-            profile=self.profile(user, "user"),
+            profile=user if isinstance(user, Profile) else self.profile(user, "user"),
             external_id=self.text(conversation, "conversation", "id", LONGEST_ID),
             title=self.optional(conversation, "conversation", "title", LONGEST_TITLE),
             description=self.optional(conversation, "conversation", "description", LONGEST_DESCRIPTION),
@@ -141,11 +156,11 @@ class LineParser:
         return ArchiveLine(self.number, kind, root)
 
     def profile(self, parent: dict[str, Any], where: str) -> Profile:
-        return Profile(
-            firebase_uid=self.text(parent, where, "firebase_uid", LONGEST_UID),
-            email=self.email(parent, where),
-            name=self.optional(parent, where, "name", LONGEST_NAME),
-        )
+        uid = self.text(parent, where, "firebase_uid", LONGEST_UID)
+        if self.owner and uid != self.owner.firebase_uid:
+            raise NamesAnother(self.number, f"{where}.firebase_uid is of another person. Nothing of the file was taken")
+        email, name = self.email(parent, where), self.optional(parent, where, "name", LONGEST_NAME)
+        return self.owner or Profile(uid, email, name)
 
     def document(self, line: bytes) -> dict[str, Any]:
         try:

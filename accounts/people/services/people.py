@@ -73,6 +73,15 @@ def get_person(firebase_uid: str) -> User:
     return found
 
 
+def profile_of(user_id: UUID) -> Profile:
+    """Return the profile of a person who is there, without their name. Raises NotFound."""
+    with as_user(user_id):
+        found = User.objects.filter(pk=user_id).only("firebase_uid", "email").first()
+    if found is None or found.firebase_uid is None:
+        raise NotFound("There is no such person.")
+    return Profile(found.firebase_uid, found.email)
+
+
 def is_known(firebase_uid: str) -> bool:
     """Return whether there is a person with a Firebase UID."""
     with as_sign_in(firebase_uid):

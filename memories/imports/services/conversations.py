@@ -14,7 +14,7 @@ from accounts.people.services.people import name_in, own_name
 from audit.actors import Actor
 from audit.services import record
 from memories.companions import companion_token
-from memories.imports.lines import BadLine, ConversationLine, Message
+from memories.imports.lines import ConversationLine, Message
 from memories.index import search_index
 from memories.models import Conversation, Memory
 from memories.payload import open_memories
@@ -39,6 +39,7 @@ class Counts:
     memories: int = 0
     unchanged: int = 0
     skipped: int = 0  # messages with nothing in them, or expired
+    differing: int = 0  # messages that are here with other content, of a file that keeps them
     refused: int = 0
     restored: int = 0
     passed_over: int = 0
@@ -57,7 +58,7 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
         check_companions(lines, companions, vault)
         there = {external_id: conversation_id for external_id, (conversation_id, _) in companions.items()}
         known = messages_there(user_id, there, lines, vault)
-        fresh, unchanged, skipped = partition_new(lines, known, timezone.now())
+        fresh, counts = partition_new(lines, known, timezone.now())
         new = [line for line in lines if line.external_id not in there]
         require_room(user_id, new, fresh)
         ids = there | insert_conversations(user_id, new, fresh, vault)
@@ -65,12 +66,8 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
             added = insert_memories(user_id, ids, fresh, vault, known_name(user_id, fresh))
             count_memories(user_id, {ids[each]: new for each, new in fresh.items() if each in there})
             search_index().imported(user_id, added)
-        counts = Counts(
-            conversations=len(ids.keys() - there.keys() | fresh.keys()),
-            memories=sum(map(len, fresh.values())),
-            unchanged=unchanged,
-            skipped=skipped,
-        )
+        counts.conversations = len(ids.keys() - there.keys() | fresh.keys())
+        counts.memories = sum(map(len, fresh.values()))
         record(
             actor=actor,
             action="conversations.import",
@@ -115,7 +112,7 @@ def check_companions(
     for line in lines:
         token = companion_token(vault, line.companion) if line.companion else None
         if known.setdefault(line.external_id, token) != token and token is not None:
-            raise BadLine(line.number, "names a companion, and its conversation is with another, or with none")
+            raise line.bad("names a companion, and its conversation is with another, or with none")
 
 
 def messages_there(
@@ -137,28 +134,30 @@ def messages_there(
 
 def partition_new(
     lines: Iterable[ConversationLine], known: Mapping[str, Messages], now: datetime
-) -> tuple[dict[str, Messages], int, int]:
-    """Return the new messages by conversation, and how many are there already, and how many are none.
+) -> tuple[dict[str, Messages], Counts]:
+    """Return the new messages by conversation, and how many of the others are what.
 
-    Raises BadLine if one that is there already differs.
+    Raises BadLine if one that is there already differs, unless its line keeps it.
     """
     fresh: dict[str, Messages] = {}
-    unchanged = skipped = 0
+    counts = Counts()
     for line in lines:
         old, new = known.get(line.external_id, {}), fresh.get(line.external_id, {})
         for message in line.messages:
             there = old.get(message.id) or new.get(message.id)
             if is_nothing(message) or is_expired(message, now):
-                skipped += 1
+                counts.skipped += 1
             elif not there:
                 new[message.id] = message
             elif is_same(there, message):
-                unchanged += 1
+                counts.unchanged += 1
+            elif line.keeps_existing:
+                counts.differing += 1
             else:
-                raise BadLine(line.number, "holds a message id that is there already with other content")
+                raise line.bad("holds a message id that is there already with other content")
         if new:
             fresh[line.external_id] = new
-    return fresh, unchanged, skipped
+    return fresh, counts
 
 
 def is_nothing(message: Message) -> bool:

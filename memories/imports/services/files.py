@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any, Final
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from accounts.export.import_readers import READERS
@@ -20,9 +20,13 @@ from memories.imports.lines import (
     ArchiveLine,
     BadLine,
     ConversationLine,
-    parse,
-    read_lines,
 )
+from memories.imports.readers.chatgpt import read_chatgpt
+from memories.imports.readers.claude import read_claude
+from memories.imports.readers.jsonl import read_jsonl, require_owner
+from memories.imports.readers.reading import Reader, Reading, UnreadableFile, check_signature
+from memories.imports.readers.telegram import read_telegram
+from memories.imports.readers.whatsapp import read_whatsapp
 from memories.imports.services.conversations import Counts, import_conversations
 from vibe.core.crypto.errors import DataKeyMissing
 from vibe.core.db.statements.batching import distributed
@@ -34,6 +38,17 @@ PEOPLE_KEPT = 100_000
 
 # An advisory lock. A strict import locks every person of its file until its end, so two of them could deadlock.
 STRICT_LOCK = 0x76696D70
+
+BUFFER_BYTES: Final = 65_536
+JSONL: Final = "jsonl"
+READ_BY: Final[dict[str, Reader]] = {
+    JSONL: read_jsonl,
+    "chatgpt": read_chatgpt,
+    "claude": read_claude,
+    "telegram": read_telegram,
+    "whatsapp": read_whatsapp,
+}
+"""The readers by the format of the file."""
 
 Batch = list[ConversationLine]
 
@@ -47,45 +62,67 @@ class Owned:
 
 
 class FileImport:
-    """The import of one stream. `on_progress` gets the bytes of each finished batch, `on_refused` each bad line."""
+    """The import of one stream. `on_progress` gets the bytes of each finished batch, `on_refused` each bad line.
+
+    `dry_run` does everything and takes it back, so that the counts are those of the import.
+    """
 
     def __init__(
         self,
         *,
         actor: Actor,
+        form: str = JSONL,
+        reading: Reading | None = None,
         strict: bool = False,
+        dry_run: bool = False,
         on_progress: Callable[[int], object] = lambda _: None,
         on_refused: Callable[[BadLine], object] = lambda _: None,
     ) -> None:
         self.actor = actor
+        self.form = form
+        self.reading = reading or Reading()
         self.strict = strict
+        self.dry_run = dry_run
         self.counts = Counts()
         self._on_progress = on_progress
         self._on_refused = on_refused
         self._people: dict[str, UUID] = {}
-        self._owner: Profile | None = None  # of the archive being read
+        self._owner = self.reading.owner  # of the archive being read
 
     def run(self, source: IO[bytes]) -> Counts:
         """Import every valid line. With `strict` the first bad line raises BadLine, and nothing is imported.
 
-        On return the import is on disk: see `_take`.
+        Raises UnreadableFile for a file of another format, NamesAnother for one that is not the owner's alone; nothing
+        of either is imported. On return the import is on disk: see `_take`.
         """
         try:
-            if self.strict:
+            self._check(source)
+            if self.strict or self.dry_run:
                 self._run_whole(source)
             else:
                 self._run(source)
-        except BadLine as problem:
+        except (BadLine, UnreadableFile) as problem:
             self._record(REFUSED, str(problem))
             raise
         self._record(REFUSED if self.counts.refused else OK, f"{self.counts.refused} lines left out")
         return self.counts
+
+    def _check(self, source: IO[bytes]) -> None:
+        """Raise what forbids to take anything of a file, before anything is taken."""
+        if self.form != JSONL:
+            self.reading.profile  # noqa: B018
+        elif self.reading.owner:
+            if not source.seekable():
+                raise UnreadableFile("Whose the lines are is checked first, for which it has to be a file.")
+            require_owner(opened(Counted(source)), self.reading)
+            source.seek(0)
 
     def _run_whole(self, source: IO[bytes]) -> None:
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [STRICT_LOCK])
             self._run(source)
+            transaction.set_rollback(self.dry_run)
 
     def _run(self, source: IO[bytes]) -> None:
         counted = Counted(source)
@@ -102,11 +139,11 @@ class FileImport:
     def _batches(self, source: Counted) -> Iterator[list[ConversationLine | Owned]]:
         batch: list[ConversationLine | Owned] = []
         messages = start = 0
-        for number, line in read_lines(source, settings.IMPORT_LINE_LIMIT):  # type: ignore[arg-type]
+        for line in READ_BY[self.form](opened(source), self.reading):
             try:
                 if isinstance(line, BadLine):
                     raise line
-                read = self._owned(parse(number, line))
+                read = self._owned(line)
                 if read:
                     batch.append(read)
                     messages += len(read.messages) or 1 if isinstance(read, ConversationLine) else 1
@@ -126,7 +163,7 @@ class FileImport:
                 raise BadLine(line.number, "comes before the vibe.profile of its person")
             return Owned(self._owner, line)
         if line.kind in (EXPORT_BEGINS, EXPORT_PROFILE):
-            self._owner = line.profile
+            self._owner = line.profile or self.reading.owner
         else:
             self.counts.passed_over += 1
         return None
@@ -166,7 +203,7 @@ class FileImport:
                 for line in lines:
                     self._take([line])
             else:
-                self._refuse(problem if isinstance(problem, BadLine) else BadLine(lines[0].number, str(problem)))
+                self._refuse(problem if isinstance(problem, BadLine) else lines[0].bad(str(problem)))
         else:
             self._remember(lines[0].profile.firebase_uid, user_id)
             self._add(done)
@@ -198,6 +235,7 @@ class FileImport:
         self.counts.memories += done.memories
         self.counts.unchanged += done.unchanged
         self.counts.skipped += done.skipped
+        self.counts.differing += done.differing
 
     def _refuse(self, problem: BadLine) -> None:
         if self.strict:
@@ -216,10 +254,12 @@ class FileImport:
                 "conversations": counts.conversations,
                 "memories": counts.memories,
                 "unchanged": counts.unchanged,
-                "skipped": counts.skipped,
+                "skipped": counts.skipped + counts.differing,
                 "lines_left_out": counts.refused,
                 "restored": counts.restored,
-                "passed_over": counts.passed_over,
+                "passed_over": counts.passed_over + self.reading.passed_over.total(),
+                **({"form": self.form} if self.form != JSONL else {}),
+                **({"dry_run": True} if self.dry_run else {}),
             },
         )
 
@@ -230,17 +270,28 @@ def without_waiting() -> None:
         cursor.execute("SET LOCAL synchronous_commit = off")
 
 
-class Counted:
+class Counted(io.RawIOBase):
     """A stream that counts the bytes read from it."""
 
     def __init__(self, source: IO[bytes]) -> None:
         self.source = source
         self.bytes = 0
 
-    def readline(self, limit: int) -> bytes:
-        line = self.source.readline(limit)
-        self.bytes += len(line)
-        return line
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        read = self.source.read(len(buffer))
+        buffer[: len(read)] = read
+        self.bytes += len(read)
+        return len(read)
+
+
+def opened(source: Counted) -> io.BufferedReader:
+    """Return a stream for the readers, at its first character. Raises UnreadableFile for a file of another kind."""
+    buffered: io.BufferedReader = io.BufferedReader(source, BUFFER_BYTES)
+    check_signature(buffered)
+    return buffered
 
 
 def by_person(batch: list[ConversationLine | Owned]) -> list[list[ConversationLine | Owned]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from django.utils import timezone
@@ -29,6 +30,11 @@ from vibe.core.db.statements.connection import current_connection
 
 CONVERSATIONS, MEMORIES = Conversation._meta.db_table, Memory._meta.db_table
 Messages = dict[str, Message]  # by message id, within one conversation
+# By a hash of the wanted ids. With `&&` the planner compares each memory of a long conversation with each of them.
+OF_MESSAGES: Final = (
+    "SELECT DISTINCT memory.id FROM unnest(%b::text[]) AS wanted (id) JOIN (SELECT id, unnest(message_ids) AS name "
+    "FROM encrypted_memories WHERE user_id = %b AND conversation_id = ANY(%b)) AS memory ON memory.name = wanted.id"
+)
 
 
 @dataclass(slots=True)
@@ -123,7 +129,8 @@ def messages_there(
         return {}
     names = {conversation_id: external_id for external_id, conversation_id in there.items()}
     wanted = {message.id for line in lines if line.external_id in there for message in line.messages}
-    rows = list(Memory.objects.of(user_id).filter(conversation_id__in=names, message_ids__overlap=list(wanted)))
+    ids = [row_id for (row_id,) in bulk.run(OF_MESSAGES, [list(wanted), user_id, list(names)])]
+    rows = list(Memory.objects.of(user_id).filter(pk__in=ids)) if ids else []
     found: dict[str, Messages] = {}
     for row, opened in zip(rows, open_memories(rows, vault), strict=True):
         known = found.setdefault(names[row.conversation_id], {})

@@ -16,9 +16,10 @@ from accounts.admin.grants import acting_staff
 from accounts.admin.owned import OwnedAdmin
 from accounts.admin.people import UserAdmin
 from accounts.people.names import is_uuid
-from memories.models import Conversation, Memory
+from memories.models import Conversation, Import, Memory
 from memories.services.archiving import set_archived
 from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, requires_permission
+from vibe.core.admin.labels import label_column
 from vibe.core.admin.links import page_link
 
 UserAdmin.counted.append(Conversation)
@@ -95,6 +96,27 @@ class MemoryAdmin(OwnedAdmin):
     @admin.display(description="Message ids")
     def messages(self, row: Memory) -> str:
         return ", ".join(row.message_ids)
+
+
+@admin.register(Import)
+class ImportAdmin(OwnedAdmin):
+    """Files that people upload. The file itself stays sealed; problems name lines and fields."""
+
+    list_display = ("row_id", "person", "form", "standing", "progress", "size", "requested_at", "finished_at")
+    list_filter = ("state", "form")
+    date_hierarchy = "requested_at"
+    fields = (
+        *("id", "person", "form", "dry_run", "standing", "progress", "size", "counts", "passed_over"),
+        *("problems", "problem", "requested_at", "finished_at"),
+    )
+    empty_hint = "A row appears when a person uploads a file of conversations."
+
+    @label_column(
+        "State",
+        {"Done": "success", "Failed": "danger", "Uploading": "warning", "Waiting": "warning", "Running": "info"},
+    )
+    def standing(self, row: Import) -> str:
+        return row.get_state_display()
 
 
 def of_conversation(conversation_id: UUID) -> Q:

@@ -192,3 +192,65 @@ class Memory(UserOwned):
                 verbs={"SELECT": ("id", "user_id", "created_at", "expires_at")},
             ),
         ]
+
+
+class Import(UserOwned):
+    """A file of conversations that a person uploads: how far it is, and what came of it.
+
+    The file waits sealed: see memories.imports.uploads. Problems name places and fields, and quote nothing.
+    """
+
+    class State(models.TextChoices):
+        UPLOADING = "uploading"
+        WAITING = "waiting"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    form = models.CharField(max_length=10)
+    dry_run = models.BooleanField(default=False)
+    state = models.CharField(max_length=10, choices=State, default=State.UPLOADING)
+    progress = models.PositiveSmallIntegerField(default=0)  # percent
+    size = models.PositiveBigIntegerField(default=0)  # bytes of the file, opened
+    counts = models.JSONField(default=dict)
+    passed_over = models.JSONField(default=dict)  # how many, by kind
+    problems = models.JSONField(default=list)
+    problem = models.CharField(max_length=100, blank=True)  # the code of the error it failed with
+    requested_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "imports"
+        indexes: ClassVar = [
+            models.Index(fields=["user", "-requested_at"], name="imports_of_person"),
+            models.Index(
+                fields=["requested_at"],
+                name="imports_unfinished",
+                condition=Q(state__in=["uploading", "waiting", "running"]),
+            ),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user"],
+                name="imports_one_at_a_time",
+                condition=Q(state__in=["uploading", "waiting", "running"]),
+            ),
+            models.CheckConstraint(condition=Q(progress__lte=100), name="imports_percent"),
+            CompositeReference(name="imports_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
+            RowSecurity(name="imports_walls"),
+            Privileges(
+                name="imports_for_user",
+                role=USER,
+                verbs={
+                    "SELECT": None,
+                    "INSERT": None,
+                    "UPDATE": (
+                        *("state", "progress", "size", "counts"),
+                        *("passed_over", "problems", "problem", "finished_at"),
+                    ),
+                },
+            ),
+            Privileges(name="imports_for_support", role=SUPPORT, verbs={"SELECT": None}),
+            Privileges(name="imports_for_system", role=SYSTEM, verbs={"SELECT": None}),
+        ]

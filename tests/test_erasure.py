@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.core.checks import Tags, run_checks
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
@@ -33,14 +34,13 @@ from accounts.erasure.services import (
     unfinished_erasures,
 )
 from accounts.erasure.tombstones import TombstoneBroken, add_tombstone, erased_people, read_tombstones
-from accounts.export import files as export_files
 from accounts.export.services import request_export
 from accounts.models import AccessGrant, Erasure, KeptAnswer, LastChange, User, UserKey, UserPreferences
 from accounts.people.services.account_status import set_active
 from accounts.people.services.people import Profile, ensure_person, find_person
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
-from memories.models import Conversation, Memory
+from memories.models import Conversation, Import, Memory
 from stories.models import Passage, PendingMemory, TokenUse
 from tests.building import build_conversation
 from tests.cast import DAY, TESTER
@@ -93,6 +93,7 @@ def rarer(who):
         TokenUse(user_id=who, day=DAY.date(), tokens=1).save(force_insert=True)
         KeptAnswer(user_id=who, key=bytes(32)).save(force_insert=True)
         LastChange(user_id=who, place=1).save(force_insert=True)
+        Import(user_id=who, form="jsonl").save(force_insert=True)
     with unprotected("api_keys") as cursor:
         cursor.execute(
             "INSERT INTO api_keys (id, name, hint, digest, scopes, person, expires_at) "
@@ -213,14 +214,14 @@ def test_nothing_of_the_person_is_left_anywhere_but_in_the_trail(full, jonas, te
     assert beside_the_trail(before) >= owned | {"users", "procrastinate_jobs", "api_keys", "rate_limits"}, (
         "there was something"
     )
-    assert len(list(export_files.folder().glob("*"))) == 2
+    assert len(list(settings.EXPORT_DIR.glob("*"))) == 2
     with as_user(full):
         ids = [str(pk) for pk in Memory.objects.of(full).values_list("pk", flat=True)]
     theirs = beside_the_trail(everywhere(str(jonas)))
     removed = gone(full)["removed"]
     for needle in (str(full), full.hex, "ada@example.com", "firebase_uid: ada", *ids):
         assert beside_the_trail(everywhere(needle)) == set(), needle
-    assert len(list(export_files.folder().glob("*"))) == 1, "the file of the other"
+    assert len(list(settings.EXPORT_DIR.glob("*"))) == 1, "the file of the other"
     assert removed["encrypted_memories"] == 4 and removed["users"] == 1 and removed["user_keys"] == 1
     assert removed["api_keys"] == removed["rate_limits"] == removed["kept_answers"] == 1
     assert removed["files"] == 1 and removed["procrastinate_jobs"] >= 3

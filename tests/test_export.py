@@ -16,6 +16,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from django.conf import settings
 from django.core import signing
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -462,7 +463,7 @@ def test_memory_does_not_grow_with_the_person(ada, tmp_path):
 
 def test_the_file_holds_nothing_in_clear(full):
     exported(full)
-    (path,) = files.folder().iterdir()
+    (path,) = settings.EXPORT_DIR.iterdir()
     stored = path.read_bytes()
     assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
     for said in (b"Lisbon", b"Ada", b"vibe.", b"ada@example.com", b"theme"):
@@ -527,7 +528,7 @@ def test_the_next_export_replaces_the_file_of_the_last(full):
     exported(full)
     old = link(full)
     exported(full)
-    assert len(list(files.folder().iterdir())) == 1
+    assert len(list(settings.EXPORT_DIR.iterdir())) == 1
     with pytest.raises(NotFound):
         open_export(token=old, actor=TESTER)
 
@@ -543,7 +544,7 @@ def test_an_export_that_fails_says_so_without_content_and_leaves_nothing(full, m
     assert "Lisbon" not in "".join(traceback.format_exception(problem.value))
     failed = export_status(user_id=full)
     assert (failed.state, failed.problem) == ("failed", "RuntimeError")
-    assert list(files.folder().iterdir()) == []
+    assert list(settings.EXPORT_DIR.iterdir()) == []
     with pytest.raises(NotFound):
         export_link(failed)
     monkeypatch.undo()
@@ -622,7 +623,7 @@ def test_the_link_ends_with_its_time_and_the_file_is_removed(full, settings):
     with pytest.raises(NotFound):
         open_export(token=token, actor=TESTER)
     assert remove_expired(actor=TESTER) == 1
-    assert list(files.folder().iterdir()) == []
+    assert list(settings.EXPORT_DIR.iterdir()) == []
     assert export_status(user_id=full).state == "removed"
     assert remove_expired(actor=TESTER) == 0
 
@@ -637,12 +638,12 @@ def test_a_link_is_too_old_whatever_the_row_says(full, settings):
 
 def test_files_of_no_export_are_removed_and_those_of_others_stay(full, jonas):
     exported(full)
-    kept = set(files.folder().iterdir())
+    kept = set(settings.EXPORT_DIR.iterdir())
     stray = files.path_of(uuid4())
     stray.write_bytes(b"left")
-    old, young = (files.folder() / f"{uuid4()}.{name}.part" for name in ("old", "young"))
+    old, young = (settings.EXPORT_DIR / f"{uuid4()}.{name}.part" for name in ("old", "young"))
     for draft in (old, young):
         draft.write_bytes(b"left")
     os.utime(old, (0, 0))
     assert remove_expired(actor=TESTER) == 2
-    assert set(files.folder().iterdir()) == kept | {young}
+    assert set(settings.EXPORT_DIR.iterdir()) == kept | {young}

@@ -272,9 +272,12 @@ class Endless(io.RawIOBase):
 @override_settings(IMPORT_LINE_LIMIT=1_000_000)
 def test_a_text_without_an_end_stops_the_reading_before_it_fills_the_memory(form, again):
     start = b'{"messages": [{"text": ' if form == "telegram" else b'[{"title": '
-    _, problems, _ = read(form, Endless(start + (b"" if again in b"9 " else b'"'), again))
-    assert problems == [problems[0]]
-    assert "holds a text longer than 1,000,000 bytes (IMPORT_LINE_LIMIT)" in problems[0]
+    source = Endless(start + (b"" if again in b"9 " else b'"'), again)
+    try:
+        [problem] = read(form, source)[1]  # of a chat that has begun
+    except UnreadableFile as nothing:
+        problem = str(nothing)
+    assert "holds a text longer than 1,000,000 bytes (IMPORT_LINE_LIMIT)" in problem
 
 
 def test_control_without_the_guard_such_a_text_is_read_on_and_on(monkeypatch):

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from accounts.models import AccessGrant, Export, KeptAnswer, LastChange, User, UserKey, UserPreferences
-from memories.models import Conversation, Memory, StorageCount
+from memories.models import Conversation, Import, Memory, StorageCount
 from stories.models import Entity, NextVector, Passage, PendingMemory, SearchSet, Story, TokenUse
 from tests.cast import DAY
 from tests.protections import unprotected
@@ -58,6 +58,7 @@ def furnish(person):
     TokenUse.objects.create(user_id=person, day=DAY.date(), tokens=1)
     UserPreferences.objects.create(user_id=person)
     Export.objects.create(user_id=person)
+    Import.objects.create(user_id=person, form="jsonl")
     KeptAnswer.objects.create(user_id=person, key=bytes(32))
     LastChange.objects.create(user_id=person, place=1)
     AccessGrant.objects.create(

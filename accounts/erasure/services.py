@@ -34,6 +34,8 @@ from vibe.core.errors import NotFound, Refused, VibeError
 
 PATIENCE: Final = 20  # seconds to wait for running jobs
 LOOKED_UP: Final = 5_000  # people in one query
+FILES: Final[list[Callable[[UUID], int]]] = []
+"""What removes the files that another app keeps of a person. Apps add theirs in AppConfig.ready()."""
 
 
 class StillRunning(VibeError):
@@ -183,9 +185,9 @@ def add(user_id: UUID, work: dict[str, Callable[[UUID], int]]) -> None:
 
 
 def remove_files(user_id: UUID) -> int:
-    """Remove the sealed files of a person's exports. Return how many."""
+    """Remove a person's sealed files: of exports, and what other apps keep. Return how many."""
     ids = list(Export.objects.of(user_id).values_list("pk", flat=True))
-    return sum(map(files.remove, ids))
+    return sum(map(files.remove, ids)) + sum(remove(user_id) for remove in FILES)
 
 
 def wait_for_jobs(user_id: UUID) -> None:

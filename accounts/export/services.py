@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import chain
+from pathlib import Path
 from typing import IO, Final
 from uuid import UUID
 
@@ -31,6 +32,7 @@ from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system, as_user
 from vibe.core.db.statements import bulk
 from vibe.core.errors import NotFound, Refused
+from vibe.core.whole_files import remove_drafts_left, write_whole
 
 JOB: Final = "accounts.export"
 SALT: Final = "accounts.export"
@@ -121,7 +123,7 @@ def make_export(*, user_id: UUID, export_id: UUID, actor: Actor) -> bool:
         if not Export.objects.of(user_id).filter(pk=export_id, state__in=UNFINISHED).update(state=STATE.RUNNING):
             return False
         files = open_vault().files
-    with export_files.draft(export_id) as target:
+    with write_whole(export_files.path_of(export_id)) as target:
         writer = files.writer(target, file_context(user_id, export_id))
         for line, percent in archive_lines(user_id):
             if line:
@@ -202,7 +204,7 @@ def remove_expired(*, actor: Actor) -> int:
         with as_system():
             Export.objects.of(user_id).filter(pk=export_id, state=STATE.READY).update(state=STATE.REMOVED)
             record(actor=actor, action="export.remove", subject=user_id, resource=f"exports/{export_id}")
-    return removed + export_files.remove_drafts_left()
+    return removed + remove_drafts_left(Path(settings.EXPORT_DIR))
 
 
 def note_progress(user_id: UUID, export_id: UUID, percent: int) -> None:

@@ -10,7 +10,7 @@ from django.contrib.auth.management import create_permissions
 METADATA = (
     *("accounts.user", "accounts.userkey", "accounts.userpreferences", "accounts.accessgrant"),
     *("accounts.export", "accounts.erasure"),
-    *("memories.conversation", "memories.memory", "stories.story", "stories.passage"),
+    *("memories.conversation", "memories.memory", "memories.import", "stories.story", "stories.passage"),
     *("stories.entity", "stories.pendingmemory"),
 )
 TRAIL = ("audit.auditlog", "audit.auditleaf", "audit.auditcheckpoint", "audit.auditpruning")

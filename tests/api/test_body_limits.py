@@ -23,7 +23,8 @@ from vibe.core.strict_json import MalformedJson, check_structure, read_json
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 TAKEN = {200, 201, 404}  # 404: nothing is at that address, which is looked up once the body was taken
-READ = b'"code": "cursor-invalid"'  # no text of that length is one of ours, which is looked up likewise
+# No text of that length is one of ours, nor a time zone, which is looked up likewise.
+READ = (b'"code": "cursor-invalid"', b"time_zone is no time zone")
 FREE = {"change_preferences", "add_memories_at_once"}  # whose schemas allow more than is taken
 JSON = {
     "two members of one name": b'{"a": 1, "a": 2}',
@@ -49,7 +50,7 @@ JSON = {
 def test_the_largest_body_of_its_schema_is_taken(as_ada: Any, operation: Operation) -> None:
     body = largest(operation.schema or {})
     answer = who_may(operation.path, as_ada).raw(operation.method, operation.path, body)
-    assert answer.status_code in TAKEN or READ in answer.content, answer.content
+    assert answer.status_code in TAKEN or any(said in answer.content for said in READ), answer.content
     assert len(body) <= limit_of_operation(operation.name).size <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 

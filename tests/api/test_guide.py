@@ -36,7 +36,9 @@ OTHERS = (400, 405, 500, 503)  # what Django and our middleware refuse by status
 NOT_SERVED = {  # errors with a status below or above 500 that no operation of the API lets out, and who meets them
     "audit-month-kept": "prune_audit",
     "backup-broken": "restore",
-    "bad-line": "import_conversations",
+    "bad-line": "import_conversations; the API shows it in `problems` of an import",
+    "names-another": "the same",
+    "unreadable-file": "the same",
     "body-too-slow": "agents, over HTTP",
     "conflict": "nobody: the base of errors that say more",
     "database-not-ready": "commands; the API says busy",

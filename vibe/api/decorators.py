@@ -25,7 +25,7 @@ from vibe.core.errors import NotFound, VibeError
 from vibe.core.http.bodies import check_type, json_of_body
 from vibe.core.http.body_limits import NO_BODY, BodyLimit
 from vibe.core.http.context import RequestContext, context_of
-from vibe.core.http.operations import KEEPS, MADE_IDS, READ_ANEW, SNAPSHOT, STEP
+from vibe.core.http.operations import BYTES, KEEPS, MADE_IDS, READ_ANEW, SNAPSHOT, STEP
 from vibe.core.strict_json import read_json
 
 Operation = Callable[..., HttpResponse]
@@ -171,4 +171,4 @@ def limit_of(operation: NinjaOperation) -> BodyLimit:
             schema = model.model_json_schema()
             [body] = schema["properties"].values()
             return BodyLimit.of_schema({**body, "$defs": schema.get("$defs", {})}, batch=settings.API_BODY_LIMIT)
-    return NO_BODY
+    return BodyLimit(getattr(operation.view_func, BYTES, NO_BODY.size), 0)

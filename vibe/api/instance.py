@@ -15,6 +15,7 @@ from accounts.authentication.caller import signed_in
 from audit.api import router as access_log
 from audit.middleware import no_personal_data
 from memories.api.conversations import router as conversations
+from memories.api.imports import router as imports
 from memories.api.memories import of_conversation
 from memories.api.memories import router as memories
 from stories.api.entities import router as entities
@@ -69,6 +70,7 @@ api.add_decorator(with_limits, mode="view")
 handle_all(api)
 api.add_router("/me", export_and_erasure.router)
 api.add_router("/me", access_log)
+api.add_router("/me/import", imports)
 api.add_router("/users", users)
 api.add_router("/conversations", conversations)
 api.add_router("/conversations", of_conversation)

@@ -38,7 +38,7 @@ OF_CHANGES: Final = {
 OF_BODIES: Final = {
     "411": "The body came without its length.",
     "413": "The body is larger than what is taken.",
-    "415": "The body is not JSON.",
+    "415": "The body is not of the type that is taken.",
 }
 REQUEST_ID: Final[Json] = {
     "X-Request-ID": {"description": "the trail has it too", "required": True, "schema": {"type": "string"}}
@@ -86,6 +86,7 @@ CODES: Final = (
     "gone",
     "idempotency-key-malformed",
     "idempotency-key-used",
+    "import-under-way",
     "input",
     "internal-server-error",
     "invalid",

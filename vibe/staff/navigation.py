@@ -39,6 +39,7 @@ GROUPS: list[tuple[str, list[Item]]] = [
         [
             ("Conversations", "forum", "memories_conversation", ""),
             ("Memories", "lock", "memories_memory", ""),
+            ("Imports", "upload", "memories_import", ""),
             ("Stories", "auto_stories", "stories_story", ""),
             ("Pending memories", "pending", "stories_pendingmemory", ""),
         ],

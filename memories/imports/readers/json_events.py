@@ -95,8 +95,8 @@ def listed(source: io.BufferedReader, limit: int) -> Iterator[tuple[int, dict[st
         for event in events:
             if event[0] != "item":
                 continue
-            number += 1
             element = build(events, event, limit)
+            number += 1
             if element is None:
                 yield number, BadLine(number, f"longer than {limit:,} bytes (IMPORT_LINE_LIMIT)", "conversation")
             elif isinstance(element, dict):

@@ -19,6 +19,7 @@ Operation = TypeVar("Operation", bound=Callable[..., Any])
 Reader = Callable[[HttpRequest, list[UUID]], HttpResponse]
 STEP, SNAPSHOT, READ_ANEW, MADE_IDS = "beforehand", "of_one_moment", "read_anew", "made_ids"
 KEEPS = "keeps_to_companion"
+BYTES = "takes_bytes"
 CompanionCheck = Callable[[UUID, str, Mapping[str, Any]], None]
 
 
@@ -55,6 +56,16 @@ def keeps_to_companion(check: CompanionCheck | None = None) -> Callable[[Operati
 
     def marked(operation: Operation) -> Operation:
         setattr(operation, KEEPS, check or (lambda *_: None))
+        return operation
+
+    return marked
+
+
+def takes_bytes(most: int) -> Callable[[Operation], Operation]:
+    """Let an operation take a body of plain bytes, which it reads itself."""
+
+    def marked(operation: Operation) -> Operation:
+        setattr(operation, BYTES, most)
         return operation
 
     return marked

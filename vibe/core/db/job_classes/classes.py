@@ -31,7 +31,7 @@ CLASSES: Final = {
     AUDIT: JobClass("sealing of the audit log, its upkeep, and jobs of workers that died", 30),
     WAITED: JobClass("what a person waits for: exports, erasures, keys, indexing of long messages", 60),
     STORIES: JobClass("building of stories", 900),
-    IMPORTS: JobClass("indexing of what was imported", 3600),
+    IMPORTS: JobClass("importing of uploaded files, and indexing of what was imported", 3600),
 }
 
 

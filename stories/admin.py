@@ -17,7 +17,7 @@ from accounts.admin.people import UserAdmin
 from accounts.people.names import is_uuid
 from memories.admin import linked, of_conversation
 from memories.models import Conversation, Memory
-from stories.models import Entity, NextVector, Passage, PendingMemory, SearchSet, Story, TokenUse
+from stories.models import Entity, Fact, NextVector, Passage, PendingMemory, SearchSet, Story, TokenUse
 from stories.rebuilding.services import rebuild_story
 from vibe.core.admin.confirmed_actions import ConfirmedAction, requires_permission
 from vibe.core.admin.links import page_link
@@ -162,6 +162,20 @@ class EntityAdmin(OwnedAdmin):
     list_filter = ("kind",)
     fields = ("id", "person", "kind")
     empty_hint = "Entities are found while stories are built."
+
+
+@admin.register(Fact)
+class FactAdmin(OwnedAdmin):
+    """How many statements of facts each memory has. What they say is opened under a grant alone."""
+
+    narrowed_by: ClassVar[tuple[str, ...]] = ("user", "memory")
+    list_display = ("row_id", "person", "of_memory", "created_at")
+    fields = ("id", "person", "of_memory", "created_at")
+    empty_hint = "Facts are read in what a person says of themselves, when it is added."
+
+    @admin.display(description="Memory")
+    def of_memory(self, row: Fact) -> SafeString | str:
+        return page_link(Memory, row.memory_id) if row.memory_id else "the person's own word"
 
 
 @admin.register(SearchSet)

@@ -283,6 +283,32 @@ class Entity(UserOwned):
         ]
 
 
+class Fact(UserOwned):
+    """One statement of a fact: that something holds, held or has ended, sealed with its span; see stories.facts.
+
+    It is of the memory that it was read in, and goes with it. Without a memory it is the person's own word: a
+    correction, or that a fact is forgotten. Statements are never changed; what holds is worked out from all of them.
+    """
+
+    memory = OwnedForeignKey(Memory, related_name="+", null=True)
+    statement = SealedField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "facts"
+        indexes: ClassVar = [models.Index(fields=["user", "memory"], name="facts_of_memory")]
+        constraints: ClassVar = [
+            CompositeReference(name="facts_user", columns=["user_id"], to="accounts.User", to_columns=["id"]),
+            CompositeReference(name="facts_memory", columns=["user_id", "memory_id"], to="memories.Memory"),
+            RowSecurity(name="facts_walls"),
+            Privileges(name="facts_for_user", role=USER, verbs={"SELECT": None, "INSERT": None, "DELETE": None}),
+            Privileges(
+                name="facts_for_support", role=SUPPORT, verbs={"SELECT": ("id", "user_id", "memory_id", "created_at")}
+            ),
+            Privileges(name="facts_for_system", role=SYSTEM, verbs={"SELECT": ("id", "user_id", "created_at")}),
+        ]
+
+
 class SearchSet(UserOwned):
     """How much of a person there is to search, and how it is searched. Kept by stories.index.services.
 

@@ -648,7 +648,7 @@ def test_a_list_is_ordered_by_what_an_index_begins_with_and_one_persons_by_anyth
 
 EVERYBODY = {
     *("User", "UserKey", "UserPreferences", "AccessGrant", "Export", "Erasure"),
-    *("Conversation", "Memory", "Story", "Passage", "PendingMemory", "Entity", "Import"),
+    *("Conversation", "Memory", "Story", "Passage", "PendingMemory", "Entity", "Import", "Fact"),
 }
 MAY_SEE = {
     "support": EVERYBODY,

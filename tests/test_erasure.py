@@ -41,11 +41,12 @@ from accounts.people.services.people import Profile, ensure_person, find_person
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
 from memories.models import Conversation, Import, Memory
-from stories.models import Passage, PendingMemory, TokenUse
+from stories.models import Fact, Passage, PendingMemory, TokenUse
 from tests.building import build_conversation
 from tests.cast import DAY, TESTER
 from tests.protections import unprotected
 from vibe.core.crypto.errors import DataKeyMissing
+from vibe.core.crypto.sealed import Sealed
 from vibe.core.db.schema.owned import UserOwned
 from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
 from vibe.core.errors import InputError, NotFound, Refused
@@ -90,6 +91,7 @@ def rarer(who):
         conversation = Conversation.objects.of(who).values_list("pk", flat=True).first()
         memory = Memory.objects.of(who).filter(conversation_id=conversation).values_list("pk", flat=True)[0]
         PendingMemory(user_id=who, memory_id=memory).save(force_insert=True)
+        Fact(user_id=who, memory_id=memory, statement=Sealed(bytes(32))).save(force_insert=True)
         TokenUse(user_id=who, day=DAY.date(), tokens=1).save(force_insert=True)
         KeptAnswer(user_id=who, key=bytes(32)).save(force_insert=True)
         LastChange(user_id=who, place=1).save(force_insert=True)

@@ -11,7 +11,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from accounts.models import AccessGrant, Export, KeptAnswer, LastChange, User, UserKey, UserPreferences
 from memories.models import Conversation, Import, Memory, StorageCount
-from stories.models import Entity, NextVector, Passage, PendingMemory, SearchSet, Story, TokenUse
+from stories.models import Entity, Fact, NextVector, Passage, PendingMemory, SearchSet, Story, TokenUse
 from tests.cast import DAY
 from tests.protections import unprotected
 from vibe.core.crypto.sealed import Sealed
@@ -53,6 +53,7 @@ def furnish(person):
     PendingMemory.objects.create(user_id=person, memory=memory)
     NextVector.objects.create(user_id=person, story=story, part=-1, revision=1, embedder="-")
     Entity.objects.create(user_id=person, kind="place", token=1, name=NOTHING)
+    Fact.objects.create(user_id=person, memory=memory, statement=NOTHING)
     SearchSet.objects.create(user_id=person)
     StorageCount.objects.create(user_id=person, memories=1, bytes=543, day=DAY.date(), day_memories=1, day_bytes=543)
     TokenUse.objects.create(user_id=person, day=DAY.date(), tokens=1)

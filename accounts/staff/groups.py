@@ -11,7 +11,7 @@ METADATA = (
     *("accounts.user", "accounts.userkey", "accounts.userpreferences", "accounts.accessgrant"),
     *("accounts.export", "accounts.erasure"),
     *("memories.conversation", "memories.memory", "memories.import", "stories.story", "stories.passage"),
-    *("stories.entity", "stories.pendingmemory"),
+    *("stories.entity", "stories.fact", "stories.pendingmemory"),
 )
 TRAIL = ("audit.auditlog", "audit.auditleaf", "audit.auditcheckpoint", "audit.auditpruning")
 ENGINE = (

@@ -41,6 +41,7 @@ GROUPS: list[tuple[str, list[Item]]] = [
             ("Memories", "lock", "memories_memory", ""),
             ("Imports", "upload", "memories_import", ""),
             ("Stories", "auto_stories", "stories_story", ""),
+            ("Facts", "fact_check", "stories_fact", ""),
             ("Pending memories", "pending", "stories_pendingmemory", ""),
         ],
     ),

@@ -31,12 +31,13 @@ from memories.imports.services.conversations import import_conversations
 from memories.models import Conversation, Memory
 from memories.payload import Payload
 from stories.admin import StoryAdmin
-from stories.models import NextVector, PendingMemory, Story, TokenUse
+from stories.models import Fact, NextVector, PendingMemory, Story, TokenUse
 from tests.attacks.admin.stage import give
 from tests.building import build_conversation
 from tests.cast import DAY, TESTER
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.links import list_url, page_url
+from vibe.core.crypto.sealed import Sealed
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
 from vibe.staff import content
@@ -122,6 +123,7 @@ def written(cast: Any) -> Any:
         memory = Memory.objects.of(cast.ada).filter(conversation_id=conversation).values_list("pk", flat=True)[0]
         PendingMemory.objects.create(memory_id=memory, **owned)
         NextVector.objects.create(story_id=story, part=-1, revision=1, embedder="e", **owned)
+        Fact.objects.create(memory_id=memory, statement=Sealed(bytes(32)), **owned)
         TokenUse.objects.create(day=day, tokens=1, **owned)
     with as_system():
         signed = {"at": DAY, "key_id": b"x", "signature": b"x"}

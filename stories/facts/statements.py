@@ -1,0 +1,86 @@
+"""What is sealed of one fact as it was stated once, as a JSON object."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Final, Self
+
+from vibe.core.folding import fold
+
+BY_RULES: Final = "offline/1"
+"""The processor whose rules these are: stories.facts.offline."""
+PERSON: Final = ""
+"""The subject of what is said of the person whose memory it is. Another subject is the name of a speaker."""
+_ARTICLES: Final = frozenset({"a", "an", "the", "my", "our", "some"})
+
+
+class Kind(StrEnum):
+    """What a statement says of a value."""
+
+    HOLDS = "holds"
+    HELD = "held"
+    """It held once, and does not any more."""
+    ENDED = "ended"
+    """It has ended; without a value, whatever the attribute was."""
+    CORRECTED = "corrected"
+    """The person's own word: it holds, in place of those of `instead_of`."""
+    FORGOTTEN = "forgotten"
+    """The person's own word: those of `instead_of` are not to be known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement. It does not print.
+
+    `since` and `until` are when it began and ended, where that was said; `day` is the day of what is to come. `start`
+    and `end` are its span in the text of the memory. `instead_of` are blind tokens of what a correction replaces.
+    """
+
+    subject: str = field(repr=False)
+    attribute: str = field(repr=False)
+    value: str = field(repr=False)
+    kind: Kind = field(default=Kind.HOLDS, repr=False)
+    since: datetime | None = field(default=None, repr=False)
+    until: datetime | None = field(default=None, repr=False)
+    day: date | None = field(default=None, repr=False)
+    start: int = field(default=0, repr=False)
+    end: int = field(default=0, repr=False)
+    processor: str = field(default=BY_RULES, repr=False)
+    instead_of: tuple[int, ...] = field(default=(), repr=False)
+
+    @property
+    def key(self) -> str:
+        """The value as it is compared."""
+        return value_key(self.value)
+
+    def encode(self) -> str:
+        """Return the text to be sealed, without what is empty."""
+        return json.dumps(
+            {each.name: _plain(value) for each in fields(self) if (value := getattr(self, each.name))},
+            ensure_ascii=False,
+        )
+
+    @classmethod
+    def decode(cls, text: str) -> Self:
+        """Return the statement of an opened text."""
+        given: dict[str, Any] = {"subject": PERSON, "value": "", **json.loads(text)}
+        given["kind"] = Kind(given["kind"])
+        for name in ("since", "until"):
+            given[name] = datetime.fromisoformat(given[name]) if name in given else None
+        given["day"] = date.fromisoformat(given["day"]) if "day" in given else None
+        given["instead_of"] = tuple(given.get("instead_of", ()))
+        return cls(**given)
+
+
+def value_key(value: str) -> str:
+    """Return a value as it is compared: folded, without an article in front."""
+    words = fold(value).split()
+    return " ".join(words[1:] if len(words) > 1 and words[0] in _ARTICLES else words)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it."""
+    return value.isoformat() if isinstance(value, date) else value

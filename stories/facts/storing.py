@@ -1,0 +1,91 @@
+"""Statements of facts in the database: written in the transaction of their memory, read whole, opened together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from django.utils import timezone
+
+from memories.roles import Role
+from stories.facts.statements import PERSON, Statement, value_key
+from stories.facts.timeline import Source, Stated
+from stories.models import Fact
+from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.vault import Vault
+from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.statements import bulk
+from vibe.core.db.statements.batching import Rows
+from vibe.core.db.statements.batching import Statement as Query
+
+TABLE: Final = Fact._meta.db_table
+MOST_READ: Final = 5_000
+"""Statements of a person that are read, the newest first."""
+FACTS: Final = (
+    "SELECT f.id, f.statement, f.created_at, f.memory_id, m.conversation_id, m.occurred_at, m.role FROM facts f "  # noqa: S608
+    "LEFT JOIN encrypted_memories m ON m.user_id = f.user_id AND m.id = f.memory_id WHERE f.user_id = %s "
+    "AND (f.memory_id IS NULL OR (m.user_id = %s AND (m.expires_at IS NULL OR m.expires_at > statement_timestamp()))) "
+    f"ORDER BY f.created_at DESC, f.id DESC LIMIT {MOST_READ}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read in a memory, before it is known whose words it is."""
+
+    memory_id: UUID
+    author: str = field(repr=False)
+    statements: Sequence[Statement] = field(repr=False)
+
+
+def subject_of(author: str, role: str) -> str | None:
+    """Return whose facts a speaker states of themselves; None where no facts are taken from what they say."""
+    if role == Role.USER:
+        return PERSON
+    return (author.strip() or None) if role == Role.OTHER else None
+
+
+def insert_statements(user_id: UUID, vault: Vault, rows: Sequence[tuple[UUID | None, Statement]]) -> None:
+    """Insert statements, each with its memory; a few go with the next statement of the transaction."""
+    if not rows:
+        return
+    ids, now = [uuid7() for _ in rows], timezone.now()
+    sealed = vault.seal_all(
+        TABLE, "statement", ((row_id, 1, said.encode()) for row_id, (_, said) in zip(ids, rows, strict=True))
+    )
+    bulk.insert(
+        TABLE,
+        {
+            "id": ("uuid", ids),
+            "memory_id": ("uuid", [memory_id for memory_id, _ in rows]),
+            "statement": ("bytea", [value.ciphertext for value in sealed]),
+        },
+        same={"user_id": ("uuid", user_id), "created_at": ("timestamptz", now)},
+        later=True,
+    )
+
+
+def read_statements(user_id: UUID) -> Query:
+    """Return what reads a person's statements, for batching; `open_statements` opens what it finds."""
+    return FACTS, [user_id, user_id]
+
+
+def open_statements(vault: Vault, rows: Rows) -> list[Stated]:
+    """Open what `read_statements` found. Raises a SealError naming the first row that does not open."""
+    texts = vault.open_all(TABLE, "statement", ((row[0], 1, Sealed(row[1])) for row in rows))
+    found = []
+    for (row_id, _, written_at, memory_id, conversation_id, said_at, role), text in zip(rows, texts, strict=True):
+        said = Statement.decode(text)
+        source = Source(
+            *(row_id, said_at or written_at, memory_id, conversation_id, role or Role.USER),
+            *(said.start, said.end, said.processor),
+        )
+        found.append(Stated(source, said, token_of(vault, said)))
+    return found
+
+
+def token_of(vault: Vault, said: Statement) -> int:
+    """Return the blind token of what a statement is about, by which a correction replaces it."""
+    return vault.index.token("fact", f"{said.subject}\x1f{said.attribute}\x1f{value_key(said.value)}")

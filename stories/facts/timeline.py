@@ -1,0 +1,203 @@
+"""From statements, in the order in which they were made, to facts with their times.
+
+Nothing is worked out before it is asked for: a memory that is added late, changed or deleted changes what follows from
+it, and nothing has to be taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+from stories.facts.attributes import DATED, OPPOSITE, SINGLE
+from stories.facts.statements import Kind, Statement, value_key
+
+OWN_WORD = (Kind.CORRECTED, Kind.FORGOTTEN)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a statement was made: in a memory, or by the person as a correction."""
+
+    statement_id: UUID
+    said_at: datetime
+    memory_id: UUID | None
+    conversation_id: UUID | None
+    role: str
+    start: int
+    end: int
+    processor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A statement with its source, and the blind token that a correction names it by."""
+
+    source: Source
+    statement: Statement = field(repr=False)
+    token: int
+
+
+@dataclass(slots=True)
+class Fact:
+    """What holds or held of a subject. It does not print what.
+
+    `id` is that of the statement it was learned by; `sources` are all that say so. It held from `valid_from`, None if
+    nobody said since when, until `valid_to`, None if it still does.
+    """
+
+    id: UUID
+    subject: str = field(repr=False)
+    attribute: str = field(repr=False)
+    value: str = field(repr=False)
+    valid_from: datetime | None
+    valid_to: datetime | None
+    day: date | None
+    learned_at: datetime
+    corrected: bool
+    sources: list[Source]
+    tokens: set[int] = field(default_factory=set, repr=False)
+    superseded_by: UUID | None = None
+
+    @property
+    def begins(self) -> datetime:
+        """From when on it is known to hold."""
+        return self.valid_from or min(filter(None, (self.learned_at, self.valid_to)))
+
+    def holds_at(self, at: datetime) -> bool:
+        """Return whether it is known to hold at a moment."""
+        return self.begins <= at and (self.valid_to is None or at < self.valid_to)
+
+    @property
+    def key(self) -> str:
+        """The value as it is compared."""
+        return value_key(self.value)
+
+
+def facts_of(stated: Iterable[Stated]) -> list[Fact]:
+    """Return all facts that follow from statements, the ended ones too, in the order in which they were learned."""
+    known = sorted(stated, key=lambda each: (each.source.said_at, each.source.start, each.source.statement_id))
+    hidden = _hidden(known)
+    timeline = _Timeline()
+    for each in known:
+        if each.statement.kind in OWN_WORD or each.source.said_at > hidden.get(each.token, LONG_AGO):
+            timeline.add(each)
+    return timeline.facts
+
+
+def _hidden(stated: Iterable[Stated]) -> Mapping[int, datetime]:
+    """Return until when statements of a token do not count, since the person corrected or forgot them."""
+    hidden: dict[int, datetime] = {}
+    for each in stated:
+        if each.statement.kind in OWN_WORD:
+            hidden.update(dict.fromkeys(each.statement.instead_of, each.source.said_at))
+    return hidden
+
+
+class _Timeline:
+    """Facts so far, and those that hold, by subject and attribute."""
+
+    def __init__(self) -> None:
+        self.facts: list[Fact] = []
+        self.current: dict[tuple[str, str], list[Fact]] = {}
+
+    def add(self, stated: Stated) -> None:
+        """Let a statement follow those before."""
+        said = stated.statement
+        if said.kind in (Kind.HOLDS, Kind.CORRECTED):
+            self._holds(stated)
+        elif said.kind is Kind.FORGOTTEN:
+            if said.attribute in SINGLE:  # what was before it does not hold again
+                self._close(said, self._of(said), said.since or stated.source.said_at)
+        else:
+            self._ended(stated)
+
+    def _of(self, said: Statement) -> list[Fact]:
+        return self.current.setdefault((said.subject, said.attribute), [])
+
+    def _holds(self, stated: Stated) -> None:
+        said, now = stated.statement, self._of(stated.statement)
+        same = next((fact for fact in now if _same(fact, said)), None)
+        if same:
+            self._support(same, stated)
+            return
+        fact = self._new(stated)
+        if opposite := OPPOSITE.get(said.attribute):
+            against = replace(said, attribute=opposite)
+            self._close(against, [each for each in self._of(against) if each.key == said.key], fact.begins)
+        over = fact.valid_to is not None and said.attribute not in DATED
+        before = list(now) if said.attribute in SINGLE else []
+        later = next((each for each in before if each.begins > fact.begins), None)
+        if later and not over:
+            fact.valid_to, fact.superseded_by = later.begins, later.id
+        elif not later:
+            self._close(said, before, fact.begins, by=fact.id)
+            now += [] if over else [fact]
+
+    def _support(self, fact: Fact, stated: Stated) -> None:
+        """Note another statement of the same. The fuller value stays, and the first time that was said."""
+        said = stated.statement
+        fact.sources.append(stated.source)
+        fact.tokens.add(stated.token)
+        if len(said.value) > len(fact.value):
+            fact.value = said.value
+        fact.valid_from = fact.valid_from or said.since
+        fact.corrected = fact.corrected or said.kind is Kind.CORRECTED
+        if said.until:
+            self._close(said, [fact], said.until)
+
+    def _ended(self, stated: Stated) -> None:
+        said, at = stated.statement, stated.statement.until or stated.source.said_at
+        found = [fact for fact in self._of(said) if not said.value or _covers(fact.key, said.key)]
+        if found:
+            for fact in found:
+                fact.sources.append(stated.source)
+                if said.value:
+                    fact.tokens.add(stated.token)
+            self._close(said, found, at)
+        elif said.value:
+            self._new(stated).valid_to = at
+
+    def _new(self, stated: Stated) -> Fact:
+        said, source = stated.statement, stated.source
+        fact = Fact(
+            id=source.statement_id,
+            subject=said.subject,
+            attribute=said.attribute,
+            value=said.value,
+            valid_from=said.since,
+            valid_to=said.until,
+            day=said.day,
+            learned_at=source.said_at,
+            corrected=said.kind is Kind.CORRECTED,
+            sources=[source],
+            tokens={stated.token, *said.instead_of},
+        )
+        self.facts.append(fact)
+        return fact
+
+    def _close(self, said: Statement, facts: Iterable[Fact], at: datetime, by: UUID | None = None) -> None:
+        """End facts at a moment, though not before they are known to hold."""
+        now = self._of(said)
+        for fact in facts:
+            at = max(at, fact.valid_from or at)
+            if fact.valid_to is None or at < fact.valid_to:
+                fact.valid_to, fact.superseded_by = at, by
+            if fact in now:
+                now.remove(fact)
+
+
+def _same(fact: Fact, said: Statement) -> bool:
+    """Return whether a statement says the fact again: of one that has a single value, more fully or less too."""
+    if fact.day != said.day:
+        return False
+    ours, theirs = fact.key, said.key
+    return ours == theirs or (said.attribute in SINGLE and (_covers(ours, theirs) or _covers(theirs, ours)))
+
+
+def _covers(whole: str, part: str) -> bool:
+    """Return whether each word of a value is in another."""
+    return {*part.split()} <= {*whole.replace(",", " ").split()}

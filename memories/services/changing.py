@@ -119,7 +119,7 @@ class Change:
         role, when = given["role"] or _role_after(row, before, payload), when or row.occurred_at
         if (payload.encode(), role, when) == (before.encode(), row.role, row.occurred_at):
             return cls(payload, role, when, None)
-        said = SaidMemory(row.pk, row.conversation_id, row.revision + 1, when, row.expires_at, payload, row.role)
+        said = SaidMemory(row.pk, row.conversation_id, row.revision + 1, when, row.expires_at, payload, role)
         return cls(payload, role, when, search_index().prepare(row.user_id, [said]))
 
 

@@ -10,13 +10,15 @@ SINGLE: Final = listed(
     # who they are
     "name nickname pronouns age birthday gender nationality religion zodiac height "
     # where they are
-    "home hometown timezone address phone email "
+    "home hometown address phone email "
     # what they do
-    "occupation employer workplace studies school "
+    "occupation employer studies school "
     # with whom they live
-    "relationship partner wedding_anniversary due_date "
+    "relationship partner "
     # how they are
-    "diet smoking alcohol mood sleep weight blood_type"
+    "diet smoking alcohol weight blood_type "
+    # one of each kind
+    "favorite"
 )
 """A new value ends the one before."""
 MANY: Final = listed(
@@ -26,7 +28,7 @@ MANY: Final = listed(
     # how they are
     "allergy condition medication "
     # what they like and can
-    "likes dislikes favorite hobby skill language instrument sport "
+    "likes dislikes hobby skill language instrument sport "
     # what they have
     "car bike possession "
     # what is to come, and what the companion is to do
@@ -36,5 +38,9 @@ MANY: Final = listed(
 ATTRIBUTES: Final = SINGLE | MANY
 OPPOSITE: Final = {"likes": "dislikes", "dislikes": "likes"}
 """To hold a value here ends it there."""
-DATED: Final = frozenset({"appointment", "trip", "plan", "due_date"})
+GIVEN_UP: Final = frozenset(
+    {"hobby", "instrument", "sport", "language", "medication", "goal", "car", "bike", "possession"}
+)
+"""What "I gave up the choir", "we sold the Fiat" may end: the attribute of such a statement is `other`."""
+DATED: Final = frozenset({"appointment", "trip", "plan"})
 """They have a day, and are over after it."""

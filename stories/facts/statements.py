@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final, Self
 
+from memories.roles import Role
 from vibe.core.folding import fold
 
 BY_RULES: Final = "offline/1"
@@ -24,7 +26,9 @@ class Kind(StrEnum):
     HELD = "held"
     """It held once, and does not any more."""
     ENDED = "ended"
-    """It has ended; without a value, whatever the attribute was."""
+    """It has ended, if it is known to have held; without a value, whatever the attribute was."""
+    MOVED = "moved"
+    """What is to come is on another day; without a value, what was learned last."""
     CORRECTED = "corrected"
     """The person's own word: it holds, in place of those of `instead_of`."""
     FORGOTTEN = "forgotten"
@@ -79,6 +83,18 @@ def value_key(value: str) -> str:
     """Return a value as it is compared: folded, without an article in front."""
     words = fold(value).split()
     return " ".join(words[1:] if len(words) > 1 and words[0] in _ARTICLES else words)
+
+
+def may_state(role: str) -> bool:
+    """Return whether somebody of a role may state facts of themselves; so may one whose role is not known yet."""
+    return role in ("", Role.USER, Role.OTHER)
+
+
+def of_speaker(statements: Iterable[Statement], author: str, role: str) -> list[Statement]:
+    """Return statements as those of their speaker: the person, or another by name. No other role states any."""
+    subject = PERSON if role == Role.USER else author.strip()
+    nobody = not may_state(role) or (role != Role.USER and not subject)
+    return [] if nobody else [replace(each, subject=subject) for each in statements]
 
 
 def _plain(value: Any) -> Any:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
 from django.utils import timezone
 
 from memories.roles import Role
-from stories.facts.statements import PERSON, Statement, value_key
-from stories.facts.timeline import Source, Stated
+from stories.facts.statements import Statement, value_key
+from stories.facts.timeline import Source, Stated, hidden_until
 from stories.models import Fact
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.statements import bulk
-from vibe.core.db.statements.batching import Rows
+from vibe.core.db.statements.batching import Rows, execute_batch
 from vibe.core.db.statements.batching import Statement as Query
 
+Row = tuple[UUID | None, Statement]
+"""A statement and the memory that it was read in."""
 TABLE: Final = Fact._meta.db_table
 MOST_READ: Final = 5_000
 """Statements of a person that are read, the newest first."""
@@ -31,23 +32,7 @@ FACTS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """What was read in a memory, before it is known whose words it is."""
-
-    memory_id: UUID
-    author: str = field(repr=False)
-    statements: Sequence[Statement] = field(repr=False)
-
-
-def subject_of(author: str, role: str) -> str | None:
-    """Return whose facts a speaker states of themselves; None where no facts are taken from what they say."""
-    if role == Role.USER:
-        return PERSON
-    return (author.strip() or None) if role == Role.OTHER else None
-
-
-def insert_statements(user_id: UUID, vault: Vault, rows: Sequence[tuple[UUID | None, Statement]]) -> None:
+def insert_statements(user_id: UUID, vault: Vault, rows: Sequence[Row]) -> None:
     """Insert statements, each with its memory; a few go with the next statement of the transaction."""
     if not rows:
         return
@@ -65,6 +50,28 @@ def insert_statements(user_id: UUID, vault: Vault, rows: Sequence[tuple[UUID | N
         same={"user_id": ("uuid", user_id), "created_at": ("timestamptz", now)},
         later=True,
     )
+
+
+def replace_statements(
+    user_id: UUID, vault: Vault, memory_ids: Collection[UUID], rows: Sequence[tuple[UUID, Statement]]
+) -> None:
+    """Bring the statements of memories that were read again to these; what is there already keeps its id.
+
+    What the person corrected or had forgotten is not written again.
+    """
+    [found] = execute_batch(read_statements(user_id))
+    known = open_statements(vault, found)
+    hidden = hidden_until(known)
+    there = {(each.source.memory_id, each.statement): each.source.statement_id for each in known}
+    gone = [
+        row_id
+        for (memory_id, said), row_id in there.items()
+        if memory_id in memory_ids and (memory_id, said) not in rows
+    ]
+    if gone:
+        Fact.objects.of(user_id).filter(pk__in=gone)._raw_delete("default")
+    new = [row for row in rows if row not in there and token_of(vault, row[1]) not in hidden]
+    insert_statements(user_id, vault, new)
 
 
 def read_statements(user_id: UUID) -> Query:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from uuid import UUID
 
-from stories.facts.attributes import DATED, OPPOSITE, SINGLE
+from stories.facts.attributes import DATED, GIVEN_UP, OPPOSITE, SINGLE
 from stories.facts.statements import Kind, Statement, value_key
 
 OWN_WORD = (Kind.CORRECTED, Kind.FORGOTTEN)
@@ -80,7 +80,7 @@ class Fact:
 def facts_of(stated: Iterable[Stated]) -> list[Fact]:
     """Return all facts that follow from statements, the ended ones too, in the order in which they were learned."""
     known = sorted(stated, key=lambda each: (each.source.said_at, each.source.start, each.source.statement_id))
-    hidden = _hidden(known)
+    hidden = hidden_until(known)
     timeline = _Timeline()
     for each in known:
         if each.statement.kind in OWN_WORD or each.source.said_at > hidden.get(each.token, LONG_AGO):
@@ -88,8 +88,8 @@ def facts_of(stated: Iterable[Stated]) -> list[Fact]:
     return timeline.facts
 
 
-def _hidden(stated: Iterable[Stated]) -> Mapping[int, datetime]:
-    """Return until when statements of a token do not count, since the person corrected or forgot them."""
+def hidden_until(stated: Iterable[Stated]) -> Mapping[int, datetime]:
+    """Return by token until when statements do not count, since the person corrected or forgot them."""
     hidden: dict[int, datetime] = {}
     for each in stated:
         if each.statement.kind in OWN_WORD:
@@ -98,11 +98,11 @@ def _hidden(stated: Iterable[Stated]) -> Mapping[int, datetime]:
 
 
 class _Timeline:
-    """Facts so far, and those that hold, by subject and attribute."""
+    """Facts so far, and those that hold, by subject, attribute and kind."""
 
     def __init__(self) -> None:
         self.facts: list[Fact] = []
-        self.current: dict[tuple[str, str], list[Fact]] = {}
+        self.current: dict[tuple[str, str, str], list[Fact]] = {}
 
     def add(self, stated: Stated) -> None:
         """Let a statement follow those before."""
@@ -112,11 +112,15 @@ class _Timeline:
         elif said.kind is Kind.FORGOTTEN:
             if said.attribute in SINGLE:  # what was before it does not hold again
                 self._close(said, self._of(said), said.since or stated.source.said_at)
+        elif said.kind is Kind.MOVED:
+            self._moved(stated)
         else:
             self._ended(stated)
 
     def _of(self, said: Statement) -> list[Fact]:
-        return self.current.setdefault((said.subject, said.attribute), [])
+        """Return what holds beside or instead of it: of favourites, those of its kind ("colour: green")."""
+        kind = said.value.partition(":")[0].lower() if said.attribute == "favorite" else ""
+        return self.current.setdefault((said.subject, said.attribute, kind), [])
 
     def _holds(self, stated: Stated) -> None:
         said, now = stated.statement, self._of(stated.statement)
@@ -151,15 +155,31 @@ class _Timeline:
 
     def _ended(self, stated: Stated) -> None:
         said, at = stated.statement, stated.statement.until or stated.source.said_at
-        found = [fact for fact in self._of(said) if not said.value or _covers(fact.key, said.key)]
+        known = self._of(said) if said.attribute != "other" else self._given_up(said.subject)
+        found = [fact for fact in known if not said.value or _covers(fact.key, said.key)]
         if found:
             for fact in found:
                 fact.sources.append(stated.source)
                 if said.value:
                     fact.tokens.add(stated.token)
             self._close(said, found, at)
-        elif said.value:
+        elif said.kind is Kind.HELD:
             self._new(stated).valid_to = at
+
+    def _given_up(self, subject: str) -> list[Fact]:
+        """Return what one gives up, sells or loses, whatever it is."""
+        return [
+            fact for slot, facts in self.current.items() if slot[0] == subject and slot[1] in GIVEN_UP for fact in facts
+        ]
+
+    def _moved(self, stated: Stated) -> None:
+        said, at = stated.statement, stated.source.said_at
+        ahead = [fact for fact in self._of(said) if fact.valid_to is None or fact.valid_to > at]
+        for fact in reversed([each for each in ahead if _covers(each.key, said.key)]):
+            moved = self._new(replace(stated, statement=replace(said, value=fact.value)))
+            self._close(said, [fact], at, by=moved.id)
+            self._of(said).append(moved)
+            return
 
     def _new(self, stated: Stated) -> Fact:
         said, source = stated.statement, stated.source
@@ -181,8 +201,8 @@ class _Timeline:
 
     def _close(self, said: Statement, facts: Iterable[Fact], at: datetime, by: UUID | None = None) -> None:
         """End facts at a moment, though not before they are known to hold."""
-        now = self._of(said)
         for fact in facts:
+            now = self._of(replace(said, attribute=fact.attribute, value=fact.value))
             at = max(at, fact.valid_from or at)
             if fact.valid_to is None or at < fact.valid_to:
                 fact.valid_to, fact.superseded_by = at, by

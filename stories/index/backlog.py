@@ -11,8 +11,9 @@ from accounts.keys.services.data_keys import open_vault
 from memories.index import SaidMemory
 from memories.models import Conversation, Memory
 from memories.payload import open_memories
+from stories.facts.storing import replace_statements
 from stories.index.dividing import divide_open
-from stories.index.entries import Entries, insert_passages, make_entries, without_context
+from stories.index.entries import Entries, insert_passages, make_entries, stated, without_context
 from stories.models import Passage, PendingMemory, SearchSet
 from stories.processors.openai_compatible.budget import spending_for
 from vibe.core.crypto.vault import Vault
@@ -91,6 +92,7 @@ def write_chunk(user_id: UUID, chunk: Chunk, made: Entries) -> None:
     if again:
         Passage.objects.of(user_id).filter(memory_id__in=[entry.memory.id for entry in again]).delete()
         insert_passages(user_id, again, [stories[entry.memory.id] for entry in again], roles, made.model)
+        replace_statements(user_id, vault, {entry.memory.id for entry in again}, stated(again, roles))
     if new := [entry for entry in fresh if entry.memory.id not in stories]:
         added = Entries(user_id, new, [], made.model)
         added.write(vault, roles, execute_batch(*added.reads()))

@@ -21,6 +21,9 @@ from memories.models import UNEXPIRED, Memory
 from memories.payload import local_time, open_memories
 from memories.roles import Role, role_of
 from stories.entities import services as entities
+from stories.facts.rules.reading import read_statements
+from stories.facts.statements import Statement, may_state, of_speaker
+from stories.facts.storing import insert_statements
 from stories.index.episodes import Episode, Timeline
 from stories.index.pending import make_pending
 from stories.models import Passage, SearchSet, Story
@@ -32,7 +35,8 @@ from stories.text.passages import PassageText, asks, passages, replies
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.statements import bulk
-from vibe.core.db.statements.batching import Rows, Statement, execute_batch
+from vibe.core.db.statements.batching import Rows, execute_batch
+from vibe.core.db.statements.batching import Statement as Query
 from vibe.core.db.statements.connection import current_connection
 
 MOST_PARTS: Final = 16
@@ -90,6 +94,8 @@ class Entry:
     texts: list[PassageText] = field(repr=False)
     tokens: list[list[int]] = field(repr=False)
     vectors: list[HalfVector | None] = field(repr=False)
+    statements: list[Statement] = field(repr=False)
+    """Of facts, that its speaker made."""
     embedded: bool
     """Whether its vectors are there; else a job makes them."""
 
@@ -111,7 +117,7 @@ class Entries:
     later: list[UUID]
     model: int
 
-    def reads(self) -> list[Statement]:
+    def reads(self) -> list[Query]:
         """Return the statements that read episodes, the search set and what vectors were made with."""
         if not self.made:
             return []
@@ -194,6 +200,7 @@ def make_entries(
             each,
             [next(tokens) for _ in each],
             [next(cloaks) for _ in each],
+            read_statements(memory.payload.text, said_at(memory)) if may_state(memory.role) else [],
             vectors is not None or not memory.payload.text.strip(),
         )
         for memory, context, each in texts
@@ -213,8 +220,12 @@ def gives_context(memory: SaidMemory, message: Message) -> bool:
 
 def message_of(memory: SaidMemory) -> Message:
     """Return a memory as what makes words of it reads it."""
-    said_at = local_time(memory.occurred_at, memory.payload.utc_offset)
-    return Message(str(memory.id), memory.payload.author, memory.payload.text, said_at)
+    return Message(str(memory.id), memory.payload.author, memory.payload.text, said_at(memory))
+
+
+def said_at(memory: SaidMemory) -> datetime:
+    """Return when a memory was said, in the time zone of its speaker."""
+    return local_time(memory.occurred_at, memory.payload.utc_offset)
 
 
 def vectors_of(
@@ -263,8 +274,18 @@ def write_entries(
         stories = [timeline.place(each.memory.occurred_at).id for each in made]
     write_episodes(user_id, conversation_id, timeline.touched.values())
     insert_passages(user_id, made, stories, roles, entries.model, without_vectors={each.memory.id for each in drop})
+    insert_statements(user_id, vault, stated(made, roles))
     entities.remember(user_id, vault, {entities.KIND.SPEAKER.value: {each.memory.payload.author for each in made}})
     make_pending(user_id, [each.memory.id for each in drop if each.embedded])
+
+
+def stated(made: Iterable[Entry], roles: Mapping[UUID, str]) -> list[tuple[UUID, Statement]]:
+    """Return the statements of facts in memories, each with its memory, as those of whoever said it."""
+    return [
+        (each.memory.id, said)
+        for each in made
+        for said in of_speaker(each.statements, each.memory.payload.author, roles[each.memory.id])
+    ]
 
 
 def without_context(made: Iterable[Entry], revisions: Mapping[UUID, int]) -> list[Entry]:

@@ -22,6 +22,7 @@ from vibe.core.db.statements.connection import current_connection
 UNSAID: Final = (*COLUMNS, *entities.INDEXES.values(), "embedding", "memory_ids", "revision", "due_at")
 PENDING: Final = "DELETE FROM pending_memories WHERE user_id = %s AND memory_id = %s"
 NEXT: Final = "DELETE FROM next_vectors WHERE user_id = %s AND memory_id = %s"
+FACTS: Final = "DELETE FROM facts WHERE user_id = %s AND memory_id = %s"
 PASSAGES: Final = "DELETE FROM passages WHERE user_id = %s AND memory_id = %s RETURNING story_id, occurred_at, speaker"
 AS_CONTEXT: Final = (
     "UPDATE passages SET embedding = NULL, context = NULL WHERE user_id = %s AND context = %s RETURNING memory_id"
@@ -31,12 +32,14 @@ CORRECTION: Final = ("corrected", "corrected_from", "corrected_at")
 
 
 def withdraw_memory(user_id: UUID, memory_id: UUID, *, deleted: bool) -> Placed | None:
-    """Remove a memory's passages, the vectors made with it as context, and what its story said.
+    """Remove a memory's passages, its facts, the vectors made with it as context, and what its story said.
 
     Return where it stood; None for one that was not indexed yet. What was corrected in the story stays when the memory
     is changed. When it is deleted the correction goes too: it may say again what the memory said, and nobody can tell.
     """
-    gone, replies = execute_batch(*((each, [user_id, memory_id]) for each in (PENDING, NEXT, PASSAGES, AS_CONTEXT)))
+    gone, replies = execute_batch(
+        *((each, [user_id, memory_id]) for each in (PENDING, NEXT, FACTS, PASSAGES, AS_CONTEXT))
+    )
     drop_replies(user_id, [row_id for (row_id,) in replies])
     if not gone:
         return None

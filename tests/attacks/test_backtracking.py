@@ -26,6 +26,7 @@ from typing import Any
 import pytest
 
 from accounts.staff.axes_hooks import counted_name
+from stories.facts.rules.reading import read_statements
 from stories.processors.base import Message, Transcript
 from stories.processors.offline.dates.resolving import find_dates
 from stories.processors.offline.processor import OfflineProcessor
@@ -232,6 +233,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "story": lambda text: OfflineProcessor().compose(one_message(text)),
     "sentences": lambda text: list(pieces(speech(text))),
     "times": lambda text: find_dates(text, BEGAN),
+    "facts": lambda text: read_statements(text, BEGAN),
     "passages": lambda text: passages(one_message(text).messages[0]),
     "words": words,
     "question": lambda text: understand(text, ("Ada Lovelace", "Ada Byron", "Grace", "a a a"), "Grace"),

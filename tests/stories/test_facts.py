@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,13 +10,19 @@ import pytest
 from accounts.keys.services.data_keys import open_vault
 from audit.models import AuditLog
 from memories.models import Memory
-from memories.services.changing import delete_memory
+from memories.payload import Payload
+from memories.roles import Role
+from memories.services.adding import NewMemory, add_memories
+from memories.services.changing import change_memory, delete_memory
+from memories.services.conversations import create_conversation
 from stories.facts.services.changing import EndsBeforeItBegins, FactChange, correct_fact, forget_fact
 from stories.facts.services.reading import NoSuchAttribute, list_facts
 from stories.facts.statements import Kind, Statement
 from stories.facts.storing import insert_statements
+from stories.index import entries
+from stories.index.reindexing import reindex_person
 from stories.models import Fact
-from tests.building import converse
+from tests.building import converse, index_all
 from tests.cast import DAY, TESTER
 from vibe.core.db.scopes import as_support, as_user
 from vibe.core.errors import NotFound
@@ -159,3 +165,88 @@ def test_each_is_recorded_by_id(moved: UUID) -> None:
     with as_support():
         actions = set(AuditLog.objects.filter(subject=moved).values_list("action", flat=True))
     assert {"facts.list", "fact.correct", "fact.forget"} <= actions
+
+
+# Read in what is said, in the transaction that adds it
+
+
+def test_what_a_person_says_is_known_at_once(ada: UUID) -> None:
+    converse(ada, [("user", "I live in Rome, and I'm allergic to nuts."), ("user", "My sister Ines says hi.")])
+    found = list_facts(user_id=ada, actor=TESTER)
+    assert {(fact.attribute, fact.value) for fact in found} == {
+        ("home", "Rome"),
+        ("allergy", "nuts"),
+        ("sister", "Ines"),
+    }
+    with as_user(ada):
+        text = "I live in Rome, and I'm allergic to nuts."
+        assert {text[s.start : s.end] for fact in found for s in fact.sources} >= {"Rome", "nuts"}
+
+
+def test_an_assistant_states_nothing_and_others_state_of_themselves(ada: UUID) -> None:
+    said = [
+        ("assistant", "I live in Oslo."),
+        ("system", "I live in Oslo."),
+        ("tool", "I live in Oslo."),
+        ("Ines", "I live in Bern."),
+    ]
+    converse(ada, said)
+    (fact,) = list_facts(user_id=ada, actor=TESTER, history=True)
+    assert (fact.subject, fact.value, fact.sources[0].role) == ("Ines", "Bern", "other")
+
+
+def test_a_message_of_a_person_by_their_name_is_theirs(ada: UUID) -> None:
+    converse(ada, [("Ada", "I live in Bern.")])
+    (fact,) = list_facts(user_id=ada, actor=TESTER)
+    assert fact.subject == ""
+
+
+def test_a_changed_memory_says_what_it_says_now(ada: UUID) -> None:
+    converse(ada, [("user", "I live in Rome.")])
+    with as_user(ada):
+        memory = Memory.objects.of(ada).get().pk
+    change_memory(user_id=ada, memory_id=memory, text="I live in Porto.", actor=TESTER)
+    assert values(ada, history=True) == ["Porto"]
+    change_memory(user_id=ada, memory_id=memory, role=Role.ASSISTANT, actor=TESTER)
+    assert values(ada, history=True) == []
+    change_memory(user_id=ada, memory_id=memory, role=Role.USER, actor=TESTER)
+    assert values(ada, history=True) == ["Porto"]
+
+
+def test_what_is_imported_or_too_much_for_a_request_is_read_by_the_job(ada: UUID) -> None:
+    begun = create_conversation(user_id=ada, actor=TESTER).row.pk
+    new = [NewMemory(Payload("user", f"Number {number}.")) for number in range(40)]
+    new.append(NewMemory(Payload("user", "I live in Rome.")))
+    add_memories(user_id=ada, conversation_id=begun, memories=new, actor=TESTER)
+    assert values(ada) == []
+    index_all(ada)
+    assert values(ada) == ["Rome"]
+
+
+def test_read_again_by_the_same_rules_facts_keep_their_ids_and_what_is_forgotten_stays_so(ada: UUID) -> None:
+    converse(ada, [("user", "I live in Rome. I'm allergic to nuts.")])
+    before = {fact.value: fact.id for fact in list_facts(user_id=ada, actor=TESTER)}
+    forget_fact(user_id=ada, fact_id=before["nuts"], actor=TESTER)
+    reindex_person(user_id=ada, everything=True, actor=TESTER)
+    assert {fact.value: fact.id for fact in list_facts(user_id=ada, actor=TESTER)} == {"Rome": before["Rome"]}
+    with as_user(ada):
+        assert Fact.objects.of(ada).exclude(memory=None).count() == 1
+
+
+def test_what_rules_do_not_read_any_more_goes_when_a_memory_is_read_again(
+    ada: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converse(ada, [("user", "I live in Rome.")])
+    monkeypatch.setattr(entries, "read_statements", lambda *_: [])
+    reindex_person(user_id=ada, everything=True, actor=TESTER)
+    assert values(ada, history=True) == []
+
+
+def test_times_are_of_the_speakers_day(ada: UUID) -> None:
+    begun = create_conversation(user_id=ada, actor=TESTER).row.pk
+    late = datetime(2026, 5, 12, 22, 30, tzinfo=UTC)  # past midnight where it is said
+    said = NewMemory(Payload("user", "I have a dentist appointment tomorrow.", {}, 120), occurred_at=late)
+    add_memories(user_id=ada, conversation_id=begun, memories=[said], actor=TESTER)
+    (fact,) = list_facts(user_id=ada, actor=TESTER, at=late + timedelta(minutes=1))
+    assert fact.day == date(2026, 5, 14)
+    assert fact.valid_to == datetime(2026, 5, 14, 22, tzinfo=UTC)

@@ -78,7 +78,8 @@ def test_what_has_ended_is_found_by_some_of_its_words() -> None:
     ada = Person()
     ada.says("car", "a red Fiat Panda")
     ada.says("car", "the Fiat", Kind.ENDED)
-    ada.says("car", "Volvo", Kind.ENDED)
+    ada.says("car", "Skoda", Kind.ENDED)
+    ada.says("car", "Volvo", Kind.HELD)
     assert ada.now("car") == []
     assert [fact.value for fact in ada.facts()] == ["a red Fiat Panda", "Volvo"]
 

@@ -40,7 +40,8 @@ class Statement:
     """One statement. It does not print.
 
     `since` and `until` are when it began and ended, where that was said; `day` is the day of what is to come. `start`
-    and `end` are its span in the text of the memory. `instead_of` are blind tokens of what a correction replaces.
+    and `end` are its span in the text of the memory. Of the person's own word, `of` is the id of the fact, `instead_of`
+    are blind tokens of what it replaces, and `memories` are the ids of those in which that was said.
     """
 
     subject: str = field(repr=False)
@@ -54,6 +55,8 @@ class Statement:
     end: int = field(default=0, repr=False)
     processor: str = field(default=BY_RULES, repr=False)
     instead_of: tuple[int, ...] = field(default=(), repr=False)
+    of: str = field(default="", repr=False)
+    memories: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def key(self) -> str:
@@ -75,7 +78,8 @@ class Statement:
         for name in ("since", "until"):
             given[name] = datetime.fromisoformat(given[name]) if name in given else None
         given["day"] = date.fromisoformat(given["day"]) if "day" in given else None
-        given["instead_of"] = tuple(given.get("instead_of", ()))
+        for name in ("instead_of", "memories"):
+            given[name] = tuple(given.get(name, ()))
         return cls(**given)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -32,11 +33,11 @@ FACTS: Final = (
 )
 
 
-def insert_statements(user_id: UUID, vault: Vault, rows: Sequence[Row]) -> None:
-    """Insert statements, each with its memory; a few go with the next statement of the transaction."""
+def insert_statements(user_id: UUID, vault: Vault, rows: Sequence[Row], at: datetime | None = None) -> None:
+    """Insert statements, each with its memory, as of now; a few go with the next statement of the transaction."""
     if not rows:
         return
-    ids, now = [uuid7() for _ in rows], timezone.now()
+    ids, now = [uuid7() for _ in rows], at or timezone.now()
     sealed = vault.seal_all(
         TABLE, "statement", ((row_id, 1, said.encode()) for row_id, (_, said) in zip(ids, rows, strict=True))
     )

@@ -45,8 +45,8 @@ class Stated:
 class Fact:
     """What holds or held of a subject. It does not print what.
 
-    `id` is that of the statement it was learned by; `sources` are all that say so. It held from `valid_from`, None if
-    nobody said since when, until `valid_to`, None if it still does.
+    `id` is that of the statement it was learned by, and stays when it is corrected. `sources` are all that say so. It
+    held from `valid_from`, None if nobody said since when, until `valid_to`, None if it still does.
     """
 
     id: UUID
@@ -60,6 +60,8 @@ class Fact:
     corrected: bool
     sources: list[Source]
     tokens: set[int] = field(default_factory=set, repr=False)
+    memories: frozenset[str] = frozenset()
+    """Where that was said which the person corrected."""
     superseded_by: UUID | None = None
 
     @property
@@ -149,7 +151,10 @@ class _Timeline:
         if len(said.value) > len(fact.value):
             fact.value = said.value
         fact.valid_from = fact.valid_from or said.since
-        fact.corrected = fact.corrected or said.kind is Kind.CORRECTED
+        if said.kind is Kind.CORRECTED:
+            fact.id, fact.corrected = UUID(said.of), True
+            fact.memories |= {*said.memories}
+            fact.tokens |= {*said.instead_of}
         if said.until:
             self._close(said, [fact], said.until)
 
@@ -184,7 +189,7 @@ class _Timeline:
     def _new(self, stated: Stated) -> Fact:
         said, source = stated.statement, stated.source
         fact = Fact(
-            id=source.statement_id,
+            id=UUID(said.of) if said.of else source.statement_id,
             subject=said.subject,
             attribute=said.attribute,
             value=said.value,
@@ -195,6 +200,7 @@ class _Timeline:
             corrected=said.kind is Kind.CORRECTED,
             sources=[source],
             tokens={stated.token, *said.instead_of},
+            memories=frozenset(said.memories),
         )
         self.facts.append(fact)
         return fact

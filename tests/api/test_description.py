@@ -78,7 +78,8 @@ def things(as_ada: Api, ada: Any) -> dict[str, str]:
     memory = as_ada.post(f"/conversations/{conversation}/memories", said).json()["id"]
     build_conversation(ada, conversation)
     story = as_ada.get("/stories").json()["items"][0]["id"]
-    return {"conversation_id": conversation, "memory_id": memory, "story_id": story}
+    fact = as_ada.get("/facts").json()["items"][0]["id"]
+    return {"conversation_id": conversation, "memory_id": memory, "story_id": story, "fact_id": fact}
 
 
 @pytest.mark.parametrize("name", operation_names())

@@ -39,7 +39,8 @@ def there(ada: Any, as_ada: Api) -> dict[str, str]:
     conversation = as_ada.post("/conversations", {"title": "Moving", "external_id": "chat-1"}).json()["id"]
     added = as_ada.post(f"/conversations/{conversation}/memories/batch", {"memories": [SAID] * 40}).json()["items"]
     build_conversation(ada, conversation)
-    return {"c": conversation, "m": added[0]["id"], "s": as_ada.get("/stories").json()["items"][0]["id"]}
+    fact = as_ada.get("/facts").json()["items"][0]["id"]
+    return {"c": conversation, "f": fact, "m": added[0]["id"], "s": as_ada.get("/stories").json()["items"][0]["id"]}
 
 
 BOUNDS = [
@@ -72,6 +73,9 @@ BOUNDS = [
     ("GET", "/stories", None, 4),
     ("GET", "/stories/{s}", None, 3),
     ("GET", "/people", None, 3),
+    ("GET", "/facts", None, 3),
+    ("PATCH", "/facts/{f}", {"value": "Porto"}, 7),
+    ("DELETE", "/facts/{f}", None, 6),
 ]
 
 

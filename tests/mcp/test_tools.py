@@ -89,7 +89,18 @@ def test_the_tools_say_what_they_are(ada: UUID) -> None:
         "forget_memory",
     }
     assert {name for name, tool in tools.items() if tool.annotations.read_only_hint} == reading
+    assert {name for name, tool in tools.items() if tool.annotations.destructive_hint} >= changing
     assert all(tool.description and tool.output_schema for tool in tools.values())
+
+
+def test_a_fact_is_known_at_once_corrected_and_forgotten(ada: UUID) -> None:
+    call(ada, "remember", text="I live in Rome.")
+    (rome,) = call(ada, "list_facts", attribute="home").structured_content["items"]
+    assert call(ada, "correct_fact", fact_id=rome["id"], value="Porto").structured_content["value"] == "Porto"
+    assert [each["value"] for each in call(ada, "list_facts").structured_content["items"]] == ["Porto"]
+    assert call(ada, "forget_fact", fact_id=rome["id"]).structured_content == {"fact_id": rome["id"]}
+    assert call(ada, "list_facts", history=True).structured_content["items"] == []
+    assert call(ada, "forget_fact", fact_id=rome["id"]).is_error
 
 
 def test_what_is_remembered_is_found_and_read(ada: UUID) -> None:

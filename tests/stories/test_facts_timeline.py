@@ -132,7 +132,7 @@ def test_a_correction_outranks_what_was_said_before_it_and_not_what_is_said_afte
     ada = Person()
     ada.says("home", "Berlin")
     ada.says("home", "Rome")
-    ada.says("home", "Porto", Kind.CORRECTED, instead_of=(ada.token("home", "Rome"),))
+    ada.says("home", "Porto", Kind.CORRECTED, of=str(UUID(int=2)), instead_of=(ada.token("home", "Rome"),))
     assert ada.now() == ["Porto"]
     assert "Rome" not in [fact.value for fact in ada.facts()]
     ada.says("home", "Rome")

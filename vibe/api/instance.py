@@ -19,6 +19,7 @@ from memories.api.imports import router as imports
 from memories.api.memories import of_conversation
 from memories.api.memories import router as memories
 from stories.api.entities import router as entities
+from stories.api.facts import router as facts
 from stories.api.search import of_memories as memory_search
 from stories.api.search import router as search
 from stories.api.stories import router as stories
@@ -78,4 +79,5 @@ api.add_router("/memories", memory_search)
 api.add_router("/memories", memories)
 api.add_router("/stories", search)
 api.add_router("/stories", stories)
+api.add_router("/facts", facts)
 api.add_router("", entities)

@@ -34,6 +34,7 @@ INSTRUCTIONS: Final = (
 READS: Final = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 CHANGES: Final = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
 ADDS: Final = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
+CHANGES: Final = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
 LONGEST_TEXT: Final = 100_000  # characters
 Text = Annotated[
     str,
@@ -64,6 +65,18 @@ Corrected = Annotated[
 ]
 Question = Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION)]
 Most = Annotated[int, Field(ge=1, le=100)]
+
+
+Attribute = Annotated[str | None, Field(description="home, employer, diet … one of docs/facts.md; all, if left out")]
+AsOf = Annotated[Moment | None, Field(description="the moment at which it is to have held; now, if left out")]
+NewValue = Annotated[str | None, Field(min_length=1, max_length=200, description="what is so instead")]
+Ended = Annotated[Moment | None, Field(description="until when it held")]
+
+
+class Forgotten(ResponseSchema):
+    """What was forgotten."""
+
+    fact_id: UUID
 
 
 class Remembered(ResponseSchema):
@@ -262,6 +275,42 @@ class Tools:
             lambda caller: Story.of(open_story(user_id=caller.user_id, story_id=story_id, actor=caller.actor)),
         )
 
+    async def list_facts(
+        self, context: Context, attribute: Attribute = None, as_of: AsOf = None, history: bool = False
+    ) -> Facts:
+        """What is true of the person now, or was at a moment, or all that ever was, with where it was said."""
+        found = await called(
+            *(context, self.admit, "list_facts", "read"),
+            lambda caller: facts_of(
+                user_id=caller.user_id,
+                actor=caller.actor,
+                at=as_of,
+                history=history,
+                attributes=() if attribute is None else (attribute,),
+            ),
+        )
+        return Facts(items=[Fact.of(each) for each in found])
+
+    async def correct_fact(
+        self, context: Context, fact_id: UUID, value: NewValue = None, valid_to: Ended = None
+    ) -> Fact:
+        """Correct a fact, or say when it ended. Only when the person says so."""
+        change = FactChange(value, valid_to=... if valid_to is None else valid_to)
+        return await called(
+            *(context, self.admit, "correct_fact", "write"),
+            lambda caller: Fact.of(
+                correct_fact(user_id=caller.user_id, fact_id=fact_id, change=change, actor=caller.actor)
+            ),
+        )
+
+    async def forget_fact(self, context: Context, fact_id: UUID) -> Forgotten:
+        """Forget a fact, when the person asks for it. What they said stays, and it is not learned from that again."""
+        await called(
+            *(context, self.admit, "forget_fact", "write"),
+            lambda caller: forget_fact(user_id=caller.user_id, fact_id=fact_id, actor=caller.actor),
+        )
+        return Forgotten(fact_id=fact_id)
+
     async def list_people(self, context: Context, limit: Most = 50) -> Entities:
         """The people that stories tell of, those of the most stories first."""
         return await self.listed(context, "list_people", KIND.PERSON, limit)
@@ -290,6 +339,7 @@ def server(admit: Admit) -> MCPServer:
         tools.recent_memories,
         tools.search_stories,
         tools.read_story,
+        tools.list_facts,
         tools.list_people,
         tools.list_places,
         tools.list_events,

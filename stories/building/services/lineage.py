@@ -1,4 +1,4 @@
-"""Proves that nothing outlives what it was made of: stories, passages, names, counts against the memories."""
+"""Proves that nothing outlives what it was made of: stories, passages, facts, names, counts against the memories."""
 
 from __future__ import annotations
 
@@ -65,6 +65,10 @@ FAULTS: dict[str, str] = {
         "SELECT m.id FROM encrypted_memories m WHERE m.user_id = %b AND NOT EXISTS "
         "(SELECT FROM passages p WHERE p.user_id = m.user_id AND p.memory_id = m.id) AND NOT EXISTS "
         "(SELECT FROM pending_memories q WHERE q.user_id = %b AND q.memory_id = m.id)"
+    ),
+    "fact of a memory that is gone": (
+        "SELECT id FROM facts f WHERE user_id = %b AND memory_id IS NOT NULL AND NOT EXISTS "
+        "(SELECT FROM encrypted_memories m WHERE m.user_id = %b AND m.id = f.memory_id)"
     ),
     "passage of a correction that its story does not have": (
         "SELECT p.id FROM passages p JOIN stories s ON s.user_id = p.user_id AND s.id = p.story_id "

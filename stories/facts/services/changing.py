@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import EllipsisType
 from typing import Final
@@ -13,10 +13,9 @@ from audit.actors import Actor
 from audit.services import record
 from memories.services.changing import delete_memory
 from memories.storage import Storing
-from stories.facts.services.reading import open_facts
 from stories.facts.statements import Kind, Statement
-from stories.facts.storing import insert_statements, read_statements, token_of
-from stories.facts.timeline import Fact
+from stories.facts.storing import insert_statements, open_statements, read_statements
+from stories.facts.timeline import Fact, Stated, facts_of
 from stories.models import Fact as Row
 from vibe.core.crypto.vault import Vault, stored_size
 from vibe.core.db.scopes import as_user
@@ -49,32 +48,19 @@ def correct_fact(*, user_id: UUID, fact_id: UUID, change: FactChange, actor: Act
     """
     with as_user(user_id):
         vault = open_vault()
-        fact = _find(user_id, vault, fact_id)
+        fact, _ = _find(user_id, vault, fact_id)
         since = fact.begins if change.valid_from is ... else change.valid_from
         until = fact.valid_to if change.valid_to is ... else change.valid_to
         if since and until and until < since:
             raise EndsBeforeItBegins
-        said = Statement(
-            fact.subject,
-            fact.attribute,
-            fact.value if change.value is None else change.value,
-            Kind.CORRECTED,
-            since=since,
-            until=until,
-            day=fact.day,
-            processor=OWN,
-            instead_of=tuple(sorted(fact.tokens)),
-        )
-        _count(user_id, said)
+        value = fact.value if change.value is None else change.value
+        said = replace(own_word(fact, Kind.CORRECTED), value=value, since=since, until=until, day=fact.day)
+        storing = Storing(user_id, day_bytes=stored_size(said.encode()))
+        [totals] = execute_batch(*storing.statements())
+        storing.require_room(totals)
         insert_statements(user_id, vault, [(None, said)])
-        corrected = _find(user_id, vault, None, token_of(vault, said))
-        record(
-            actor=actor,
-            action="fact.correct",
-            subject=user_id,
-            resource=f"facts/{fact_id}",
-            details={"by": str(corrected.id)},
-        )
+        corrected, _ = _find(user_id, vault, fact.id)
+        record(actor=actor, action="fact.correct", subject=user_id, resource=f"facts/{fact.id}")
     return corrected
 
 
@@ -85,42 +71,42 @@ def forget_fact(*, user_id: UUID, fact_id: UUID, actor: Actor, with_memories: bo
     """
     with as_user(user_id):
         vault = open_vault()
-        fact = _find(user_id, vault, fact_id)
-        said = Statement(
-            fact.subject,
-            fact.attribute,
-            "",
-            Kind.FORGOTTEN,
-            since=fact.begins,
-            processor=OWN,
-            instead_of=tuple(sorted(fact.tokens)),
-        )
-        ids = [source.statement_id for source in fact.sources]
-        memories = sorted({source.memory_id for source in fact.sources if source.memory_id})
+        fact, known = _find(user_id, vault, fact_id)
+        ids = {source.statement_id for source in fact.sources}
+        ids |= {each.source.statement_id for each in known if each.token in fact.tokens}
+        said = replace(own_word(fact, Kind.FORGOTTEN), since=fact.begins)
         Row.objects.of(user_id).filter(pk__in=ids)._raw_delete("default")
         insert_statements(user_id, vault, [(None, said)])
-        for memory_id in memories if with_memories else ():
-            delete_memory(user_id=user_id, memory_id=memory_id, actor=actor)
+        for memory_id in said.memories if with_memories else ():
+            delete_memory(user_id=user_id, memory_id=UUID(memory_id), actor=actor)
         record(
             actor=actor,
             action="fact.forget",
             subject=user_id,
-            resource=f"facts/{fact_id}",
-            details={"memories": [str(each) for each in memories] if with_memories else []},
+            resource=f"facts/{fact.id}",
+            details={"memories": list(said.memories) if with_memories else []},
         )
 
 
-def _find(user_id: UUID, vault: Vault, fact_id: UUID | None, token: int | None = None) -> Fact:
-    """Return the fact that a statement of this id, or of this token, belongs to. Raises NotFound."""
+def own_word(fact: Fact, kind: Kind) -> Statement:
+    """Return what a person says of a fact, so far without a value."""
+    return Statement(
+        fact.subject,
+        fact.attribute,
+        "",
+        kind,
+        processor=OWN,
+        instead_of=tuple(sorted(fact.tokens)),
+        of=str(fact.id),
+        memories=tuple(sorted({str(source.memory_id) for source in fact.sources if source.memory_id} | fact.memories)),
+    )
+
+
+def _find(user_id: UUID, vault: Vault, fact_id: UUID) -> tuple[Fact, list[Stated]]:
+    """Return the fact of an id, or that a statement of this id belongs to, and all statements. Raises NotFound."""
     [rows] = execute_batch(read_statements(user_id))
-    for fact in reversed(open_facts(vault, rows)):
-        if token in fact.tokens or fact_id in {source.statement_id for source in fact.sources}:
-            return fact
+    known = open_statements(vault, rows)
+    for fact in reversed(facts_of(known)):
+        if fact_id == fact.id or fact_id in {source.statement_id for source in fact.sources}:
+            return fact, known
     raise NotFound("There is no such fact.")
-
-
-def _count(user_id: UUID, said: Statement) -> None:
-    """Count what the person wrote as written today. Raises StorageFull and StorageDayFull."""
-    storing = Storing(user_id, day_bytes=stored_size(said.encode()))
-    [totals] = execute_batch(*storing.statements())
-    storing.require_room(totals)

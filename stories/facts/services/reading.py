@@ -18,7 +18,7 @@ from vibe.core.crypto.vault import Vault
 from vibe.core.db.scale import replica
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements.batching import Rows, execute_batch
-from vibe.core.errors import InputError
+from vibe.core.errors import InputError, NotFound
 
 
 class NoSuchAttribute(InputError):
@@ -52,6 +52,18 @@ def list_facts(
             resource="facts",
             details={"facts": [str(fact.id) for fact in found]},
         )
+    return found
+
+
+def open_fact(*, user_id: UUID, fact_id: UUID, actor: Actor) -> Fact:
+    """Return a fact, also one that has ended. Raises NotFound."""
+    with as_user(user_id):
+        vault = open_vault()
+        rows = replica.read(user_id, lambda: execute_batch(read_statements(user_id))[0])
+        found = next((fact for fact in open_facts(vault, rows) if fact.id == fact_id), None)
+        if found is None:
+            raise NotFound("There is no such fact.")
+        record(actor=actor, action="fact.read", subject=user_id, resource=f"facts/{fact_id}")
     return found
 
 

@@ -9,7 +9,8 @@ class StoriesConfig(AppConfig):
         from accounts.export import import_readers, sections  # noqa: PLC0415
         from memories import index  # noqa: PLC0415
         from stories.corrections.services.restoring import restore_correction  # noqa: PLC0415
-        from stories.export_sections import ENTITIES, STORIES  # noqa: PLC0415
+        from stories.corrections.services.restoring_facts import restore_own_word  # noqa: PLC0415
+        from stories.export_sections import ENTITIES, FACTS, STORIES  # noqa: PLC0415
         from stories.index.memory_index import MemoryIndex  # noqa: PLC0415
         from stories.processors.fenced import processor_limits  # noqa: PLC0415
         from stories.processors.named import embedder_paths, processor_path  # noqa: PLC0415
@@ -23,4 +24,6 @@ class StoriesConfig(AppConfig):
         index.use(MemoryIndex())
         sections.add(STORIES)
         sections.add(ENTITIES)
+        sections.add(FACTS)
         import_readers.add("vibe.story", restore_correction)
+        import_readers.add("vibe.fact", restore_own_word)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
 from accounts.export.sections import Line, Page, Section, rows_after
 from memories.models import Memory
+from stories.facts.statements import Kind
+from stories.facts.storing import open_statements, read_statements
+from stories.facts.timeline import Fact, facts_of
 from stories.models import Entity, Story
+from stories.models import Fact as FactRow
 from stories.sealed_story import event_values, open_draft
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
+from vibe.core.db.statements.batching import execute_batch
 
 # What search alone needs, sealed apart or blind: no person can read it.
 UNREAD = ("embedding", "people_index", "places_index", "events_index")
@@ -66,5 +73,58 @@ def entities(user_id: UUID, vault: Vault, after: UUID | None) -> Page:
     )
 
 
+def facts(user_id: UUID, vault: Vault, after: UUID | None) -> Page:  # noqa: ARG001  # all are worked out together
+    """All facts, those too that have ended, and marks of what is forgotten, which have no value."""
+    [rows] = execute_batch(read_statements(user_id))
+    known = open_statements(vault, rows)
+    marks = [each for each in known if each.statement.kind is Kind.FORGOTTEN]
+    found = facts_of(known)
+    read_in = chain(*(fact.said_in for fact in found), *(mark.statement.memories for mark in marks))
+    named = places_of(user_id, {*read_in})
+    lines = [fact_line(fact, named) for fact in found]
+    lines += [
+        {
+            "type": "vibe.fact",
+            "subject": each.statement.subject,
+            "attribute": each.statement.attribute,
+            "forgotten_at": each.source.said_at.isoformat(),
+            "valid_from": each.statement.since and each.statement.since.isoformat(),
+            "said_in": [named[memory] for memory in each.statement.memories if memory in named],
+        }
+        for each in marks
+    ]
+    return Page(lines, len(rows))
+
+
+def fact_line(fact: Fact, named: Mapping[str, dict[str, str]]) -> Line:
+    """One fact, with the messages that it was read in."""
+    own = [source.said_at for source in fact.sources if source.memory_id is None]
+    return {
+        "type": "vibe.fact",
+        "subject": fact.subject,
+        "attribute": fact.attribute,
+        "value": fact.value,
+        "valid_from": fact.valid_from and fact.valid_from.isoformat(),
+        "valid_to": fact.valid_to and fact.valid_to.isoformat(),
+        "day": fact.day and fact.day.isoformat(),
+        "learned_at": fact.learned_at.isoformat(),
+        "corrected_at": own[-1].isoformat() if own else None,
+        "said_in": [named[memory] for memory in sorted(fact.said_in) if memory in named],
+    }
+
+
+def places_of(user_id: UUID, memory_ids: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return under which conversation and message memories stand in this export, by their ids."""
+    rows = Memory.objects.of(user_id).filter(pk__in=list(memory_ids)).select_related("conversation")
+    return {
+        str(row.pk): {
+            "conversation": row.conversation.external_id or str(row.conversation_id),
+            "message": (row.message_ids or [str(row.pk)])[0],
+        }
+        for row in rows.defer("payload")
+    }
+
+
+FACTS = Section("facts", lambda user_id: FactRow.objects.of(user_id).count(), facts)
 STORIES = Section("stories", lambda user_id: Story.objects.of(user_id).count(), stories)
 ENTITIES = Section("entities", lambda user_id: Entity.objects.of(user_id).count(), entities)

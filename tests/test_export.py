@@ -55,6 +55,9 @@ from memories.services.changing import delete_memory
 from stories.building.corrections import Changes
 from stories.building.services.lineage import check_lineage
 from stories.corrections.services.correcting import correct_story
+from stories.facts.services.changing import FactChange, correct_fact, forget_fact
+from stories.facts.services.reading import list_facts
+from stories.models import Fact
 from stories.processors.base import Event
 from stories.reading.services import list_stories
 from stories.search.services import search_stories
@@ -155,7 +158,7 @@ def test_everything_of_a_person_is_in_it(full):
     kinds = {line["type"] for line in archive}
     assert kinds == {
         *("vibe.export", "vibe.profile", "vibe.preferences", "vibe.grant", "vibe.access", "vibe.conversation"),
-        *("vibe.story", "vibe.entity", "vibe.end"),
+        *("vibe.story", "vibe.entity", "vibe.fact", "vibe.end"),
     }
     (profile,) = (line for line in archive if line["type"] == "vibe.profile")
     assert (profile["email"], profile["name"]) == ("ada@example.com", "Ada Tavares")
@@ -238,7 +241,7 @@ def test_what_the_person_had_set_and_corrected_comes_back(full, committed_person
     counts = FileImport(actor=TESTER).run(BytesIO(archive))
     kinds = Counter(line["type"] for line in lines(archive))
     assert (counts.refused, counts.restored) == (0, 2)
-    others = ("vibe.access", "vibe.grant", "vibe.entity", "vibe.end")
+    others = ("vibe.access", "vibe.grant", "vibe.entity", "vibe.fact", "vibe.end")
     assert counts.passed_over == sum(kinds[each] for each in others) + kinds["vibe.story"] - 1
     again = find_person("ada@example.com")
     with as_user(again):
@@ -257,6 +260,46 @@ def test_what_the_person_had_set_and_corrected_comes_back(full, committed_person
     found = search_stories(user_id=again, question="tram", actor=TESTER, limit=1).stories
     assert [each.title for each in found] == [changes.title]
     assert check_lineage(user_id=again, actor=TESTER).faults == []
+
+
+def test_facts_are_in_it_and_what_the_person_said_of_them_comes_back(ada, tell, committed_person):
+    said = ["I live in Berlin.", "I live in Rome.", "I love figs.", "My phone number is 0555 111 222."]
+    tell(ada, "facts", [("Ada", text) for text in said])
+    tell_all(ada)
+    ids = {fact.value: fact.id for fact in list_facts(user_id=ada, actor=TESTER)}
+    correct_fact(user_id=ada, fact_id=ids["Rome"], change=FactChange("Porto"), actor=TESTER)
+    forget_fact(user_id=ada, fact_id=ids["0555 111 222"], actor=TESTER)
+    before, archive = facts_of(ada), exported(ada)
+    assert "0555" not in str(lines(archive, "vibe.fact"))
+    (figs,) = (line for line in lines(archive, "vibe.fact") if line.get("value") == "figs")
+    assert figs["said_in"][0]["conversation"] == "facts"
+    committed_person(ada)
+    for _ in range(2):  # the second time nothing comes twice
+        counts = FileImport(actor=TESTER).run(BytesIO(archive))
+        assert counts.refused == 0
+    again = find_person("ada@example.com")
+    tell_all(again)
+    assert facts_of(again) == before
+    assert [value for value, *_ in before] == ["Porto", "figs", "Berlin"]
+    with as_user(again):
+        assert Fact.objects.of(again).filter(memory=None).count() == 2
+    assert check_lineage(user_id=again, actor=TESTER).faults == []
+
+
+def facts_of(user_id):
+    """All facts by what they say."""
+    facts = list_facts(user_id=user_id, actor=TESTER, history=True)
+    return [(fact.value, fact.attribute, fact.valid_from, fact.valid_to, fact.corrected) for fact in facts]
+
+
+@pytest.mark.parametrize("wrong", [{"attribute": "homes"}, {"said_in": 5}, {"corrected_at": "soon"}, {"value": None}])
+def test_a_fact_that_is_none_is_named_by_its_line(full, wrong):
+    good = {"type": "vibe.fact", "subject": "", "attribute": "home", "value": "Porto", "said_in": []}
+    good |= {"corrected_at": "2026-05-12T09:30:00+00:00"}
+    head = {"type": "vibe.profile", "firebase_uid": "ada", "email": "ada@example.com", "name": "Ada"}
+    archive = "\n".join(map(json.dumps, [head, good | wrong])).encode()
+    counts = FileImport(actor=TESTER).run(BytesIO(archive))
+    assert (counts.refused, counts.restored) == (1, 0)
 
 
 def test_a_correction_goes_again_with_a_message_it_was_made_over(full, committed_person):

@@ -21,7 +21,7 @@ from audit.actors import Actor, Origin
 from audit.models import AuditLog
 from memories.models import Conversation
 from stories.models import Story
-from tests.building import build_all, build_conversation
+from tests.building import build_all, build_conversation, converse
 from tests.cast import TESTER
 from tests.protections import unprotected
 from tests.sessions import force_sign_in
@@ -415,6 +415,22 @@ def test_a_conversation_of_somebody_else_is_not_there(lena, omar, ada, jonas, sa
     answer = client_of(lena).get(reverse("admin:conversation_content", args=[jonas, said]))
     assert answer.status_code == 404
     assert CANARY not in answer.content.decode()
+
+
+def test_facts_are_read_under_a_grant_alone(lena, omar, ada, jonas):
+    converse(ada, [("user", "I live in Lisbon.")])
+    facts = reverse("admin:person_facts", args=[ada])
+    assert client_of(lena).get(facts).status_code == 403
+    granted(lena, omar, jonas)
+    assert client_of(lena).get(facts).status_code == 403, "one for somebody else"
+    assert "Lisbon" not in client_of(lena).get(reverse("admin:person_facts", args=[jonas])).content.decode()
+    granted(lena, omar, ada)
+    page = client_of(lena).get(facts).content.decode()
+    assert "home" in page and "Lisbon" in page
+    assert facts in client_of(lena).get(reverse("admin:person_content", args=[ada])).content.decode()
+    with as_support():
+        row = AuditLog.objects.filter(resource=f"users/{ada}/facts", outcome="ok").get()
+    assert (row.action, row.subject, row.details["rows"]) == ("content.read", ada, 1)
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "2", "99999999999999", "٣"])

@@ -25,12 +25,13 @@ Row = tuple[UUID | None, Statement]
 TABLE: Final = Fact._meta.db_table
 MOST_READ: Final = 5_000
 """Statements of a person that are read, the newest first."""
-FACTS: Final = (
-    "SELECT f.id, f.statement, f.created_at, f.memory_id, m.conversation_id, m.occurred_at, m.role FROM facts f "  # noqa: S608
+STATEMENTS: Final = (
+    "SELECT f.id, f.statement, f.created_at, f.memory_id, m.conversation_id, m.occurred_at, m.role FROM facts f "
     "LEFT JOIN encrypted_memories m ON m.user_id = f.user_id AND m.id = f.memory_id WHERE f.user_id = %s "
-    "AND (f.memory_id IS NULL OR (m.user_id = %s AND (m.expires_at IS NULL OR m.expires_at > statement_timestamp()))) "
-    f"ORDER BY f.created_at DESC, f.id DESC LIMIT {MOST_READ}"
+    "AND (f.memory_id IS NULL OR (m.user_id = %s AND (m.expires_at IS NULL OR m.expires_at > statement_timestamp())))"
 )
+FACTS: Final = f"{STATEMENTS} ORDER BY f.created_at DESC, f.id DESC LIMIT {MOST_READ}"
+IN_MEMORIES: Final = f"{STATEMENTS} AND f.memory_id = ANY(%s)"
 
 
 def insert_statements(user_id: UUID, vault: Vault, rows: Sequence[Row], at: datetime | None = None) -> None:
@@ -78,6 +79,11 @@ def replace_statements(
 def read_statements(user_id: UUID) -> Query:
     """Return what reads a person's statements, for batching; `open_statements` opens what it finds."""
     return FACTS, [user_id, user_id]
+
+
+def statements_in(user_id: UUID, memory_ids: Sequence[UUID]) -> Query:
+    """Return what reads the statements that these memories make, as `read_statements` does."""
+    return IN_MEMORIES, [user_id, user_id, list(memory_ids)]
 
 
 def open_statements(vault: Vault, rows: Rows) -> list[Stated]:

@@ -63,6 +63,8 @@ class Fact:
     memories: frozenset[str] = frozenset()
     """Where that was said which the person corrected."""
     superseded_by: UUID | None = None
+    ended_in: UUID | None = None
+    """The memory that said so, or said what holds instead."""
 
     @property
     def begins(self) -> datetime:
@@ -72,6 +74,11 @@ class Fact:
     def holds_at(self, at: datetime) -> bool:
         """Return whether it is known to hold at a moment."""
         return self.begins <= at and (self.valid_to is None or at < self.valid_to)
+
+    @property
+    def said_in(self) -> set[str]:
+        """The ids of the memories that it was read in, and of those that a correction of it replaces."""
+        return {str(source.memory_id) for source in self.sources if source.memory_id} | self.memories
 
     @property
     def key(self) -> str:
@@ -113,7 +120,7 @@ class _Timeline:
             self._holds(stated)
         elif said.kind is Kind.FORGOTTEN:
             if said.attribute in SINGLE:  # what was before it does not hold again
-                self._close(said, self._of(said), said.since or stated.source.said_at)
+                self._close(stated, self._of(said), said.since or stated.source.said_at)
         elif said.kind is Kind.MOVED:
             self._moved(stated)
         else:
@@ -133,14 +140,18 @@ class _Timeline:
         fact = self._new(stated)
         if opposite := OPPOSITE.get(said.attribute):
             against = replace(said, attribute=opposite)
-            self._close(against, [each for each in self._of(against) if each.key == said.key], fact.begins)
+            self._close(
+                replace(stated, statement=against),
+                [each for each in self._of(against) if each.key == said.key],
+                fact.begins,
+            )
         over = fact.valid_to is not None and said.attribute not in DATED
         before = list(now) if said.attribute in SINGLE else []
         later = next((each for each in before if each.begins > fact.begins), None)
         if later and not over:
             fact.valid_to, fact.superseded_by = later.begins, later.id
         elif not later:
-            self._close(said, before, fact.begins, by=fact.id)
+            self._close(stated, before, fact.begins, by=fact.id)
             now += [] if over else [fact]
 
     def _support(self, fact: Fact, stated: Stated) -> None:
@@ -156,7 +167,7 @@ class _Timeline:
             fact.memories |= {*said.memories}
             fact.tokens |= {*said.instead_of}
         if said.until:
-            self._close(said, [fact], said.until)
+            self._close(stated, [fact], said.until)
 
     def _ended(self, stated: Stated) -> None:
         said, at = stated.statement, stated.statement.until or stated.source.said_at
@@ -167,7 +178,7 @@ class _Timeline:
                 fact.sources.append(stated.source)
                 if said.value:
                     fact.tokens.add(stated.token)
-            self._close(said, found, at)
+            self._close(stated, found, at)
         elif said.kind is Kind.HELD:
             self._new(stated).valid_to = at
 
@@ -182,7 +193,7 @@ class _Timeline:
         ahead = [fact for fact in self._of(said) if fact.valid_to is None or fact.valid_to > at]
         for fact in reversed([each for each in ahead if _covers(each.key, said.key)]):
             moved = self._new(replace(stated, statement=replace(said, value=fact.value)))
-            self._close(said, [fact], at, by=moved.id)
+            self._close(stated, [fact], at, by=moved.id)
             self._of(said).append(moved)
             return
 
@@ -205,13 +216,14 @@ class _Timeline:
         self.facts.append(fact)
         return fact
 
-    def _close(self, said: Statement, facts: Iterable[Fact], at: datetime, by: UUID | None = None) -> None:
+    def _close(self, stated: Stated, facts: Iterable[Fact], at: datetime, by: UUID | None = None) -> None:
         """End facts at a moment, though not before they are known to hold."""
+        said = stated.statement
         for fact in facts:
             now = self._of(replace(said, attribute=fact.attribute, value=fact.value))
             at = max(at, fact.valid_from or at)
             if fact.valid_to is None or at < fact.valid_to:
-                fact.valid_to, fact.superseded_by = at, by
+                fact.valid_to, fact.superseded_by, fact.ended_in = at, by, stated.source.memory_id
             if fact in now:
                 now.remove(fact)
 

@@ -155,11 +155,14 @@ def test_every_other_operation_is_closed_to_it(ada: Any) -> None:
         if hasattr(operation.view_func, KEEPS)
     }
     assert kept == OPEN
-    bodies = {"change_preferences": {"a": 1}, "correct_story": {"title": "x"}}
+    bodies = {"change_preferences": {"a": 1}, "correct_story": {"title": "x"}, "correct_fact": {"value": "x"}}
     closed = [each for each in ALL if each.name not in OPEN and not each.path.startswith("/users")]
     assert len(closed) >= 6
     paths = [(each.method, each.path, bodies.get(each.name)) for each in closed]
-    lists = [("GET", path, None) for path in ("/me/preferences", "/me/access-log", "/me/export", "/people", "/events")]
+    lists = [
+        ("GET", path, None)
+        for path in ("/me/preferences", "/me/access-log", "/me/export", "/people", "/events", "/facts")
+    ]
     for method, path, body in [*paths, *lists]:
         assert Bound("nova")(method, path, body).json()["code"] == "companion-bound", path
 

@@ -14,12 +14,15 @@ from uuid import UUID
 from accounts.keys.services.data_keys import open_vault
 from memories.models import Conversation, Memory
 from memories.payload import OpenedMemory, open_memories
+from stories.facts.services.reading import open_facts
+from stories.facts.storing import read_statements
 from stories.models import Story
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.scopes import as_user
+from vibe.core.db.statements.batching import execute_batch
 
-CONVERSATIONS, MEMORIES = 50, 200  # on one page
+CONVERSATIONS, MEMORIES, FACTS = 50, 200, 200  # on one page
 STORY = ("title", "text", "people", "places", "events")
 
 
@@ -72,6 +75,15 @@ def conversations(user_id: UUID, number: int) -> Page:
         rows = Conversation.objects.of(user_id).order_by("-active_at", "-id")
         found, more = window(rows, number, CONVERSATIONS)
         return Page(number, more, [opened(row, vault) for row in found])
+
+
+def facts(user_id: UUID, number: int) -> Page:
+    """Return a page of the person's facts, those too that have ended, the newest learned first."""
+    with as_user(user_id):
+        [rows] = execute_batch(read_statements(user_id))
+        found = open_facts(open_vault(), rows)[::-1]
+    start = (number - 1) * FACTS
+    return Page(number, len(found) > start + FACTS, found[start : start + FACTS])
 
 
 def conversation(user_id: UUID, conversation_id: UUID, number: int) -> Reading | None:

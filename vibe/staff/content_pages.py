@@ -75,6 +75,14 @@ def overview(request: HttpRequest, user_id: UUID, grant: AccessGrant, *, site: A
     return shown(request, "vibe/admin/content.html", site, grant, "Content", page=page)
 
 
+@under_a_grant("facts")
+def facts(request: HttpRequest, user_id: UUID, grant: AccessGrant, *, site: Any) -> HttpResponse:
+    """Show what is, and was, true of a person."""
+    page = content.facts(user_id, page_asked_for(request))
+    count(request, page.rows)
+    return shown(request, "vibe/admin/facts.html", site, grant, "Facts", page=page)
+
+
 @under_a_grant("conversation")
 def reading(
     request: HttpRequest, user_id: UUID, grant: AccessGrant, *, conversation_id: UUID, site: Any

@@ -58,6 +58,7 @@ class StaffSite(UnfoldAdminSite):
             path("why/<uuid:user_id>/", page(why_pages.why_not_found), here, name="why_not_found"),
             path("content/<uuid:user_id>/question/", page(why_pages.why_asked), here, name="why_asked"),
             path("content/<uuid:user_id>/", page(content_pages.overview), here, name="person_content"),
+            path("content/<uuid:user_id>/facts/", page(content_pages.facts), here, name="person_facts"),
             path(
                 "content/<uuid:user_id>/<uuid:conversation_id>/",
                 page(content_pages.reading),

@@ -132,6 +132,11 @@ FRAMES: Final = (
     frame("m", r"my (?:new |home )?address(?: is|'s)(?: now)?+ ", ("address", HOLDS, values.phrase)),
     frame("m", r"my (?:new |current )?(?:phone |mobile |cell ?|telephone )?(?:number|phone)(?: is|'s)(?: now)?+ ",
           ("phone", HOLDS, values.digits)),
+    frame("i", r"I(?: have|'ve)?+ changed my (?:phone |mobile |cell )?number,? (?:now )?(?:it is|it's)(?: now)?+ ",
+          ("phone", HOLDS, values.digits)),
+    frame("imn", r"(?:I have a |I've got a |I've a |my )?+new (?:phone |mobile |cell )?number(?: is|'s|:|,)?+ "
+          r"(?:it is |it's )?",
+          ("phone", HOLDS, values.digits)),
     frame("m", r"my (?:new |work |private )?e-?mail(?: address)?(?: is|'s)(?: now)?+ ",
           ("email", HOLDS, values.address)),
     # what they do

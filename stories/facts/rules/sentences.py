@@ -42,7 +42,7 @@ NOT_SO = re.compile(
 SPEAKER = re.compile(
     r"[^\W\d_][\w.-]{0,20}(?: [^\W\d_][\w.-]{0,20})?: "
 )  # "Lotte: I'm from Hamburg" is what Lotte wrote
-NOTE = re.compile(r"(?:ps|p\.s\.|update|edit|news|note|btw|fyi|reminder|confession|fun fact|new year)\b", re.IGNORECASE)
+NOTE = re.compile(r"(?:ps|p\.s\.|update|edit|news|note|btw|fyi|reminder|confession|fun fact|new)\b", re.IGNORECASE)
 CLAUSE = re.compile(
     r"(?:^|[,;:!(\u2014\u2013] ?|\.{2,}+ ?| - |\b(?:and|but|so|because|cause|cuz|plus|also) )"
     r"(?:(?:and|but|so|well|oh|ah|ugh|btw|by the way|honestly|actually|haha|hah|lol|yes|yeah|yep|no|nope|hi|hey|hello|"

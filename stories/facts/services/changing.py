@@ -98,7 +98,7 @@ def own_word(fact: Fact, kind: Kind) -> Statement:
         processor=OWN,
         instead_of=tuple(sorted(fact.tokens)),
         of=str(fact.id),
-        memories=tuple(sorted({str(source.memory_id) for source in fact.sources if source.memory_id} | fact.memories)),
+        memories=tuple(sorted(fact.said_in)),
     )
 
 

@@ -29,7 +29,7 @@ def test_control_what_is_shown_would_be_found(cast, part):
 
 @pytest.mark.parametrize("who", ["boss", "other", "nobody"])
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("part", ["person_content", "conversation_content"])
+@pytest.mark.parametrize("part", ["person_content", "person_facts", "conversation_content"])
 def test_content_without_a_grant(cast, part, method, who):
     client = Client() if who == "nobody" else getattr(cast, who)
     answer = getattr(client, method)(address(cast, part))

@@ -22,6 +22,7 @@ from django.utils.safestring import SafeString
 from accounts.api_keys.services import make_api_key
 from accounts.erasure.services import request_erasure
 from accounts.export.services import request_export
+from accounts.keys.services.data_keys import open_vault
 from accounts.models import User
 from accounts.people.services.people import Profile
 from audit.models import AuditCheckpoint, AuditLeaf, AuditPruning
@@ -31,13 +32,14 @@ from memories.imports.services.conversations import import_conversations
 from memories.models import Conversation, Memory
 from memories.payload import Payload
 from stories.admin import StoryAdmin
-from stories.models import Fact, NextVector, PendingMemory, Story, TokenUse
+from stories.facts.statements import Statement
+from stories.facts.storing import insert_statements
+from stories.models import NextVector, PendingMemory, Story, TokenUse
 from tests.attacks.admin.stage import give
 from tests.building import build_conversation
 from tests.cast import DAY, TESTER
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.links import list_url, page_url
-from vibe.core.crypto.sealed import Sealed
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
 from vibe.staff import content
@@ -123,7 +125,7 @@ def written(cast: Any) -> Any:
         memory = Memory.objects.of(cast.ada).filter(conversation_id=conversation).values_list("pk", flat=True)[0]
         PendingMemory.objects.create(memory_id=memory, **owned)
         NextVector.objects.create(story_id=story, part=-1, revision=1, embedder="e", **owned)
-        Fact.objects.create(memory_id=memory, statement=Sealed(bytes(32)), **owned)
+        insert_statements(cast.ada, open_vault(), [(memory, Statement("", "likes", MARKUP))])
         TokenUse.objects.create(day=day, tokens=1, **owned)
     with as_system():
         signed = {"at": DAY, "key_id": b"x", "signature": b"x"}
@@ -186,7 +188,10 @@ def test_pages_of_no_table_do_the_same(written, everything_marked):
     ada = written.ada
     pages = {
         *(reverse(f"admin:{name}") for name in ("index", "database_health", "password_change")),
-        *(reverse(f"admin:{name}", args=[ada]) for name in ("person_content", "accounts_accessgrant_ask")),
+        *(
+            reverse(f"admin:{name}", args=[ada])
+            for name in ("person_content", "person_facts", "accounts_accessgrant_ask")
+        ),
         *(f"{reverse('admin:search')}?s={quote(MARKUP)}", f"{reverse('admin:login')}?next={quote(MARKUP)}"),
     }
     with as_user(ada):
@@ -194,7 +199,7 @@ def test_pages_of_no_table_do_the_same(written, everything_marked):
     found = {url: shown(written.boss, url) for url in pages}
     assert {url: wrong for url, page in found.items() if (wrong := faults(page))} == {}
     read = [page for url, page in found.items() if "/content/" in url]
-    assert len(read) == 3
+    assert len(read) == 4
     assert all(escape(MARKUP) in page for page in read)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Self
+from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import Field
 
 from memories.roles import Role
+from stories.context.budget import Part
+from stories.context.services import Context as BuiltContext
 from stories.entities.services import Listed
 from stories.processors.base import Event as StoredEvent
 from stories.processors.base import Precision
@@ -221,4 +223,60 @@ class MemoriesFound(ResponseSchema):
             items=[FoundMemory.of(each) for each in found.memories],
             degraded=found.degraded or None,
             pending=found.pending,
+        )
+
+
+class ContextPiece(ResponseSchema):
+    """Something that a context shows."""
+
+    label: str = Field(description="what it is called in the text", examples=["p1"])
+    part: Part
+    id: UUID = Field(description="of a memory; of an episode, its story; of the first three parts, a fact")
+    occurred_at: datetime | None
+    author: str = Field(description="who said it; of an episode its title; of a fact empty")
+    text: str = Field(description="as it is shown")
+    is_whole: bool = Field(description="false where sentences were left out")
+
+
+class ChatMessage(ResponseSchema):
+    """A message as chat calls take it, those of OpenAI and of Anthropic."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+class Context(ResponseSchema):
+    """What is known that bears on a message."""
+
+    messages: list[ChatMessage] | None = Field(
+        description="what is known, as the first of them, and the last turns; null for `text`"
+    )
+    text: str | None = Field(description="all of it; null for `messages`")
+    pieces: list[ContextPiece] = Field(description="what it is made of, in this order")
+    tokens: int = Field(description="its length by estimate, never more than was asked for", examples=[1420])
+    characters: int
+    degraded: str | None = Field(description="why this is less than it could be, such as words alone")
+    pending: int = Field(description=PENDING)
+
+    @classmethod
+    def of(cls, built: BuiltContext) -> Self:
+        return cls(
+            messages=None if built.messages is None else [ChatMessage(**each) for each in built.messages],
+            text=built.text,
+            pieces=[
+                ContextPiece(
+                    label=label,
+                    part=each.part,
+                    id=each.id,
+                    occurred_at=each.occurred_at,
+                    author=each.author,
+                    text=each.shown,
+                    is_whole=each.shown == each.text,
+                )
+                for label, each in built.pieces
+            ],
+            tokens=built.tokens,
+            characters=built.characters,
+            degraded=built.degraded or None,
+            pending=built.pending,
         )

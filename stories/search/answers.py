@@ -91,6 +91,10 @@ class FoundMemory:
     text: str = field(repr=False)
     copies: tuple[Copy, ...] = ()
     """Where the same was said as well, oldest first."""
+    part: int = 0
+    """Which of the windows of a long text was found."""
+    utc_offset: int | None = None
+    """Minutes east of UTC where it was said; None if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +202,8 @@ def found_memory(
         author=memory.payload.author,
         text=memory.payload.text,
         copies=tuple(Copy(each, opened[each][0].occurred_at) for each in in_time if each != shown),
+        part=int(found.part[places[shown]]),
+        utc_offset=memory.payload.utc_offset,
     )
 
 

@@ -85,6 +85,8 @@ class Found:
     passages: Passages
     deleted: NDArray[np.bool_]
     """(N,) the person deleted the passage's story."""
+    part: NDArray[np.int64]
+    """(N,) which window of its memory's text a passage is."""
     backdrop: Backdrop | None = None
 
     def memory(self, at: int) -> UUID | None:
@@ -160,7 +162,8 @@ def read(strategy: str, source: sql.Composable, given: Mapping[str, Any], wanted
     story = numbered(stories)
     gone = numbers(deleted, ">i2").astype(np.bool_)
     author, assistant = numbers(speaker, ">i8"), numbers(machine, ">i2").astype(np.bool_)
-    place = positions(story, numbers(occurred_at, ">i8"), memories, numbers(part, ">i2"))
+    parts = numbers(part, ">i2")
+    place = positions(story, numbers(occurred_at, ">i8"), memories, parts)
     return Found(
         strategy,
         memories,
@@ -181,6 +184,7 @@ def read(strategy: str, source: sql.Composable, given: Mapping[str, Any], wanted
             assistant=assistant if assistant.any() else None,
         ),
         gone,
+        parts,
     )
 
 

@@ -7,9 +7,10 @@ what is shown → record.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -38,6 +39,7 @@ LONGEST_QUESTION = 100_000
 MOST_STORIES = 100
 MOST_PASSAGES = 20
 Prefer = Literal["best", "newest"]
+Result = TypeVar("Result")
 NOTHING_TO_GO_BY = "The question holds nothing to search by, neither words nor meaning: the order tells little."
 
 
@@ -108,16 +110,32 @@ def search_memories(
 def _search(user_id: UUID, question: str, actor: Actor, asked: Asked | None, wanted: Search) -> Answer:
     check(question, wanted.limit, wanted.passages, wanted.min_score)
     started = time.perf_counter() - (asked.seconds if asked else 0)
+    answer = when_understood(
+        user_id, question, asked, wanted.asked_at, lambda asked, asker: _answered(asked, asker, actor, wanted)
+    )
+    seconds = time.perf_counter() - started
+    searched.send(None, strategy=answer.strategy, seconds=seconds, degraded=bool(answer.degraded))
+    return answer
+
+
+def when_understood(
+    user_id: UUID,
+    question: str,
+    asked: Asked | None,
+    asked_at: datetime | None,
+    work: Callable[[Asked, Asker], Result],
+) -> Result:
+    """Do work with a question and who asks it, in one snapshot; a model that may take long is asked outside of it.
+
+    Raises VectorsChanging where the person's vectors are exchanged time and again.
+    """
     for _ in range(1 + ATTEMPTS):
         with one_snapshot(), as_user(user_id):
             asker = read_asker(user_id, question)
             if asked is None or not asked.fits(asker.search_set):
-                asked = understood(asker, question, wanted.asked_at)
-            answer = None if asked.waiting else _answered(asked, asker, actor, wanted)
-        if answer:
-            seconds = time.perf_counter() - started
-            searched.send(None, strategy=answer.strategy, seconds=seconds, degraded=bool(answer.degraded))
-            return answer
+                asked = understood(asker, question, asked_at)
+            if not asked.waiting:
+                return work(asked, asker)
         # In no transaction. Keys are read again afterwards: one may be destroyed by then.
         asked = embedded(user_id, asked)
     raise VectorsChanging(f"The vectors of person {user_id} were exchanged several times during a search. Ask again.")

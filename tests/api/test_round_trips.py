@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -66,6 +67,9 @@ BOUNDS = [
     ("GET", "/conversations/{c}/memories?last=20", None, 2),
     ("GET", "/conversations/{c}/memories?order=desc", None, 2),
     ("GET", "/conversations/{c}/memories?around={m}", None, 4),
+    ("POST", "/memories/search", {"question": "Where do I live?"}, 5),
+    ("POST", "/context", {}, 4),
+    ("POST", "/context", {"message": "Where do I live?", "conversation_id": "{c}"}, 6),
     ("POST", "/memories/filter", {"metadata": {"mood": "glad"}}, 6),
     ("GET", "/memories/{m}", None, 2),
     ("PATCH", "/memories/{m}", {"text": "x"}, 11),
@@ -85,7 +89,7 @@ def test_round_trips_are_bounded(
 ) -> None:
     method, path, body, most = bound
     with round_trips(monkeypatch) as sent:
-        answer = as_ada(method, path.format(**there), body)
+        answer = as_ada(method, path.format(**there), body and json.loads(json.dumps(body).replace("{c}", there["c"])))
     assert answer.status_code < 300, answer.content
     assert len(sent) - SIGNED_IN <= most, sent
 

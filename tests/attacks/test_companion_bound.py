@@ -32,6 +32,7 @@ OPEN = {
     *("add_memory", "remember", "add_memories_at_once", "list_memories", "put_memory", "forget_memories"),
     *(
         "get_memory",
+        "read_context",
         "change_memory",
         "delete_memory",
         "search",
@@ -75,6 +76,7 @@ def others(ada: Any, request: Any) -> dict[str, str]:
     return {"conversation_id": conversation, "memory_id": memory, "story_id": story}
 
 
+OF_CONVERSATION = {"conversation_id": "…"}
 REQUESTS = [
     *(("GET", f"/conversations/{{conversation_id}}{tail}", None) for tail in ("", "/memories", "/memories?last=1")),
     ("GET", "/conversations/{conversation_id}/memories?around={memory_id}", None),
@@ -86,6 +88,7 @@ REQUESTS = [
     ("POST", "/conversations/{conversation_id}/memories/batch", {"memories": [{"author": "A", "text": "x"}]}),
     ("PUT", "/conversations/{conversation_id}/memories/by-message-id/m1", {"author": "A", "text": "x"}),
     ("DELETE", "/memories?since=1900-01-01T00:00:00Z&conversation_id={conversation_id}", None),
+    ("POST", "/context", OF_CONVERSATION),
     ("GET", "/memories/{memory_id}", None),
     ("PATCH", "/memories/{memory_id}", {"text": "x"}),
     ("DELETE", "/memories/{memory_id}", None),
@@ -93,11 +96,16 @@ REQUESTS = [
 ]
 
 
+def filled(body: Any, ids: dict[str, str]) -> Any:
+    """A body with the id that it names."""
+    return {"conversation_id": ids["conversation_id"]} if body == OF_CONVERSATION else body
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_what_is_anothers_is_as_if_it_were_not_there(ada: Any, others: dict[str, str], way: Any) -> None:
     before, bound, nowhere = rows_of(ada), way("nova"), {name: str(uuid4()) for name in others}
     for method, path, body in REQUESTS:
-        answers = [bound(method, path.format(**ids), body) for ids in (others, nowhere)]
+        answers = [bound(method, path.format(**ids), filled(body, ids)) for ids in (others, nowhere)]
         assert [each.status_code for each in answers] == [404, 404], path
         told = [{**each.json(), "request_id": ""} for each in answers]
         assert told[0] == told[1], path
@@ -115,6 +123,8 @@ def test_lists_searches_and_forgetting_pass_it_over(ada: Any, others: dict[str, 
     question = {"question": f"Where is the {SECRET}?"}
     assert [each["id"] for each in bound.post("/memories/search", question).json()["items"]] == [mine["id"]]
     assert [each["id"] for each in bound.post("/memories/filter", {}).json()["items"]] == [mine["id"]]
+    context = bound.post("/context", {"message": question["question"]}).json()
+    assert [each["id"] for each in context["pieces"]] == [mine["id"]]
     [story] = bound.post("/stories/search", question).json()["items"]
     assert story["conversation_id"] == mine["conversation_id"]
     assert [each["id"] for each in bound.get("/stories").json()["items"]] == [story["id"]]
@@ -136,6 +146,7 @@ def test_it_names_no_other_companion(ada: Any, others: dict[str, str], way: Any)
         ("GET", "/conversations?companion=juno", None),
         ("POST", "/memories/search", {"question": "x", **juno}),
         ("POST", "/memories/filter", juno),
+        ("POST", "/context", juno),
         ("POST", "/stories/search", {"question": "x", **juno}),
         ("DELETE", "/memories?since=1900-01-01T00:00:00Z&companion=juno", None),
     ):

@@ -82,14 +82,11 @@ def test_the_tools_say_what_they_are(ada: UUID) -> None:
     listed = spoken(ada, lambda client: client.list_tools())
     tools = {tool.name: tool for tool in listed.tools}
     reading = {"search_stories", "search_memories", "read_story", "list_people", "list_places", "list_events"}
-    reading |= {"recent_memories"}
-    assert set(tools) == {"remember", "correct_memory", "forget_memory", *reading}
-    assert {name for name, tool in tools.items() if tool.annotations.destructive_hint} == {
-        "correct_memory",
-        "forget_memory",
-    }
+    reading |= {"recent_memories", "context", "list_facts"}
+    changing = {"correct_memory", "forget_memory", "correct_fact", "forget_fact"}
+    assert set(tools) == {"remember", *reading, *changing}
     assert {name for name, tool in tools.items() if tool.annotations.read_only_hint} == reading
-    assert {name for name, tool in tools.items() if tool.annotations.destructive_hint} >= changing
+    assert {name for name, tool in tools.items() if tool.annotations.destructive_hint} == changing
     assert all(tool.description and tool.output_schema for tool in tools.values())
 
 
@@ -172,6 +169,17 @@ def test_nobody_corrects_or_forgets_what_is_somebody_elses(ada: UUID, jonas: UUI
     assert "not-found" in text(call(jonas, "forget_memory", memory_id=said))
     assert call(jonas, "recent_memories").structured_content["items"] == []
     assert [each["text"] for each in call(ada, "recent_memories").structured_content["items"]] == ["I moved to Lisbon."]
+def test_a_context_is_one_text_within_its_budget(ada: UUID) -> None:
+    kept = call(ada, "remember", text=f"My {CANARY} sleeps in Lisbon.").structured_content
+    where = {"conversation_id": kept["conversation_id"]}
+    found = call(ada, "context", message="Where does it sleep?", tokens=200, **where).structured_content
+    assert CANARY in found["text"]
+    assert found["tokens"] <= 200
+    assert [(each["part"], each["id"]) for each in found["pieces"]] == [("turns", kept["memory_id"])]
+    assert call(ada, "context").structured_content["text"] == ""
+    assert call(ada, "context", tokens=0).is_error
+    [row] = trail(action="mcp:context")[:1]
+    assert CANARY not in str(row.details)
 
 
 def test_a_moment_and_a_conversation_can_be_named(ada: UUID) -> None:

@@ -18,6 +18,7 @@ from memories.api.conversations import router as conversations
 from memories.api.imports import router as imports
 from memories.api.memories import of_conversation
 from memories.api.memories import router as memories
+from stories.api.context import router as context
 from stories.api.entities import router as entities
 from stories.api.facts import router as facts
 from stories.api.search import of_memories as memory_search
@@ -77,6 +78,7 @@ api.add_router("/conversations", conversations)
 api.add_router("/conversations", of_conversation)
 api.add_router("/memories", memory_search)
 api.add_router("/memories", memories)
+api.add_router("/context", context)
 api.add_router("/stories", search)
 api.add_router("/stories", stories)
 api.add_router("/facts", facts)

@@ -137,7 +137,8 @@ class Allotment:
             is_best = piece.part == "passages" and sum(each.part == "passages" for each in self.taken) < BEST
             longest = max(int(LONGEST_PIECE.get(piece.part, 1.0) * self.total), LONG_ENOUGH) * (1 + is_best)
             most = min(room - self.heads.get(piece.part, 0), longest)
-            fitted = None if over and piece.part == "turns" else self._fitted(piece, most)
+            no_more = most < TOO_SHORT or (over and piece.part == "turns")
+            fitted = None if no_more else self._fitted(piece, most)
             if fitted is None:
                 over.append(piece)
                 continue

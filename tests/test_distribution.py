@@ -96,7 +96,7 @@ WRONG = {
     "CREATE TABLE of_nobody (id int)": "Table of_nobody belongs to no model",
     "CREATE POLICY peeks ON conversations USING (EXISTS (SELECT FROM users))": "conversations.peeks has a sub-select",
     "CREATE UNIQUE INDEX only_once ON conversations (external_id)": "only_once is unique without user_id",
-    "DELETE FROM django_migrations WHERE app = 'stories' AND name LIKE '0002%'": "1 migrations are not applied",
+    "DELETE FROM django_migrations WHERE app = 'stories' AND name LIKE '0003%'": "1 migrations are not applied",
 }
 
 

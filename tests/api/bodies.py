@@ -31,7 +31,16 @@ def operations() -> list[Operation]:
     schemas, found = described["components"]["schemas"], []
     for path, each in described["paths"].items():
         where = path.removeprefix("/api/v1")
-        for name in ("conversation_id", "external_id", "memory_id", "message_id", "story_id", "fact_id", "uid", "import_id"):
+        for name in (
+            "conversation_id",
+            "external_id",
+            "memory_id",
+            "message_id",
+            "story_id",
+            "fact_id",
+            "uid",
+            "import_id",
+        ):
             where = where.replace(f"{{{name}}}", str(uuid4()))
         where = where.replace("{number}", "0")
         for method, operation in each.items():

@@ -376,7 +376,8 @@ def server(admit: Admit) -> MCPServer:
     )
     made = [Tool.from_function(tools.remember, annotations=ADDS)]
     made += [Tool.from_function(each, annotations=READS) for each in reading]
-    made += [Tool.from_function(each, annotations=CHANGES) for each in (tools.correct_memory, tools.forget_memory)]
+    changing = (tools.correct_memory, tools.forget_memory, tools.correct_fact, tools.forget_fact)
+    made += [Tool.from_function(each, annotations=CHANGES) for each in changing]
     for each in made:  # what an argument at fault held is not said back, and an unknown one is refused by name
         each.fn_metadata.arg_model.model_config.update({"hide_input_in_errors": True, "extra": "forbid"})
         each.fn_metadata.arg_model.model_rebuild(force=True)

@@ -80,7 +80,7 @@ def facts(request: HttpRequest, user_id: UUID, grant: AccessGrant, *, site: Any)
     """Show what is, and was, true of a person."""
     page = content.facts(user_id, page_asked_for(request))
     count(request, page.rows)
-    return shown(request, "vibe/admin/facts.html", site, grant, "Facts", page=page)
+    return shown(request, "vibe/admin/person_facts.html", site, grant, "Facts", page=page)
 
 
 @under_a_grant("conversation")

@@ -11,8 +11,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("memories", "0004_storage_is_counted"),
-        ("stories", "0001_initial"),
+        ("memories", "0005_uploads_are_imported"),
+        ("stories", "0002_token_use_is_indexed_by_day"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

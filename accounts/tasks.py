@@ -13,6 +13,7 @@ from accounts.erasure import services as erasure
 from accounts.export import services as exporting
 from accounts.export.services import JOB
 from accounts.idempotency import forget_answers
+from accounts.keys.errors import KeyServiceUnavailable
 from accounts.keys.services import renewal
 from audit.actors import Actor
 from vibe.core.db.job_classes.classes import WAITED
@@ -33,8 +34,8 @@ def export(user_id: str, export_id: str) -> None:
     actor, owner, which = Actor.system(JOB), UUID(user_id), UUID(export_id)
     try:
         exporting.make_export(user_id=owner, export_id=which, actor=actor)
-    except OperationalError:
-        raise OperationalError("The database was not there.") from None
+    except (OperationalError, KeyServiceUnavailable):
+        raise OperationalError("The database or the key service was not there.") from None
     except Exception as problem:
         code = problem.code if isinstance(problem, VibeError) else type(problem).__name__
         exporting.fail_export(user_id=owner, export_id=which, problem=code, actor=actor)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
-from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from vibe.core.crypto.master import MasterKey
 
 
 @contextmanager
@@ -25,9 +26,9 @@ def openings() -> Iterator[Counter[str]]:
             counted["seal"] += 1
             return self.real.decrypt(nonce, data, associated_data)
 
-    def decrypt(self: Fernet, token: bytes, real: object = Fernet.decrypt) -> bytes:
+    def unwrap(self: MasterKey, *given: bytes, real: object = MasterKey.unwrap) -> bytes:
         counted["wrap"] += 1
-        return real(self, token)  # type: ignore[operator, no-any-return]
+        return real(self, *given)  # type: ignore[operator, no-any-return]
 
-    with mock.patch("vibe.core.crypto.seal.AESGCM", Counting), mock.patch.object(Fernet, "decrypt", decrypt):
+    with mock.patch("vibe.core.crypto.seal.AESGCM", Counting), mock.patch.object(MasterKey, "unwrap", unwrap):
         yield counted

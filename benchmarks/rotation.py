@@ -73,8 +73,7 @@ def crowd(people: int) -> list[UUID]:
     """So many people with a key and a name each, and one memory of every hundredth."""
     from django.db import connection
 
-    from accounts.keys.master_key import ring
-    from accounts.keys.services.data_keys import key_address
+    from accounts.keys.master_key import key_address, ring
     from accounts.models import User, UserKey
     from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor

@@ -14,6 +14,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
 
+from accounts.keys.errors import KeyServiceUnavailable
 from audit.actors import Actor
 from stories.building.services.build import build_due
 from stories.building.services.due import start_due_builds
@@ -55,7 +56,7 @@ class DatabaseAway(JobFailed):
 
 
 class ProviderAway(JobFailed):
-    message = "A service gave no vectors for a job, which goes on once it does."
+    message = "A service that gives vectors or keys was away for a job, which goes on once it is back."
     code = "provider-away"
 
 
@@ -141,7 +142,7 @@ def failure_of(problem: Exception, what: str) -> JobFailed:
         kind = WorkerEnding
     elif isinstance(problem, DatabaseError) and is_away(problem):
         kind = DatabaseAway
-    elif isinstance(problem, ProcessingFailed) and problem.away:
+    elif isinstance(problem, KeyServiceUnavailable) or (isinstance(problem, ProcessingFailed) and problem.away):
         kind = ProviderAway
     failed = kind(f"{what} failed: {problem if ours else type(problem).__name__}")
     failed.cause = problem.code if isinstance(problem, VibeError) else type(problem).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import subprocess
@@ -11,12 +12,13 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
-from accounts.keys.master_key import ring
-from accounts.keys.services.data_keys import destroy_data_keys, key_address, open_vault, renew_data_key
+from accounts.keys.master_key import key_address, ring
+from accounts.keys.services.data_keys import destroy_data_keys, open_vault, renew_data_key
 from accounts.keys.services.rotation import COLUMNS, START, WrappedColumn, rewrap_after, rewrap_column, values_to_rewrap
 from accounts.models import User, UserKey
 from accounts.people.services.people import Profile, ensure_person, open_name
@@ -26,8 +28,11 @@ from tests.processes import PATIENCE
 from tests.protections import unprotected
 from vibe.core.crypto.errors import MasterKeyMissing
 from vibe.core.crypto.fields import WrappedField
+from vibe.core.crypto.master import FERNET_VERSION, VERSION
+from vibe.core.crypto.seal import derive
 from vibe.core.crypto.sealed import Sealed
 from vibe.core.db.scopes import as_support, as_system, as_user
+from vibe.doctor import keys as doctor
 
 ROOT = Path(__file__).resolve().parent.parent
 OLD, NEW, THIRD = (hashlib.sha256(f"{name} of these tests".encode()).hexdigest() for name in ("old", "new", "third"))
@@ -92,6 +97,26 @@ def test_rotated_everything_opens_and_the_retired_key_can_go(db, old_ring, setti
         for row in rows:
             counted[row.actor, row.resource] += row.details["rewrapped"]
     assert counted == {("rotate_keys", "user_keys.wrapped"): 13, ("rotate_keys", "users.name"): 11}
+
+
+def test_values_of_the_earlier_form_are_wrapped_anew_under_the_same_key(db, old_ring):
+    users = people(2)
+    before = roots(users)
+    fernet = Fernet(base64.urlsafe_b64encode(derive(bytes.fromhex(OLD), "wrap")))
+    with as_system():
+        row = UserKey.objects.of(users[0]).get()
+        here = key_address(row)
+        place = here.associated_data()
+        token = fernet.encrypt(len(place).to_bytes(2, "big") + place + ring().unwrap(row.wrapped, here))
+        row.wrapped = Sealed(FERNET_VERSION + ring().current.id + base64.urlsafe_b64decode(token))
+        row.save(update_fields=["wrapped"])
+    assert roots(users) == before
+    assert [finding.what.split()[0] for finding in doctor.retired()] == ["1"]
+    rotate()
+    with as_system():
+        assert UserKey.objects.of(users[0]).get().wrapped.ciphertext.startswith(VERSION)
+    assert roots(users) == before
+    assert not list(doctor.retired())
 
 
 def test_without_rotation_the_retired_key_is_needed(db, old_ring, settings):

@@ -42,6 +42,7 @@ secret = partial(read_secret, folder=STATE_DIR, made=MADE_KEYS if DEBUG else [])
 SECRET_KEY = secret("SECRET_KEY")
 ENCRYPTION_KEY = secret("ENCRYPTION_KEY")
 ENCRYPTION_KEYS_RETIRED = env.str("ENCRYPTION_KEYS_RETIRED", default="")
+KEY_CACHE_SECONDS: int = env.int("KEY_CACHE_SECONDS", default=300)  # of keys that a key service unwrapped
 # django-encrypted-model-fields parses a key when it is imported. Ours is ENCRYPTION_KEY; this one is never used.
 FIELD_ENCRYPTION_KEY = urlsafe_b64encode(os.urandom(32))
 

@@ -19,8 +19,12 @@ from django.db.models import BinaryField, Count, F, Func, QuerySet
 from django.dispatch import receiver
 
 from accounts.keys.errors import WrongMasterKey
+from accounts.keys.providers.reading import read_master_key
+from accounts.keys.providers.service_key import ServiceKey
 from accounts.models import UserKey
-from vibe.core.crypto.master import HEADER_BYTES, VERSION, MasterRing
+from vibe.core.crypto.errors import SealBroken
+from vibe.core.crypto.master import HEADER_BYTES, VERSION, VERSIONS, MasterRing
+from vibe.core.crypto.sealed import Address
 from vibe.core.db.scopes import as_system
 from vibe.core.from_settings import from_settings
 
@@ -39,17 +43,23 @@ class Fit(Enum):
 
 _remembered: dict[tuple[str, tuple[bytes, ...]], tuple[Fit, float]] = {}
 """The last result and its time, by database and master keys."""
+_same_key: set[tuple[str, tuple[bytes, ...]]] = set()
+"""Databases and master keys that `require_same_key` found to belong together."""
 
 
 @from_settings
 def ring() -> MasterRing:
     """Return the configured master keys. Raises ConfigurationError."""
-    return MasterRing.from_hex(settings.ENCRYPTION_KEY, retired=settings.ENCRYPTION_KEYS_RETIRED)
+    return MasterRing.read(settings.ENCRYPTION_KEY, retired=settings.ENCRYPTION_KEYS_RETIRED, read_key=read_master_key)
 
 
 def wrapping_ring() -> MasterRing:
-    """Return the configured master keys for wrapping a new value. Raises WrongMasterKey if they open nothing stored."""
+    """Return the configured master keys for wrapping a new value.
+
+    Raises WrongMasterKey if they open nothing stored, KeyServiceUnavailable.
+    """
     require_fit(check_stored_keys())
+    require_same_key()
     note_fit(Fit.OPENS)  # in an empty database, the value wrapped now will fit
     return ring()
 
@@ -58,6 +68,33 @@ def require_fitting_key() -> None:
     """Raise WrongMasterKey, with the ids of configured and stored master keys, if the keys open nothing stored."""
     if has_table():
         require_fit(check_stored_keys())
+
+
+def require_same_key() -> None:
+    """Raise WrongMasterKey if a key service has another key under the name of the current one. Checked once a process.
+
+    The id of such a key is a digest of its name, so a value is unwrapped.
+    """
+    current = ring().current
+    if not isinstance(current, ServiceKey) or cache_key() in _same_key:
+        return
+    with as_system():
+        row = stored_data_keys().filter(header=VERSION + current.id).order_by("-pk").first()
+    try:
+        if row is not None:
+            ring().unwrap(row.wrapped, key_address(row))
+    except SealBroken:
+        raise WrongMasterKey(
+            f"The key service has another key under the name of master key {current.id.hex()}, under which data keys "
+            "are stored, so nothing is written. Put that key back, or set ENCRYPTION_KEY to its name: "
+            "docs/key-services.md"
+        ) from None
+    _same_key.add(cache_key())
+
+
+def key_address(row: UserKey) -> Address:
+    """Return the address of a wrapped data key, with the generation in place of a revision."""
+    return Address("user_keys", "wrapped", row.user_id, row.pk, row.generation)
 
 
 def require_known_fit() -> None:
@@ -89,7 +126,7 @@ def is_known_to_fit() -> bool:
 
 def check_stored_keys() -> Fit:
     """Check the newest data keys by their index, and all others only if none of those fits."""
-    headers = [VERSION + key_id for key_id in ring().ids]
+    headers = [version + key_id for version in VERSIONS for key_id in ring().ids]
     with as_system():
         newest = [bytes(each) for each in stored_data_keys().order_by("-pk").values_list("header", flat=True)[:SAMPLE]]
         if not newest:
@@ -112,6 +149,7 @@ def forget(setting: str, **_: Any) -> None:
     """Clear the cache when the keys change, as settings do only in tests."""
     if setting in ("ENCRYPTION_KEY", "ENCRYPTION_KEYS_RETIRED"):
         _remembered.clear()
+        _same_key.clear()
 
 
 def require_fit(fit: Fit) -> None:
@@ -137,8 +175,8 @@ def describe_mismatch() -> str:
 
 def master_key_id(header: bytes) -> str:
     """Return the id of a master key in hexadecimal, as errors and `doctor` show it."""
-    known = len(header) == HEADER_BYTES and header.startswith(VERSION)
-    return header[len(VERSION) :].hex() if known else "an unknown format"
+    known = len(header) == HEADER_BYTES and header.startswith(VERSIONS)
+    return header[1:].hex() if known else "an unknown format"
 
 
 def stored_data_keys() -> QuerySet[Any]:

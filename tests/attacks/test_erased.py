@@ -29,8 +29,7 @@ from accounts.erasure.services import erase, request_erasure
 from accounts.erasure.statistics import forget_samples
 from accounts.export import files
 from accounts.export.services import export_status, file_context, request_export
-from accounts.keys.master_key import ring
-from accounts.keys.services.data_keys import key_address
+from accounts.keys.master_key import key_address, ring
 from accounts.models import UserKey, UserPreferences
 from accounts.people.services.people import Profile, ensure_person
 from audit.sealing.services import seal

@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import os
 import struct
-import time
 
 import numpy as np
 import pytest
@@ -38,9 +37,13 @@ ADDRESS = bytes.fromhex(
     "019a1b2c3d4e7f608a7b6c5d4e3f2a1b019a1b2c3d4e7f609a7b6c5d4e3f2a1c0000000000000007"
 )
 WRAPPED_SECRET = bytes(range(200, 232))
+WRAPPED = bytes.fromhex(
+    "12cc9fef826734167e6465666768696a6b6c6d6e6ffa58572eb4327e88bf9cbe1fd3851c49124f4e3ddb0ca33726404c27276b6fd5c696f1"
+    "49db0287026a47d4daf1d9a554"
+)
 WRAPPED_IV = bytes(range(100, 116))
 WRAPPED_AT = 1_790_000_000
-WRAPPED = bytes.fromhex(
+WRAPPED_BY_FERNET = bytes.fromhex(
     "11cc9fef826734167e80000000006ab13b806465666768696a6b6c6d6e6f7071727383b1db2f865b021071f93be62cd262cd11d9d3c1d0946e"
     "e9cab9a1eb568aa7147737dc92d4d67c1c6838a7c9d5da8b295396c1e3bd5a56d342cf8f3e7125d973514911d58accccdfaa1b468c10fe107e"
     "94597075ad712925f9520ac7ac6f78ecf2e88ab687d90530dca196a4afd8b74efe89d341f951da396a738f3cbadfe96c"
@@ -67,6 +70,7 @@ def test_the_expansion_is_that_of_rfc_5869():
         ("index", "93bab28011c9120db9925caa8f10470ee8636d271d006af2c83ce5e1abe3c29a"),
         ("cloak", "42c05adf6af9cf0a5fe332a4a328f7d7d0e6fe467fbd76a92ffa7bc66c1f4f68"),
         ("wrap", "335bef6088d2bbb69b88ef8c9a9dc3202e15510842ef23d663148976165db6fd"),
+        ("wrap-2", "a05a43f6c108b8f189e9da9589b52320c0d6e4d69313adda779bea8b712266d8"),
         ("master-id", "0794941a90552918d93841c41f2ed6d4e202f852b7e7f32ac9a667fb0913fe8e"),
     ],
 )
@@ -115,8 +119,14 @@ def test_a_stored_text_opens(vault, address):
 
 def test_a_wrapped_value_has_its_bytes(ring, wrapped_at, monkeypatch):
     monkeypatch.setattr(os, "urandom", lambda count: bytes(range(100, 100 + count)))
-    monkeypatch.setattr(time, "time", lambda: WRAPPED_AT)
     assert ring.wrap(WRAPPED_SECRET, wrapped_at).ciphertext == WRAPPED
+    header = b"\x12" + hashlib.sha256(expand(KEY, "master-id")).digest()[:8]
+    gcm = Cipher(AES(expand(KEY, "wrap-2")), GCM(NONCE)).encryptor()
+    gcm.authenticate_additional_data(header + wrapped_at.associated_data())
+    assert header + NONCE + gcm.update(WRAPPED_SECRET) + gcm.finalize() + gcm.tag == WRAPPED
+
+
+def test_a_value_of_the_earlier_form_has_its_bytes(wrapped_at):
     place = wrapped_at.associated_data()
     pad = PKCS7(128).padder()
     padded = pad.update(len(place).to_bytes(2, "big") + place + WRAPPED_SECRET) + pad.finalize()
@@ -124,11 +134,12 @@ def test_a_wrapped_value_has_its_bytes(ring, wrapped_at, monkeypatch):
     cbc = Cipher(AES(encrypting), CBC(WRAPPED_IV)).encryptor()
     token = b"\x80" + struct.pack(">Q", WRAPPED_AT) + WRAPPED_IV + cbc.update(padded) + cbc.finalize()
     master = hashlib.sha256(expand(KEY, "master-id")).digest()[:8]
-    assert b"\x11" + master + token + hmac.digest(signing, token, "sha256") == WRAPPED
+    assert b"\x11" + master + token + hmac.digest(signing, token, "sha256") == WRAPPED_BY_FERNET
 
 
-def test_a_stored_wrapped_value_opens(ring, wrapped_at):
-    assert ring.unwrap(Sealed(WRAPPED), wrapped_at) == WRAPPED_SECRET
+@pytest.mark.parametrize("stored", [WRAPPED, WRAPPED_BY_FERNET])
+def test_a_stored_wrapped_value_opens(ring, wrapped_at, stored):
+    assert ring.unwrap(Sealed(stored), wrapped_at) == WRAPPED_SECRET
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,8 @@ def test_a_wrong_master_key_under_the_right_id_does_not_open():
 
 
 def test_a_retired_key_opens_and_does_not_wrap():
-    ring = MasterRing.from_hex(NEW, retired=f" {OLD},, ")
-    old = MasterRing.from_hex(OLD)
+    ring = MasterRing.read(NEW, retired=f" {OLD},, ")
+    old = MasterRing.read(OLD)
     assert ring.unwrap(old.wrap(SECRET, HERE), HERE) == SECRET
     with pytest.raises(MasterKeyMissing):
         old.unwrap(ring.wrap(SECRET, HERE), HERE)
@@ -106,7 +106,7 @@ def test_a_name_with_a_lone_surrogate_is_refused():
 
 
 def test_rings_and_keys_do_not_print_secrets():
-    ring = MasterRing.from_hex(NEW, retired=OLD)
+    ring = MasterRing.read(NEW, retired=OLD)
     for shown in (repr(ring), str(ring), repr(ring.current), str(ring.current)):
         assert NEW[:12] not in shown
         assert OLD[:12] not in shown

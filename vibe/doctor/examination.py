@@ -45,6 +45,7 @@ WITH_SCHEMA: dict[str, Check] = {
     "sealed columns": schema.sealed_columns,
     "indexes": schema.indexes,
     "master keys": keys.masters,
+    "key services": keys.services,
     "people without keys": keys.keyless,
     "data keys": keys.canary,
     "retired keys": keys.retired,

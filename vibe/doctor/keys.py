@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db.models import Count, Max
 
 from accounts.keys.errors import WrongMasterKey
-from accounts.keys.master_key import Fit, check_stored_keys, ring
-from accounts.keys.services.data_keys import key_address
+from accounts.keys.master_key import Fit, check_stored_keys, key_address, ring
+from accounts.keys.providers.service_key import ServiceKey
 from accounts.keys.services.renewal import newest_keys
 from accounts.keys.services.rotation import require_masters, values_under_retired
 from accounts.models import User, UserKey
@@ -37,6 +37,17 @@ def masters() -> Iterator[Finding]:
             why="What is under these keys cannot be read by anybody.",
             do="Add the keys to ENCRYPTION_KEYS_RETIRED, from where they are kept: docs/keys.md",
         )
+
+
+def services() -> Iterator[Finding]:
+    """Check that every key service gives keys."""
+    for key in ring().keys:
+        if isinstance(key, ServiceKey) and (problem := key.check()):
+            yield error(
+                f"Master key {key.id.hex()}: {problem.reason}",
+                why="What is under it opens only where it was opened in the last KEY_CACHE_SECONDS, then nowhere.",
+                do="Mend access to the service, or enable the key there: docs/key-services.md#when-the-service-fails",
+            )
 
 
 def keyless() -> Iterator[Finding]:
@@ -77,8 +88,8 @@ def retired() -> Iterator[Finding]:
     stale, configured = values_under_retired(), ring().retired_count
     if stale:
         yield warning(
-            f"{stale} values are still under retired master keys.",
-            why="These keys must be kept until rotation is done.",
+            f"{stale} values are still under retired master keys, or wrapped by AES-128 as in earlier versions.",
+            why="Retired keys must be kept until rotation is done.",
             do="manage.py rotate_keys",
         )
     elif configured:

@@ -15,7 +15,9 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from accounts.erasure.services import unfinished_erasures
-from accounts.keys.master_key import Fit, check_stored_keys
+from accounts.keys.errors import KeyServiceRefuses
+from accounts.keys.master_key import Fit, check_stored_keys, ring
+from accounts.keys.providers.service_key import ServiceKey
 from vibe.core.db.health.pooler import has_unnamed_pooler
 from vibe.core.db.job_classes.reporting import ClassState, read_states
 from vibe.core.db.scopes import as_system
@@ -47,6 +49,7 @@ def ask() -> dict[str, str]:
         ("pooler", pooler),
         ("migrations", migrations),
         ("keys", keys),
+        ("key_service", key_service),
         ("erased", erased),
         ("worker", worker),
         ("jobs", jobs),
@@ -60,9 +63,9 @@ def stops_serving(reasons: dict[str, str]) -> bool:
     """Return whether requests should go elsewhere.
 
     A missing worker counts only with READY_NEEDS_WORKER. Late jobs never do: sending requests elsewhere helps none. Nor
-    does a pooler: in session mode it is no fault.
+    does a pooler: in session mode it is no fault. Nor does a key service that is away: who was opened lately goes on.
     """
-    heeded = reasons.keys() - {"jobs", "pooler", *([] if settings.READY_NEEDS_WORKER else ["worker"])}
+    heeded = reasons.keys() - {"jobs", "pooler", "key_service", *([] if settings.READY_NEEDS_WORKER else ["worker"])}
     return any(reasons[name] for name in heeded)
 
 
@@ -101,7 +104,20 @@ def keys() -> str:
             "ENCRYPTION_KEY and ENCRYPTION_KEYS_RETIRED open none of the stored data keys, so requests are refused. "
             "Set ENCRYPTION_KEY back to the right key. Run: manage.py doctor"
         )
+    current = ring().current
+    if isinstance(current, ServiceKey) and isinstance(current.check(), KeyServiceRefuses):
+        return "The key service refuses the master key, so nothing opens. Run: manage.py doctor"
     return ""
+
+
+def key_service() -> str:
+    """Check that the key services of all master keys answer."""
+    failed = any(isinstance(key, ServiceKey) and key.check() for key in ring().keys)
+    return (
+        "A key service gives no keys: who was not opened lately is answered 503. Run: manage.py doctor"
+        if failed
+        else ""
+    )
 
 
 def erased() -> str:

@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from accounts.keys.master_key import ring, wrapping_ring
+from accounts.keys.master_key import key_address, ring, wrapping_ring
 from accounts.models import User, UserKey
 from audit.actors import Actor
 from audit.services import record
@@ -77,11 +77,6 @@ def destroy_data_keys(*, user_id: UUID, actor: Actor) -> int:
             actor=actor, action="keys.destroy", subject=user_id, resource="user_keys", details={"destroyed": destroyed}
         )
     return destroyed
-
-
-def key_address(row: UserKey) -> Address:
-    """Return the address of a wrapped data key, with the generation in place of a revision."""
-    return Address("user_keys", "wrapped", row.user_id, row.pk, row.generation)
 
 
 def open_vault() -> Vault:

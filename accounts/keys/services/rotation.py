@@ -13,15 +13,14 @@ from uuid import UUID
 
 from django.db.models import BinaryField, Count, F, Func, Model, QuerySet
 
-from accounts.keys.master_key import require_fitting_key, ring
-from accounts.keys.services.data_keys import key_address
+from accounts.keys.master_key import key_address, require_fitting_key, ring
 from accounts.models import User, UserKey
 from accounts.models.one_time_device import OneTimeDevice, secret_address
 from audit.actors import Actor
 from audit.services import record
 from vibe.core.crypto.errors import MasterKeyMissing, SealError
 from vibe.core.crypto.fields import address_of
-from vibe.core.crypto.master import VERSION
+from vibe.core.crypto.master import HEADER_BYTES, VERSION, VERSIONS
 from vibe.core.crypto.sealed import Address, Sealed
 from vibe.core.db.scopes import as_system
 from vibe.core.db.statements import bulk
@@ -43,9 +42,10 @@ class WrappedColumn:
         return f"{self.model._meta.db_table}.{self.column}"
 
     def stale(self) -> QuerySet[Any]:
-        """Return the rows whose value names another master key than the current one in its header."""
+        """Return the rows whose value is under another master key than the current one, or of an earlier form."""
         rows: QuerySet[Any] = self.model._default_manager.filter(**{f"{self.column}__isnull": False})
-        return rows.annotate(master=self.cut(2, 8)).exclude(master=ring().current.id)  # type: ignore[no-any-return]
+        cut = rows.annotate(header=self.cut(1, HEADER_BYTES), master=self.cut(2, 8))
+        return cut.exclude(header=VERSION + ring().current.id)  # type: ignore[no-any-return]
 
     def retired(self) -> QuerySet[Any]:
         """Return the stale rows that a configured key opens, so that they can be rewrapped."""
@@ -118,7 +118,7 @@ def require_masters() -> None:
     missing = []
     with as_system():
         for column in COLUMNS:
-            ours = column.stale().annotate(version=column.cut(1, 1)).filter(version=VERSION)
+            ours = column.stale().annotate(version=column.cut(1, 1)).filter(version__in=VERSIONS)
             for master, count in ours.values_list("master").annotate(count=Count("pk")).order_by("master"):
                 if bytes(master) not in ring():
                     missing.append(f"{count} in {column} under master key {bytes(master).hex()}")

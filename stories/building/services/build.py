@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from accounts.keys.errors import KeyServiceUnavailable
 from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import FAILED, record
@@ -69,7 +70,7 @@ def try_building(user_id: UUID, story_id: UUID, *, actor: Actor) -> bool:
         return build_story(user_id=user_id, story_id=story_id, actor=actor)
     except NotFound:
         return False
-    except (DatabaseError, Stopped):
+    except (DatabaseError, Stopped, KeyServiceUnavailable):
         raise
     except ProcessingFailed as problem:
         code, words, again_at, counted = problem.code, str(problem), problem.again_at, not problem.away

@@ -1,46 +1,68 @@
 """The master keys: they wrap each person's data key and the few small values that must open before it.
 
-Stored form, version 1:  0x11 | id of the master key, 8 bytes | Fernet token, as bytes
-Inside the token:        length of the address, 2 bytes | the address | the value
+Stored form, version 2:  0x12 | id of the master key, 8 bytes | what that key made
+Made by a `MasterKey`:   nonce, 12 bytes | ciphertext | tag, 16 bytes
+Associated data:         the first 9 of these bytes | the address of the value (see vibe.core.crypto.sealed)
+
+A `MasterKey` is held by this process. Keys that a service holds are in accounts.keys.providers.
+
+Version 1 had a Fernet token, of AES-128, after the id, with the address inside. It opens, and rotation replaces it.
 
 A text of a person is padded to its size class before it is wrapped (see vibe.core.crypto.padding). Data keys and
 one-time secrets are of one length each, and are not.
-
-The address goes inside because Fernet (github.com/fernet/spec) authenticates no context of its own. A token shows when
-it was made, to the second.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
-from collections.abc import Sequence
-from typing import Final, Self
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, Self
 
+from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from vibe.core.crypto.errors import FormatUnknown, MasterKeyMissing, SealBroken, SealError
 from vibe.core.crypto.padding import pad, unpad
-from vibe.core.crypto.seal import KEY_BYTES, derive, notify
+from vibe.core.crypto.seal import KEY_BYTES, NONCE_BYTES, TAG_BYTES, derive, notify
 from vibe.core.crypto.sealed import Address, Sealed
 from vibe.core.crypto.strength import is_well_known
 from vibe.core.errors import ConfigurationError, InputError
 
-VERSION: Final = b"\x11"
+VERSION: Final = b"\x12"
+FERNET_VERSION: Final = b"\x11"
+VERSIONS: Final = (VERSION, FERNET_VERSION)
 ID_BYTES: Final = 8
 HEADER_BYTES: Final = 1 + ID_BYTES
-SHORTEST_TOKEN_BYTES: Final = 1 + 8 + 16 + 16 + 32  # version, time, IV, one block, HMAC
+SHORTEST_BYTES: Final = HEADER_BYTES + NONCE_BYTES + TAG_BYTES
+
+
+class WrappingKey(Protocol):
+    """A master key, wherever it is held. `id` names it without telling anything of it."""
+
+    @property
+    def id(self) -> bytes:
+        """Return 8 bytes."""
+
+    def wrap(self, value: bytes, associated: bytes) -> bytes:
+        """Encrypt a small value, bound to the associated data."""
+
+    def unwrap(self, wrapped: bytes, associated: bytes) -> bytes:
+        """Decrypt what `wrap` made. Raises InvalidTag for anything else, or for other associated data."""
 
 
 class MasterKey:
-    """One master key. `id` names it without telling anything of it: the first 8 bytes of a derived digest."""
+    """A master key of 32 bytes, held by this process. Its id is the first 8 bytes of a derived digest."""
 
-    __slots__ = ("fernet", "id")
+    __slots__ = ("_aead", "_fernet", "id")
 
     def __init__(self, secret: bytes) -> None:
         self.id: Final = hashlib.sha256(derive(secret, "master-id")).digest()[:ID_BYTES]
-        self.fernet: Final = Fernet(base64.urlsafe_b64encode(derive(secret, "wrap")))
+        self._aead: Final = AESGCM(derive(secret, "wrap-2"))
+        self._fernet: Final = Fernet(base64.urlsafe_b64encode(derive(secret, "wrap")))
 
     def __repr__(self) -> str:
         return f"<master key {self.id.hex()}>"
@@ -59,13 +81,32 @@ class MasterKey:
             )
         return cls(secret)
 
+    def wrap(self, value: bytes, associated: bytes) -> bytes:
+        """Encrypt a small value."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._aead.encrypt(nonce, value, associated)
+
+    def unwrap(self, wrapped: bytes, associated: bytes) -> bytes:
+        """Decrypt what `wrap` made. Raises InvalidTag."""
+        return self._aead.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], associated)
+
+    def unwrap_fernet(self, token: bytes) -> bytes:
+        """Decrypt a token of stored form 1. Raises InvalidTag."""
+        try:
+            return self._fernet.decrypt(base64.urlsafe_b64encode(token))
+        except InvalidToken:
+            raise InvalidTag from None
+
+
+Reader = Callable[..., WrappingKey]
+
 
 class MasterRing:
     """The current master key, which wraps, and the retired ones, which only unwrap until rotation is done."""
 
     __slots__ = ("_by_id", "current")
 
-    def __init__(self, current: MasterKey, retired: Sequence[MasterKey] = ()) -> None:
+    def __init__(self, current: WrappingKey, retired: Sequence[WrappingKey] = ()) -> None:
         self.current = current
         self._by_id = {key.id: key for key in (current, *retired)}
 
@@ -85,19 +126,25 @@ class MasterRing:
     def __contains__(self, key_id: bytes) -> bool:
         return key_id in self._by_id
 
+    @property
+    def keys(self) -> tuple[WrappingKey, ...]:
+        """Return all keys, the current one first."""
+        return tuple(self._by_id.values())
+
     @classmethod
-    def from_hex(cls, current: str, *, retired: str = "") -> Self:
+    def read(cls, current: str, *, retired: str = "", read_key: Reader = MasterKey.from_hex) -> Self:
         """Read the settings. `retired` is a list, separated by commas or white space. Raises ConfigurationError."""
         return cls(
-            MasterKey.from_hex(current.strip(), setting="ENCRYPTION_KEY"),
-            [MasterKey.from_hex(key, setting="ENCRYPTION_KEYS_RETIRED") for key in retired.replace(",", " ").split()],
+            read_key(current.strip(), setting="ENCRYPTION_KEY"),
+            [read_key(key, setting="ENCRYPTION_KEYS_RETIRED") for key in retired.replace(",", " ").split()],
         )
 
     def wrap(self, value: bytes, address: Address) -> Sealed:
         """Wrap a small value for one address under the current key."""
-        token = self.current.fernet.encrypt(bind(value, address))
+        header = VERSION + self.current.id
+        wrapped = self.current.wrap(value, header + address.associated_data())
         notify("wrap", 1)
-        return Sealed(VERSION + self.current.id + base64.urlsafe_b64decode(token))
+        return Sealed(header + wrapped)
 
     def wrap_text(self, text: str, address: Address) -> Sealed:
         """Wrap a small text, padded. Raises InputError for a lone surrogate."""
@@ -130,29 +177,27 @@ class MasterRing:
 
     def _unwrap(self, sealed: Sealed, address: Address) -> bytes:
         stored = sealed.ciphertext if isinstance(sealed, Sealed) else b""
-        if stored[:1] != VERSION or len(stored) < HEADER_BYTES + SHORTEST_TOKEN_BYTES:
+        if stored[:1] not in VERSIONS or len(stored) < SHORTEST_BYTES:
             raise FormatUnknown(f"{address} is not in a known wrapped format.")
-        key = self._by_id.get(stored[1:HEADER_BYTES])
+        header, wrapped = stored[:HEADER_BYTES], stored[HEADER_BYTES:]
+        key = self._by_id.get(header[1:])
         if key is None:
             raise MasterKeyMissing(
-                f"{address} was wrapped under master key {stored[1:HEADER_BYTES].hex()}, which is not configured: "
+                f"{address} was wrapped under master key {header[1:].hex()}, which is not configured: "
                 "set it in ENCRYPTION_KEY or, where it was retired, in ENCRYPTION_KEYS_RETIRED."
             )
-        return self._open(key, stored[HEADER_BYTES:], address)
-
-    @staticmethod
-    def _open(key: MasterKey, token: bytes, address: Address) -> bytes:
         try:
-            bound = key.fernet.decrypt(base64.urlsafe_b64encode(token))
-        except InvalidToken:
+            if header.startswith(FERNET_VERSION) and isinstance(key, MasterKey):
+                return bound_value(key.unwrap_fernet(wrapped), address)
+            return key.unwrap(wrapped, header + address.associated_data())
+        except InvalidTag:
             raise SealBroken(f"{address} does not open under master key {key.id.hex()}.") from None
-        prefix = bind(b"", address)
-        if not bound.startswith(prefix):
-            raise SealBroken(f"{address} holds a value that was wrapped for another place.")
-        return bound[len(prefix) :]
 
 
-def bind(value: bytes, address: Address) -> bytes:
-    """Return the value prefixed with its address."""
+def bound_value(bound: bytes, address: Address) -> bytes:
+    """Return the value of stored form 1: length of the address, 2 bytes | the address | the value."""
     place = address.associated_data()
-    return len(place).to_bytes(2, "big") + place + value
+    prefix = len(place).to_bytes(2, "big") + place
+    if not bound.startswith(prefix):
+        raise SealBroken(f"{address} holds a value that was wrapped for another place.")
+    return bound[len(prefix) :]

@@ -33,7 +33,7 @@ MOST_MESSAGES: Final = 2**32  # under one key
 HIGHEST_GENERATION: Final = 2**15 - 1  # what the column of the generation holds
 
 
-Operation = Literal["seal", "open", "wrap", "unwrap"]
+Operation = Literal["seal", "open", "wrap", "unwrap", "key-service"]
 Observer = Callable[[Operation, int, bool], None]  # what was done, how often, and whether it went well
 
 _observers: list[Observer] = []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,15 +17,18 @@ import pytest
 from django.db import OperationalError, connection
 from psycopg import sql
 
+from stories.processors.embedding import OfflineEmbedder
 from tests.processes import PATIENCE, manage, start, url
-from tests.servers import Server, serving
+from tests.servers import Server, serving, started_by
 from vibe.core.db.configured import embedded_server
 from vibe.core.db.embedded.server import OWNER
 from vibe.core.db.migrating.lock import LOCK, migration_lock, try_lock
-from vibe.serving import preparing
+from vibe.serving import preparing, web
 from vibe.serving.migrating import known
 from vibe.serving.preparing import wait_for_database
+from vibe.serving.web import WebOptions, WebServer
 
+MODEL_KB = 65_000  # of the model's table alone
 REPLICAS = 8 if os.environ.get("VIBE_ATTACK") == "full" else 3
 LINE = {
     "user": {"firebase_uid": "serving", "email": "serving@example.com", "name": "Ida"},
@@ -118,6 +123,40 @@ def test_it_does_not_wait_for_ever(monkeypatch):
     monkeypatch.setattr(connection, "ensure_connection", away)
     with pytest.raises(OperationalError, match="away"):
         wait_for_database(seconds=0, say=lambda _: None)
+
+
+# Warm
+
+
+@pytest.fixture
+def cold(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process that has not loaded the model."""
+    monkeypatch.setattr(OfflineEmbedder, "_model", None)
+    yield
+    gc.unfreeze()
+
+
+def test_the_model_is_loaded_before_processes_are_forked_and_sockets_opened(cold):
+    server = WebServer(WebOptions("127.0.0.1:0"))
+    assert server.cfg.preload_app
+    server.load()
+    assert OfflineEmbedder._model is not None
+
+
+def test_control_without_warming_up_the_first_search_loads_it(cold, monkeypatch):
+    monkeypatch.setattr(web, "warm_up", lambda: None)
+    WebServer(WebOptions("127.0.0.1:0")).load()
+    assert OfflineEmbedder._model is None
+
+
+def test_a_model_that_fails_does_not_stop_the_start(monkeypatch, caplog):
+    class Broken(OfflineEmbedder):
+        def embed(self, texts: Any) -> Any:
+            raise OSError("no such file")
+
+    monkeypatch.setattr("stories.processors.configured.embedder", Broken)
+    web.warm_up()
+    assert "Searches go by words alone" in caplog.text
 
 
 # One at a time
@@ -239,13 +278,22 @@ def test_jobs_finish_or_are_given_back_and_none_is_done_twice(migrated, tmp_path
     assert count("stories") == count("(SELECT DISTINCT conversation_id FROM stories) s") == 12
 
 
-def test_all_processes_count_together(migrated, tmp_path):
+def test_all_processes_count_together_and_share_what_was_loaded(migrated, tmp_path):
     environment = {"METRICS_TOKEN": "a-token-for-prometheus"}
     with serving(url(name=migrated), tmp_path / "log", "--processes", "2", **environment) as server:
         server.wait_ready()
         for _ in range(30):
             assert server.ask("/")[0] == 200
         status, text = server.ask("/metrics", Authorization="Bearer a-token-for-prometheus")
+        shared = [shared_memory(process) for process in started_by(server.process.pid)]
+    assert len(shared) == 2
+    assert min(shared) > MODEL_KB
     assert status == 200
     assert b'vibe_requests_total{method="GET",route="home",status="200"} 30.0' in text
     assert b"vibe_database_size_bytes" in text
+
+
+def shared_memory(process: int) -> int:
+    """The kB that a process shares with others and that are no file's."""
+    told = dict(line.split(":") for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:])
+    return int(told["Shared_Dirty"].split()[0])

@@ -6,6 +6,7 @@ activation, new connections wait in the socket for the next start.
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connections
+from django.urls import get_resolver
 from gunicorn.app.base import BaseApplication
 
+from stories.search.warming import warm_up
 from vibe.metrics import shared
 from vibe.serving.buffering import limits
 
@@ -60,9 +63,16 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """Return the application. Close connections opened before the fork, so that no two processes share one."""
+        """Return the application, with all that a first request loads: the processes share that memory.
+
+        Close connections opened before the fork, so that no two processes share one.
+        """
         from vibe.wsgi import application  # noqa: PLC0415  it sets Django up
 
+        get_resolver().url_patterns  # noqa: B018  imports all views
+        warm_up()
+        gc.collect()
+        gc.freeze()  # or the next collection writes to, and so copies, every page that objects are on
         for connection in connections.all(initialized_only=True):
             connection.close()
             if hasattr(connection, "close_pool"):

@@ -25,7 +25,7 @@ from django.urls import Resolver404, ResolverMatch, resolve
 
 from audit.actors import Actor, Origin
 from audit.client.address import MAX_USER_AGENT, clean_user_agent, client_address
-from audit.client.trusted import trusted_header, trusted_proxies
+from audit.client.trusted import trusted_header, trusted_proxies, trusts_sockets
 from audit.context import AuditContext
 from audit.errors import RowNotEncodable
 from audit.services import FAILED, OK, REFUSED, record
@@ -174,6 +174,7 @@ def origin_from(meta: Mapping[str, str]) -> Origin:
             forwarded=header_is_present(meta.get("HTTP_FORWARDED")),
             trusted=trusted_proxies(),
             header=trusted_header(),
+            trust_socket=trusts_sockets(),
         ),
         user_agent=clean_user_agent(header_bytes(meta.get("HTTP_USER_AGENT", ""))),
         request_id=request_id() or uuid4().hex,

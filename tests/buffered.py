@@ -21,7 +21,9 @@ go_on = threading.Event()
 
 
 def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterator[bytes]:
-    """Answer what was sent; or `/N`, that many bytes at once; or `/in-parts/N`; or `/wait`, until `/go-on`."""
+    """Answer what was sent; or `/N`, that many bytes at once; or `/in-parts/N`; or `/address`, the client's; or
+    `/wait`, until `/go-on`.
+    """
     path, body = environ["PATH_INFO"], environ["wsgi.input"].read()
     if path == "/wait":
         go_on.wait(60)
@@ -29,6 +31,8 @@ def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterator[
         go_on.set()
     if path == "/fails":
         raise RuntimeError("a canary")
+    if path == "/address":
+        body = environ["REMOTE_ADDR"].encode() or b"none"
     if path.strip("/").isdecimal():
         body = b"x" * int(path.strip("/"))
     if path.startswith("/in-parts/"):

@@ -209,6 +209,7 @@ def test_a_client_that_breaks_off_leaves_no_line() -> None:
 def test_it_listens_at_a_unix_socket(tmp_path: Path) -> None:
     with served(bind=f"unix:{tmp_path / 'socket'}") as server:
         assert exchange(server, POST % (b"", 5, b"hello")) == (200, b"hello")
+        assert exchange(server, GET % b"/address") == (200, b"none"), "what audit.client takes for a Unix socket"
 
 
 # Who is late

@@ -1,6 +1,8 @@
 """The docs are true: every setting and command is described, every link leads somewhere, no command is invented."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,24 @@ def test_make_targets_named_exist():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"(?:^ {4}|`)make ([a-z]+)", TEXT, re.MULTILINE))
     assert {"run", "test"} <= named <= targets
+
+
+def test_the_units_of_systemd_are_hardened(tmp_path: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not installed. Run: apt-get install systemd")
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    found = re.search(r"vibe\.service`\n\n```ini\n(.*?)```", text, re.DOTALL)
+    assert found
+    loosened = re.sub(r"^(?:Protect|Private|Restrict|SystemCall|Capab|NoNew).*\n", "", found[1], flags=re.MULTILINE)
+    assert exposure(tmp_path / "vibe.service", found[1]) <= 3.0
+    assert exposure(tmp_path / "loose.service", loosened) > 3.0, "the control"
+
+
+def exposure(unit: Path, text: str) -> float:
+    """What `systemd-analyze security` counts of a unit, from 0 to 10."""
+    unit.write_text(text)
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", told)
+    assert found, told
+    return float(found[1])

@@ -24,10 +24,12 @@ from stories.search.services import search_stories
 from tests import logs
 from tests.building import build_conversation
 from tests.cast import TESTER
+from tests.processes import manage
 from vibe.core.db.scopes import as_support, as_user
 from vibe.core.errors import Refused
 from vibe.core.logs.formatting import Json, Text
 from vibe.core.logs.scrubbing import Scrubbed
+from vibe.core.logs.stderr import JsonLines
 
 CANARY = "peculiarcanary"
 FORMS = {"text": Text, "json": Json}
@@ -191,6 +193,30 @@ def test_a_line_bears_the_id_of_its_request(caught, client, db):
 def test_ids_differ_and_are_not_the_clients(client, db):
     first = client.get("/", headers={"X-Request-ID": CANARY}).headers["X-Request-ID"]
     assert first not in (CANARY, client.get("/").headers["X-Request-ID"])
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_why_a_start_is_refused_is_a_line_of_json_too(command):
+    refused = manage(command, DEBUG="off", ENCRYPTION_KEY="too short", LOG_FORMAT="json")
+    assert refused.returncode == 1
+    [line] = [json.loads(line) for line in refused.stderr.splitlines()]
+    assert line["message"].startswith("Error: ")
+    control = manage(command, DEBUG="off", ENCRYPTION_KEY="too short")
+    assert control.stderr.startswith("Error: ")
+
+
+def test_lines_printed_in_parts_are_whole_objects():
+    stream = io.StringIO()
+    lines = JsonLines(stream)
+    lines.write("a begin")
+    lines.write(', an end\n{"at": 1}\n\n[1]\n{half')
+    assert [json.loads(line).get("message") for line in stream.getvalue().splitlines()] == [
+        "a begin, an end",
+        None,
+        "[1]",
+    ]
+    lines.flush()
+    assert json.loads(stream.getvalue().splitlines()[-1])["message"] == "{half"
 
 
 def test_every_line_of_the_json_form_is_an_object():

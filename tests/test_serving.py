@@ -279,13 +279,15 @@ def test_jobs_finish_or_are_given_back_and_none_is_done_twice(migrated, tmp_path
 
 
 def test_all_processes_count_together_and_share_what_was_loaded(migrated, tmp_path):
-    environment = {"METRICS_TOKEN": "a-token-for-prometheus"}
+    environment = {"METRICS_TOKEN": "a-token-for-prometheus", "LOG_FORMAT": "json", "LOG_LEVEL": "INFO"}
     with serving(url(name=migrated), tmp_path / "log", "--processes", "2", **environment) as server:
         server.wait_ready()
         for _ in range(30):
             assert server.ask("/")[0] == 200
         status, text = server.ask("/metrics", Authorization="Bearer a-token-for-prometheus")
         shared = [shared_memory(process) for process in started_by(server.process.pid)]
+    lines = [json.loads(line) for line in server.said().splitlines()]
+    assert {"vibe.requests", "stderr"} <= {line["logger"] for line in lines}, "of the log, and what is printed"
     assert len(shared) == 2
     assert min(shared) > MODEL_KB
     assert status == 200

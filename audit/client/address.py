@@ -40,6 +40,7 @@ def client_address(
     forwarded: Sequence[str],
     trusted: Sequence[Network],
     header: str | None = None,
+    trust_socket: bool = False,
 ) -> ClientAddress:
     """Find the client's address from the peer and the headers X-Forwarded-For and Forwarded (RFC 7239).
 
@@ -50,7 +51,7 @@ def client_address(
     When both headers were sent, a step is taken only where they agree. A proxy usually writes one of them and passes
     the other through, so one of the two may come from the client, and the request does not show which. If `header`
     names the one that the proxies write, the other is ignored: a client that sends it can then no longer hide behind
-    the proxy's address.
+    the proxy's address. With `trust_socket`, a peer at a Unix socket counts as a trusted proxy.
     """
     start = parse_node(peer)
     found = _walk(
@@ -58,6 +59,7 @@ def client_address(
         forwarded_for if header != FORWARDED else (),
         forwarded if header != FORWARDED_FOR else (),
         trusted,
+        trust_socket=trust_socket and (not peer or peer.startswith("unix:")),
     )
     return ClientAddress(
         ip=None if found is None else str(found),
@@ -78,14 +80,14 @@ def clean_user_agent(raw: str | bytes) -> str:
     return _printable(raw[: MAX_USER_AGENT * _BYTES_PER_CHARACTER])[:MAX_USER_AGENT].strip()
 
 
-def parse_networks(text: str) -> tuple[Network, ...]:
-    """Parse addresses and CIDR networks separated by commas or white space; return none for an empty text.
+def parse_networks(text: str, *, besides: str = "") -> tuple[Network, ...]:
+    """Parse addresses and CIDR networks separated by commas or white space, but for the word `besides`.
 
     Raises NetworkListInvalid with the position of the first bad entry, counted from 1: one that is not a network, that
     has bits set behind its mask (10.0.0.1/8 may mean the host or the network), or that contains every address.
     """
     entries = [entry for entry in re.split(r"[,\s]+", text) if entry]
-    return tuple(_network(entry, position) for position, entry in enumerate(entries, start=1))
+    return tuple(_network(entry, position) for position, entry in enumerate(entries, start=1) if entry != besides)
 
 
 def proxy_header(text: str) -> str | None:
@@ -100,7 +102,14 @@ def proxy_header(text: str) -> str | None:
         raise NetworkListInvalid(f"The header of trusted proxies is {FORWARDED_FOR} or {FORWARDED}.") from None
 
 
-def _walk(start: Hop, forwarded_for: Sequence[str], forwarded: Sequence[str], trusted: Sequence[Network]) -> Hop:
+def _walk(
+    start: Hop,
+    forwarded_for: Sequence[str],
+    forwarded: Sequence[str],
+    trusted: Sequence[Network],
+    *,
+    trust_socket: bool,
+) -> Hop:
     headers = []
     if forwarded_for:
         headers.append(forwarded_for_hops(forwarded_for))
@@ -109,7 +118,7 @@ def _walk(start: Hop, forwarded_for: Sequence[str], forwarded: Sequence[str], tr
     address = start
     for hops in zip(*headers, strict=False):
         agreed = hops[0] if len(set(hops)) == 1 else None
-        if agreed is None or not _is_trusted(address, trusted):
+        if agreed is None or not (trust_socket if address is None else _is_trusted(address, trusted)):
             break
         address = agreed
     return address

@@ -13,7 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
 from audit.actors import Actor, Origin
+from audit.client.trusted import trusted_proxies
 from audit.context import AuditContext
+from audit.errors import NetworkListInvalid
 from audit.middleware import no_personal_data
 from audit.models import AuditLog
 from audit.services import record
@@ -211,6 +213,19 @@ def test_an_address_that_is_none_and_a_path_with_a_zero_byte(web: Client) -> Non
     assert [row.ip for row in rows()] == [None]
     record(actor=Actor.system("tests"), action="x", resource="/a\x00b" * 400)
     assert rows()[-1].resource == "/ab" * 125
+
+
+def test_behind_a_unix_socket_the_client_keeps_its_address_where_that_is_trusted(web: Client, settings: Any) -> None:
+    claim = {"x-forwarded-for": "198.51.100.9"}
+    for proxies in ("unix", "10.0.0.0/8, unix", "10.0.0.0/8", ""):  # the last two are the control
+        settings.TRUSTED_PROXIES = proxies
+        assert web.get("/read", headers=claim, REMOTE_ADDR="").status_code == 200
+    settings.TRUSTED_PROXIES = "unix"
+    web.get("/read", headers=claim, REMOTE_ADDR="192.0.2.7")
+    assert [row.ip for row in rows()] == ["198.51.100.9", "198.51.100.9", None, None, "192.0.2.7"]
+    settings.TRUSTED_PROXIES = "unix, unix:, 10.0.0.0/8"
+    with pytest.raises(NetworkListInvalid, match="TRUSTED_PROXIES: Entry 2"):
+        trusted_proxies()
 
 
 def test_the_header_that_proxies_write_can_be_named(web: Client, settings: Any) -> None:

@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop run test check lint types layers packages migrate bench attack gazetteer clients lock clean
+.PHONY: help install develop run test check lint types layers packages migrate matrix bench attack gazetteer clients lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ types: develop
 
 layers: develop
 	$(BIN)/lint-imports
+
+matrix: develop ## the test suite on each version of PostgreSQL that is found, a line of each
+	$(BIN)/python -m tests.matrix -n $(JOBS)
 
 bench: develop ## the measurements; each prints JSON with its ratios
 	$(BIN)/python -m benchmarks

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db import connection
 from django.db.models.signals import post_migrate
 
-from tests import databases
+from tests import databases, matrix
 from tests.databases import ROOT, schema_sources, schema_version, version_of
 
 OURS = re.compile(r"^\s*(?:from|import) ((?:accounts|audit|memories|stories|vibe)[\w.]*)", re.MULTILINE)
@@ -42,3 +42,16 @@ def test_the_version_covers_what_migrations_run():
         function = receiver() if not inspect.isfunction(receiver) else receiver
         ours = OURS.match(f"import {function.__module__}")
         assert not ours or Path(inspect.getfile(function)) in sources, function
+
+
+def test_the_matrix_takes_the_first_whole_server_of_each_version(tmp_path: Path) -> None:
+    hollow = tmp_path / "bin"
+    hollow.mkdir()
+    for name in ("postgres", "initdb", "pg_config"):
+        program = hollow / name
+        program.write_text(f"#!/bin/sh\necho '{tmp_path}/share (PostgreSQL) 17.1'\n")
+        program.chmod(0o755)
+    assert matrix.versions([tmp_path / "nothing", hollow]) == {}, "it has no pgvector"
+    (tmp_path / "share" / "extension").mkdir(parents=True)
+    (tmp_path / "share" / "extension" / "vector.control").touch()
+    assert matrix.versions([hollow, matrix.bundled_programs()]) == {17: hollow, 18: matrix.bundled_programs()}

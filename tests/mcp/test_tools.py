@@ -169,6 +169,8 @@ def test_nobody_corrects_or_forgets_what_is_somebody_elses(ada: UUID, jonas: UUI
     assert "not-found" in text(call(jonas, "forget_memory", memory_id=said))
     assert call(jonas, "recent_memories").structured_content["items"] == []
     assert [each["text"] for each in call(ada, "recent_memories").structured_content["items"]] == ["I moved to Lisbon."]
+
+
 def test_a_context_is_one_text_within_its_budget(ada: UUID) -> None:
     kept = call(ada, "remember", text=f"My {CANARY} sleeps in Lisbon.").structured_content
     where = {"conversation_id": kept["conversation_id"]}

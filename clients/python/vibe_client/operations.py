@@ -61,6 +61,39 @@ class Operations:
         """List who did what with your data, when and why."""
         return self.pages("GET", "/me/access-log", query={"limit": limit})
 
+    def begin_my_import(self, *, idempotency_key: str | None = None, **given: Unpack[types.NewImport]) -> types.Import:
+        """Begin an import of a file. Send its parts next, then start it. A person has one at a time."""
+        return self.call("POST", "/me/import", idempotency_key=idempotency_key, body=given)
+
+    def get_my_import(self) -> types.Import:
+        """The newest import as it stands."""
+        return self.call("GET", "/me/import")
+
+    def get_import(self, import_id: str | UUID) -> types.Import:
+        """One import as it stands: its progress, its counts and its problems by line."""
+        return self.call("GET", f"/me/import/{_quoted(import_id)}")
+
+    def cancel_import(self, import_id: str | UUID, *, idempotency_key: str | None = None) -> None:
+        """Cancel an import that does not run yet, and remove what was uploaded."""
+        self.call("DELETE", f"/me/import/{_quoted(import_id)}", idempotency_key=idempotency_key)
+
+    def put_import_part(
+        self, import_id: str | UUID, number: int, given: str, *, idempotency_key: str | None = None
+    ) -> None:
+        """A part of the file, as bytes: 4 MiB at most. Sent again, it replaces the one of that number."""
+        self.call(
+            "PUT",
+            f"/me/import/{_quoted(import_id)}/parts/{_quoted(number)}",
+            idempotency_key=idempotency_key,
+            body=given,
+        )
+
+    def start_import(
+        self, import_id: str | UUID, *, idempotency_key: str | None = None, **given: Unpack[types.StartedImport]
+    ) -> types.Import:
+        """Have the file imported by a job, now that all of its parts are here."""
+        return self.call("POST", f"/me/import/{_quoted(import_id)}/start", idempotency_key=idempotency_key, body=given)
+
     def ensure_user(self, uid: str, **given: Unpack[types.EnsuredPerson]) -> types.Person:
         """Return the person with this UID; create them (201) if there is none."""
         return self.call("PUT", f"/users/{_quoted(uid)}", body=given)
@@ -260,6 +293,12 @@ class Operations:
         """Delete a memory for good. Search no longer finds it; its story is rebuilt."""
         self.call("DELETE", f"/memories/{_quoted(memory_id)}", idempotency_key=idempotency_key, if_match=if_match)
 
+    def read_context(
+        self, *, idempotency_key: str | None = None, **given: Unpack[types.WantedContext]
+    ) -> types.Context:
+        """What is known that bears on a message, ready for a prompt: one call before a companion answers."""
+        return self.call("POST", "/context", idempotency_key=idempotency_key, body=given)
+
     def search_stories(self, *, idempotency_key: str | None = None, **given: Unpack[types.Search]) -> types.Answer:
         """Search stories. The question is in the body, so that no log of URLs holds it."""
         return self.call("POST", "/stories/search", idempotency_key=idempotency_key, body=given)
@@ -306,6 +345,29 @@ class Operations:
             query={"forget_corrections": forget_corrections},
             idempotency_key=idempotency_key,
             if_match=if_match,
+        )
+
+    def list_facts(
+        self, *, as_of: str | datetime | None = None, history: bool | None = None, attribute: str | None = None
+    ) -> types.Facts:
+        """What holds now, or held at a moment, or all that ever did; the newest learned first."""
+        return self.call("GET", "/facts", query={"as_of": as_of, "history": history, "attribute": attribute})
+
+    def correct_fact(
+        self, fact_id: str | UUID, *, idempotency_key: str | None = None, **given: Unpack[types.CorrectedFact]
+    ) -> types.Fact:
+        """Put the person's word in its place, or say when it began or ended. It outranks what was said before."""
+        return self.call("PATCH", f"/facts/{_quoted(fact_id)}", idempotency_key=idempotency_key, body=given)
+
+    def forget_fact(
+        self, fact_id: str | UUID, *, with_memories: bool | None = None, idempotency_key: str | None = None
+    ) -> None:
+        """Forget it. It is not learned again from what was said before; on request its memories are deleted too."""
+        self.call(
+            "DELETE",
+            f"/facts/{_quoted(fact_id)}",
+            query={"with_memories": with_memories},
+            idempotency_key=idempotency_key,
         )
 
     def list_people(self, *, limit: int | None = None) -> Iterator[types.Entity]:
@@ -365,6 +427,43 @@ class AsyncOperations:
     def list_access(self, *, limit: int | None = None) -> AsyncIterator[types.Access]:
         """List who did what with your data, when and why."""
         return self.pages("GET", "/me/access-log", query={"limit": limit})
+
+    async def begin_my_import(
+        self, *, idempotency_key: str | None = None, **given: Unpack[types.NewImport]
+    ) -> types.Import:
+        """Begin an import of a file. Send its parts next, then start it. A person has one at a time."""
+        return await self.call("POST", "/me/import", idempotency_key=idempotency_key, body=given)
+
+    async def get_my_import(self) -> types.Import:
+        """The newest import as it stands."""
+        return await self.call("GET", "/me/import")
+
+    async def get_import(self, import_id: str | UUID) -> types.Import:
+        """One import as it stands: its progress, its counts and its problems by line."""
+        return await self.call("GET", f"/me/import/{_quoted(import_id)}")
+
+    async def cancel_import(self, import_id: str | UUID, *, idempotency_key: str | None = None) -> None:
+        """Cancel an import that does not run yet, and remove what was uploaded."""
+        await self.call("DELETE", f"/me/import/{_quoted(import_id)}", idempotency_key=idempotency_key)
+
+    async def put_import_part(
+        self, import_id: str | UUID, number: int, given: str, *, idempotency_key: str | None = None
+    ) -> None:
+        """A part of the file, as bytes: 4 MiB at most. Sent again, it replaces the one of that number."""
+        await self.call(
+            "PUT",
+            f"/me/import/{_quoted(import_id)}/parts/{_quoted(number)}",
+            idempotency_key=idempotency_key,
+            body=given,
+        )
+
+    async def start_import(
+        self, import_id: str | UUID, *, idempotency_key: str | None = None, **given: Unpack[types.StartedImport]
+    ) -> types.Import:
+        """Have the file imported by a job, now that all of its parts are here."""
+        return await self.call(
+            "POST", f"/me/import/{_quoted(import_id)}/start", idempotency_key=idempotency_key, body=given
+        )
 
     async def ensure_user(self, uid: str, **given: Unpack[types.EnsuredPerson]) -> types.Person:
         """Return the person with this UID; create them (201) if there is none."""
@@ -567,6 +666,12 @@ class AsyncOperations:
         """Delete a memory for good. Search no longer finds it; its story is rebuilt."""
         await self.call("DELETE", f"/memories/{_quoted(memory_id)}", idempotency_key=idempotency_key, if_match=if_match)
 
+    async def read_context(
+        self, *, idempotency_key: str | None = None, **given: Unpack[types.WantedContext]
+    ) -> types.Context:
+        """What is known that bears on a message, ready for a prompt: one call before a companion answers."""
+        return await self.call("POST", "/context", idempotency_key=idempotency_key, body=given)
+
     async def search_stories(
         self, *, idempotency_key: str | None = None, **given: Unpack[types.Search]
     ) -> types.Answer:
@@ -615,6 +720,29 @@ class AsyncOperations:
             query={"forget_corrections": forget_corrections},
             idempotency_key=idempotency_key,
             if_match=if_match,
+        )
+
+    async def list_facts(
+        self, *, as_of: str | datetime | None = None, history: bool | None = None, attribute: str | None = None
+    ) -> types.Facts:
+        """What holds now, or held at a moment, or all that ever did; the newest learned first."""
+        return await self.call("GET", "/facts", query={"as_of": as_of, "history": history, "attribute": attribute})
+
+    async def correct_fact(
+        self, fact_id: str | UUID, *, idempotency_key: str | None = None, **given: Unpack[types.CorrectedFact]
+    ) -> types.Fact:
+        """Put the person's word in its place, or say when it began or ended. It outranks what was said before."""
+        return await self.call("PATCH", f"/facts/{_quoted(fact_id)}", idempotency_key=idempotency_key, body=given)
+
+    async def forget_fact(
+        self, fact_id: str | UUID, *, with_memories: bool | None = None, idempotency_key: str | None = None
+    ) -> None:
+        """Forget it. It is not learned again from what was said before; on request its memories are deleted too."""
+        await self.call(
+            "DELETE",
+            f"/facts/{_quoted(fact_id)}",
+            query={"with_memories": with_memories},
+            idempotency_key=idempotency_key,
         )
 
     def list_people(self, *, limit: int | None = None) -> AsyncIterator[types.Entity]:

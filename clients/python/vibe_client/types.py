@@ -78,6 +78,74 @@ class AccessLog(TypedDict):
     """the cursor of the next page; null on the last"""
 
 
+class Import(TypedDict):
+    """An import: how far it is, and what came of it."""
+
+    id: str
+    format: str
+    dry_run: bool
+    state: Literal["uploading", "waiting", "running", "done", "failed", "cancelled"]
+    progress: int
+    """percent"""
+    part_bytes: NotRequired[int]
+    """how large a part may be"""
+    counts: ImportCounts
+    passed_over: dict[str, int]
+    """what is no message of a conversation, by kind"""
+    problems: list[str]
+    """what was left out, by line or conversation, and why: the first 1,000"""
+    problem: str
+    """the code of what it failed with"""
+    requested_at: str
+    finished_at: str | None
+
+
+class ImportCounts(TypedDict):
+    """What came of the file so far."""
+
+    conversations: NotRequired[int]
+    """with something new"""
+    memories: NotRequired[int]
+    """that were added"""
+    unchanged: NotRequired[int]
+    """messages that were there already"""
+    differing: NotRequired[int]
+    """messages that are there with other content, and were kept as they are"""
+    skipped: NotRequired[int]
+    """messages with nothing in them, or expired"""
+    refused: NotRequired[int]
+    """lines or conversations that were left out"""
+    restored: NotRequired[int]
+    """lines of an export that were brought back"""
+    passed_over: NotRequired[int]
+    """lines of an export that bring nothing back"""
+
+
+class NewImport(TypedDict):
+    """What the file is, and how it is to be read: docs/import.md says what of it each format needs."""
+
+    format: Literal["jsonl", "chatgpt", "claude", "telegram", "whatsapp"]
+    dry_run: NotRequired[bool]
+    """say what would come in, with nothing written"""
+    strict: NotRequired[bool]
+    """stop at the first bad line, with nothing written"""
+    me: NotRequired[str]
+    """telegram, whatsapp: the person's own name in the chats"""
+    time_zone: NotRequired[str | None]
+    """of times without one, such as Europe/Lisbon"""
+    dates: NotRequired[Literal["day-first", "month-first", "year-first"] | None]
+    """whatsapp: their order"""
+    conversation: NotRequired[str | None]
+    """whatsapp: the external id of the conversation; by default its first time"""
+
+
+class StartedImport(TypedDict):
+    """That the file is whole."""
+
+    parts: int
+    """how many parts it has"""
+
+
 class Person(TypedDict):
     """A person as a server sees them: that they are there."""
 
@@ -248,9 +316,9 @@ class FoundMemory(TypedDict):
     """the author's part"""
     text: str
     score: float
-    """the best of this answer has 1"""
+    """the probability that it answers the question, from 0 to 1; comparable between questions"""
     why: dict[str, float]
-    """what made up the score"""
+    """what put it in its place, part by part"""
     times: int
     """how often the same was said by the same author, as far as search looked"""
     copies: list[Copy]
@@ -296,6 +364,8 @@ class MemorySearch(TypedDict):
     """how many at most"""
     prefer: NotRequired[Literal["best", "newest"]]
     """newest: of what fits about as well, the newest first"""
+    min_score: NotRequired[float]
+    """leave out what answers with a smaller probability"""
 
 
 class FilteredMemories(TypedDict):
@@ -395,6 +465,69 @@ class ChangedMemory(TypedDict):
     """null takes it away"""
 
 
+class ChatMessage(TypedDict):
+    """A message as chat calls take it, those of OpenAI and of Anthropic."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+class Context(TypedDict):
+    """What is known that bears on a message."""
+
+    messages: list[ChatMessage] | None
+    """what is known, as the first of them, and the last turns; null for `text`"""
+    text: str | None
+    """all of it; null for `messages`"""
+    pieces: list[ContextPiece]
+    """what it is made of, in this order"""
+    tokens: int
+    """its length by estimate, never more than was asked for"""
+    characters: int
+    degraded: str | None
+    """why this is less than it could be, such as words alone"""
+    pending: int
+    """memories that are not fully in the index yet: a job sees to them within a second or so"""
+
+
+class ContextPiece(TypedDict):
+    """Something that a context shows."""
+
+    label: str
+    """what it is called in the text"""
+    part: Literal["instructions", "facts", "upcoming", "passages", "episodes", "turns"]
+    id: str
+    """of a memory; of an episode, its story; of the first three parts, a fact"""
+    occurred_at: str | None
+    author: str
+    """who said it; of an episode its title; of a fact empty"""
+    text: str
+    """as it is shown"""
+    is_whole: bool
+    """false where sentences were left out"""
+
+
+class WantedContext(TypedDict):
+    """What is about to be answered, and how much may be said of it."""
+
+    message: NotRequired[str | None]
+    """what the person says now; without it, no passages"""
+    conversation_id: NotRequired[str | UUID | None]
+    """where it is said; without it, no turns"""
+    companion: NotRequired[str | None]
+    """of what was said to this companion alone"""
+    tokens: NotRequired[int]
+    """so many at most, by estimate"""
+    characters: NotRequired[int | None]
+    """in place of `tokens`"""
+    parts: NotRequired[list[Literal["instructions", "facts", "upcoming", "passages", "episodes", "turns"]]]
+    """what it is made of"""
+    format: NotRequired[Literal["messages", "text"]]
+    """`messages`: for chat calls; `text`: one text, with the last turns in it"""
+    asked_at: NotRequired[str | datetime | None]
+    """when, in which zone; now, in UTC, if left out"""
+
+
 class Answer(TypedDict):
     """The stories that answer best, best first."""
 
@@ -414,6 +547,7 @@ class Found(TypedDict):
     """null until the story is built"""
     occurred_at: str
     score: float
+    """the probability that it answers the question, from 0 to 1; comparable between questions: that of its best passage"""
     passages: list[Passage]
 
 
@@ -427,7 +561,7 @@ class Passage(TypedDict):
     author: str
     text: str
     score: float
-    """the best of this answer has 1"""
+    """the probability that it answers the question, from 0 to 1; comparable between questions"""
 
 
 class Search(TypedDict):
@@ -459,6 +593,8 @@ class Search(TypedDict):
     """how many at most"""
     prefer: NotRequired[Literal["best", "newest"]]
     """newest: of what fits about as well, the newest first"""
+    min_score: NotRequired[float]
+    """leave out what answers with a smaller probability"""
     passages: NotRequired[int]
     """how many passages of each story at most"""
 
@@ -528,6 +664,56 @@ class EventIn(TypedDict):
     """the memory that tells of it"""
 
 
+class Fact(TypedDict):
+    """What holds, or held."""
+
+    id: str
+    subject: str
+    """empty for the person; else the speaker who said it of themselves"""
+    attribute: str
+    value: str
+    valid_from: str | None
+    """null if nobody said since when"""
+    valid_to: str | None
+    """null if it still holds"""
+    day: str | None
+    """of an appointment, a trip or a plan"""
+    learned_at: str
+    corrected: bool
+    """whether it is as the person corrected it"""
+    superseded_by: str | None
+    """the fact that ended it"""
+    sources: list[FactSource]
+
+
+class FactSource(TypedDict):
+    """Where something of it was said; without a memory, it is what the person said of the fact itself."""
+
+    said_at: str
+    role: Role
+    memory_id: str | None
+    conversation_id: str | None
+    start: int
+    """where it begins in the memory's text, in characters"""
+    end: int
+
+
+class Facts(TypedDict):
+    """Facts, the newest learned first."""
+
+    items: list[Fact]
+
+
+class CorrectedFact(TypedDict):
+    """What is so instead; what is left out stays."""
+
+    value: NotRequired[str | None]
+    valid_from: NotRequired[str | datetime | None]
+    """since when; null if that is not known"""
+    valid_to: NotRequired[str | datetime | None]
+    """until when; null if it still holds"""
+
+
 class EntitiesPage(TypedDict):
     """A page of them."""
 
@@ -575,6 +761,7 @@ class Problem(TypedDict):
         "cursor-invalid",
         "deactivated",
         "email-unverified",
+        "ends-before-it-begins",
         "etag-malformed",
         "expiry-past",
         "external-id-taken",
@@ -582,6 +769,7 @@ class Problem(TypedDict):
         "gone",
         "idempotency-key-malformed",
         "idempotency-key-used",
+        "import-under-way",
         "input",
         "internal-server-error",
         "invalid",
@@ -589,6 +777,7 @@ class Problem(TypedDict):
         "malformed-body",
         "message-id-taken",
         "method-not-allowed",
+        "no-such-attribute",
         "not-encrypted",
         "not-found",
         "nothing-said",

@@ -60,6 +60,36 @@ export abstract class Operations {
     return this.pages("GET", `/me/access-log`, { query, ...options });
   }
 
+  /** Begin an import of a file. Send its parts next, then start it. A person has one at a time. */
+  beginMyImport(body: types.NewImport, options: Options = {}): Promise<types.Import> {
+    return this.call("POST", `/me/import`, { body, ...options });
+  }
+
+  /** The newest import as it stands. */
+  getMyImport(options: Options = {}): Promise<types.Import> {
+    return this.call("GET", `/me/import`, { ...options });
+  }
+
+  /** One import as it stands: its progress, its counts and its problems by line. */
+  getImport(importId: string, options: Options = {}): Promise<types.Import> {
+    return this.call("GET", `/me/import/${quoted(importId)}`, { ...options });
+  }
+
+  /** Cancel an import that does not run yet, and remove what was uploaded. */
+  cancelImport(importId: string, options: Options = {}): Promise<void> {
+    return this.call("DELETE", `/me/import/${quoted(importId)}`, { ...options });
+  }
+
+  /** A part of the file, as bytes: 4 MiB at most. Sent again, it replaces the one of that number. */
+  putImportPart(importId: string, number: string, body: string, options: Options = {}): Promise<void> {
+    return this.call("PUT", `/me/import/${quoted(importId)}/parts/${quoted(number)}`, { body, ...options });
+  }
+
+  /** Have the file imported by a job, now that all of its parts are here. */
+  startImport(importId: string, body: types.StartedImport, options: Options = {}): Promise<types.Import> {
+    return this.call("POST", `/me/import/${quoted(importId)}/start`, { body, ...options });
+  }
+
   /** Return the person with this UID; create them (201) if there is none. */
   ensureUser(uid: string, body: types.EnsuredPerson, options: Options = {}): Promise<types.Person> {
     return this.call("PUT", `/users/${quoted(uid)}`, { body, ...options });
@@ -170,6 +200,11 @@ export abstract class Operations {
     return this.call("DELETE", `/memories/${quoted(memoryId)}`, { ...options });
   }
 
+  /** What is known that bears on a message, ready for a prompt: one call before a companion answers. */
+  readContext(body: types.WantedContext, options: Options = {}): Promise<types.Context> {
+    return this.call("POST", `/context`, { body, ...options });
+  }
+
   /** Search stories. The question is in the body, so that no log of URLs holds it. */
   searchStories(body: types.Search, options: Options = {}): Promise<types.Answer> {
     return this.call("POST", `/stories/search`, { body, ...options });
@@ -198,6 +233,21 @@ export abstract class Operations {
   /** Rebuild a story. Corrections stay, unless the request discards them. */
   rebuildStory(storyId: string, query: { forget_corrections?: boolean } = {}, options: Options = {}): Promise<void> {
     return this.call("POST", `/stories/${quoted(storyId)}/rebuild`, { query, ...options });
+  }
+
+  /** What holds now, or held at a moment, or all that ever did; the newest learned first. */
+  listFacts(query: { as_of?: string | null; history?: boolean; attribute?: string | null } = {}, options: Options = {}): Promise<types.Facts> {
+    return this.call("GET", `/facts`, { query, ...options });
+  }
+
+  /** Put the person's word in its place, or say when it began or ended. It outranks what was said before. */
+  correctFact(factId: string, body: types.CorrectedFact, options: Options = {}): Promise<types.Fact> {
+    return this.call("PATCH", `/facts/${quoted(factId)}`, { body, ...options });
+  }
+
+  /** Forget it. It is not learned again from what was said before; on request its memories are deleted too. */
+  forgetFact(factId: string, query: { with_memories?: boolean } = {}, options: Options = {}): Promise<void> {
+    return this.call("DELETE", `/facts/${quoted(factId)}`, { query, ...options });
   }
 
   /** List the people in stories, those in the most stories first. */

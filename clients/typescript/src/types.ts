@@ -63,6 +63,70 @@ export interface AccessLog {
   next: string | null;
 }
 
+/** An import: how far it is, and what came of it. */
+export interface Import {
+  id: string;
+  format: string;
+  dry_run: boolean;
+  state: "uploading" | "waiting" | "running" | "done" | "failed" | "cancelled";
+  /** percent */
+  progress: number;
+  /** how large a part may be */
+  part_bytes?: number;
+  counts: ImportCounts;
+  /** what is no message of a conversation, by kind */
+  passed_over: Record<string, number>;
+  /** what was left out, by line or conversation, and why: the first 1,000 */
+  problems: Array<string>;
+  /** the code of what it failed with */
+  problem: string;
+  requested_at: string;
+  finished_at: string | null;
+}
+
+/** What came of the file so far. */
+export interface ImportCounts {
+  /** with something new */
+  conversations?: number;
+  /** that were added */
+  memories?: number;
+  /** messages that were there already */
+  unchanged?: number;
+  /** messages that are there with other content, and were kept as they are */
+  differing?: number;
+  /** messages with nothing in them, or expired */
+  skipped?: number;
+  /** lines or conversations that were left out */
+  refused?: number;
+  /** lines of an export that were brought back */
+  restored?: number;
+  /** lines of an export that bring nothing back */
+  passed_over?: number;
+}
+
+/** What the file is, and how it is to be read: docs/import.md says what of it each format needs. */
+export interface NewImport {
+  format: "jsonl" | "chatgpt" | "claude" | "telegram" | "whatsapp";
+  /** say what would come in, with nothing written */
+  dry_run?: boolean;
+  /** stop at the first bad line, with nothing written */
+  strict?: boolean;
+  /** telegram, whatsapp: the person's own name in the chats */
+  me?: string;
+  /** of times without one, such as Europe/Lisbon */
+  time_zone?: string | null;
+  /** whatsapp: their order */
+  dates?: "day-first" | "month-first" | "year-first" | null;
+  /** whatsapp: the external id of the conversation; by default its first time */
+  conversation?: string | null;
+}
+
+/** That the file is whole. */
+export interface StartedImport {
+  /** how many parts it has */
+  parts: number;
+}
+
 /** A person as a server sees them: that they are there. */
 export interface Person {
   id: string;
@@ -217,9 +281,9 @@ export interface FoundMemory {
   /** the author's part */
   role: Role;
   text: string;
-  /** the best of this answer has 1 */
+  /** the probability that it answers the question, from 0 to 1; comparable between questions */
   score: number;
-  /** what made up the score */
+  /** what put it in its place, part by part */
   why: Record<string, number>;
   /** how often the same was said by the same author, as far as search looked */
   times: number;
@@ -264,6 +328,8 @@ export interface MemorySearch {
   limit?: number;
   /** newest: of what fits about as well, the newest first */
   prefer?: "best" | "newest";
+  /** leave out what answers with a smaller probability */
+  min_score?: number;
 }
 
 /** A page of memories, the newest first. */
@@ -356,6 +422,65 @@ export interface ChangedMemory {
   expires_at?: string | null;
 }
 
+/** A message as chat calls take it, those of OpenAI and of Anthropic. */
+export interface ChatMessage {
+  role: "user" | "assistant";
+  content: string;
+}
+
+/** What is known that bears on a message. */
+export interface Context {
+  /** what is known, as the first of them, and the last turns; null for `text` */
+  messages: Array<ChatMessage> | null;
+  /** all of it; null for `messages` */
+  text: string | null;
+  /** what it is made of, in this order */
+  pieces: Array<ContextPiece>;
+  /** its length by estimate, never more than was asked for */
+  tokens: number;
+  characters: number;
+  /** why this is less than it could be, such as words alone */
+  degraded: string | null;
+  /** memories that are not fully in the index yet: a job sees to them within a second or so */
+  pending: number;
+}
+
+/** Something that a context shows. */
+export interface ContextPiece {
+  /** what it is called in the text */
+  label: string;
+  part: "instructions" | "facts" | "upcoming" | "passages" | "episodes" | "turns";
+  /** of a memory; of an episode, its story; of the first three parts, a fact */
+  id: string;
+  occurred_at: string | null;
+  /** who said it; of an episode its title; of a fact empty */
+  author: string;
+  /** as it is shown */
+  text: string;
+  /** false where sentences were left out */
+  is_whole: boolean;
+}
+
+/** What is about to be answered, and how much may be said of it. */
+export interface WantedContext {
+  /** what the person says now; without it, no passages */
+  message?: string | null;
+  /** where it is said; without it, no turns */
+  conversation_id?: string | null;
+  /** of what was said to this companion alone */
+  companion?: string | null;
+  /** so many at most, by estimate */
+  tokens?: number;
+  /** in place of `tokens` */
+  characters?: number | null;
+  /** what it is made of */
+  parts?: Array<"instructions" | "facts" | "upcoming" | "passages" | "episodes" | "turns">;
+  /** `messages`: for chat calls; `text`: one text, with the last turns in it */
+  format?: "messages" | "text";
+  /** when, in which zone; now, in UTC, if left out */
+  asked_at?: string | null;
+}
+
 /** The stories that answer best, best first. */
 export interface Answer {
   items: Array<Found>;
@@ -372,6 +497,7 @@ export interface Found {
   /** null until the story is built */
   title: string | null;
   occurred_at: string;
+  /** the probability that it answers the question, from 0 to 1; comparable between questions: that of its best passage */
   score: number;
   passages: Array<Passage>;
 }
@@ -384,7 +510,7 @@ export interface Passage {
   occurred_at: string;
   author: string;
   text: string;
-  /** the best of this answer has 1 */
+  /** the probability that it answers the question, from 0 to 1; comparable between questions */
   score: number;
 }
 
@@ -416,6 +542,8 @@ export interface Search {
   limit?: number;
   /** newest: of what fits about as well, the newest first */
   prefer?: "best" | "newest";
+  /** leave out what answers with a smaller probability */
+  min_score?: number;
   /** how many passages of each story at most */
   passages?: number;
 }
@@ -480,6 +608,52 @@ export interface EventIn {
   memory_id?: string | null;
 }
 
+/** What holds, or held. */
+export interface Fact {
+  id: string;
+  /** empty for the person; else the speaker who said it of themselves */
+  subject: string;
+  attribute: string;
+  value: string;
+  /** null if nobody said since when */
+  valid_from: string | null;
+  /** null if it still holds */
+  valid_to: string | null;
+  /** of an appointment, a trip or a plan */
+  day: string | null;
+  learned_at: string;
+  /** whether it is as the person corrected it */
+  corrected: boolean;
+  /** the fact that ended it */
+  superseded_by: string | null;
+  sources: Array<FactSource>;
+}
+
+/** Where something of it was said; without a memory, it is what the person said of the fact itself. */
+export interface FactSource {
+  said_at: string;
+  role: Role;
+  memory_id: string | null;
+  conversation_id: string | null;
+  /** where it begins in the memory's text, in characters */
+  start: number;
+  end: number;
+}
+
+/** Facts, the newest learned first. */
+export interface Facts {
+  items: Array<Fact>;
+}
+
+/** What is so instead; what is left out stays. */
+export interface CorrectedFact {
+  value?: string | null;
+  /** since when; null if that is not known */
+  valid_from?: string | null;
+  /** until when; null if it still holds */
+  valid_to?: string | null;
+}
+
 /** A page of them. */
 export interface EntitiesPage {
   items: Array<Entity>;
@@ -512,7 +686,7 @@ export interface Problem {
   type: string;
   title: string;
   status: number;
-  code: "api-key-invalid" | "audit-unavailable" | "bad-request" | "body-too-large" | "busy" | "companion-bound" | "credentials-missing" | "cursor-invalid" | "deactivated" | "email-unverified" | "etag-malformed" | "expiry-past" | "external-id-taken" | "failed" | "gone" | "idempotency-key-malformed" | "idempotency-key-used" | "input" | "internal-server-error" | "invalid" | "length-required" | "malformed-body" | "message-id-taken" | "method-not-allowed" | "not-encrypted" | "not-found" | "nothing-said" | "number-too-large" | "other-companion" | "outdated" | "person-ambiguous" | "person-unknown" | "pooler-misconfigured" | "preferences-too-large" | "range-missing" | "refused" | "scope-missing" | "service-unavailable" | "sign-in-unavailable" | "still-changing" | "still-running" | "storage-day-full" | "storage-full" | "token-expired" | "token-invalid" | "token-revoked" | "too-many-requests" | "unsupported-media-type" | "vectors-changing";
+  code: "api-key-invalid" | "audit-unavailable" | "bad-request" | "body-too-large" | "busy" | "companion-bound" | "credentials-missing" | "cursor-invalid" | "deactivated" | "email-unverified" | "ends-before-it-begins" | "etag-malformed" | "expiry-past" | "external-id-taken" | "failed" | "gone" | "idempotency-key-malformed" | "idempotency-key-used" | "import-under-way" | "input" | "internal-server-error" | "invalid" | "length-required" | "malformed-body" | "message-id-taken" | "method-not-allowed" | "no-such-attribute" | "not-encrypted" | "not-found" | "nothing-said" | "number-too-large" | "other-companion" | "outdated" | "person-ambiguous" | "person-unknown" | "pooler-misconfigured" | "preferences-too-large" | "range-missing" | "refused" | "scope-missing" | "service-unavailable" | "sign-in-unavailable" | "still-changing" | "still-running" | "storage-day-full" | "storage-full" | "token-expired" | "token-invalid" | "token-revoked" | "too-many-requests" | "unsupported-media-type" | "vectors-changing";
   detail: string;
   /** the trail has it too */
   request_id: string;

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from uuid import UUID
 
 import numpy as np
 
 from memories.models import Memory
 from memories.payload import OpenedMemory, open_memories
+from stories.facts.storing import statements_in
 from stories.models import Story
 from stories.search.candidates import Found
 from stories.search.ranking import Passages, Ranking
+from stories.search.superseded import LOOKED_AT, newest_word_first
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.statements import bulk
-from vibe.core.db.statements.batching import execute_batch
+from vibe.core.db.statements.batching import Rows, Statement, execute_batch
 from vibe.core.folding import fold
 
 PASSAGES_SHOWN = 3
@@ -118,15 +120,19 @@ def open_memories_found(vault: Vault, found: Found, ranking: Ranking, limit: int
     them blind; more only where copies leave fewer than `limit`.
     """
     order, walked = best_places(found, ranking, least), set[UUID]()
-    places: dict[UUID, int] = {}
-    opened: dict[UUID, tuple[Memory, OpenedMemory]] = {}
+    first = dict(islice(order, LOOKED_AT))
+    if not first:
+        return []
+    places = with_copies(found, dict(islice(first.items(), limit)))
+    stated, spoken = execute_batch(statements_in(vault.user_id, list(first)), said_in(vault, list(places)))
+    opened = open_rows(vault, spoken)
+    order = chain(((each, first[each]) for each in newest_word_first(vault, list(first), stated)), order)
     same: dict[tuple[str, str], list[UUID]] = {}
     while len(same) < limit and (wanted := dict(islice(order, limit - len(same)))):
         walked |= wanted.keys()
-        copies = may_be_copies(found.passages, list(wanted.values()))
-        likely = {memory_id: at for at in sorted(copies) if (memory_id := found.memory(at)) is not None}
-        places = {**likely, **places, **wanted}
-        opened |= open_each(vault, [each for each in places if each not in opened])
+        places = {**with_copies(found, wanted), **places, **wanted}
+        if missing := [each for each in places if each not in opened]:
+            opened |= open_rows(vault, execute_batch(said_in(vault, missing))[0])
         for each in wanted:
             same.setdefault(statement(opened[each][1]), []).append(each)
     for each in (each for each in places if each not in walked):
@@ -165,9 +171,20 @@ def may_be_copies(passages: Passages, shown: Sequence[int]) -> set[int]:
     return alike
 
 
-def open_each(vault: Vault, ids: Sequence[UUID]) -> dict[UUID, tuple[Memory, OpenedMemory]]:
+def with_copies(found: Found, wanted: Mapping[UUID, int]) -> dict[UUID, int]:
+    """Return memories with their places, and those that may be copies of one."""
+    copies = may_be_copies(found.passages, list(wanted.values()))
+    likely = {memory_id: at for at in sorted(copies) if (memory_id := found.memory(at)) is not None}
+    return {**likely, **wanted}
+
+
+def said_in(vault: Vault, ids: Sequence[UUID]) -> Statement:
+    """Return what reads memories; `open_rows` opens what it finds."""
+    return MEMORIES, [vault.user_id, list(ids)]
+
+
+def open_rows(vault: Vault, rows: Rows) -> dict[UUID, tuple[Memory, OpenedMemory]]:
     """Open memories, each with its row."""
-    [rows] = execute_batch((MEMORIES, [vault.user_id, list(ids)]))
     memories = bulk.as_models(Memory, SAID, rows)
     return {row.pk: (row, each) for row, each in zip(memories, open_memories(memories, vault), strict=True)}
 

@@ -173,6 +173,8 @@ def type_of(schema: Json, language: int, *, prefix: str = "", given: bool = Fals
         more = schema.get("additionalProperties")
         value = type_of(more, language, prefix=prefix, given=given) if isinstance(more, dict) and more else unknown
         text = f"Record<string, {value}>" if language else f"dict[str, {value}]"
+    elif schema.get("format") == "binary":
+        text = ("bytes", "Blob")[language]
     elif given and not language and schema.get("format") in TAKEN:
         text = TAKEN[schema["format"]]
     else:
@@ -299,7 +301,7 @@ def typescript_operation(operation: Json, of: Json) -> list[str]:
     """Return the method of one operation."""
     path, arguments, how = operation["path"], [], []
     for each in of["path"]:
-        arguments.append(f"{camel(each['name'])}: string")
+        arguments.append(f"{camel(each['name'])}: {type_of(each['schema'], 1)}")
         path = path.replace(f"{{{each['name']}}}", f"${{quoted({camel(each['name'])})}}")
     if of["body"]:
         arguments.append(f"body: {type_of(of['body'], 1, prefix='types.')}")

@@ -126,7 +126,7 @@ def get_import(request: HttpRequest, import_id: UUID) -> HttpResponse:
 @router.put("/{import_id}/parts/{number}", response={204: None}, openapi_extra=PART)
 @takes_bytes(PART_BYTES)
 def put_import_part(request: HttpRequest, import_id: UUID, number: PartNumber) -> HttpResponse:
-    """A part of the file, as bytes: 4 MiB at most. Sent again, it replaces the one of that number."""
+    """Upload a part of the file: 4 MiB of bytes at most. Sent again, it replaces the one of that number."""
     if request.content_type != BYTES or "Content-Encoding" in request.headers:
         raise UnsupportedMediaType("A part is plain bytes: send it with Content-Type: application/octet-stream.")
     caller = caller_of(request)
@@ -139,7 +139,7 @@ def put_import_part(request: HttpRequest, import_id: UUID, number: PartNumber) -
 @router.post("/{import_id}/start", response={202: Import})
 @replayed_by(read_import)
 def start_import(request: HttpRequest, import_id: UUID, given: StartedImport) -> HttpResponse:
-    """Have the file imported by a job, now that all of its parts are here."""
+    """Start the import, once all parts are uploaded. A job does it."""
     caller = caller_of(request)
     started = verbs.start_import(user_id=caller.user_id, import_id=import_id, parts=given.parts, actor=caller.actor)
     return respond(Import.of(started), status=202)

@@ -33,7 +33,10 @@ async function usual() {
   const missing = await refusal(vibe.getMemory(talk));
   const unknown = (await refusal(vibe.call("POST", "/conversations", { body: { name: "x" } }))) as Problem;
   const stopped = await refusal(vibe.getMe({ signal: AbortSignal.abort() }));
+  const upload = (await vibe.beginMyImport({ format: "jsonl" })).id;
+  await vibe.putImportPart(upload, 0, new Blob(['{"conversation": {"id": "a"}, "messages": []}\n']));
   return {
+    upload: (await vibe.startImport(upload, { parts: 1 })).state,
     pages: (await all(first)).map((each) => each.text).join(""),
     down: (await all(vibe.listMemories(talk, { order: "desc", limit: 5 }))).map((each) => each.text).join(""),
     filtered: (await all(vibe.filterMemories({ conversation_id: talk, limit: 2 }))).length,

@@ -45,6 +45,12 @@ def test_what_is_remembered_is_found_and_forgotten(ada: Vibe) -> None:
     assert ada.search_stories(question="Where did I move?")["items"] == []
 
 
+def test_a_file_is_uploaded_as_it_is(ada: Vibe) -> None:
+    begun = ada.begin_my_import(format="jsonl")
+    ada.put_import_part(begun["id"], 0, b'{"conversation": {"id": "a"}, "messages": []}\n')
+    assert ada.start_import(begun["id"], parts=1)["state"] == "waiting"
+
+
 def test_pages_are_read_as_one_goes(live: Live, ada: Vibe) -> None:
     talk = ada.create_conversation(title="Counting")["id"]
     added = ada.add_memories(talk, memories=[{"author": "Ada", "text": str(number)} for number in range(7)])["items"]

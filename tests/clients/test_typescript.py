@@ -57,6 +57,7 @@ def scene(compiled: Path, part: str, *arguments: str) -> Any:
 
 def test_the_usual(live: Live, compiled: Path) -> None:
     assert scene(compiled, "usual", live.address, live.person()[1]) == {
+        "upload": "waiting",
         "pages": "0123456",
         "down": "6543210",
         "filtered": 7,

@@ -95,8 +95,11 @@ class _Client:
             headers["Idempotency-Key"] = idempotency_key or str(uuid4())
         if if_match:
             headers["If-Match"] = if_match
-        content = None
-        if body is not None:
+        content: bytes | None = None
+        if isinstance(body, bytes):
+            headers["Content-Type"] = "application/octet-stream"
+            content = body
+        elif body is not None:
             headers["Content-Type"] = "application/json"
             content = json.dumps(body, default=encode).encode()
         elif method not in READS:

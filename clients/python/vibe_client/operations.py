@@ -78,9 +78,9 @@ class Operations:
         self.call("DELETE", f"/me/import/{_quoted(import_id)}", idempotency_key=idempotency_key)
 
     def put_import_part(
-        self, import_id: str | UUID, number: int, given: str, *, idempotency_key: str | None = None
+        self, import_id: str | UUID, number: int, given: bytes, *, idempotency_key: str | None = None
     ) -> None:
-        """A part of the file, as bytes: 4 MiB at most. Sent again, it replaces the one of that number."""
+        """Upload a part of the file: 4 MiB of bytes at most. Sent again, it replaces the one of that number."""
         self.call(
             "PUT",
             f"/me/import/{_quoted(import_id)}/parts/{_quoted(number)}",
@@ -91,7 +91,7 @@ class Operations:
     def start_import(
         self, import_id: str | UUID, *, idempotency_key: str | None = None, **given: Unpack[types.StartedImport]
     ) -> types.Import:
-        """Have the file imported by a job, now that all of its parts are here."""
+        """Start the import, once all parts are uploaded. A job does it."""
         return self.call("POST", f"/me/import/{_quoted(import_id)}/start", idempotency_key=idempotency_key, body=given)
 
     def ensure_user(self, uid: str, **given: Unpack[types.EnsuredPerson]) -> types.Person:
@@ -447,9 +447,9 @@ class AsyncOperations:
         await self.call("DELETE", f"/me/import/{_quoted(import_id)}", idempotency_key=idempotency_key)
 
     async def put_import_part(
-        self, import_id: str | UUID, number: int, given: str, *, idempotency_key: str | None = None
+        self, import_id: str | UUID, number: int, given: bytes, *, idempotency_key: str | None = None
     ) -> None:
-        """A part of the file, as bytes: 4 MiB at most. Sent again, it replaces the one of that number."""
+        """Upload a part of the file: 4 MiB of bytes at most. Sent again, it replaces the one of that number."""
         await self.call(
             "PUT",
             f"/me/import/{_quoted(import_id)}/parts/{_quoted(number)}",
@@ -460,7 +460,7 @@ class AsyncOperations:
     async def start_import(
         self, import_id: str | UUID, *, idempotency_key: str | None = None, **given: Unpack[types.StartedImport]
     ) -> types.Import:
-        """Have the file imported by a job, now that all of its parts are here."""
+        """Start the import, once all parts are uploaded. A job does it."""
         return await self.call(
             "POST", f"/me/import/{_quoted(import_id)}/start", idempotency_key=idempotency_key, body=given
         )

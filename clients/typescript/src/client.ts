@@ -54,7 +54,7 @@ export class Vibe extends Operations {
     const send = this.#settings.fetch ?? fetch;
     const address = this.#url + path + queryOf(how.query);
     const headers = this.#headers(method, how);
-    const body = how.body === undefined ? undefined : JSON.stringify(how.body);
+    const body = how.body === undefined || how.body instanceof Blob ? how.body : JSON.stringify(how.body);
     let renew = false;
     for (let tried = 0; ; ) {
       headers["Authorization"] = `Bearer ${typeof this.#token === "string" ? this.#token : await this.#token(renew)}`;
@@ -93,7 +93,8 @@ export class Vibe extends Operations {
     if (this.#settings.person) headers["Vibe-Person"] = this.#settings.person;
     if (method !== "GET") headers["Idempotency-Key"] = how.idempotencyKey ?? crypto.randomUUID();
     if (how.ifMatch) headers["If-Match"] = how.ifMatch;
-    if (how.body !== undefined) headers["Content-Type"] = "application/json";
+    if (how.body instanceof Blob) headers["Content-Type"] = "application/octet-stream";
+    else if (how.body !== undefined) headers["Content-Type"] = "application/json";
     return headers;
   }
 

@@ -80,12 +80,12 @@ export abstract class Operations {
     return this.call("DELETE", `/me/import/${quoted(importId)}`, { ...options });
   }
 
-  /** A part of the file, as bytes: 4 MiB at most. Sent again, it replaces the one of that number. */
-  putImportPart(importId: string, number: string, body: string, options: Options = {}): Promise<void> {
+  /** Upload a part of the file: 4 MiB of bytes at most. Sent again, it replaces the one of that number. */
+  putImportPart(importId: string, number: number, body: Blob, options: Options = {}): Promise<void> {
     return this.call("PUT", `/me/import/${quoted(importId)}/parts/${quoted(number)}`, { body, ...options });
   }
 
-  /** Have the file imported by a job, now that all of its parts are here. */
+  /** Start the import, once all parts are uploaded. A job does it. */
   startImport(importId: string, body: types.StartedImport, options: Options = {}): Promise<types.Import> {
     return this.call("POST", `/me/import/${quoted(importId)}/start`, { body, ...options });
   }

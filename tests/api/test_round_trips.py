@@ -91,7 +91,7 @@ def test_round_trips_are_bounded(
     with round_trips(monkeypatch) as sent:
         answer = as_ada(method, path.format(**there), body and json.loads(json.dumps(body).replace("{c}", there["c"])))
     assert answer.status_code < 300, answer.content
-    assert len(sent) - SIGNED_IN <= most, sent
+    assert len(sent) - SIGNED_IN <= most, "\n".join(sent)
 
 
 def test_outside_of_tests_signing_in_is_one_round_trip_and_so_is_beginning(

@@ -30,9 +30,9 @@ from tests.writers import Writer
 from vibe.core.db.scopes import as_user
 from vibe.core.errors import Conflict
 
-LIMITS = {"PROCESSOR_CPU_SECONDS": 1, "PROCESSOR_MEMORY_MB": 100, "PROCESSOR_WALL_SECONDS": 60.0}
+LIMITS = {"PROCESSOR_CPU_SECONDS": 2, "PROCESSOR_MEMORY_MB": 100, "PROCESSOR_WALL_SECONDS": 60.0}
 FAULTS: dict[str, tuple[type[Exception], str]] = {
-    "compute": (TimedOut, "used more than 1 CPU seconds"),
+    "compute": (TimedOut, "used more than 2 CPU seconds"),
     "eat": (OutOfMemory, "took more than 100 MB of memory"),
     "segfault": (Crashed, "ended by SIGSEGV"),
     "exit": (Crashed, "ended with exit code 3"),

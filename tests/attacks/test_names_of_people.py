@@ -103,6 +103,8 @@ def test_control_who_takes_the_first_takes_either(ada: UUID, monkeypatch: pytest
             "build_stories --user {}",
             "reindex --user {}",
             "search_stories Where? --user {}",
+            "context Where? --user {}",
+            f"import_conversations {__file__} --for {{}}",
         ),
         *(
             "list_entities person --user {}",

@@ -350,7 +350,8 @@ def test_at_whichever_statement_the_connection_is_lost(addresses, boss, for_good
         return lambda: boss.get(address)
 
     some = addresses if FULL else addresses[for_good :: len(addresses) // 30]
-    walked = [each for each in some if each not in ("/readyz", "/metrics")]
+    # The first two say it themselves; that there is nothing at the last is right, whatever was lost meanwhile.
+    walked = [each for each in some if each not in ("/readyz", "/metrics", "/api/v1/")]
     found = {each: problems for each in walked if (problems := lost_everywhere(get(each), each, for_good=for_good))}
     assert found == {}
 

@@ -88,6 +88,7 @@ WRITING = {
     "runserver": "",
     "seal_audit": "",
     "search_stories": "--user ada boat",
+    "context": "--user ada boat",
     "shell": "-c pass",
     "build_stories": "",
     "verify_audit": "",

@@ -91,6 +91,8 @@ CODES: Final = (
     "input",
     "internal-server-error",
     "invalid",
+    "key-service-away",
+    "key-service-refuses",
     "length-required",
     "malformed-body",
     "message-id-taken",

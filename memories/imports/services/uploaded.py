@@ -95,7 +95,7 @@ def begin_import(*, user_id: UUID, form: str, options: Options, dry_run: bool, a
             raise ImportUnderWay(existing=there)
         import_id: UUID = made[0][0]
         uploads.write_part(files, user_id, import_id, uploads.OPTIONS, options.encode())
-        note(actor, "begin", user_id, import_id)
+        note("begin", user_id, import_id, actor=actor)
         return get_import(user_id, import_id)
 
 
@@ -104,7 +104,7 @@ def take_part(*, user_id: UUID, import_id: UUID, number: int, content: bytes, ac
     with as_user(user_id):
         require_state(user_id, import_id, STATE.UPLOADING)
         uploads.write_part(open_vault().files, user_id, import_id, number, content)
-        note(actor, "part", user_id, import_id, details={"part": number, "bytes": len(content)})
+        note("part", user_id, import_id, actor=actor, details={"part": number, "bytes": len(content)})
 
 
 def start_import(*, user_id: UUID, import_id: UUID, parts: int, actor: Actor) -> Import:
@@ -118,7 +118,7 @@ def start_import(*, user_id: UUID, import_id: UUID, parts: int, actor: Actor) ->
             raise InputError("More parts have come than are named. Name all, or cancel the import and begin again.")
         Import.objects.of(user_id).filter(pk=import_id).update(state=STATE.WAITING)
         start_jobs(app.configure_task(JOB, queue=IMPORTS), {"user_id": str(user_id), "import_id": str(import_id)})
-        note(actor, "start", user_id, import_id, details={"parts": parts})
+        note("start", user_id, import_id, actor=actor, details={"parts": parts})
         return get_import(user_id, import_id)
 
 
@@ -127,7 +127,7 @@ def cancel_import(*, user_id: UUID, import_id: UUID, actor: Actor) -> None:
     with as_user(user_id):
         require_state(user_id, import_id, STATE.UPLOADING, STATE.WAITING)
         Import.objects.of(user_id).filter(pk=import_id).update(state=STATE.CANCELLED, finished_at=Now())
-        note(actor, "cancel", user_id, import_id)
+        note("cancel", user_id, import_id, actor=actor)
         uploads.remove(import_id)
 
 
@@ -210,7 +210,7 @@ def finish(row: Import, work: FileImport, watch: Watch, *, problem: str, actor: 
             problem=problem,
             finished_at=Now(),
         )
-        note(actor, "fail" if problem else "finish", row.user_id, row.pk)
+        note("fail" if problem else "finish", row.user_id, row.pk, actor=actor)
     uploads.remove(row.pk)
 
 
@@ -219,7 +219,7 @@ def fail_import(*, user_id: UUID, import_id: UUID, problem: str, actor: Actor) -
     with as_user(user_id):
         rows = Import.objects.of(user_id).filter(pk=import_id, state__in=WITH_FILES)
         if rows.update(state=STATE.FAILED, problem=problem, finished_at=Now()):
-            note(actor, "fail", user_id, import_id, details={"problem": problem})
+            note("fail", user_id, import_id, actor=actor, details={"problem": problem})
     uploads.remove(import_id)
 
 
@@ -265,6 +265,6 @@ def require_active(user_id: UUID) -> None:
         raise Refused("The account is deactivated.")
 
 
-def note(actor: Actor, what: str, user_id: UUID, import_id: UUID, **more: Any) -> None:
+def note(what: str, user_id: UUID, import_id: UUID, *, actor: Actor, **more: Any) -> None:
     """Record an action on an import in the audit log."""
     record(actor=actor, action=f"import.{what}", subject=user_id, resource=f"imports/{import_id}", **more)

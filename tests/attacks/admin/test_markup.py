@@ -29,6 +29,7 @@ from audit.models import AuditCheckpoint, AuditLeaf, AuditPruning
 from memories.admin import linked
 from memories.imports.lines import ConversationLine, Message
 from memories.imports.services.conversations import import_conversations
+from memories.imports.services.uploaded import Options, begin_import
 from memories.models import Conversation, Memory
 from memories.payload import Payload
 from stories.admin import StoryAdmin
@@ -133,6 +134,7 @@ def written(cast: Any) -> Any:
         AuditCheckpoint.objects.create(number=1, first=1, count=1, root=b"x", previous=b"x", row_format=1, **signed)
         AuditLeaf.objects.create(position=1, row_id=uuid7(), row_at=DAY, leaf=b"x")
     request_export(user_id=cast.ada, actor=TESTER)
+    begin_import(user_id=cast.ada, form="jsonl", options=Options(), dry_run=False, actor=TESTER)
     request_erasure(user_id=cast.jonas, actor=TESTER)
     make_api_key(name=MARKUP, scopes=["read"], lasts=timedelta(days=1), actor=TESTER)
     Permission.objects.filter(group__name="support").update(name=MARKUP)

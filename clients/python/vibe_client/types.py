@@ -773,6 +773,8 @@ class Problem(TypedDict):
         "input",
         "internal-server-error",
         "invalid",
+        "key-service-away",
+        "key-service-refuses",
         "length-required",
         "malformed-body",
         "message-id-taken",

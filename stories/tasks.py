@@ -31,12 +31,14 @@ DATABASE_AGAIN_SECONDS: Final = 5
 PROVIDER_AGAIN_SECONDS: Final = 30
 # SQLSTATE classes: no connection, shut down, no disk or memory left. With none at all, the server was not reached.
 CONNECTION_LOST: Final = ("08", "57P", "53")
-# While the clock was ahead, workers died that would live on until it is there again, and jobs were put off for longer
-# than any is: a quarter of an hour.
+# A worker that died while the clock was ahead would otherwise live on until the clock is there again.
 CLOCK_SET_BACK: Final = (
-    "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE last_heartbeat > now() + interval '1 minute'",
+    "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE last_heartbeat > now() + interval '1 minute'"
+)
+# A job is put off for a quarter of an hour at most. One that waits for longer was put off by a clock that was ahead.
+PUT_OFF_TOO_LONG: Final = (
     "UPDATE procrastinate_jobs SET scheduled_at = now() "
-    "WHERE status = 'todo' AND scheduled_at > now() + interval '1 hour'",
+    "WHERE status = 'todo' AND scheduled_at > now() + interval '1 hour'"
 )
 FAILED_AGAIN: Final = (
     "UPDATE procrastinate_jobs SET status = 'todo', attempts = 0, scheduled_at = NULL "
@@ -166,10 +168,11 @@ def is_away(problem: DatabaseError) -> bool:
 
 @app.periodic(cron="* * * * * */5")
 @app.task(name="jobs.take_up_stalled", queue=AUDIT, queueing_lock="jobs.take_up_stalled", pass_context=False)
-async def take_up_stalled(timestamp: int) -> None:  # noqa: ARG001
+async def take_up_stalled(timestamp: int) -> None:
     """Give the jobs of workers that died to those that live; one that was there too often has failed."""
-    for statement in CLOCK_SET_BACK:
-        await app.connector.execute_query_async(statement)
+    await app.connector.execute_query_async(CLOCK_SET_BACK)
+    if not timestamp % 60:  # once a minute: it reads every job that waits
+        await app.connector.execute_query_async(PUT_OFF_TOO_LONG)
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
         if job.attempts >= MOST_STALLS:
             await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=False)

@@ -1,7 +1,7 @@
 """What a companion is to know before it answers: one call, within a budget, of a cost that does not grow with time.
 
-read who asks → read the last turns, the latest episodes and what is known → search what bears on the message → share
-out the budget → record.
+read keys and index → read the last turns, the latest episodes and the facts → search for what bears on the message →
+divide the budget among them → record.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def _bounded(number: int) -> int:
 
 
 def _is(message: str, text: str) -> bool:
-    """Return whether a text is the message itself, in any spelling: whoever asks has that already."""
+    """Return whether a text equals the message, but for case and accents. The caller has the message already."""
     return bool(message.strip()) and fold(message).split() == fold(text).split()
 
 

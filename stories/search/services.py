@@ -125,9 +125,10 @@ def when_understood(
     asked_at: datetime | None,
     work: Callable[[Asked, Asker], Result],
 ) -> Result:
-    """Do work with a question and who asks it, in one snapshot; a model that may take long is asked outside of it.
+    """Call `work` with the embedded question and the person's keys and index, in one snapshot of the database.
 
-    Raises VectorsChanging where the person's vectors are exchanged time and again.
+    A model on another machine is asked before the snapshot, not in it. Raises VectorsChanging where the person's
+    vectors are exchanged time and again.
     """
     for _ in range(1 + ATTEMPTS):
         with one_snapshot(), as_user(user_id):

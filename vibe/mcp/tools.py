@@ -68,7 +68,7 @@ Where = Annotated[UUID | None, Field(description="a conversation to add it to; t
 Corrected = Annotated[
     str | None, Field(max_length=LONGEST_TEXT, pattern=r"^[^\x00]*$", description="as it was, if left out")
 ]
-Said = Annotated[UUID | None, Field(description="the conversation it is said in, whose last turns are then given")]
+Said = Annotated[UUID | None, Field(description="the current conversation; its last turns are included")]
 Question = Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION)]
 Message = Annotated[str, Field(max_length=LONGEST_QUESTION, description="what the person says now")]
 Tokens = Annotated[int, Field(ge=1, le=LARGEST, description="so many at most, by estimate")]

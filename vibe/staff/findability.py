@@ -53,7 +53,7 @@ def facts_of_person(user_id: UUID) -> list[Fact]:
         how = "by the HNSW graph" if found.in_graph else "exactly"
         facts.append(Fact(f"Search looks through about {found.passages:,} passages, {how}, with {found.embedder}."))
     else:
-        facts.append(Fact("There is nothing to search yet: no memory was ever indexed.", True))
+        facts.append(Fact("Nothing can be found yet: no memory of this person has been indexed.", True))
     if waiting and oldest:
         facts.append(
             Fact(f"{waiting:,} memories are not fully in the index, the oldest since {localize(oldest)}.", True)

@@ -97,7 +97,7 @@ def ask_grants(request: HttpRequest) -> Statement:
 
 
 def tell_grants(_request: HttpRequest, rows: Rows) -> Entry:
-    """Tell who asks for whom, and since when."""
+    """Return a line for each request that waits: who asks to read which person's content, and since when."""
     lines = tuple(
         Line(
             f"{by or 'An account that is gone'} asks to read {account_label(email, uid, pk)} ({ticket}), "

@@ -25,7 +25,7 @@ LAST = 200  # items that one request reads
 
 
 class VibeSession(SessionABC):
-    """The history of one session. `companion` is whom it is with; it is given when the conversation begins."""
+    """The history of one session. `companion` names the companion, and is stored when the conversation is created."""
 
     def __init__(self, session_id: str, vibe: AsyncVibe, *, companion: str | None = None) -> None:
         self.session_id, self._vibe, self._companion = session_id, vibe, companion

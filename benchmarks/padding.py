@@ -1,5 +1,7 @@
 """What padding costs and leaves: sealed values padded to size classes of several smallest steps, and not at all.
 
+Not at all is also without the dummy tokens that round a passage's number of words up.
+
     python -m benchmarks.padding [--conversations FILE] [--steps 1,64,128,256]
 
 FILE is in the format of docs/import.md; without it, the sample. For each smallest step (1 is Padmé alone, 0 no padding)
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import show, throw_away_database
+from stories.text import blinding
 from vibe.core.crypto import padding
 from vibe.core.db.configured import embedded_server
 
@@ -56,6 +59,7 @@ def use_step(step: int) -> None:
         padding.STEP = step  # type: ignore[misc]
     else:
         padding.size_class = lambda length: length
+        blinding.dummies_beside = lambda _: 0
 
 
 def measured(conversations: Path) -> dict[str, Any]:

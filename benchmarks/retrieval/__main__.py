@@ -1,6 +1,6 @@
 """How well search finds, on the real path: sealed, blind, cloaked, through row-level security.
 
-    python -m benchmarks.retrieval FOLDER [FOLDER ...] [--sample N] [--json]
+    python -m benchmarks.retrieval FOLDER [FOLDER ...] [--sample N] [--chart FILE] [--json]
 
 Each folder is a set: `conversations.jsonl` in the import format (docs/import.md) and `questions.jsonl`, each line with
 `user`, `question`, `evidence` (ids of messages), `category`, and `asked_at` where only what was said before counts.
@@ -22,22 +22,25 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks.harness import show, throw_away_database
+from benchmarks.retrieval.chart import COMPARED, draw
 from benchmarks.retrieval.figures import STORY_CUTS, TURN_CUTS, Figures
 from benchmarks.retrieval.sets import QuestionSet, person_of, read_set
 from benchmarks.retrieval.simple import SimpleSearch
-
-COMPARED = "recall@10"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--sample", type=int, help="questions of each set; all without")
+    parser.add_argument("--chart", type=Path, help="draw recall of all sets (PNG)")
     parser.add_argument("--json", action="store_true", help="JSON alone, without progress")
     options = parser.parse_args()
     sets = [read_set(folder, options.sample) for folder in options.folders]
     with throw_away_database():
-        show({each.name: measure(each, quiet=options.json) for each in sets})
+        found = {each.name: measure(each, quiet=options.json) for each in sets}
+    show(found)
+    if options.chart:
+        draw(found, options.chart)
 
 
 def measure(questions: QuestionSet, *, quiet: bool) -> dict[str, Any]:

@@ -34,7 +34,8 @@ SELECT {COLUMNS} FROM (
         AS before FROM (
         SELECT {COLUMNS} FROM encrypted_memories
         WHERE user_id = %b AND (conversation_id, occurred_at, id) > (%b, %b, %b) AND conversation_id <= %b
-        AND {UNEXPIRED}
+        AND {UNEXPIRED} AND (%b::int8 IS NULL OR EXISTS (SELECT FROM conversations c
+            WHERE c.user_id = %b AND c.id = conversation_id AND c.companion_token = %b))
         ORDER BY conversation_id, occurred_at, id LIMIT %b
     ) AS page
 ) AS sized WHERE before < %b ORDER BY conversation_id, occurred_at, id
@@ -50,18 +51,22 @@ class Place:
     memory: UUID = LOWEST
 
 
-def count_lines(user_id: UUID) -> int:
-    """Return the number of messages and conversations."""
-    return Memory.objects.of(user_id).count() + Conversation.objects.of(user_id).count()
+def count_lines(user_id: UUID, companion: int | None = None) -> int:
+    """Return the number of messages and conversations, of all or with one companion."""
+    memories, conversations = Memory.objects.of(user_id), Conversation.objects.of(user_id)
+    if companion is not None:
+        conversations = conversations.with_companion(companion)
+        memories = memories.filter(conversation__in=conversations)
+    return memories.count() + conversations.count()
 
 
-def read_lines(user_id: UUID, vault: Vault, after: Place | None) -> Page:
+def read_lines(user_id: UUID, vault: Vault, after: Place | None, companion: int | None = None) -> Page:
     """Return the next messages as lines of their conversations, including conversations without messages."""
     place = after or Place()
-    conversations = next_conversations(user_id, place)
+    conversations = next_conversations(user_id, place, companion)
     if not conversations:
         return Page([], 0)
-    memories = next_memories(user_id, place, until=conversations[-1].pk)
+    memories = next_memories(user_id, place, companion, until=conversations[-1].pk)
     if memories:
         conversations = [row for row in conversations if row.pk <= memories[-1].conversation_id]
         following = Place(memories[-1].conversation_id, memories[-1].occurred_at, memories[-1].pk)
@@ -71,20 +76,23 @@ def read_lines(user_id: UUID, vault: Vault, after: Place | None) -> Page:
     return Page(lines(user_id, vault, conversations, memories, place), len(memories) + len(begun), following)
 
 
-def next_conversations(user_id: UUID, place: Place) -> list[Conversation]:
-    """Return the conversation being read, and the ones after it."""
-    if place.at == AFTER_ALL:
-        rows = Conversation.objects.of(user_id).filter(pk__gt=place.conversation)
-    else:
-        rows = Conversation.objects.of(user_id).filter(pk__gte=place.conversation)
+def next_conversations(user_id: UUID, place: Place, companion: int | None) -> list[Conversation]:
+    """Return the conversation being read, and the ones after it; those with a companion, if one is given."""
+    rows = Conversation.objects.of(user_id)
+    if companion is not None:
+        rows = rows.with_companion(companion)
+    rows = rows.filter(pk__gt=place.conversation) if place.at == AFTER_ALL else rows.filter(pk__gte=place.conversation)
     return list(rows.order_by("pk")[:CONVERSATIONS_A_PAGE])
 
 
-def next_memories(user_id: UUID, place: Place, until: UUID) -> list[Memory]:
+def next_memories(user_id: UUID, place: Place, companion: int | None, until: UUID) -> list[Memory]:
     """Return the messages after a place, up to the last conversation and the limits of a page."""
     found = bulk.run(
         NEXT,
-        [user_id, place.conversation, place.at, place.memory, until, MESSAGES_A_PAGE, BYTES_A_PAGE],
+        [
+            *(user_id, place.conversation, place.at, place.memory, until),
+            *(companion, user_id, companion, MESSAGES_A_PAGE, BYTES_A_PAGE),
+        ],
     )
     return [
         Memory(
@@ -152,4 +160,4 @@ def message(memory: OpenedMemory, expires_at: datetime | None) -> dict[str, Any]
     }
 
 
-CONVERSATIONS = Section("conversations", count_lines, read_lines)
+CONVERSATIONS = Section("conversations", count_lines, read_lines, keeps_to_companion=True)

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from accounts.companions import companion_token
 from accounts.keys.services.data_keys import open_vault
-from memories.companions import companion_token
 from memories.imports.services.conversations import CONVERSATIONS
 from memories.models import Conversation, Memory, MemoryQuerySet
 from memories.payload import open_memories

@@ -7,11 +7,14 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from accounts.export.sections import Line, Page, Section, rows_after
 from memories.models import Memory
+from stories.facts.services.reading import open_facts
 from stories.facts.statements import Kind
 from stories.facts.storing import open_statements, read_statements
-from stories.facts.timeline import Fact, facts_of
+from stories.facts.timeline import Fact
 from stories.models import Entity, Story
 from stories.models import Fact as FactRow
 from stories.sealed_story import event_values, open_draft
@@ -23,9 +26,15 @@ from vibe.core.db.statements.batching import execute_batch
 UNREAD = ("embedding", "people_index", "places_index", "events_index")
 
 
-def stories(user_id: UUID, vault: Vault, after: UUID | None) -> Page:
+def stories_of(user_id: UUID, companion: int | None) -> QuerySet[Story]:
+    """A person's stories, of all or of the conversations with one companion."""
+    rows = Story.objects.of(user_id)
+    return rows if companion is None else rows.filter(conversation__companion_token=companion)
+
+
+def stories(user_id: UUID, vault: Vault, after: UUID | None, companion: int | None = None) -> Page:
     """The next stories, opened."""
-    rows = Story.objects.of(user_id).select_related("conversation").defer(*UNREAD)
+    rows = stories_of(user_id, companion).select_related("conversation").defer(*UNREAD)
     return rows_after(rows, after, lambda row: story_line(row, vault))
 
 
@@ -73,12 +82,15 @@ def entities(user_id: UUID, vault: Vault, after: UUID | None) -> Page:
     )
 
 
-def facts(user_id: UUID, vault: Vault, after: UUID | None) -> Page:  # noqa: ARG001  # all are worked out together
-    """All facts, those too that have ended, and marks of what is forgotten, which have no value."""
-    [rows] = execute_batch(read_statements(user_id))
-    known = open_statements(vault, rows)
+def facts(user_id: UUID, vault: Vault, after: UUID | None, companion: int | None = None) -> Page:  # noqa: ARG001
+    """All facts, those too that have ended, and marks of what is forgotten, which have no value.
+
+    All are worked out together. Of one companion, marks are left out: nothing was forgotten before it.
+    """
+    [rows] = execute_batch(read_statements(user_id, companion))
+    found = open_facts(vault, rows, companion)
+    known = open_statements(vault, rows) if companion is None else []
     marks = [each for each in known if each.statement.kind is Kind.FORGOTTEN]
-    found = facts_of(known)
     read_in = chain(*(fact.said_in for fact in found), *(mark.statement.memories for mark in marks))
     named = places_of(user_id, {*read_in})
     lines = [fact_line(fact, named) for fact in found]
@@ -125,6 +137,17 @@ def places_of(user_id: UUID, memory_ids: Iterable[str]) -> dict[str, dict[str, s
     }
 
 
-FACTS = Section("facts", lambda user_id: FactRow.objects.of(user_id).count(), facts)
-STORIES = Section("stories", lambda user_id: Story.objects.of(user_id).count(), stories)
+def count_facts(user_id: UUID, companion: int | None = None) -> int:
+    """How many statements are read."""
+    rows = FactRow.objects.of(user_id)
+    return (rows if companion is None else rows.filter(memory__conversation__companion_token=companion)).count()
+
+
+def count_stories(user_id: UUID, companion: int | None = None) -> int:
+    """How many stories there are."""
+    return stories_of(user_id, companion).count()
+
+
+FACTS = Section("facts", count_facts, facts, keeps_to_companion=True)
+STORIES = Section("stories", count_stories, stories, keeps_to_companion=True)
 ENTITIES = Section("entities", lambda user_id: Entity.objects.of(user_id).count(), entities)

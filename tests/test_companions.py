@@ -10,9 +10,9 @@ from django.db import IntegrityError, connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.companions import companion_token
 from accounts.export.archive import archive_lines
 from accounts.keys.services.data_keys import open_vault
-from memories.companions import companion_token
 from memories.imports.services.files import FileImport
 from memories.models import Conversation
 from memories.services.conversations import archive_conversation, change_conversation, create_conversation

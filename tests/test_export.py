@@ -438,7 +438,13 @@ def test_the_archive_is_for_reading_too(full):
     """Every line is JSON for itself, times have zones, and the first and last line frame it."""
     archive = exported(full)
     read = lines(archive)
-    assert read[0] | {"made_at": ""} == {"type": "vibe.export", "format": 2, "person": str(full), "made_at": ""}
+    assert read[0] | {"made_at": ""} == {
+        "type": "vibe.export",
+        "format": 2,
+        "of": "person",
+        "person": str(full),
+        "made_at": "",
+    }
     assert archive.endswith(b"\n") and len(read) == archive.count(b"\n")
     assert "caf\u00e9".encode() in archive, "texts are UTF-8, not escapes"
     assert "\U0001f600".encode() in archive

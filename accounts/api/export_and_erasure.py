@@ -15,7 +15,7 @@ from accounts.authentication.caller import SignedIn, caller_of
 from accounts.erasure.services import request_erasure
 from accounts.export.services import export_link, export_status, open_export, request_export, unfinished_export
 from accounts.models import Export as StoredExport
-from vibe.core.http.operations import replayed_by
+from vibe.core.http.operations import keeps_to_companion, replayed_by
 from vibe.core.http.responses import respond
 from vibe.core.schemas import ResponseSchema
 
@@ -65,30 +65,42 @@ class Erasure(ResponseSchema):
 def read_export(request: HttpRequest, ids: list[UUID]) -> HttpResponse:
     """The export that was asked for, for a retry."""
     [export_id] = ids
-    return respond(Export.of(export_status(user_id=caller_of(request).user_id, export_id=export_id), request.path))
+    return respond(status_of(request, export_id))
+
+
+def status_of(request: HttpRequest, export_id: UUID | None = None) -> Export:
+    """One export of what the caller may see, without an id the newest. Raises NotFound."""
+    caller = caller_of(request)
+    found = export_status(user_id=caller.user_id, export_id=export_id, companion=caller.companion)
+    return Export.of(found, request.path)
 
 
 @router.post("/export", response={202: Export}, auth=SignedIn("export"))
+@keeps_to_companion()
 @replayed_by(read_export, made=True)
 def request_my_export(request: HttpRequest) -> HttpResponse:
-    """Start an export of all your data as JSON Lines. If one is under way already, it is returned."""
+    """Start an export of all your data as JSON Lines. If one is under way already, it is returned.
+
+    With a credential of one companion it is of what was said to that companion.
+    """
     caller = caller_of(request)
-    made = request_export(user_id=caller.user_id, actor=caller.actor)
-    export = export_status(user_id=caller.user_id, export_id=made)
-    return respond(Export.of(export, request.path), status=202)
+    made = request_export(user_id=caller.user_id, actor=caller.actor, companion=caller.companion)
+    return respond(status_of(request, made), status=202)
 
 
 @router.get("/export", response=Export, auth=SignedIn("export"))
+@keeps_to_companion()
 def get_my_export(request: HttpRequest) -> HttpResponse:
     """Return the state of the newest export, with its link once it is ready."""
-    return respond(Export.of(export_status(user_id=caller_of(request).user_id), request.path))
+    return respond(status_of(request))
 
 
 @router.get("/export/file", response={200: None}, auth=SignedIn("export"), openapi_extra=LINES)
+@keeps_to_companion()
 def download_my_export(request: HttpRequest, link: Link) -> HttpResponseBase:
     """Download the newest export, decrypted. The download is recorded in the audit log."""
     caller = caller_of(request)
-    file = open_export(token=link, actor=caller.actor, user_id=caller.user_id)
+    file = open_export(token=link, actor=caller.actor, user_id=caller.user_id, companion=caller.companion)
     response = StreamingHttpResponse(file.chunks, content_type="application/x-ndjson")
     response.headers["Content-Length"] = str(file.size)
     response.headers["Content-Disposition"] = f'attachment; filename="{file.filename}"'

@@ -17,8 +17,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from accounts.companions import LONGEST_COMPANION
 from accounts.models import KEYS_SHOWN, ApiKey
-from accounts.models.api_keys import ALL_SCOPES, COMPANION_LENGTH, PEOPLE
+from accounts.models.api_keys import ALL_SCOPES, PEOPLE
 from audit.actors import Actor
 from audit.services import record
 from vibe.core.db.scopes import as_support, as_system
@@ -45,9 +46,9 @@ def make_api_key(
     of all of the key.
     """
     check_new_key(name, scopes, lasts)
-    if companion is not None and (PEOPLE in scopes or not 0 < len(companion) <= COMPANION_LENGTH):
+    if companion is not None and (PEOPLE in scopes or not 0 < len(companion) <= LONGEST_COMPANION):
         raise InputError(
-            f"A companion has 1 to {COMPANION_LENGTH} characters, and a key for one has no scope '{PEOPLE}'."
+            f"A companion has 1 to {LONGEST_COMPANION} characters, and a key for one has no scope '{PEOPLE}'."
         )
     if person and PEOPLE in scopes:
         raise InputError(f"A key with the scope '{PEOPLE}' acts for everybody. Make it without a person.")

@@ -23,7 +23,7 @@ from accounts.authentication import local_tokens
 from accounts.authentication.errors import SignInUnavailable, TokenExpired, TokenInvalid
 from accounts.authentication.firebase import firebase
 from accounts.authentication.jwks import KeySet, fetch_keys
-from accounts.models.api_keys import COMPANION_LENGTH
+from accounts.companions import LONGEST_COMPANION
 from accounts.people.services.people import Profile
 
 UID_LENGTH, EMAIL_LENGTH, NAME_LENGTH = 128, 254, 200
@@ -54,7 +54,7 @@ class Claims:
             raise TokenInvalid("The token names nobody ('sub'). Sign in again.")
         if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at < LATEST:
             raise TokenInvalid("The token does not say when its person signed in ('auth_time'). Sign in again.")
-        if companion is not None and not (isinstance(companion, str) and 0 < len(companion) <= COMPANION_LENGTH):
+        if companion is not None and not (isinstance(companion, str) and 0 < len(companion) <= LONGEST_COMPANION):
             raise TokenInvalid(f"The token is bound to a companion that is none ('{COMPANION}'). Sign in again.")
         return cls(
             issuer,

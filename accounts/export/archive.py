@@ -15,15 +15,20 @@ from vibe.core.db.scopes import as_user
 FORMAT = 2
 
 
-def archive_lines(user_id: UUID) -> Iterator[tuple[Line | None, int]]:
+def archive_lines(user_id: UUID, companion: int | None = None) -> Iterator[tuple[Line | None, int]]:
     """Yield each line, and between pages (None, percentage done). At most one page is in memory.
 
-    Keys are opened again for each page, so that nothing is exported after they are destroyed.
+    With the blind token of a companion it is what was said to that one alone. Keys are opened again for each page,
+    so that nothing is exported after they are destroyed.
     """
-    total, done, percent = count_rows(user_id), 0, 0
+    given = {} if companion is None else {"companion": companion}
+    wanted = [section for section in SECTIONS if companion is None or section.keeps_to_companion]
+    with as_user(user_id):
+        total, done, percent = sum(section.count(user_id, **given) for section in wanted), 0, 0
     written: Counter[str] = Counter()
-    yield {"type": "vibe.export", "format": FORMAT, "person": str(user_id), "made_at": timezone.now().isoformat()}, 0
-    for page in (page for section in SECTIONS for page in pages(user_id, section)):
+    head = {"type": "vibe.export", "format": FORMAT, "of": "person" if companion is None else "companion"}
+    yield {**head, "person": str(user_id), "made_at": timezone.now().isoformat()}, 0
+    for page in (page for section in wanted for page in pages(user_id, section, **given)):
         for line in page.lines:
             written[line["type"]] += 1
             yield line, percent
@@ -35,18 +40,12 @@ def archive_lines(user_id: UUID) -> Iterator[tuple[Line | None, int]]:
     yield {"type": "vibe.end", "lines": dict(written)}, 100
 
 
-def count_rows(user_id: UUID) -> int:
-    """Return how many rows there are to export."""
-    with as_user(user_id):
-        return sum(section.count(user_id) for section in SECTIONS)
-
-
-def pages(user_id: UUID, section: Section) -> Iterator[Page]:
+def pages(user_id: UUID, section: Section, **given: int) -> Iterator[Page]:
     """Yield the pages of one section, each read in its own transaction."""
     after = None
     while True:
         with as_user(user_id):
-            page = section.read(user_id, open_vault(), after)
+            page = section.read(user_id, open_vault(), after, **given)
         yield page
         if page.after is None:
             return

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from vibe.core.crypto.vault import Vault
-
 Line = dict[str, Any]  # JSON-serializable; its "type" begins with "vibe."
 PAGE = 500  # rows
 PREFIX = "vibe."
@@ -31,13 +29,16 @@ class Page:
 class Section:
     """One kind of rows. Both functions run inside as_user(user_id), each page in its own transaction.
 
-    `count` returns the number of rows, for the percentage. `read` returns the page that follows `after`: None at first,
-    then the `after` of the previous page. An empty page may have a next one.
+    `count(user_id)` returns the number of rows, for the percentage. `read(user_id, vault, after)` returns the page that
+    follows `after`: None at first, then the `after` of the previous page. An empty page may have a next one. Those of a
+    section that `keeps_to_companion` take a blind token as `companion`, and then go by what was said to that companion
+    alone; no other section is in an export of one companion.
     """
 
     name: str
-    count: Callable[[UUID], int]
-    read: Callable[[UUID, Vault, Any], Page]
+    count: Callable[..., int]
+    read: Callable[..., Page]
+    keeps_to_companion: bool = False
 
 
 SECTIONS: list[Section] = []

@@ -19,6 +19,7 @@ from django.core import signing
 from django.db.models.functions import Now
 from procrastinate.contrib.django import app
 
+from accounts.companions import companion_token
 from accounts.export import files as export_files
 from accounts.export.archive import archive_lines
 from accounts.keys.services.data_keys import open_vault
@@ -31,7 +32,7 @@ from vibe.core.db.jobs import start_jobs
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system, as_user
 from vibe.core.db.statements import bulk
-from vibe.core.errors import NotFound, Refused
+from vibe.core.errors import Conflict, NotFound, Refused
 from vibe.core.whole_files import remove_drafts_left, write_whole
 
 JOB: Final = "accounts.export"
@@ -40,6 +41,11 @@ STATE = Export.State
 UNFINISHED = (STATE.WAITING, STATE.RUNNING)
 ABANDONED = timedelta(days=1)  # after which an unfinished export counts as abandoned
 TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class ExportUnderWay(Conflict):
+    message = "Another export of this person is being made, of more or of less. Ask again when it is done."
+    code = "export-under-way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +59,38 @@ class Download:
     filename: str = "vibe-export.jsonl"
 
 
-def request_export(*, user_id: UUID, actor: Actor) -> UUID:
-    """Request an export of all data of a person. Return its id, or that of the unfinished one if there is one.
+def request_export(*, user_id: UUID, actor: Actor, companion: str | None = None) -> UUID:
+    """Request an export of all data of a person, or of what was said to one companion.
 
-    Raises Refused for a deactivated person, DataKeyMissing when their keys were destroyed.
+    Return its id, or that of the unfinished one if there is one. Raises ExportUnderWay if that is of more or of less,
+    Refused for a deactivated person, DataKeyMissing when their keys were destroyed.
     """
     with as_user(user_id):
         require_active(user_id)
-        open_vault()
+        token = _token_of(companion)
         give_up_abandoned(user_id)
         made = bulk.run(
-            "INSERT INTO exports (id, user_id, state, progress, size, problem) VALUES (%b, %b, 'waiting', 0, 0, '') "
+            "INSERT INTO exports (id, user_id, companion_token, state, progress, size, problem) "
+            "VALUES (%b, %b, %b, 'waiting', 0, 0, '') "
             "ON CONFLICT (user_id) WHERE state IN ('waiting', 'running') DO NOTHING RETURNING id",
-            [uuid7(), user_id],
+            [uuid7(), user_id, token],
         )
         if not made:
-            return UUID(str(Export.objects.of(user_id).filter(state__in=UNFINISHED).values_list("pk", flat=True).get()))
+            there = Export.objects.of(user_id).filter(state__in=UNFINISHED).get()
+            if there.companion_token != token:
+                raise ExportUnderWay
+            return UUID(str(there.pk))
         export_id: UUID = made[0][0]
         start_jobs(app.configure_task(JOB, queue=WAITED), {"user_id": str(user_id), "export_id": str(export_id)})
         record(actor=actor, action="export.request", subject=user_id, resource=f"exports/{export_id}")
     return export_id
 
 
-def export_status(*, user_id: UUID, export_id: UUID | None = None) -> Export:
-    """Read one export of a person; without an id the newest. Raises NotFound."""
+def export_status(*, user_id: UUID, export_id: UUID | None = None, companion: str | None = None) -> Export:
+    """Read one export of all of a person's data, or of one companion; without an id the newest. Raises NotFound."""
     with as_user(user_id):
-        exports = Export.objects.of(user_id).order_by("-requested_at", "-id")
+        exports = Export.objects.of(user_id).filter(companion_token=_token_of(companion))
+        exports = exports.order_by("-requested_at", "-id")
         found = (exports.filter(pk=export_id) if export_id else exports).first()
     if not isinstance(found, Export):
         raise NotFound("There is no such export.")
@@ -95,8 +107,9 @@ def export_link(export: Export) -> str:
     return signing.dumps([export.pk.hex, export.user_id.hex], salt=SALT)
 
 
-def open_export(*, token: str, actor: Actor, user_id: UUID | None = None) -> Download:
+def open_export(*, token: str, actor: Actor, user_id: UUID | None = None, companion: str | None = None) -> Download:
     """Open the file of a link. `user_id` is the signed-in person, if any: links of other people are then refused.
+    With a companion, so are links of exports that are not of that companion alone.
 
     The download is recorded here; in a request, stream the chunks after its transaction has committed. Raises the same
     NotFound for a link that is forged, of another person, expired, or of a deactivated person.
@@ -107,6 +120,8 @@ def open_export(*, token: str, actor: Actor, user_id: UUID | None = None) -> Dow
     with as_user(owner):
         ready = Export.objects.of(owner).filter(pk=export_id, state=STATE.READY, expires_at__gt=Now()).first()
         if ready is None or not is_active(owner):
+            raise link_not_found()
+        if companion is not None and ready.companion_token != _token_of(companion):
             raise link_not_found()
         chunks = stream_file(export_id, open_vault().files, file_context(owner, export_id))
         record(actor=actor, action="export.download", subject=owner, resource=f"exports/{export_id}")
@@ -120,26 +135,29 @@ def make_export(*, user_id: UUID, export_id: UUID, actor: Actor) -> bool:
     over. Raises the error that stopped it; the caller then marks the export as failed.
     """
     with as_user(user_id):
-        if not Export.objects.of(user_id).filter(pk=export_id, state__in=UNFINISHED).update(state=STATE.RUNNING):
+        exports = Export.objects.of(user_id).filter(pk=export_id)
+        if not exports.filter(state__in=UNFINISHED).update(state=STATE.RUNNING):
             return False
+        companion = exports.values_list("companion_token", flat=True).get()
         files = open_vault().files
     with write_whole(export_files.path_of(export_id)) as target:
         writer = files.writer(target, file_context(user_id, export_id))
-        for line, percent in archive_lines(user_id):
+        for line, percent in archive_lines(user_id, companion):
             if line:
                 writer.write(TO_JSON(line).encode() + b"\n")
             else:
                 note_progress(user_id, export_id, percent)
         writer.close()
-    _finish(user_id, export_id, writer.size, actor)
+    _finish(user_id, export_id, companion, writer.size, actor)
     return True
 
 
-def _finish(user_id: UUID, export_id: UUID, size: int, actor: Actor) -> None:
-    """Mark the export as ready, and remove the files of earlier ones."""
+def _finish(user_id: UUID, export_id: UUID, companion: int | None, size: int, actor: Actor) -> None:
+    """Mark the export as ready, and remove the files of earlier ones of the same."""
     with as_user(user_id):
         exports = Export.objects.of(user_id)
-        earlier = list(exports.filter(state=STATE.READY).exclude(pk=export_id).values_list("pk", flat=True))
+        alike = exports.filter(state=STATE.READY, companion_token=companion)
+        earlier = list(alike.exclude(pk=export_id).values_list("pk", flat=True))
         expires = Now() + timedelta(hours=settings.EXPORT_LINK_HOURS)
         finished = exports.filter(pk=export_id, state=STATE.RUNNING).update(
             state=STATE.READY, progress=100, size=size, finished_at=Now(), expires_at=expires
@@ -217,6 +235,12 @@ def give_up_abandoned(user_id: UUID) -> None:
     """Mark abandoned exports as failed: an export whose job is gone must not block a new request."""
     old = Export.objects.of(user_id).filter(state__in=UNFINISHED, requested_at__lt=Now() - ABANDONED)
     old.update(state=STATE.FAILED, problem="abandoned", finished_at=Now())
+
+
+def _token_of(companion: str | None) -> int | None:
+    """Return the blind token of a companion, None without one. Call it in the person's scope; it opens their keys."""
+    vault = open_vault()
+    return None if companion is None else companion_token(vault, companion)
 
 
 def require_active(user_id: UUID) -> None:

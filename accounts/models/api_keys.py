@@ -22,7 +22,6 @@ SCOPES: Final = {
     "people": "make people, and deactivate them",
 }
 ALL_SCOPES: Final = frozenset(SCOPES)
-COMPANION_LENGTH: Final = 100  # characters of the name of a companion that a key or token is bound to
 PEOPLE: Final = "people"
 OF_ONE_PERSON: Final = ALL_SCOPES - {PEOPLE}
 """What a person's own token, and a key for one person, may do."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.db import models
 from django.db.models import Q
@@ -12,9 +12,18 @@ from vibe.core.db.roles import SUPPORT, SYSTEM, USER
 from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity
 from vibe.core.db.schema.owned import UserOwned, uuid7
 
+EXPORT_SHOWN: Final = (
+    *("id", "user_id", "state", "progress", "size", "problem"),
+    *("requested_at", "finished_at", "expires_at"),
+)
+"""Columns of an export that others than its person read: not which companion it is of."""
+
 
 class Export(UserOwned):
-    """A requested copy of all data of a person: its progress, and the expiry of its file."""
+    """A requested copy of the data of a person: its progress, and the expiry of its file.
+
+    With a blind token of a companion it holds what was said to that companion, and nothing else.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -23,6 +32,7 @@ class Export(UserOwned):
         FAILED = "failed"
         REMOVED = "removed"
 
+    companion_token = models.BigIntegerField(null=True, editable=False)
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     progress = models.PositiveSmallIntegerField(default=0)  # percent
     size = models.PositiveBigIntegerField(default=0)  # bytes of the archive, opened
@@ -57,8 +67,8 @@ class Export(UserOwned):
                     "UPDATE": ("state", "progress", "size", "problem", "finished_at", "expires_at"),
                 },
             ),
-            Privileges(name="exports_for_support", role=SUPPORT, verbs={"SELECT": None}),
-            Privileges(name="exports_for_system", role=SYSTEM, verbs={"SELECT": None, "UPDATE": ("state",)}),
+            Privileges(name="exports_for_support", role=SUPPORT, verbs={"SELECT": EXPORT_SHOWN}),
+            Privileges(name="exports_for_system", role=SYSTEM, verbs={"SELECT": EXPORT_SHOWN, "UPDATE": ("state",)}),
         ]
 
 

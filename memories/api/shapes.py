@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from memories.companions import LONGEST_COMPANION
+from accounts.companions import LONGEST_COMPANION
 from memories.imports.lines import LONGEST_DESCRIPTION, LONGEST_ID, LONGEST_TEXT, LONGEST_TITLE
 from memories.metadata import MetadataObject
 from memories.payload import Payload, offset_of

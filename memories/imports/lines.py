@@ -11,9 +11,9 @@ from typing import IO, Any, NoReturn
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from accounts.companions import LONGEST_COMPANION
 from accounts.export.import_readers import READERS
 from accounts.people.services.people import Profile
-from memories.companions import LONGEST_COMPANION
 from memories.metadata import Metadata, check_metadata
 from memories.payload import Payload, offset_of
 from memories.roles import Role

@@ -12,10 +12,10 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.companions import companion_token
 from accounts.keys.services.data_keys import data_keys, open_vault, vault_of
 from audit.actors import Actor
 from audit.services import record
-from memories.companions import companion_token
 from memories.index import search_index
 from memories.models import Conversation
 from memories.storage import ROW_BYTES, Storing, adding, give_back_conversation, replacing, size_of

@@ -9,10 +9,10 @@ from operator import itemgetter
 from typing import Final
 from uuid import UUID
 
+from accounts.companions import companion_token
 from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import record
-from memories.companions import companion_token
 from memories.index import search_index
 from memories.models import Conversation, Memory, MemoryQuerySet
 from memories.services.changing import update_conversation

@@ -10,7 +10,7 @@ from ninja import Router
 from pydantic import Field, StringConstraints
 
 from accounts.authentication.caller import Caller, SignedIn, caller_of
-from memories.companions import LONGEST_COMPANION
+from accounts.companions import LONGEST_COMPANION
 from stories.context.budget import LARGEST, PARTS, TOKENS, Budget, Part
 from stories.context.rendering import Format
 from stories.context.services import Wanted, build_context

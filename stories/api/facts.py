@@ -13,7 +13,7 @@ from accounts.authentication.caller import caller_of
 from stories.facts.results import Fact, Facts
 from stories.facts.services import changing, reading
 from stories.facts.services.changing import FactChange
-from vibe.core.http.operations import replayed_by
+from vibe.core.http.operations import keeps_to_companion, replayed_by
 from vibe.core.http.responses import no_content, respond
 from vibe.core.schemas import Moment, RequestSchema
 
@@ -35,6 +35,7 @@ class CorrectedFact(RequestSchema):
 
 
 @router.get("", response=Facts)
+@keeps_to_companion()
 def list_facts(
     request: HttpRequest, as_of: Moment | None = None, history: bool = False, attribute: str | None = None
 ) -> HttpResponse:
@@ -46,6 +47,7 @@ def list_facts(
         at=as_of,
         history=history,
         attributes=() if attribute is None else (attribute,),
+        companion=caller.companion,
     )
     return respond(Facts(items=[Fact.of(each) for each in found]))
 

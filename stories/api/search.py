@@ -10,8 +10,8 @@ from ninja import Router
 from pydantic import Field, StringConstraints
 
 from accounts.authentication.caller import Caller, SignedIn, caller_of
+from accounts.companions import LONGEST_COMPANION
 from memories.api.shapes import Memory
-from memories.companions import LONGEST_COMPANION
 from memories.metadata import MetadataObject
 from memories.roles import Role
 from stories.filtering import services as filtering

@@ -5,42 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from typing import Final
-from uuid import UUID
 
 from stories.context.budget import Part, Piece
 from stories.context.rendering import escaped
 from stories.context.snippets import Sentences
 from stories.facts.attributes import DATED, SINGLE
-from stories.facts.services.reading import open_facts, select_facts
+from stories.facts.services.reading import select_facts
 from stories.facts.statements import PERSON
 from stories.facts.timeline import Fact
-from vibe.core.crypto.vault import Vault
-from vibe.core.db.statements.batching import Rows, execute_batch
 
 KNOWN: Final[frozenset[Part]] = frozenset({"instructions", "facts", "upcoming"})
 INSTRUCTION: Final = "instruction"
-MEMORY, CONVERSATION = 3, 4  # columns of `read_statements`
-WITH_COMPANION: Final = (
-    "SELECT id FROM conversations WHERE user_id = %s AND id = ANY(%s::uuid[]) AND companion_token = %s"
-)
-
-
-def facts_with(vault: Vault, statements: Rows, companion: int | None) -> list[Fact]:
-    """Return the facts that follow from what `read_statements` found; for a companion, from what was said to it alone.
-
-    What the person corrected or had forgotten holds there too, but is not shown: it was said to no companion.
-    """
-    if companion is None:
-        return open_facts(vault, statements)
-    conversations = list({row[CONVERSATION] for row in statements if row[CONVERSATION]})
-    [rows] = execute_batch((WITH_COMPANION, [vault.user_id, conversations, companion]))
-    theirs: set[UUID | None] = {row_id for (row_id,) in rows}
-    heard = [row for row in statements if row[CONVERSATION] in theirs or row[MEMORY] is None]
-    return [
-        fact
-        for fact in open_facts(vault, heard)
-        if any(source.conversation_id in theirs for source in fact.sources) and not fact.corrected
-    ]
 
 
 def known(facts: list[Fact], words: Collection[str], at: datetime) -> Iterable[Piece]:

@@ -13,14 +13,14 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from accounts.companions import companion_token
 from audit.actors import Actor
 from audit.services import record
-from memories.companions import companion_token
 from memories.models import UNEXPIRED, Memory
 from memories.payload import OpenedMemory, local_time, open_memories
 from memories.services.conversations import no_such_conversation
 from stories.context.budget import PARTS, Allotment, Budget, Part, Piece, count_tokens
-from stories.context.knowledge import KNOWN, facts_with, known
+from stories.context.knowledge import KNOWN, known
 from stories.context.rendering import (
     ChatMessage,
     Format,
@@ -34,6 +34,7 @@ from stories.context.rendering import (
     messages,
 )
 from stories.context.snippets import Sentences
+from stories.facts.services.reading import open_facts
 from stories.facts.storing import read_statements
 from stories.models import Story
 from stories.search.answers import SAID, SHOWN, FoundMemory
@@ -159,7 +160,7 @@ def _context(asked: Asked, asker: Asker, wanted: Wanted) -> Context:
 def _said_and_told(asker: Asker, wanted: Wanted, words: Collection[str]) -> Iterable[Piece]:
     """Give what is known, the last turns of the conversation, the last first, and the latest episodes.
 
-    Read in one round trip; in two for one companion. Raises NotFound.
+    Read in one round trip. Raises NotFound.
     """
     vault, most = asker.vault, wanted.budget.total
     token = None if wanted.companion is None else companion_token(vault, wanted.companion)
@@ -170,14 +171,14 @@ def _said_and_told(asker: Asker, wanted: Wanted, words: Collection[str]) -> Iter
         if "turns" in wanted.parts:
             asked["turns"] = TURNS, [*where, _bounded(most // UNITS_A_PIECE)]
     if not KNOWN.isdisjoint(wanted.parts):
-        asked["facts"] = read_statements(vault.user_id)
+        asked["facts"] = read_statements(vault.user_id, token)
     if "episodes" in wanted.parts:
         asked["episodes"] = EPISODES, [vault.user_id, token, token, _bounded(most // UNITS_AN_EPISODE)]
     rows = dict(zip(asked, execute_batch(*asked.values()), strict=True))
     if wanted.conversation_id and (not rows["conversation"] or token not in (None, rows["conversation"][0][0])):
         raise no_such_conversation()
     if "facts" in rows:
-        facts = facts_with(vault, rows["facts"], token)
+        facts = open_facts(vault, rows["facts"], token)
         yield from (
             each for each in known(facts, words, wanted.asked_at or timezone.now()) if each.part in wanted.parts
         )

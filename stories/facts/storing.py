@@ -28,7 +28,9 @@ MOST_READ: Final = 5_000
 STATEMENTS: Final = (
     "SELECT f.id, f.statement, f.created_at, f.memory_id, m.conversation_id, m.occurred_at, m.role FROM facts f "
     "LEFT JOIN encrypted_memories m ON m.user_id = f.user_id AND m.id = f.memory_id WHERE f.user_id = %s "
-    "AND (f.memory_id IS NULL OR (m.user_id = %s AND (m.expires_at IS NULL OR m.expires_at > statement_timestamp())))"
+    "AND (f.memory_id IS NULL OR (m.user_id = %s AND (m.expires_at IS NULL OR m.expires_at > statement_timestamp()) "
+    "AND (%s::int8 IS NULL OR EXISTS (SELECT FROM conversations c WHERE c.user_id = m.user_id "
+    "AND c.id = m.conversation_id AND c.companion_token = %s))))"
 )
 FACTS: Final = f"{STATEMENTS} ORDER BY f.created_at DESC, f.id DESC LIMIT {MOST_READ}"
 IN_MEMORIES: Final = f"{STATEMENTS} AND f.memory_id = ANY(%s)"
@@ -76,14 +78,17 @@ def replace_statements(
     insert_statements(user_id, vault, new)
 
 
-def read_statements(user_id: UUID) -> Query:
-    """Return what reads a person's statements, for batching; `open_statements` opens what it finds."""
-    return FACTS, [user_id, user_id]
+def read_statements(user_id: UUID, companion: int | None = None) -> Query:
+    """Return what reads a person's statements, for batching; `open_statements` opens what it finds.
+
+    With the blind token of a companion: those made to it, and the person's own words, which hold there too.
+    """
+    return FACTS, [user_id, user_id, companion, companion]
 
 
 def statements_in(user_id: UUID, memory_ids: Sequence[UUID]) -> Query:
     """Return what reads the statements that these memories make, as `read_statements` does."""
-    return IN_MEMORIES, [user_id, user_id, list(memory_ids)]
+    return IN_MEMORIES, [user_id, user_id, None, None, list(memory_ids)]
 
 
 def open_statements(vault: Vault, rows: Rows) -> list[Stated]:

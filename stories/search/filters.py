@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg import sql
 
-from memories.companions import companion_token
+from accounts.companions import companion_token
 from memories.metadata import Metadata
 from stories.text.blinding import MOST_METADATA, metadata_tokens, speaker_token, word_tokens
 from stories.text.words import own_words

@@ -65,6 +65,10 @@ def without_servers(description: Any) -> None:
     del description["servers"]
 
 
+def without_a_tag(description: Any) -> None:
+    description["tags"].pop()
+
+
 def example_that_is_none(description: Any) -> None:
     description["components"]["schemas"]["Memory"]["properties"]["utc_offset"]["examples"] = ["two hours"]
 
@@ -77,6 +81,7 @@ def list_of_examples(description: Any) -> None:
     ("spoil", "rule"),
     [
         (without_servers, "no-empty-servers"),
+        (without_a_tag, "operation-tag-defined"),
         (example_that_is_none, "no-invalid-schema-examples"),
         (list_of_examples, "struct"),
     ],

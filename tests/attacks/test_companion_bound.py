@@ -5,6 +5,7 @@ Each attempt is answered as for what does not exist, or refused, and changes not
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -12,10 +13,14 @@ from uuid import uuid4
 import pytest
 from django.core.management import CommandError, call_command
 
+from accounts import tasks
 from accounts.api_keys import services as api_keys
 from accounts.authentication import local_tokens, tokens
 from accounts.authentication.caller import Caller
 from accounts.authentication.errors import TokenInvalid
+from accounts.export import services as exporting
+from accounts.export.archive import archive_lines
+from stories.facts.services import reading
 from tests.api.bodies import ALL
 from tests.api.conftest import Api, Server
 from tests.attacks.test_api_other_people import rows_of
@@ -40,6 +45,10 @@ OPEN = {
         "filter_memories",
         "list_stories",
         "get_story",
+        "list_facts",
+        "request_my_export",
+        "get_my_export",
+        "download_my_export",
     ),
 }
 
@@ -58,7 +67,7 @@ class Bound(Api):
 
 
 def with_key(companion: str) -> Api:
-    return Server.with_scopes("read", "write", companion=companion).as_("ada")
+    return Server.with_scopes("read", "write", "export", companion=companion).as_("ada")
 
 
 WAYS: list[Callable[[str], Api]] = [Bound, with_key]
@@ -157,6 +166,90 @@ def test_it_names_no_other_companion(ada: Any, others: dict[str, str], way: Any)
     assert bound.post("/conversations", {}).json()["companion"] == "nova"
 
 
+def exported(who: Api, ada: Any) -> tuple[str, list[Any]]:
+    """An export as its owner asks for it and as its job makes it: the link, and the lines of the file."""
+    asked = who.post("/me/export").json()
+    tasks.export(str(ada), asked["id"])
+    link = who.get("/me/export").json()["link"].removeprefix("/api/v1")
+    return link, [json.loads(line) for line in b"".join(who.get(link).streaming_content).splitlines()]
+
+
+def say(who: Api, text: str, conversation: str) -> str:
+    said = {"author": "Ada", "role": "user", "text": text, "conversation": {"external_id": conversation}}
+    return str(who.post("/memories", said).json()["id"])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_export_is_of_its_companion(
+    ada: Any, others: dict[str, str], way: Any, settings: Any, tmp_path: Any
+) -> None:
+    settings.EXPORT_DIR = tmp_path
+    say(Api("ada"), f"I live in {SECRET.title()}.", "chat-1")
+    bound = way("nova")
+    say(bound, "I live in Porto.", "chat-2")
+    mine = bound.get("/conversations").json()["items"][0]["id"]
+    build_conversation(ada, mine)
+    whole, everything = exported(Api("ada"), ada)
+    link, lines = exported(bound, ada)
+    assert {each["type"] for each in lines} == {
+        *("vibe.export", "vibe.conversation", "vibe.story", "vibe.fact", "vibe.end"),
+    }
+    assert (lines[0]["of"], everything[0]["of"]) == ("companion", "person")
+    for kind, name in (("vibe.conversation", "conversation"), ("vibe.story", "conversation")):
+        named = [each[name] for each in lines if each["type"] == kind]
+        assert [each["id"] if isinstance(each, dict) else each for each in named] == ["chat-2"]
+    assert [each["value"] for each in lines if each["type"] == "vibe.fact"] == ["Porto"]
+    for secret in (SECRET, SECRET.title(), "chat-1", *others.values()):
+        assert secret not in json.dumps(lines)
+        if secret != others["conversation_id"]:
+            assert secret in json.dumps(everything), "the control"
+    assert bound.get(whole).status_code == way("juno").get(link).status_code == 404
+    assert way("juno").get("/me/export").status_code == 404
+    assert b"".join(Api("ada").get(link).streaming_content), "the person may read all of it"
+    assert Api("ada").get("/me/export").json()["id"] != bound.get("/me/export").json()["id"]
+
+
+def test_the_export_of_one_does_not_stand_in_for_that_of_another(ada: Any, settings: Any, tmp_path: Any) -> None:
+    settings.EXPORT_DIR = tmp_path
+    asked = Bound("nova").post("/me/export")
+    assert Bound("nova").post("/me/export").json()["id"] == asked.json()["id"]
+    for other in (Bound("juno"), Api("ada")):
+        answer = other.post("/me/export")
+        assert (answer.status_code, answer.json()["code"]) == (409, "export-under-way")
+        assert asked.json()["id"] not in answer.content.decode()
+
+
+def test_control_without_the_companion_an_export_is_of_everything(
+    ada: Any, others: dict[str, str], settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EXPORT_DIR = tmp_path
+    monkeypatch.setattr(exporting, "archive_lines", lambda user_id, _: archive_lines(user_id))
+    assert SECRET in json.dumps(exported(Bound("nova"), ada)[1])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_facts_are_of_its_companion(
+    ada: Any, others: dict[str, str], way: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound, as_ada = way("nova"), Api("ada")
+    say(bound, "I live in Porto.", "chat-2")
+    say(as_ada, f"I live in {SECRET.title()}.", "chat-1")
+    assert [each["value"] for each in as_ada.get("/facts").json()["items"]] == [SECRET.title()]
+    for query in ("", "?history=true", "?attribute=home"):
+        [fact] = bound.get(f"/facts{query}").json()["items"]
+        assert (fact["value"], fact["valid_to"], fact["superseded_by"]) == ("Porto", None, None)
+    assert [source["conversation_id"] for source in fact["sources"]] == [
+        bound.get("/conversations").json()["items"][0]["id"]
+    ]
+    wrong = as_ada.get("/facts?attribute=home").json()["items"][0]["id"]
+    as_ada.patch(f"/facts/{wrong}", {"value": "Faro"})
+    [fact] = bound.get("/facts?history=true").json()["items"]
+    assert (fact["value"], fact["superseded_by"]) == ("Porto", None), "and Faro was said to nobody"
+    assert fact["valid_to"], "though it holds before everybody"
+    monkeypatch.setattr(reading, "companion_token", lambda *_: None)
+    assert {each["value"] for each in bound.get("/facts?history=true").json()["items"]} > {"Porto"}, "the control"
+
+
 def test_every_other_operation_is_closed_to_it(ada: Any) -> None:
     kept = {
         operation.view_func.__name__
@@ -171,10 +264,7 @@ def test_every_other_operation_is_closed_to_it(ada: Any) -> None:
     closed = [each for each in ALL if each.name not in OPEN and not each.path.startswith("/users")]
     assert len(closed) >= 6
     paths = [(each.method, each.path, bodies.get(each.name)) for each in closed]
-    lists = [
-        ("GET", path, None)
-        for path in ("/me/preferences", "/me/access-log", "/me/export", "/people", "/events", "/facts")
-    ]
+    lists = [("GET", path, None) for path in ("/me/preferences", "/me/access-log", "/people", "/places", "/events")]
     for method, path, body in [*paths, *lists]:
         assert Bound("nova")(method, path, body).json()["code"] == "companion-bound", path
 

@@ -19,6 +19,8 @@ TAGS: Final = {
     "Memories": "What was said in conversations, one message each.",
     "Stories": "Episodes of conversations: what happened in them.",
     "People, places, events": "Whom and what stories tell of.",
+    "Facts": "What is true of the person, or was.",
+    "Context": "What a companion is to know before it answers.",
 }
 ALWAYS: Final = {
     "400": "A cursor, an entity tag or the body cannot be read.",
@@ -82,6 +84,7 @@ CODES: Final = (
     "ends-before-it-begins",
     "etag-malformed",
     "expiry-past",
+    "export-under-way",
     "external-id-taken",
     "failed",
     "gone",

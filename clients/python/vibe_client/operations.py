@@ -46,7 +46,9 @@ class Operations:
         return self.call("PATCH", "/me/preferences", idempotency_key=idempotency_key, if_match=if_match, body=given)
 
     def request_my_export(self, *, idempotency_key: str | None = None) -> types.Export:
-        """Start an export of all your data as JSON Lines. If one is under way already, it is returned."""
+        """Start an export of all your data as JSON Lines. If one is under way already, it is returned.
+
+        With a credential of one companion it is of what was said to that companion."""
         return self.call("POST", "/me/export", idempotency_key=idempotency_key)
 
     def get_my_export(self) -> types.Export:
@@ -413,7 +415,9 @@ class AsyncOperations:
         )
 
     async def request_my_export(self, *, idempotency_key: str | None = None) -> types.Export:
-        """Start an export of all your data as JSON Lines. If one is under way already, it is returned."""
+        """Start an export of all your data as JSON Lines. If one is under way already, it is returned.
+
+        With a credential of one companion it is of what was said to that companion."""
         return await self.call("POST", "/me/export", idempotency_key=idempotency_key)
 
     async def get_my_export(self) -> types.Export:

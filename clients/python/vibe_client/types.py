@@ -764,6 +764,7 @@ class Problem(TypedDict):
         "ends-before-it-begins",
         "etag-malformed",
         "expiry-past",
+        "export-under-way",
         "external-id-taken",
         "failed",
         "gone",

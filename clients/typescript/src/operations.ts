@@ -40,7 +40,9 @@ export abstract class Operations {
     return this.call("PATCH", `/me/preferences`, { body, ...options });
   }
 
-  /** Start an export of all your data as JSON Lines. If one is under way already, it is returned. */
+  /** Start an export of all your data as JSON Lines. If one is under way already, it is returned.
+
+With a credential of one companion it is of what was said to that companion. */
   requestMyExport(options: Options = {}): Promise<types.Export> {
     return this.call("POST", `/me/export`, { ...options });
   }

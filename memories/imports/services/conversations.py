@@ -10,11 +10,11 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from accounts.companions import companion_token
 from accounts.keys.services.data_keys import open_vault
 from accounts.people.services.people import name_in, own_name
 from audit.actors import Actor
 from audit.services import record
-from memories.companions import companion_token
 from memories.imports.lines import ConversationLine, Message
 from memories.index import search_index
 from memories.models import Conversation, Memory

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from accounts.companions import companion_token
 from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import record
@@ -34,17 +35,19 @@ def list_facts(
     at: datetime | None = None,
     history: bool = False,
     attributes: Collection[str] = (),
+    companion: str | None = None,
 ) -> list[Fact]:
     """Return what holds at a moment, now if none is given, or all of the history; the newest learned first.
 
-    Raises NoSuchAttribute.
+    With a companion: what follows from what was said to it. Raises NoSuchAttribute.
     """
     if not ATTRIBUTES.issuperset(attributes):
         raise NoSuchAttribute
     with as_user(user_id):
         vault = open_vault()
-        rows = replica.read(user_id, lambda: execute_batch(read_statements(user_id))[0])
-        found = select_facts(open_facts(vault, rows), at=at, history=history, attributes=attributes)
+        token = None if companion is None else companion_token(vault, companion)
+        rows = replica.read(user_id, lambda: execute_batch(read_statements(user_id, token))[0])
+        found = select_facts(open_facts(vault, rows, token), at=at, history=history, attributes=attributes)
         record(
             actor=actor,
             action="facts.list",
@@ -67,9 +70,19 @@ def open_fact(*, user_id: UUID, fact_id: UUID, actor: Actor) -> Fact:
     return found
 
 
-def open_facts(vault: Vault, rows: Rows) -> list[Fact]:
-    """Return all facts that follow from what `read_statements` found, the ended ones too."""
-    return facts_of(open_statements(vault, rows))
+def open_facts(vault: Vault, rows: Rows, companion: int | None = None) -> list[Fact]:
+    """Return all facts that follow from what `read_statements` found for the same companion, the ended ones too.
+
+    What the person corrected or had forgotten holds for a companion too, but is not shown: it was said to none.
+    """
+    facts = facts_of(open_statements(vault, rows))
+    if companion is None:
+        return facts
+    shown = [fact for fact in facts if not fact.corrected]
+    ids = {fact.id for fact in shown}
+    for fact in shown:
+        fact.superseded_by = fact.superseded_by if fact.superseded_by in ids else None
+    return shown
 
 
 def select_facts(

@@ -157,6 +157,11 @@ class Passage(UserOwned):
             models.Index(fields=["user", "story"], name="passages_of_story"),
             models.Index(fields=["user", "context"], name="passages_context", condition=Q(context__isnull=False)),
             models.Index(fields=["user"], name="passages_outside_graph", condition=Q(in_graph=False)),
+            models.Index(  # what filters go by, beside vectors and words, which are ten times as much
+                fields=["user", "-occurred_at", "-memory"],
+                name="passages_newest",
+                include=["id", "part", "length", "conversation", "role", "speaker", "metadata_index", "expires_at"],
+            ),
             GinIndex(fields=["words"], name="passages_words"),
             HnswIndex(
                 fields=["embedding"],

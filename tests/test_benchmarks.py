@@ -57,6 +57,12 @@ def test_rows_are_written_in_every_way() -> None:
     assert all(rate for each in told.values() for rate in each.values())
 
 
+def test_filters_are_measured_in_lists_and_in_search() -> None:
+    told = benchmark("filters", "--sizes", "60", "--rounds", "1")["60"]
+    assert {"none", "author of none", "metadata of half"} <= told.keys()
+    assert all(each.keys() == {"list", "search"} for each in told.values())
+
+
 def test_the_house_is_measured() -> None:
     told = benchmark("house", "--files")
     passed = told["files"]

@@ -156,7 +156,7 @@ def read(strategy: str, source: sql.Composable, given: Mapping[str, Any], wanted
     """Return the passages `p` that a FROM and what follows it name, with parameters `given`."""
     statement = sql.SQL("SELECT {} {}").format(sql.SQL(columns(wanted)), source).as_string(None)  # type: ignore[arg-type]
     [row] = bulk.run(statement, {**column_values(wanted), **given}, vectors=True, binary=True, prepared=True)
-    memories, stories, deleted, occurred_at, part, *sent = (value or b"" for value in row)
+    memories, stories, deleted, occurred_at, part, *sent = in_time([value or b"" for value in row])
     speaker, machine, length, likeness, *counted = sent
     *counts, asking, dated, tongue = (numbers(each, ">i2") for each in counted)
     story = numbered(stories)
@@ -186,6 +186,20 @@ def read(strategy: str, source: sql.Composable, given: Mapping[str, Any], wanted
         gone,
         parts,
     )
+
+
+def in_time(sent: list[bytes]) -> list[bytes]:
+    """Return columns in the order in which it was said: of equal passages the first is ranked first.
+
+    The order in which rows come depends on how the database reads them.
+    """
+    memories, _, _, occurred_at, part, *_ = sent
+    count = len(memories) // ID
+    if not count:
+        return sent
+    halves = np.frombuffer(memories, ">u8").reshape(-1, 2)
+    order = np.lexsort((numbers(part, ">i2"), halves[:, 1], halves[:, 0], numbers(occurred_at, ">i8")))
+    return [np.frombuffer(each, f"V{len(each) // count}")[order].tobytes() for each in sent]
 
 
 def spoken_by(wanted: Wanted, author: NDArray[np.int64], assistant: NDArray[np.bool_]) -> NDArray[np.bool_] | None:

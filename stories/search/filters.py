@@ -23,6 +23,8 @@ MOST_NAMES = 100
 
 COUNTED = 20_000
 """Passages that are counted at most, to choose how they are searched."""
+NAMED = 1_000
+"""Passages that are searched by their ids, rather than by the filter that left so few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +74,13 @@ def narrowed_by(user_id: UUID, filters: Filters | None, vault: Vault) -> Narrowe
     if not parts:
         return None
     condition, values = joined(parts)
-    counted = sql.SQL(
-        "SELECT count(*) FROM (SELECT 1 FROM passages p WHERE p.user_id = %(user)b {} LIMIT %(most)b) AS counted"
-    ).format(condition)
-    [(count,)] = bulk.run(counted, {"user": user_id, "most": COUNTED, **values})
+    found = sql.SQL("FROM passages p WHERE p.user_id = %(user)b {} LIMIT %(most)b").format(condition)
+    given = {"user": user_id, **values}
+    ids = [row_id for (row_id,) in bulk.run(sql.SQL("SELECT p.id {}").format(found), {**given, "most": NAMED + 1})]
+    if len(ids) <= NAMED:  # what few passages have is not looked for again by each statement of the search
+        return Narrowed(*joined([("p.id = ANY({}::uuid[])", [ids])]), len(ids))
+    counted = sql.SQL("SELECT count(*) FROM (SELECT 1 {}) AS counted").format(found)
+    [(count,)] = bulk.run(counted, {**given, "most": COUNTED})
     return Narrowed(condition, values, count)
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from stories.models import Passage
+from stories.search import filters
 from stories.text.blinding import MOST_METADATA
 from tests.api.conftest import Api
 from vibe.core.db.scopes import as_user
@@ -36,7 +37,12 @@ def text(as_ada: Api) -> str:
     return add(as_ada, "The piano is in the kitchen.", {"channel": "text", "turn": "1"})
 
 
-def test_each_member_that_is_named_must_be_there_with_its_value(as_ada: Api, voice: str, text: str) -> None:
+@pytest.mark.parametrize("by_ids", [filters.NAMED, 0])
+def test_each_member_that_is_named_must_be_there_with_its_value(
+    as_ada: Api, voice: str, text: str, monkeypatch: pytest.MonkeyPatch, by_ids: int
+) -> None:
+    """Whether those that are left are searched by their ids, or by the filter."""
+    monkeypatch.setattr(filters, "NAMED", by_ids)
     assert found(as_ada) == found(as_ada, {}) == sorted([voice, text])
     assert found(as_ada, {"channel": "voice"}) == found(as_ada, {"turn": 1}) == found(as_ada, {"turn": 1.0}) == [voice]
     assert found(as_ada, {"draft": False, "channel": "voice"}) == [voice]

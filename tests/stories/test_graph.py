@@ -274,7 +274,7 @@ def test_words_are_looked_up_by_their_index_in_the_role_for_it_alone(ada_told: U
     with connection.cursor() as cursor:
         cursor.execute(
             "ALTER TABLE passages DROP CONSTRAINT passages_one_per_part; DROP INDEX passages_of_story; "
-            "DROP INDEX passages_outside_graph"
+            "DROP INDEX passages_outside_graph; DROP INDEX passages_newest"
         )
     with as_user(ada_told), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL ROLE {role}; SET LOCAL vibe.words = '{{5}}'")

@@ -14,12 +14,14 @@ class VibeConfig(AppConfig):
 
     def ready(self) -> None:
         from audit.client.trusted import networks_of  # noqa: PLC0415
+        from vibe.mcp.protected_resource import protected_resource  # noqa: PLC0415
 
         if not settings.DEBUG:
             strong_text("SECRET_KEY", settings.SECRET_KEY)
         networks_of("METRICS_NETWORKS")  # an invalid setting stops the start
         if settings.BACKUP_DATABASE_URL:
             database(settings.BACKUP_DATABASE_URL, setting="BACKUP_DATABASE_URL")
+        protected_resource()
         if settings.LOG_FORMAT not in ("text", "json"):
             raise ConfigurationError("LOG_FORMAT is neither text nor json. Set it to one of them.")
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # the worker shares counters with the web server started beside it

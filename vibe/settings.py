@@ -246,6 +246,9 @@ CORS_ALLOW_HEADERS = ["authorization", "content-type", "idempotency-key", "if-ma
 CORS_EXPOSE_HEADERS = ["etag", "idempotency-replayed", "location", "ratelimit", "retry-after", "x-request-id"]
 CORS_PREFLIGHT_MAX_AGE = 3600  # seconds
 
+MCP_URL = env.str("MCP_URL", default="")
+MCP_AUTHORIZATION_SERVERS: list[str] = env.list("MCP_AUTHORIZATION_SERVERS", default=[])
+
 API_LIMIT_PERSON = env.str("API_LIMIT_PERSON", default="600/200")
 API_LIMIT_KEY = env.str("API_LIMIT_KEY", default="6000/1000")
 API_LIMIT_STRANGER = env.str("API_LIMIT_STRANGER", default="60/60")

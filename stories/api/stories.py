@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from accounts.authentication.caller import caller_of
-from memories import reading as of_conversations
 from stories.api.shapes import CorrectedStory, Stories
-from stories.building.sources import story_at
 from stories.corrections.services import deleting
 from stories.corrections.services.correcting import Prepared, prepare_correction, store_correction
 from stories.reading import services as reading
@@ -20,7 +17,6 @@ from stories.reading.services import open_story
 from stories.rebuilding import services as rebuilding
 from stories.results import Story
 from stories.search.filters import Filters
-from vibe.core.errors import NotFound
 from vibe.core.http.cursors import Listing
 from vibe.core.http.operations import keeps_to_companion, preflight, preflight_result, replayed_by
 from vibe.core.http.responses import (
@@ -35,15 +31,6 @@ from vibe.core.http.responses import (
 from vibe.core.http.schemas import Cursor, PageSize
 
 router = Router(tags=["Stories"])
-
-
-def require_companion(user_id: UUID, companion: str, given: Mapping[str, Any]) -> None:
-    """Raise NotFound for a story of a conversation with another companion."""
-    story = story_at(user_id, given["story_id"])
-    try:
-        of_conversations.require_companion(user_id, companion, {"conversation_id": story.conversation_id})
-    except NotFound:
-        raise NotFound("There is no such story.") from None
 
 
 @router.get("", response=Stories)
@@ -64,10 +51,10 @@ def list_stories(request: HttpRequest, limit: PageSize = 50, cursor: Cursor | No
 
 
 @router.get("/{uuid:story_id}", response=Story, openapi_extra=VERSIONED)
-@keeps_to_companion(require_companion)
+@keeps_to_companion()
 def get_story(request: HttpRequest, story_id: UUID) -> HttpResponse:
     """Return a story."""
-    story = open_story(**of(request, story_id))
+    story = open_story(**of(request, story_id), companion=caller_of(request).companion)
     return respond_unless_unchanged(request, Story.of(story), of=story)
 
 

@@ -105,11 +105,16 @@ def members(user_id: UUID, story_id: UUID) -> dict[UUID, int]:
     return dict(bulk.run(MEMBERS, [user_id, user_id, story_id]))  # type: ignore[arg-type]
 
 
+def no_such_story() -> NotFound:
+    """Return the same error for a story that is not there and for one that is somebody else's."""
+    return NotFound("There is no such story.")
+
+
 def story_at(user_id: UUID, story_id: UUID) -> Story:
     """Return a person's story as it is now, without its vector. Raises NotFound."""
     story = get_owned(Story, user_id, story_id, without=("embedding",))
     if story is None:
-        raise NotFound("There is no such story.")
+        raise no_such_story()
     return story
 
 
@@ -118,5 +123,5 @@ def hold_story(user_id: UUID, story_id: UUID) -> Story:
     rows = Story.objects.of(user_id).filter(pk=story_id).defer("embedding").select_for_update(no_key=True)
     story: Story | None = rows.first()
     if story is None:
-        raise NotFound("There is no such story.")
+        raise no_such_story()
     return story

@@ -8,10 +8,12 @@ from uuid import UUID
 
 from psycopg import sql
 
+from accounts.companions import companion_token
 from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import record
-from stories.building.sources import story_at
+from memories.models import Conversation
+from stories.building.sources import no_such_story, story_at
 from stories.models import Story
 from stories.processors.base import Event
 from stories.sealed_story import open_draft
@@ -60,11 +62,18 @@ class OpenedStory:
         return Position(self.occurred_from, self.id)
 
 
-def open_story(*, user_id: UUID, story_id: UUID, actor: Actor) -> OpenedStory:
-    """One story of the person's. Raises NotFound; what is given back was recorded first."""
+def open_story(*, user_id: UUID, story_id: UUID, actor: Actor, companion: str | None = None) -> OpenedStory:
+    """One story of the person's; with a companion, of a conversation with it. What is given back was recorded first.
+
+    Raises NotFound.
+    """
     with as_user(user_id):
         vault = open_vault()
         found = replica.read(user_id, lambda: opened(story_at(user_id, story_id), vault))
+        if companion is not None:
+            theirs = Conversation.objects.of(user_id).with_companion(companion_token(vault, companion))
+            if not theirs.filter(pk=found.conversation_id).exists():
+                raise no_such_story()
         record(actor=actor, action="story.read", subject=user_id, resource=f"stories/{story_id}")
     return found
 

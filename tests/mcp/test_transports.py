@@ -17,10 +17,9 @@ from uuid import UUID
 
 import httpx2
 import pytest
-import uvicorn
-from django.db import connections
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.auth import ProtectedResourceMetadata
 from pydantic import TypeAdapter
 
 from accounts.api_keys import services as api_keys
@@ -29,9 +28,10 @@ from accounts.people.services.people import Profile, ensure_person
 from tests.authentication.conftest import trail
 from tests.cast import TESTER
 from tests.processes import PATIENCE, PROJECT, manage, url
-from vibe.mcp import body, calls, tools, turns, web
+from vibe.core.errors import ConfigurationError
+from vibe.mcp import body, calls, tools, turns
 from vibe.mcp import connections as mcp_connections
-from vibe.mcp.connections import Connection
+from vibe.mcp.protected_resource import protected_resource
 from vibe.mcp.tools import LONGEST_TEXT
 
 pytestmark = pytest.mark.usefixtures("committed")
@@ -42,38 +42,6 @@ JSON = {"accept": "application/json, text/event-stream", "content-type": "applic
 @pytest.fixture
 def ada() -> UUID:
     return ensure_person(profile=Profile("ada", name="Ada Tavares"), actor=TESTER)
-
-
-@pytest.fixture
-def served(settings: Any) -> Iterator[str]:
-    """The address of a server in a thread."""
-    settings.ALLOWED_HOSTS = ["127.0.0.1"]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = {"log_config": None, "access_log": False, "ws": "none", "http": Connection}
-    running = uvicorn.Server(uvicorn.Config(web.app(), port=port, **options))
-    thread = threading.Thread(target=running.run, daemon=True)
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}{web.PATH}"
-    running.should_exit = True
-    thread.join(PATIENCE)
-    for pool, threads in ((calls.pool, calls.THREADS), (calls.sign_in_pool, calls.SIGN_IN_THREADS)):
-        end_connections(pool, threads)
-
-
-def end_connections(pool: ThreadPoolExecutor, threads: int) -> None:
-    """Close those of every thread of a pool."""
-    together = threading.Barrier(threads)
-
-    def end() -> None:
-        together.wait(PATIENCE)
-        connections.close_all()
-
-    for each in [pool.submit(end) for _ in range(threads)]:
-        each.result(PATIENCE)
 
 
 def signed_in(uid: str = "ada") -> dict[str, str]:
@@ -125,6 +93,51 @@ def test_who_does_not_sign_in_does_not_get_to_speak(served: str, headers: dict[s
         assert refused.headers["www-authenticate"].startswith("Bearer")
         assert refused.headers["cache-control"] == "no-store"
     assert [(row.actor_kind, row.outcome) for row in trail(action="mcp")] == [("anonymous", "refused")] * 3
+
+
+METADATA = "/.well-known/oauth-protected-resource"
+LOGIN = "https://login.example.com"
+
+
+def test_where_a_token_is_had_is_told_to_whoever_has_none(served: str, settings: Any) -> None:
+    settings.MCP_URL, settings.MCP_AUTHORIZATION_SERVERS = "https://vibe.example.com/mcp", [LOGIN]
+    refused = httpx2.post(served, headers=JSON, json=HELLO)
+    assert refused.status_code == 401
+    named = f'resource_metadata="https://vibe.example.com{METADATA}/mcp"'
+    assert refused.headers["www-authenticate"] == f'Bearer realm="vibe", {named}'
+    assert (
+        named
+        in httpx2.post(served, headers={**JSON, "authorization": "Bearer junk"}, json=HELLO).headers["www-authenticate"]
+    )
+    for path in (METADATA, f"{METADATA}/mcp"):
+        told = httpx2.get(served.removesuffix("/mcp") + path)
+        assert (told.status_code, told.headers["content-type"]) == (200, "application/json")
+        metadata = ProtectedResourceMetadata.model_validate(told.json())
+        assert str(metadata.resource) == "https://vibe.example.com/mcp"
+        assert [str(each).rstrip("/") for each in metadata.authorization_servers] == [LOGIN]
+    assert httpx2.get(f"{served.removesuffix('/mcp')}{METADATA}/other").status_code == 401
+
+
+def test_control_without_authorization_servers_nothing_is_told(served: str) -> None:
+    assert httpx2.get(served.removesuffix("/mcp") + METADATA).status_code == 401
+    assert "resource_metadata" not in httpx2.post(served, headers=JSON, json=HELLO).headers["www-authenticate"]
+
+
+@pytest.mark.parametrize(
+    ("url", "servers"),
+    [
+        ("", [LOGIN]),
+        ("https://vibe.example.com/mcp", []),
+        ("http://vibe.example.com/mcp", [LOGIN]),
+        ("https://vibe.example.com/mcp?a=b", [LOGIN]),
+        ("https://vibe.example.com/mcp", ["http://login.example.com"]),
+        ("https://vibe.example.com/mcp", ["login.example.com"]),
+    ],
+)
+def test_wrong_addresses_stop_the_start(settings: Any, url: str, servers: list[str]) -> None:
+    settings.MCP_URL, settings.MCP_AUTHORIZATION_SERVERS = url, servers
+    with pytest.raises(ConfigurationError, match="MCP_"):
+        protected_resource()
 
 
 def test_control_who_signs_in_does(served: str, ada: UUID) -> None:

@@ -14,6 +14,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 
 from accounts.authentication.caller import Caller
+from accounts.authentication.errors import CompanionBound
 from audit.services import FAILED, REFUSED, record
 from vibe.core.db.errors import DatabaseNotReady, DatabaseUnavailable, PoolerMisconfigured, is_unavailable
 from vibe.core.db.scale import replica
@@ -58,13 +59,20 @@ async def called(
     work: Callable[..., Result],
     *,
     beforehand: Callable[[Caller], Any] | None = None,
+    keeps_to_companion: bool = False,
 ) -> Result:
     """Run the work of a tool for its caller. Raises ToolError, whose text is for the agent.
 
     `work` receives the caller and the result of `beforehand`, which runs before the transaction begins since it may
-    wait for an external service.
+    wait for an external service. A caller who is bound to a companion is refused, unless the work keeps to it.
     """
-    return await in_thread(lambda: done(lambda: named(admit(context), context), tool, scope, work, beforehand))
+    return await in_thread(
+        lambda: done(
+            lambda: named(admit(context), context),
+            *(tool, scope, work, beforehand),
+            keeps_to_companion=keeps_to_companion,
+        )
+    )
 
 
 def done(
@@ -73,12 +81,16 @@ def done(
     scope: str,
     work: Callable[..., Result],
     beforehand: Callable[[Caller], Any] | None = None,
+    *,
+    keeps_to_companion: bool = False,
 ) -> Result:
     """Do the work and record it in one transaction."""
     caller = None
     try:
         caller = admitted()
         caller.require(scope)
+        if caller.companion is not None and not keeps_to_companion:
+            raise CompanionBound
         ready = [beforehand(caller)] if beforehand else []
         with as_user(caller.user_id):
             if scope != "read":

@@ -32,6 +32,7 @@ from stories.search.filters import MOST_NAMES, Filters
 from stories.search.services import LONGEST_QUESTION, Prefer, search_memories, search_stories
 from vibe.core.schemas import LocalMoment, Moment, RequestSchema, ResponseSchema
 from vibe.mcp.calls import Admit, called
+from vibe.mcp.resources import add_stories
 
 INSTRUCTIONS: Final = (
     "The memory of one person. Call context before you answer, search before you ask them again, remember what they "
@@ -382,4 +383,6 @@ def server(admit: Admit) -> MCPServer:
         each.fn_metadata.arg_model.model_config.update({"hide_input_in_errors": True, "extra": "forbid"})
         each.fn_metadata.arg_model.model_rebuild(force=True)
         each.parameters["additionalProperties"] = False
-    return MCPServer("Vibe", instructions=INSTRUCTIONS, log_level="WARNING", tools=made, subscriptions=False)
+    made_server = MCPServer("Vibe", instructions=INSTRUCTIONS, log_level="WARNING", tools=made, subscriptions=False)
+    add_stories(made_server, admit)
+    return made_server

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from mcp.server.mcpserver import Context
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.middleware.cors import CORSMiddleware
 
 from accounts.authentication.caller import Caller
-from accounts.authentication.errors import CompanionBound, CredentialsMissing, TooManyRequests
+from accounts.authentication.errors import CredentialsMissing, TooManyRequests
 from accounts.authentication.middleware import identify, record_refusal, too_many_requests
 from accounts.middleware import refuse_request
 from audit.actors import Actor
@@ -21,6 +21,7 @@ from vibe.core.http.rate_limits import cost_of_body
 from vibe.core.http.responses import add_security_headers
 from vibe.mcp import body
 from vibe.mcp.calls import in_thread, sign_in_pool
+from vibe.mcp.protected_resource import protected_resource
 from vibe.mcp.tools import server
 from vibe.mcp.turns import Turns
 
@@ -50,7 +51,7 @@ def app() -> Any:
     return CORSMiddleware(
         Gate(inner),
         allow_origins=settings.CORS_ALLOWED_ORIGINS,
-        allow_methods=["POST"],
+        allow_methods=["GET", "POST"],
         allow_headers=FROM_PAGES,
         expose_headers=["retry-after", "www-authenticate"],
         max_age=settings.CORS_PREFLIGHT_MAX_AGE,
@@ -75,9 +76,12 @@ class Gate:
         if scope["type"] != "http":
             await self.inner(scope, receive, send)
             return
+        if protected_resource().serves(scope["path"]) and scope["method"] in ("GET", "HEAD"):
+            await answer(JsonResponse(protected_resource().metadata), send)
+            return
         found = await in_thread(lambda: admitted(scope), sign_in_pool)
         if isinstance(found, HttpResponse):
-            await answer(found, send)
+            await answer(with_metadata_url(found), send)
             return
         try:
             async with self.turns.of(found.user_id):
@@ -101,9 +105,14 @@ def admitted(scope: Any) -> Caller | HttpResponse:
         return too_many_requests(PATH, found, verdict, origin)
     if isinstance(found, VibeError):
         return record_refusal(found, actor=Actor.anonymous(origin), action="mcp", resource=PATH)
-    if found.companion is not None:
-        return refused(found, CompanionBound())  # the tools keep to no companion
     return found if scope["method"] == "POST" else refused(found, NoStreams())
+
+
+def with_metadata_url(response: HttpResponse) -> HttpResponse:
+    """Say in a 401 where it is written how to get a token (RFC 9728, section 5.1)."""
+    if response.status_code == 401 and (url := protected_resource().metadata_url):
+        response.headers["WWW-Authenticate"] += f', resource_metadata="{url}"'
+    return response
 
 
 def refused(caller: Caller, error: VibeError) -> HttpResponse:

@@ -6,11 +6,13 @@ double: test_api_retries.)
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
 import time
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -25,6 +27,7 @@ EACH = tries(1, 25)
 CLIENTS, SIZES = 2, (1, 10, 100)
 UNBUILT = "SELECT 1 FROM stories WHERE built_at IS NULL OR due_at <= now()"
 AGAIN = 20  # tries of what is left to chance
+CONVERSATIONS, MESSAGES = 40, 250  # of an import: five batches
 
 
 def writers_on(installation: Installation, count: int = CLIENTS) -> list[Writer]:
@@ -66,6 +69,46 @@ def test_what_was_acknowledged_is_there_once_and_opens(installation: Installatio
     trail = installation.manage("verify_audit")
     assert trail.returncode == 0, trail.stdout + trail.stderr
     record_property("figure", f"{len(planned)} kills over {kept.acknowledged:,} acknowledged writes, 0 lost, 0 doubled")
+
+
+def test_an_import_whose_worker_is_killed_in_the_middle_comes_in_whole_and_once(installation: Installation) -> None:
+    installation.do("DELETE FROM job_workers")
+    headers = {"Authorization": f"Bearer {local_tokens.issue(uid='imports')}"}
+    here = "FROM encrypted_memories m JOIN users u ON u.id = m.user_id WHERE u.firebase_uid = 'imports'"
+
+    def asked(method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> Any:
+        status, answer = installation.web.send(method, path, body, **headers, **{"Content-Type": kind})
+        assert status < 300, answer
+        return json.loads(answer or b"null")
+
+    begun = asked("POST", "/api/v1/me/import", b'{"format": "jsonl"}')
+    path = f"/api/v1/me/import/{begun['id']}"
+    asked("PUT", f"{path}/parts/0", b"\n".join(map(exported, range(CONVERSATIONS))), "application/octet-stream")
+    asked("POST", f"{path}/start", b'{"parts": 1}')
+    installation.start_worker()
+    until(lambda: installation.ask(f"SELECT 1 {here} LIMIT 1"))
+    installation.end_worker()
+    [(some,)] = installation.ask(f"SELECT count(*) {here}")
+    assert 0 < some < CONVERSATIONS * MESSAGES, "it was in the middle"
+    assert asked("GET", path)["state"] == "running"
+    installation.do("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'")
+    installation.start_worker()
+    until(lambda: asked("GET", path)["state"] == "done")
+    counts = asked("GET", path)["counts"]
+    assert (counts["unchanged"], counts["memories"]) == (some, CONVERSATIONS * MESSAGES - some), (
+        "read again, taken once"
+    )
+    found = installation.ask(f"SELECT count(*), count(DISTINCT m.message_ids) {here}")
+    assert found == [(CONVERSATIONS * MESSAGES, CONVERSATIONS * MESSAGES)]
+
+
+def exported(number: int) -> bytes:
+    """A conversation of a file to be imported."""
+    said = [
+        {"id": f"m{number}-{each}", "author": "Ada", "text": f"Said {each}.", "sent_at": "2026-05-12T09:30:00Z"}
+        for each in range(MESSAGES)
+    ]
+    return json.dumps({"conversation": {"id": f"c{number}"}, "messages": said}).encode()
 
 
 def test_a_worker_outlives_a_restart_of_the_database(installation: Installation) -> None:

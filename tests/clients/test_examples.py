@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -72,6 +73,31 @@ def test_curl(scene: dict[str, str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("I moved to Lisbon last Friday.") == 2
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl")
+def test_a_day_of_the_readme(live: Live) -> None:
+    """Context, add, search, forget: as they stand there, for somebody who is not of the sample."""
+    page = (PROJECT / "README.md").read_text(encoding="utf-8")
+    day = page[page.index("## Try it") : page.index("**Forget.**")] + "\n    vibe DELETE /memories/ID\n"
+    token, short, *calls = [line.strip() for line in day.splitlines() if re.match(r"    (TOKEN=|vibe)", line)]
+    assert token == "TOKEN=$(.venv/bin/python manage.py issue_token --user sample-teo)"
+    short = short.replace("http://127.0.0.1:8000", live.address).replace("curl -s", "curl -s --fail-with-body")
+    mine, made = live.person("Teo")[1], ""
+
+    def answer(call: str) -> Any:
+        command = ["bash", "-ec", f"TOKEN={mine}\n{short}\n{call.replace('ID', made)}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout or "null")
+
+    context, add, search, forget = calls
+    assert [call.split()[1] for call in calls] == ["POST", "POST", "POST", "DELETE"]
+    assert answer(context)["tokens"] <= 300
+    made = answer(add)["id"]
+    assert [each["id"] for each in answer(search)["items"]] == [made]
+    assert answer(forget) is None
+    assert answer(search)["items"] == []
 
 
 @pytest.mark.parametrize("language", ["sh", "python"])

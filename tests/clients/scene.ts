@@ -69,6 +69,13 @@ async function expired() {
   return { name, asked, never: (never as Problem).code };
 }
 
+/** What a context shows: of its text and length the fake has its own. */
+async function context(vibe: Vibe, given: types.WantedContext) {
+  const { pieces, text, messages } = await vibe.readContext(given);
+  const shown = pieces.map((each) => [each.label, each.part, each.author, each.text]);
+  return { shown, text: text === null, messages: messages === null };
+}
+
 /** What both the server and the fake are asked. */
 async function asked(vibe: Vibe): Promise<unknown[]> {
   const tried = (work: Promise<unknown>) => work.catch((problem) => [problem.status, problem.code]);
@@ -122,6 +129,13 @@ async function asked(vibe: Vibe): Promise<unknown[]> {
     await vibe.getPreferences(),
     (await vibe.getMe()).name,
     await all(vibe.listEvents()),
+    await vibe.listFacts(),
+    await tried(vibe.correctFact(first.id, { value: "Porto" })),
+    await tried(vibe.forgetFact(first.id)),
+    await context(vibe, { message: "Who is well?", conversation_id: talk }),
+    await context(vibe, { conversation_id: talk, parts: ["turns"], format: "text" }),
+    await tried(vibe.readContext({ conversation_id: first.id })),
+    await tried(vibe.readContext({ conversation_id: talk, companion: "juno" })),
   ];
 }
 

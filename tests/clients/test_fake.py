@@ -125,7 +125,32 @@ def persons(vibe: Vibe) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("scene", [conversations, memories, persons], ids=lambda each: each.__name__)
+def knowledge(vibe: Vibe) -> list[Any]:
+    talk = vibe.create_conversation(companion="nova")["id"]
+    vibe.remember(author="Ada", text="Ines carried the piano.", conversation={"external_id": "other"})
+    vibe.add_memory(talk, author="Nova", role="assistant", text="How is the flat?")
+    nowhere = str(uuid4())
+
+    def context(**given: Any) -> Any:
+        built = vibe.read_context(**given)
+        shown = [(each["label"], each["part"], each["author"], each["text"]) for each in built["pieces"]]
+        return sorted(built), shown, built["text"] is None, built["messages"] is None
+
+    return [
+        vibe.list_facts(),
+        tried(lambda: vibe.correct_fact(nowhere, value="Porto")),
+        tried(lambda: vibe.forget_fact(nowhere)),
+        context(message="Where is the piano?", conversation_id=talk),
+        context(message="Where is the piano?", conversation_id=talk, format="text"),
+        context(conversation_id=talk, parts=["turns"]),
+        context(message="Ines carried the piano.", parts=["passages"], companion="juno"),
+        tried(lambda: vibe.read_context(conversation_id=nowhere)),
+        tried(lambda: vibe.read_context(conversation_id=talk, companion="juno")),
+        tried(lambda: vibe.call("POST", "/context", body={"question": "x"})),
+    ]
+
+
+@pytest.mark.parametrize("scene", [conversations, memories, persons, knowledge], ids=lambda each: each.__name__)
 def test_the_fake_answers_as_the_server_does(live: Live, scene: Scene) -> None:
     fake = FakeVibe()
     fake.people["ada"].name = "Ada Tavares"

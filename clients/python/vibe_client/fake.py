@@ -3,8 +3,8 @@
     vibe = Vibe("https://memory.example", token="anyone", transport=FakeVibe())
 
 It is a transport of httpx2, so that the client's own code runs. Whose memory it is follows from `Vibe-Person` or else
-from the token. It knows people, conversations, memories and preferences. It builds no stories, searches by the words
-that question and memory share, and checks the names of members but not their limits.
+from the token. It knows people, conversations, memories and preferences; of facts what a test puts there. It builds no
+stories, searches and makes contexts by the words that are shared, and checks the names of members but not their limits.
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ class Person:
     preferences: Json = field(default_factory=dict)
     conversations: dict[str, Json] = field(default_factory=dict)
     memories: dict[str, Json] = field(default_factory=dict)
+    facts: list[Json] = field(default_factory=list)
+    """What a test puts here: the fake reads no facts in what is said."""
 
     def conversation(self, id: str) -> Json:
         return found(self.conversations, id, "conversation")
@@ -497,6 +499,65 @@ def search_stories(call: Call) -> tuple[int, Json]:
     return 200, {"items": [], "degraded": None, "pending": 0}
 
 
+# Facts and context
+
+
+def list_facts(call: Call) -> tuple[int, Json]:
+    at, attribute = moment(call.query.get("as_of") or now()), call.query.get("attribute")
+    history = call.query.get("history") == "true"
+
+    def holds(fact: Json) -> bool:
+        begins = fact["valid_from"] or fact["learned_at"]
+        return moment(begins) <= at and (fact["valid_to"] is None or at < moment(fact["valid_to"]))
+
+    every = [each for each in call.person.facts[::-1] if attribute in (None, each["attribute"])]
+    return 200, {"items": [each for each in every if history or holds(each)]}
+
+
+def fact_of(call: Call, id: str) -> Json:
+    return found({each["id"]: each for each in call.person.facts}, id, "fact")
+
+
+def correct_fact(call: Call, id: str) -> tuple[int, Json]:
+    fact, given = fact_of(call, id), call.given(types.CorrectedFact)
+    fact.update({name: value for name, value in given.items() if name != "value" or value is not None}, corrected=True)
+    return 200, fact
+
+
+def forget_fact(call: Call, id: str) -> tuple[int, None]:
+    call.person.facts.remove(fact_of(call, id))
+    return 204, None
+
+
+def read_context(call: Call) -> tuple[int, Json]:
+    """What was said that shares words with the message, and the last turns: whole, whatever the budget."""
+    given = call.given(types.WantedContext)
+    parts = given.get("parts") or ["passages", "turns"]
+    talk, message = given.get("conversation_id"), given.get("message") or ""
+    if talk and given.get("companion") not in (None, call.person.conversation(talk)["companion"]):
+        raise Refused(404, "not-found", "There is no such conversation.")
+    turns = call.person.said_in(talk) if talk and "turns" in parts else []
+    shown = {each["id"] for each in turns}
+    said = [each for each in call.person.said_in() if fits(call, {"companion": given.get("companion")}, each)]
+    passages = [each for each in said if words(message) & words(each["text"]) and each["id"] not in shown]
+    passages = passages if "passages" in parts else []
+    pieces = [
+        {
+            "label": f"{part[0]}{number}", "part": part, "id": each["id"], "occurred_at": each["occurred_at"],
+            "author": each["author"], "text": each["text"], "is_whole": True,
+        }
+        for part, those in (("passages", passages), ("turns", turns))
+        for number, each in enumerate([each for each in those if each["text"] and each["text"] != message], 1)
+    ]  # fmt: skip
+    lines = "\n".join(f"[{each['label']}] {each['author']}: {each['text']}" for each in pieces)
+    chat = [{"role": "user", "content": lines}] if lines else []
+    as_text = given.get("format") == "text"
+    return 200, {
+        "messages": None if as_text else chat, "text": lines if as_text else None, "pieces": pieces,
+        "tokens": len(lines) // 4, "characters": len(lines), "degraded": None, "pending": 0,
+    }  # fmt: skip
+
+
 def nothing(call: Call) -> tuple[int, Json]:
     return call.page([])
 
@@ -527,6 +588,10 @@ ROUTES: list[tuple[str, str, Callable[..., tuple[int, Json | None]]]] = [
     ("GET", f"/memories{ONE}", get_memory),
     ("PATCH", f"/memories{ONE}", change_memory),
     ("DELETE", f"/memories{ONE}", delete_memory),
+    ("GET", "/facts", list_facts),
+    ("PATCH", f"/facts{ONE}", correct_fact),
+    ("DELETE", f"/facts{ONE}", forget_fact),
+    ("POST", "/context", read_context),
     ("POST", "/stories/search", search_stories),
     ("GET", "/(?:stories|people|places|events)", nothing),
 ]

@@ -3,7 +3,8 @@
 //     const vibe = new Vibe("https://memory.example", "anyone", { fetch: new FakeVibe().fetch });
 //
 // Whose memory it is follows from `Vibe-Person` or else from the token. It knows people, conversations, memories and
-// preferences. It builds no stories, searches by the words that question and memory share, and checks no limits.
+// preferences; of facts what a test puts there. It builds no stories, searches and makes contexts by the words that are
+// shared, and checks no limits.
 import type * as types from "./types.js";
 
 type Conversation = types.Conversation;
@@ -38,6 +39,8 @@ class Person {
   preferences: Body = {};
   conversations = new Map<string, Conversation>();
   memories = new Map<string, Memory>();
+  /** What a test puts here: the fake reads no facts in what is said. */
+  facts: types.Fact[] = [];
 
   conversation = (id: string) => found(this.conversations.get(id));
   memory = (id: string) => found(this.memories.get(id));
@@ -388,6 +391,55 @@ function searchMemories(call: Call): Answer {
   return [200, { items, degraded: null, pending: 0 }];
 }
 
+// Facts and context
+
+function listFacts({ person, query }: Call): Answer {
+  const at = time(query["as_of"] ?? now());
+  const holds = (fact: types.Fact) =>
+    time(fact.valid_from ?? fact.learned_at) <= at && (fact.valid_to === null || at < time(fact.valid_to));
+  const every = [...person.facts].reverse().filter((each) => (query["attribute"] ?? each.attribute) === each.attribute);
+  return [200, { items: every.filter((each) => query["history"] === "true" || holds(each)) }];
+}
+
+const factOf = ({ person }: Call, id: string) => found(person.facts.find((each) => each.id === id));
+
+function correctFact(call: Call, id: string): Answer {
+  const { value, ...rest } = call.body;
+  return [200, Object.assign(factOf(call, id), rest, value == null ? {} : { value }, { corrected: true })];
+}
+
+function forgetFact(call: Call, id: string): Answer {
+  const gone = factOf(call, id);
+  call.person.facts = call.person.facts.filter((each) => each !== gone);
+  return [204];
+}
+
+/** What was said that shares words with the message, and the last turns: whole, whatever the budget. */
+function readContext(call: Call): Answer {
+  const { message, conversation_id: talk, companion, format, parts = ["passages", "turns"] } = call.body;
+  const { person } = call;
+  if (talk && (companion ?? person.conversation(talk).companion) !== person.conversation(talk).companion) {
+    throw new Refused(404, "not-found");
+  }
+  const asked = words(message ?? "");
+  const turns = talk && parts.includes("turns") ? person.saidIn(talk) : [];
+  const bears = (each: Memory) =>
+    !turns.includes(each) && fits(call, { companion }, each) && [...words(each.text)].some((word) => asked.has(word));
+  const passages = parts.includes("passages") ? person.saidIn().filter(bears) : [];
+  const labelled = (part: string, those: Memory[]) =>
+    those
+      .filter(({ text }) => text && text !== message)
+      .map(({ id, occurred_at, author, text }, at) => {
+        return { label: `${part[0]}${at + 1}`, part, id, occurred_at, author, text, is_whole: true };
+      });
+  const pieces = [...labelled("passages", passages), ...labelled("turns", turns)];
+  const lines = pieces.map((each) => `[${each.label}] ${each.author}: ${each.text}`).join("\n");
+  const messages = lines ? [{ role: "user", content: lines }] : [];
+  const shown = format === "text" ? { messages: null, text: lines } : { messages, text: null };
+  const length = { tokens: Math.floor(lines.length / 4), characters: lines.length };
+  return [200, { ...shown, pieces, ...length, degraded: null, pending: 0 }];
+}
+
 const ONE = "/([^/]+)";
 const ROUTES: [string, string, OfPerson | OfServer][] = [
   ["PUT", `/users${ONE}`, ensureUser],
@@ -418,6 +470,10 @@ const ROUTES: [string, string, OfPerson | OfServer][] = [
   ["GET", `/memories${ONE}`, ({ person }: Call, id: string): Answer => [200, (person.saidIn(), person.memory(id))]],
   ["PATCH", `/memories${ONE}`, changeMemory],
   ["DELETE", `/memories${ONE}`, deleteMemory],
+  ["GET", "/facts", listFacts],
+  ["PATCH", `/facts${ONE}`, correctFact],
+  ["DELETE", `/facts${ONE}`, forgetFact],
+  ["POST", "/context", readContext],
   ["POST", "/stories/search", (): Answer => [200, { items: [], degraded: null, pending: 0 }]],
   ["GET", "/(?:stories|people|places|events)", ({ query }: Call): Answer => page([], query)],
 ];

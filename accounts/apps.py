@@ -16,10 +16,11 @@ class AccountsConfig(AppConfig):
         from accounts.keys.services import data_keys  # noqa: PLC0415
         from accounts.staff import session_store  # noqa: F401, PLC0415  # connects to a signal
         from accounts.staff.groups import ensure_groups  # noqa: PLC0415
+        from accounts.webhooks.addresses import networks  # noqa: PLC0415
         from audit.signals import recording  # noqa: PLC0415
 
         firebase().check(debug=settings.DEBUG)
-        for build in (master_key.ring, data_keys.require_bound, rates):
+        for build in (master_key.ring, data_keys.require_bound, rates, networks):
             build()  # a wrong setting stops the start
         post_migrate.connect(ensure_groups, sender=self)
         recording.connect(master_key.refuse_recording)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from django.db import OperationalError
@@ -15,10 +16,13 @@ from accounts.export.services import JOB
 from accounts.idempotency import forget_answers
 from accounts.keys.errors import KeyServiceUnavailable
 from accounts.keys.services import renewal
+from accounts.webhooks import outbox
+from accounts.webhooks.services import delivering
 from audit.actors import Actor
-from vibe.core.db.job_classes.classes import WAITED
+from vibe.core.db.job_classes.classes import WAITED, WEBHOOKS
 from vibe.core.errors import VibeError
 
+SENDING_SECONDS: Final = 20.0  # that one job sends webhooks; the next goes on
 RETRY = RetryStrategy(max_attempts=5, exponential_wait=4, retry_exceptions={OperationalError})
 
 
@@ -77,3 +81,21 @@ def forget_limits(timestamp: int) -> None:  # noqa: ARG001
 def forget_kept_answers(timestamp: int) -> None:  # noqa: ARG001
     """Delete responses older than a day, which are not retried any more."""
     forget_answers(actor=Actor.system("accounts.forget_answers"))
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(name="accounts.send_webhooks", queue=WEBHOOKS, queueing_lock="accounts.send_webhooks", pass_context=False)
+def send_webhooks(timestamp: int) -> None:  # noqa: ARG001
+    """Send the webhooks that are due."""
+    try:
+        delivering.deliver_due(actor=Actor.system("accounts.send_webhooks"), seconds=SENDING_SECONDS)
+    except KeyServiceUnavailable:
+        raise OperationalError("The key service was not there.") from None
+
+
+@app.periodic(cron="53 * * * *")
+@app.task(name="accounts.forget_webhooks", queue=WAITED, queueing_lock="accounts.forget_webhooks", pass_context=False)
+def forget_webhooks(timestamp: int) -> None:  # noqa: ARG001
+    """Delete the records of webhooks that are old, and bring back those that a wrong clock put off."""
+    outbox.prune()
+    outbox.bring_back()

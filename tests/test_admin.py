@@ -654,7 +654,17 @@ MAY_SEE = {
     "support": EVERYBODY,
     "approver": EVERYBODY,
     "auditor": EVERYBODY | {"AuditLog", "AuditLeaf", "AuditCheckpoint", "AuditPruning"},
-    "engineer": EVERYBODY | {"Group", "ApiKey", "SearchSet", "NextVector", "TokenUse", "ProcrastinateJob"},
+    "engineer": EVERYBODY
+    | {
+        "Group",
+        "ApiKey",
+        "WebhookEndpoint",
+        "WebhookDelivery",
+        "SearchSet",
+        "NextVector",
+        "TokenUse",
+        "ProcrastinateJob",
+    },
 }
 WHY = "Why was it not found?"
 MAY_DO = {  # buttons on the pages of a person, a conversation, a memory, a story

@@ -26,7 +26,7 @@ from procrastinate.worker import Worker
 from tests.processes import PATIENCE, manage, start, until, url
 from tests.workers import at_work
 from vibe.core.db.job_classes import classes, retrying
-from vibe.core.db.job_classes.classes import AUDIT, CLASSES, IMPORTS, STORIES, WAITED
+from vibe.core.db.job_classes.classes import AUDIT, CLASSES, IMPORTS, STORIES, WAITED, WEBHOOKS
 from vibe.core.db.job_classes.periodic import NewestTime
 from vibe.core.db.job_classes.reporting import read_states
 from vibe.core.db.job_classes.retrying import RetryingManager
@@ -36,7 +36,7 @@ from vibe.core.errors import ConfigurationError, InputError
 from vibe.serving import worker
 from vibe.serving.worker import WorkerStopped
 
-SLOTS = {AUDIT: 1, WAITED: 2, STORIES: 2, IMPORTS: 1}
+SLOTS = {AUDIT: 1, WAITED: 2, STORIES: 2, IMPORTS: 1, WEBHOOKS: 2}
 HOUR, DAY = 3_600, 86_400
 SOON = 20  # seconds: far more than it takes, and less than the first worker would wait for
 
@@ -92,10 +92,11 @@ def test_every_periodic_job_is_a_job_of_some_class(monkeypatch):
 WRONG = (
     "",
     "audit=1",
-    "audit=1,waited=0,stories=1,imports=1",
-    "audit=1,waited=2,stories=x,imports=1",
-    "audit=1,waited=2,stories=1,imports=1,other=1",
-    "audit=1,audit=2,waited=2,stories=1,imports=1",
+    "audit=1,waited=0,stories=1,imports=1,webhooks=1",
+    "audit=1,waited=2,stories=x,imports=1,webhooks=1",
+    "audit=1,waited=2,stories=1,imports=1,webhooks=1,other=1",
+    "audit=1,audit=2,waited=2,stories=1,imports=1,webhooks=1",
+    "audit=1,waited=2,stories=2,imports=1",
 )
 
 
@@ -107,8 +108,8 @@ def test_slots_that_leave_a_class_out_are_refused(settings, wrong):
 
 
 def test_classes_can_be_chosen(settings):
-    settings.WORKER_SLOTS = "audit=1, waited=3, stories=2, imports=1"
-    assert classes.chosen("") == {AUDIT: 1, WAITED: 3, STORIES: 2, IMPORTS: 1}
+    settings.WORKER_SLOTS = "audit=1, waited=3, stories=2, imports=1, webhooks=2"
+    assert classes.chosen("") == {AUDIT: 1, WAITED: 3, STORIES: 2, IMPORTS: 1, WEBHOOKS: 2}
     assert classes.chosen("stories, audit") == {AUDIT: 1, STORIES: 2}
     with pytest.raises(InputError, match="1 of these"):
         classes.chosen("audit,secret")
@@ -125,7 +126,7 @@ def fill(queue: str, held: threading.Event, number: int) -> list[int]:
     return begun
 
 
-@pytest.mark.parametrize("full", [WAITED, STORIES, IMPORTS])
+@pytest.mark.parametrize("full", [WAITED, STORIES, IMPORTS, WEBHOOKS])
 def test_a_full_class_delays_no_other(committed, held, full):
     begun = fill(full, held, 30)
     others = [each for each in CLASSES if each != full]
@@ -235,7 +236,9 @@ def test_workers_say_which_class_they_do(committed):
             with as_system():
                 return {state.name: (state.workers, state.slots) for state in read_states()}
 
-        until(lambda: known() == {AUDIT: (1, 1), WAITED: (0, 0), STORIES: (1, 3), IMPORTS: (0, 0)}, SOON)
+        until(
+            lambda: known() == {AUDIT: (1, 1), WAITED: (0, 0), STORIES: (1, 3), IMPORTS: (0, 0), WEBHOOKS: (0, 0)}, SOON
+        )
     until(lambda: set(known().values()) == {(0, 0)}, SOON)
 
 

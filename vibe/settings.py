@@ -276,6 +276,11 @@ IMPORT_DIR = Path(env.str("IMPORT_DIR", default=str(STATE_DIR / "imports"))).exp
 ERASURE_GRACE_DAYS: int = env.int("ERASURE_GRACE_DAYS", default=14)
 ERASURES_FILE = Path(env.str("ERASURES_FILE", default=str(STATE_DIR / "erasures.jsonl"))).expanduser()
 
+# Webhooks: see docs/webhooks.md
+
+WEBHOOK_NETWORKS: list[str] = env.list("WEBHOOK_NETWORKS", default=[])
+WEBHOOK_KEPT_DAYS: int = env.int("WEBHOOK_KEPT_DAYS", default=30)
+
 # Stories
 
 EMBEDDING_DIMENSIONS = 512
@@ -316,7 +321,7 @@ AUDIT_RETENTION_MONTHS: int = env.int("AUDIT_RETENTION_MONTHS", default=24)
 
 # Jobs: each class of work has slots of its own, in each process; successful jobs are deleted. See docs/operations.md
 
-WORKER_SLOTS = env.str("WORKER_SLOTS", default="audit=1,waited=2,stories=2,imports=1")
+WORKER_SLOTS = env.str("WORKER_SLOTS", default="audit=1,waited=2,stories=2,imports=1,webhooks=2")
 PROCRASTINATE_WORKER_DEFAULTS = {
     "delete_jobs": "successful",
     "listen_notify": not DATABASE_POOLER,

@@ -10,12 +10,13 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin import grants
+from accounts.admin.webhooks import webhook_button
 from accounts.api_keys import services as api_keys
-from accounts.models import ApiKey, User
-from vibe.core.admin.base import MetadataAdmin
-from vibe.core.admin.confirmed_actions import ConfirmedAction, requires_permission
+from accounts.models import ApiKey, User, WebhookEndpoint
+from vibe.core.admin.base import MetadataAdmin, Related
+from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, requires_permission
 from vibe.core.admin.labels import label_column
-from vibe.core.admin.links import page_link
+from vibe.core.admin.links import list_url, page_link
 
 IN_USE, EXPIRED, REVOKED = "In use", "Expired", "Revoked"
 
@@ -52,6 +53,13 @@ class ApiKeyAdmin(MetadataAdmin):
 
     def title_of(self, row: ApiKey) -> str:
         return f"API key {row.name}"
+
+    def buttons(self, request: HttpRequest, row: ApiKey) -> list[Button]:
+        return [*webhook_button(request, row), *super().buttons(request, row)]
+
+    def related(self, row: ApiKey) -> list[Related]:
+        hooks = Related("Webhooks", list_url(WebhookEndpoint, api_key=row.pk), needs="accounts.view_webhookendpoint")
+        return [hooks, *super().related(row)]
 
     def facts(self, row: ApiKey) -> list[tuple[str, Any]]:
         return [("Name", row.name), ("Begins with", row.hint), ("Last used", row.last_used_at or "never")]

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Self, cast
+from typing import Annotated, Self
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import Field, StringConstraints
 
-from accounts.authentication.caller import server_signed_in
+from accounts.authentication.caller import makes_people, server_of
 from accounts.authentication.tokens import UID_LENGTH
 from accounts.models import User
 from accounts.people.services.account_status import set_active
 from accounts.people.services.people import Profile, get_or_create_person, get_person
-from audit.actors import Actor
 from audit.context import AuditContext
 from vibe.core.http.context import context_of
 from vibe.core.http.responses import WITHOUT_PERSON, respond
 from vibe.core.schemas import RequestSchema, ResponseSchema
 
 LONGEST_NAME = 200
-router = Router(tags=["Users"], auth=server_signed_in)
+router = Router(tags=["Users"], auth=makes_people)
 Uid = Annotated[
     str,
     Field(
@@ -58,7 +57,7 @@ class Person(ResponseSchema):
 @router.put("/{uid}", response={200: Person, 201: Person}, openapi_extra=WITHOUT_PERSON)
 def ensure_user(request: HttpRequest, uid: Uid, given: EnsuredPerson) -> HttpResponse:
     """Return the person with this UID; create them (201) if there is none."""
-    _, is_new = get_or_create_person(profile=Profile(uid, name=given.name), actor=actor_of(request))
+    _, is_new = get_or_create_person(profile=Profile(uid, name=given.name), actor=server_of(request).actor)
     shown = show(request, uid)
     return respond(shown, status=201, location=request.path) if is_new else respond(shown)
 
@@ -72,7 +71,7 @@ def get_user(request: HttpRequest, uid: Uid) -> HttpResponse:
 @router.post("/{uid}/deactivate", response=Person, openapi_extra=WITHOUT_PERSON)
 def deactivate_user(request: HttpRequest, uid: Uid) -> HttpResponse:
     """Deactivate a person: their next request is refused. Their data stays, and support can undo it."""
-    set_active(user_id=get_person(uid).pk, active=False, actor=actor_of(request))
+    set_active(user_id=get_person(uid).pk, active=False, actor=server_of(request).actor)
     return respond(show(request, uid))
 
 
@@ -81,8 +80,3 @@ def show(request: HttpRequest, uid: str) -> Person:
     person = Person.of(get_person(uid))
     context_of(request, AuditContext).entry.subject = person.id
     return person
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    """Return the API key that calls."""
-    return cast("Actor", request.auth)  # type: ignore[attr-defined]

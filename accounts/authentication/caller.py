@@ -1,7 +1,7 @@
 """The caller of the API, and the scopes that operations require.
 
-Use `NinjaAPI(auth=signed_in)`, or `auth=SignedIn("export")` for one operation; `server_signed_in` where a server acts
-for nobody. The middleware of this folder identifies
+Use `NinjaAPI(auth=signed_in)`, or `auth=SignedIn("export")` for one operation; `ServerSignedIn(scope)` where a server
+acts for nobody. The middleware of this folder identifies
 the caller before the request's transaction begins. This module returns the caller, or raises the reason for refusal
 inside the operation, so that it is in the audit log.
 """
@@ -100,8 +100,16 @@ class SignedIn(HttpAuthBase):
         return caller
 
 
+@dataclass(frozen=True, slots=True)
+class ServerCaller:
+    """A server that calls for itself, by its API key."""
+
+    key: UUID
+    actor: Actor
+
+
 class ServerSignedIn(HttpAuthBase):
-    """Authentication of an API key that makes people, and acts for none. Returns the actor for the audit log.
+    """Authentication of an API key that acts for nobody. Returns the ServerCaller.
 
     Raises Unauthenticated (401), Refused (403), InputError (400) or SignInUnavailable (503).
     """
@@ -109,28 +117,35 @@ class ServerSignedIn(HttpAuthBase):
     openapi_scheme = "bearer"
     openapi_description = SignedIn.openapi_description
 
-    def __call__(self, request: HttpRequest) -> Actor:
+    def __init__(self, scope: str) -> None:
+        super().__init__()
+        self.scope = scope
+
+    def __call__(self, request: HttpRequest) -> ServerCaller:
         context = context_of(request, CallerContext)
         try:
-            context.actor = require_server(context.caller, context.origin)
+            server = require_server(context.caller, context.origin, self.scope)
         except VibeError as refusal:
             context.entry.reason = refusal.code
             context.actor = Actor.anonymous(context.origin)
             raise
-        return context.actor
+        context.actor, context.person = server.actor, None  # also with a key that is for one person
+        return server
 
 
-def require_server(found: Caller | VibeError | None, origin: Origin) -> Actor:
-    """Return the API key as actor, or raise why it may make no people."""
-    if isinstance(found, PersonNotNamed):
-        if PEOPLE not in found.scopes:
-            raise ScopeMissing(PEOPLE)
-        return Actor.system(f"api-key {found.key}", origin)
-    caller = require_caller(found)
-    if caller.api_key is None:
-        raise Refused("People are made and deactivated by an API key with the scope 'people', not by a person.")
-    caller.require(PEOPLE)
-    raise InputError("The person is named in the address here. Leave out the header Vibe-Person.")
+def require_server(found: Caller | VibeError | None, origin: Origin, scope: str) -> ServerCaller:
+    """Return the API key that calls, or raise why it may not."""
+    known = found if isinstance(found, PersonNotNamed) else require_caller(found)
+    key = known.key if isinstance(known, PersonNotNamed) else known.api_key
+    if key is None:
+        raise Refused(f"This takes an API key with the scope '{scope}', and no person's own token.")
+    if scope not in known.scopes:
+        raise ScopeMissing(scope)
+    if known.companion is not None:
+        raise CompanionBound
+    if scope == PEOPLE and not isinstance(known, PersonNotNamed):
+        raise InputError("The person is named in the address here. Leave out the header Vibe-Person.")
+    return ServerCaller(key, Actor.system(f"api-key {key}", origin))
 
 
 def require_caller(found: Caller | VibeError | None) -> Caller:
@@ -145,7 +160,15 @@ def require_caller(found: Caller | VibeError | None) -> Caller:
 
 
 signed_in = SignedIn()
-server_signed_in = ServerSignedIn()
+makes_people = ServerSignedIn(PEOPLE)
+
+
+def server_of(request: HttpRequest) -> ServerCaller:
+    """Return the API key that a ServerSignedIn accepted. Raises ConfigurationError for an operation without it."""
+    server = getattr(request, "auth", None)
+    if not isinstance(server, ServerCaller):
+        raise ConfigurationError("An operation of servers has no auth: give its router a ServerSignedIn.")
+    return server
 
 
 def caller_of(request: HttpRequest) -> Caller:

@@ -28,13 +28,13 @@ class PersonUnknown(Refused):
 
 
 class PersonNotNamed(InputError):
-    """An API key came without a person. `key` is its id, and `scopes` are its own: some operations need no person."""
+    """An API key came without a person, whom some operations do not need. `key` is its id, the rest is its own."""
 
     message = "An API key acts for a person: name them in the header Vibe-Person, by uid: or id:."
 
-    def __init__(self, key: UUID, scopes: frozenset[str]) -> None:
+    def __init__(self, key: UUID, scopes: frozenset[str], companion: str | None) -> None:
         super().__init__()
-        self.key, self.scopes = key, scopes
+        self.key, self.scopes, self.companion = key, scopes, companion
 
 
 class ScopeMissing(Refused):

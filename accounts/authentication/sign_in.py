@@ -115,7 +115,7 @@ def sign_in_server(credential: str, *, person: str, origin: Origin) -> Caller:
         api_keys.note_use(key)
         account = accounts().filter(firebase_uid=uid).first() if uid else None
     if not name.value and key.person is None:
-        raise PersonNotNamed(key.pk, frozenset(key.scopes))
+        raise PersonNotNamed(key.pk, frozenset(key.scopes), api_keys.companion_of(credential))
     if not uid:
         account = account_of(name.value or str(key.person))
     user_id = account_acted_for(key, account)

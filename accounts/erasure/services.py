@@ -24,7 +24,9 @@ from accounts.export import files
 from accounts.export.services import give_up_unfinished
 from accounts.keys.services.data_keys import destroy_data_keys
 from accounts.models import Erasure, Export, User, UserKey
+from accounts.models.webhooks import ERASURE_DONE
 from accounts.people.services.account_status import set_active
+from accounts.webhooks.outbox import delete_deliveries_about, tell
 from audit.actors import Actor
 from audit.services import record
 from vibe.core.db.schema.owned import uuid7
@@ -130,6 +132,7 @@ def _steps(user_id: UUID, actor: Actor) -> Iterator[str]:
             "procrastinate_jobs": erasing.delete_jobs,
             "rate_limits": erasing.delete_rate_limits,
             "axes_accessattempt": erasing.delete_sign_in_attempts,
+            "webhook_deliveries": delete_deliveries_about,
         },
     )
     yield "jobs"
@@ -211,6 +214,7 @@ def _finish(user_id: UUID, actor: Actor) -> Statement:
         if alone:
             add_to_counts(user_id, {**erasing.rows_left(user_id), "files": remove_files(user_id), "users": 1})
             add_to_counts(user_id, {"django_admin_log": erasing.delete_admin_log_entries([user_id])})
+            add_to_counts(user_id, {"webhook_deliveries": delete_deliveries_about(user_id)})  # told since
             bulk.run("DELETE FROM users WHERE id = %b AND NOT is_staff", [user_id])
         erasure = get_erasure(user_id)
         receipt = sign_statement(
@@ -224,6 +228,7 @@ def _finish(user_id: UUID, actor: Actor) -> Statement:
         )
         Erasure.objects.filter(pk=erasure.pk).update(finished_at=Now(), receipt=receipt)
         _record(actor, "erasure.finish", erasure, details={"receipt": receipt})
+        tell(event=ERASURE_DONE, user_id=user_id, resource=erasure.pk)
     return receipt
 
 

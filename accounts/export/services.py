@@ -24,6 +24,8 @@ from accounts.export import files as export_files
 from accounts.export.archive import archive_lines
 from accounts.keys.services.data_keys import open_vault
 from accounts.models import Export, User
+from accounts.models.webhooks import EXPORT_READY
+from accounts.webhooks.outbox import tell
 from audit.actors import Actor
 from audit.services import record
 from vibe.core.crypto.file_seal import FileSeal
@@ -172,6 +174,7 @@ def _finish(user_id: UUID, export_id: UUID, companion: int | None, size: int, ac
             resource=f"exports/{export_id}",
             details={"bytes": size},
         )
+        tell(event=EXPORT_READY, user_id=user_id, resource=export_id)
     for each in earlier:
         export_files.remove(each)
 

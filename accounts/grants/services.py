@@ -14,7 +14,9 @@ from django.db.models.functions import Now
 
 from accounts.grants.separation import are_joined, was_changed_by_another
 from accounts.models import LONGEST, STANDING, AccessGrant, User
+from accounts.models.webhooks import GRANT_OPENED
 from accounts.staff import services as one_time_codes
+from accounts.webhooks.outbox import tell
 from audit.actors import Actor
 from audit.services import record
 from vibe.core.db.schema.owned import uuid7
@@ -108,6 +110,8 @@ def decide_request(*, grant_id: UUID, actor: Actor, approve: bool) -> AccessGran
         )
         details = {"requested_by": str(grant.requested_by), **({"sole": True} if sole else {})}
         _record(grant, actor, "grant.approve" if approve else "grant.refuse", details=details)
+        if approve:
+            tell(event=GRANT_OPENED, user_id=grant.user_id, resource=grant.pk)
         return get_grant(grant.pk)
 
 

@@ -7,6 +7,7 @@ from accounts.models.grants import LONGEST, AccessGrant
 from accounts.models.keys import UserKey
 from accounts.models.one_time_device import OneTimeDevice
 from accounts.models.people import PREFERENCES_BYTES, STANDING, User, UserPreferences
+from accounts.models.webhooks import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "KEYS_SHOWN",
@@ -24,4 +25,6 @@ __all__ = [
     "User",
     "UserKey",
     "UserPreferences",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

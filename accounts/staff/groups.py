@@ -18,6 +18,8 @@ ENGINE = (
     *(
         "auth.group",
         "accounts.apikey",
+        "accounts.webhookendpoint",
+        "accounts.webhookdelivery",
         "stories.searchset",
         "stories.nextvector",
         "stories.tokenuse",
@@ -36,7 +38,15 @@ GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "auditor": (("view", (*METADATA, *TRAIL)),),
     "engineer": (
         ("view", (*METADATA, *ENGINE)),
-        ("change", ("accounts.apikey", "stories.story", "procrastinate.procrastinatejob")),
+        ("add", ("accounts.webhookendpoint",)),
+        (
+            "change",
+            (
+                *("accounts.apikey", "accounts.webhookendpoint", "accounts.webhookdelivery"),
+                *("stories.story", "procrastinate.procrastinatejob"),
+            ),
+        ),
+        ("delete", ("accounts.webhookendpoint",)),
         ("see", ("accounts.health",)),
     ),
 }

@@ -67,6 +67,12 @@ WORDS: Final = {
     "staff.one_time_code": "Gave an account of staff a one-time code",
     "api-key.make": "Made an API key",
     "api-key.revoke": "Revoked an API key",
+    "webhook.make": "Made a webhook",
+    "webhook.change": "Changed a webhook",
+    "webhook.rotate": "Gave a webhook a new secret",
+    "webhook.delete": "Deleted a webhook",
+    "webhook.disable": "Disabled a webhook",
+    "webhook.redeliver": "Had a webhook's delivery sent again",
     "audit.export": "Exported the audit log",
     "audit.prune": "Pruned the audit log",
     "audit.verify": "Verified the audit log",
@@ -78,6 +84,8 @@ WORDS: Final = {
     "admin:why_not_found": "Looked at the person's index",
     "admin:queues": "Looked at the queues",
     "admin:database_health": "Looked at the database's health",
+    "admin:accounts_webhookendpoint_make": "Opened the form for a webhook",
+    "admin:accounts_webhookendpoint_edit": "Opened the form that changes a webhook",
     "admin:accounts_accessgrant_ask": "Opened the form that asks to read content",
 }
 ENDINGS: Final = {

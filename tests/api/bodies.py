@@ -40,6 +40,7 @@ def operations() -> list[Operation]:
             "fact_id",
             "uid",
             "import_id",
+            "webhook_id",
         ):
             where = where.replace(f"{{{name}}}", str(uuid4()))
         where = where.replace("{number}", "0")

@@ -83,8 +83,11 @@ class Server(Api):
 
 
 def who_may(path: str, person: Api) -> Api:
-    """Who may call at an address: a server of people themselves, the person of everything else."""
-    return Server.with_scopes("people") if path.startswith("/users") else person
+    """Who may call at an address: a server of people themselves and of webhooks, the person of everything else."""
+    for begins, scope in (("/users", "people"), ("/webhooks", "read")):
+        if path.startswith(begins):
+            return Server.with_scopes(scope)
+    return person
 
 
 @pytest.fixture

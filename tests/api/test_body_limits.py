@@ -24,7 +24,7 @@ from vibe.core.strict_json import MalformedJson, check_structure, read_json
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 TAKEN = {200, 201, 404}  # 404: nothing is at that address, which is looked up once the body was taken
 # No text of that length is one of ours, nor a time zone, which is looked up likewise.
-READ = (b'"code": "cursor-invalid"', b"time_zone is no time zone")
+READ = (b'"code": "cursor-invalid"', b"time_zone is no time zone", b"has to be a URL")
 FREE = {"change_preferences", "add_memories_at_once"}  # whose schemas allow more than is taken
 JSON = {
     "two members of one name": b'{"a": 1, "a": 2}',

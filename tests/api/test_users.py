@@ -9,12 +9,14 @@ from django.db import IntegrityError, connection, transaction
 
 from accounts.api_keys.services import make_api_key
 from accounts.authentication import caller
+from accounts.authentication.caller import ServerCaller
 from accounts.models import User
 from accounts.people.services.account_status import set_active
-from audit.actors import Actor
+from audit.actors import Actor, Origin
 from audit.models import AuditLog
 from tests.api.conftest import Api, Server, at_once
 from tests.cast import TESTER
+from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system
 from vibe.core.errors import InputError
 
@@ -90,7 +92,8 @@ def test_nobody_else_makes_finds_or_deactivates_people(server, ada, jonas, call)
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call[0])
 def test_control_without_asking_for_the_scope_any_key_does(server, ada, monkeypatch, call):
-    monkeypatch.setattr(caller, "require_server", lambda _, origin: Actor.system("any", origin))
+    anybody = ServerCaller(uuid7(), Actor.system("any", Origin()))
+    monkeypatch.setattr(caller, "require_server", lambda *_: anybody)
     assert server("read")(*call).status_code < 300
 
 

@@ -295,6 +295,8 @@ WRAPS = {
     ("accounts/people/services/people.py", "insert_person"),  # in the transaction of make_data_key
     ("accounts/keys/services/data_keys.py", "make_data_key"),
     ("accounts/staff/services.py", "enroll"),
+    ("accounts/webhooks/services/endpoints.py", "make_webhook"),
+    ("accounts/webhooks/services/endpoints.py", "rotate_secret"),
     ("accounts/keys/services/rotation.py", "rewrap_after"),  # what it has just unwrapped
     ("accounts/migrations/0009_one_time_secrets_wrapped.py", "wrap"),  # `migrate` is refused
 }

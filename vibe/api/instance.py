@@ -11,6 +11,7 @@ from ninja.openapi.schema import OpenAPISchema
 
 from accounts.api import export_and_erasure
 from accounts.api.users import router as users
+from accounts.api.webhooks import router as webhooks
 from accounts.authentication.caller import signed_in
 from audit.api import router as access_log
 from audit.middleware import no_personal_data
@@ -74,6 +75,7 @@ api.add_router("/me", export_and_erasure.router)
 api.add_router("/me", access_log)
 api.add_router("/me/import", imports)
 api.add_router("/users", users)
+api.add_router("/webhooks", webhooks)
 api.add_router("/conversations", conversations)
 api.add_router("/conversations", of_conversation)
 api.add_router("/memories", memory_search)

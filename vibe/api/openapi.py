@@ -15,6 +15,7 @@ CHANGES: Final = frozenset({"post", "patch", "put", "delete"})
 TAGS: Final = {
     "Me": "The person who calls, what they have set, and all of their data.",
     "Users": "People that a server makes, for which it needs an API key and no person.",
+    "Webhooks": "Where an API key has events sent to, for which it needs no person.",
     "Conversations": "Conversations with a companion.",
     "Memories": "What was said in conversations, one message each.",
     "Stories": "Episodes of conversations: what happened in them.",
@@ -126,6 +127,9 @@ CODES: Final = (
     "too-many-requests",
     "unsupported-media-type",
     "vectors-changing",
+    "webhook-address-refused",
+    "webhook-host-unknown",
+    "webhook-there",
 )
 """What `code` of a problem may be: docs/api.md says of each what to do."""
 ETAG: Final[Json] = {"ETag": {"description": "the version of what is shown", "schema": {"type": "string"}}}

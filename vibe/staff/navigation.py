@@ -28,6 +28,8 @@ GROUPS: list[tuple[str, list[Item]]] = [
             ("Access grants", "lock_open", "accounts_accessgrant", ""),
             ("Data keys", "vpn_key", "accounts_userkey", ""),
             ("API keys", "api", "accounts_apikey", ""),
+            ("Webhooks", "webhook", "accounts_webhookendpoint", ""),
+            ("Webhook deliveries", "outbox", "accounts_webhookdelivery", ""),
             ("Preferences", "tune", "accounts_userpreferences", ""),
             ("Exports", "download", "accounts_export", ""),
             ("Erasures", "delete_forever", "accounts_erasure", ""),

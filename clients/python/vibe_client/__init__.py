@@ -17,6 +17,7 @@ from vibe_client.errors import (
     Unreachable,
     VibeError,
 )
+from vibe_client.webhooks import WebhookInvalid, verify_webhook
 
 __all__ = [
     "AsyncVibe",
@@ -35,5 +36,7 @@ __all__ = [
     "Unreachable",
     "Vibe",
     "VibeError",
+    "WebhookInvalid",
     "etag",
+    "verify_webhook",
 ]

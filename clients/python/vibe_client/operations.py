@@ -108,6 +108,30 @@ class Operations:
         """Deactivate a person: their next request is refused. Their data stays, and support can undo it."""
         return self.call("POST", f"/users/{_quoted(uid)}/deactivate")
 
+    def create_webhook(self, **given: Unpack[types.NewWebhook]) -> types.WebhookWithSecret:
+        """Make a webhook of this API key. Its secret is in the answer, this once."""
+        return self.call("POST", "/webhooks", body=given)
+
+    def list_webhooks(self) -> types.Webhooks:
+        """Return the webhooks of this API key, ten at most, the oldest first."""
+        return self.call("GET", "/webhooks")
+
+    def get_webhook(self, webhook_id: str | UUID) -> types.Webhook:
+        """Return a webhook of this API key."""
+        return self.call("GET", f"/webhooks/{_quoted(webhook_id)}")
+
+    def change_webhook(self, webhook_id: str | UUID, **given: Unpack[types.ChangedWebhook]) -> types.Webhook:
+        """Change the address or the events of a webhook, disable it, or enable it again."""
+        return self.call("PATCH", f"/webhooks/{_quoted(webhook_id)}", body=given)
+
+    def delete_webhook(self, webhook_id: str | UUID) -> None:
+        """Delete a webhook, its secrets and its deliveries."""
+        self.call("DELETE", f"/webhooks/{_quoted(webhook_id)}")
+
+    def rotate_webhook_secret(self, webhook_id: str | UUID) -> types.WebhookWithSecret:
+        """Give a webhook a new secret. It is in the answer, this once; for a day the one of before signs too."""
+        return self.call("POST", f"/webhooks/{_quoted(webhook_id)}/rotate-secret")
+
     def create_conversation(
         self, *, idempotency_key: str | None = None, **given: Unpack[types.NewConversation]
     ) -> types.Conversation:
@@ -480,6 +504,30 @@ class AsyncOperations:
     async def deactivate_user(self, uid: str) -> types.Person:
         """Deactivate a person: their next request is refused. Their data stays, and support can undo it."""
         return await self.call("POST", f"/users/{_quoted(uid)}/deactivate")
+
+    async def create_webhook(self, **given: Unpack[types.NewWebhook]) -> types.WebhookWithSecret:
+        """Make a webhook of this API key. Its secret is in the answer, this once."""
+        return await self.call("POST", "/webhooks", body=given)
+
+    async def list_webhooks(self) -> types.Webhooks:
+        """Return the webhooks of this API key, ten at most, the oldest first."""
+        return await self.call("GET", "/webhooks")
+
+    async def get_webhook(self, webhook_id: str | UUID) -> types.Webhook:
+        """Return a webhook of this API key."""
+        return await self.call("GET", f"/webhooks/{_quoted(webhook_id)}")
+
+    async def change_webhook(self, webhook_id: str | UUID, **given: Unpack[types.ChangedWebhook]) -> types.Webhook:
+        """Change the address or the events of a webhook, disable it, or enable it again."""
+        return await self.call("PATCH", f"/webhooks/{_quoted(webhook_id)}", body=given)
+
+    async def delete_webhook(self, webhook_id: str | UUID) -> None:
+        """Delete a webhook, its secrets and its deliveries."""
+        await self.call("DELETE", f"/webhooks/{_quoted(webhook_id)}")
+
+    async def rotate_webhook_secret(self, webhook_id: str | UUID) -> types.WebhookWithSecret:
+        """Give a webhook a new secret. It is in the answer, this once; for a day the one of before signs too."""
+        return await self.call("POST", f"/webhooks/{_quoted(webhook_id)}/rotate-secret")
 
     async def create_conversation(
         self, *, idempotency_key: str | None = None, **given: Unpack[types.NewConversation]

@@ -163,6 +163,68 @@ class EnsuredPerson(TypedDict):
     """sealed; a memory by this author has the role `user`"""
 
 
+class WebhookWithSecret(TypedDict):
+    """A webhook, and the secret that its requests are verified with."""
+
+    id: str
+    url: str
+    events: list[Literal["story.built", "import.ready", "export.ready", "erasure.done", "grant.opened"]]
+    active: bool
+    disabled_at: str | None
+    disabled_why: str
+    failing_since: str | None
+    """the first failure after the last success"""
+    old_secret_until: str | None
+    """until then the secret of before signs too"""
+    created_at: str
+    secret: str
+    """shown this once"""
+
+
+class NewWebhook(TypedDict):
+    """A webhook to be made."""
+
+    url: str
+    """https, of a host with public addresses alone"""
+    events: list[Literal["story.built", "import.ready", "export.ready", "erasure.done", "grant.opened"]]
+    """`story.built`: a story was built, for the first time or again; `import.ready`: an import is done; `export.ready`: an export can be downloaded; `erasure.done`: a person is erased; `grant.opened`: staff may read a person's content for a while"""
+
+
+class Webhook(TypedDict):
+    """A webhook, without its secret."""
+
+    id: str
+    url: str
+    events: list[Literal["story.built", "import.ready", "export.ready", "erasure.done", "grant.opened"]]
+    active: bool
+    disabled_at: str | None
+    disabled_why: str
+    failing_since: str | None
+    """the first failure after the last success"""
+    old_secret_until: str | None
+    """until then the secret of before signs too"""
+    created_at: str
+
+
+class Webhooks(TypedDict):
+    """All webhooks of an API key."""
+
+    items: list[Webhook]
+
+
+class ChangedWebhook(TypedDict):
+    """What is to be changed of a webhook; what is left out stays."""
+
+    url: NotRequired[str | None]
+    """https, of a host with public addresses alone"""
+    events: NotRequired[
+        list[Literal["story.built", "import.ready", "export.ready", "erasure.done", "grant.opened"]] | None
+    ]
+    """`story.built`: a story was built, for the first time or again; `import.ready`: an import is done; `export.ready`: an export can be downloaded; `erasure.done`: a person is erased; `grant.opened`: staff may read a person's content for a while"""
+    active: NotRequired[bool | None]
+    """false gives up what waits; true takes it up after it was disabled"""
+
+
 class Conversation(TypedDict):
     """A conversation with its texts opened."""
 
@@ -806,6 +868,9 @@ class Problem(TypedDict):
         "too-many-requests",
         "unsupported-media-type",
         "vectors-changing",
+        "webhook-address-refused",
+        "webhook-host-unknown",
+        "webhook-there",
     ]
     detail: str
     request_id: str

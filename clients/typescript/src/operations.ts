@@ -107,6 +107,36 @@ With a credential of one companion it is of what was said to that companion. */
     return this.call("POST", `/users/${quoted(uid)}/deactivate`, { ...options });
   }
 
+  /** Make a webhook of this API key. Its secret is in the answer, this once. */
+  createWebhook(body: types.NewWebhook, options: Options = {}): Promise<types.WebhookWithSecret> {
+    return this.call("POST", `/webhooks`, { body, ...options });
+  }
+
+  /** Return the webhooks of this API key, ten at most, the oldest first. */
+  listWebhooks(options: Options = {}): Promise<types.Webhooks> {
+    return this.call("GET", `/webhooks`, { ...options });
+  }
+
+  /** Return a webhook of this API key. */
+  getWebhook(webhookId: string, options: Options = {}): Promise<types.Webhook> {
+    return this.call("GET", `/webhooks/${quoted(webhookId)}`, { ...options });
+  }
+
+  /** Change the address or the events of a webhook, disable it, or enable it again. */
+  changeWebhook(webhookId: string, body: types.ChangedWebhook, options: Options = {}): Promise<types.Webhook> {
+    return this.call("PATCH", `/webhooks/${quoted(webhookId)}`, { body, ...options });
+  }
+
+  /** Delete a webhook, its secrets and its deliveries. */
+  deleteWebhook(webhookId: string, options: Options = {}): Promise<void> {
+    return this.call("DELETE", `/webhooks/${quoted(webhookId)}`, { ...options });
+  }
+
+  /** Give a webhook a new secret. It is in the answer, this once; for a day the one of before signs too. */
+  rotateWebhookSecret(webhookId: string, options: Options = {}): Promise<types.WebhookWithSecret> {
+    return this.call("POST", `/webhooks/${quoted(webhookId)}/rotate-secret`, { ...options });
+  }
+
   /** Create a conversation. */
   createConversation(body: types.NewConversation, options: Options = {}): Promise<types.Conversation> {
     return this.call("POST", `/conversations`, { body, ...options });

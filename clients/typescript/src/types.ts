@@ -142,6 +142,61 @@ export interface EnsuredPerson {
   name?: string | null;
 }
 
+/** A webhook, and the secret that its requests are verified with. */
+export interface WebhookWithSecret {
+  id: string;
+  url: string;
+  events: Array<"story.built" | "import.ready" | "export.ready" | "erasure.done" | "grant.opened">;
+  active: boolean;
+  disabled_at: string | null;
+  disabled_why: string;
+  /** the first failure after the last success */
+  failing_since: string | null;
+  /** until then the secret of before signs too */
+  old_secret_until: string | null;
+  created_at: string;
+  /** shown this once */
+  secret: string;
+}
+
+/** A webhook to be made. */
+export interface NewWebhook {
+  /** https, of a host with public addresses alone */
+  url: string;
+  /** `story.built`: a story was built, for the first time or again; `import.ready`: an import is done; `export.ready`: an export can be downloaded; `erasure.done`: a person is erased; `grant.opened`: staff may read a person's content for a while */
+  events: Array<"story.built" | "import.ready" | "export.ready" | "erasure.done" | "grant.opened">;
+}
+
+/** A webhook, without its secret. */
+export interface Webhook {
+  id: string;
+  url: string;
+  events: Array<"story.built" | "import.ready" | "export.ready" | "erasure.done" | "grant.opened">;
+  active: boolean;
+  disabled_at: string | null;
+  disabled_why: string;
+  /** the first failure after the last success */
+  failing_since: string | null;
+  /** until then the secret of before signs too */
+  old_secret_until: string | null;
+  created_at: string;
+}
+
+/** All webhooks of an API key. */
+export interface Webhooks {
+  items: Array<Webhook>;
+}
+
+/** What is to be changed of a webhook; what is left out stays. */
+export interface ChangedWebhook {
+  /** https, of a host with public addresses alone */
+  url?: string | null;
+  /** `story.built`: a story was built, for the first time or again; `import.ready`: an import is done; `export.ready`: an export can be downloaded; `erasure.done`: a person is erased; `grant.opened`: staff may read a person's content for a while */
+  events?: Array<"story.built" | "import.ready" | "export.ready" | "erasure.done" | "grant.opened"> | null;
+  /** false gives up what waits; true takes it up after it was disabled */
+  active?: boolean | null;
+}
+
 /** A conversation with its texts opened. */
 export interface Conversation {
   id: string;
@@ -686,7 +741,7 @@ export interface Problem {
   type: string;
   title: string;
   status: number;
-  code: "api-key-invalid" | "audit-unavailable" | "bad-request" | "body-too-large" | "busy" | "companion-bound" | "credentials-missing" | "cursor-invalid" | "deactivated" | "email-unverified" | "ends-before-it-begins" | "etag-malformed" | "expiry-past" | "export-under-way" | "external-id-taken" | "failed" | "gone" | "idempotency-key-malformed" | "idempotency-key-used" | "import-under-way" | "input" | "internal-server-error" | "invalid" | "key-service-away" | "key-service-refuses" | "length-required" | "malformed-body" | "message-id-taken" | "method-not-allowed" | "no-such-attribute" | "not-encrypted" | "not-found" | "nothing-said" | "number-too-large" | "other-companion" | "outdated" | "person-ambiguous" | "person-unknown" | "pooler-misconfigured" | "preferences-too-large" | "range-missing" | "refused" | "scope-missing" | "service-unavailable" | "sign-in-unavailable" | "still-changing" | "still-running" | "storage-day-full" | "storage-full" | "token-expired" | "token-invalid" | "token-revoked" | "too-many-requests" | "unsupported-media-type" | "vectors-changing";
+  code: "api-key-invalid" | "audit-unavailable" | "bad-request" | "body-too-large" | "busy" | "companion-bound" | "credentials-missing" | "cursor-invalid" | "deactivated" | "email-unverified" | "ends-before-it-begins" | "etag-malformed" | "expiry-past" | "export-under-way" | "external-id-taken" | "failed" | "gone" | "idempotency-key-malformed" | "idempotency-key-used" | "import-under-way" | "input" | "internal-server-error" | "invalid" | "key-service-away" | "key-service-refuses" | "length-required" | "malformed-body" | "message-id-taken" | "method-not-allowed" | "no-such-attribute" | "not-encrypted" | "not-found" | "nothing-said" | "number-too-large" | "other-companion" | "outdated" | "person-ambiguous" | "person-unknown" | "pooler-misconfigured" | "preferences-too-large" | "range-missing" | "refused" | "scope-missing" | "service-unavailable" | "sign-in-unavailable" | "still-changing" | "still-running" | "storage-day-full" | "storage-full" | "token-expired" | "token-invalid" | "token-revoked" | "too-many-requests" | "unsupported-media-type" | "vectors-changing" | "webhook-address-refused" | "webhook-host-unknown" | "webhook-there";
   detail: string;
   /** the trail has it too */
   request_id: string;

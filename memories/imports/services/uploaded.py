@@ -20,7 +20,9 @@ from procrastinate.contrib.django import app
 
 from accounts.keys.services.data_keys import open_vault
 from accounts.models import User
+from accounts.models.webhooks import IMPORT_READY
 from accounts.people.services.people import profile_of
+from accounts.webhooks.outbox import tell
 from audit.actors import Actor
 from audit.services import record
 from memories.imports import uploads
@@ -211,6 +213,8 @@ def finish(row: Import, work: FileImport, watch: Watch, *, problem: str, actor: 
             finished_at=Now(),
         )
         note("fail" if problem else "finish", row.user_id, row.pk, actor=actor)
+        if not problem:
+            tell(event=IMPORT_READY, user_id=row.user_id, resource=row.pk)
     uploads.remove(row.pk)
 
 

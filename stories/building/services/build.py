@@ -17,6 +17,8 @@ from django.utils import timezone
 
 from accounts.keys.errors import KeyServiceUnavailable
 from accounts.keys.services.data_keys import open_vault
+from accounts.models.webhooks import STORY_BUILT
+from accounts.webhooks.outbox import tell
 from audit.actors import Actor
 from audit.services import FAILED, record
 from stories.building.services.due import LONGEST_WAIT, no_wait_ends_after
@@ -147,6 +149,7 @@ def build_story(*, user_id: UUID, story_id: UUID, actor: Actor) -> bool:
             resource=f"stories/{story_id}",
             details={"memories": len(source.memories)},
         )
+        tell(event=STORY_BUILT, user_id=user_id, resource=story_id)
     return True
 
 

@@ -405,6 +405,8 @@ class MetadataAdmin(ModelAdmin):
             message = deed.run(request, row)
         except VibeError as problem:
             return error_page(problem, back)
+        if isinstance(message, HttpResponse):
+            return message
         self.message_user(request, message)
         return HttpResponseRedirect(back)
 

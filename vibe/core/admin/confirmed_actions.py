@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from vibe.core.errors import VibeError
 
 Check = Callable[[HttpRequest, Any], bool]
-Run = Callable[[HttpRequest, Any], str]
+Run = Callable[[HttpRequest, Any], str | HttpResponse]
 
 
 class NoLongerPossible(VibeError):
@@ -26,7 +26,7 @@ class NoLongerPossible(VibeError):
 
 @dataclass(frozen=True)
 class ConfirmedAction:
-    """An action on a row. `run` returns the message that it was done, which holds ids only."""
+    """An action on a row. `run` returns the message that it was done, which holds ids only, or a page of its own."""
 
     name: str
     title: str

@@ -17,6 +17,7 @@ AUDIT: Final = "audit"
 WAITED: Final = "waited"
 STORIES: Final = "stories"
 IMPORTS: Final = "imports"
+WEBHOOKS: Final = "webhooks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ CLASSES: Final = {
     WAITED: JobClass("what a person waits for: exports, erasures, keys, indexing of long messages", 60),
     STORIES: JobClass("building of stories", 900),
     IMPORTS: JobClass("importing of uploaded files, and indexing of what was imported", 3600),
+    WEBHOOKS: JobClass("sending of webhooks, which waits for receivers", 300),
 }
 
 

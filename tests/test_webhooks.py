@@ -26,6 +26,7 @@ from accounts.webhooks.services import endpoints as services
 from accounts.webhooks.services.delivering import MOST_TRIES, WAITS, deliver_due
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
+from benchmarks.webhooks import deliver as deliver_many
 from memories.imports.services import uploaded
 from tests.building import build_all, converse
 from tests.cast import TESTER
@@ -599,3 +600,24 @@ def test_support_reads_no_secret(receiver, ada):
     hook(receiver)
     with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic(), as_support():
         list(WebhookEndpoint.objects.values_list("secret"))
+
+
+# Many, to a receiver that fails a third: `python -m benchmarks.webhooks` in short
+
+
+@pytest.mark.parametrize("fails", [1 / 3, 1.0])
+def test_each_is_delivered_or_given_up_with_a_record_and_none_twice(ada, db, fails):
+    found = deliver_many(ada, 40 if fails < 1 else 5, fails=fails)
+    assert found["delivered"] + found["given up, with a record"] == found["events"]
+    assert (found["delivered"] == 0) is (fails == 1)
+    for fault in ("lost", "taken more than once", "delivered by the record, not taken"):
+        assert found[fault] == 0, fault
+    assert (found["sent other than the record says"], found["most tries"] <= MOST_TRIES) == (0, True)
+    assert found["requests"] > found["events"]
+
+
+def test_control_sent_without_being_written_down_it_would_be_noticed(ada, db, monkeypatch):
+    once = delivering.attempt
+    monkeypatch.setattr(delivering, "attempt", lambda *given: [once(*given), once(*given)][1])
+    found = deliver_many(ada, 5, fails=0)
+    assert found["sent other than the record says"] == found["taken more than once"] == 5

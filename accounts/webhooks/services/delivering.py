@@ -34,7 +34,7 @@ WAITS: Final = (5, 5 * MINUTE, 30 * MINUTE, *(hours * HOUR for hours in (2, 5, 1
 MOST_TRIES: Final = len(WAITS) + 1
 JITTER: Final = 0.2  # of a wait, either way, so that what failed together does not come back together
 TURN: Final = 10.0  # seconds that one endpoint is sent to before another's turn
-FAILURES_IN_A_ROW: Final = 3  # that end a turn
+FAILURES_IN_A_ROW: Final = 5  # that end a turn
 LEASE: Final = timedelta(minutes=1)  # of an endpoint: longer than a turn and the request that ends it
 LONGEST_REST: Final = timedelta(minutes=5)
 DISABLED_AFTER: Final = timedelta(days=5)  # of failures alone

@@ -24,7 +24,10 @@ from accounts.erasure.services import request_erasure
 from accounts.export.services import request_export
 from accounts.keys.services.data_keys import open_vault
 from accounts.models import User
+from accounts.models.webhooks import EXPORT_READY
 from accounts.people.services.people import Profile
+from accounts.webhooks.outbox import tell
+from accounts.webhooks.services.endpoints import make_webhook
 from audit.models import AuditCheckpoint, AuditLeaf, AuditPruning
 from memories.admin import linked
 from memories.imports.lines import ConversationLine, Message
@@ -136,7 +139,9 @@ def written(cast: Any) -> Any:
     request_export(user_id=cast.ada, actor=TESTER)
     begin_import(user_id=cast.ada, form="jsonl", options=Options(), dry_run=False, actor=TESTER)
     request_erasure(user_id=cast.jonas, actor=TESTER)
-    make_api_key(name=MARKUP, scopes=["read"], lasts=timedelta(days=1), actor=TESTER)
+    key, _ = make_api_key(name=MARKUP, scopes=["read"], lasts=timedelta(days=1), actor=TESTER)
+    make_webhook(api_key=key, url="https://app.example/", events=[EXPORT_READY], actor=TESTER)
+    tell(event=EXPORT_READY, user_id=cast.ada, resource=uuid7())
     Permission.objects.filter(group__name="support").update(name=MARKUP)
     with as_staff():
         for name in ("boss", "reader"):

@@ -155,9 +155,10 @@ class AuditLogAdmin(MetadataAdmin):
     def complete(self, rows: list[Any]) -> None:
         ids = {row.subject for row in rows if row.subject} | {UUID(row.actor) for row in rows if is_uuid(row.actor)}
         emails = dict(accounts().filter(pk__in=ids).order_by().values_list("pk", "email"))
+        links = {pk: page_link(get_user_model(), pk, emails.get(pk) or "") for pk in ids}  # most rows name the same two
         found = badges(rows)
         for row in rows:
-            row.emails, row.badge = emails, found[row.pk]
+            row.emails, row.links, row.badge = emails, links, found[row.pk]
 
     def related(self, row: AuditLog) -> list[Related]:
         """Return links to rows of the same person, actor and resource."""
@@ -188,12 +189,12 @@ class AuditLogAdmin(MetadataAdmin):
     @admin.display(description="By")
     def by(self, row: Any) -> SafeString | str:
         if is_uuid(row.actor):
-            return account_link(row, UUID(row.actor))
+            return row.links[UUID(row.actor)]
         return row.actor or row.get_actor_kind_display()
 
     @admin.display(description="Whose data")
     def whose(self, row: Any) -> SafeString | str:
-        return account_link(row, row.subject) if row.subject else "-"
+        return row.links[row.subject] if row.subject else "-"
 
     @admin.display(description="Details")
     def particulars(self, row: AuditLog) -> SafeString:
@@ -203,11 +204,6 @@ class AuditLogAdmin(MetadataAdmin):
 def accounts() -> QuerySet[Any]:
     """Return the accounts that still exist."""
     return get_user_model()._default_manager.all()
-
-
-def account_link(row: Any, pk: UUID) -> SafeString:
-    """Return a link to an account, with its email if the page has looked it up."""
-    return page_link(get_user_model(), pk, getattr(row, "emails", {}).get(pk) or "")
 
 
 @admin.register(AuditLeaf)

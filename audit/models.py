@@ -78,6 +78,11 @@ class AuditLog(models.Model):
             models.Index(
                 fields=["subject", "-at", "-id"], name="audit_logs_subject", condition=Q(subject__isnull=False)
             ),
+            models.Index(
+                fields=["subject", "-at", "-id"],
+                name="audit_logs_subject_staff",
+                condition=Q(actor_kind="staff", subject__isnull=False),
+            ),
             models.Index(fields=["actor", "-at", "-id"], name="audit_logs_actor", condition=~Q(actor="")),
             models.Index(fields=["resource", "-at", "-id"], name="audit_logs_resource", condition=~Q(resource="")),
             models.Index(fields=["-at", "-id"], name="audit_logs_newest"),

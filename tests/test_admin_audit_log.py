@@ -21,7 +21,7 @@ from accounts.models import User
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
 from audit.proof.badge import AS_SEALED, CHANGED, NOT_YET
-from audit.reading.words import WORDS, action_in_words
+from audit.reading.words import KINDS, WORDS, action_in_words
 from audit.sealing.services import seal
 from audit.services import record
 from tests.admin_roles import client_of, member
@@ -175,3 +175,33 @@ def test_the_list_stays_within_its_round_trips(read, noa):
     with CaptureQueriesContext(connection) as statements:
         noa.get(list_url(AuditLog, subject=read, done="content"))
     assert len(statements) <= 15
+
+
+def counted(client: Client, **query: Any) -> int:
+    with CaptureQueriesContext(connection) as statements:
+        client.get(list_url(AuditLog, **query))
+    return sum("COUNT(*)" in each["sql"] and "audit_logs" in each["sql"] for each in statements.captured_queries)
+
+
+def test_rows_that_one_page_holds_are_read_once_and_not_counted(read, noa, monkeypatch):
+    """Each counting looks through all rows of the person, where no index leads to what was done."""
+    assert counted(noa, subject=read, done="exports") == 0
+    shown = noa.get(list_url(AuditLog, subject=read, done="exports"))
+    assert shown.context["cl"].paginator.total == "1"
+    monkeypatch.setattr("audit.admin.AuditLogAdmin.list_per_page", 1)
+    assert counted(noa, subject=read) == 1, "the control: what goes on is counted, once"
+    first, second = (listed(noa, subject=read, done="changes", p=page) for page in (1, 2))
+    assert (first, second) == (["memory.change"], [])
+
+
+@pytest.mark.parametrize(("done", "led"), [("content", True), ("staff", True), ("exports", False)])
+def test_an_index_leads_to_what_staff_did_with_one_persons_data(read, done, led):
+    rows = AuditLog.objects.about(read).filter(KINDS[done][1]).order_by("-at", "-id")[:51]
+    with as_support(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'audit_logs_subject_staff'::regclass"
+        )
+        of_partitions = [name for (name,) in cursor.fetchall()]
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off")
+        plan = rows.explain()
+    assert any(name in plan for name in of_partitions) == led, plan

@@ -103,7 +103,7 @@ CHANGES: Final = (
     *("erasure.finish", "keys.destroy"),
 )
 KINDS: Final[dict[str, tuple[str, Q]]] = {
-    "content": ("Content read by staff", Q(action="content.read")),
+    "content": ("Content read by staff", Q(action="content.read", actor_kind="staff")),
     "staff": ("Anything done by staff", Q(actor_kind="staff")),
     "exports": ("Exports", Q(action__startswith="export.") | Q(action="audit.export")),
     "changes": ("Changes", Q(action__in=CHANGES)),

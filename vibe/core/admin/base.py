@@ -75,6 +75,10 @@ class MetadataChangeList(ChangeList):
     page_num: int
     beyond: int | None = None  # the number of a page that was asked for and does not exist
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.query_strings: dict[str, str] = {}
+        super().__init__(*args, **kwargs)
+
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> models.QuerySet[Any]:
         if self.model_admin.happened and self.owner_chosen:
             self.date_hierarchy = self.model_admin.happened
@@ -85,14 +89,32 @@ class MetadataChangeList(ChangeList):
         return rows
 
     def get_results(self, request: HttpRequest) -> None:
-        last = self.model_admin.get_paginator(request, self.queryset, self.list_per_page).num_pages
+        """Read the page before its rows are counted: where the first page holds them all, that is their number.
+
+        So a filter that no index serves looks through the rows once and not three times.
+        """
+        self.paginator = paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
+        rows = list(self.queryset[: self.list_per_page + 1]) if self.page_num == 1 else []
+        if self.page_num == 1 and len(rows) <= self.list_per_page:
+            paginator.count = len(rows)
+        last = paginator.num_pages
         if not 1 <= self.page_num <= last:
             self.beyond, self.page_num = self.page_num, last
-        super().get_results(request)
-        rows = list(self.result_list) if self.beyond is None else []
-        self.model_admin.complete(rows)
-        self.result_list = rows
-        self.full_result_count = self.result_count  # the header would repeat what the foot of the list says
+        elif self.page_num > 1:
+            rows = list(paginator.page(self.page_num).object_list)
+        self.result_list = rows[: self.list_per_page]
+        self.model_admin.complete(self.result_list)
+        self.result_count = self.full_result_count = paginator.count
+        self.multi_page = paginator.count > self.list_per_page
+        self.can_show_all = self.show_full_result_count = False
+        self.show_admin_actions = True
+
+    def get_query_string(self, new_params: Any = None, remove: Any = None) -> str:
+        """Return each link's query once: the theme asks for those of the head of the table again with each row."""
+        asked = repr((new_params, remove))
+        if asked not in self.query_strings:
+            self.query_strings[asked] = super().get_query_string(new_params, remove)
+        return self.query_strings[asked]
 
     def get_ordering_field(self, field_name: Any) -> Any:
         """Return None where sorting could not use an index: no link leads there, but a URL could."""
@@ -205,6 +227,7 @@ class MetadataAdmin(ModelAdmin):
     paginator = WindowPaginator
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
+    preserve_filters = False  # the way back from a row is the whole list, and no link repeats what was searched for
     list_per_page = 50
     list_max_show_all = 0
     has_range: ClassVar[bool] = False  # a form above the list sets its days, and leads to it as a file, at csv/

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from typing import Any, ClassVar
 
@@ -72,6 +73,7 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
 
     owner = "pk"
     counted: ClassVar[list[type[models.Model]]] = []  # tables to count by person; higher layers append theirs
+    timeline: ClassVar[Callable[[HttpRequest, User], dict[str, Any]]]  # a higher layer sets it: it reads all tables
     list_display = (  # type: ignore[misc]
         *("account", "kind", "firebase_uid", "is_active", "email_verified"),
         *("created_at", "last_login"),
@@ -98,6 +100,12 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     change_password_form = StaffPasswordForm
     fieldsets = None
     filter_horizontal = ()
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        row = context.get("original")
+        if row is not None and not row.is_staff:
+            context["timeline"] = type(self).timeline(request, row)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     # Who may do what
 

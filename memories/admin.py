@@ -41,6 +41,7 @@ def unarchive(request: HttpRequest, row: Conversation) -> str:
 class ConversationAdmin(OwnedAdmin):
     """Conversations by person and time. Title and description stay sealed."""
 
+    search_help_text = "Email, Firebase UID or external id (or how it begins), id of the person or conversation"
     list_display = ("row_id", "person", "external_id", "memory_count", "is_archived", "active_at", "created_at")
     list_filter = ("is_archived",)
     date_hierarchy, happened = "created_at", "active_at"
@@ -63,6 +64,9 @@ class ConversationAdmin(OwnedAdmin):
             *(unarchive, requires_permission("memories.change_conversation"), lambda _, row: row.is_archived),
         ),
     )
+
+    def found(self, term: str) -> Q:
+        return super().found(term) | named(term)
 
 
 @admin.register(Memory)
@@ -117,6 +121,11 @@ class ImportAdmin(OwnedAdmin):
     )
     def standing(self, row: Import) -> str:
         return row.get_state_display()
+
+
+def named(term: str) -> Q:
+    """Return a filter for conversations by the name that their app gave them, or how it begins."""
+    return Q(external_id=term) | Q(external_id__startswith=term)
 
 
 def of_conversation(conversation_id: UUID) -> Q:

@@ -70,6 +70,12 @@ class Conversation(UserOwned):
                 name="conversations_companion",
                 condition=Q(companion_token__isnull=False),
             ),
+            models.Index(
+                fields=["external_id"],
+                opclasses=["varchar_pattern_ops"],  # serves whole names and how they begin
+                name="conversations_by_name",
+                condition=Q(external_id__isnull=False),
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "id"], name="conversations_owner"),

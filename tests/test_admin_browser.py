@@ -274,3 +274,27 @@ def test_other_eyes_and_other_screens(page, name):
         assert width <= page.viewport_size["width"], "no page scrolls sideways"
     page.locator("#result_list tbody a").first.click()
     shoot(page, f"trail-row-{name}")
+
+
+def test_search_by_keyboard_from_every_page(page):
+    """Also where a list has a field of its own for the same key, and where the sidebar is not seen."""
+    sign_in(page)
+    for key, path in (
+        ("/", "/admin/"),
+        ("Control+k", "/admin/accounts/user/?kind=person"),
+        ("/", "/admin/memories/memory/"),
+    ):
+        page.goto(path)
+        page.keyboard.press(key)
+        expect(page.locator("#global-search")).to_be_focused()
+        page.keyboard.type("ada@")
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-found]").get_by_role("link", name="ada@example.com")).to_be_visible()
+    page.locator("#searchbar, #search-term").first.focus()
+    page.keyboard.press("/")
+    expect(page).to_have_url(re.compile(r"/admin/search/\?q=ada%40$"))
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto("/admin/queues/")
+    page.keyboard.press("/")
+    expect(page.locator("#search-term")).to_be_focused()
+    shoot(page, "search-narrow")

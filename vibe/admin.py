@@ -14,7 +14,6 @@ from django.utils.safestring import SafeString
 from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
 
 from accounts.admin.grants import acting_staff
-from accounts.admin.people import UserAdmin
 from stories.rebuilding.services import retry_job
 from vibe.core.admin.base import MetadataAdmin, Related
 from vibe.core.admin.confirmed_actions import ConfirmedAction, requires_permission
@@ -22,9 +21,7 @@ from vibe.core.admin.labels import label_column
 from vibe.core.admin.times import to_the_second
 from vibe.core.db.job_classes.failures import code_in_words
 from vibe.core.db.models import JobError
-from vibe.staff.timeline import timeline
 
-UserAdmin.timeline = staticmethod(timeline)
 STATES = {
     "Todo": "info",
     "Doing": "primary",

@@ -400,7 +400,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "Metadata only",
     "SITE_SYMBOL": "lock",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "vibe.staff.navigation.favicon"}],
-    "SCRIPTS": ["vibe.staff.navigation.local_times"],
+    "SCRIPTS": ["vibe.staff.navigation.local_times", "vibe.staff.navigation.global_search"],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "vibe.staff.home.dashboard",

@@ -80,6 +80,7 @@ WORDS: Final = {
     "sign-in": "Signed in to the admin",
     "sign-out": "Signed out of the admin",
     "admin:index": "Opened the admin's home page",
+    "admin:search": "Searched the admin",
     "admin:login": "Opened the sign-in page",
     "admin:why_not_found": "Looked at the person's index",
     "admin:queues": "Looked at the queues",

@@ -80,6 +80,11 @@ def local_times(_request: HttpRequest) -> str:
     return static("vibe/local_times.js")
 
 
+def global_search(_request: HttpRequest) -> str:
+    """Return the address of the script that leads to the search by keys."""
+    return static("vibe/global_search.js")
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar for unfold. An item is shown to viewers who may view its table.
 

@@ -47,8 +47,10 @@ class StaffSite(UnfoldAdminSite):
         return super().admin_view(with_recent_password(view, self), cacheable)
 
     def get_urls(self) -> list[Any]:
-        from vibe.staff import content_pages, health_page, queues_page, why_pages  # noqa: PLC0415  # the models must be there
+        from accounts.admin.people import UserAdmin  # noqa: PLC0415  # the models must be there
+        from vibe.staff import content_pages, health_page, queues_page, timeline, why_pages  # noqa: PLC0415
 
+        UserAdmin.timeline = staticmethod(timeline.timeline)
         page = self.admin_view
         here = {"site": self}
         return [
@@ -91,6 +93,7 @@ class StaffSite(UnfoldAdminSite):
         return view(request)
 
     def search(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Search names of pages only; unfold would cache more than that."""
-        answer: HttpResponse = super().search(request, extra_context)
-        return answer
+        """Show what a term names. Unfold's own searches names of pages, and keeps what was typed in the cache."""
+        from vibe.staff import global_search  # noqa: PLC0415  # the models must be there
+
+        return global_search.search(request, site=self)

@@ -199,7 +199,7 @@ def test_pages_of_no_table_do_the_same(written, everything_marked):
             reverse(f"admin:{name}", args=[ada])
             for name in ("person_content", "person_facts", "accounts_accessgrant_ask")
         ),
-        *(f"{reverse('admin:search')}?s={quote(MARKUP)}", f"{reverse('admin:login')}?next={quote(MARKUP)}"),
+        *(f"{reverse('admin:search')}?q={quote(MARKUP)}", f"{reverse('admin:login')}?next={quote(MARKUP)}"),
     }
     with as_user(ada):
         pages |= {reverse("admin:conversation_content", args=[ada, row.pk]) for row in Conversation.objects.of(ada)}

@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop run test check lint types layers packages migrate matrix bench attack gazetteer clients lock clean
+.PHONY: help install develop run test check lint types layers packages migrate matrix bench attack axe gazetteer clients lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ bench: develop ## the measurements; each prints JSON with its ratios
 
 attack: develop ## the whole corpus of attacks, one line each
 	VIBE_ATTACK=full $(BIN)/python -m pytest tests/attacks tests/api/test_description.py -n $(JOBS) -q --no-header
+
+axe: develop ## every page in each role, both themes, wide and narrow, as axe-core sees it
+	VIBE_AXE=full $(BIN)/python -m pytest tests/browser/test_accessibility.py -n $(JOBS) -q --no-header
 
 gazetteer: develop ## make the list of places anew from GeoNames
 	$(BIN)/python -m scripts.make_gazetteer

@@ -85,6 +85,11 @@ def global_search(_request: HttpRequest) -> str:
     return static("vibe/global_search.js")
 
 
+def styles(_request: HttpRequest) -> str:
+    """Return the address of the style sheet that adds to the theme's."""
+    return static("vibe/admin.css")
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar for unfold. An item is shown to viewers who may view its table.
 

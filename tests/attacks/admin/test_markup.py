@@ -115,9 +115,8 @@ def everything_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(content, "told", lambda row, vault: content.OpenedStory(told(row, vault).id, **texts))
 
 
-@pytest.fixture(scope="module")
-def written(cast: Any) -> Any:
-    """A row in each table, and markup in what pages look up by column."""
+def fill(cast: Any) -> Any:
+    """Make a row in each table, and markup in what pages look up by column."""
     line = ConversationLine(1, Profile("-"), MARKUP, MARKUP, MARKUP, DAY, (Message("m", Payload(MARKUP, MARKUP), DAY),))
     import_conversations(user_id=cast.ada, lines=[line], actor=TESTER)
     with as_user(cast.ada):
@@ -148,6 +147,11 @@ def written(cast: Any) -> Any:
             User.objects.filter(pk=cast.staff[name].pk).update(email=f"{MARKUP}{name}")
     give(cast.staff, "boss", cast.ada)
     return cast
+
+
+@pytest.fixture(scope="module")
+def written(cast: Any) -> Any:
+    return fill(cast)
 
 
 def rows_of(its: MetadataAdmin) -> list[Any]:

@@ -2,132 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
-from django.conf import settings
-from django.contrib.auth.models import Group
 from django.contrib.staticfiles import finders
-from django.db import connection
-from django_otp.oath import TOTP
-from playwright.sync_api import Page, expect, sync_playwright
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
-from accounts.models import User
-from accounts.people.services.people import Profile, ensure_person
-from accounts.staff.groups import ensure_groups
-from tests.cast import TESTER
-from tests.sessions import authenticator, code_of
-from vibe.core.db.scopes import as_staff
+from tests.browser.conftest import CANARY
+from tests.browser.pages import IN_A_BROWSER, open_person, press, shoot, sign_in
 
-CHROMIUM = Path(os.environ.get("VIBE_CHROMIUM", "/usr/bin/chromium"))
-PASSWORD = "correct horse battery"
-CANARY = "xylocanary"
-APPS: dict[str, TOTP] = {}
-"""The authenticator app of each member of staff: no database can be asked while the browser is open."""
-SIGNED_IN: Counter[str] = Counter()
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}: apt-get install chromium"),
-    pytest.mark.filterwarnings("ignore:No directory at:UserWarning"),
-]
+pytestmark = IN_A_BROWSER
 
 
 def test_a_database_is_made_for_these_tests(db):
     """pytest-django makes one only where some test asks for `db`; `committed` alone does not count as asking."""
-
-
-@pytest.fixture
-def test_database(django_db_setup: None) -> None:
-    """Never the real one: what commits here is emptied afterwards."""
-    assert str(connection.settings_dict["NAME"]).startswith("test_"), "run this file whole, not one test of it"
-
-
-@pytest.fixture
-def site(test_database: None, committed: None, tell, settings) -> Iterator[str]:
-    """A server with Ada, her conversation, and staff with one-time codes. It commits: the server connects anew."""
-    settings.ONE_TIME_CODES = True
-    ada = ensure_person(profile=Profile(firebase_uid="ada", email="ada@example.com", name="Ada"), actor=TESTER)
-    ensure_person(profile=Profile(firebase_uid="jonas", email="jonas@example.com", name="Jonas"), actor=TESTER)
-    tell(ada, "first", [("Ada", f"I met {CANARY}."), ("Vibe", f"Who is {CANARY}?")])
-    APPS["boss"] = authenticator(User.objects.create_superuser("boss@example.com", PASSWORD))
-    ensure_groups()
-    for name, role in (("lena", "support"), ("omar", "approver"), ("noa", "auditor"), ("eva", "engineer")):
-        member = User.objects.create_user(f"{name}@example.com", PASSWORD)
-        with as_staff():
-            member.groups.set(Group.objects.filter(name=role))
-        APPS[name] = authenticator(member)
-    SIGNED_IN.clear()
-    server = LiveServer("127.0.0.1")
-    try:
-        yield server.url
-    finally:
-        server.stop()
-
-
-@pytest.fixture
-def page(site: str) -> Iterator[Page]:
-    """A browser page that may load from the server and from nowhere else."""
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
-        page = browser.new_page(base_url=site, viewport={"width": 1280, "height": 800})
-        page.set_default_timeout(15_000)
-        strangers: list[str] = []
-        page.on("request", lambda request: strangers.append(request.url) if not from_site(request.url, site) else None)
-        problems: list[str] = []
-        page.on("pageerror", lambda problem: problems.append(str(problem)))
-        yield page
-        browser.close()
-    assert strangers == [], "everything comes from our own server"
-    assert problems == []
-
-
-def from_site(url: str, site: str) -> bool:
-    return url.startswith((site, "data:", "blob:"))
-
-
-def shoot(page: Page, name: str) -> None:
-    """A picture for whoever wants to look, in the state folder."""
-    folder = settings.STATE_DIR / "screenshots"
-    folder.mkdir(parents=True, exist_ok=True)
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(600)  # charts draw themselves in
-    page.screenshot(path=folder / f"{name}.png")
-
-
-def sign_in(page: Page, name: str = "boss") -> None:
-    """As a member of staff; whoever was signed in before is not any more."""
-    page.context.clear_cookies()
-    page.goto("/admin/")
-    page.get_by_label(re.compile("email", re.I)).fill(f"{name}@example.com")
-    page.get_by_label(re.compile("password", re.I)).fill(PASSWORD)
-    page.locator("[name=otp_token]").fill(code_of(APPS[name], ahead=SIGNED_IN[name]))  # each is good once
-    SIGNED_IN[name] += 1
-    page.get_by_role("button", name=re.compile("log in", re.I)).click()
-    expect(page.get_by_text("Content added, last 30 days")).to_be_visible()
-
-
-def open_person(page: Page) -> None:
-    """From the home page to Ada."""
-    page.locator("#nav-sidebar-apps a[href='/admin/accounts/user/?kind=person']").click()
-    page.locator("#searchbar").fill("ada@example.com")
-    page.keyboard.press("Enter")
-    page.locator("#result_list").get_by_role("link", name="ada@example.com").click()
-    expect(page.get_by_role("heading", name="Related records")).to_be_visible()
-
-
-def press(page: Page, name: str) -> None:
-    """A button or what looks like one, on the page itself."""
-    page.locator("#content, main").get_by_role("link", name=name, exact=True).or_(
-        page.locator("#content, main").get_by_role("button", name=name, exact=True)
-    ).first.click()
 
 
 def test_from_signing_in_to_a_conversation(page):

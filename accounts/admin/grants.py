@@ -16,15 +16,16 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from accounts.admin.owned import OwnedAdmin, label_of
 from accounts.grants import services as grants
+from accounts.grants.separation import APPROVE
 from accounts.models import AccessGrant, User
 from audit.context import AuditContext
 from audit.middleware import actor_for
 from vibe.core.admin.base import note_viewed
-from vibe.core.admin.confirmed_actions import Button, ConfirmedAction
+from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, WhyForm
 from vibe.core.admin.labels import label_column
 from vibe.core.admin.links import page_link, page_url
 from vibe.core.admin.sudo_mode import asks_for_no_password
@@ -65,15 +66,8 @@ class Standing(admin.SimpleListFilter):
         return queryset.filter(conditions.get(self.value() or "", Q()))
 
 
-class AskForm(forms.Form):
+class AskForm(WhyForm):
     """Form for an access request."""
-
-    reason = forms.CharField(
-        max_length=500,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text="The person can read this. Name no content.",
-    )
-    ticket = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -226,10 +220,7 @@ class AccessGrantAdmin(OwnedAdmin):
         return [*read, *super().buttons(request, row)]
 
     def complete(self, rows: list[Any]) -> None:
-        wanted = {pk for row in rows for pk in (row.requested_by, row.decided_by, row.ended_by) if pk}
-        emails = dict(User.objects.filter(pk__in=wanted).order_by().values_list("pk", "email"))
-        for row in rows:
-            row.emails = emails
+        look_up_emails(rows, "requested_by", "decided_by", "ended_by")
 
     @label_column("State", {OPEN: "success", WAITING: "warning", REFUSED: "danger", ENDED: "info"})
     def standing(self, row: AccessGrant) -> str:
@@ -255,11 +246,19 @@ class AccessGrantAdmin(OwnedAdmin):
 
 def waiting_for(request: HttpRequest) -> int:
     """Return how many requests wait for this member of staff to decide; by index access_grants_waiting."""
-    if not request.user.has_perm(grants.DECIDE):
+    if not request.user.has_perm(APPROVE):
         return 0
     waiting = AccessGrant.objects.filter(approved=None, ended_at=None)
     own = Q() if settings.GRANTS_ALLOW_SELF_APPROVAL else ~Q(requested_by=request.user.pk)
     return waiting.filter(own).order_by()[:MOST_COUNTED].count()
+
+
+def look_up_emails(rows: list[Any], *columns: str) -> None:
+    """Attach to rows the emails of the staff whom these columns name."""
+    wanted = {pk for row in rows for name in columns if (pk := getattr(row, name))}
+    emails = dict(User.objects.filter(pk__in=wanted).order_by().values_list("pk", "email")) if wanted else {}
+    for row in rows:
+        row.emails = emails
 
 
 def staff_link(row: Any, staff_id: UUID | None) -> SafeString | str:

@@ -1,4 +1,4 @@
-"""Erasure of a person: request, grace period, deletion, signed receipt, and repetition after an older backup.
+"""Erasure of a person: request, approval, grace period, deletion, signed receipt, and repetition after an older backup.
 
 The order matters. First the tombstone is written to disk. Then the data keys are destroyed, and nothing opens any more.
 Only then are rows deleted. A killed `erase` resumes where it was: its counts are in the row of the erasure.
@@ -7,7 +7,7 @@ Only then are rows deleted. A killed `erase` resumes where it was: its counts ar
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -22,6 +22,8 @@ from accounts.erasure.statistics import forget_samples
 from accounts.erasure.tombstones import add_tombstone, erased_people
 from accounts.export import files
 from accounts.export.services import give_up_unfinished
+from accounts.grants.separation import acting_account, may_approve, require_second_factor, require_separation
+from accounts.grants.services import NotOpen
 from accounts.keys.services.data_keys import destroy_data_keys
 from accounts.models import Erasure, Export, User, UserKey
 from accounts.models.webhooks import ERASURE_DONE
@@ -30,9 +32,9 @@ from accounts.webhooks.outbox import delete_deliveries_about, tell
 from audit.actors import Actor
 from audit.services import record
 from vibe.core.db.schema.owned import uuid7
-from vibe.core.db.scopes import as_system
+from vibe.core.db.scopes import as_support, as_system
 from vibe.core.db.statements import bulk
-from vibe.core.errors import NotFound, Refused, VibeError
+from vibe.core.errors import InputError, NotFound, Refused, VibeError
 
 PATIENCE: Final = 20  # seconds to wait for running jobs
 LOOKED_UP: Final = 5_000  # people in one query
@@ -46,27 +48,103 @@ class StillRunning(VibeError):
     status = 409
 
 
-def request_erasure(*, user_id: UUID, actor: Actor, at_once: bool = False) -> Erasure:
+def request_erasure(
+    *, user_id: UUID, actor: Actor, at_once: bool = False, reason: str = "", ticket: str = ""
+) -> Erasure:
     """Schedule the erasure of a person for the end of the grace period. Deactivate them at once.
 
-    A repeated request never postpones; `at_once` makes it due now. An export that waits is given up: nobody could
-    download it. Raises NotFound for an unknown person and for staff.
+    A request by staff waits for approve_erasure instead, if ERASURES_NEED_APPROVAL: until then nothing happens to the
+    person. A repeated request never postpones; `at_once` makes it due now. An export that waits is given up: nobody
+    could download it. Raises NotFound for an unknown person and for staff, InputError for staff who do not say why.
     """
-    due = timezone.now() + timedelta(days=0 if at_once else settings.ERASURE_GRACE_DAYS)
+    by_staff = actor.kind == "staff"
+    if by_staff and not (reason.strip() and ticket.strip()):
+        raise InputError("Say why, and name the ticket.")
+    who = UUID(actor.id) if by_staff else None
+    waits = by_staff and settings.ERASURES_NEED_APPROVAL
+    due = None if waits else timezone.now() + timedelta(days=0 if at_once else settings.ERASURE_GRACE_DAYS)
     with as_system():
-        person = User.objects.filter(pk=user_id, is_staff=False).values_list("is_active", flat=True).first()
-        if person is None:
-            raise NotFound("There is no such person.")
+        is_active = _is_active(user_id)
         bulk.run(
-            "INSERT INTO erasures (id, person, was_active, due_at, removed) VALUES (%b, %b, %b, %b, '{}') "
-            "ON CONFLICT (person) DO UPDATE SET due_at = least(erasures.due_at, excluded.due_at)",
-            [uuid7(), user_id, person, due],
+            "INSERT INTO erasures "
+            "(id, person, was_active, due_at, removed, needs_approval, requested_by, reason, ticket) VALUES "
+            "(%b, %b, %b, %b, '{}', %b, %b, %b, %b) ON CONFLICT (person) DO UPDATE SET "
+            "due_at = least(erasures.due_at, excluded.due_at), "
+            "needs_approval = erasures.needs_approval AND excluded.due_at IS NULL, "
+            "was_active = CASE WHEN erasures.due_at IS NULL THEN excluded.was_active ELSE erasures.was_active END",
+            [uuid7(), user_id, is_active, due, waits, who, reason.strip(), ticket.strip()],
         )
-        set_active(user_id=user_id, active=False, actor=actor)
-        give_up_unfinished(user_id=user_id, problem="erasure-requested", actor=actor)
         erasure = get_erasure(user_id)
-        _record(actor, "erasure.request", erasure, details={"due_at": erasure.due_at.isoformat()})
+        if erasure.due_at:
+            _shut_out(user_id, actor)
+        details = {"due_at": erasure.due_at and erasure.due_at.isoformat(), **({"ticket": ticket} if by_staff else {})}
+        _record(actor, "erasure.request", erasure, reason=reason, details=details)
     return erasure
+
+
+def may_approve_erasure(staff: User, erasure: Erasure) -> bool:
+    """Return whether a member of staff may approve or refuse an erasure: an approver, and never who requested it."""
+    return may_approve(staff) and staff.pk != erasure.requested_by
+
+
+def approve_erasure(*, user_id: UUID, actor: Actor) -> Erasure:
+    """Schedule an erasure that another member of staff requested. The grace period begins now.
+
+    Raises Refused for who may not approve a grant of the same requester (accounts.grants.separation) and for the
+    requester; NotOpen when it was decided or withdrawn already.
+    """
+    with as_support():
+        staff, erasure = _decided_by(user_id, actor)
+        require_second_factor()
+        if erasure.requested_by:
+            require_separation(staff.pk, erasure.requested_by)
+        with as_system():
+            Erasure.objects.filter(pk=erasure.pk).update(
+                approved_by=staff.pk,
+                approved_at=Now(),
+                was_active=_is_active(user_id),
+                due_at=timezone.now() + timedelta(days=settings.ERASURE_GRACE_DAYS),
+            )
+            _shut_out(user_id, actor)
+            erasure = get_erasure(user_id)
+            details = {"requested_by": str(erasure.requested_by), "due_at": str(erasure.due_at)}
+            _record(actor, "erasure.approve", erasure, details=details)
+    return erasure
+
+
+def refuse_erasure(*, user_id: UUID, actor: Actor) -> None:
+    """Refuse an erasure that another member of staff requested. Raises Refused and NotOpen as approve_erasure does."""
+    with as_support():
+        _, erasure = _decided_by(user_id, actor)
+        with as_system():
+            Erasure.objects.filter(pk=erasure.pk).delete()
+            _record(actor, "erasure.refuse", erasure, details={"requested_by": str(erasure.requested_by)})
+
+
+def _decided_by(user_id: UUID, actor: Actor) -> tuple[User, Erasure]:
+    """Return the deciding member of staff, and the erasure that waits, locked. Raises Refused, NotFound and NotOpen."""
+    staff = acting_account(actor)
+    with as_system():
+        erasure = lock_erasure(user_id)
+    if erasure is None or erasure.due_at:
+        raise NotOpen()
+    if not may_approve_erasure(staff, erasure):
+        raise Refused("Nobody decides on their own request, and deciding takes the role approver.")
+    return staff, erasure
+
+
+def _is_active(user_id: UUID) -> bool:
+    """Return whether a person is active. Raises NotFound for an unknown person and for staff."""
+    is_active = User.objects.filter(pk=user_id, is_staff=False).values_list("is_active", flat=True).first()
+    if is_active is None:
+        raise NotFound("There is no such person.")
+    return is_active
+
+
+def _shut_out(user_id: UUID, actor: Actor) -> None:
+    """Deactivate a person whose erasure is scheduled, and give up their unfinished export."""
+    set_active(user_id=user_id, active=False, actor=actor)
+    give_up_unfinished(user_id=user_id, problem="erasure-requested", actor=actor)
 
 
 def cancel_erasure(*, user_id: UUID, actor: Actor) -> None:
@@ -81,7 +159,7 @@ def cancel_erasure(*, user_id: UUID, actor: Actor) -> None:
         if erasure is None or erasure.begun_at:
             raise NotFound("The person has no scheduled erasure that can still be cancelled.")
         Erasure.objects.filter(pk=erasure.pk).delete()
-        if erasure.was_active:
+        if erasure.due_at and erasure.was_active:
             set_active(user_id=user_id, active=True, actor=actor)
         _record(actor, "erasure.cancel", erasure)
 
@@ -154,6 +232,8 @@ def _begin(user_id: UUID, actor: Actor) -> bool:
             raise NotFound("Nobody asked for this person to be erased.")
         if erasure.finished_at:
             return True
+        if erasure.due_at is None:
+            raise Refused("The erasure waits for approval. An approver decides on its page in the admin.")
         if erasure.due_at > timezone.now():
             raise Refused(f"The person is to be erased on {erasure.due_at:%Y-%m-%d %H:%M} UTC, not before.")
         if erasure.begun_at is None:
@@ -293,6 +373,9 @@ def add_to_counts(user_id: UUID, removed: dict[str, int]) -> None:
     Erasure.objects.filter(person=user_id).update(removed=sums)
 
 
-def _record(actor: Actor, action: str, erasure: Erasure, *, details: dict[str, object] | None = None) -> None:
+def _record(
+    actor: Actor, action: str, erasure: Erasure, *, reason: str = "", details: Mapping[str, object] | None = None
+) -> None:
     """Record an action on an erasure in the audit log."""
-    record(actor=actor, action=action, subject=erasure.person, resource=f"users/{erasure.person}", details=details)
+    resource = f"users/{erasure.person}"
+    record(actor=actor, action=action, subject=erasure.person, resource=resource, reason=reason, details=details)

@@ -12,10 +12,16 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models.functions import Now
 
-from accounts.grants.separation import are_joined, was_changed_by_another
-from accounts.models import LONGEST, STANDING, AccessGrant, User
+from accounts.grants.separation import (
+    APPROVE,
+    acting_account,
+    may_approve,
+    require_second_factor,
+    require_separation,
+    was_changed_by_another,
+)
+from accounts.models import LONGEST, AccessGrant, User
 from accounts.models.webhooks import GRANT_OPENED
-from accounts.staff import services as one_time_codes
 from accounts.webhooks.outbox import tell
 from audit.actors import Actor
 from audit.services import record
@@ -23,7 +29,7 @@ from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_support
 from vibe.core.errors import InputError, NotFound, Refused, VibeError
 
-ASK, DECIDE = "accounts.add_accessgrant", "accounts.change_accessgrant"
+ASK = "accounts.add_accessgrant"
 
 
 class NotOpen(VibeError):
@@ -45,14 +51,13 @@ def may_ask(staff: User) -> bool:
 def may_decide(staff: User, grant: AccessGrant) -> bool:
     """Return whether a member of staff may approve or refuse: not their own request, unless allowed."""
     own = staff.pk == grant.requested_by
-    allowed = not own or settings.GRANTS_ALLOW_SELF_APPROVAL
-    return staff.is_active and staff.is_staff and allowed and staff.has_perm(DECIDE)
+    return may_approve(staff) and (not own or settings.GRANTS_ALLOW_SELF_APPROVAL)
 
 
 def may_end(staff: User, grant: AccessGrant) -> bool:
     """Return whether a member of staff may end a grant: the requester, the decider and any approver may."""
     concerned = staff.pk in (grant.requested_by, grant.decided_by)
-    return staff.is_active and staff.is_staff and (concerned or staff.has_perm(DECIDE))
+    return staff.is_active and staff.is_staff and (concerned or staff.has_perm(APPROVE))
 
 
 def request_access(*, user_id: UUID, actor: Actor, reason: str, ticket: str, duration: timedelta) -> UUID:
@@ -67,7 +72,7 @@ def request_access(*, user_id: UUID, actor: Actor, reason: str, ticket: str, dur
     if not timedelta(0) < duration <= longest():
         raise InputError(f"Ask for more than nothing and at most {longest()}.")
     with as_support():
-        staff = _acting_account(actor)
+        staff = acting_account(actor)
         if not may_ask(staff):
             raise Refused("You may not ask for access. It takes the role support.")
         if not User.objects.filter(pk=user_id, is_staff=False).exists():
@@ -91,16 +96,16 @@ def decide_request(*, grant_id: UUID, actor: Actor, approve: bool) -> AccessGran
     withdrawn.
     """
     with as_support():
-        staff, grant = _acting_account(actor), lock_grant(grant_id)
+        staff, grant = acting_account(actor), lock_grant(grant_id)
         if not may_decide(staff, grant):
             raise Refused("Nobody decides on their own request, and deciding takes the role approver.")
         if grant.decided_at or grant.ended_at:
             raise NotOpen()
         sole = staff.pk == grant.requested_by
         if approve:
-            _require_second_factor()
+            require_second_factor()
             if not sole:
-                _require_separation(staff, grant)
+                require_separation(staff.pk, grant.requested_by)
         AccessGrant.objects.of(grant.user_id).filter(pk=grant.pk).update(
             decided_by=staff.pk,
             decided_at=Now(),
@@ -121,7 +126,7 @@ def end_grant(*, grant_id: UUID, actor: Actor) -> AccessGrant:
     Raises Refused without the permission, NotOpen when it was already refused or ended.
     """
     with as_support():
-        staff, grant = _acting_account(actor), lock_grant(grant_id)
+        staff, grant = acting_account(actor), lock_grant(grant_id)
         if not may_end(staff, grant):
             raise Refused("Only who asked, who decided, or an approver ends a grant.")
         if grant.ended_at or grant.approved is False:
@@ -157,32 +162,6 @@ def has_waiting_or_open(user_id: UUID, staff_id: UUID) -> bool:
     """Return whether this member of staff has a request for this person that is undecided or in force."""
     mine = AccessGrant.objects.of(user_id).filter(requested_by=staff_id, ended_at=None)
     return mine.filter(approved=None).exists() or mine.filter(approved=True, expires_at__gt=Now()).exists()
-
-
-def _require_second_factor() -> None:
-    """Raise Refused while staff sign in by password alone: a stolen one would approve."""
-    if not one_time_codes.required():
-        raise Refused(
-            "Nobody approves while staff sign in without one-time codes. Set ONE_TIME_CODES=on, and give each a code "
-            "with manage.py add_one_time_code."
-        )
-
-
-def _require_separation(staff: User, grant: AccessGrant) -> None:
-    """Raise Refused if the approver may be the requester, or the other way round."""
-    if are_joined(staff.pk, grant.requested_by):
-        raise Refused(
-            f"In the last {settings.GRANT_SEPARATION_DAYS} days one of these two accounts made or changed the other, "
-            "itself or through further accounts. Another approver decides, or you once those days are over."
-        )
-
-
-def _acting_account(actor: Actor) -> User:
-    """Read the account of the acting member of staff. Raises Refused for any other actor."""
-    found = User.objects.only(*STANDING).filter(pk=actor.id, is_staff=True).first() if actor.kind == "staff" else None
-    if found is None:
-        raise Refused("Only staff have to do with access grants.")
-    return found
 
 
 def lock_grant(grant_id: UUID) -> AccessGrant:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from vibe.core.db.roles import SUPPORT, SYSTEM, USER
@@ -73,7 +73,9 @@ class Export(UserOwned):
 
 
 class Erasure(models.Model):
-    """A scheduled erasure of a person, and later the tombstone. It has no foreign key, as it outlives the person.
+    """An erasure of a person: requested, scheduled, and later the tombstone. No foreign key, as it outlives the person.
+
+    One that staff requested may wait for a second person: until then it has no `due_at`, and nothing happens.
 
     A finished one cannot change, and no person's row in `users` can be deleted without one: see migrations/0007.
     """
@@ -82,7 +84,13 @@ class Erasure(models.Model):
     person = models.UUIDField(unique=True)
     was_active = models.BooleanField(default=True)  # restored on cancelling
     requested_at = models.DateTimeField(db_default=Now())
-    due_at = models.DateTimeField()
+    requested_by = models.UUIDField(null=True)  # of the staff; null for the person themself, and for commands
+    reason = models.TextField(db_default="")
+    ticket = models.CharField(max_length=200, db_default="")
+    needs_approval = models.BooleanField(db_default=False)
+    approved_by = models.UUIDField(null=True)
+    approved_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)
     begun_at = models.DateTimeField(null=True)
     removed = models.JSONField(default=dict)  # rows by table, so far
     finished_at = models.DateTimeField(null=True)
@@ -99,6 +107,19 @@ class Erasure(models.Model):
                 | Q(finished_at__isnull=False, receipt__isnull=False, begun_at__isnull=False),
                 name="erasures_finished_with_receipt",
             ),
+            models.CheckConstraint(condition=Q(begun_at=None) | Q(due_at__isnull=False), name="erasures_due_first"),
+            models.CheckConstraint(
+                condition=Q(needs_approval=False) | Q(due_at=None) | Q(approved_by__isnull=False),
+                name="erasures_approved_first",
+            ),
+            models.CheckConstraint(
+                condition=Q(approved_by=None, approved_at=None)
+                | (Q(approved_at__isnull=False, requested_by__isnull=False) & ~Q(approved_by=F("requested_by"))),
+                name="erasures_four_eyes",
+            ),
+            models.CheckConstraint(
+                condition=Q(requested_by=None) | (~Q(reason="") & ~Q(ticket="")), name="erasures_say_why"
+            ),
             Privileges(name="erasures_for_support", role=SUPPORT, verbs={"SELECT": None}),
             Privileges(
                 name="erasures_for_system",
@@ -106,7 +127,10 @@ class Erasure(models.Model):
                 verbs={
                     "SELECT": None,
                     "INSERT": None,
-                    "UPDATE": ("due_at", "begun_at", "removed", "finished_at", "receipt"),
+                    "UPDATE": (
+                        *("was_active", "needs_approval", "approved_by", "approved_at", "due_at"),
+                        *("begun_at", "removed", "finished_at", "receipt"),
+                    ),
                     "DELETE": None,
                 },
             ),

@@ -45,6 +45,8 @@ WORDS: Final = {
     "export.download": "Fetched an export",
     "export.remove": "Removed an expired export",
     "erasure.request": "Asked for an erasure",
+    "erasure.approve": "Approved an erasure",
+    "erasure.refuse": "Refused an erasure",
     "erasure.cancel": "Cancelled an erasure",
     "erasure.begin": "Began an erasure",
     "erasure.finish": "Erased the person",
@@ -87,6 +89,8 @@ WORDS: Final = {
     "admin:database_health": "Looked at the database's health",
     "admin:accounts_webhookendpoint_make": "Opened the form for a webhook",
     "admin:accounts_webhookendpoint_edit": "Opened the form that changes a webhook",
+    "admin:accounts_erasure_receipt": "Downloaded the receipt of an erasure",
+    "admin:accounts_erasure_check": "Checked the receipt of an erasure",
     "admin:accounts_accessgrant_ask": "Opened the form that asks to read content",
 }
 ENDINGS: Final = {
@@ -101,7 +105,7 @@ CHANGES: Final = (
     *("conversation.delete", "story.correct", "story.delete", "story.rebuild", "preferences.change", "person.email"),
     *("fact.correct", "fact.forget"),
     *("person.deactivate", "person.reactivate", "person.sign-out", "erasure.request", "erasure.cancel"),
-    *("erasure.finish", "keys.destroy"),
+    *("erasure.approve", "erasure.refuse", "erasure.finish", "keys.destroy"),
 )
 KINDS: Final[dict[str, tuple[str, Q]]] = {
     "content": ("Content read by staff", Q(action="content.read", actor_kind="staff")),

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.formats import localize
 
 from accounts.admin.owned import account_label
+from accounts.grants.separation import APPROVE
 from accounts.models import AccessGrant, Erasure, User
 from audit.models import AuditLog
 from memories.storage import MIB, limits
@@ -171,6 +172,33 @@ def tell_erasures(_request: HttpRequest, rows: Rows) -> Entry:
     return Entry("Erasures due within a week", "delete_forever", str(rows[0][-1]), url, lines, late)
 
 
+# Index: erasures_to_do.
+WAITING_ERASURES: Final = """
+SELECT e.id, p.email, p.firebase_uid, e.person, s.email, e.ticket, e.requested_at, count(*) OVER ()
+FROM erasures e LEFT JOIN users p ON p.id = e.person LEFT JOIN users s ON s.id = e.requested_by
+WHERE e.finished_at IS NULL AND e.due_at IS NULL AND e.requested_by <> %s ORDER BY e.requested_at LIMIT %s
+"""
+
+
+def ask_waiting_erasures(request: HttpRequest) -> Statement:
+    """Ask for the erasures that somebody else than the viewer requested, and an approver decides."""
+    return WAITING_ERASURES, [request.user.pk, SHOWN]
+
+
+def tell_waiting_erasures(_request: HttpRequest, rows: Rows) -> Entry:
+    """Return a line for each: who asks to have whom erased, and since when."""
+    lines = tuple(
+        Line(
+            f"{by or 'An account that is gone'} asks to erase {account_label(email, uid, pk)} ({ticket}), "
+            f"since {localize(at)}",
+            page_url(Erasure, erasure),
+        )
+        for erasure, email, uid, pk, by, ticket, at, _ in rows
+    )
+    url = list_url(Erasure, finished_at__isempty=1)
+    return Entry("Erasures wait for your decision", "approval", str(rows[0][-1]), url, lines, True)
+
+
 # No index: storage_counts has a few rows a person, and none for a memory.
 STORAGE: Final = """
 SELECT p.id, p.email, p.firebase_uid, greatest(memories / %s, bytes / %s), memories / %s > bytes / %s, count(*) OVER ()
@@ -292,7 +320,8 @@ def tell_refused(_request: HttpRequest, rows: Rows) -> Entry:
 
 
 QUESTIONS: Final[Sequence[Question]] = (
-    Question("accounts.change_accessgrant", ask_grants, tell_grants),
+    Question(APPROVE, ask_grants, tell_grants),
+    Question(APPROVE, ask_waiting_erasures, tell_waiting_erasures),
     Question("accounts.add_accessgrant", ask_own_grants, tell_own_grants),
     Question("accounts.change_erasure", ask_erasures, tell_erasures),
     Question("accounts.change_user", ask_storage, tell_storage),

@@ -22,7 +22,7 @@ def set_active(*, user_id: UUID, active: bool, actor: Actor) -> bool:
         person = User.objects.filter(pk=user_id, is_staff=False)
         if not person.exists():
             raise NotFound("There is no such person.")
-        if active and Erasure.objects.filter(person=user_id).exists():
+        if active and Erasure.objects.filter(person=user_id, due_at__isnull=False).exists():
             raise InputError("The person is to be erased. Call the erasure off, which lets them in again.")
         changed = person.exclude(is_active=active).update(is_active=active, updated_at=timezone.now())
         if changed:

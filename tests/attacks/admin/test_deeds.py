@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -29,6 +29,8 @@ from vibe.core.admin.base import MetadataAdmin
 from vibe.core.admin.confirmed_actions import ConfirmedAction
 from vibe.core.db.scopes import as_support, as_system
 
+WHY = {"reason": "they asked for it", "ticket": "T-9"}
+
 
 @dataclass
 class Scene:
@@ -41,6 +43,7 @@ class Scene:
     stranger: str
     state: Callable[[], Any]
     action: str
+    form: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -88,7 +91,14 @@ def export(cast, deed):
 
 def erase(cast, deed):
     state = counted(Erasure, "due_at", person=cast.jonas)
-    return Scene(User, cast.jonas, deed, "other", "auditor", state, "erasure.request")
+    return Scene(User, cast.jonas, deed, "other", "auditor", state, "erasure.request", WHY)
+
+
+def decide_erasure(cast, deed):
+    actor = Actor.staff(cast.staff["other"].pk, Origin())
+    erasure = request_erasure(user_id=cast.jonas, actor=actor, **WHY)
+    state, action = counted(Erasure, "due_at", person=cast.jonas), deed.removesuffix("-erasure")
+    return Scene(Erasure, erasure.pk, deed, "approver", "other", state, f"erasure.{action}")
 
 
 def call_off(cast, deed):
@@ -141,6 +151,8 @@ SCENES = {
     "sign-out": tokens,
     "export": export,
     "erase": erase,
+    "approve-erasure": decide_erasure,
+    "refuse-erasure": decide_erasure,
     "call-off": call_off,
     "revoke": api_key,
     "archive": conversation,
@@ -153,6 +165,7 @@ SCENES = {
     "end": grant,
 }
 
+GONE_AFTER = ("call-off", "refuse-erasure")  # the row
 AS_OFTEN_AS_ONE_LIKES = ("rebuild", "sign-out", "export")  # the last gives the export that is under way
 
 
@@ -179,7 +192,7 @@ def test_every_deed_of_the_product_is_tried_here():
 def test_control_the_form_does_it_and_the_trail_says_so(cast, scene):
     """Of all of this: sent as it is meant, it is done."""
     before, told = scene.state(), trail(scene)
-    assert doer(cast, scene).post(scene.url).status_code == 302
+    assert doer(cast, scene).post(scene.url, scene.form).status_code == 302
     assert scene.state() != before
     assert trail(scene) == told + 1
 
@@ -198,7 +211,7 @@ def test_control_a_deed_done_without_the_question_would_be_seen(cast, scene):
     request = doer(cast, scene).get(scene.url).wsgi_request
     deed = next(each for each in its_admin.deeds if each.name == scene.deed)
     with as_support():
-        deed.run(request, its_admin.get_object(request, str(scene.pk)))
+        deed.run(request, its_admin.get_object(request, str(scene.pk)), **scene.form)
     assert scene.state() != before
 
 
@@ -207,9 +220,11 @@ def test_a_form_of_another_site_does_nothing(cast, scene):
     before, told = scene.state(), trail(scene)
     token = client.get(scene.url).cookies["csrftoken"].value
     sent = (
-        client.post(scene.url),
+        client.post(scene.url, scene.form),
         client.post(scene.url, {"csrfmiddlewaretoken": "x" * 64}),
-        client.post(scene.url, {"csrfmiddlewaretoken": token}, headers={"origin": "https://elsewhere.example"}),
+        client.post(
+            scene.url, {"csrfmiddlewaretoken": token, **scene.form}, headers={"origin": "https://elsewhere.example"}
+        ),
     )
     assert [answer.status_code for answer in sent] == [403, 403, 403]
     assert (scene.state(), trail(scene)) == (before, told)
@@ -219,17 +234,17 @@ def test_control_with_its_own_token_it_does(cast, scene):
     client = doer(cast, scene, enforce_csrf_checks=True)
     before = scene.state()
     token = client.get(scene.url).cookies["csrftoken"].value
-    assert client.post(scene.url, {"csrfmiddlewaretoken": token}).status_code == 302
+    assert client.post(scene.url, {"csrfmiddlewaretoken": token, **scene.form}).status_code == 302
     assert scene.state() != before
 
 
 def test_a_form_sent_twice_does_it_once(cast, scene):
     client, told = doer(cast, scene), trail(scene)
-    client.post(scene.url)
+    client.post(scene.url, scene.form)
     after = scene.state()
     if scene.deed in AS_OFTEN_AS_ONE_LIKES:
         pytest.skip("may be asked for as often as one likes")
-    assert client.post(scene.url).status_code == (404 if scene.deed == "call-off" else 409)
+    assert client.post(scene.url, scene.form).status_code == (404 if scene.deed in GONE_AFTER else 409)
     assert (scene.state(), trail(scene)) == (after, told + 1)
 
 
@@ -237,11 +252,11 @@ def test_control_without_the_look_at_its_state_a_verb_still_does_it_once_or_refu
     """The page's check off: what the verb and the database hold by themselves."""
     monkeypatch.setattr(ConfirmedAction, "__getattribute__", always("possible"))
     client, told = doer(cast, scene), trail(scene)
-    client.post(scene.url)
+    client.post(scene.url, scene.form)
     after = scene.state()
     if scene.deed in AS_OFTEN_AS_ONE_LIKES:
         pytest.skip("may be asked for as often as one likes")
-    assert client.post(scene.url).status_code in (302, 404, 409)
+    assert client.post(scene.url, scene.form).status_code in (302, 404, 409)
     assert scene.state() == after
     assert trail(scene) == told + (2 if scene.deed == "erase" else 1), "asking again is recorded, and changes nothing"
 
@@ -257,9 +272,11 @@ def test_who_may_not_does_not(cast, scene, method):
 def test_control_without_the_page_s_check_the_verb_or_nobody_stops_it(cast, scene, monkeypatch):
     monkeypatch.setattr(ConfirmedAction, "__getattribute__", always("allowed"))
     before = scene.state()
-    answer = signed_in(cast.staff[scene.stranger]).post(scene.url)
+    answer = signed_in(cast.staff[scene.stranger]).post(scene.url, scene.form)
     if scene.model is AccessGrant:
         assert (answer.status_code, scene.state()) == (403, before), "grants check again, in the verb"
+    elif scene.deed.endswith("-erasure"):
+        assert (answer.status_code, scene.state()) == (403, before), "and so does the approval of erasures"
     elif scene.model in (ProcrastinateJob, ApiKey):
         assert answer.status_code == 403, "and this one may not even look at them"
     else:
@@ -277,7 +294,7 @@ def always(part: str) -> Any:
 
 def test_nobody_who_is_not_signed_in_does(scene, client):
     before = scene.state()
-    answer = client.post(scene.url)
+    answer = client.post(scene.url, scene.form)
     assert (answer.status_code, answer["Location"].split("?")[0]) == (302, reverse("admin:login"))
     assert scene.state() == before
 
@@ -285,7 +302,7 @@ def test_nobody_who_is_not_signed_in_does(scene, client):
 # The password again
 
 
-@pytest.fixture(params=["approve", "erase"])
+@pytest.fixture(params=["approve", "erase", "approve-erasure"])
 def grave(request, cast):
     with undone():
         yield SCENES[request.param](cast, request.param)
@@ -297,9 +314,10 @@ def test_the_password_is_asked_for_once_it_is_a_while_ago(cast, grave):
     before = grave.state()
     code = {"otp_token": fresh_code(cast.staff[grave.doer])}
     for form in ({}, {"password": ""}, {"password": "wrong", **code}, {"password": "p" * 5000}, {"password": "p"}):
-        assert client.post(grave.url, form).status_code == 200
+        assert client.post(grave.url, {**grave.form, **form}).status_code == 200
         assert grave.state() == before
-    assert client.post(grave.url, {"password": "p", **code}).status_code == 302, "the control: with it, it is done"
+    answer = client.post(grave.url, {"password": "p", **code, **grave.form})
+    assert answer.status_code == 302, "the control: with it, it is done"
     assert grave.state() != before
 
 
@@ -307,7 +325,7 @@ def test_control_without_that_question_it_is_done(cast, grave, monkeypatch):
     client = doer(cast, grave)
     age(client)
     monkeypatch.setattr("vibe.core.admin.base.password_is_recent", lambda _: True)
-    assert client.post(grave.url).status_code == 302
+    assert client.post(grave.url, grave.form).status_code == 302
 
 
 @pytest.mark.parametrize("name", ["approve", "refuse", "end"])

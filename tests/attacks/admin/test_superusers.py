@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
+from accounts.erasure.services import request_erasure
 from accounts.grants import services as grants
 from accounts.grants.separation import are_joined
 from accounts.models import AccessGrant, Erasure, OneTimeDevice, User
@@ -60,6 +61,7 @@ GRAVE = {
     ("password_change", ""),
     ("accounts_accessgrant_do", "approve"),
     ("accounts_user_do", "erase"),
+    ("accounts_erasure_do", "approve-erasure"),
 }
 
 
@@ -99,13 +101,14 @@ def form_of(cast: Any, name: str) -> dict[str, Any]:
         "accounts_user_change": {"email": "auditor@x.org", "is_active": "on", "is_superuser": "on", "groups": []},
         "auth_user_password_change": NEW,
         "password_change": {"old_password": "p", "new_password1": PASSWORD, "new_password2": PASSWORD},
+        "accounts_user_do": {"reason": "r", "ticket": "t"},
         "accounts_accessgrant_ask": {"reason": "r", "ticket": "t", "hours": "1"},
     }
     return forms.get(name, {"post": "yes", "action": "delete_selected", "_selected_action": [str(cast.jonas)]})
 
 
 def gravest() -> Any:
-    """What the gravest deeds change: accounts of staff and their rights, what was approved, who is erased."""
+    """What the gravest deeds change, beside erasures: accounts of staff and their rights, what was approved."""
     with as_staff():
         staff = list(User.objects.order_by("pk").values_list("pk", "email", "password", "is_active", "is_superuser"))
         rights = [
@@ -115,7 +118,13 @@ def gravest() -> Any:
         devices = set(OneTimeDevice.objects.values_list("pk", flat=True))
     with as_support():
         approved = set(AccessGrant.objects.filter(approved=True).values_list("pk", flat=True))
-        return staff, rights, devices, approved, set(Erasure.objects.values_list("pk", flat=True))
+        return staff, rights, devices, approved
+
+
+def erasures() -> set[Any]:
+    """Who is to be erased, and when. That one is taken back is not grave."""
+    with as_support():
+        return set(Erasure.objects.values_list("pk", "due_at"))
 
 
 def boss(cast: Any, *, aged: bool = True) -> Client:
@@ -125,11 +134,13 @@ def boss(cast: Any, *, aged: bool = True) -> Client:
 
 def sent(client: Client, cast: Any, place: tuple[str, str]) -> Any:
     give(cast.staff, "other", cast.ada, approve=None)
-    before = gravest()
+    other = Actor.staff(cast.staff["other"].pk, Origin())
+    request_erasure(user_id=cast.ada, actor=other, reason="r", ticket="t")
+    before, erased = gravest(), erasures()
     url = address(cast, *place)
     client.get(url)
     answer = client.post(url, form_of(cast, place[0]))
-    return answer, gravest() != before
+    return answer, gravest() != before or not erasures() <= erased
 
 
 def test_the_walk_meets_the_whole_admin(cast):
@@ -158,10 +169,10 @@ def test_control_without_the_question_it_does_and_the_walk_sees_each(cast, monke
 def test_the_views_whose_forms_do_not_ask_are_these():
     """Whoever adds to them says so here. Each action on a row says by itself whether it asks."""
     marked = {name for name, each in PATTERNS.items() if getattr(each.callback, "asks_for_no_password", False)}
-    own = {"logout", "accounts_accessgrant_ask", "retry_failed_jobs", "why_asked"}
+    own = {"logout", "accounts_accessgrant_ask", "accounts_erasure_check", "retry_failed_jobs", "why_asked"}
     assert marked == own | {*(name for name in PATTERNS if name.endswith("_do"))}
     asking = {deed.name for its in admin.site._registry.values() for deed in getattr(its, "deeds", ()) if deed.sudo}
-    assert asking == {"approve", "erase"}
+    assert asking == {"approve", "erase", "approve-erasure"}
 
 
 # The question

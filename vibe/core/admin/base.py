@@ -407,15 +407,18 @@ class MetadataAdmin(ModelAdmin):
         back = page_url(self.model, row.pk)
         if not deed.possible(request, row):
             return error_page(NoLongerPossible(), back)
+        sent = request.POST if request.method == "POST" else None
+        form = deed.form(sent) if deed.form else None
         asking = deed.sudo and not password_is_recent(request)
-        form = cast(Any, self.admin_site).confirmation_form(request, request.POST or None) if asking else None
-        unconfirmed = form is not None and not form.is_valid()
-        if request.method == "POST" and unconfirmed:
+        confirmation = cast(Any, self.admin_site).confirmation_form(request, sent) if asking else None
+        forms = [each for each in (form, confirmation) if each is not None]
+        if sent is not None and confirmation is not None and not confirmation.is_valid():
             note_not_confirmed(request)
-        if request.method != "POST" or unconfirmed:
+        if sent is None or not all(each.is_valid() for each in forms):
             context = {
                 **self.admin_site.each_context(request),
-                "form": form or (),
+                "form": [field for each in forms for field in each],
+                "error": " ".join(str(error) for each in forms for error in each.non_field_errors()),
                 "title": deed.title,
                 "button": deed.title,
                 "question": deed.question,
@@ -425,7 +428,7 @@ class MetadataAdmin(ModelAdmin):
             }
             return TemplateResponse(request, "vibe/admin/confirm.html", context)
         try:
-            message = deed.run(request, row)
+            message = deed.run(request, row, **(form.cleaned_data if form else {}))
         except VibeError as problem:
             return error_page(problem, back)
         if isinstance(message, HttpResponse):

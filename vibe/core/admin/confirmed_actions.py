@@ -10,12 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django import forms
 from django.http import HttpRequest, HttpResponse
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from vibe.core.errors import VibeError
 
 Check = Callable[[HttpRequest, Any], bool]
-Run = Callable[[HttpRequest, Any], str | HttpResponse]
+Run = Callable[..., str | HttpResponse]
 
 
 class NoLongerPossible(VibeError):
@@ -24,9 +26,23 @@ class NoLongerPossible(VibeError):
     status = 409
 
 
+class WhyForm(forms.Form):
+    """The reason and the ticket of what staff do to a person."""
+
+    reason = forms.CharField(
+        max_length=500,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="It is recorded, and the person can read it. Do not quote what they said.",
+    )
+    ticket = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget)
+
+
 @dataclass(frozen=True)
 class ConfirmedAction:
-    """An action on a row. `run` returns the message that it was done, which holds ids only, or a page of its own."""
+    """An action on a row. `run` returns the message that it was done, which holds ids only, or a page of its own.
+
+    With a form, `run` takes the values of its fields as keyword arguments.
+    """
 
     name: str
     title: str
@@ -36,6 +52,7 @@ class ConfirmedAction:
     possible: Check  # whether the row is in a state for it
     grave: bool = False
     sudo: bool = False  # asks for the password again first
+    form: type[forms.Form] | None = None
 
     def offered(self, request: HttpRequest, row: Any) -> bool:
         """Return whether the button is shown."""

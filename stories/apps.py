@@ -7,11 +7,13 @@ class StoriesConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.export import import_readers, sections  # noqa: PLC0415
+        from accounts.people.services.account_status import LIFTED  # noqa: PLC0415
         from memories import index  # noqa: PLC0415
         from stories.corrections.services.restoring import restore_correction  # noqa: PLC0415
         from stories.corrections.services.restoring_facts import restore_own_word  # noqa: PLC0415
         from stories.export_sections import ENTITIES, FACTS, STORIES  # noqa: PLC0415
         from stories.index.memory_index import MemoryIndex  # noqa: PLC0415
+        from stories.index.pending import catch_up  # noqa: PLC0415
         from stories.processors.fenced import processor_limits  # noqa: PLC0415
         from stories.processors.named import embedder_paths, processor_path  # noqa: PLC0415
         from stories.processors.openai_compatible.service import configured_service  # noqa: PLC0415
@@ -22,6 +24,8 @@ class StoriesConfig(AppConfig):
         )
         processor_limits()
         index.use(MemoryIndex())
+        if catch_up not in LIFTED:
+            LIFTED.append(catch_up)
         sections.add(STORIES)
         sections.add(ENTITIES)
         sections.add(FACTS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
 
-from accounts.keys.errors import KeyServiceUnavailable
+from accounts.keys.errors import KeyServiceUnavailable, ProcessingRestricted
 from audit.actors import Actor
 from stories.building.services.build import build_due
 from stories.building.services.due import start_due_builds
@@ -98,8 +98,11 @@ def index_imported(user_id: str) -> None:
 
 
 def index(user_id: str, *, bulk_ones: bool, actor: Actor) -> None:
-    """Index what is pending of a person. Raises a JobFailed, without a text of anybody's."""
-    with failing_by_name(f"Indexing memories of person {user_id}"):
+    """Index what is pending of a person; nothing while their processing is restricted.
+
+    Raises a JobFailed, without a text of anybody's.
+    """
+    with failing_by_name(f"Indexing memories of person {user_id}"), suppress(ProcessingRestricted):
         index_pending(user_id=UUID(user_id), bulk_ones=bulk_ones, actor=actor)
 
 
@@ -115,7 +118,7 @@ async def index_again(timestamp: int) -> None:  # noqa: ARG001
 def build(user_id: str) -> None:
     """Build a person's stories that are due, and bring their passages to where they are searched from."""
     actor = Actor.system("stories.build")
-    with failing_by_name(f"Building stories of person {user_id}"):
+    with failing_by_name(f"Building stories of person {user_id}"), suppress(ProcessingRestricted):
         build_due(user_id=UUID(user_id), actor=actor)
         settle_graph(user_id=UUID(user_id), actor=actor)
 

@@ -670,6 +670,7 @@ WHY = "Why was it not found?"
 MAY_DO = {  # buttons on the pages of a person, a conversation, a memory, a story
     "support": {
         *("Request access", "Deactivate this person", "Sign out everywhere", "Export their data", "Erase this person"),
+        "Restrict processing",
         *("Archive conversation", "Rebuild story", WHY),
     },
     "approver": {WHY},

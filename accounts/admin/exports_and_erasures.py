@@ -34,9 +34,9 @@ from vibe.core.admin.links import list_url, page_link, page_url, short_id
 from vibe.core.admin.sudo_mode import asks_for_no_password
 
 
-def export(request: HttpRequest, row: User) -> str:
+def export(request: HttpRequest, row: User, **why: str) -> str:
     """Request an export of a person's data."""
-    request_export(user_id=row.pk, actor=grants.acting_staff(request))
+    request_export(user_id=row.pk, actor=grants.acting_staff(request), **why)
     return "Export requested. A job makes the archive; only the person can open it."
 
 
@@ -46,6 +46,11 @@ def erase(request: HttpRequest, row: User, *, reason: str, ticket: str) -> str:
     if erasure.request_erasure(user_id=row.pk, actor=actor, reason=reason, ticket=ticket).due_at:
         return "Erasure scheduled. Until it begins, it can be cancelled on its own page."
     return "Erasure requested. Nothing happens to the person until an approver approves it, on its own page."
+
+
+def may_be_exported(_request: HttpRequest, row: User) -> bool:
+    """Return whether staff may have this account exported: an active person whose processing is not restricted."""
+    return not row.is_staff and row.is_active and row.restricted_at is None
 
 
 def may_be_erased(_request: HttpRequest, row: User) -> bool:
@@ -60,7 +65,8 @@ FOR_A_PERSON = (
         "Export their data",
         "For a person who asked for their data. A job makes an archive of all of it. They download it in their app; "
         "you cannot open it.",
-        *(export, requires_permission("accounts.add_export"), lambda _, row: not row.is_staff and row.is_active),
+        *(export, requires_permission("accounts.add_export"), may_be_exported),
+        form=WhyForm,
     ),
     ConfirmedAction(
         "erase",

@@ -26,7 +26,7 @@ from accounts.people.services import account_status as standing
 from accounts.staff.account_forms import NewStaffForm, StaffForm, StaffPasswordForm
 from accounts.staff.services import record_account_changed, record_account_made
 from vibe.core.admin.base import MetadataAdmin, Related, audit_log_link, audit_log_url, note_viewed
-from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, requires_permission
+from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, WhyForm, requires_permission
 from vibe.core.admin.labels import label_column
 from vibe.core.admin.links import LINK, list_url
 from vibe.core.admin.sudo_mode import asks_when_shown
@@ -49,16 +49,30 @@ class Kind(admin.SimpleListFilter):
         return queryset.filter(is_staff=self.value() == "staff") if self.value() else queryset
 
 
-def deactivate(request: HttpRequest, row: User) -> str:
+def deactivate(request: HttpRequest, row: User, **why: str) -> str:
     """Deactivate a person."""
-    standing.set_active(user_id=row.pk, active=False, actor=grants.acting_staff(request))
+    standing.set_active(user_id=row.pk, active=False, actor=grants.acting_staff(request), **why)
     return "Deactivated. The person cannot sign in."
 
 
-def reactivate(request: HttpRequest, row: User) -> str:
+def reactivate(request: HttpRequest, row: User, **why: str) -> str:
     """Reactivate a person."""
-    standing.set_active(user_id=row.pk, active=True, actor=grants.acting_staff(request))
+    standing.set_active(user_id=row.pk, active=True, actor=grants.acting_staff(request), **why)
     return "Reactivated. The person can sign in."
+
+
+def restrict(request: HttpRequest, row: User, *, reason: str, ticket: str) -> str:
+    """Restrict the processing of a person's data."""
+    actor = grants.acting_staff(request)
+    standing.set_restricted(user_id=row.pk, restricted=True, actor=actor, reason=reason, ticket=ticket)
+    return "Processing restricted. What is stored stays; nothing is added, searched or built."
+
+
+def lift_restriction(request: HttpRequest, row: User, *, reason: str, ticket: str) -> str:
+    """Lift the restriction of a person's processing."""
+    actor = grants.acting_staff(request)
+    standing.set_restricted(user_id=row.pk, restricted=False, actor=actor, reason=reason, ticket=ticket)
+    return "Restriction lifted. Jobs catch up with what waits."
 
 
 def sign_out(request: HttpRequest, row: User) -> str:
@@ -78,7 +92,7 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
         *("account", "kind", "firebase_uid", "is_active", "email_verified"),
         *("created_at", "last_login"),
     )
-    list_filter = (Kind, "is_active", "email_verified")
+    list_filter = (Kind, "is_active", "email_verified", ("restricted_at", admin.EmptyFieldListFilter))
     parted_by, parts = Kind.parameter_name, KINDS
     list_name = "Accounts"
     sorted_by = frozenset({Lower("email")})  # users_email_unique
@@ -87,7 +101,7 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     search_help_text = "Email (or how it begins), Firebase UID (or how it begins), or id"
     empty_hint = "People appear with their first import or sign-in; staff are added here."
     fields = (
-        *("id", "kind", "email", "email_verified", "firebase_uid", "is_active"),
+        *("id", "kind", "email", "email_verified", "firebase_uid", "is_active", "restricted_at"),
         *("last_login", "tokens_valid_since", "created_at", "updated_at"),
     )
     staff_fields = (
@@ -172,6 +186,7 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
                 lambda _, row: not row.is_staff and row.is_active,
             ),
             grave=True,
+            form=WhyForm,
         ),
         ConfirmedAction(
             "reactivate",
@@ -182,6 +197,31 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
                 requires_permission("accounts.change_user"),
                 lambda _, row: not row.is_staff and not row.is_active,
             ),
+            form=WhyForm,
+        ),
+        ConfirmedAction(
+            "restrict",
+            "Restrict processing",
+            "What this person has said stays stored. Until the restriction is lifted nothing is added, searched or "
+            "built, their companion is told so, and no staff read it. They can still read, export and erase it.",
+            *(
+                restrict,
+                requires_permission("accounts.change_user"),
+                lambda _, row: not row.is_staff and row.restricted_at is None,
+            ),
+            grave=True,
+            form=WhyForm,
+        ),
+        ConfirmedAction(
+            "lift-restriction",
+            "Lift restriction",
+            "What this person says is added, searched and built again, and what waits is caught up with by itself.",
+            *(
+                lift_restriction,
+                requires_permission("accounts.change_user"),
+                lambda _, row: not row.is_staff and row.restricted_at is not None,
+            ),
+            form=WhyForm,
         ),
         ConfirmedAction(
             "sign-out",

@@ -22,6 +22,7 @@ from procrastinate.contrib.django import app
 from accounts.companions import companion_token
 from accounts.export import files as export_files
 from accounts.export.archive import archive_lines
+from accounts.keys.errors import ProcessingRestricted
 from accounts.keys.services.data_keys import open_vault
 from accounts.models import Export, User
 from accounts.models.webhooks import EXPORT_READY
@@ -61,14 +62,18 @@ class Download:
     filename: str = "vibe-export.jsonl"
 
 
-def request_export(*, user_id: UUID, actor: Actor, companion: str | None = None) -> UUID:
+def request_export(
+    *, user_id: UUID, actor: Actor, companion: str | None = None, reason: str = "", ticket: str = ""
+) -> UUID:
     """Request an export of all data of a person, or of what was said to one companion.
 
     Return its id, or that of the unfinished one if there is one. Raises ExportUnderWay if that is of more or of less,
-    Refused for a deactivated person, DataKeyMissing when their keys were destroyed.
+    Refused for a deactivated person, DataKeyMissing when their keys were destroyed, ProcessingRestricted for who is not
+    the person themself while their processing is restricted.
     """
     with as_user(user_id):
         require_active(user_id)
+        require_own_wish(user_id, actor)
         token = _token_of(companion)
         give_up_abandoned(user_id)
         made = bulk.run(
@@ -84,7 +89,9 @@ def request_export(*, user_id: UUID, actor: Actor, companion: str | None = None)
             return UUID(str(there.pk))
         export_id: UUID = made[0][0]
         start_jobs(app.configure_task(JOB, queue=WAITED), {"user_id": str(user_id), "export_id": str(export_id)})
-        record(actor=actor, action="export.request", subject=user_id, resource=f"exports/{export_id}")
+        details = {"ticket": ticket} if ticket else None
+        resource = f"exports/{export_id}"
+        record(actor=actor, action="export.request", subject=user_id, resource=resource, reason=reason, details=details)
     return export_id
 
 
@@ -125,6 +132,7 @@ def open_export(*, token: str, actor: Actor, user_id: UUID | None = None, compan
             raise link_not_found()
         if companion is not None and ready.companion_token != _token_of(companion):
             raise link_not_found()
+        require_own_wish(owner, actor)
         chunks = stream_file(export_id, open_vault().files, file_context(owner, export_id))
         record(actor=actor, action="export.download", subject=owner, resource=f"exports/{export_id}")
     return Download(export_id, owner, ready.size, chunks)
@@ -250,6 +258,13 @@ def require_active(user_id: UUID) -> None:
     """Raise Refused for a deactivated person."""
     if not is_active(user_id):
         raise Refused("The account is deactivated.")
+
+
+def require_own_wish(user_id: UUID, actor: Actor) -> None:
+    """Raise ProcessingRestricted for anybody but the person themself while their processing is restricted."""
+    themself = actor.kind == "person" and not actor.client
+    if not themself and User.objects.filter(pk=user_id, restricted_at__isnull=False).exists():
+        raise ProcessingRestricted
 
 
 def is_active(user_id: UUID) -> bool:

@@ -20,6 +20,7 @@ from accounts.grants.separation import (
     require_separation,
     was_changed_by_another,
 )
+from accounts.keys.errors import ProcessingRestricted
 from accounts.models import LONGEST, AccessGrant, User
 from accounts.models.webhooks import GRANT_OPENED
 from accounts.webhooks.outbox import tell
@@ -77,6 +78,7 @@ def request_access(*, user_id: UUID, actor: Actor, reason: str, ticket: str, dur
             raise Refused("You may not ask for access. It takes the role support.")
         if not User.objects.filter(pk=user_id, is_staff=False).exists():
             raise NotFound("There is no such person.")
+        _require_unrestricted(user_id)
         if has_waiting_or_open(user_id, staff.pk):
             raise InputError("You have asked for this person already, and it is waiting or open.")
         grant = AccessGrant(
@@ -139,12 +141,13 @@ def end_grant(*, grant_id: UUID, actor: Actor) -> AccessGrant:
 def grant_in_force(user_id: UUID, staff: User) -> AccessGrant | None:
     """Return the grant under which this member of staff may read this person's content now, by the database's clock.
 
-    If that clock was set back to before the decision, no grant is in force. Nor is one once somebody else has changed
+    If that clock was set back to before the decision, no grant is in force. Nor is one while the person's processing is
+    restricted, or once somebody else has changed
     the requester's account since the request: whoever sets its password would read under it.
     """
     if not may_ask(staff):
         return None
-    mine = AccessGrant.objects.of(user_id).filter(requested_by=staff.pk)
+    mine = AccessGrant.objects.of(user_id).filter(requested_by=staff.pk, user__restricted_at=None)
     now = mine.filter(approved=True, ended_at=None, decided_at__lte=Now(), expires_at__gt=Now())
     grant = now.order_by("-expires_at").first()
     return None if grant and was_changed_by_another(staff.pk, grant.requested_at) else grant
@@ -154,8 +157,17 @@ def require_grant(user_id: UUID, staff: User) -> AccessGrant:
     """Return the grant in force. Raises Refused without one."""
     grant = grant_in_force(user_id, staff)
     if grant is None:
+        _require_unrestricted(user_id)
         raise Refused("You have no grant in force for this person. Ask for one on the person's page.")
     return grant
+
+
+def _require_unrestricted(user_id: UUID) -> None:
+    """Raise ProcessingRestricted for a person whose content nobody of the staff reads now."""
+    if User.objects.filter(pk=user_id, restricted_at__isnull=False).exists():
+        raise ProcessingRestricted(
+            "Processing of this person's data is restricted: nobody of the staff reads it until that is lifted."
+        )
 
 
 def has_waiting_or_open(user_id: UUID, staff_id: UUID) -> bool:

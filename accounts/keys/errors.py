@@ -1,14 +1,22 @@
-"""Errors of the master keys."""
+"""Errors of the keys: why they are not there, or not opened."""
 
 from __future__ import annotations
 
 from vibe.core.db.errors import DatabaseNotReady
-from vibe.core.errors import VibeError
+from vibe.core.errors import Refused, VibeError
 
 
 class WrongMasterKey(DatabaseNotReady):
     message = "The configured master keys open none of the stored data keys. Set ENCRYPTION_KEY back to the right one."
     code = "wrong-master-key"
+
+
+class ProcessingRestricted(Refused):
+    message = (
+        "Processing of this person's data is restricted: it is kept, and not searched, built or added to. They can "
+        "still read, take along and erase what is theirs. Ask support to lift the restriction."
+    )
+    code = "processing-restricted"
 
 
 class KeyServiceUnavailable(VibeError):

@@ -24,9 +24,13 @@ def named_person(who: str) -> UUID:
         raise CommandError(str(problem)) from None
 
 
-def named_people(who: str | None) -> list[UUID]:
-    """Return the named person, or everybody but staff. Raises CommandError."""
+def named_people(who: str | None, *, to_process: bool = False) -> list[UUID]:
+    """Return the named person, or everybody but staff. Raises CommandError.
+
+    `to_process` leaves out those whose processing is restricted.
+    """
+    people = User.objects.filter(is_staff=False, **({"restricted_at": None} if to_process else {}))
     if who:
-        return [named_person(who)]
+        people = people.filter(pk=named_person(who))
     with as_system():
-        return list(User.objects.filter(is_staff=False).order_by("pk").values_list("pk", flat=True))
+        return list(people.order_by("pk").values_list("pk", flat=True))

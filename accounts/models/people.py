@@ -20,7 +20,10 @@ from vibe.core.db.schema.owned import UserOwned, uuid7
 from vibe.core.db.scopes import as_staff
 from vibe.core.errors import InputError
 
-PROFILE = ("id", "firebase_uid", "email", "email_verified", "is_active", "is_staff", "created_at", "updated_at")
+PROFILE = (
+    *("id", "firebase_uid", "email", "email_verified", "is_active", "is_staff", "created_at", "updated_at"),
+    "restricted_at",
+)
 SIGNED_IN = ("last_login", "tokens_valid_since")
 STANDING = (*PROFILE, *SIGNED_IN, "is_superuser")
 SIGNING_IN = "firebase_uid = nullif(current_setting('vibe.firebase_uid', true), '')"
@@ -76,6 +79,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False, editable=False)
     tokens_valid_since = models.DateTimeField(null=True, editable=False)  # tokens of earlier sign-ins are revoked
+    restricted_at = models.DateTimeField("processing restricted", null=True, editable=False)  # GDPR, article 18
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -91,6 +95,7 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.Index(fields=["-created_at"], name="users_newest"),
             models.Index(OpClass(Lower("email"), "text_pattern_ops"), name="users_email_beginning"),
             models.Index(fields=["id"], name="users_staff", condition=Q(is_staff=True)),
+            models.Index(fields=["id"], name="users_restricted", condition=Q(restricted_at__isnull=False)),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(Lower("email"), name="users_email_unique"),
@@ -117,7 +122,10 @@ class User(AbstractBaseUser, PermissionsMixin):
             Privileges(
                 name="users_for_support",
                 role=SUPPORT,
-                verbs={"SELECT": STANDING, "UPDATE": ("is_active", "last_login", "tokens_valid_since", "updated_at")},
+                verbs={
+                    "SELECT": STANDING,
+                    "UPDATE": ("is_active", "restricted_at", "last_login", "tokens_valid_since", "updated_at"),
+                },
             ),
             Privileges(
                 name="users_for_staff",

@@ -55,6 +55,8 @@ WORDS: Final = {
     "person.email": "Changed the email address",
     "person.deactivate": "Deactivated the account",
     "person.reactivate": "Reactivated the account",
+    "person.restrict": "Restricted the processing of the person's data",
+    "person.lift-restriction": "Lifted the restriction of processing",
     "person.sign-out": "Signed the person out everywhere",
     "preferences.change": "Changed preferences",
     "keys.renew": "Renewed the data key",
@@ -104,7 +106,8 @@ CHANGES: Final = (
     *("conversation.create", "conversation.change", "conversation.archive", "conversation.unarchive"),
     *("conversation.delete", "story.correct", "story.delete", "story.rebuild", "preferences.change", "person.email"),
     *("fact.correct", "fact.forget"),
-    *("person.deactivate", "person.reactivate", "person.sign-out", "erasure.request", "erasure.cancel"),
+    *("person.deactivate", "person.reactivate", "person.restrict", "person.lift-restriction", "person.sign-out"),
+    *("erasure.request", "erasure.cancel"),
     *("erasure.approve", "erasure.refuse", "erasure.finish", "keys.destroy"),
 )
 KINDS: Final[dict[str, tuple[str, Q]]] = {

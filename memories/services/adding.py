@@ -156,7 +156,7 @@ def touch_conversation(
         raise no_such_conversation()
     storing.require_room(totals)
     name = name_in(found.pop(0)) if naming else ""
-    return vault_of(user_id, keys), name, found
+    return vault_of(user_id, keys, to_process=True), name, found
 
 
 def refuse_taken(user_id: UUID, conversation_id: UUID, named: list[str]) -> None:

@@ -67,9 +67,9 @@ def change_memory(
         before, keys = read_memory(MEMORY, user_id, memory_id)
         given = {"author": author, "text": text, "metadata": metadata, "role": role, "occurred_at": occurred_at}
         # Its words and vectors are made before anything is locked, and again if somebody changed it meanwhile.
-        change = Change.of(before, given, vault_of(user_id, keys))
+        change = Change.of(before, given, vault_of(user_id, keys, to_process=True))
         row, keys = lock_memory(user_id, memory_id, expected)
-        vault = vault_of(user_id, keys)
+        vault = vault_of(user_id, keys, to_process=True)
         if row.revision != before.revision:
             change = Change.of(row, given, vault)
         if expires_at is not ... and expires_at != row.expires_at:

@@ -20,12 +20,13 @@ class ExpiryFailed(VibeError):
 
 
 def delete_expired(*, actor: Actor) -> int:
-    """Delete every expired memory, person by person. Return how many.
+    """Delete every expired memory, person by person, but of people whose processing is restricted. Return how many.
 
     After a failure go on with the other people, then raise ExpiryFailed with the person's id.
     """
     with as_system():
-        people = list(Memory.objects.filter(expires_at__lte=Now()).values_list("user_id", flat=True).distinct())
+        expired = Memory.objects.filter(expires_at__lte=Now(), user__restricted_at=None)
+        people = list(expired.values_list("user_id", flat=True).distinct())
     deleted, failed = 0, None
     for user_id in people:
         try:

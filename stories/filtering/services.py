@@ -56,7 +56,7 @@ def filter_memories(
     Raises InputError for more members of metadata than memories are found by.
     """
     with as_user(user_id):
-        parts = list(_conditions(user_id, filters, metadata_any, open_vault()))
+        parts = list(_conditions(user_id, filters, metadata_any, open_vault(to_process=True)))
         if after:
             parts.append(("(p.occurred_at, p.memory_id) < ({}, {})", [after.at, after.id]))
         condition, values = joined(parts)

@@ -54,7 +54,7 @@ def next_chunk(user_id: UUID, bulk_ones: bool) -> Chunk | None:
         return None
     ids = {each for pair in wanted for each in pair if each}
     rows = list(Memory.objects.of(user_id).filter(pk__in=ids))
-    opened = open_memories(rows, open_vault())
+    opened = open_memories(rows, open_vault(to_process=True))
     said = {row.pk: SaidMemory.of(row, memory.payload) for row, memory in zip(rows, opened, strict=True)}
     memories = [(said[row_id], said.get(before) if before else None) for row_id, before in wanted]
     return Chunk(memories[0][0].conversation_id, memories, SearchSet.objects.of(user_id).first())
@@ -72,7 +72,7 @@ def write_chunk(user_id: UUID, chunk: Chunk, made: Entries) -> None:
     Only for memories that are in no episode yet is the conversation locked, so that nothing is added meanwhile.
     """
     # Keys are opened again: nothing is to be written under one that was destroyed meanwhile.
-    vault = open_vault()
+    vault = open_vault(to_process=True)
     wanted = [entry.memory.id for entry in made.made]
     stories = stories_of(user_id, wanted)
     if len(stories) < len(wanted):

@@ -153,7 +153,7 @@ def prepare_entries(user_id: UUID, memories: Sequence[SaidMemory]) -> Entries:
         (SET, [user_id]),
     )
     search_set = next(iter(bulk.as_models(SearchSet, SET_COLUMNS, sets)), None)
-    vault = vault_of(user_id, keys)
+    vault = vault_of(user_id, keys, to_process=True)
     previous = [
         SaidMemory(opened.id, first.conversation_id, row.revision, opened.occurred_at, None, opened.payload, row.role)
         for row in bulk.as_models(Memory, BEFORE_COLUMNS, before)

@@ -12,6 +12,7 @@ from stories.models import PendingMemory
 from vibe.core.db.job_classes.classes import IMPORTS, WAITED
 from vibe.core.db.jobs import start_jobs
 from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk as rows
 from vibe.core.db.statements.batching import Statement
 
@@ -45,6 +46,13 @@ def start_indexing(user_id: UUID, *, bulk: bool) -> None:
     """Start a job that indexes what is pending of a person; jobs of one person run one after the other."""
     name, queue = (INDEX_IMPORTED, IMPORTS) if bulk else (INDEX_ADDED, WAITED)
     start_jobs(app.configure_task(name, queue=queue, lock=f"{name}:{user_id}"), {"user_id": str(user_id)})
+
+
+def catch_up(user_id: UUID) -> None:
+    """Start the jobs for what is pending of a person whom jobs passed over."""
+    with as_user(user_id):
+        for bulk in sorted(set(PendingMemory.objects.of(user_id).values_list("bulk", flat=True))):
+            start_indexing(user_id, bulk=bulk)
 
 
 def count_pending(user_id: UUID) -> Statement:

@@ -38,7 +38,7 @@ def index_pending(
     done = 0
     while True:
         with as_user(user_id):
-            vault = open_vault()
+            vault = open_vault(to_process=True)
             chunk = next_chunk(user_id, bulk_ones)
         if chunk is None:
             return done

@@ -61,7 +61,7 @@ def request_rebuild(
 
 def forget(story: Story) -> None:
     """Let the corrections of a story stand no longer than until it is built again."""
-    vault = open_vault()
+    vault = open_vault(to_process=True)
     seal_draft(story, open_draft(story, vault), vault)  # a build that has begun is discarded
     story.corrected, story.corrected_from, story.corrected_at = [], [], None
     story.save(update_fields=[*COLUMNS, "revision", "corrected", "corrected_from", "corrected_at"])

@@ -79,7 +79,7 @@ def read_asker(user_id: UUID, text: str) -> Asker:
     keys, names, sets, [[pending]], *users = execute_batch(
         data_keys(user_id), speakers(user_id), (SET, [user_id]), count_pending(user_id), *name
     )
-    vault = vault_of(user_id, keys)
+    vault = vault_of(user_id, keys, to_process=True)
     search_set = next(iter(bulk.as_models(SearchSet, SET_COLUMNS, sets)), None)
     return Asker(vault, names_of(vault, names), name_in(users[0]) if users else "", search_set, pending)
 

@@ -110,6 +110,7 @@ CODES: Final = (
     "outdated",
     "person-ambiguous",
     "person-unknown",
+    "processing-restricted",
     "pooler-misconfigured",
     "preferences-too-large",
     "range-missing",

@@ -51,6 +51,7 @@ WITH_SCHEMA: dict[str, Check] = {
     "retired keys": keys.retired,
     "use of data keys": keys.used_up,
     "erased people": erasures.people,
+    "restricted people": erasures.restricted,
     "worker": jobs.worker,
     "jobs": jobs.stuck,
     "late jobs": jobs.late,

@@ -34,8 +34,9 @@ WHERE datname = current_database() AND backend_type = 'client backend' AND pid <
 UNINDEXED = """
 SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE NOT bulk)), 0),
        coalesce(extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE bulk)), 0)
-FROM pending_memories
+FROM pending_memories WHERE user_id NOT IN (SELECT id FROM users WHERE restricted_at IS NOT NULL)
 """
+RESTRICTED = "SELECT count(*) FROM users WHERE restricted_at IS NOT NULL"
 LAST_DONE = """
 SELECT greatest(extract(epoch FROM now() - at), 0) FROM audit_logs
 WHERE actor = %s AND action = %s AND outcome = 'ok' ORDER BY at DESC, id DESC LIMIT 1
@@ -95,6 +96,12 @@ def unindexed() -> Figures:
     with as_system():
         [(added, imported)] = rows(UNINDEXED)
     return [((WAITED,), float(added)), ((IMPORTS,), float(imported))]
+
+
+def restricted() -> Figures:
+    """Return the number of people whose processing is restricted."""
+    with as_system():
+        return [((), float(rows(RESTRICTED)[0][0]))]
 
 
 def last_failures() -> Figures:

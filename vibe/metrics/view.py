@@ -43,6 +43,7 @@ ASKED: tuple[tuple[str, str, tuple[str, ...], Callable[[], figures.Figures]], ..
         ("queue",),
         figures.unindexed,
     ),
+    ("vibe_people_restricted", "People whose processing is restricted.", (), figures.restricted),
     (
         "vibe_job_last_failure_timestamp_seconds",
         "When a job of a queue last failed, with its task and the code of the failure.",

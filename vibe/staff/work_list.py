@@ -277,7 +277,10 @@ def tell_unbuilt(_request: HttpRequest, rows: Rows) -> Entry:
 # Index: pending_memories_oldest.
 UNINDEXED: Final = """
 SELECT bulk, count(*), min(created_at), extract(epoch FROM now() - min(created_at))::float
-FROM (SELECT bulk, created_at FROM pending_memories ORDER BY created_at LIMIT %s) AS oldest GROUP BY 1 ORDER BY 1
+FROM (
+    SELECT bulk, created_at FROM pending_memories
+    WHERE user_id NOT IN (SELECT id FROM users WHERE restricted_at IS NOT NULL) ORDER BY created_at LIMIT %s
+) AS oldest GROUP BY 1 ORDER BY 1
 """
 
 

@@ -20,6 +20,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from accounts.keys.errors import ProcessingRestricted
 from accounts.keys.master_key import key_address, ring, wrapping_ring
 from accounts.models import User, UserKey
 from audit.actors import Actor
@@ -33,7 +34,10 @@ from vibe.core.db.statements.batching import Statement
 from vibe.core.errors import ConfigurationError, InputError
 
 STEPS: Final = 1_024  # from a key's first value to its renewal
-KEYS: Final = "SELECT id, generation, wrapped FROM user_keys WHERE user_id = {} AND destroyed_at IS NULL"
+KEYS: Final = (
+    "SELECT k.id, k.generation, k.wrapped, u.restricted_at IS NOT NULL FROM user_keys AS k "
+    "JOIN users AS u ON u.id = k.user_id WHERE k.user_id = {} AND k.destroyed_at IS NULL"
+)
 
 
 def make_data_key(user_id: UUID, *, generation: int) -> None:
@@ -79,10 +83,10 @@ def destroy_data_keys(*, user_id: UUID, actor: Actor) -> int:
     return destroyed
 
 
-def open_vault() -> Vault:
-    """Open the keys of the person in scope. Raises DataKeyMissing when they were destroyed or never made."""
+def open_vault(*, to_process: bool = False) -> Vault:
+    """Open the keys of the person in scope, and as `vault_of` does."""
     user_id = require_user()
-    return vault_of(user_id, bulk.run(KEYS.format("%b"), [user_id]))
+    return vault_of(user_id, bulk.run(KEYS.format("%b"), [user_id]), to_process=to_process)
 
 
 def data_keys(user_id: UUID) -> Statement:
@@ -90,12 +94,18 @@ def data_keys(user_id: UUID) -> Statement:
     return KEYS.format("%s"), [user_id]
 
 
-def vault_of(user_id: UUID, rows: Iterable[tuple[UUID, int, bytes]]) -> Vault:
-    """Open a person's keys from the rows of `data_keys`. Raises DataKeyMissing like `open_vault`."""
-    keys = {
-        generation: ring().unwrap(Sealed(wrapped), Address("user_keys", "wrapped", user_id, row_id, generation))
-        for row_id, generation, wrapped in rows
-    }
+def vault_of(user_id: UUID, rows: Iterable[tuple[UUID, int, bytes, bool]], *, to_process: bool = False) -> Vault:
+    """Open a person's keys from the rows of `data_keys`. `to_process` is said by whoever does more than keep and show.
+
+    Raises DataKeyMissing when they were destroyed or never made; with `to_process`, ProcessingRestricted for a person
+    whose processing is restricted.
+    """
+    keys = {}
+    for row_id, generation, wrapped, restricted in rows:
+        if restricted and to_process:
+            raise ProcessingRestricted
+        address = Address("user_keys", "wrapped", user_id, row_id, generation)
+        keys[generation] = ring().unwrap(Sealed(wrapped), address)
     return Vault(user_id, keys, sealed_anew=revisions.note_sealed, used=partial(count_sealed, user_id))
 
 

@@ -851,6 +851,7 @@ class Problem(TypedDict):
         "outdated",
         "person-ambiguous",
         "person-unknown",
+        "processing-restricted",
         "pooler-misconfigured",
         "preferences-too-large",
         "range-missing",

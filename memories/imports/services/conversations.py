@@ -59,7 +59,7 @@ def import_conversations(*, user_id: UUID, lines: Sequence[ConversationLine], ac
     """
     with as_user(user_id):
         lock_person(user_id)
-        vault = open_vault()
+        vault = open_vault(to_process=True)
         companions = companions_there(user_id, lines)
         check_companions(lines, companions, vault)
         there = {external_id: conversation_id for external_id, (conversation_id, _) in companions.items()}

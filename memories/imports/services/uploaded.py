@@ -85,7 +85,7 @@ def begin_import(*, user_id: UUID, form: str, options: Options, dry_run: bool, a
     options.zone  # noqa: B018  raises for a zone that is none
     with as_user(user_id):
         require_active(user_id)
-        files = open_vault().files
+        files = open_vault(to_process=True).files
         made = bulk.run(
             "INSERT INTO imports (id, user_id, form, dry_run, state, progress, size, counts, passed_over, problems, "
             "problem) VALUES (%b, %b, %b, %b, 'uploading', 0, 0, '{}', '{}', '[]', '') ON CONFLICT (user_id) "
@@ -105,7 +105,7 @@ def take_part(*, user_id: UUID, import_id: UUID, number: int, content: bytes, ac
     """Seal a part of the file. Sent again, it replaces the one of that number. Raises ImportUnderWay, NotFound."""
     with as_user(user_id):
         require_state(user_id, import_id, STATE.UPLOADING)
-        uploads.write_part(open_vault().files, user_id, import_id, number, content)
+        uploads.write_part(open_vault(to_process=True).files, user_id, import_id, number, content)
         note("part", user_id, import_id, actor=actor, details={"part": number, "bytes": len(content)})
 
 
@@ -149,7 +149,7 @@ def run_import(*, user_id: UUID, import_id: UUID, actor: Actor) -> None:
         if not rows.update(state=STATE.RUNNING, problems=[]):
             return
         require_active(user_id)
-        row, files = rows.get(), open_vault().files
+        row, files = rows.get(), open_vault(to_process=True).files
     options = Options.decode(b"".join(uploads.read_part(files, user_id, import_id, uploads.OPTIONS)))
     numbers = uploads.numbers_there(import_id)
     size = sum(uploads.path_of(import_id, number).stat().st_size for number in numbers)

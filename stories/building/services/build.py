@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from accounts.keys.errors import KeyServiceUnavailable
+from accounts.keys.errors import KeyServiceUnavailable, ProcessingRestricted
 from accounts.keys.services.data_keys import open_vault
 from accounts.models.webhooks import STORY_BUILT
 from accounts.webhooks.outbox import tell
@@ -72,7 +72,7 @@ def try_building(user_id: UUID, story_id: UUID, *, actor: Actor) -> bool:
         return build_story(user_id=user_id, story_id=story_id, actor=actor)
     except NotFound:
         return False
-    except (DatabaseError, Stopped, KeyServiceUnavailable):
+    except (DatabaseError, Stopped, KeyServiceUnavailable, ProcessingRestricted):
         raise
     except ProcessingFailed as problem:
         code, words, again_at, counted = problem.code, str(problem), problem.again_at, not problem.away
@@ -127,7 +127,7 @@ def build_story(*, user_id: UUID, story_id: UUID, actor: Actor) -> bool:
             story = story_at(user_id, story_id)
             if story.due_at is None:
                 return False  # closed as it was built
-        source = read(user_id, story, open_vault())
+        source = read(user_id, story, open_vault(to_process=True))
         if source is None:
             remove_story(user_id, story_id, actor=actor)
             return False
@@ -136,7 +136,7 @@ def build_story(*, user_id: UUID, story_id: UUID, actor: Actor) -> bool:
         built = compose(source, story, model)
     with as_user(user_id):
         # Keys are opened again: nothing is to be sealed under one that was destroyed meanwhile.
-        vault, story = open_vault(), hold_story(user_id, story_id)
+        vault, story = open_vault(to_process=True), hold_story(user_id, story_id)
         if not is_as_read(source, story):
             Story.objects.of(user_id).filter(pk=story_id).update(due_at=Now())
             return False

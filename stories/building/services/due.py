@@ -17,7 +17,9 @@ MOST: Final = 200
 LONGEST_WAIT: Final = timedelta(days=1)
 """The longest that a build is put off."""
 PEOPLE: Final = (
-    "SELECT user_id FROM stories WHERE due_at <= now() OR due_at > %s GROUP BY user_id ORDER BY min(due_at) LIMIT %s"
+    "SELECT user_id FROM stories WHERE (due_at <= now() OR due_at > %s) "
+    "AND user_id NOT IN (SELECT id FROM users WHERE restricted_at IS NOT NULL) "
+    "GROUP BY user_id ORDER BY min(due_at) LIMIT %s"
 )
 BUSY: Final = (
     "SELECT (args ->> 'user_id')::uuid FROM procrastinate_jobs WHERE task_name = %s AND status IN ('todo', 'doing')"

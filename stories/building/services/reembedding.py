@@ -116,9 +116,9 @@ class Wanted:
 
 
 def behind() -> list[tuple[UUID, int]]:
-    """Return who has vectors of another model than the one configured, and how many passages."""
+    """Return who has vectors of another model than the one configured, and how many passages; nobody restricted."""
     with as_system():
-        sets = SearchSet.objects.exclude(embedder=embedder().name)
+        sets = SearchSet.objects.exclude(embedder=embedder().name).filter(user__restricted_at=None)
         return list(sets.order_by("user_id").values_list("user_id", "passages"))
 
 
@@ -149,7 +149,7 @@ def make_missing(user_id: UUID, model: Embedder, pace: Pace, *, actor: Actor) ->
     while True:
         with as_user(user_id):
             rows = bulk.run(MISSING, [user_id, *after, model.name, CHUNK])
-            wanted = list(of_memories(user_id, rows, open_vault())) if rows else []
+            wanted = list(of_memories(user_id, rows, open_vault(to_process=True))) if rows else []
         if not rows:
             break
         after = rows[-1][0], rows[-1][1]
@@ -159,7 +159,7 @@ def make_missing(user_id: UUID, model: Embedder, pace: Pace, *, actor: Actor) ->
         ids = [row_id for (row_id,) in bulk.run(MISSING_STORIES, [user_id, model.name])]
     for at in range(0, len(ids), CHUNK):
         with as_user(user_id):
-            wanted = list(of_stories(user_id, ids[at : at + CHUNK], open_vault()))
+            wanted = list(of_stories(user_id, ids[at : at + CHUNK], open_vault(to_process=True)))
         keep(user_id, wanted, model, pace, actor=actor)
 
 
@@ -195,7 +195,7 @@ def keep(user_id: UUID, wanted: Sequence[Wanted], model: Embedder, pace: Pace, *
     with spending_for(user_id):
         vectors = pace.embed([each.text for each in wanted], model)
     with as_user(user_id):
-        made = list(zip(wanted, cloaked(open_vault(), vectors), strict=True))
+        made = list(zip(wanted, cloaked(open_vault(to_process=True), vectors), strict=True))
         ids = {each.memory_id or each.story_id for each in wanted}
         there = dict(Memory.objects.of(user_id).filter(pk__in=ids).values_list("pk", "revision"))
         there |= dict(Story.objects.of(user_id).filter(pk__in=ids).values_list("pk", "revision"))

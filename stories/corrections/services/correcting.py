@@ -110,7 +110,7 @@ def prepare_correction(
     with as_user(user_id):
         story = story_at(user_id, story_id)
         require_version(story, expected)
-        correction = corrected(story, open_vault(), given, timezone.now())
+        correction = corrected(story, open_vault(to_process=True), given, timezone.now())
         model = SearchSet.objects.of(user_id).values_list("embedder", flat=True).first() or ""
     return Prepared(user_id, story_id, tuple(sorted(given)), correction, model, vectors_of(user_id, correction, model))
 
@@ -120,7 +120,7 @@ def store_correction(*, prepared: Prepared, actor: Actor, expected: Versions | N
     user_id, story_id = prepared.user_id, prepared.story_id
     with as_user(user_id):
         # Keys are opened again: nothing is to be sealed under one that was destroyed meanwhile.
-        vault = open_vault()
+        vault = open_vault(to_process=True)
         story = hold_story(user_id, story_id)
         search_set = SearchSet.objects.of(user_id).get()
         require_version(story, expected)

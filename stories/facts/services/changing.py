@@ -47,7 +47,7 @@ def correct_fact(*, user_id: UUID, fact_id: UUID, change: FactChange, actor: Act
     Raises NotFound, EndsBeforeItBegins, StorageFull and StorageDayFull.
     """
     with as_user(user_id):
-        vault = open_vault()
+        vault = open_vault(to_process=True)
         fact, _ = _find(user_id, vault, fact_id)
         since = fact.begins if change.valid_from is ... else change.valid_from
         until = fact.valid_to if change.valid_to is ... else change.valid_to

@@ -44,7 +44,7 @@ def list_facts(
     if not ATTRIBUTES.issuperset(attributes):
         raise NoSuchAttribute
     with as_user(user_id):
-        vault = open_vault()
+        vault = open_vault(to_process=True)
         token = None if companion is None else companion_token(vault, companion)
         rows = replica.read(user_id, lambda: execute_batch(read_statements(user_id, token))[0])
         found = select_facts(open_facts(vault, rows, token), at=at, history=history, attributes=attributes)
@@ -61,7 +61,7 @@ def list_facts(
 def open_fact(*, user_id: UUID, fact_id: UUID, actor: Actor) -> Fact:
     """Return a fact, also one that has ended. Raises NotFound."""
     with as_user(user_id):
-        vault = open_vault()
+        vault = open_vault(to_process=True)
         rows = replica.read(user_id, lambda: execute_batch(read_statements(user_id))[0])
         found = next((fact for fact in open_facts(vault, rows) if fact.id == fact_id), None)
         if found is None:

@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         actor = Actor.system("build_stories")
-        everybody = named_people(options["user"])
+        everybody = named_people(options["user"], to_process=True)
         with tqdm(total=sum(map(pending, everybody)), unit="memories", disable=None) as bar:
             for user_id in everybody:
                 try:

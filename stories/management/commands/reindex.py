@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         actor, everything = Actor.system("reindex"), options["all"]
-        everybody = named_people(options["user"])
+        everybody = named_people(options["user"], to_process=True)
         done = 0
         with tqdm(
             total=sum(count_outdated(each, everything=everything) for each in everybody), unit="memories", disable=None

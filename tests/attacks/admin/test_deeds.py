@@ -18,6 +18,7 @@ from accounts.erasure.services import request_erasure
 from accounts.grants import services as grants
 from accounts.models import AccessGrant, ApiKey, Erasure, Export, User
 from accounts.models.api_keys import SCOPES
+from accounts.people.services.account_status import set_restricted
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
 from memories.models import Conversation
@@ -66,7 +67,14 @@ def person(cast, deed):
         cursor.execute("UPDATE users SET is_active = %s WHERE id = %s", [deed == "deactivate", cast.jonas])
         cursor.execute("SET LOCAL ROLE none")
     state = column(User, cast.jonas, "is_active")
-    return Scene(User, cast.jonas, deed, "other", "auditor", state, f"person.{deed}")
+    return Scene(User, cast.jonas, deed, "other", "auditor", state, f"person.{deed}", WHY)
+
+
+def restriction(cast, deed):
+    if deed == "lift-restriction":
+        set_restricted(user_id=cast.jonas, restricted=True, actor=TESTER, **WHY)
+    state = column(User, cast.jonas, "restricted_at")
+    return Scene(User, cast.jonas, deed, "other", "auditor", state, f"person.{deed}", WHY)
 
 
 def tokens(cast, deed):
@@ -86,7 +94,7 @@ def counted(model: type, name: str, **matching: Any) -> Callable[[], Any]:
 
 def export(cast, deed):
     state = counted(Export, "state", user_id=cast.ada)
-    return Scene(User, cast.ada, deed, "other", "auditor", state, "export.request")
+    return Scene(User, cast.ada, deed, "other", "auditor", state, "export.request", WHY)
 
 
 def erase(cast, deed):
@@ -149,6 +157,8 @@ SCENES = {
     "deactivate": person,
     "reactivate": person,
     "sign-out": tokens,
+    "restrict": restriction,
+    "lift-restriction": restriction,
     "export": export,
     "erase": erase,
     "approve-erasure": decide_erasure,

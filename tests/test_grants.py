@@ -32,6 +32,7 @@ from vibe.core.errors import InputError, NotFound, Refused
 
 CANARY = "xylocanary"
 HOUR = timedelta(hours=1)
+WHY = {"reason": "They asked for it.", "ticket": "T-1"}
 PASSWORD = "correct horse battery"
 
 
@@ -376,7 +377,7 @@ def test_from_asking_to_reading_to_the_end(lena, omar, ada, said):
     asking = reverse("admin:accounts_accessgrant_ask", args=[ada])
     assert asking in support.get(page_url(User, ada)).content.decode()
     assert support.get(asking).status_code == 200
-    answer = support.post(asking, {"reason": "lost memory", "ticket": "T-7", "hours": "2"})
+    answer = support.post(asking, {"reason": "lost memory", "ticket": "T-7", "hours": "4"})
     assert answer.status_code == 302
     grant = page_url(AccessGrant, AccessGrantOf(ada).pk)
     assert answer["Location"] == grant
@@ -478,7 +479,7 @@ def test_a_person_is_deactivated_and_reactivated(lena, ada):
         assert client.get(url).status_code == 200
         with as_support():
             assert User.objects.only("is_active").get(pk=ada).is_active is not active, "asking does nothing"
-        assert client.post(url).status_code == 302
+        assert client.post(url, WHY).status_code == 302
         with as_support():
             assert User.objects.only("is_active").get(pk=ada).is_active is active
         assert trail(action=f"person.{name}")[0].subject == ada
@@ -520,7 +521,7 @@ def test_a_failed_job_is_tried_again(staff, ada, said):
     assert client.post(url).status_code == 409, "it has not failed"
     with connection.cursor() as cursor:
         cursor.execute("UPDATE procrastinate_jobs SET status = 'failed', attempts = 5 WHERE id = %s", [job.pk])
-    assert client.post(url).status_code == 302
+    assert client.post(url, WHY).status_code == 302
     with as_system():
         assert ProcrastinateJob.objects.get(pk=job.pk).status == "todo"
     assert trail(action="job.retry")[0].subject == ada

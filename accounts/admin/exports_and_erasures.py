@@ -30,7 +30,7 @@ from accounts.people.names import is_uuid
 from vibe.core.admin.base import MetadataAdmin, note_viewed
 from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, WhyForm, requires_permission
 from vibe.core.admin.labels import label_column
-from vibe.core.admin.links import list_url, page_link, page_url, short_id
+from vibe.core.admin.links import list_url, page_url, short_id
 from vibe.core.admin.sudo_mode import asks_for_no_password
 
 
@@ -71,9 +71,9 @@ FOR_A_PERSON = (
     ConfirmedAction(
         "erase",
         "Erase this person",
-        "For a person who asked to be erased. Where ERASURES_NEED_APPROVAL is on, an approver decides first. Then they "
-        "cannot sign in any more, and when the grace period (ERASURE_GRACE_DAYS) is over, their keys and all of their "
-        "data are destroyed. Until then it can be cancelled; afterwards nothing can be restored.",
+        "For a person who asked to be erased. Unless this service does without, an approver decides first. Then they "
+        "cannot sign in any more, and when the grace period is over, their keys and all of their data are destroyed. "
+        "Until then it can be cancelled; afterwards nothing can be restored.",
         *(erase, requires_permission("accounts.add_erasure"), may_be_erased),
         grave=True,
         sudo=True,
@@ -248,7 +248,7 @@ class ErasureAdmin(MetadataAdmin):
         ]
 
     def complete(self, rows: list[Any]) -> None:
-        grants.look_up_emails(rows, "requested_by", "approved_by")
+        grants.look_up_emails(rows, "person", "requested_by", "approved_by")
 
     def complete_page(self, row: Any) -> None:
         self.complete([row])
@@ -260,7 +260,7 @@ class ErasureAdmin(MetadataAdmin):
 
     @admin.display(description="Person")
     def who(self, row: Erasure) -> SafeString | str:
-        return short_id(row.person) if row.finished_at else page_link(User, row.person)
+        return short_id(row.person) if row.finished_at else grants.staff_link(row, row.person)
 
     @admin.display(description="Requested by")
     def asked_by(self, row: Erasure) -> SafeString | str:

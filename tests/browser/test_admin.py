@@ -19,6 +19,42 @@ def test_a_database_is_made_for_these_tests(db):
     """pytest-django makes one only where some test asks for `db`; `committed` alone does not count as asking."""
 
 
+def say_why(page: Page) -> None:
+    page.get_by_label("Reason").fill("They wrote to us.")
+    page.get_by_label("Ticket").fill("T-4711")
+
+
+def test_an_erasure_is_requested_and_approved_and_a_person_restricted(page):
+    sign_in(page, "lena")
+    open_person(page)
+    press(page, "Restrict processing")
+    shoot(page, "restrict")
+    say_why(page)
+    press(page, "Restrict processing")
+    expect(page.get_by_text("Processing restricted. What is stored stays")).to_be_visible()
+    shoot(page, "restricted")
+    press(page, "Erase this person")
+    say_why(page)
+    shoot(page, "erase")
+    press(page, "Erase this person")
+    expect(page.get_by_text("Nothing happens to the person until an approver approves it")).to_be_visible()
+    sign_in(page, "omar")
+    shoot(page, "home-of-an-approver-with-an-erasure")
+    page.get_by_role("link", name=re.compile("asks to erase ada@example.com")).click()
+    expect(page.get_by_text("Waits for approval").first).to_be_visible()
+    shoot(page, "erasure-waiting")
+    press(page, "Approve erasure")
+    shoot(page, "erasure-approve")
+    press(page, "Approve erasure")
+    expect(page.get_by_text("Erasure approved.")).to_be_visible()
+    shoot(page, "erasure-scheduled")
+    page.goto("/admin/accounts/erasure/check/")
+    page.get_by_label("Receipt").fill("{}")
+    press(page, "Check receipt")
+    expect(page.get_by_text("The receipt does not hold.")).to_be_visible()
+    shoot(page, "receipt")
+
+
 def test_from_signing_in_to_a_conversation(page):
     page.goto("/")
     expect(page.get_by_role("heading", name="Vibe")).to_be_visible()

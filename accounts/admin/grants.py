@@ -16,7 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldAdminIntegerFieldWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.admin.owned import OwnedAdmin, label_of
 from accounts.grants import services as grants
@@ -34,6 +34,7 @@ from vibe.core.http.context import context_of
 from vibe.core.http.error_pages import error_page
 
 MOST_COUNTED = 100  # waiting requests
+HOURS = (1, 4, 24, 72)  # for which access may be requested, where GRANT_LONGEST_HOURS allows it
 WAITING, OPEN, REFUSED, ENDED = "Waiting", "Open", "Refused", "Ended"
 
 
@@ -71,10 +72,19 @@ class AskForm(WhyForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        most = int(grants.longest().total_seconds() // 3600)
-        self.fields["hours"] = forms.IntegerField(
-            min_value=1, max_value=most, initial=1, widget=UnfoldAdminIntegerFieldWidget, help_text=f"At most {most}."
+        self.fields["hours"] = forms.TypedChoiceField(
+            label="For",
+            choices=durations,
+            coerce=int,
+            widget=UnfoldAdminSelectWidget,
+            help_text="From its approval on.",
         )
+
+
+def durations() -> list[tuple[int, str]]:
+    """Return how long access may be requested for: a few choices, up to the longest that is allowed."""
+    most = int(grants.longest().total_seconds() // 3600)
+    return [(hours, f"{hours} hour{'s' if hours > 1 else ''}") for hours in sorted({*HOURS, most}) if hours <= most]
 
 
 def acting_staff(request: HttpRequest) -> Any:
@@ -268,7 +278,7 @@ def staff_link(row: Any, staff_id: UUID | None) -> SafeString | str:
 
 def content_button(request: HttpRequest, person: User) -> list[Button]:
     """Return the button of a person's page that reads content under a grant or requests one."""
-    if person.is_staff or not grants.may_ask(request.user):  # type: ignore[arg-type]
+    if person.is_staff or person.restricted_at or not grants.may_ask(request.user):  # type: ignore[arg-type]
         return []
     if grants.grant_in_force(person.pk, request.user):  # type: ignore[arg-type]
         return [Button("Read content", reverse("admin:person_content", args=[person.pk]))]

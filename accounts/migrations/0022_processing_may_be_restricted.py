@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     """The processing of a person's data may be restricted (GDPR, article 18)."""
 
     dependencies = [
-        ("accounts", "0019_erasures_are_approved_first"),
+        ("accounts", "0021_erasures_are_approved_first"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     """An erasure that staff request says why, and may wait for a second person."""
 
     dependencies = [
-        ("accounts", "0017_waiting_grants_are_indexed"),
+        ("accounts", "0019_webhooks"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
 
     atomic = False
 
-    dependencies = [("accounts", "0020_processing_may_be_restricted")]
+    dependencies = [("accounts", "0022_processing_may_be_restricted")]
 
     operations = [
         migrations.AddIndex(

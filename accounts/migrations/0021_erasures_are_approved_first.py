@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
 
     atomic = False
 
-    dependencies = [("accounts", "0018_erasures_wait_for_approval")]
+    dependencies = [("accounts", "0020_erasures_wait_for_approval")]
 
     operations = [
         migrations.AddConstraint(

@@ -1,6 +1,8 @@
-"""How well facts are read by rule, in messages of the project's own writing (facts.tsv), labelled before the rules.
+"""How well facts are read by rule, in messages of the project's own writing.
 
     python -m benchmarks.facts [--wrong]
+
+There are two sets: facts.tsv, which the rules were made with, and facts_other.tsv, whose writer had not seen the rules.
 
 `precision` is the share of statements read that are labelled, `recall` the share of those labelled that are read:
 attribute, whether it holds or has ended, and the value, where more or fewer words count as the same. `now` and `as_of`
@@ -26,7 +28,7 @@ from stories.facts.rules.reading import read_statements
 from stories.facts.statements import Kind, Statement, value_key
 from stories.facts.timeline import Fact, Source, Stated, facts_of
 
-LABELLED = Path(__file__).with_suffix(".tsv")
+SETS = ("facts", "facts_other")
 END = timedelta(days=20)
 """How long after a person's last message is now."""
 
@@ -45,25 +47,26 @@ class Line:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--wrong", action="store_true", help="print each miss, too: the messages are invented")
-    show(measure(wrong=parser.parse_args().wrong))
+    wrong = parser.parse_args().wrong
+    show({name: measure(name, wrong=wrong) for name in SETS})
 
 
-def lines() -> Iterator[Line]:
-    for line in LABELLED.read_text(encoding="utf-8").splitlines():
+def lines(name: str) -> Iterator[Line]:
+    for line in Path(__file__).with_name(f"{name}.tsv").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             person, at, role, text, labels = f"{line}\t".split("\t")[:5]
             yield Line(person, at, role, text, tuple(each.strip() for each in labels.split(";") if each.strip()))
 
 
-def measure(*, wrong: bool = False) -> dict[str, Any]:
-    """Read every message, and answer every question."""
+def measure(name: str, *, wrong: bool = False) -> dict[str, Any]:
+    """Read every message of a set, and answer every question."""
     right = read = labelled = messages = 0
     answers: dict[str, list[bool]] = defaultdict(list)
     stated: dict[str, list[Stated]] = defaultdict(list)
     last: dict[str, datetime] = {}
     misses: list[str] = []
     spent = 0.0
-    for line in lines():
+    for line in lines(name):
         if line.role == "ask":
             at = last[line.person] + END if line.at == "now" else datetime.fromisoformat(f"{line.at}T12:00+00:00")
             facts = [each for each in facts_of(stated[line.person]) if each.attribute == line.text]

@@ -141,8 +141,8 @@ def bearing(evidence: list[str], answer: str) -> list[tuple[list[str], str]]:
     from stories.text.words import asked_words
 
     texts = [Sentences.of(each, frozenset(asked_words(answer))) for each in evidence]
-    weights = weights_of(texts)
-    scored = [[sum(map(weights.__getitem__, words)) for words in each.words] for each in texts]
+    weight = weights_of(texts)
+    scored = [[sum(map(weight, words)) for words in each.words] for each in texts]
     return [
         ([plain(sentence) for sentence in each.texts], plain(each.texts[int(np.argmax(scores))]))
         for each, scores in zip(texts, scored, strict=True)

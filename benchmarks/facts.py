@@ -112,7 +112,7 @@ def measure(name: str, *, wrong: bool = False) -> dict[str, Any]:
 def as_stated(found: Iterable[Statement], said_at: datetime, message: int) -> Iterator[Stated]:
     for number, each in enumerate(found):
         source = Source(UUID(int=1000 * message + number), said_at, None, None, "user", each.start, each.end, "")
-        yield Stated(source, each, hash((each.attribute, each.key)))
+        yield Stated(source, each, hash)
 
 
 def is_same(said: Statement, label: str) -> bool:

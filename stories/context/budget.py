@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Final, Literal, get_args
 from uuid import UUID
 
@@ -82,10 +83,15 @@ class Piece:
     """At the offset at which it was said, where that is known."""
     memories: frozenset[UUID] = frozenset()
     """What it says: copies of one statement, or what an episode is made of."""
-    sentences: Sentences | None = field(default=None, repr=False)
-    """Of a text that may be cut."""
-    shown: str = field(default="", repr=False)
-    """What is shown of the text."""
+    sentences: Callable[[], Sentences] | None = field(default=None, repr=False, compare=False)
+    """Gives the sentences of a text that may be cut; most never are."""
+    cut: str | None = field(default=None, repr=False)
+    """What is shown of a text that was cut."""
+
+    @property
+    def shown(self) -> str:
+        """What is shown of the text."""
+        return self.text if self.cut is None else self.cut
 
     @property
     def said(self) -> frozenset[UUID]:
@@ -109,11 +115,11 @@ class Allotment:
         self.size, self.total, self.cost, self.heads = budget.size, total, cost, dict(heads)
         self.taken: list[Piece] = []
         self.left = total
-        self.weights: dict[str, float] = {}
+        self.passages: list[Piece] = []
 
     def share_out(self, pieces: Sequence[Piece]) -> list[Piece]:
         """Take pieces, given best first within each part, by the shares of the parts, then from what these leave."""
-        self.weights = weights_of(each.sentences for each in pieces if each.sentences)
+        self.passages = [each for each in pieces if each.part == "passages"]
         over: list[tuple[float, list[Piece]]] = []
         for parts, share in SHARES:
             group = [each for part in parts for each in pieces if each.part == part]
@@ -121,7 +127,7 @@ class Allotment:
         for _, group in sorted(over, key=lambda each: -each[0]):
             self._take(group, self.left)
         for at, piece in enumerate(self.taken):  # those that were cut have what is left
-            if piece.shown != piece.text and (longer := self._fitted(piece, self.left + self.cost(piece))):
+            if piece.cut is not None and (longer := self._fitted(piece, self.left + self.cost(piece))):
                 self.left += self.cost(piece) - self.cost(longer)
                 self.taken[at] = longer
         return self.taken
@@ -151,10 +157,15 @@ class Allotment:
 
     def _fitted(self, piece: Piece, most: int) -> Piece | None:
         """Return a piece as it is shown in a length, cut if it is longer; None if too little of it would be left."""
-        whole, frame = replace(piece, shown=piece.text), self.cost(replace(piece, shown=""))
+        whole = replace(piece, cut=None) if piece.cut is not None else piece
         if self.cost(whole) <= most:
             return whole
-        if piece.sentences is None or most - frame < TOO_SHORT:
+        if piece.sentences is None or (room := most - self.cost(replace(piece, cut=""))) < TOO_SHORT:
             return None
-        cut = replace(piece, shown=snippet(piece.sentences, self.weights, most - frame, self.size))
-        return cut if cut.shown else None
+        cut = snippet(piece.sentences(), self._weight, room, self.size)
+        return replace(piece, cut=cut) if cut else None
+
+    @cached_property
+    def _weight(self) -> Callable[[str], float]:
+        """What each word counts in snippets, by how few sentences of what was found have it."""
+        return weights_of(each.sentences() for each in self.passages if each.sentences)

@@ -2,52 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Final
 
-from stories.context.budget import Part, Piece
+from stories.context.budget import TOO_SHORT, Part, Piece
 from stories.context.rendering import escaped
-from stories.context.snippets import Sentences
 from stories.facts.attributes import DATED, SINGLE
 from stories.facts.services.reading import select_facts
 from stories.facts.statements import PERSON
 from stories.facts.timeline import Fact
+from stories.text.languages import ENGLISH
+from stories.text.words import words as words_of
 
 KNOWN: Final[frozenset[Part]] = frozenset({"instructions", "facts", "upcoming"})
 INSTRUCTION: Final = "instruction"
 
 
-def known(facts: list[Fact], words: Collection[str], at: datetime) -> Iterable[Piece]:
-    """Give what holds at a moment, in the person's zone: first what has words of the message, then what has one value.
+def known(facts: list[Fact], words: Collection[str], at: datetime, wanted: Collection[Part], most: int) -> list[Piece]:
+    """Return what holds at a moment, in the person's zone: what has words of the message, then what has one value.
 
-    Of what is left the soonest comes first, or the newest. Wishes are the person's own alone.
+    Of what is left the soonest comes first, or the newest. Wishes are the person's own alone. Pieces are made of no
+    more of a part than a context of a length, `most`, has room for.
     """
+    asked = frozenset(words)
 
-    def place(fact: Fact, piece: Piece) -> tuple[int, bool, date]:
-        found = sum(map(len, piece.sentences.words)) if piece.sentences else 0
+    def place(fact: Fact) -> tuple[int, bool, date]:
+        found = len(asked.intersection(words_of(_named(fact), ENGLISH))) if asked else 0
         return -found, fact.attribute not in SINGLE, fact.day or date.max
 
-    now = [(fact, piece) for fact in select_facts(facts, at=at) if (piece := _piece(fact, words, at))]
-    return [piece for _, piece in sorted(now, key=lambda each: place(*each))]
+    left = dict.fromkeys(wanted, most // TOO_SHORT + 1)
+    pieces = []
+    for fact in sorted(select_facts(facts, at=at), key=place):
+        part = _part(fact, at)
+        if part and left.get(part):
+            left[part] -= 1
+            pieces.append(_piece(part, fact))
+    return pieces
 
 
-def _piece(fact: Fact, words: Collection[str], at: datetime) -> Piece | None:
-    """Return a fact as a piece; None for what is over, and for the wishes of others than the person."""
-    part: Part = "facts"
+def _part(fact: Fact, at: datetime) -> Part | None:
+    """Return where a fact is shown; None for what is over, and for the wishes of others than the person."""
     if fact.attribute == INSTRUCTION:
-        if fact.subject != PERSON:
-            return None
-        part, text = "instructions", fact.value
-    elif fact.attribute in DATED and fact.day:
-        if fact.day < at.date():
-            return None
-        part, text = "upcoming", f"{fact.day} {_named(fact)}"
+        return "instructions" if fact.subject == PERSON else None
+    if fact.attribute in DATED and fact.day:
+        return "upcoming" if fact.day >= at.date() else None
+    return "facts"
+
+
+def _piece(part: Part, fact: Fact) -> Piece:
+    if part == "instructions":
+        text = fact.value
+    elif part == "upcoming":
+        text = f"{fact.day} {_named(fact)}"
     else:
-        when = f"since {fact.valid_from:%Y-%m-%d}" if fact.valid_from else f"said {fact.learned_at:%Y-%m-%d}"
-        text = f"{_named(fact)} ({when})"
+        since, told = fact.valid_from, fact.learned_at
+        text = f"{_named(fact)} ({f'since {since.date()}' if since else f'said {told.date()}'})"
     text = " ".join(escaped(text).split())
-    return Piece(part, fact.id, text, occurred_at=fact.learned_at, sentences=Sentences.of(text, words))
+    return Piece(part, fact.id, text, occurred_at=fact.learned_at)
 
 
 def _named(fact: Fact) -> str:

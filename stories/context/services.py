@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache, partial
 from uuid import UUID
 
 from django.utils import timezone
@@ -54,7 +55,7 @@ from vibe.core.folding import fold
 MOST_PIECES = 100
 """Of one part, whatever the budget: what is read and opened for a context is bounded."""
 LEAST_PIECES = 5
-UNITS_A_PIECE, UNITS_AN_EPISODE = 150, 600
+UNITS_A_PIECE, UNITS_AN_EPISODE = 300, 600
 """For so many of the budget one memory, or one episode, is read: most pieces are longer."""
 NOTHING_ASKED = Asked(Question("", {}))
 
@@ -179,9 +180,7 @@ def _said_and_told(asker: Asker, wanted: Wanted, words: Collection[str]) -> Iter
         raise no_such_conversation()
     if "facts" in rows:
         facts = open_facts(vault, rows["facts"], token)
-        yield from (
-            each for each in known(facts, words, wanted.asked_at or timezone.now()) if each.part in wanted.parts
-        )
+        yield from known(facts, words, wanted.asked_at or timezone.now(), KNOWN.intersection(wanted.parts), most)
     said = open_memories(bulk.as_models(Memory, SAID, rows.get("turns", [])), vault)
     if said and _is(wanted.message, said[0].payload.text):
         said = said[1:]
@@ -211,7 +210,7 @@ def _passage(found: FoundMemory, words: Collection[str]) -> Piece:
         found.role,
         local_time(found.occurred_at, found.utc_offset),
         frozenset([found.id, *(each.id for each in found.copies)]),
-        Sentences.of(escaped(parts[at]), words, begins=at == 0, ends=at == len(parts) - 1),
+        cache(partial(Sentences.of, escaped(parts[at]), words, begins=at == 0, ends=at == len(parts) - 1)),
     )
 
 
@@ -225,7 +224,7 @@ def _turn(said: OpenedMemory, words: Collection[str]) -> Piece:
         said.role,
         local_time(said.occurred_at, said.payload.utc_offset),
         frozenset([said.id]),
-        Sentences.of(text, words),
+        cache(partial(Sentences.of, text, words)),
     )
 
 
@@ -239,5 +238,5 @@ def _episode(story: Story, vault: Vault, words: Collection[str]) -> Piece:
         escaped(title),
         occurred_at=story.occurred_from,
         memories=frozenset(story.memory_ids),
-        sentences=Sentences.of(told, words),
+        sentences=cache(partial(Sentences.of, told, words)),
     )

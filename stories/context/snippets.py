@@ -41,19 +41,19 @@ class Sentences:
         return cls(texts, tuple(found), begins, ends and len(text) <= LONGEST_READ)
 
 
-def weights_of(texts: Iterable[Sentences]) -> dict[str, float]:
-    """Return what each word counts by how few sentences have it, as in BM25."""
+def weights_of(texts: Iterable[Sentences]) -> Callable[[str], float]:
+    """Return what says how much a word counts, by how few sentences have it, as in BM25."""
     sentences = [each for text in texts for each in text.words]
     counts = Counter(word for each in sentences for word in each)
-    return {word: log1p((len(sentences) - count + 0.5) / (count + 0.5)) for word, count in counts.items()}
+    return lambda word: log1p((len(sentences) - counts[word] + 0.5) / (counts[word] + 0.5))
 
 
-def snippet(sentences: Sentences, weights: dict[str, float], longest: int, size: Size) -> str:
+def snippet(sentences: Sentences, weight: Callable[[str], float], longest: int, size: Size) -> str:
     """Return the sentences of a text that bear most on what is looked for, in their order, of a size at most.
 
     Of those that bear alike the first are taken. Where no sentence fits, return the beginning of the best.
     """
-    score = [sum(map(weights.__getitem__, each)) for each in sentences.words]
+    score = [sum(map(weight, each)) for each in sentences.words]
     best = sorted(range(len(score)), key=lambda at: -score[at])
     taken: set[int] = set()
     left = longest - size(GAP)

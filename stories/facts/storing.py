@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -25,8 +26,11 @@ Row = tuple[UUID | None, Statement]
 TABLE: Final = Fact._meta.db_table
 MOST_READ: Final = 5_000
 """Statements of a person that are read, the newest first."""
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# When it was made comes as microseconds: a number is read in a tenth of the time that a timestamp is.
 STATEMENTS: Final = (
-    "SELECT f.id, f.statement, f.created_at, f.memory_id, m.conversation_id, m.occurred_at, m.role FROM facts f "
+    "SELECT f.id, f.statement, (extract(epoch FROM coalesce(m.occurred_at, f.created_at)) * 1000000)::int8, "
+    "f.memory_id, m.conversation_id, m.role FROM facts f "
     "LEFT JOIN encrypted_memories m ON m.user_id = f.user_id AND m.id = f.memory_id WHERE f.user_id = %s "
     "AND (f.memory_id IS NULL OR (m.user_id = %s AND (m.expires_at IS NULL OR m.expires_at > statement_timestamp()) "
     "AND (%s::int8 IS NULL OR EXISTS (SELECT FROM conversations c WHERE c.user_id = m.user_id "
@@ -94,15 +98,26 @@ def statements_in(user_id: UUID, memory_ids: Sequence[UUID]) -> Query:
 def open_statements(vault: Vault, rows: Rows) -> list[Stated]:
     """Open what `read_statements` found. Raises a SealError naming the first row that does not open."""
     texts = vault.open_all(TABLE, "statement", ((row[0], 1, Sealed(row[1])) for row in rows))
-    found = []
-    for (row_id, _, written_at, memory_id, conversation_id, said_at, role), text in zip(rows, texts, strict=True):
-        said = Statement.decode(text)
-        source = Source(
-            *(row_id, said_at or written_at, memory_id, conversation_id, role or Role.USER),
-            *(said.start, said.end, said.processor),
+    token = partial(token_of, vault)
+    return [
+        Stated(
+            Source(
+                row_id,
+                EPOCH + timedelta(microseconds=at),
+                memory_id,
+                conversation_id,
+                role or Role.USER,
+                said.start,
+                said.end,
+                said.processor,
+            ),
+            said,
+            token,
         )
-        found.append(Stated(source, said, token_of(vault, said)))
-    return found
+        for (row_id, _, at, memory_id, conversation_id, role), said in zip(
+            rows, Statement.decode_all(texts), strict=True
+        )
+    ]
 
 
 def token_of(vault: Vault, said: Statement) -> int:

@@ -6,20 +6,20 @@ it, and nothing has to be taken back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from stories.facts.attributes import DATED, GIVEN_UP, OPPOSITE, SINGLE
-from stories.facts.statements import Kind, Statement, value_key
+from stories.facts.statements import Kind, Statement
 
 OWN_WORD = (Kind.CORRECTED, Kind.FORGOTTEN)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a statement was made: in a memory, or by the person as a correction."""
 
     statement_id: UUID
@@ -32,13 +32,18 @@ class Source:
     processor: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stated:
-    """A statement with its source, and the blind token that a correction names it by."""
+    """A statement with its source."""
 
     source: Source
     statement: Statement = field(repr=False)
-    token: int
+    token_of: Callable[[Statement], int] = field(repr=False)
+
+    @property
+    def token(self) -> int:
+        """The blind token that a correction names it by, worked out when it is wanted."""
+        return self.token_of(self.statement)
 
 
 @dataclass(slots=True)
@@ -59,7 +64,10 @@ class Fact:
     learned_at: datetime
     corrected: bool
     sources: list[Source]
-    tokens: set[int] = field(default_factory=set, repr=False)
+    stated: list[Stated] = field(repr=False)
+    """What is to be replaced when it is corrected."""
+    key: str = field(repr=False)
+    """The value as it is compared."""
     memories: frozenset[str] = frozenset()
     """Where that was said which the person corrected."""
     superseded_by: UUID | None = None
@@ -69,7 +77,7 @@ class Fact:
     @property
     def begins(self) -> datetime:
         """From when on it is known to hold."""
-        return self.valid_from or min(filter(None, (self.learned_at, self.valid_to)))
+        return self.valid_from or (self.learned_at if self.valid_to is None else min(self.learned_at, self.valid_to))
 
     def holds_at(self, at: datetime) -> bool:
         """Return whether it is known to hold at a moment."""
@@ -81,9 +89,9 @@ class Fact:
         return {str(source.memory_id) for source in self.sources if source.memory_id} | self.memories
 
     @property
-    def key(self) -> str:
-        """The value as it is compared."""
-        return value_key(self.value)
+    def tokens(self) -> set[int]:
+        """The blind tokens of all that says so, and of what a correction of it replaced."""
+        return {each.token for each in self.stated}.union(*(each.statement.instead_of for each in self.stated))
 
 
 def facts_of(stated: Iterable[Stated]) -> list[Fact]:
@@ -92,7 +100,7 @@ def facts_of(stated: Iterable[Stated]) -> list[Fact]:
     hidden = hidden_until(known)
     timeline = _Timeline()
     for each in known:
-        if each.statement.kind in OWN_WORD or each.source.said_at > hidden.get(each.token, LONG_AGO):
+        if not hidden or each.statement.kind in OWN_WORD or each.source.said_at > hidden.get(each.token, LONG_AGO):
             timeline.add(each)
     return timeline.facts
 
@@ -126,25 +134,22 @@ class _Timeline:
         else:
             self._ended(stated)
 
-    def _of(self, said: Statement) -> list[Fact]:
+    def _of(self, said: Statement | Fact, attribute: str = "") -> list[Fact]:
         """Return what holds beside or instead of it: of favourites, those of its kind ("colour: green")."""
-        kind = said.value.partition(":")[0].lower() if said.attribute == "favorite" else ""
-        return self.current.setdefault((said.subject, said.attribute, kind), [])
+        attribute = attribute or said.attribute
+        kind = said.value.partition(":")[0].lower() if attribute == "favorite" else ""
+        return self.current.setdefault((said.subject, attribute, kind), [])
 
     def _holds(self, stated: Stated) -> None:
         said, now = stated.statement, self._of(stated.statement)
-        same = next((fact for fact in now if _same(fact, said)), None)
+        key = said.key
+        same = next((fact for fact in now if _same(fact, said, key)), None)
         if same:
             self._support(same, stated)
             return
-        fact = self._new(stated)
+        fact = self._new(stated, said.value, key)
         if opposite := OPPOSITE.get(said.attribute):
-            against = replace(said, attribute=opposite)
-            self._close(
-                replace(stated, statement=against),
-                [each for each in self._of(against) if each.key == said.key],
-                fact.begins,
-            )
+            self._close(stated, [each for each in self._of(said, opposite) if each.key == key], fact.begins)
         over = fact.valid_to is not None and said.attribute not in DATED
         before = list(now) if said.attribute in SINGLE else []
         later = next((each for each in before if each.begins > fact.begins), None)
@@ -158,29 +163,29 @@ class _Timeline:
         """Note another statement of the same. The fuller value stays, and the first time that was said."""
         said = stated.statement
         fact.sources.append(stated.source)
-        fact.tokens.add(stated.token)
+        fact.stated.append(stated)
         if len(said.value) > len(fact.value):
-            fact.value = said.value
+            fact.value, fact.key = said.value, said.key
         fact.valid_from = fact.valid_from or said.since
         if said.kind is Kind.CORRECTED:
             fact.id, fact.corrected = UUID(said.of), True
             fact.memories |= {*said.memories}
-            fact.tokens |= {*said.instead_of}
         if said.until:
             self._close(stated, [fact], said.until)
 
     def _ended(self, stated: Stated) -> None:
         said, at = stated.statement, stated.statement.until or stated.source.said_at
         known = self._of(said) if said.attribute != "other" else self._given_up(said.subject)
-        found = [fact for fact in known if not said.value or _covers(fact.key, said.key)]
+        key = said.key
+        found = [fact for fact in known if not said.value or _covers(fact.key, key)]
         if found:
             for fact in found:
                 fact.sources.append(stated.source)
                 if said.value:
-                    fact.tokens.add(stated.token)
+                    fact.stated.append(stated)
             self._close(stated, found, at)
         elif said.kind is Kind.HELD:
-            self._new(stated).valid_to = at
+            self._new(stated, said.value, key).valid_to = at
 
     def _given_up(self, subject: str) -> list[Fact]:
         """Return what one gives up, sells or loses, whatever it is."""
@@ -192,25 +197,26 @@ class _Timeline:
         said, at = stated.statement, stated.source.said_at
         ahead = [fact for fact in self._of(said) if fact.valid_to is None or fact.valid_to > at]
         for fact in reversed([each for each in ahead if _covers(each.key, said.key)]):
-            moved = self._new(replace(stated, statement=replace(said, value=fact.value)))
+            moved = self._new(stated, fact.value, fact.key)
             self._close(stated, [fact], at, by=moved.id)
             self._of(said).append(moved)
             return
 
-    def _new(self, stated: Stated) -> Fact:
+    def _new(self, stated: Stated, value: str, key: str) -> Fact:
         said, source = stated.statement, stated.source
         fact = Fact(
             id=UUID(said.of) if said.of else source.statement_id,
             subject=said.subject,
             attribute=said.attribute,
-            value=said.value,
+            value=value,
             valid_from=said.since,
             valid_to=said.until,
             day=said.day,
             learned_at=source.said_at,
             corrected=said.kind is Kind.CORRECTED,
             sources=[source],
-            tokens={stated.token, *said.instead_of},
+            stated=[stated],
+            key=key,
             memories=frozenset(said.memories),
         )
         self.facts.append(fact)
@@ -218,9 +224,8 @@ class _Timeline:
 
     def _close(self, stated: Stated, facts: Iterable[Fact], at: datetime, by: UUID | None = None) -> None:
         """End facts at a moment, though not before they are known to hold."""
-        said = stated.statement
         for fact in facts:
-            now = self._of(replace(said, attribute=fact.attribute, value=fact.value))
+            now = self._of(fact)
             at = max(at, fact.valid_from or at)
             if fact.valid_to is None or at < fact.valid_to:
                 fact.valid_to, fact.superseded_by, fact.ended_in = at, by, stated.source.memory_id
@@ -228,12 +233,11 @@ class _Timeline:
                 now.remove(fact)
 
 
-def _same(fact: Fact, said: Statement) -> bool:
+def _same(fact: Fact, said: Statement, key: str) -> bool:
     """Return whether a statement says the fact again: of one that has a single value, more fully or less too."""
     if fact.day != said.day:
         return False
-    ours, theirs = fact.key, said.key
-    return ours == theirs or (said.attribute in SINGLE and (_covers(ours, theirs) or _covers(theirs, ours)))
+    return fact.key == key or (said.attribute in SINGLE and (_covers(fact.key, key) or _covers(key, fact.key)))
 
 
 def _covers(whole: str, part: str) -> bool:

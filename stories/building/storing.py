@@ -14,6 +14,7 @@ from pgvector import HalfVector
 
 from stories.building.sources import Source
 from stories.entities import services as entities
+from stories.facts.proposed import replace_proposed, statements_of
 from stories.index.dividing import closing_at
 from stories.index.entries import FORM
 from stories.index.services import count_story
@@ -21,6 +22,7 @@ from stories.models import NextVector, Passage, SearchSet, Story
 from stories.processors.base import Draft
 from stories.processors.configured import processor_id
 from stories.sealed_story import COLUMNS, event_line, seal_draft
+from stories.signals import facts_left_out
 from stories.text.blinding import array_text, blind_words, cloaked, length_class, speaker_token
 from stories.text.passages import PassageText
 from vibe.core.crypto.vault import Vault
@@ -72,6 +74,9 @@ def store(story: Story, search_set: SearchSet, source: Source, built: BuiltStory
     count_story(story)
     story.save(update_fields=WRITTEN)
     NextVector.objects.of(story.user_id).filter(story_id=story.pk).delete()
+    stated = statements_of(built.draft.facts, source.memories, story.processor)
+    replace_proposed(story.user_id, vault, list(source.revisions), stated)
+    facts_left_out.send(None, unfounded=built.draft.unfounded, unfit=len(built.draft.facts) - len(stated))
     entities.remember(story.user_id, vault, names_of(built.draft))
     entities.forget_unused(story.user_id, entities.difference(borne, entities.borne_by(story), set()))
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from memories.roles import Role
-from stories.facts.statements import Statement, value_key
+from stories.facts.statements import BY_RULES, Statement, value_key
 from stories.facts.timeline import Source, Stated, hidden_until
 from stories.models import Fact
 from vibe.core.crypto.sealed import Sealed
@@ -61,16 +61,31 @@ def insert_statements(user_id: UUID, vault: Vault, rows: Sequence[Row], at: date
 
 
 def replace_statements(
-    user_id: UUID, vault: Vault, memory_ids: Collection[UUID], rows: Sequence[tuple[UUID, Statement]]
+    user_id: UUID,
+    vault: Vault,
+    memory_ids: Collection[UUID],
+    rows: Sequence[tuple[UUID, Statement]],
+    *,
+    by_rules: bool = True,
 ) -> None:
-    """Bring the statements of memories that were read again to these; what is there already keeps its id.
+    """Bring what the rules, or what processors, state of memories to these; what is there already keeps its id.
 
-    What the person corrected or had forgotten is not written again.
+    What the person corrected or had forgotten is not written again. A processor may put it differently, so of the
+    memories in which that was said it states nothing more of the same attribute.
     """
     [found] = execute_batch(read_statements(user_id))
     known = open_statements(vault, found)
     hidden = hidden_until(known)
-    there = {(each.source.memory_id, each.statement): each.source.statement_id for each in known}
+    there = {
+        (each.source.memory_id, each.statement): each.source.statement_id
+        for each in known
+        if (each.source.processor == BY_RULES) is by_rules
+    }
+    settled = {
+        (memory_id, each.statement.subject, each.statement.attribute)
+        for each in known
+        for memory_id in ([] if by_rules else each.statement.memories)
+    }
     gone = [
         row_id
         for (memory_id, said), row_id in there.items()
@@ -78,7 +93,13 @@ def replace_statements(
     ]
     if gone:
         Fact.objects.of(user_id).filter(pk__in=gone)._raw_delete("default")
-    new = [row for row in rows if row not in there and token_of(vault, row[1]) not in hidden]
+    new = [
+        (memory_id, said)
+        for memory_id, said in rows
+        if (memory_id, said) not in there
+        and token_of(vault, said) not in hidden
+        and (str(memory_id), said.subject, said.attribute) not in settled
+    ]
     insert_statements(user_id, vault, new)
 
 

@@ -177,7 +177,7 @@ class _Timeline:
         said, at = stated.statement, stated.statement.until or stated.source.said_at
         known = self._of(said) if said.attribute != "other" else self._given_up(said.subject)
         key = said.key
-        found = [fact for fact in known if not said.value or _covers(fact.key, key)]
+        found = [fact for fact in known if not said.value or covers(fact.key, key)]
         if found:
             for fact in found:
                 fact.sources.append(stated.source)
@@ -196,7 +196,7 @@ class _Timeline:
     def _moved(self, stated: Stated) -> None:
         said, at = stated.statement, stated.source.said_at
         ahead = [fact for fact in self._of(said) if fact.valid_to is None or fact.valid_to > at]
-        for fact in reversed([each for each in ahead if _covers(each.key, said.key)]):
+        for fact in reversed([each for each in ahead if covers(each.key, said.key)]):
             moved = self._new(stated, fact.value, fact.key)
             self._close(stated, [fact], at, by=moved.id)
             self._of(said).append(moved)
@@ -237,9 +237,9 @@ def _same(fact: Fact, said: Statement, key: str) -> bool:
     """Return whether a statement says the fact again: of one that has a single value, more fully or less too."""
     if fact.day != said.day:
         return False
-    return fact.key == key or (said.attribute in SINGLE and (_covers(fact.key, key) or _covers(key, fact.key)))
+    return fact.key == key or (said.attribute in SINGLE and (covers(fact.key, key) or covers(key, fact.key)))
 
 
-def _covers(whole: str, part: str) -> bool:
+def covers(whole: str, part: str) -> bool:
     """Return whether each word of a value is in another."""
     return {*part.split()} <= {*whole.replace(",", " ").split()}

@@ -68,6 +68,22 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class StatedFact:
+    """A fact that the speaker of a message states of themselves, and the place in its text where they say so.
+
+    `ended` says that it is no longer so. `day` is that of an appointment, a trip or a plan.
+    """
+
+    attribute: str = field(repr=False)
+    value: str = field(repr=False)
+    ended: bool
+    day: date | None
+    message_id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A story as a processor proposes it; what is stored, sealed and indexed is decided elsewhere."""
 
@@ -78,6 +94,9 @@ class Draft:
     events: tuple[Event, ...]
     occurred_from: datetime
     occurred_to: datetime
+    facts: tuple[StatedFact, ...] = ()
+    unfounded: int = 0
+    """Facts left out, since nobody said what they are read from."""
 
 
 class Processor(Protocol):

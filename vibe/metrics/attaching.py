@@ -14,11 +14,12 @@ from django.db.backends.signals import connection_created
 from django.http import HttpRequest
 
 from memories.storage import storage_refused
-from stories.signals import searched
+from stories.signals import facts_left_out, searched
 from vibe.core.crypto.seal import add_observer
 from vibe.core.db.scale.replica import routed
 from vibe.metrics.instruments import (
     CRYPTO,
+    FACTS_LEFT_OUT,
     POOL_CONNECTIONS,
     POOL_WAITED,
     POOL_WAITED_SECONDS,
@@ -47,6 +48,7 @@ def attach() -> None:
     """Attach all instruments, once a process."""
     add_observer(crypto_done)
     searched.connect(search_done)
+    facts_left_out.connect(facts_done)
     routed.connect(reading_done)
     storage_refused.connect(storage_done)
     connection_created.connect(time_statements)
@@ -103,6 +105,12 @@ def search_done(strategy: str, seconds: float, degraded: bool, **_: Any) -> None
     SEARCH_SECONDS.labels(strategy).observe(seconds)
     if degraded:
         SEARCHES_DEGRADED.inc()
+
+
+def facts_done(unfounded: int, unfit: int, **_: Any) -> None:
+    """Count the facts of a story's processor that were not believed."""
+    FACTS_LEFT_OUT.labels("unfounded").inc(unfounded)
+    FACTS_LEFT_OUT.labels("unfit").inc(unfit)
 
 
 def reading_done(to: str, why: str, **_: Any) -> None:

@@ -27,6 +27,7 @@ SEARCH_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
 SEARCHES_DEGRADED = Counter("vibe_searches_degraded", "Searches that went by words alone.")
+FACTS_LEFT_OUT = Counter("vibe_facts_left_out", "Facts of a model that were not believed, by why.", ["why"])
 STORAGE_REFUSED = Counter("vibe_storage_refused", "Changes refused by a limit on what a person stores.", ["limit"])
 READINGS = Counter(
     "vibe_readings",

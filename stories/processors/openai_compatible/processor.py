@@ -47,7 +47,7 @@ class Dialect:
 class OpenAIProcessor:
     """Asks a model once for all that it tells of an episode, and counts what it took."""
 
-    version = "2"  # of the prompt and the schema
+    version = "3"  # of the prompt and the schema
     in_process = False  # it waits for a service, and counts tokens in the database
 
     def __init__(self) -> None:

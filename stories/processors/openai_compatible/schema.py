@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from stories.processors.base import Draft, Event, Message, Transcript
+from stories.processors.base import Draft, Event, Message, StatedFact, Transcript
 from stories.processors.openai_compatible.content import objects_in
 from stories.processors.openai_compatible.errors import BadAnswer
 from stories.processors.openai_compatible.times import NOTHING, time_of
@@ -22,13 +22,22 @@ LONGEST_TITLE = 120
 LONGEST_TEXT = 4_000
 LONGEST_NAME = 120
 LONGEST_WHAT = 240
+LONGEST_VALUE = 200
+LEAST_QUOTED = 3
+"""Characters: fewer stand in any text."""
 MOST = 64
-"""People, places and events, each."""
+"""People, places, events and facts, each."""
+SAID_IN_OTHER_WORDS = frozenset(
+    ("age", "alcohol", "diet", "gender", "nationality", "occupation", "pronouns", "relationship", "religion", "smoking")
+)
+"""Facts whose value is often not a word of those who say it: "I quit smoking" is smoking: no."""
+STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
+"""Quotation marks that models put in place of each other."""
 
 WORD = re.compile(r"\w{2,}")
 SENTENCE = re.compile(r".{12,}?[.!?\u2026\u3002\uff01\uff1f\u061f\u0964](?=\s|$|[\u3040-\u9fff])")
 NUMBER = re.compile(r"\D{0,12}(\d{1,6})(?:\.0+)?\D{0,3}", re.ASCII)
-BETWEEN_NAMES = re.compile(r"[,;\n\u3001\uff0c\u060c]")
+BETWEEN_TEXTS = re.compile(r"[,;\n\u3001\uff0c\u060c]")
 UNPRINTABLE = ("Cc", "Cs")
 """Control characters, and halves of a UTF-16 pair."""
 DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -44,7 +53,7 @@ def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_NAMES = {"type": "array", "items": {"type": "string"}}
+_TEXTS = {"type": "array", "items": {"type": "string"}}
 EVENT = _object(
     {
         "who": {"type": "string"},
@@ -58,9 +67,10 @@ STORY = _object(
     {
         "title": {"type": "string"},
         "text": {"type": "string"},
-        "people": _NAMES,
-        "places": _NAMES,
+        "people": _TEXTS,
+        "places": _TEXTS,
         "events": {"type": "array", "items": EVENT},
+        "facts": _TEXTS,
     }
 )
 
@@ -75,6 +85,7 @@ def read_story(answers: Sequence[str], transcript: Transcript, numbered: Mapping
     for story in found:
         if text := lined(story["text"]):
             said = said_in(transcript)
+            stated, given = facts(story.get("facts"), numbered)
             return Draft(
                 title=shortened(lined(story.get("title")) or first_sentence(text), LONGEST_TITLE),
                 text=shortened(text, LONGEST_TEXT),
@@ -83,6 +94,8 @@ def read_story(answers: Sequence[str], transcript: Transcript, numbered: Mapping
                 events=events(story.get("events"), numbered),
                 occurred_from=transcript.began_at,
                 occurred_to=transcript.ended_at,
+                facts=stated,
+                unfounded=given - len(stated),
             )
     raise BadAnswer("In the model's answer there is no story: no JSON object with a text in it.")
 
@@ -134,7 +147,7 @@ def items(value: object) -> list[object]:
 
 def names(value: object, said: str) -> tuple[str, ...]:
     """The names of a list, each once, without those that nobody said."""
-    given = BETWEEN_NAMES.split(value) if isinstance(value, str) else value
+    given = BETWEEN_TEXTS.split(value) if isinstance(value, str) else value
     found = [name for each in items(given) if (name := named(each))]
     return tuple({folded(name): name for name in reversed(found) if occurs(name, said)}.values())[::-1]
 
@@ -175,6 +188,47 @@ def event_of(value: object, numbered: Mapping[int, Message]) -> Event | None:
         return None
     when, precision = time_of(value.get("when"), value.get("precision"))
     return Event(who, what, when, precision, message.id)
+
+
+def facts(value: object, numbered: Mapping[int, Message]) -> tuple[tuple[StatedFact, ...], int]:
+    """Return the facts that somebody said, of messages that were sent, and how many were given."""
+    given = [each for each in items(value) if each]
+    return tuple(fact for each in given if (fact := fact_of(each, numbered))), len(given)
+
+
+def fact_of(value: object, numbered: Mapping[int, Message]) -> StatedFact | None:
+    """Read a fact: "12 home: Porto | I live in Porto", "-home" if it is over, "trip 2026-05-12" of what has a day.
+
+    Return None where the quotation does not stand in the message, or the value not in the quotation.
+    """
+    head, _, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+    given, _, quotation = rest.partition("|")
+    number, *about = head.lower().split()[:4] or [""]
+    day, precision = time_of(about.pop(), "day") if len(about) > 1 and about[-1][:1].isdigit() else (None, "none")
+    attribute, said = "_".join(about), named(given, LONGEST_VALUE)
+    message = numbered.get(number_of(number))
+    place = place_of(quotation, message.text) if message else None
+    ended, attribute = attribute.startswith("-"), attribute.lstrip("-")
+    if not message or not place or not attribute or not (said or ended):
+        return None
+    if said and attribute not in SAID_IN_OTHER_WORDS and not occurs(said, folded(message.text[slice(*place)])):
+        return None
+    return StatedFact(attribute, said, ended, day if precision == "day" else None, message.id, *place)
+
+
+def place_of(quotation: str, text: str) -> tuple[int, int] | None:
+    """Where the words of a quotation stand in a text, whatever their case, quotation marks and white space."""
+    wanted = squeezed(quotation.strip(' "\u201c\u201d'))[0].strip()
+    there, places = squeezed(text)
+    at = there.find(wanted) if len(wanted) >= LEAST_QUOTED else -1
+    return None if at < 0 else (places[at], places[at + len(wanted) - 1] + 1)
+
+
+def squeezed(text: str) -> tuple[str, list[int]]:
+    """A text in lower case, with straight quotation marks and single spaces; and where each of its characters was."""
+    plain = text.translate(STRAIGHT)
+    kept = [at for at, each in enumerate(plain) if not each.isspace() or not plain[at - 1 : at].isspace()]
+    return "".join(" " if plain[at].isspace() else plain[at].lower()[:1] for at in kept), kept
 
 
 def number_of(value: object) -> int:

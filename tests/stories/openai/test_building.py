@@ -46,7 +46,7 @@ def test_a_conversation_is_told_and_found(told_by_service, service: FakeService,
         assert build_all(ada) == 1
         with as_user(ada):
             [story] = Story.objects.of(ada)
-        assert (story.processor, story.embedder) == ("openai:teller/2", "openai:vectors:8")
+        assert (story.processor, story.embedder) == ("openai:teller/3", "openai:vectors:8")
         answer = search_stories(user_id=ada, question="Who dropped the piano?", actor=TESTER)
         assert [found.id for found in answer.stories] == [story.pk]
         assert answer.degraded == ""

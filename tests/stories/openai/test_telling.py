@@ -34,7 +34,7 @@ def test_a_story_is_told(processor, service):
         occurred_from=DAY,
         occurred_to=DAY,
     )
-    assert (teller.name, teller.version) == ("openai:teller", "2")
+    assert (teller.name, teller.version) == ("openai:teller", "3")
     assert len(service.requests) == 1
     assert service.headers[0]["authorization"] == f"Bearer {KEY}"
 

@@ -55,18 +55,19 @@ I_NOW_HAVE: Final = rf"(?:(?:I|we){SURELY}{{0,2}}+ (?:have|got|own)|(?:I've|we'v
 DID: Final = r"(?:(?:I|we)(?: have|'ve)?+(?: (?:just|finally|recently|already|also|have))?+ )?+"
 NO_MORE: Final = r"(?:I'm|I am|im) (?:not|no longer)"
 PEOPLE: Final = (
-    r"husband|wife|boyfriend|girlfriend|partner|spouse|fianc[eé]e?|mother|mom|mum|mama|father|dad|papa|grandmother|"
+    r"husband|wife|missus|boyfriend|girlfriend|partner|spouse|fianc[eé]e?|mother|mom|mum|mama|father|dad|papa|grandmother|"
     r"grandma|granny|nana|oma|abuela|grandfather|grandpa|granddad|opa|abuelo|sisters?|brothers?|sons?|daughters?|"
-    r"child|kids?|children|aunt|uncle|cousin|niece|nephew|ex|friends?|colleague|coworker|co-worker|boss|manager|"
-    r"neighbou?r|roommate|flatmate|housemate"
+    r"child|kids?|children|aunt|uncle|cousin|niece|nephew|ex(?:-wife|-husband)?|friends?|twins|supervisor|colleague|coworker|co-worker|boss|manager|"
+    r"neighbou?r|roommate|roomie|flatmate|housemate"
 )
 PETS: Final = (
     r"dogs?|puppy|cats?|kitten|rabbits?|bunny|hamster|parrots?|horse|pony|turtle|tortoise|budgie|goldfish|snake|lizard|"
-    r"gecko|ferret|hen|goat|donkey|guinea pig"
+    r"gecko|ferret|hen|goat|donkey|guinea pig|hedgehog|kittens?"
 )
 SOME: Final = (
     r"(?:older|younger|little|big|elder|eldest|youngest|oldest|twin|best|close|good|old|new|other|two|three|four|a|an)"
 )
+TENS: Final = "(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
 NAMED: Final = r"(?:'s name is|s' names are| is called| is named| are called| are named|,? called|,? named|,|:)?+ "
 
 
@@ -93,8 +94,11 @@ FRAMES: Final = (
           r"(?:(?:you can |just |please )?+call me|(?:every(?:one|body)|people|friends|my friends) calls? me) ",
           ("nickname", HOLDS, values.name)),
     frame("i", rf"{I_DO} go by ", ("nickname", HOLDS, values.name)),
-    frame("i", rf"{I_AM} (?P<value>\d{{2}})(?= ?(?:years? old|y/?o\b|[,.!]|$| and\b| now\b| already\b| years? young))",
+    frame("i", rf"{I_AM} (?P<value>\d{{2}})(?= ?(?:years? old|y/?o\b|[,.!]|$| and\b| now\b| already\b| btw\b|"
+          r" years? young))",
           ("age", HOLDS, "value")),
+    frame("i", rf"(?:{I_AM}|I(?: just|'ve just| have just)?+ turned) (?P<value>{TENS}(?:-\w{{3,5}})?)"
+          r"(?= ?(?:years? (?:old|young)|[,.!]|$| now\b| today\b| yesterday\b))", ("age", HOLDS, "value")),
     frame("i", r"I(?: just|'ve just| have just)?+ turned (?P<value>\d{2})\b", ("age", HOLDS, "value")),
     frame("m", rf"my (?:birthday|bday|b-day)(?: is|'s)(?: on)?+ {DATE}", ("birthday", HOLDS, "value")),
     frame("i", rf"I was born (?:in [^\W\d_][\w ]{{1,30}} )?on {DATE}", ("birthday", HOLDS, "value")),
@@ -122,6 +126,10 @@ FRAMES: Final = (
     frame("iw", r"(?:I've|we've|I have|we have)(?: just)?+ (?:lived in|been living in) ",
           ("home", HOLDS, values.place)),
     frame("iwmfj", rf"{DID}(?:just )?+moved (?:back |over |down |up |out )?+to ", ("home", HOLDS, values.place)),
+    frame("iwmf", rf"{DID}moved (?:in (?:together|with [^.,;!?]{{1,30}}?),? in|into (?:an?|the|our|my) (?:new )?"
+          r"(?:flat|house|home|place|apartment) in) ", ("home", HOLDS, values.place)),
+    frame("mo", r"(?:my|our) new (?:flat|house|home|place|apartment) is in ", ("home", HOLDS, values.place)),
+    frame("h", r"home is ", ("home", HOLDS, values.place)),
     frame("iw", r"(?:I|we) used to live in ", ("home", HELD, values.place)),
     frame("iw", r"(?:I|we) (?:no longer live|don't live|do not live) in ",
           ("home", HELD, values.if_no_more(values.place))),
@@ -130,7 +138,8 @@ FRAMES: Final = (
     frame("iw", rf"(?:{I_DO} grew up in|{I_AM} from|{I_DO} come from|I was born (?:and raised )?in|"
           r"I was raised in) ", ("hometown", HOLDS, values.place)),
     frame("m", r"my (?:new |home )?address(?: is|'s)(?: now)?+ ", ("address", HOLDS, values.phrase)),
-    frame("m", r"my (?:new |current )?(?:phone |mobile |cell ?|telephone )?(?:number|phone)(?: is|'s)(?: now)?+ ",
+    frame("m", r"my (?:new |current )?(?:phone |mobile |cell ?|telephone )?(?:number|phone|mobile)"
+          r"(?: is|'s| changed,? it's)(?: now)?+ ",
           ("phone", HOLDS, values.digits)),
     frame("i", r"I(?: have|'ve)?+ changed my (?:phone |mobile |cell )?number,? (?:now )?(?:it is|it's)(?: now)?+ ",
           ("phone", HOLDS, values.digits)),
@@ -153,7 +162,8 @@ FRAMES: Final = (
     frame("n", r"no longer (?:an? |the )?(?=student)", ("studies", ENDED, ""), ("school", ENDED, "")),
     frame("iw", rf"(?:{I_DO} work|{I_AM} working) (?:(?:part|full)[ -]time )?(?:for|at) ",
           ("employer", HOLDS, values.organisation)),
-    frame("i", rf"(?:{I_DO} work|{I_AM}|{I_AM} working|I freelance)(?: as)? (?:an? |the )[^.,;!?]{{2,50}}? at ",
+    frame("i", rf"(?:{I_DO} work|{I_AM}|{I_AM} working|I freelance)(?: as)? (?:an? |the )[^.,;!?]{{2,50}}? "
+          r"(?:at|with) ",
           ("employer", HOLDS, values.employer_behind_trade)),
     frame("i", r"I(?: just|'ve just| have just)?+ (?:started|begun|began)(?: (?:a new job|a job|my new job|"
           r"working|work))?" r" (?:at|with|for) ", ("employer", HOLDS, values.organisation)),
@@ -173,6 +183,9 @@ FRAMES: Final = (
           ("employer", HELD, values.if_no_more(values.organisation)),
           ("employer", ENDED, values.if_no_more(values.phrase))),
     frame("i", rf"(?:{I_DO} study|{I_AM} studying|{I_AM} majoring in|I major in) ",
+          ("studies", HOLDS, values.subject)),
+    frame("im", r"(?:I(?:'ve| have)?+ (?:switched|changed) my major to|majoring in|(?:I'm|I am) (?:doing|in|starting) "
+          r"[^.,;!?]{0,25}?\b(?:ph\.?d|master'?s?|bachelor'?s?|degree|doctorate)(?: degree)? in) ",
           ("studies", HOLDS, values.subject)),
     frame("i", rf"(?:{I_DO} study|{I_AM} studying|{I_AM} a (?:student|freshman|junior|sophomore|senior)) "
           r"(?:[^.,;!?]{2,40}? )?at ", ("school", HOLDS, values.organisation)),
@@ -196,6 +209,9 @@ FRAMES: Final = (
     frame("w", r"we (?:just |finally |have |'ve )?+(?:broke up|split up|separated|broken up)\b",
           ("partner", ENDED, "")),
     frame("i", r"I (?:just |finally )?+broke up with ", ("partner", HELD, values.name)),
+    frame("i", r"(?:I've|I have) been (?:seeing|dating) (?:a|an|this|some) [\w ]{1,25}? (?:called|named) ",
+          ("partner", HOLDS, values.name)),
+    frame("iw", r"(?:we're|we are|I'm|I am) (?:not|no longer) together(?: any ?more)?\b", ("partner", ENDED, "")),
     frame("m", r"my (?:husband|wife|boyfriend|girlfriend|partner) (?:and I (?:just )?+(?:broke up|split up|"
           r"separated)|left me|" r"dumped me|broke up with me)", ("partner", ENDED, "")),
     # how they are
@@ -216,6 +232,9 @@ FRAMES: Final = (
     frame("ist", r"(?:I )?(?:just )?+(?:stopped taking|came off|quit|have stopped taking|'ve stopped taking) ",
           ("medication", HELD, values.among(MEDICATIONS))),
     frame("td", r"(?:the|my) doctor (?:took|has taken) me off ", ("medication", ENDED, values.phrase)),
+    frame("tmd", r"(?:(?:the|my) doctor|they)(?: has| have)?+ (?:put me on|switched me to|gave me|prescribed me) ",
+          ("medication", HOLDS, values.among(MEDICATIONS, before=re.compile(r" (?:for|against|instead|\d|in)\b")))),
+    frame("i", r"(?:I've|I have) come off (?:the |my )?", ("medication", HELD, values.among(MEDICATIONS))),
     frame("iw",
           rf"(?:{I_AM}|we're|we are|I've gone|I went|I've been|I have been|I turned|I became) (?:an? |strictly )?+"
           r"(?P<value>vegetarian|vegan|pescatarian|gluten[- ]free|lactose[- ]intolerant|coeliac|celiac|keto|"
@@ -234,6 +253,7 @@ FRAMES: Final = (
           ("smoking", HOLDS, "no")),
     frame("ists", r"(?:I )?(?:have |'ve )?+(?:just |finally )?+(?:quit|stopped|gave up|given up) smoking\b",
           ("smoking", HOLDS, "no")),
+    frame("is", r"(?:I(?:'ve| have)? )?started smoking\b", ("smoking", HOLDS, "yes")),
     frame("i", rf"{I_AM} a (?:non-?|ex-?)smoker\b", ("smoking", HOLDS, "no")),
     frame("i", rf"(?:{I_AM} a (?:heavy )?smoker|I smoke (?:a pack|cigarettes|\d))\b", ("smoking", HOLDS, "yes")),
     frame("i", rf"(?:I (?:don't|do not|no longer|never) drink(?: alcohol)?(?= ?(?:[,.!]|$| any ?more| at all))|{I_AM} "
@@ -244,7 +264,7 @@ FRAMES: Final = (
     frame("i", rf"(?:{I_DO} (?:hate|dislike|detest|loathe)|I (?:really |absolutely )?+(?:can't|cannot) (?:stand|bear)|"
           r"I (?:really )?+(?:don't|do not)(?: really)?+ (?:like|enjoy)) (?!to\b)",
           ("dislikes", HOLDS, values.disliked)),
-    frame("m", r"my (?:all[- ]time )?favou?rite (?P<of>[\w-]{2,20}(?: [\w-]{2,20})?)(?: is|'s| has always been) ",
+    frame("m", r"my (?:all[- ]time )?fav(?:ou?rite)? (?P<of>[\w-]{2,20}(?: [\w-]{2,20})?)(?: is|'s| has always been) ",
           ("favorite", HOLDS, values.favourite)),
     frame("i", rf"{I_DO} go (?P<value>[a-z-]{{3,15}}ing)(?= (?:every|on|with|twice|once|a lot|each|most|regularly)\b)",
           ("hobby", HOLDS, "value")),

@@ -55,7 +55,7 @@ from vibe.core.folding import fold
 MOST_PIECES = 100
 """Of one part, whatever the budget: what is read and opened for a context is bounded."""
 LEAST_PIECES = 5
-UNITS_A_PIECE, UNITS_AN_EPISODE = 300, 600
+UNITS_A_PIECE, UNITS_AN_EPISODE = 240, 600
 """For so many of the budget one memory, or one episode, is read: most pieces are longer."""
 NOTHING_ASKED = Asked(Question("", {}))
 

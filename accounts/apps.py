@@ -18,9 +18,10 @@ class AccountsConfig(AppConfig):
         from accounts.staff.groups import ensure_groups  # noqa: PLC0415
         from accounts.webhooks.addresses import networks  # noqa: PLC0415
         from audit.signals import recording  # noqa: PLC0415
+        from vibe.core import file_storage  # noqa: PLC0415
 
         firebase().check(debug=settings.DEBUG)
-        for build in (master_key.ring, data_keys.require_bound, rates, networks):
+        for build in (master_key.ring, data_keys.require_bound, rates, networks, file_storage.check):
             build()  # a wrong setting stops the start
         post_migrate.connect(ensure_groups, sender=self)
         recording.connect(master_key.refuse_recording)

@@ -21,6 +21,7 @@ from accounts.webhooks.services import delivering
 from audit.actors import Actor
 from vibe.core.db.job_classes.classes import WAITED, WEBHOOKS
 from vibe.core.errors import VibeError
+from vibe.core.file_storage import FilesUnavailable
 
 SENDING_SECONDS: Final = 20.0  # that one job sends webhooks; the next goes on
 RETRY = RetryStrategy(max_attempts=5, exponential_wait=4, retry_exceptions={OperationalError})
@@ -43,7 +44,8 @@ def export(user_id: str, export_id: str) -> None:
     except Exception as problem:
         code = problem.code if isinstance(problem, VibeError) else type(problem).__name__
         exporting.fail_export(user_id=owner, export_id=which, problem=code, actor=actor)
-        failed = ExportFailed(f"Export {export_id} failed: {code}.")
+        reason = f" {problem.reason}" if isinstance(problem, FilesUnavailable) else ""
+        failed = ExportFailed(f"Export {export_id} failed: {code}.{reason}")
         failed.cause = code
         raise failed from None
 

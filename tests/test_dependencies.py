@@ -64,7 +64,11 @@ def locked(file: str) -> dict[str, set[str]]:
 RUNTIME, DEVELOPMENT = locked("requirements.lock"), locked("requirements-dev.lock")
 IMPORTABLE = {name: {normalised(each) for each in named} for name, named in packages_distributions().items()}
 RUNTIME_NAMES = {name for name, packages in IMPORTABLE.items() if packages & RUNTIME.keys()}
-OF_EXTRAS = {"aws_kms.py": {"boto3", "botocore"}, "pkcs11.py": {"pkcs11"}}  # imported where they are used
+OF_EXTRAS = {  # imported where they are used
+    "aws_kms.py": {"boto3", "botocore"},
+    "file_storage.py": {"boto3", "botocore"},
+    "pkcs11.py": {"pkcs11"},
+}
 DEVELOPMENT_NAMES = IMPORTABLE.keys() - RUNTIME_NAMES
 
 

@@ -522,7 +522,7 @@ def test_the_file_holds_nothing_in_clear(full):
 
 def test_a_file_that_was_meddled_with_is_not_handed_out(full):
     exported(full)
-    path = files.path_of(export_status(user_id=full).pk)
+    path = settings.EXPORT_DIR / files.name_of(export_status(user_id=full).pk)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(SealBroken):
         b"".join(open_export(token=link(full), actor=TESTER).chunks)
@@ -531,7 +531,7 @@ def test_a_file_that_was_meddled_with_is_not_handed_out(full):
 def test_one_persons_file_in_anothers_place_does_not_open(full, jonas):
     exported(full)
     exported(jonas)
-    ours, theirs = (files.path_of(export_status(user_id=each).pk) for each in (full, jonas))
+    ours, theirs = (settings.EXPORT_DIR / files.name_of(export_status(user_id=each).pk) for each in (full, jonas))
     theirs.write_bytes(ours.read_bytes())
     with pytest.raises(SealBroken):
         open_export(token=link(jonas), actor=TESTER)
@@ -688,7 +688,7 @@ def test_a_link_is_too_old_whatever_the_row_says(full, settings):
 def test_files_of_no_export_are_removed_and_those_of_others_stay(full, jonas):
     exported(full)
     kept = set(settings.EXPORT_DIR.iterdir())
-    stray = files.path_of(uuid4())
+    stray = settings.EXPORT_DIR / files.name_of(uuid4())
     stray.write_bytes(b"left")
     old, young = (settings.EXPORT_DIR / f"{uuid4()}.{name}.part" for name in ("old", "young"))
     for draft in (old, young):

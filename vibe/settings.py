@@ -275,6 +275,7 @@ EXPORT_LINK_HOURS: int = env.int("EXPORT_LINK_HOURS", default=72)
 IMPORT_DIR = Path(env.str("IMPORT_DIR", default=str(STATE_DIR / "imports"))).expanduser()
 ERASURE_GRACE_DAYS: int = env.int("ERASURE_GRACE_DAYS", default=14)
 ERASURES_NEED_APPROVAL: bool = env.bool("ERASURES_NEED_APPROVAL", default=True)
+OBJECT_STORAGE = env.str("OBJECT_STORAGE", default="")
 ERASURES_FILE = Path(env.str("ERASURES_FILE", default=str(STATE_DIR / "erasures.jsonl"))).expanduser()
 
 # Webhooks: see docs/webhooks.md

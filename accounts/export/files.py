@@ -1,28 +1,29 @@
-"""Storage of the sealed export files: one folder, one file for each export, named by its id."""
+"""Storage of the sealed export files: one file for each export, named by its id."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from uuid import UUID
 
-from django.conf import settings
+from vibe.core import file_storage
 
 SEALED = ".sealed"
 
 
-def path_of(export_id: UUID) -> Path:
-    """Return the path of the complete file of an export."""
-    return Path(settings.EXPORT_DIR, f"{export_id}{SEALED}")
+def stored() -> file_storage.Files:
+    """Return the files of exports."""
+    return file_storage.files("exports", "EXPORT_DIR")
+
+
+def name_of(export_id: UUID) -> str:
+    """Return the name of the complete file of an export."""
+    return f"{export_id}{SEALED}"
 
 
 def remove(export_id: UUID) -> int:
     """Remove the files of an export, drafts included. Return how many."""
-    found = list(Path(settings.EXPORT_DIR).glob(f"{export_id}.*"))
-    for path in found:
-        path.unlink(missing_ok=True)
-    return len(found)
+    return stored().remove(f"{export_id}.")
 
 
 def ids_there() -> set[UUID]:
     """Return the ids of the exports that have a complete file."""
-    return {UUID(path.stem) for path in Path(settings.EXPORT_DIR).glob(f"*{SEALED}")}
+    return {UUID(name.removesuffix(SEALED)) for name in stored().sizes() if name.endswith(SEALED)}

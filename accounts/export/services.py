@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import chain
-from pathlib import Path
 from typing import IO, Final
 from uuid import UUID
 
@@ -36,7 +35,6 @@ from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system, as_user
 from vibe.core.db.statements import bulk
 from vibe.core.errors import Conflict, NotFound, Refused
-from vibe.core.whole_files import remove_drafts_left, write_whole
 
 JOB: Final = "accounts.export"
 SALT: Final = "accounts.export"
@@ -150,15 +148,21 @@ def make_export(*, user_id: UUID, export_id: UUID, actor: Actor) -> bool:
             return False
         companion = exports.values_list("companion_token", flat=True).get()
         files = open_vault().files
-    with write_whole(export_files.path_of(export_id)) as target:
-        writer = files.writer(target, file_context(user_id, export_id))
+    size = 0
+
+    def content() -> Iterator[bytes]:
+        nonlocal size
         for line, percent in archive_lines(user_id, companion):
             if line:
-                writer.write(TO_JSON(line).encode() + b"\n")
+                encoded = TO_JSON(line).encode() + b"\n"
+                size += len(encoded)
+                yield encoded
             else:
                 note_progress(user_id, export_id, percent)
-        writer.close()
-    _finish(user_id, export_id, companion, writer.size, actor)
+
+    sealed = files.seal(content(), file_context(user_id, export_id))
+    export_files.stored().write(export_files.name_of(export_id), sealed)
+    _finish(user_id, export_id, companion, size, actor)
     return True
 
 
@@ -233,7 +237,7 @@ def remove_expired(*, actor: Actor) -> int:
         with as_system():
             Export.objects.of(user_id).filter(pk=export_id, state=STATE.READY).update(state=STATE.REMOVED)
             record(actor=actor, action="export.remove", subject=user_id, resource=f"exports/{export_id}")
-    return removed + remove_drafts_left(Path(settings.EXPORT_DIR))
+    return removed + export_files.stored().remove_drafts_left()
 
 
 def note_progress(user_id: UUID, export_id: UUID, percent: int) -> None:
@@ -282,9 +286,9 @@ def read_token(token: str) -> tuple[UUID, UUID]:
 
 
 def stream_file(export_id: UUID, files: FileSeal, of: bytes) -> Iterator[bytes]:
-    """Return the content of a sealed file, its first chunk already verified. Raises NotFound without a local file."""
+    """Return the content of a sealed file, its first chunk already verified. Raises NotFound without a file."""
     try:
-        source = export_files.path_of(export_id).open("rb")
+        source = export_files.stored().read(export_files.name_of(export_id))
     except FileNotFoundError:
         raise link_not_found() from None
     chunks = close_at_end(source, files.open(source, of))

@@ -98,7 +98,7 @@ def test_what_waits_is_sealed_for_its_person_and_place(ada, jonas, as_ada, folde
     with as_user(ada):
         seal = open_vault().files
     assert b"".join(uploads.read_part(seal, ada, which, 0)) == SECRET
-    uploads.path_of(which, 0).rename(uploads.path_of(which, 1))
+    (folder / uploads.name_of(which, 0)).rename(folder / uploads.name_of(which, 1))
     with as_user(jonas):
         others = open_vault().files
     for key, number, person in ((seal, 1, ada), (others, 1, ada), (seal, 1, jonas)):

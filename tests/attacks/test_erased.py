@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -191,9 +192,9 @@ def test_a_copy_of_the_sealed_export_opens_with_no_key_that_is_left(told):
     """Copied before the erasure, by whoever could read the folder."""
     live, ada = connection.settings_dict["NAME"], told["ada"]
     export_id = export_status(user_id=ada).pk
-    copy, before = files.path_of(export_id).read_bytes(), keys_in(live, ada)
+    copy, before = (settings.EXPORT_DIR / files.name_of(export_id)).read_bytes(), keys_in(live, ada)
     erase_now(ada)
-    assert not files.path_of(export_id).exists() and keys_in(live, ada) == {}
+    assert not files.ids_there() and keys_in(live, ada) == {}
     with pytest.raises(VibeError):
         read_copy(copy, ada, export_id, keys_in(live, told["jonas"]))
     assert SAID.encode() in read_copy(copy, ada, export_id, before), "the control: with the key of before it opens"

@@ -22,13 +22,8 @@ SIZES = [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES, 3
 
 
 def sealed(content, key=KEY, of=OF, step=10_000):
-    target = io.BytesIO()
-    writer = FileSeal(key).writer(target, of)
-    for at in range(0, len(content), step):
-        writer.write(content[at : at + step])
-    writer.close()
-    assert writer.size == len(content)
-    return target.getvalue()
+    pieces = (content[at : at + step] for at in range(0, len(content), step))
+    return b"".join(FileSeal(key).seal(pieces, of))
 
 
 def opened(stored, key=KEY, of=OF):
@@ -140,10 +135,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     path = tmp_path / "sealed"
     tracemalloc.start()
     with path.open("wb") as target:
-        writer = FileSeal(KEY).writer(target, OF)
-        for _ in range(640):
-            writer.write(bytes(50_000))
-        writer.close()
+        target.writelines(FileSeal(KEY).seal((bytes(50_000) for _ in range(640)), OF))
     with path.open("rb") as source:
         assert sum(map(len, FileSeal(KEY).open(source, OF))) == 32_000_000
     _, peak = tracemalloc.get_traced_memory()

@@ -88,6 +88,7 @@ CODES: Final = (
     "export-under-way",
     "external-id-taken",
     "failed",
+    "files-unavailable",
     "gone",
     "idempotency-key-malformed",
     "idempotency-key-used",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from accounts.erasure.services import erase_again, unfinished_erasures
+from accounts.erasure.tombstones import lines
 from audit.actors import Actor
 from audit.errors import AuditError
 from audit.proof import checkpoint_store
@@ -80,16 +80,16 @@ def erased_again() -> Finding:
 
 @contextmanager
 def tombstones_apart() -> Iterator[None]:
-    """Use a temporary copy of the file of erasures: erasing in a copy is no erasure to record."""
-    real = Path(settings.ERASURES_FILE)
+    """Use a temporary copy of the list of erasures, as a file: erasing in a copy is no erasure to record."""
+    real, storage = settings.ERASURES_FILE, settings.OBJECT_STORAGE
     with tempfile.TemporaryDirectory() as folder:
-        settings.ERASURES_FILE = Path(folder, real.name)
+        copy = Path(folder, "erasures")
+        copy.write_text("".join(line.rstrip("\n") + "\n" for _, line in lines()), encoding="utf-8")
+        settings.ERASURES_FILE, settings.OBJECT_STORAGE = copy, ""
         try:
-            if real.exists():
-                shutil.copyfile(real, settings.ERASURES_FILE)
             yield
         finally:
-            settings.ERASURES_FILE = real
+            settings.ERASURES_FILE, settings.OBJECT_STORAGE = real, storage
 
 
 def trail_holds() -> Finding:

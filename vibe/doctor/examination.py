@@ -19,6 +19,7 @@ ALONE: dict[str, Check] = {
     "database setting": configuration.database_url,
     "disk": machine.disk,
     "state folder": machine.state_folder,
+    "file storage": machine.file_storage,
     "checkpoint file": audit_log.checkpoints,
 }
 WITH_DATABASE: dict[str, Check] = {

@@ -1,4 +1,4 @@
-"""Checks of this machine: free disk space, and a private state folder."""
+"""Checks of this machine: free disk space, a private state folder, and where files are stored."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
+from accounts.erasure.tombstones import lines
+from accounts.export.files import stored as exports
+from memories.imports.uploads import stored as imports
+from vibe.core.file_storage import Files, FilesUnavailable
 from vibe.doctor.findings import Finding, error, warning
 from vibe.metrics import figures
 
@@ -42,3 +46,28 @@ def state_folder() -> Iterator[Finding]:
             why="The trail's checkpoints are written there.",
             do="Run as the user who owns it, or set VIBE_STATE_DIR to another folder",
         )
+
+
+def file_storage() -> Iterator[Finding]:
+    """Check that files of exports and imports can be written, read and removed, and the list of erasures read."""
+    problems = {}
+    for check in (lambda: try_out(exports()), lambda: try_out(imports()), lambda: sum(1 for _ in lines())):
+        try:
+            check()
+        except FilesUnavailable as problem:
+            problems[problem.reason] = problem
+    for reason, found in problems.items():
+        yield error(
+            reason.removesuffix(found.helps).strip(),
+            why="Nobody can export or import, and erasures wait: the list comes before the first key is destroyed.",
+            do=found.helps,
+        )
+
+
+def try_out(files: Files) -> None:
+    """Write a file, read it, and remove it."""
+    name = f"probe-{os.getpid()}"
+    files.write(name, [b"probe"])
+    with files.read(name) as source:
+        source.read()
+    files.remove(name)

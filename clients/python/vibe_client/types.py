@@ -829,6 +829,7 @@ class Problem(TypedDict):
         "export-under-way",
         "external-id-taken",
         "failed",
+        "files-unavailable",
         "gone",
         "idempotency-key-malformed",
         "idempotency-key-used",

@@ -14,7 +14,6 @@ from typing import Any, Final, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.conf import settings
 from django.db.models.functions import Now
 from procrastinate.contrib.django import app
 
@@ -36,7 +35,6 @@ from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system, as_user
 from vibe.core.db.statements import bulk
 from vibe.core.errors import Conflict, InputError, NotFound, Refused
-from vibe.core.whole_files import remove_drafts_left
 
 JOB: Final = "memories.import_upload"
 STATE = Import.State
@@ -113,7 +111,7 @@ def start_import(*, user_id: UUID, import_id: UUID, parts: int, actor: Actor) ->
     """Have a job import the file of so many parts. Raises InputError where one is missing, ImportUnderWay, NotFound."""
     with as_user(user_id):
         require_state(user_id, import_id, STATE.UPLOADING)
-        there, wanted = uploads.numbers_there(import_id), set(range(parts))
+        there, wanted = uploads.sizes_there(import_id).keys(), set(range(parts))
         if missing := sorted(wanted - there):
             raise InputError(f"Part {missing[0]} has not come, nor have {len(missing) - 1} others. Send them first.")
         if there - wanted:
@@ -151,9 +149,8 @@ def run_import(*, user_id: UUID, import_id: UUID, actor: Actor) -> None:
         require_active(user_id)
         row, files = rows.get(), open_vault(to_process=True).files
     options = Options.decode(b"".join(uploads.read_part(files, user_id, import_id, uploads.OPTIONS)))
-    numbers = uploads.numbers_there(import_id)
-    size = sum(uploads.path_of(import_id, number).stat().st_size for number in numbers)
-    watch = Watch(user_id, import_id, size)
+    sizes = uploads.sizes_there(import_id)
+    watch = Watch(user_id, import_id, sum(sizes.values()))
     work = FileImport(
         actor=actor,
         form=row.form,
@@ -165,7 +162,7 @@ def run_import(*, user_id: UUID, import_id: UUID, actor: Actor) -> None:
     )
     problem = ""
     try:
-        work.run(uploads.Upload(files, user_id, import_id, len(numbers)))  # type: ignore[arg-type]
+        work.run(uploads.Upload(files, user_id, import_id, len(sizes)))  # type: ignore[arg-type]
     except (BadLine, UnreadableFile) as refusal:
         problem = refusal.code
         watch.problems = [str(refusal)]
@@ -236,8 +233,7 @@ def remove_abandoned(*, actor: Actor) -> int:
         kept = set(unfinished.filter(pk__in=there).values_list("pk", flat=True))
     for user_id, import_id in old:
         fail_import(user_id=user_id, import_id=import_id, problem="abandoned", actor=actor)
-    drafts = remove_drafts_left(settings.IMPORT_DIR)
-    return sum(map(uploads.remove, there - kept)) + drafts
+    return sum(map(uploads.remove, there - kept)) + uploads.stored().remove_drafts_left()
 
 
 def remove_files_of(user_id: UUID) -> int:

@@ -16,7 +16,7 @@ Each file has a salt of its own and so a key of its own: no nonce ever meets a k
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Final
 
 from cryptography.exceptions import InvalidTag
@@ -43,11 +43,18 @@ class FileSeal:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def writer(self, target: IO[bytes], context: bytes) -> SealingWriter:
-        """Return a writer that seals into `target`; `context` says what the file is of, and is needed to open it."""
+    def seal(self, content: Iterable[bytes], context: bytes) -> Iterator[bytes]:
+        """Yield the sealed form of content in chunks; `context` says what the file is of, and is needed to open it."""
         header = VERSION + os.urandom(SALT_BYTES)
-        target.write(header)
-        return SealingWriter(target, self._aead(header), header + context)
+        aead, associated, number, held = self._aead(header), header + context, 0, bytearray()
+        yield header
+        for piece in content:
+            held += piece
+            while len(held) > CHUNK_BYTES:
+                yield aead.encrypt(nonce(number, last=False), bytes(held[:CHUNK_BYTES]), associated)
+                del held[:CHUNK_BYTES]
+                number += 1
+        yield aead.encrypt(nonce(number, last=True), bytes(held), associated)
 
     def open(self, source: IO[bytes], context: bytes) -> Iterator[bytes]:
         """Yield the content in chunks, each verified before it is yielded.
@@ -69,35 +76,6 @@ class FileSeal:
 
     def _aead(self, header: bytes) -> AESGCM:
         return AESGCM(derive(self._key, f"file/{header[len(VERSION) :].hex()}"))
-
-
-class SealingWriter:
-    """Takes bytes, and seals each chunk once it knows whether more follow. Without `close` the file does not open."""
-
-    def __init__(self, target: IO[bytes], aead: AESGCM, associated: bytes) -> None:
-        self.size = 0  # bytes taken
-        self._target = target
-        self._aead = aead
-        self._associated = associated
-        self._held = bytearray()
-        self._number = 0
-
-    def write(self, content: bytes) -> None:
-        """Seal more bytes."""
-        self.size += len(content)
-        self._held += content
-        while len(self._held) > CHUNK_BYTES:
-            self._seal(bytes(self._held[:CHUNK_BYTES]), last=False)
-            del self._held[:CHUNK_BYTES]
-
-    def close(self) -> None:
-        """Seal what is left as the last chunk. The target stays open."""
-        self._seal(bytes(self._held), last=True)
-        self._held.clear()
-
-    def _seal(self, content: bytes, *, last: bool) -> None:
-        self._target.write(self._aead.encrypt(nonce(self._number, last=last), content, self._associated))
-        self._number += 1
 
 
 def nonce(number: int, *, last: bool) -> bytes:

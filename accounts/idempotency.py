@@ -23,7 +23,7 @@ from accounts.keys.services.data_keys import open_vault
 from accounts.models import KeptAnswer
 from audit.actors import Actor
 from audit.services import record
-from vibe.core.crypto.sealed import Address, Sealed
+from vibe.core.crypto.seal import Address, Sealed
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system, as_user
 from vibe.core.db.statements.batching import execute_literal_batch

@@ -19,8 +19,7 @@ from vibe.core.db.roles import SYSTEM
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import OUTSIDE, current_scope
 from vibe.core.db.statements import revisions
-from vibe.core.db.statements.batching import set_role_sql
-from vibe.core.db.statements.connection import current_connection
+from vibe.core.db.statements.batching import current_connection, set_role_sql
 from vibe.core.errors import AuditUnavailable
 
 OK, REFUSED, FAILED = AuditLog.Outcome.OK, AuditLog.Outcome.REFUSED, AuditLog.Outcome.FAILED

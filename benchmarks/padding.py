@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks.harness import show, throw_away_database
 from stories.text import blinding
-from vibe.core.crypto import padding
+from vibe.core.crypto import seal
 from vibe.core.db.configured import embedded_server
 
 SAMPLE = Path(__file__).resolve().parent.parent / "memories" / "sample" / "conversations.jsonl"
@@ -56,9 +56,9 @@ def stage(step: int, conversations: Path) -> dict[str, Any]:
 def use_step(step: int) -> None:
     """Pad by other classes than the product's, or not at all."""
     if step:
-        padding.STEP = step  # type: ignore[misc]
+        seal.STEP = step  # type: ignore[misc]
     else:
-        padding.size_class = lambda length: length
+        seal.size_class = lambda length: length
         blinding.dummies_beside = lambda _: 0
 
 

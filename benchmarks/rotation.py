@@ -132,7 +132,7 @@ def opens(user_id: UUID, number: int) -> bool:
     from accounts.keys.services.data_keys import open_vault
     from accounts.models import User
     from accounts.people.services.people import open_name
-    from vibe.core.crypto.sealed import Address
+    from vibe.core.crypto.seal import Address
     from vibe.core.db.scopes import as_user
     from vibe.core.errors import VibeError
 

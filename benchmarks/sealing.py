@@ -49,7 +49,7 @@ def speed() -> dict[str, Any]:
     from encrypted_model_fields.fields import EncryptedTextField
 
     from memories.models import Memory
-    from vibe.core.crypto.sealed import Address
+    from vibe.core.crypto.seal import Address
     from vibe.core.crypto.vault import Vault
     from vibe.core.db.schema.owned import uuid7
 
@@ -120,8 +120,7 @@ def small_costs() -> dict[str, Any]:
 
     from vibe.core.crypto.cloak import Cloak
     from vibe.core.crypto.master import MasterKey, MasterRing
-    from vibe.core.crypto.padding import pad, unpad
-    from vibe.core.crypto.sealed import Address
+    from vibe.core.crypto.seal import Address, pad, unpad
     from vibe.core.crypto.vault import Vault
     from vibe.core.db.schema.owned import uuid7
 

@@ -18,7 +18,7 @@ from accounts.people.services.people import open_name
 from memories.models import UNEXPIRED, Conversation, Memory
 from memories.payload import OpenedMemory, local_time, open_memories
 from vibe.core.crypto.fields import address_of
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.statements import bulk
 

@@ -20,7 +20,7 @@ from memories.services.conversations import SEALED, OpenedConversation, no_such_
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.paging import Page, Position, next_position
 from vibe.core.db.scale import replica
-from vibe.core.db.schema.lookup import get_owned
+from vibe.core.db.schema.owned import get_owned
 
 
 def conversations_page(

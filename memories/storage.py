@@ -23,8 +23,7 @@ from django.dispatch import Signal
 
 from vibe.core.crypto.vault import stored_size
 from vibe.core.db.schema.owned import uuid7
-from vibe.core.db.statements.batching import Rows, Statement, execute_batch
-from vibe.core.db.statements.connection import current_connection
+from vibe.core.db.statements.batching import Rows, Statement, current_connection, execute_batch
 from vibe.core.errors import ConfigurationError, InputError
 from vibe.core.from_settings import from_settings
 

@@ -27,7 +27,7 @@ WORDS_ASKED_FOR = OWN.format(column="user_id", setting="user_id") + (
 
 
 def blind_index() -> ArrayField[Any, Any]:
-    """A column of blind tokens; see vibe.core.crypto.blind."""
+    """A column of blind tokens; see vibe.core.crypto.vault."""
     return ArrayField(models.BigIntegerField(), default=list)
 
 
@@ -117,7 +117,7 @@ class Story(UserOwned):
 
     @property
     def updated_at(self) -> datetime:
-        """When it was built or corrected last: with the revision its version, see vibe.core.db.versions."""
+        """When it was built or corrected last: with the revision its version, see vibe.core.db.schema.owned."""
         return max(filter(None, (self.created_at, self.built_at, self.corrected_at)))
 
 

@@ -40,7 +40,7 @@ from vibe.core.admin.links import list_url, page_url
 from vibe.core.admin.readable_columns import readable_fields
 from vibe.core.admin.sudo_mode import SEEN
 from vibe.core.crypto.fields import SealedColumn
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import Sealed
 from vibe.core.db.roles import SUPPORT
 from vibe.core.db.schema.constraints import Privileges
 from vibe.core.db.schema.owned import uuid7

@@ -19,8 +19,7 @@ from tests.cast import TESTER
 from vibe.core.db.scale.distribution import obstacles, placing, plan
 from vibe.core.db.scopes import as_sign_in, as_system, as_user
 from vibe.core.db.statements import batching, bulk
-from vibe.core.db.statements.batching import set_role_sql
-from vibe.core.db.statements.connection import one_snapshot
+from vibe.core.db.statements.batching import one_snapshot, set_role_sql
 
 
 @pytest.fixture

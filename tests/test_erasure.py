@@ -46,7 +46,7 @@ from tests.building import build_conversation
 from tests.cast import DAY, TESTER
 from tests.protections import unprotected
 from vibe.core.crypto.errors import DataKeyMissing
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import Sealed
 from vibe.core.db.schema.owned import UserOwned
 from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
 from vibe.core.errors import InputError, NotFound, Refused

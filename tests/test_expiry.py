@@ -29,7 +29,7 @@ from tests.api.conftest import Api
 from tests.building import build_conversation
 from tests.cast import DAY, TESTER
 from tests.protections import unprotected
-from vibe.core.db.schema import lookup
+from vibe.core.db.schema import owned
 from vibe.core.db.scopes import as_system, as_user
 
 SECRET = "My locker code is 4711."
@@ -95,7 +95,7 @@ def test_without_the_condition_it_is_read(ada, as_ada, talk, monkeypatch):
     conversation_id, ids = talk
     let_expire(ada, ids[1])
     monkeypatch.setattr(MemoryQuerySet, "of", lambda rows, user_id: rows.filter(Q(user_id=user_id)))
-    monkeypatch.setattr(lookup, "select_statement", lookup.select_statement.__wrapped__)  # not the one it has cached
+    monkeypatch.setattr(owned, "select_statement", owned.select_statement.__wrapped__)  # not the one it has cached
     assert seen(as_ada, ada, conversation_id, ids)["list"] == [True] * 3
     assert seen(as_ada, ada, conversation_id, ids)["get"] == [True] * 3
     every = candidates.EVERY.as_string(None)

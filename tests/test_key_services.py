@@ -30,7 +30,7 @@ from tests.test_rotation import people, roots, rotate
 from tests.workers import register_workers
 from vibe.core.crypto.errors import SealBroken
 from vibe.core.crypto.master import VERSION, MasterRing
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import Sealed
 from vibe.core.db.scopes import as_system, as_user
 from vibe.core.errors import ConfigurationError
 from vibe.doctor import keys as doctor

@@ -26,8 +26,7 @@ from tests.crypto.test_master import BAD_KEYS
 from tests.processes import PATIENCE
 from tests.protections import unprotected
 from vibe.core.crypto.errors import DataKeyMissing, FormatUnknown, MasterKeyMissing, SealBroken
-from vibe.core.crypto.seal import generation_of
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import Sealed, generation_of
 from vibe.core.db.scopes import as_support, as_system, as_user
 from vibe.core.errors import ConfigurationError, InputError
 from vibe.core.state import FILE, load_or_make_secrets

@@ -21,7 +21,7 @@ from tests.building import build_conversation
 from tests.cast import TESTER
 from tests.workers import register_workers
 from vibe.core.crypto.errors import SealError
-from vibe.core.crypto.sealed import Address, Sealed
+from vibe.core.crypto.seal import Address, Sealed
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system, as_user
 from vibe.metrics import figures, view

@@ -14,7 +14,7 @@ from psycopg import sql
 from accounts.keys.master_key import ring
 from accounts.models.one_time_device import OneTimeDevice, secret_address
 from tests.processes import manage, url
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import Sealed
 from vibe.core.db.configured import embedded_server
 from vibe.core.db.embedded.paths import BINARIES
 from vibe.core.db.embedded.server import OWNER

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibe.core.normal_forms import MOST_MARKS, normalized
+from vibe.core.folding import MOST_MARKS, normalized
 
 
 @given(st.text(max_size=MOST_MARKS), st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]))

@@ -29,8 +29,7 @@ from tests.protections import unprotected
 from vibe.core.crypto.errors import MasterKeyMissing
 from vibe.core.crypto.fields import WrappedField
 from vibe.core.crypto.master import FERNET_VERSION, VERSION
-from vibe.core.crypto.seal import derive
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import Sealed, derive
 from vibe.core.db.scopes import as_support, as_system, as_user
 from vibe.doctor import keys as doctor
 

@@ -36,8 +36,7 @@ from stories.models import Story
 from tests.api.conftest import Api, at_once
 from tests.building import build_conversation
 from tests.cast import DAY, TESTER
-from vibe.core.crypto.seal import KEY_BYTES
-from vibe.core.crypto.sealed import Address
+from vibe.core.crypto.seal import KEY_BYTES, Address
 from vibe.core.crypto.vault import Vault, stored_size
 from vibe.core.db.scopes import as_user
 from vibe.core.errors import ConfigurationError

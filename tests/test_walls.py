@@ -14,7 +14,7 @@ from memories.models import Conversation, Import, Memory, StorageCount
 from stories.models import Entity, Fact, NextVector, Passage, PendingMemory, SearchSet, Story, TokenUse
 from tests.cast import DAY
 from tests.protections import unprotected
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import Sealed
 from vibe.core.db.schema.owned import UserOwned
 from vibe.core.db.scopes import as_support, as_system, as_user
 

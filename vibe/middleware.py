@@ -17,8 +17,7 @@ from django.middleware.security import SecurityMiddleware
 from accounts.authentication.caller import CallerContext
 from audit.middleware import origin_of
 from vibe.core.errors import Refused, VibeError
-from vibe.core.http.bodies import BodyTooLarge, MalformedBody
-from vibe.core.http.body_limits import BodyLimit
+from vibe.core.http.bodies import BodyLimit, BodyTooLarge, MalformedBody
 from vibe.core.http.context import set_context
 from vibe.core.http.error_pages import error_page
 from vibe.core.http.responses import MEDIA_TYPE, problem
@@ -113,7 +112,7 @@ class CompressApi(GZipMiddleware):
             return response
         tag = response.headers.get("ETag")
         answer = super().process_response(request, response)
-        if tag:  # of a row's version, which compression does not change: see vibe.core.http.etags
+        if tag:  # of a row's version, which compression does not change: see vibe.core.http.responses
             answer.headers["ETag"] = tag
         return answer
 

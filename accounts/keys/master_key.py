@@ -24,7 +24,7 @@ from accounts.keys.providers.service_key import ServiceKey
 from accounts.models import UserKey
 from vibe.core.crypto.errors import SealBroken
 from vibe.core.crypto.master import HEADER_BYTES, VERSION, VERSIONS, MasterRing
-from vibe.core.crypto.sealed import Address
+from vibe.core.crypto.seal import Address
 from vibe.core.db.scopes import as_system
 from vibe.core.from_settings import from_settings
 

@@ -1,7 +1,7 @@
 from django.db import migrations
 
 from accounts.keys.master_key import ring
-from vibe.core.crypto.sealed import Address
+from vibe.core.crypto.seal import Address
 from vibe.core.db.scopes import as_staff
 
 # The table of django_otp.plugins.otp_totp is there only in a database of an older version: 0014 drops it.

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django_otp.oath import TOTP
 
 from vibe.core.crypto.fields import WrappedField
-from vibe.core.crypto.sealed import Address
+from vibe.core.crypto.seal import Address
 from vibe.core.db.roles import STAFF, SYSTEM
 from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity
 from vibe.core.db.schema.owned import uuid7

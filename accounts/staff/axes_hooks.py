@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse
 
 from audit.context import AuditContext
 from vibe.core.errors import Refused
+from vibe.core.folding import normalized
 from vibe.core.http.context import find_context
 from vibe.core.http.error_pages import error_page
-from vibe.core.normal_forms import normalized
 
 
 class TooManyFailures(Refused):

@@ -21,7 +21,7 @@ from django.db import connection
 
 from audit.proof.keys import MAC_SIZE
 from audit.proof.row_digest import ROW_HEADER, encoded_details
-from vibe.core.db.backend.cursors import Cursor
+from vibe.core.db.backend.base import Cursor
 
 # Details first, so that they are found without skipping other fields; then the order of AuditRow; then the stamp. The
 # address is sent as its bytes and the length of its mask.

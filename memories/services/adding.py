@@ -21,7 +21,7 @@ from memories.payload import Payload
 from memories.roles import Role, role_of
 from memories.services.conversations import no_such_conversation
 from memories.storage import adding, size_of
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user

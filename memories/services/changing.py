@@ -25,11 +25,10 @@ from memories.services.adding import KeptMemory, NewMemory, add_memories, check_
 from memories.storage import give_back_memories, replacing, size_of
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
+from vibe.core.db.schema.owned import Versions, require_version
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
-from vibe.core.db.statements.batching import Rows, execute_batch
-from vibe.core.db.statements.connection import current_connection
-from vibe.core.db.versions import Versions, require_version
+from vibe.core.db.statements.batching import Rows, current_connection, execute_batch
 from vibe.core.errors import NotFound
 
 COLUMNS: Final = tuple(field.attname for field in Memory._meta.concrete_fields)

@@ -21,10 +21,9 @@ from memories.models import Conversation
 from memories.storage import ROW_BYTES, Storing, adding, give_back_conversation, replacing, size_of
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
-from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.schema.owned import Versions, require_version, uuid7
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements.batching import execute_batch
-from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import Conflict, NotFound
 
 SEALED: Final = ("title", "description", "companion")

@@ -13,7 +13,7 @@ from stories.models import Story
 from stories.processors.base import Message, Transcript
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
-from vibe.core.db.schema.lookup import get_owned
+from vibe.core.db.schema.owned import get_owned
 from vibe.core.db.statements import bulk
 from vibe.core.errors import NotFound
 

@@ -11,7 +11,7 @@ from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import record
 from stories.models import Entity, Story
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.paging import Rank
 from vibe.core.db.scale import replica

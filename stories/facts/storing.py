@@ -14,7 +14,7 @@ from memories.roles import Role
 from stories.facts.statements import BY_RULES, Statement, value_key
 from stories.facts.timeline import Source, Stated, hidden_until
 from stories.models import Fact
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.statements import bulk

@@ -35,9 +35,8 @@ from stories.text.passages import PassageText, asks, passages, replies
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.statements import bulk
-from vibe.core.db.statements.batching import Rows, execute_batch
+from vibe.core.db.statements.batching import Rows, current_connection, execute_batch
 from vibe.core.db.statements.batching import Statement as Query
-from vibe.core.db.statements.connection import current_connection
 
 MOST_PARTS: Final = 16
 """Parts that are indexed within a request; a job takes more."""

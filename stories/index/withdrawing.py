@@ -16,8 +16,7 @@ from stories.index.pending import make_pending
 from stories.index.services import add_counts
 from stories.models import NextVector, Story
 from stories.sealed_story import COLUMNS, open_draft, seal_draft
-from vibe.core.db.statements.batching import execute_batch
-from vibe.core.db.statements.connection import current_connection
+from vibe.core.db.statements.batching import current_connection, execute_batch
 
 UNSAID: Final = (*COLUMNS, *entities.INDEXES.values(), "embedding", "memory_ids", "revision", "due_at")
 PENDING: Final = "DELETE FROM pending_memories WHERE user_id = %s AND memory_id = %s"

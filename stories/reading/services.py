@@ -53,7 +53,7 @@ class OpenedStory:
 
     @property
     def updated_at(self) -> datetime:
-        """When it was built or corrected last: with the revision its version, see vibe.core.db.versions."""
+        """When it was built or corrected last: with the revision its version, see vibe.core.db.schema.owned."""
         return max(filter(None, (self.created_at, self.built_at, self.corrected_at)))
 
     @property

@@ -17,8 +17,8 @@ from audit.services import record
 from stories.building.sources import hold_story
 from stories.models import Story
 from stories.sealed_story import COLUMNS, open_draft, seal_draft
+from vibe.core.db.schema.owned import Versions, require_version
 from vibe.core.db.scopes import as_system, as_user
-from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import NotFound, VibeError
 
 FAILED = "failed"

@@ -21,7 +21,7 @@ from stories.search.candidates import EXACT, HNSW, Backdrop, Found, Wanted, read
 from stories.search.filters import Narrowed
 from stories.search.word_index import MOST_ROWS, Place, Stands, best_by_words, stands
 from vibe.core.db.statements import bulk
-from vibe.core.db.statements.connection import current_connection
+from vibe.core.db.statements.batching import current_connection
 
 NEAREST = 40
 """Passages taken from the graph, at the least; for a longer answer more."""

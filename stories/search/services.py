@@ -31,7 +31,7 @@ from stories.text.blinding import cloaked, speaker_token, word_tokens
 from stories.text.passages import ASKS, DATES, FOREIGN, tongue_marks
 from vibe.core.db.scale import replica
 from vibe.core.db.scopes import as_user
-from vibe.core.db.statements.connection import one_snapshot
+from vibe.core.db.statements.batching import one_snapshot
 from vibe.core.errors import InputError, VibeError
 
 ATTEMPTS = 3

@@ -25,8 +25,7 @@ import snowballstemmer
 from stories.text.irregular import BASE_FORMS
 from stories.text.languages import ENGLISH, language_of
 from stories.text.stop_words import INTERJECTIONS, STOP_WORDS, stop_words
-from vibe.core.folding import APOSTROPHES, HYPHENS, INVISIBLE, fold, spelled_out
-from vibe.core.normal_forms import normalized
+from vibe.core.folding import APOSTROPHES, HYPHENS, INVISIBLE, fold, normalized, spelled_out
 
 MAX_CHARACTERS = 200_000
 """Of one text; what comes after is not counted."""

@@ -18,7 +18,7 @@ from tests.api.bodies import ALL, WITH_BODY, Operation, largest
 from tests.api.conftest import who_may
 from tests.attacks.test_bodies import limit_of_operation
 from vibe.core.errors import ConfigurationError
-from vibe.core.http.body_limits import BodyLimit
+from vibe.core.http.bodies import BodyLimit
 from vibe.core.strict_json import MalformedJson, check_structure, read_json
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "api.md"

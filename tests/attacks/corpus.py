@@ -15,7 +15,7 @@ from uuid import UUID
 import numpy as np
 
 from vibe.core.crypto.master import MasterKey, MasterRing
-from vibe.core.crypto.sealed import Address, Sealed
+from vibe.core.crypto.seal import Address, Sealed
 from vibe.core.crypto.vault import Vault
 
 FULL = os.environ.get("VIBE_ATTACK") == "full"

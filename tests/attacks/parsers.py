@@ -35,12 +35,12 @@ from stories.processors.openai_compatible.errors import BadAnswer
 from stories.processors.openai_compatible.schema import read_story
 from vibe.core.crypto.errors import SealError
 from vibe.core.crypto.master import MasterKey, MasterRing
-from vibe.core.crypto.sealed import Address, Sealed
+from vibe.core.crypto.seal import Address, Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.url import database
 from vibe.core.errors import ConfigurationError, InputError, VibeError
 from vibe.core.http.cursors import Listing, cipher
-from vibe.core.http.etags import parse_etags
+from vibe.core.http.responses import parse_etags
 from vibe.core.strict_json import MalformedJson, read_json
 
 CANARY = "xylocanary"

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from tests.attacks.corpus import SENTENCES, WHAT, WHO, World
-from vibe.core.crypto.blind import BlindIndex
+from vibe.core.crypto.vault import BlindIndex
 
 NAMES = [f"{who} {what}" for who in WHO for what in WHAT] + [f"Name {number}" for number in range(900)]
 

@@ -19,7 +19,7 @@ from tests.attacks.corpus import tries
 from vibe.api import error_handlers
 from vibe.api.decorators import limit_of
 from vibe.core import strict_json
-from vibe.core.http.body_limits import BodyLimit
+from vibe.core.http.bodies import BodyLimit
 from vibe.middleware import FORM
 
 ANSWER = 10_000  # bytes: 20 errors, each with a name of 64 characters

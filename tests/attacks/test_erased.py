@@ -42,7 +42,7 @@ from tests.attacks.corpus import tries
 from tests.building import build_conversation
 from tests.cast import DAY, TESTER
 from tests.processes import PATIENCE, start, until, url
-from vibe.core.crypto.sealed import Address, Sealed
+from vibe.core.crypto.seal import Address, Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.configured import embedded_server
 from vibe.core.db.embedded.paths import BINARIES

@@ -24,7 +24,7 @@ from memories.models import Conversation, Memory
 from tests.api.conftest import Api, as_ada, without_limits  # noqa: F401  fixtures
 from vibe.api import decorators
 from vibe.api.instance import api
-from vibe.core.crypto.sealed import Address
+from vibe.core.crypto.seal import Address
 from vibe.core.db.scopes import as_user
 from vibe.core.http.operations import READ_ANEW
 

@@ -9,8 +9,7 @@ import pytest
 
 from tests.attacks.corpus import World
 from vibe.core.crypto.errors import DataKeyMissing, FormatUnknown, MasterKeyMissing, SealBroken, SealError
-from vibe.core.crypto.seal import BODY_START, HEADER_BYTES
-from vibe.core.crypto.sealed import Address, Sealed
+from vibe.core.crypto.seal import BODY_START, HEADER_BYTES, Address, Sealed
 from vibe.core.crypto.vault import Vault
 
 PERSON, ROW = UUID(int=1), UUID(int=2)

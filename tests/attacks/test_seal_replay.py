@@ -13,7 +13,7 @@ import pytest
 
 from tests.attacks.corpus import World, tries
 from vibe.core.crypto.errors import SealBroken, SealError
-from vibe.core.crypto.sealed import Address
+from vibe.core.crypto.seal import Address
 from vibe.core.crypto.vault import Vault
 
 REPLAYS = tries(1_000, 20_000)

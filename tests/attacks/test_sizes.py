@@ -33,7 +33,7 @@ from tests.api.conftest import Api
 from tests.building import build_conversation, index_all
 from tests.cast import DAY, TESTER
 from tests.protections import unprotected
-from vibe.core.crypto import padding
+from vibe.core.crypto import seal
 from vibe.core.crypto.fields import SealedField
 from vibe.core.crypto.seal import OVERHEAD_BYTES
 from vibe.core.db.scopes import as_user
@@ -56,7 +56,7 @@ class Column:
 
 
 def payload_size(message: Message) -> int:
-    return len(padding.pad(message.payload.encode().encode())) + OVERHEAD_BYTES
+    return len(seal.pad(message.payload.encode().encode())) + OVERHEAD_BYTES
 
 
 def as_read(message: Message) -> AsRead:
@@ -201,7 +201,7 @@ def corpus(request: pytest.FixtureRequest) -> Corpus:
 @pytest.fixture
 def unpadded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The protection off, for what is sealed and for the thief, who knows the program."""
-    monkeypatch.setattr(padding, "size_class", lambda length: length)
+    monkeypatch.setattr(seal, "size_class", lambda length: length)
 
 
 def figures(rows: Sequences, corpus: Corpus) -> dict[str, tuple[int, int]]:
@@ -348,13 +348,13 @@ def test_every_sealed_column_is_padded(ada, tell):
     assert {f"stories.{column}" for column in columns} < found.keys()
     assert {"encrypted_memories.payload", "entities.name", "kept_answers.answer"} < found.keys()
     assert {"conversations.title", "conversations.description"} < found.keys()
-    assert all(size == padding.size_class(size) for sizes in found.values() for size in sizes)
+    assert all(size == seal.size_class(size) for sizes in found.values() for size in sizes)
 
 
 def test_unpadded_hardly_a_column_would_be(ada, tell, monkeypatch):
     """The negative control."""
-    classes = padding.size_class
-    monkeypatch.setattr(padding, "size_class", lambda length: length)
+    classes = seal.size_class
+    monkeypatch.setattr(seal, "size_class", lambda length: length)
     fill_every_column(ada, tell)
     found = sealed_sizes()
     assert len(found) > 8

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from vibe.core.crypto.master import MasterKey, MasterRing
-from vibe.core.crypto.sealed import Address
+from vibe.core.crypto.seal import Address
 from vibe.core.crypto.vault import Vault
 
 KEY = bytes(range(32))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibe.core.crypto.blind import BlindIndex
+from vibe.core.crypto.vault import BlindIndex
 from vibe.core.folding import fold
 
 INDEX = BlindIndex(bytes(range(32)))

@@ -20,7 +20,7 @@ from memories.models import Conversation, Memory
 from tests.crypto.test_vault import silent
 from vibe.core.crypto.errors import FormatUnknown, MasterKeyMissing, SealBroken
 from vibe.core.crypto.fields import SealedField, WrappedField, address_of
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import Sealed
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system, as_user
 

@@ -19,8 +19,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from tests.crypto.conftest import KEY, PERSON, ROW
 from vibe.core.crypto.cloak import Cloak
-from vibe.core.crypto.seal import OVERHEAD_BYTES, derive, generation_of
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import OVERHEAD_BYTES, Sealed, derive, generation_of
 
 TEXT = "Ada moved to Lisbon. \N{SHIP}"
 NONCE = bytes(range(100, 112))

@@ -14,7 +14,7 @@ from tests.crypto.conftest import KEY, PERSON, ROW
 from tests.crypto.test_vault import silent
 from vibe.core.crypto.errors import FormatUnknown, MasterKeyMissing, SealBroken
 from vibe.core.crypto.master import HEADER_BYTES, MasterKey, MasterRing
-from vibe.core.crypto.sealed import Address, Sealed
+from vibe.core.crypto.seal import Address, Sealed
 from vibe.core.crypto.strength import is_well_known, strong_text
 from vibe.core.errors import ConfigurationError, InputError
 

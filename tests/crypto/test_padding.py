@@ -13,9 +13,7 @@ from tests.crypto.conftest import KEY, PERSON, ROW
 from tests.crypto.test_vault import silent
 from vibe.core.crypto.errors import SealBroken
 from vibe.core.crypto.master import MasterKey, MasterRing
-from vibe.core.crypto.padding import STEP, pad, size_class, unpad
-from vibe.core.crypto.seal import OVERHEAD_BYTES
-from vibe.core.crypto.sealed import Address, Sealed
+from vibe.core.crypto.seal import OVERHEAD_BYTES, STEP, Address, Sealed, pad, size_class, unpad
 from vibe.core.crypto.vault import Vault
 
 HERE = Address("encrypted_memories", "payload", PERSON, ROW, 7)

@@ -8,7 +8,7 @@ import pickle
 
 import pytest
 
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import Sealed
 
 STORED = b"\x02\x00\x01" + b"canary" * 8
 

@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 
 from tests.crypto.conftest import KEY, PERSON, ROW
 from vibe.core.crypto.errors import DataKeyMissing, FormatUnknown, SealBroken, SealError
-from vibe.core.crypto.padding import pad
-from vibe.core.crypto.seal import generation_of
-from vibe.core.crypto.sealed import Address, Sealed
+from vibe.core.crypto.seal import Address, Sealed, generation_of, pad
 from vibe.core.crypto.vault import Vault
 from vibe.core.errors import InputError, VibeError
 

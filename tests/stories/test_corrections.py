@@ -35,8 +35,8 @@ from tests.stories.conftest import (
     memory_saying,
 )
 from vibe.core.crypto.errors import SealBroken
+from vibe.core.db.schema.owned import Versions, version_of
 from vibe.core.db.scopes import as_support, as_user
-from vibe.core.db.versions import Versions, version_of
 from vibe.core.errors import InputError, NotFound, Outdated
 
 

@@ -19,7 +19,7 @@ from stories.entities.services import list_entities
 from stories.models import Entity, Passage, SearchSet, Story
 from tests.cast import DAY, TESTER
 from tests.stories.conftest import LISBON, HashedEmbedder, build_all, memory_saying
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import Sealed
 from vibe.core.db.scopes import as_support, as_user
 
 

@@ -20,10 +20,9 @@ from accounts.authentication.caller import SAFE, Caller, CallerContext, caller_o
 from accounts.authentication.errors import CompanionBound
 from accounts.idempotency import Gone, KeptReply, request_digest, run_once
 from vibe.core.db.scale import replica
-from vibe.core.db.statements.connection import one_snapshot
+from vibe.core.db.statements.batching import one_snapshot
 from vibe.core.errors import NotFound, VibeError
-from vibe.core.http.bodies import check_type, json_of_body
-from vibe.core.http.body_limits import NO_BODY, BodyLimit
+from vibe.core.http.bodies import NO_BODY, BodyLimit, check_type, json_of_body
 from vibe.core.http.context import RequestContext, context_of
 from vibe.core.http.operations import BYTES, KEEPS, MADE_IDS, READ_ANEW, SNAPSHOT, STEP
 from vibe.core.strict_json import read_json

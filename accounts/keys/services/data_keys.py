@@ -25,8 +25,7 @@ from accounts.keys.master_key import key_address, ring, wrapping_ring
 from accounts.models import User, UserKey
 from audit.actors import Actor
 from audit.services import record
-from vibe.core.crypto.seal import HIGHEST_GENERATION, KEY_BYTES, MOST_MESSAGES
-from vibe.core.crypto.sealed import Address, Sealed
+from vibe.core.crypto.seal import HIGHEST_GENERATION, KEY_BYTES, MOST_MESSAGES, Address, Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.scopes import as_system, as_user, require_user
 from vibe.core.db.statements import bulk, revisions

@@ -21,7 +21,7 @@ from audit.services import record
 from vibe.core.crypto.errors import MasterKeyMissing, SealError
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.master import HEADER_BYTES, VERSION, VERSIONS
-from vibe.core.crypto.sealed import Address, Sealed
+from vibe.core.crypto.seal import Address, Sealed
 from vibe.core.db.scopes import as_system
 from vibe.core.db.statements import bulk
 

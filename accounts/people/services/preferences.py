@@ -12,10 +12,9 @@ from django.db import IntegrityError
 from accounts.models import PREFERENCES_BYTES, UserPreferences
 from audit.actors import Actor
 from audit.services import record
-from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.schema.owned import Versions, require_version, uuid7
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
-from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import InputError
 
 LARGEST_NUMBER = 2**53 - 1

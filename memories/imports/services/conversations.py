@@ -25,8 +25,7 @@ from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
-from vibe.core.db.statements.batching import execute_batch
-from vibe.core.db.statements.connection import current_connection
+from vibe.core.db.statements.batching import current_connection, execute_batch
 
 CONVERSATIONS, MEMORIES = Conversation._meta.db_table, Memory._meta.db_table
 Messages = dict[str, Message]  # by message id, within one conversation

@@ -29,9 +29,9 @@ from stories.sealed_story import COLUMNS, open_draft, seal_draft
 from stories.text.blinding import cloaked
 from stories.text.passages import PassageText
 from vibe.core.crypto.vault import Vault
+from vibe.core.db.schema.owned import Versions, require_version
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements.batching import execute_batch
-from vibe.core.db.versions import Versions, require_version
 from vibe.core.errors import VibeError
 
 logger = logging.getLogger(__name__)

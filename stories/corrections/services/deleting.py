@@ -10,8 +10,8 @@ from stories.building.sources import hold_story
 from stories.entities import services as entities
 from stories.index.services import add_counts
 from stories.models import Passage
+from vibe.core.db.schema.owned import Versions, require_version
 from vibe.core.db.scopes import as_user
-from vibe.core.db.versions import Versions, require_version
 
 
 def delete_story(*, user_id: UUID, story_id: UUID, actor: Actor, expected: Versions | None = None) -> None:

@@ -16,7 +16,7 @@ from stories.processors.base import Draft, Event, Message, StatedFact, Transcrip
 from stories.processors.openai_compatible.content import objects_in
 from stories.processors.openai_compatible.errors import BadAnswer
 from stories.processors.openai_compatible.times import NOTHING, time_of
-from vibe.core.normal_forms import normalized
+from vibe.core.folding import normalized
 
 LONGEST_TITLE = 120
 LONGEST_TEXT = 4_000

@@ -17,7 +17,7 @@ from django.db.models.lookups import Exact
 from encrypted_model_fields.fields import EncryptedTextField
 
 from vibe.core.crypto.errors import SealBroken
-from vibe.core.crypto.sealed import Address, Sealed
+from vibe.core.crypto.seal import Address, Sealed
 
 
 class SealedColumn(models.Field[Any, Any]):

@@ -2,13 +2,13 @@
 
 Stored form, version 2:  0x12 | id of the master key, 8 bytes | what that key made
 Made by a `MasterKey`:   nonce, 12 bytes | ciphertext | tag, 16 bytes
-Associated data:         the first 9 of these bytes | the address of the value (see vibe.core.crypto.sealed)
+Associated data:         the first 9 of these bytes | the address of the value (see vibe.core.crypto.seal)
 
 A `MasterKey` is held by this process. Keys that a service holds are in accounts.keys.providers.
 
 Version 1 had a Fernet token, of AES-128, after the id, with the address inside. It opens, and rotation replaces it.
 
-A text of a person is padded to its size class before it is wrapped (see vibe.core.crypto.padding). Data keys and
+A text of a person is padded to its size class before it is wrapped (see vibe.core.crypto.seal). Data keys and
 one-time secrets are of one length each, and are not.
 """
 
@@ -26,9 +26,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from vibe.core.crypto.errors import FormatUnknown, MasterKeyMissing, SealBroken, SealError
-from vibe.core.crypto.padding import pad, unpad
-from vibe.core.crypto.seal import KEY_BYTES, NONCE_BYTES, TAG_BYTES, derive, notify
-from vibe.core.crypto.sealed import Address, Sealed
+from vibe.core.crypto.seal import KEY_BYTES, NONCE_BYTES, TAG_BYTES, Address, Sealed, derive, notify, pad, unpad
 from vibe.core.crypto.strength import is_well_known
 from vibe.core.errors import ConfigurationError, InputError
 

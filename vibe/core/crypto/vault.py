@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, lru_cache
@@ -10,29 +11,57 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 
-from vibe.core.crypto.blind import BlindIndex
 from vibe.core.crypto.cloak import Cloak
 from vibe.core.crypto.errors import DataKeyMissing, FormatUnknown, SealBroken, SealError
 from vibe.core.crypto.file_seal import FileSeal
-from vibe.core.crypto.padding import MARK, pad, size_class, unpad
 from vibe.core.crypto.seal import (
     BODY_START,
     HEADER_BYTES,
+    MARK,
     NONCE_BYTES,
     OVERHEAD_BYTES,
+    Address,
     Seal,
+    Sealed,
+    column_prefix,
     derive,
     generation_of,
     notify,
+    pad,
+    size_class,
+    unpad,
 )
-from vibe.core.crypto.sealed import Address, Sealed, column_prefix
 from vibe.core.errors import InputError
+from vibe.core.folding import fold
 
 ROOT_GENERATION: Final = 1
 FIRST_REVISION: Final = 1
 CLOAKS_KEPT: Final = 128
 UNSEALABLE = (UnicodeEncodeError, AttributeError, OverflowError)  # lone surrogates, not a text, no such revision
 UNOPENABLE = (KeyError, InvalidTag, ValueError, AttributeError, OverflowError)
+
+
+class BlindIndex:
+    """Blind values of one person: equal ones become equal numbers, and tell nothing else without the person's key.
+
+    HMAC-SHA256 (RFC 2104) over  kind | 0x00 | folded value, UTF-8;  cut to its first 64 bits and read as a signed
+    big-endian integer, so that it fits PostgreSQL's bigint. The kind goes in first: the word "lisbon" and the place
+    "Lisbon" do not match each other.
+    """
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def token(self, kind: str, value: str) -> int:
+        """Return a signed 64-bit number for `value`, equal for values that are spellings of one (vibe.core.folding)."""
+        message = kind.encode() + b"\0" + fold(value).encode("utf-8", "surrogatepass")
+        return int.from_bytes(hmac.digest(self._key, message, "sha256")[:8], "big", signed=True)
+
+    def tokens(self, kind: str, values: Iterable[str]) -> list[int]:
+        """Return one number for each value, in the order given."""
+        return [self.token(kind, value) for value in values]
 
 
 class Vault:

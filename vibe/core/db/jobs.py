@@ -17,7 +17,7 @@ from procrastinate.types import JobToDefer
 from psycopg.types.json import Jsonb
 
 from vibe.core.db.scopes import as_system
-from vibe.core.db.statements.connection import current_connection
+from vibe.core.db.statements.batching import current_connection
 
 DEFER_JOBS: Final = sql.queries["defer_jobs"].replace("%(jobs)s", "%s").rstrip("; \n")
 

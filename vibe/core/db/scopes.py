@@ -1,7 +1,7 @@
 """Scopes: the role in effect, and whose rows it sees, until the transaction ends.
 
 Each scope is a transaction, a role set with SET LOCAL ROLE, and settings that name the person. They are sent with the
-first statement inside, and cost no round trip (vibe.core.db.backend.cursors). Outside any scope the connection owns the
+first statement inside, and cost no round trip (vibe.core.db.backend.base). Outside any scope the connection owns the
 tables and still sees no rows, because row-level security is forced on the owner too. Scopes nest: at the end the outer
 one is in effect again, or the whole transaction is rolled back.
 """
@@ -19,8 +19,7 @@ from django.db import transaction
 from vibe.core.db.errors import ContextError
 from vibe.core.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
 from vibe.core.db.statements import revisions
-from vibe.core.db.statements.batching import distributed, set_role_sql
-from vibe.core.db.statements.connection import current_connection
+from vibe.core.db.statements.batching import current_connection, distributed, set_role_sql
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.http import HttpRequest
 
 from vibe.core.errors import ConfigurationError
-from vibe.core.http.body_limits import NO_BODY, BodyLimit
+from vibe.core.http.bodies import NO_BODY, BodyLimit
 
 
 @dataclass(kw_only=True)

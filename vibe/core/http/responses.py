@@ -5,15 +5,18 @@ Errors are RFC 9457 problem details: what a program needs in fields, what a pers
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from pydantic import BaseModel
 
-from vibe.core.db.versions import Versioned, Versions, version_of
-from vibe.core.errors import VibeError
-from vibe.core.http.etags import etag, parse_etags
+from vibe.core.db.schema.owned import Versioned, Versions, version_of
+from vibe.core.errors import InputError, VibeError
+
+LONGEST = 2_000
+TAGS = re.compile(r'\s*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 
 # For `openapi_extra` of an operation whose answer has a version, or that takes one: see vibe.api.openapi.
 VERSIONED: Final[dict[str, Any]] = {"x-versioned": True}
@@ -26,6 +29,33 @@ ALWAYS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",  # what CORS lets through is not held by it
 }
 NOTHING_RUNS: Final = "default-src 'none'; frame-ancestors 'none'"
+
+
+class ETagMalformed(InputError):
+    message = "If-Match and If-None-Match take entity tags in quotes, as the header ETag had them, or *."
+    code = "etag-malformed"
+
+
+def etag(row: Versioned) -> str:
+    """Write the version of a row as an entity tag."""
+    return f'"{version_of(row)}"'
+
+
+def parse_etags(header: str) -> Versions | None:
+    """Read the value of If-Match or If-None-Match; None for `*`, which is any version. Raises ETagMalformed.
+
+    A `W/` is ignored. Proxies that compress write it before the tag; here a tag names a version of the row, which
+    compressing leaves as it is.
+    """
+    if header.strip() == "*":
+        return None
+    found, at = [], 0
+    while at < len(header) <= LONGEST and (match := TAGS.match(header, at)):
+        found.append(match[1])
+        at = match.end()
+    if at < len(header) or not found:
+        raise ETagMalformed
+    return frozenset(found)
 
 
 def respond(shape: BaseModel, *, of: Versioned | None = None, status: int = 200, location: str = "") -> HttpResponse:

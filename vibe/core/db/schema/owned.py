@@ -1,18 +1,48 @@
 """What every table of a person's rows is: a UUIDv7 id, an owner that never changes, and statements that carry both.
 
 Row-level security is the net. The plan is that each update, delete and join names the owner too: it is what indexes
-and, on a distributed database, shards are found by.
+and, on a distributed database, shards are found by. A row has a version for optimistic locking: a caller names those
+it has seen, and changes none but these.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 from uuid import UUID
 
 import uuid_utils.compat
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
+
+from vibe.core.db.statements import bulk
+from vibe.core.errors import Outdated
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Versions = frozenset[str]
+
+
+class Versioned(Protocol):
+    """A row with a count of its changes and the time of the last one."""
+
+    @property
+    def revision(self) -> int: ...
+
+    @property
+    def updated_at(self) -> datetime: ...
+
+
+def version_of(row: Versioned) -> str:
+    """Return the version: the count of changes, and when the row last changed, counts and archiving included."""
+    return f"{row.revision:x}-{(row.updated_at - EPOCH) // timedelta(microseconds=1):x}"
+
+
+def require_version(row: Versioned, expected: Versions | None) -> None:
+    """Raise Outdated when a locked row is at none of the expected versions; None accepts any."""
+    if expected is not None and version_of(row) not in expected:
+        raise Outdated
 
 
 def uuid7() -> UUID:
@@ -74,3 +104,33 @@ class UserOwned(models.Model):
     def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         count = type(self).objects.using(using).filter(user_id=self.user_id, pk=self.pk)._raw_delete(using or "default")
         return count, {self._meta.label: count}
+
+
+Row = TypeVar("Row", bound=UserOwned)
+
+
+def get_owned(model: type[Row], user_id: UUID, row_id: UUID, *, without: tuple[str, ...] = ()) -> Row | None:
+    """Return `model.objects.of(user_id).filter(pk=row_id).defer(*without).first()`."""
+    statement, names, converted = select_statement(model, without)
+    for found in bulk.run(statement, [user_id, row_id]):
+        values = list(found)
+        for place, field in converted:
+            values[place] = field.from_db_value(values[place], None, connection)
+        return model.from_db(connection.alias, names, values)
+    return None
+
+
+@cache
+def select_statement(model: type[UserOwned], without: tuple[str, ...]) -> tuple[str, list[str], list[tuple[int, Any]]]:
+    """Return the statement, the attributes it fills, and which of them their fields convert.
+
+    The statement is the queryset's own, so that what that leaves out is left out here.
+    """
+    owner, row = UUID(int=1), UUID(int=2)
+    rows = model.objects.of(owner).filter(pk=row).defer(*without)
+    statement, given = rows.query.sql_with_params()
+    if given != (owner, row):
+        raise TypeError(f"The rows of {model._meta.label} are selected by more than owner and id: {len(given)} values.")
+    fields: list[Any] = [field for field in model._meta.concrete_fields if field.attname not in without]
+    converted = [(place, field) for place, field in enumerate(fields) if hasattr(field, "from_db_value")]
+    return statement.replace("%s", "%b"), [field.attname for field in fields], converted

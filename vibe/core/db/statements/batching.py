@@ -1,23 +1,26 @@
-"""Run several statements in one round trip, where the database is one machine.
+"""This thread's connection, and several statements in one round trip, where the database is one machine.
 
 Citus forwards the whole text that contains a `SET LOCAL` to the shards, so there each statement is sent alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
+from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg import sql
 
-from vibe.core.db.backend.cursors import Cursor
-from vibe.core.db.statements.connection import current_connection
+from vibe.core.db.backend.base import Cursor
+
+if TYPE_CHECKING:
+    from vibe.core.db.backend.base import DatabaseWrapper
 
 Rows = list[tuple[Any, ...]]
 Statement = tuple[str, Sequence[Any]]
 """A statement with `%s`, and its parameters."""
-
 
 # Citus would forward SET LOCAL to the shards. It logs in there as the role that is in effect here, and that role may
 # not take another one.
@@ -25,6 +28,28 @@ SET_ROLE, SET_ROLE_ON_COORDINATOR = (
     "SET LOCAL ROLE {role}",
     "DO $$BEGIN PERFORM set_config('role', '{role}', true); END$$",
 )
+
+
+def current_connection() -> DatabaseWrapper:
+    """Return the connection itself, not Django's proxy, which looks it up for each attribute and has no types."""
+    return cast("DatabaseWrapper", connections[DEFAULT_DB_ALIAS])
+
+
+@contextmanager
+def one_snapshot() -> Iterator[None]:
+    """Make the transaction that begins in the block read from one snapshot.
+
+    Said with its BEGIN, which costs no round trip and reaches the shards. Inside a transaction it is that one's affair.
+    """
+    connection = current_connection()
+    if connection.in_atomic_block:
+        yield
+        return
+    connection.isolation = "ISOLATION LEVEL REPEATABLE READ"
+    try:
+        yield
+    finally:
+        connection.isolation = ""
 
 
 def execute_literal_batch(statements: Sequence[sql.Composable]) -> list[Rows]:

@@ -16,10 +16,9 @@ from pgvector.psycopg.halfvec import register_halfvec_info
 from psycopg import sql
 from psycopg.types import TypeInfo
 
-from vibe.core.db.backend.cursors import Cursor, holds
+from vibe.core.db.backend.base import Cursor, holds
 from vibe.core.db.errors import PoolerMisconfigured
-from vibe.core.db.statements.batching import distributed, returns_rows
-from vibe.core.db.statements.connection import current_connection
+from vibe.core.db.statements.batching import current_connection, distributed, returns_rows
 
 Column = tuple[str, Sequence[Any]]
 Kinds = tuple[tuple[str, str], ...]  # name and type of each column

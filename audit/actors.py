@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from audit.client.address import ClientAddress
+from audit.client import ClientAddress
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from ninja import Router
 from pydantic import Field
 
 from audit.models import AuditLog
-from audit.reading.pages import page
+from audit.reading.services import page
 from vibe.core.http.cursors import Listing
 from vibe.core.http.responses import respond
 from vibe.core.http.schemas import Cursor, PageSize

@@ -6,7 +6,7 @@ class AuditConfig(AppConfig):
     verbose_name = "Audit trail"
 
     def ready(self) -> None:
-        from audit.client.trusted import trusted_header, trusted_proxies  # noqa: PLC0415
+        from audit.client import trusted_header, trusted_proxies  # noqa: PLC0415
         from audit.proof.keys import trail_keys  # noqa: PLC0415
 
         for build in (trail_keys, trusted_proxies, trusted_header):

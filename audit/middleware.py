@@ -24,8 +24,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, ResolverMatch, resolve
 
 from audit.actors import Actor, Origin
-from audit.client.address import MAX_USER_AGENT, clean_user_agent, client_address
-from audit.client.trusted import trusted_header, trusted_proxies, trusts_sockets
+from audit.client import (
+    MAX_USER_AGENT,
+    clean_user_agent,
+    client_address,
+    trusted_header,
+    trusted_proxies,
+    trusts_sockets,
+)
 from audit.context import AuditContext
 from audit.errors import RowNotEncodable
 from audit.services import FAILED, OK, REFUSED, record

@@ -343,7 +343,7 @@ def reading(count: int = 150) -> dict[str, Any]:
     from uuid import UUID
 
     from audit.models import AuditLog
-    from audit.reading.pages import page
+    from audit.reading.services import page
     from vibe.core.db.paging import Position
     from vibe.core.db.scopes import as_support
 

@@ -64,7 +64,7 @@ def measure(name: str, command: list[str], options: Any, folder: Path) -> dict[s
     from accounts.people.services.people import find_person
     from audit.actors import Actor
     from audit.sealing.services import seal
-    from stories.index.backlog import index_pending
+    from stories.index.services import index_pending
 
     forget_jobs()
     texts = sample_texts()

@@ -194,7 +194,7 @@ def fill(
     from memories.payload import Payload
     from stories.index.entries import FORM
     from stories.processors.configured import embedder
-    from stories.text.blinding import speaker_token
+    from stories.text.passages import speaker_token
     from vibe.core.db.schema.owned import uuid7
     from vibe.core.db.scopes import as_user
 

@@ -37,7 +37,7 @@ def make_people(sizes: list[int]) -> list[Person]:
     from accounts.keys.services.data_keys import open_vault
     from accounts.people.services.people import Profile, ensure_person
     from audit.actors import Actor
-    from stories.text.blinding import metadata_tokens, speaker_token
+    from stories.text.passages import metadata_tokens, speaker_token
     from vibe.core.db.configured import embedded_server
     from vibe.core.db.scopes import as_user
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import show, throw_away_database
-from stories.text import blinding
+from stories.text import passages
 from vibe.core.crypto import seal
 from vibe.core.db.configured import embedded_server
 
@@ -59,7 +59,7 @@ def use_step(step: int) -> None:
         seal.STEP = step  # type: ignore[misc]
     else:
         seal.size_class = lambda length: length
-        blinding.dummies_beside = lambda _: 0
+        passages.dummies_beside = lambda _: 0
 
 
 def measured(conversations: Path) -> dict[str, Any]:

@@ -136,7 +136,7 @@ def values(row: Row, owner: Any) -> list[Any]:
 
 def in_bulk(table: str, given: list[Row]) -> None:
     """As stories.index.entries writes memories: those of 40 stories of STORY in one statement."""
-    from stories.text.blinding import array_text
+    from stories.text.passages import array_text
     from vibe.core.db.scopes import as_user
     from vibe.core.db.statements import bulk
 
@@ -151,7 +151,7 @@ def in_bulk(table: str, given: list[Row]) -> None:
 
 def one_by_one(table: str, given: list[Row]) -> None:
     """A statement a row, a transaction for all, so that the disk's flushes do not drown what is compared."""
-    from stories.text.blinding import array_text
+    from stories.text.passages import array_text
     from vibe.core.db.scopes import as_user
     from vibe.core.db.statements import bulk
 
@@ -165,7 +165,7 @@ def one_by_one(table: str, given: list[Row]) -> None:
 
 def by_copy(server: Any, given: list[Row], table: str = "by_copy", owner: Any = None) -> None:
     """COPY, as text, of the same values."""
-    from stories.text.blinding import array_text
+    from stories.text.passages import array_text
 
     with server.cursor().copy(f"COPY {table} ({', '.join(COLUMNS)}) FROM STDIN") as target:
         for row in given:

@@ -152,7 +152,7 @@ def percentiles(name: str, seconds: Sequence[float]) -> dict[str, float]:
 
 
 def ours(person: Person, vector: Any) -> tuple[float, list[Any]]:
-    """As stories.search.strategy chooses."""
+    """As stories.search.services chooses."""
     if not person.in_graph:
         return exact(person, vector)
     from stories.search.graph import NEAREST, nearest
@@ -186,7 +186,7 @@ def plain(person: Person, vector: Any) -> tuple[float, list[Any]]:
 def timed(person: Person, vector: Any, run: Callable[[Any], list[Any]]) -> tuple[float, list[Any]]:
     """How long the vector stage takes, by itself, in the person's scope."""
     from accounts.keys.services.data_keys import open_vault
-    from stories.text.blinding import cloaked
+    from stories.text.passages import cloaked
     from vibe.core.db.scopes import as_user
 
     with as_user(person.id):

@@ -84,7 +84,7 @@ def fill(uid: str, stories: int, texts: list[tuple[str, str]]) -> Any:
     from memories.imports.lines import ConversationLine, Message
     from memories.imports.services.conversations import import_conversations
     from memories.payload import Payload
-    from stories.index.backlog import index_pending
+    from stories.index.services import index_pending
 
     actor, profile = Actor.system("benchmark"), Profile(firebase_uid=uid, name="Ada Tavares")
     user_id = ensure_person(profile=profile, actor=actor)

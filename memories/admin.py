@@ -17,7 +17,7 @@ from accounts.admin.owned import OwnedAdmin
 from accounts.admin.people import UserAdmin
 from accounts.people.names import is_uuid
 from memories.models import Conversation, Import, Memory
-from memories.services.archiving import set_archived
+from memories.services.conversations import set_archived
 from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, requires_permission
 from vibe.core.admin.labels import label_column
 from vibe.core.admin.links import page_link

@@ -12,7 +12,7 @@ from procrastinate.contrib.django import app
 from audit.actors import Actor
 from memories.imports.services import uploaded
 from memories.imports.services.uploaded import JOB
-from memories.services.expiring import delete_expired
+from memories.services.forgetting import delete_expired
 from vibe.core.db.job_classes.classes import IMPORTS, WAITED
 from vibe.core.errors import VibeError
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stories.text.languages import ENGLISH, STEMMERS
-from stories.text.stop_words import FILE
+from stories.text.words import FILE
 
 LICENCE = """\
 # Stop words by Snowball, https://snowballstem.org: a language a line, a tab before its words.

@@ -9,8 +9,7 @@ class StoriesConfig(AppConfig):
         from accounts.export import import_readers, sections  # noqa: PLC0415
         from accounts.people.services.account_status import LIFTED  # noqa: PLC0415
         from memories import index  # noqa: PLC0415
-        from stories.corrections.services.restoring import restore_correction  # noqa: PLC0415
-        from stories.corrections.services.restoring_facts import restore_own_word  # noqa: PLC0415
+        from stories.corrections.services import restoring  # noqa: PLC0415
         from stories.export_sections import ENTITIES, FACTS, STORIES  # noqa: PLC0415
         from stories.index.memory_index import MemoryIndex  # noqa: PLC0415
         from stories.index.pending import catch_up  # noqa: PLC0415
@@ -29,5 +28,5 @@ class StoriesConfig(AppConfig):
         sections.add(STORIES)
         sections.add(ENTITIES)
         sections.add(FACTS)
-        import_readers.add("vibe.story", restore_correction)
-        import_readers.add("vibe.fact", restore_own_word)
+        import_readers.add("vibe.story", restoring.restore_correction)
+        import_readers.add("vibe.fact", restoring.restore_own_word)

@@ -9,7 +9,7 @@ from typing import Any
 
 from stories.models import Story
 from stories.processors.base import Draft, Event
-from stories.text.blinding import blind_phrases
+from stories.text.passages import blind_phrases
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
 

@@ -16,12 +16,10 @@ from procrastinate.jobs import Status
 
 from accounts.keys.errors import KeyServiceUnavailable, ProcessingRestricted
 from audit.actors import Actor
-from stories.building.services.build import build_due
-from stories.building.services.due import start_due_builds
+from stories.building.services.build import build_due, start_due_builds
 from stories.index.pending import INDEX_ADDED, INDEX_IMPORTED
 from stories.index.services import index_pending, settle_graph
-from stories.processors.errors import ProcessingFailed
-from stories.processors.fence.errors import Stopped
+from stories.processors.errors import ProcessingFailed, Stopped
 from vibe.core.db.job_classes.classes import AUDIT, IMPORTS, STORIES, WAITED
 from vibe.core.errors import VibeError
 

@@ -17,10 +17,10 @@ from audit.proof.freshness import require_fresh
 from memories import tasks
 from memories.models import Conversation, Memory, MemoryQuerySet
 from memories.payload import Payload
-from memories.services import expiring, forgetting
+from memories.services import forgetting
 from memories.services.adding import MessageIdTaken, NewMemory, add_memories
 from memories.services.conversations import create_conversation
-from memories.services.expiring import ExpiryFailed, delete_expired
+from memories.services.forgetting import ExpiryFailed, delete_expired
 from stories.building.services.lineage import check_lineage
 from stories.models import SEARCHED, Passage, Story
 from stories.search import candidates
@@ -192,14 +192,14 @@ def test_a_failure_of_one_person_keeps_nobody_elses(ada, jonas, talk, monkeypatc
     [kept] = add_memories(user_id=jonas, conversation_id=other, memories=new, actor=TESTER)
     let_expire(ada, ids[1])
     let_expire(jonas, kept.row.pk)
-    works = expiring._delete_batch
+    works = forgetting._delete_batch
 
     def fails(user_id, actor):
         if user_id == ada:
             raise DatabaseError
         return works(user_id, actor)
 
-    monkeypatch.setattr(expiring, "_delete_batch", fails)
+    monkeypatch.setattr(forgetting, "_delete_batch", fails)
     with pytest.raises(ExpiryFailed, match=str(ada)):
         delete_expired(actor=TESTER)
     with as_user(jonas):

@@ -26,8 +26,7 @@ from memories.payload import Payload
 from memories.services.adding import NewMemory, add_memories
 from memories.services.changing import change_memory, delete_memory
 from memories.services.conversations import change_conversation, create_conversation, delete_conversation
-from memories.services.expiring import delete_expired
-from memories.services.forgetting import forget_range
+from memories.services.forgetting import delete_expired, forget_range
 from memories.storage import CONVERSATIONS_OF, MEMORIES_OF, StorageDayFull, StorageFull, StorageLimit, storage_refused
 from stories.building import sources
 from stories.building.corrections import Changes

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 from django.conf import settings
 
 from vibe.core.crypto.strength import strong_text
-from vibe.core.db.url import database
+from vibe.core.db.configured import database
 from vibe.core.errors import ConfigurationError
 
 
@@ -13,7 +13,7 @@ class VibeConfig(AppConfig):
     verbose_name = "Vibe"
 
     def ready(self) -> None:
-        from audit.client.trusted import networks_of  # noqa: PLC0415
+        from audit.client import networks_of  # noqa: PLC0415
         from vibe.mcp.protected_resource import protected_resource  # noqa: PLC0415
 
         if not settings.DEBUG:

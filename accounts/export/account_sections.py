@@ -16,7 +16,7 @@ from accounts.models import AccessGrant, User, UserPreferences
 from accounts.people.services.people import open_name
 from accounts.people.services.preferences import restore_preferences
 from audit.models import AuditLog
-from audit.reading.pages import page
+from audit.reading.services import page
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.paging import Position
 

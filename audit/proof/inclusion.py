@@ -8,11 +8,10 @@ from uuid import UUID
 
 from audit.errors import BatchBroken, ChainBroken, Fault
 from audit.models import AuditLeaf
-from audit.proof.batch import verify_batch
 from audit.proof.checkpoint import SignedCheckpoint
 from audit.proof.keys import TrailKeys
 from audit.proof.merkle import inclusion_proof, verify_inclusion
-from audit.proof.verification import Prunings, covering, sealed_rows
+from audit.proof.verification import Prunings, covering, sealed_rows, verify_batch
 from vibe.core.db.scopes import as_system
 from vibe.core.errors import NotFound
 

@@ -1,4 +1,5 @@
-"""Proof of the audit log: the chain, then every row under it in the order of sealing, then the unsealed rows.
+"""Proof of the audit log: the chain of checkpoints, from the first to the last, then every row under it in the order of
+sealing, then the unsealed rows.
 
 Everything streams, in constant memory. Rows that appear during a run are verified in it or in the next one.
 """
@@ -9,18 +10,20 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from django.db import connection
 
-from audit.errors import BatchBroken, Fault, PruningBroken, RowForged
+from audit.errors import BatchBroken, ChainBroken, Fault, PruningBroken, RowForged, RowNotEncodable, SigningKeyUnknown
 from audit.models import AuditCheckpoint, AuditPruning
 from audit.proof import checkpoint_store
-from audit.proof.batch import SealedRow, verify_batch
-from audit.proof.chain import ChainVerifier
-from audit.proof.checkpoint import Checkpoint, SignedCheckpoint
+from audit.proof.checkpoint import GENESIS, Checkpoint, SignedCheckpoint
 from audit.proof.keys import TrailKeys
+from audit.proof.merkle import HASH_SIZE, root
 from audit.proof.pruned import Missing, Pruned
+from audit.proof.row_digest import ROW_FORMAT
+from audit.proof.signing import KeyRing
 from audit.proof.unsealed import all_unsealed_rows
 from audit.proof.wire import COLUMNS, FIELDS, copy, encode_time, field, read_leaf
 from vibe.core.db.scopes import as_system
@@ -34,6 +37,103 @@ _POSITION: Final = slice(FIELDS + 4, FIELDS + 12)
 _ROW_ID: Final = slice(FIELDS + 16, FIELDS + 32)
 _ROW_AT: Final = slice(FIELDS + 36, FIELDS + 44)
 _LEAF: Final = FIELDS + 44
+
+
+class SealedRow(NamedTuple):
+    """The seal stored for one position, and the hash of the row it refers to, if that exists."""
+
+    position: int
+    key: bytes  # the row's id, 16 bytes
+    leaf: bytes  # 32 bytes, as stored when the row was sealed
+    found: bytes | None  # 32 bytes, computed from the current row; empty if it cannot be encoded
+
+
+def verify_batch(checkpoint: Checkpoint, sealed: Iterable[SealedRow]) -> None:
+    """Prove the rows of one batch, given in the order of position. Raises BatchBroken at the first that fails.
+
+    The checkpoint must be verified already. The root is computed from the rows; stored leaf hashes only show which row
+    was changed. If a row and its leaf hash were both changed, the root does not match: the whole batch is at fault.
+    Raises RowNotEncodable for a batch sealed in a row format of a later version of the program.
+    """
+    if checkpoint.row_format != ROW_FORMAT:
+        raise RowNotEncodable(f"Checkpoint {checkpoint.number} covers rows of an unknown format: update the program.")
+    leaves: list[bytes] = []
+    for entry in sealed:
+        expected = checkpoint.first + len(leaves)
+        if entry.position != expected or expected > checkpoint.last:
+            raise BatchBroken(checkpoint.number, Fault.SEAL_MISSING, position=min(expected, entry.position))
+        if entry.found != entry.leaf or len(entry.leaf) != HASH_SIZE:
+            fault = Fault.ROW_MISSING if entry.found is None else Fault.ROW_ALTERED
+            raise BatchBroken(checkpoint.number, fault, position=entry.position, row_id=UUID(bytes=entry.key))
+        leaves.append(entry.leaf)
+    if len(leaves) != checkpoint.count:
+        raise BatchBroken(checkpoint.number, Fault.SEAL_MISSING, position=checkpoint.first + len(leaves))
+    if root(leaves) != checkpoint.root:
+        raise BatchBroken(checkpoint.number, Fault.ROOT, position=checkpoint.first)
+
+
+class ChainVerifier:
+    """A verifier that accepts checkpoints in order, and raises ChainBroken at the first that is invalid.
+
+    Witnesses are checkpoints kept outside the database, in any order and with gaps. Only they show that the end of the
+    chain was cut off, or all of it dropped: what remains is valid in itself. The newest one is enough.
+
+    A key that has been replaced must not sign again. Otherwise a thief could keep appending with a stolen key after its
+    replacement.
+    """
+
+    def __init__(self, keys: KeyRing, witnesses: Iterable[SignedCheckpoint] = ()) -> None:
+        """Check the witnesses' signatures and that they agree. Raises ChainBroken."""
+        self._keys = keys
+        self._head: Checkpoint | None = None
+        self._retired: set[bytes] = set()
+        self._witnessed: dict[int, bytes] = {}  # digest by number: a chain of years fits in memory
+        for witness in witnesses:
+            self._check_signature(witness)
+            number, digest = witness.checkpoint.number, witness.checkpoint.digest()
+            if self._witnessed.setdefault(number, digest) != digest:
+                raise ChainBroken(number, Fault.FORK)
+
+    def accept(self, signed: SignedCheckpoint) -> Checkpoint:
+        """Verify the next checkpoint and return its content. Raises ChainBroken."""
+        checkpoint = signed.checkpoint
+        expected = self._head.number + 1 if self._head else 1
+        if checkpoint.number != expected:
+            raise ChainBroken(expected, Fault.NUMBER)
+        self._check_signature(signed)
+        self._check_link(checkpoint)
+        self._check_key_order(checkpoint)
+        if self._witnessed.pop(expected, checkpoint.digest()) != checkpoint.digest():
+            raise ChainBroken(expected, Fault.FORK)
+        self._head = checkpoint
+        return checkpoint
+
+    def finish(self) -> Checkpoint | None:
+        """Return the newest checkpoint, None if there is none. Raises ChainBroken if a witness is not in the chain."""
+        if self._witnessed:
+            missing = self._head.number + 1 if self._head else 1
+            raise ChainBroken(missing, Fault.CUT)
+        return self._head
+
+    def _check_signature(self, signed: SignedCheckpoint) -> None:
+        checkpoint = signed.checkpoint
+        if checkpoint.key_id not in self._keys:
+            raise SigningKeyUnknown(checkpoint.number, checkpoint.key_id, self._keys)
+        if not self._keys.verify(checkpoint.key_id, checkpoint.encode(), signed.signature):
+            raise ChainBroken(checkpoint.number, Fault.SIGNATURE)
+
+    def _check_link(self, checkpoint: Checkpoint) -> None:
+        previous, first = (self._head.digest(), self._head.last + 1) if self._head else (GENESIS, 1)
+        if checkpoint.previous != previous:
+            raise ChainBroken(checkpoint.number, Fault.LINK)
+        if checkpoint.first != first:
+            raise ChainBroken(checkpoint.number, Fault.POSITION)
+
+    def _check_key_order(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.key_id in self._retired:
+            raise ChainBroken(checkpoint.number, Fault.RETIRED_KEY)
+        if self._head and self._head.key_id != checkpoint.key_id:
+            self._retired.add(self._head.key_id)
 
 
 @dataclass(slots=True)

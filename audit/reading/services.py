@@ -1,4 +1,4 @@
-"""Export of the audit log to a file. The export is recorded before the first row is written."""
+"""Reading the audit log: in pages, or exported to a file. An export is recorded before its first row is written."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ from audit.actors import Actor
 from audit.models import AuditLog
 from audit.proof.row_digest import AuditRow
 from audit.services import record
+from vibe.core.db.paging import Page, Position, next_position
 from vibe.core.db.scopes import as_system
+from vibe.core.errors import InputError
 
 COLUMNS: Final = AuditRow._fields
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")  # first characters that make a spreadsheet run a cell
 CHUNK: Final = 5_000
+
+LARGEST_PAGE: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,3 +115,13 @@ def json_value(value: Any) -> Any:
 
 
 WRITERS: Final[dict[str, Callable[[IO[str], Iterator[dict[str, Any]]], int]]] = {"csv": write_csv, "json": write_json}
+
+
+def page(rows: QuerySet[AuditLog], *, after: Position | None = None, size: int = 50) -> Page[AuditLog]:
+    """Return the page of `rows` that follows `after`. The caller's scope decides which rows are visible."""
+    if not 1 <= size <= LARGEST_PAGE:
+        raise InputError(f"A page has 1 to {LARGEST_PAGE} rows.")
+    if after:
+        rows = rows.filter(after.older("at"))
+    found = list(rows.order_by("-at", "-id")[: size + 1])
+    return Page(found[:size], next_position(found, size, "at"))

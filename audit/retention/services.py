@@ -15,11 +15,10 @@ from django.utils import timezone
 from audit.actors import Actor
 from audit.errors import BatchBroken, Fault, MonthKept
 from audit.models import AuditPruning
-from audit.proof.batch import SealedRow
 from audit.proof.keys import trail_keys
 from audit.proof.pruned import Missing, Pruned
 from audit.proof.unsealed import UNSEALED
-from audit.proof.verification import SEALED, read_sealed
+from audit.proof.verification import SEALED, SealedRow, read_sealed
 from audit.retention.partitions import PATIENCE, later, months_kept, next_month, partition_name, this_month
 from audit.services import record
 from vibe.core.db.scopes import as_system

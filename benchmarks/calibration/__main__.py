@@ -2,12 +2,12 @@
 
     python -m benchmarks.calibration --fit FOLDER ... [--measure FOLDER ...] [--chart FILE] [--json]
 
-Folders as for benchmarks.retrieval. The coefficients in stories/search/calibration.py are fitted on the bundled sample,
+Folders as for benchmarks.retrieval. The coefficients in stories/search/scoring.py are fitted on the bundled sample,
 with the questions in benchmarks/calibration/questions.tsv, and on the sets of --fit; give only those whose licence
 allows it. Every question is asked of its person, and as many others' questions are asked of them too. A set whose
 questions have `asked_at` holds next turns in place of questions: only its strangers' count.
 
-Printed: the coefficients; and, by those in stories/search/calibration.py, for every set how well the best probability
+Printed: the coefficients; and, by those in stories/search/scoring.py, for every set how well the best probability
 tells a person's own questions from another's (area under the ROC curve), and how reliable probabilities are.
 """
 
@@ -140,8 +140,8 @@ def weighed(observed: list[Observed]) -> list[tuple[float, list[Observed]]]:
 
 
 def figures(observed: list[Observed]) -> dict[str, Any]:
-    """Return how good the probabilities of stories/search/calibration.py are on a set."""
-    from stories.search.calibration import OFFLINE
+    """Return how good the probabilities of stories/search/scoring.py are on a set."""
+    from stories.search.scoring import OFFLINE
 
     best = {own: [float(OFFLINE.probability(each.features).max()) for each in observed if each.own == own]
             for own in (True, False)}  # fmt: skip

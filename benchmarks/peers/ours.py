@@ -45,7 +45,7 @@ class NearestMemories:
 
     def stage(self, owner: int, vector: Any, _: str) -> tuple[float, list[int]]:
         from accounts.keys.services.data_keys import open_vault
-        from stories.text.blinding import cloaked
+        from stories.text.passages import cloaked
         from vibe.core.db.scopes import as_user
 
         person = self.crowd[owner]
@@ -64,7 +64,7 @@ class NearestMemories:
         from audit.services import record
         from memories.models import Memory
         from memories.payload import open_memories
-        from stories.text.blinding import cloaked
+        from stories.text.passages import cloaked
         from vibe.core.db.scopes import as_user
 
         person = self.crowd[owner]

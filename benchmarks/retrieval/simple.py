@@ -62,7 +62,7 @@ class SimpleSearch:
         return {name: self._best(which, scores, limit) for name, (which, scores) in ways.items()}
 
     def _bm25(self, asked: list[str], which: Any) -> Floats:
-        from stories.search.bm25 import Collection, bm25
+        from stories.search.scoring import Collection, bm25
 
         number = Counter(asked)
         counts = np.array(

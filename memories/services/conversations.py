@@ -1,4 +1,7 @@
-"""Changes to a conversation as a whole. Each function is one transaction: check, change, record."""
+"""Changes to a conversation as a whole, archiving by staff included, who never open its content.
+
+Each function is one transaction: check, change, record.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from memories.storage import ROW_BYTES, Storing, adding, give_back_conversation,
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import Versions, require_version, uuid7
-from vibe.core.db.scopes import as_user
+from vibe.core.db.scopes import as_support, as_user
 from vibe.core.db.statements.batching import execute_batch
 from vibe.core.errors import Conflict, NotFound
 
@@ -244,3 +247,16 @@ def open_texts(row: Conversation, vault: Vault) -> dict[str, str | None]:
 def _record_change(row: Conversation, actor: Actor, action: str, **details: object) -> None:
     """Record an action on a conversation."""
     record(actor=actor, action=action, subject=row.user_id, resource=f"conversations/{row.pk}", details=details)
+
+
+def set_archived(*, user_id: UUID, conversation_id: UUID, archived: bool, actor: Actor) -> bool:
+    """Archive or unarchive a conversation, and return whether this changed anything. Raises NotFound."""
+    with as_support():
+        row = Conversation.objects.of(user_id).filter(pk=conversation_id)
+        if not row.exists():
+            raise NotFound("The person has no such conversation.")
+        changed = row.exclude(is_archived=archived).update(is_archived=archived, updated_at=timezone.now())
+        if changed:
+            action = "conversation.archive" if archived else "conversation.unarchive"
+            record(actor=actor, action=action, subject=user_id, resource=f"conversations/{conversation_id}")
+    return bool(changed)

@@ -1,4 +1,7 @@
-"""Deleting memories in batches: those of a range of time, or those that have expired. Each batch is one transaction."""
+"""Deleting memories in batches: those of a range of time, or those that have expired. Each batch is one transaction.
+
+Expired memories are deleted by the system. Nobody reads them any more: see MemoryQuerySet.of.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from operator import itemgetter
 from typing import Final
 from uuid import UUID
 
+from django.db import DatabaseError
+from django.db.models.functions import Now
+
 from accounts.companions import companion_token
 from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
@@ -17,8 +23,8 @@ from memories.index import search_index
 from memories.models import Conversation, Memory, MemoryQuerySet
 from memories.services.changing import update_conversation
 from memories.storage import give_back_memories
-from vibe.core.db.scopes import as_user
-from vibe.core.errors import InputError
+from vibe.core.db.scopes import as_system, as_user
+from vibe.core.errors import InputError, VibeError
 
 BATCH: Final = 100
 """Memories of one transaction: while it runs, nothing can be added to their conversations."""
@@ -88,3 +94,35 @@ def delete_batch(user_id: UUID, rows: MemoryQuerySet, *, actor: Actor, reason: s
             record(actor=actor, action="memory.delete", subject=user_id, resource=f"memories/{pk}", details=details)
         deleted += ids
     return Forgotten(deleted, more=len(first) == BATCH)
+
+
+class ExpiryFailed(VibeError):
+    message = "Expired memories of somebody could not be deleted. The next run tries again."
+    code = "expiry-failed"
+
+
+def delete_expired(*, actor: Actor) -> int:
+    """Delete every expired memory, person by person, but of people whose processing is restricted. Return how many.
+
+    After a failure go on with the other people, then raise ExpiryFailed with the person's id.
+    """
+    with as_system():
+        expired = Memory.objects.filter(expires_at__lte=Now(), user__restricted_at=None)
+        people = list(expired.values_list("user_id", flat=True).distinct())
+    deleted, failed = 0, None
+    for user_id in people:
+        try:
+            while done := _delete_batch(user_id, actor):
+                deleted += done
+        except DatabaseError:
+            failed = user_id
+    if failed:
+        raise ExpiryFailed(f"Expired memories of person {failed} could not be deleted. The next run tries again.")
+    return deleted
+
+
+def _delete_batch(user_id: UUID, actor: Actor) -> int:
+    """Delete some expired memories of a person, and return how many."""
+    with as_user(user_id):
+        expired = Memory.objects.expired_of(user_id).order_by("expires_at", "id")
+        return len(delete_batch(user_id, expired, actor=actor, reason="expired").ids)

@@ -10,7 +10,7 @@ from ninja import Router
 
 from accounts.authentication.caller import caller_of
 from stories.api.shapes import CorrectedStory, Stories
-from stories.corrections.services import deleting
+from stories.corrections.services import correcting
 from stories.corrections.services.correcting import Prepared, prepare_correction, store_correction
 from stories.reading import services as reading
 from stories.reading.services import open_story
@@ -88,7 +88,7 @@ def correct_story(request: HttpRequest, story_id: UUID, given: CorrectedStory) -
 @router.delete("/{uuid:story_id}", response={204: None}, openapi_extra=VERSIONED)
 def delete_story(request: HttpRequest, story_id: UUID) -> HttpResponse:
     """Delete a story. Its messages stay and are found by search; no other story is made of them."""
-    deleting.delete_story(**of(request, story_id), expected=expected_version(request))
+    correcting.delete_story(**of(request, story_id), expected=expected_version(request))
     return no_content()
 
 

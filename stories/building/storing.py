@@ -23,8 +23,7 @@ from stories.processors.base import Draft
 from stories.processors.configured import processor_id
 from stories.sealed_story import COLUMNS, event_line, seal_draft
 from stories.signals import facts_left_out
-from stories.text.blinding import array_text, blind_words, cloaked, length_class, speaker_token
-from stories.text.passages import PassageText
+from stories.text.passages import PassageText, array_text, blind_words, cloaked, length_class, speaker_token
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.statements import bulk

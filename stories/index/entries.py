@@ -30,8 +30,18 @@ from stories.models import Passage, SearchSet, Story
 from stories.processors.base import Message
 from stories.processors.configured import EmbedderFailed, embed, embedder, embedder_named
 from stories.processors.fenced import embed_many
-from stories.text.blinding import array_text, blind_words, cloaked, length_class, metadata_index, speaker_token
-from stories.text.passages import PassageText, asks, passages, replies
+from stories.text.passages import (
+    PassageText,
+    array_text,
+    asks,
+    blind_words,
+    cloaked,
+    length_class,
+    metadata_index,
+    passages,
+    replies,
+    speaker_token,
+)
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.statements import bulk

@@ -12,8 +12,7 @@ from django.utils.module_loading import import_string
 
 from stories.processors.base import Processor
 from stories.processors.embedding import Embedder, Vectors
-from stories.processors.errors import ProcessingFailed
-from stories.processors.fence.errors import ProcessorFailed
+from stories.processors.errors import ProcessingFailed, ProcessorFailed
 from stories.processors.named import EMBEDDERS, embedder_paths, processor_path
 from stories.processors.openai_compatible.errors import TokensSpent
 from vibe.core.errors import VibeError

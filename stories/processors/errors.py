@@ -1,4 +1,12 @@
-"""The error of any processor or embedder: whether to try again, when, and why, in words that staff may read."""
+"""The errors of any processor or embedder: whether to try again, when, and why, in words that staff may read.
+
+ProcessingFailed
+└── ProcessorFailed   of one that works in a child process
+    ├── TimedOut      more CPU seconds, or a longer wait, than allowed
+    ├── OutOfMemory   more memory than allowed
+    ├── Crashed       its process ended before it answered
+    └── Stopped       this process is shutting down
+"""
 
 from __future__ import annotations
 
@@ -23,3 +31,29 @@ class ProcessingFailed(VibeError):
         super().__init__(message)
         self.again_at = again_at
         """The earliest time at which trying again can help, aware; None where nobody knows."""
+
+
+class ProcessorFailed(ProcessingFailed):
+    message = "The processor failed. Check STORY_PROCESSOR."
+    code = "processor-failed"
+
+
+class TimedOut(ProcessorFailed):
+    message = "The processor took too long. See PROCESSOR_CPU_SECONDS and PROCESSOR_WALL_SECONDS."
+    code = "processor-timed-out"
+
+
+class OutOfMemory(ProcessorFailed):
+    message = "The processor took too much memory. See PROCESSOR_MEMORY_MB."
+    code = "processor-out-of-memory"
+
+
+class Crashed(ProcessorFailed):
+    message = "The process of the processor ended before it answered."
+    code = "processor-crashed"
+
+
+class Stopped(ProcessorFailed):
+    message = "The build was ended because this process is shutting down. It is made by the next one."
+    code = "processor-stopped"
+    away = True

@@ -17,7 +17,7 @@ from django.conf import settings
 from stories.processors.base import Draft, Processor, Transcript
 from stories.processors.configured import embed, embedder, processor
 from stories.processors.embedding import Embedder, Vectors
-from stories.processors.fence.errors import ProcessorFailed
+from stories.processors.errors import ProcessorFailed
 from stories.processors.fence.pool import Limits, Pool
 from vibe.core.errors import ConfigurationError
 from vibe.core.from_settings import from_settings

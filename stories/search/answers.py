@@ -1,4 +1,6 @@
-"""What a search found, opened: only what is shown, only the person's own."""
+"""What a search found, opened: only what is shown, only the person's own. A memory whose fact has ended comes behind
+the one that ended it: "I moved to Rome" before "I live in Berlin".
+"""
 
 from __future__ import annotations
 
@@ -6,22 +8,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, islice
+from typing import Final
 from uuid import UUID
 
 import numpy as np
 
 from memories.models import Memory
 from memories.payload import OpenedMemory, open_memories
-from stories.facts.storing import statements_in
+from stories.facts.storing import open_statements, statements_in
+from stories.facts.timeline import facts_of
 from stories.models import Story
 from stories.search.candidates import Found
 from stories.search.ranking import Passages, Ranking
-from stories.search.superseded import LOOKED_AT, newest_word_first
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.statements import bulk
 from vibe.core.db.statements.batching import Rows, Statement, execute_batch
 from vibe.core.folding import fold
+
+LOOKED_AT: Final = 50
+"""Of the memories found, the first so many are compared."""
 
 PASSAGES_SHOWN = 3
 COPIES_WITHIN = 0.1
@@ -34,6 +40,28 @@ SHOWN = ("id", "user_id", "conversation_id", "title", "text", "occurred_from", "
 STORIES = f"SELECT {', '.join(SHOWN)} FROM stories WHERE user_id = %s AND id = ANY(%s::uuid[])"  # noqa: S608
 SAID = ("id", "user_id", "conversation_id", "message_ids", "role", "payload", "occurred_at", "revision")
 MEMORIES = f"SELECT {', '.join(SAID)} FROM encrypted_memories WHERE user_id = %s AND id = ANY(%s::uuid[])"  # noqa: S608
+
+
+def newest_word_first(vault: Vault, found: list[UUID], stated: Rows) -> list[UUID]:
+    """Return memories, given best first, with each that ended a fact before those that say the fact.
+
+    All others keep their places. `stated` are the statements that these memories themselves make, as
+    stories.facts.storing reads them.
+    """
+    order = list(found)
+    for fact in facts_of(open_statements(vault, stated)) if len(stated) > 1 else ():
+        old = [source.memory_id for source in fact.sources if source.memory_id != fact.ended_in]
+        if fact.ended_in and old:
+            _put_before(order, fact.ended_in, old)
+    return order
+
+
+def _put_before(order: list[UUID], first: UUID, others: Sequence[UUID | None]) -> None:
+    """Move one to the place of the first of the others, if it is behind that."""
+    at = order.index(first)
+    before = min(order.index(each) for each in others if each is not None)
+    if before < at:
+        order.insert(before, order.pop(at))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from pgvector import HalfVector
 from psycopg import sql
 
 from stories.models import SEARCHED
-from stories.search.bm25 import Collection
 from stories.search.filters import Narrowed
 from stories.search.question import TimeSpan
 from stories.search.ranking import Passages
+from stories.search.scoring import Collection
 from vibe.core.db.statements import bulk
 
 EXACT, HNSW = "exact", "hnsw"
@@ -134,7 +134,7 @@ def columns(wanted: Wanted) -> str:
 def holds(number: int) -> str:
     """1 where a passage has the token of this number, else 0.
 
-    A passage has its words in rising order (stories.text.blinding), so the place of one is found by halving.
+    A passage has its words in rising order (stories.text.passages), so the place of one is found by halving.
     """
     token = f"(%(token{number})b)::int8"  # written out it may be negative, and :: binds closer than the sign
     place = f"width_bucket({token}, p.words)"

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from accounts.companions import companion_token
 from memories.metadata import Metadata
-from stories.text.blinding import MOST_METADATA, metadata_tokens, speaker_token, word_tokens
+from stories.text.passages import MOST_METADATA, metadata_tokens, speaker_token, word_tokens
 from stories.text.words import own_words
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.statements import bulk

@@ -16,9 +16,9 @@ import numpy as np
 from psycopg import sql
 
 from stories.models import SEARCHED, SearchSet
-from stories.search.bm25 import Collection, Counts
 from stories.search.candidates import EXACT, HNSW, Backdrop, Found, Wanted, read
 from stories.search.filters import Narrowed
+from stories.search.scoring import Collection, Counts
 from stories.search.word_index import MOST_ROWS, Place, Stands, best_by_words, stands
 from vibe.core.db.statements import bulk
 from vibe.core.db.statements.batching import current_connection

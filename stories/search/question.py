@@ -16,8 +16,7 @@ from itertools import pairwise
 
 from stories.processors.offline.dates.resolving import find_dates
 from stories.text.languages import ENGLISH, language_of, tongue_of
-from stories.text.stop_words import STOP_WORDS
-from stories.text.words import asked_words
+from stories.text.words import STOP_WORDS, asked_words
 from vibe.core.folding import APOSTROPHES, fold, normalized
 
 MAX_QUESTION = 1_000

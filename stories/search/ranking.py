@@ -21,9 +21,18 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stories.search.bm25 import Collection, Counts, Floats, bm25, word_weights
-from stories.search.calibration import BY_WORDS, OFFLINE, Calibration, features
-from stories.search.weights import Weights
+from stories.search.scoring import (
+    BY_WORDS,
+    OFFLINE,
+    Calibration,
+    Collection,
+    Counts,
+    Floats,
+    Weights,
+    bm25,
+    features,
+    word_weights,
+)
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]

@@ -2,6 +2,14 @@
 
 read who asks → understand the question, embed it → blind its words, cloak its vector → fetch candidates → rank → open
 what is shown → record.
+
+How candidates are fetched is chosen from the person's own count of passages, never left to the planner:
+
+- up to READ_WHOLE: every passage is fetched and ranked ("exact");
+- up to SEARCH_EXACT_UP_TO: the nearest of all by sorting, the best by words ("exact");
+- beyond: the nearest by the shared graph, where the person's set then is, the best by words ("hnsw").
+
+A filter that leaves little enough of a large set brings it back to the first or the second.
 """
 
 from __future__ import annotations
@@ -14,6 +22,7 @@ from typing import Literal, TypeVar
 from uuid import UUID
 
 import numpy as np
+from django.conf import settings
 
 from audit.actors import Actor
 from audit.services import record
@@ -21,18 +30,20 @@ from stories.models import SearchSet
 from stories.processors.embedding import OfflineEmbedder
 from stories.search.answers import PASSAGES_SHOWN, Answer, open_memories_found, open_stories
 from stories.search.asking import Asked, Asker, embedded, read_asker, understood
-from stories.search.calibration import BY_WORDS, OFFLINE, Calibration
-from stories.search.candidates import Found, Wanted
-from stories.search.filters import Filters, narrowed_by
+from stories.search.candidates import EXACT, HNSW, Found, Wanted, exact
+from stories.search.filters import Filters, Narrowed, narrowed_by
+from stories.search.graph import likeliest
 from stories.search.ranking import Ranker, Ranking
-from stories.search.strategy import fetch
+from stories.search.scoring import BY_WORDS, OFFLINE, Calibration
 from stories.signals import searched
-from stories.text.blinding import cloaked, speaker_token, word_tokens
-from stories.text.passages import ASKS, DATES, FOREIGN, tongue_marks
+from stories.text.passages import ASKS, DATES, FOREIGN, cloaked, speaker_token, tongue_marks, word_tokens
 from vibe.core.db.scale import replica
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements.batching import one_snapshot
 from vibe.core.errors import InputError, VibeError
+
+READ_WHOLE = 10_000
+"""Passages that are fetched and ranked all; beyond it is no dearer to have candidates chosen by the database."""
 
 ATTEMPTS = 3
 LONGEST_QUESTION = 100_000
@@ -41,6 +52,26 @@ MOST_PASSAGES = 20
 Prefer = Literal["best", "newest"]
 Result = TypeVar("Result")
 NOTHING_TO_GO_BY = "The question holds nothing to search by, neither words nor meaning: the order tells little."
+
+
+def fetch(user_id: UUID, wanted: Wanted, narrowed: Narrowed | None, search_set: SearchSet | None, limit: int) -> Found:
+    """The candidates: for never fewer than `limit` stories, where there are as many."""
+    strategy = strategy_for(search_set, narrowed)
+    if search_set is None or (size_of(search_set, narrowed) <= READ_WHOLE and strategy == EXACT):
+        return exact(user_id, wanted, narrowed)
+    return likeliest(user_id, wanted, narrowed, search_set, strategy=strategy, limit=limit)
+
+
+def strategy_for(search_set: SearchSet | None, narrowed: Narrowed | None = None) -> str:
+    """The graph for a set that is in it, unless a filter leaves little of it."""
+    if search_set is None or not search_set.in_graph:
+        return EXACT
+    return EXACT if narrowed is not None and narrowed.passages <= settings.SEARCH_EXACT_UP_TO else HNSW
+
+
+def size_of(search_set: SearchSet, narrowed: Narrowed | None) -> int:
+    """How many passages are searched."""
+    return search_set.passages if narrowed is None else narrowed.passages
 
 
 class VectorsChanging(VibeError):

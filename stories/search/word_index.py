@@ -18,9 +18,8 @@ from uuid import UUID
 from psycopg import sql
 
 from stories.models import SEARCHED
-from stories.search.bm25 import Collection
 from stories.search.filters import Narrowed
-from stories.search.weights import Weights
+from stories.search.scoring import Collection, Weights
 from vibe.core.db.roles import USER, WORDS
 from vibe.core.db.statements import bulk
 from vibe.core.db.statements.batching import execute_literal_batch, set_role_sql

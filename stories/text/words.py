@@ -18,14 +18,56 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import date
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Protocol
 
 import snowballstemmer
 
-from stories.text.irregular import BASE_FORMS
 from stories.text.languages import ENGLISH, language_of
-from stories.text.stop_words import INTERJECTIONS, STOP_WORDS, stop_words
 from vibe.core.folding import APOSTROPHES, HYPHENS, INVISIBLE, fold, normalized, spelled_out
+
+FILE = Path(__file__).with_name("stop_words.txt")
+
+_COMMON = """
+    a about am an and are as at be been being but by can could did do does doing done down for from had has have having
+    he her here hers him his how i if in into is it its just me might mine must my no nor not of off on onto or our ours
+    out over shall she should so than that the their theirs them then there these they this those to too under up us
+    very was we were what when where which who whom whose why will with would you your yours
+    aren couldn d didn doesn don hadn hasn haven isn ll m re s shouldn t ve wasn weren won wouldn
+"""
+STOP_WORDS = frozenset(_COMMON.split())
+"""English ones, which are never counted."""
+
+INTERJECTIONS = frozenset("对嗯嘿哇吗好和但啊哦呀吧呢唉嘛")
+"""Chinese words of one character that often stand between commas."""
+
+_FAMILIES = """
+become became; begin began begun; bend bent; bite bit bitten; bleed bled;
+blow blew blown; break broke broken; breed bred; bring brought; build built; burn burnt; buy bought;
+catch caught; choose chose chosen; come came; creep crept; deal dealt; dig dug; draw drew drawn;
+dream dreamt; drink drank drunk; drive drove driven; eat ate eaten; fall fell fallen; feed fed; feel felt;
+fight fought; find found; flee fled; fly flew flown; forbid forbade forbidden; forget forgot forgotten;
+forgive forgave forgiven; freeze froze frozen; get got gotten; give gave given; go went gone; grind ground;
+grow grew grown; hang hung; hear heard; hide hid hidden; hold held; keep kept; kneel knelt;
+know knew known; lay laid; lead led; lean leant; leap leapt; learn learnt; leave left; lend lent; light lit;
+lose lost; make made; mean meant; meet met; mistake mistook mistaken; pay paid; ride rode ridden; ring rang rung;
+rise rose risen; run ran; say said; see saw seen; seek sought; sell sold; send sent; sew sewn; shake shook shaken;
+shine shone; shoot shot; show shown; shrink shrank shrunk; sing sang sung; sink sank sunk; sit sat; sleep slept;
+slide slid; speak spoke spoken; spend spent; spin spun; spring sprang sprung; stand stood; steal stole stolen;
+stick stuck; strike struck; swear swore sworn; sweep swept; swell swollen; swim swam swum; swing swung;
+take took taken; teach taught; tear tore torn; tell told; think thought; throw threw thrown;
+understand understood; wake woke woken; wear wore worn; weave wove woven; weep wept; win won; withdraw withdrew;
+write wrote written;
+child children; man men; woman women; person people; foot feet; tooth teeth; mouse mice; goose geese; ox oxen;
+wife wives; life lives; knife knives; leaf leaves; shelf shelves; half halves; loaf loaves; wolf wolves; thief thieves;
+good better best; bad worse worst; far further farther;
+mother mom mum mommy mummy; father dad daddy; grandmother grandma granny; grandfather grandpa
+"""
+
+BASE_FORMS: dict[str, str] = {
+    form: family.split()[0] for family in _FAMILIES.replace("\n", " ").split(";") for form in family.split()[1:]
+}
+"""Each irregular form to the form it is counted under; regular forms are the stemmer's business."""
 
 MAX_CHARACTERS = 200_000
 """Of one text; what comes after is not counted."""
@@ -42,6 +84,14 @@ _ELIDED = """
 """
 _ELISIONS = frozenset(_ELIDED.split())
 """What French, Italian and Catalan put before an apostrophe; the word comes after it."""
+
+
+@cache
+def stop_words() -> dict[str, tuple[str, ...]]:
+    """Return the stop words by the name of the language's Snowball stemmer, as Snowball writes them."""
+    lines = FILE.read_text(encoding="utf-8").splitlines()
+    listed = (line.partition("\t") for line in lines if not line.startswith("#"))
+    return {language: tuple(words.split(" ")) for language, _, words in listed}
 
 
 def _marks() -> str:

@@ -78,7 +78,7 @@ def test_patches_at_once_lose_nothing(really_ada):
 
 def test_one_sees_who_looked_and_why_but_not_from_where_staff_did(ada, as_ada, jonas):
     from audit.actors import Actor, Origin
-    from audit.client.address import ClientAddress
+    from audit.client import ClientAddress
     from audit.services import record
 
     origin = Origin(ClientAddress("10.1.2.3", "10.1.2.3", "", ""), "Firefox", "r1")

@@ -9,7 +9,7 @@ import pytest
 
 from stories.models import Passage
 from stories.search import filters
-from stories.text.blinding import MOST_METADATA
+from stories.text.passages import MOST_METADATA
 from tests.api.conftest import Api
 from vibe.core.db.scopes import as_user
 

@@ -20,9 +20,9 @@ from accounts.management.naming import named_people
 from accounts.people.services.account_status import set_restricted
 from audit.models import AuditLog
 from memories.models import Memory
-from memories.services.expiring import delete_expired
+from memories.services.forgetting import delete_expired
 from stories import tasks
-from stories.building.services.due import people_due
+from stories.building.services.build import people_due
 from stories.building.services.reembedding import behind
 from stories.index.pending import INDEX_ADDED
 from stories.models import Passage, PendingMemory, SearchSet, Story

@@ -22,7 +22,7 @@ from django.conf import settings
 from accounts.authentication import tokens
 from accounts.authentication.errors import TokenInvalid
 from accounts.authentication.tokens import Claims, Issuer
-from audit.client.address import clean_user_agent, client_address, parse_networks
+from audit.client import clean_user_agent, client_address, parse_networks
 from audit.errors import CheckpointMalformed
 from audit.proof.checkpoint import Checkpoint, SignedCheckpoint
 from audit.proof.signing import SigningKey

@@ -29,7 +29,7 @@ from memories import export_section
 from memories.imports.services.files import FileImport
 from memories.models import Memory
 from stories.building.services import build as building
-from stories.index import backlog
+from stories.index import services
 from stories.models import Story
 from stories.tasks import JobFailed, build, index_imported
 from tests.api.conftest import Api
@@ -144,7 +144,7 @@ def fail_jobs(user_id, marked, monkeypatch) -> None:
 
     with monkeypatch.context() as patched:
         with monkeypatch.context() as indexing:
-            indexing.setattr(backlog, "make_entries", breaks)
+            indexing.setattr(services, "make_entries", breaks)
             with pytest.raises(JobFailed):
                 logged(lambda: index_imported(str(user_id)))
         index_all(user_id)

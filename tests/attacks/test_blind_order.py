@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import random
 
-from stories.text.blinding import blind_phrases, blind_words
-from stories.text.passages import PassageText
+from stories.text.passages import PassageText, blind_phrases, blind_words
 from tests.attacks.corpus import SENTENCES, WHAT, WHO, World
 
 (VAULT,) = World(people=1, rows=1).vaults.values()

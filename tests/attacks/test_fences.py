@@ -19,7 +19,7 @@ import pytest
 from accounts.authentication import local_tokens
 from stories.models import Story
 from stories.processors import fenced
-from stories.processors.fence.errors import Crashed, OutOfMemory, ProcessorFailed, TimedOut
+from stories.processors.errors import Crashed, OutOfMemory, ProcessorFailed, TimedOut
 from tests.attacks.greedy import CANARY, Greedy
 from tests.building import build_conversation
 from tests.installation import Installation, a_folder, installed

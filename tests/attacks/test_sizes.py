@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import json
 import random
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,9 +25,7 @@ from memories.imports.lines import ConversationLine, Message, parse
 from memories.imports.services.conversations import import_conversations
 from memories.models import Conversation, Memory
 from stories.processors.base import Message as AsRead
-from stories.text import blinding
-from stories.text.blinding import dummies_beside, dummy_token, length_class
-from stories.text.passages import passages
+from stories.text.passages import dummies_beside, dummy_token, length_class, passages
 from tests.api.conftest import Api
 from tests.building import build_conversation, index_all
 from tests.cast import DAY, TESTER
@@ -261,8 +258,8 @@ def test_hardly_a_row_is_told_by_its_words(corpus, db, record_property, request)
 
 
 def test_control_without_tokens_of_no_word_many_would_be_told(corpus, db, monkeypatch):
-    for module in (blinding, sys.modules[__name__]):
-        monkeypatch.setattr(module, "dummies_beside", lambda _: 0)
+    for module in ("stories.text.passages", __name__):
+        monkeypatch.setattr(f"{module}.dummies_beside", lambda _: 0)
     columns = (PAYLOAD_SIZE, WORDS)
     assert told(dumped(indexed(corpus), columns), computed(corpus.pools["all"], columns))[0] > 2 * TOLD_AT_MOST
 

@@ -15,7 +15,7 @@ import pytest
 from django.db import connection, transaction
 
 from audit.actors import Actor, Origin
-from audit.client.address import ClientAddress
+from audit.client import ClientAddress
 from audit.errors import AuditError
 from audit.models import AuditCheckpoint, AuditLeaf, AuditLog
 from audit.proof import checkpoint_store

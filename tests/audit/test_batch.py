@@ -9,12 +9,11 @@ from uuid import UUID
 import pytest
 
 from audit.errors import BatchBroken, ChainBroken, Fault, RowNotEncodable
-from audit.proof.batch import SealedRow, verify_batch
-from audit.proof.chain import ChainVerifier
 from audit.proof.checkpoint import Checkpoint, SignedCheckpoint
 from audit.proof.merkle import root
 from audit.proof.row_digest import AuditRow, row_leaf
 from audit.proof.signing import KeyRing, SigningKey
+from audit.proof.verification import ChainVerifier, SealedRow, verify_batch
 
 KEY, THIEF = SigningKey(b"k" * 32), SigningKey(b"t" * 32)
 RING = KeyRing([KEY.public])

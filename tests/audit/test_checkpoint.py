@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.errors import ChainBroken, CheckpointMalformed, Fault, SigningKeyInvalid
-from audit.proof.chain import ChainVerifier
 from audit.proof.checkpoint import GENESIS, Checkpoint, SignedCheckpoint
 from audit.proof.signing import KeyRing, SigningKey, key_id
+from audit.proof.verification import ChainVerifier
 
 # The key and public key of test 1 in RFC 8032, section 7.1.
 SEED = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"

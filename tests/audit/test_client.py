@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.client.address import ClientAddress, clean_user_agent, client_address, parse_networks
-from audit.client.forwarded import MAX_HEADER
+from audit.client import MAX_HEADER, ClientAddress, clean_user_agent, client_address, parse_networks
 from audit.errors import NetworkListInvalid
 from tests.audit.header_sets import TRUSTED, HeaderSet, header_sets
 

@@ -21,8 +21,7 @@ from audit.proof.checkpoint import SignedCheckpoint
 from audit.proof.keys import trail_keys
 from audit.proof.merkle import verify_inclusion
 from audit.proof.verification import prove
-from audit.reading.pages import page
-from audit.reading.services import csv_cell
+from audit.reading.services import csv_cell, page
 from audit.retention.partitions import ensure_partitions, later, months_kept, this_month
 from audit.sealing.services import seal
 from audit.services import record

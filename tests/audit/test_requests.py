@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
 from audit.actors import Actor, Origin
-from audit.client.trusted import trusted_proxies
+from audit.client import trusted_proxies
 from audit.context import AuditContext
 from audit.errors import NetworkListInvalid
 from audit.middleware import no_personal_data

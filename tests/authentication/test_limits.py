@@ -18,7 +18,7 @@ from accounts.authentication import middleware, rate_limit_store
 from accounts.authentication.rate_limit_store import forget_full, take
 from accounts.models import RateLimit
 from audit.actors import Origin
-from audit.client.address import ClientAddress
+from audit.client import ClientAddress
 from tests.authentication.conftest import code, trail
 from tests.cast import TESTER
 from vibe.core.db.scopes import as_sign_in, as_user

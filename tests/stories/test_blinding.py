@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from stories.text.blinding import cloaked
+from stories.text.passages import cloaked
 from vibe.core.crypto.vault import Vault
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stories.search.bm25 import Collection, bm25
+from stories.search.scoring import Collection, bm25
 
 COUNTS = np.array([[2, 0, 1], [0, 1, 0]])
 LENGTHS = np.array([4, 2, 6])

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from benchmarks.calibration.fitting import Observed, area_under_curve, calibration_error, fit, reliability
-from stories.search.calibration import BY_WORDS, OFFLINE, features
 from stories.search.ranking import Ranker
+from stories.search.scoring import BY_WORDS, OFFLINE, features
 from stories.search.services import calibration_of, search_memories, search_stories
 from tests.building import converse, index_all
 from tests.cast import TESTER

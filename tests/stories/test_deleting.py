@@ -14,7 +14,7 @@ from memories.services.changing import change_memory, delete_memory
 from stories.building.services import build as services
 from stories.building.services.build import build_story
 from stories.building.services.lineage import check_lineage
-from stories.corrections.services.deleting import delete_story
+from stories.corrections.services.correcting import delete_story
 from stories.models import Entity, Passage, SearchSet, Story
 from stories.reading.services import list_stories, open_story
 from stories.rebuilding.services import rebuild_story

@@ -20,7 +20,7 @@ from stories.facts.services.reading import NoSuchAttribute, list_facts
 from stories.facts.statements import Kind, Statement
 from stories.facts.storing import insert_statements
 from stories.index import entries
-from stories.index.reindexing import reindex_person
+from stories.index.services import reindex_person
 from stories.models import Fact
 from tests.building import converse, index_all
 from tests.cast import DAY, TESTER

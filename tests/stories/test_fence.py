@@ -25,9 +25,9 @@ from stories.processors import fenced
 from stories.processors.base import Draft, Message, Transcript
 from stories.processors.configured import EmbedderFailed
 from stories.processors.embedding import OfflineEmbedder
+from stories.processors.errors import Crashed, OutOfMemory, ProcessorFailed, Stopped, TimedOut
 from stories.processors.fence import wire
 from stories.processors.fence.child import NO_MEMORY, held_bytes
-from stories.processors.fence.errors import Crashed, OutOfMemory, ProcessorFailed, Stopped, TimedOut
 from stories.processors.fence.pool import Pool
 from stories.processors.offline.processor import OfflineProcessor
 from stories.processors.openai_compatible.errors import TokensSpent

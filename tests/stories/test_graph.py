@@ -17,13 +17,12 @@ from memories.models import Conversation
 from stories.building.services.build import build_story
 from stories.index.services import settle_graph
 from stories.models import Passage, SearchSet, Story
-from stories.search import graph, strategy, word_index
+from stories.search import graph, services, word_index
 from stories.search import services as search
 from stories.search.asking import embedded, read_asker, understood
 from stories.search.candidates import EVERY, Wanted, column_values, columns
 from stories.search.filters import Filters, narrowed_by
-from stories.search.services import search_stories
-from stories.search.strategy import strategy_for
+from stories.search.services import search_stories, strategy_for
 from tests.building import build_all, converse
 from tests.cast import TESTER
 from tests.stories.conftest import HashedEmbedder, external_ids
@@ -101,7 +100,7 @@ def test_a_set_between_is_searched_exactly_without_being_read_whole(
     many: UUID, monkeypatch: pytest.MonkeyPatch, small: None
 ) -> None:
     whole = [best(many, question) for question in QUESTIONS]
-    monkeypatch.setattr(strategy, "READ_WHOLE", 10)
+    monkeypatch.setattr(services, "READ_WHOLE", 10)
     for (_, one), (ran, other) in zip(whole, (best(many, question) for question in QUESTIONS), strict=True):
         assert (ran, other[0], len(other)) == ("exact", one[0], len(one))
 

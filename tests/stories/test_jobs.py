@@ -17,9 +17,8 @@ from procrastinate.periodic import PeriodicRegistry
 
 from accounts.people.services.people import Profile, ensure_person
 from stories import tasks
-from stories.building.services.build import build_due
-from stories.building.services.due import start_due_builds
-from stories.index import backlog
+from stories.building.services.build import build_due, start_due_builds
+from stories.index import services
 from stories.models import PendingMemory, Story
 from stories.processors.openai_compatible.errors import ProviderAway
 from tests.building import converse
@@ -130,7 +129,7 @@ def test_a_job_that_fails_says_nothing_of_what_was_said(
     def failing(*_: object, **__: object) -> None:
         raise ValueError("My brother Tomas dropped the piano")
 
-    monkeypatch.setattr(backlog, "make_entries", failing)
+    monkeypatch.setattr(services, "make_entries", failing)
     with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, logger="procrastinate"):
         work()
     assert [status for name, status, _ in jobs()] == ["todo"], "to be tried again, later"

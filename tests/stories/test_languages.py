@@ -18,8 +18,7 @@ from stories.search.services import search_stories
 from stories.text import passages
 from stories.text import words as words_module
 from stories.text.languages import ENGLISH, STEMMERS, language_of, tongue_of
-from stories.text.stop_words import stop_words
-from stories.text.words import asked_words, forms, words
+from stories.text.words import asked_words, forms, stop_words, words
 from tests.cast import TESTER
 from tests.stories.conftest import HashedEmbedder, build_all, external_ids
 

@@ -13,10 +13,8 @@ from stories.processors.base import Draft, Message, Processor, Transcript
 from stories.processors.offline.events import LONGEST_WHAT, MOST_EVENTS
 from stories.processors.offline.names.people import MOST_PEOPLE
 from stories.processors.offline.names.places import MOST_PLACES
-from stories.processors.offline.narrative import LONGEST_TEXT
-from stories.processors.offline.processor import OfflineProcessor
+from stories.processors.offline.processor import LONGEST_TEXT, LONGEST_TITLE, OfflineProcessor
 from stories.processors.offline.sentences import LONGEST, pieces
-from stories.processors.offline.title import LONGEST_TITLE
 from stories.processors.offline.voice import in_third_person, without_lead_in
 
 BEGAN = datetime(2024, 5, 15, 12, tzinfo=UTC)

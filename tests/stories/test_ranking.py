@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stories.search.bm25 import Collection
 from stories.search.ranking import Passages, Ranker, StoryWords
-from stories.search.weights import ALONE, ASSISTED, Weights
+from stories.search.scoring import ALONE, ASSISTED, Collection, Weights
 
 ONE_WORD = np.array([1])
 

@@ -21,7 +21,7 @@ from stories.building import sources
 from stories.index import entries
 from stories.models import Passage, Story
 from stories.sealed_story import open_draft
-from stories.text.blinding import word_tokens
+from stories.text.passages import word_tokens
 from stories.text.words import date_words
 from tests.building import build_all
 from tests.cast import TESTER

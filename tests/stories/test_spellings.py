@@ -14,8 +14,8 @@ from stories.search.filters import Filters
 from stories.search.question import understand
 from stories.search.services import search_stories
 from stories.text import words as words_module
-from stories.text.blinding import blind_phrases, speaker_token
 from stories.text.languages import ENGLISH
+from stories.text.passages import blind_phrases, speaker_token
 from stories.text.words import asked_words, forms, own_words, words
 from tests.attacks.corpus import World
 from tests.cast import TESTER

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stories.text.stop_words import STOP_WORDS
-from stories.text.words import MAX_WORD, date_words, forms, words
+from stories.text.words import MAX_WORD, STOP_WORDS, date_words, forms, words
 
 
 def test_stop_words_go_and_the_rest_is_stemmed_in_order_with_repeats() -> None:

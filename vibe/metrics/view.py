@@ -17,8 +17,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from audit.client.address import Network
-from audit.client.trusted import networks_of
+from audit.client import Network, networks_of
 from audit.middleware import no_personal_data, origin_of
 from vibe.core.errors import VibeError
 from vibe.core.from_settings import from_settings

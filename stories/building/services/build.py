@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.conf import settings
+from django.db import DatabaseError, connection
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -21,22 +22,32 @@ from accounts.models.webhooks import STORY_BUILT
 from accounts.webhooks.outbox import tell
 from audit.actors import Actor
 from audit.services import FAILED, record
-from stories.building.services.due import LONGEST_WAIT, no_wait_ends_after
 from stories.building.sources import Source, hold_story, is_as_read, read, story_at
 from stories.building.storing import BuiltStory, store
 from stories.entities import services as entities
-from stories.index.backlog import hold_conversation
 from stories.index.dividing import divide_open
-from stories.index.services import add_counts, model_for
+from stories.index.services import add_counts, hold_conversation, model_for
 from stories.models import SearchSet, Story
 from stories.processors.base import Draft
 from stories.processors.embedding import Embedder
-from stories.processors.errors import ProcessingFailed
-from stories.processors.fence.errors import Stopped
+from stories.processors.errors import ProcessingFailed, Stopped
 from stories.processors.fenced import build_draft, embed_many
 from stories.processors.openai_compatible.budget import spending_for
-from vibe.core.db.scopes import as_user
+from vibe.core.db.scopes import as_system, as_user
 from vibe.core.errors import NotFound, VibeError
+
+MOST: Final = 200
+"""People for whom a job is started at a time: the next sweep starts more."""
+LONGEST_WAIT: Final = timedelta(days=1)
+"""The longest that a build is put off."""
+PEOPLE: Final = (
+    "SELECT user_id FROM stories WHERE (due_at <= now() OR due_at > %s) "
+    "AND user_id NOT IN (SELECT id FROM users WHERE restricted_at IS NOT NULL) "
+    "GROUP BY user_id ORDER BY min(due_at) LIMIT %s"
+)
+BUSY: Final = (
+    "SELECT (args ->> 'user_id')::uuid FROM procrastinate_jobs WHERE task_name = %s AND status IN ('todo', 'doing')"
+)
 
 TURN: Final = 10.0
 """Seconds that one person's stories are built before another's turn."""
@@ -44,6 +55,31 @@ FIRST_WAIT: Final = 15
 """Seconds until a failed build is tried again; twice as long each time, at most a day."""
 AWAY_WAIT: Final = 60
 """Seconds until a build is tried again that a provider did not answer for, which says nothing of when it is back."""
+
+
+def no_wait_ends_after() -> datetime:
+    """Return the time that nothing put off now waits beyond. What does was put off by a clock that was ahead."""
+    return timezone.now() + max(LONGEST_WAIT, timedelta(minutes=settings.EPISODE_GAP_MINUTES)) + timedelta(hours=1)
+
+
+def people_due(task: str) -> list[UUID]:
+    """Return the people who have a story that is due and no job for it, the longest due first."""
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute(BUSY, [task])
+        busy = {user_id for (user_id,) in cursor.fetchall()}
+        cursor.execute(PEOPLE, [no_wait_ends_after(), MOST + len(busy)])
+        return [user_id for (user_id,) in cursor.fetchall() if user_id not in busy][:MOST]
+
+
+def start_due_builds(task: Any) -> int:
+    """Start a job for each of them, and return how many. At most one of a person runs at a time.
+
+    There is no queueing lock: a job that is put back while another of its lock waits would break it.
+    """
+    people = people_due(task.name)
+    for user_id in people:
+        task.configure(lock=f"stories.build:{user_id}").defer(user_id=str(user_id))
+    return len(people)
 
 
 def build_due(*, user_id: UUID, actor: Actor) -> int:

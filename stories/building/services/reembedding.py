@@ -32,8 +32,7 @@ from stories.processors.embedding import Embedder, Vectors
 from stories.processors.fenced import embed_many
 from stories.processors.openai_compatible.budget import spending_for
 from stories.sealed_story import open_draft
-from stories.text.blinding import cloaked
-from stories.text.passages import passages
+from stories.text.passages import cloaked, passages
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_system, as_user

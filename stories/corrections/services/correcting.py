@@ -1,4 +1,8 @@
-"""A person corrects a story: their words stand in it from then on, and it is found by them."""
+"""A person corrects or deletes a story.
+
+The words of a correction stand in the story from then on, and it is found by them. With a deleted story, what was made
+of the episode goes; what was said stays and is found.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +23,14 @@ from stories.building.corrections import LONGEST, SEARCHED, Changes, Kept, check
 from stories.building.sources import hold_story, members, story_at
 from stories.building.storing import names_of, replace_correction
 from stories.entities import services as entities
-from stories.index.services import count_story
-from stories.models import NextVector, SearchSet, Story
+from stories.index.services import add_counts, count_story
+from stories.models import NextVector, Passage, SearchSet, Story
 from stories.processors.configured import EmbedderFailed, embed, embedder_named
 from stories.processors.embedding import Vectors
 from stories.processors.openai_compatible.budget import spending_for
 from stories.processors.openai_compatible.errors import TokensSpent
 from stories.sealed_story import COLUMNS, open_draft, seal_draft
-from stories.text.blinding import cloaked
-from stories.text.passages import PassageText
+from stories.text.passages import PassageText, cloaked
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import Versions, require_version
 from vibe.core.db.scopes import as_user
@@ -196,3 +199,27 @@ def write(search_set: SearchSet, story: Story, correction: Correction, vectors: 
     entities.remember(story.user_id, vault, names_of(correction.kept.draft))
     entities.forget_unused(story.user_id, entities.difference(borne, entities.borne_by(story), set()))
     NextVector.objects.of(story.user_id).filter(story_id=story.pk).delete()
+
+
+def delete_story(*, user_id: UUID, story_id: UUID, actor: Actor, expected: Versions | None = None) -> None:
+    """Delete a story, and the names that no other bears. Raises NotFound and Outdated.
+
+    Its memories stay, are found by search, and enter no other story.
+    """
+    with as_user(user_id):
+        story = hold_story(user_id, story_id)
+        require_version(story, expected)
+        borne = {kind: list(tokens) for kind, tokens in entities.borne_by(story).items()}
+        passages = Passage.objects.of(user_id).filter(story_id=story_id)
+        passages.filter(memory_id=None).delete()
+        passages.update(story_id=None)
+        add_counts(user_id, -story.passage_count, -story.word_count)
+        story.delete()
+        entities.forget_unused(user_id, borne)
+        record(
+            actor=actor,
+            action="story.delete",
+            subject=user_id,
+            resource=f"stories/{story_id}",
+            details={"conversation": str(story.conversation_id)},
+        )

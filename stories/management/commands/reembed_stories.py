@@ -8,7 +8,7 @@ from accounts.management.naming import WHO, named_person
 from audit.actors import Actor
 from stories.building.services.reembedding import Pace, StillComing, behind, reembed_person
 from stories.processors.configured import EmbedderFailed, embedder
-from stories.processors.fence.errors import ProcessorFailed
+from stories.processors.errors import ProcessorFailed
 from stories.processors.openai_compatible.errors import TokensSpent
 from vibe.core.crypto.errors import SealError
 

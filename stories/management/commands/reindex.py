@@ -5,7 +5,7 @@ from tqdm import tqdm
 
 from accounts.management.naming import WHO, named_people
 from audit.actors import Actor
-from stories.index.reindexing import count_outdated, reindex_person
+from stories.index.services import count_outdated, reindex_person
 from stories.processors.configured import EmbedderFailed
 from stories.processors.openai_compatible.errors import TokensSpent
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stories.processors.errors import Crashed, OutOfMemory, ProcessorFailed, Stopped, TimedOut
 from stories.processors.fence.child import NO_MEMORY
-from stories.processors.fence.errors import Crashed, OutOfMemory, ProcessorFailed, Stopped, TimedOut
 from stories.processors.fence.server import STATUS, ForkServer
 from stories.processors.fence.wire import Frame, Kind, dump, load, receive, send
 from vibe.core.errors import VibeError

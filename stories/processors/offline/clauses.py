@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from stories.processors.offline.dates.vocabulary import TRIGGER
+from stories.processors.offline.dates.reckoning import TRIGGER
 from stories.processors.offline.names.lexicon import KIN, ROLES
 from stories.processors.offline.names.people import People, display
 from stories.processors.offline.sentences import Sentence

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stories.processors.offline.clauses import SPEAKER
-from stories.processors.offline.dates.vocabulary import MONTHS, WEEKDAYS
+from stories.processors.offline.dates.reckoning import MONTHS, WEEKDAYS
 from stories.processors.offline.sentences import Sentence
 from stories.processors.offline.verbs import DOINGS, STATES, WEAK
 from stories.processors.offline.words import STOP_WORDS, WORD, Stems, listed

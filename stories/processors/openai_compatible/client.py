@@ -1,4 +1,8 @@
-"""One question to the service: sent, waited for, asked again where that may help. Nothing of it is logged."""
+"""One question to the service: sent, waited for, asked again where that may help. Nothing of it is logged.
+
+A client's own timeout begins anew with each piece read, so a service that drips a byte a second is never too slow; and
+nothing bounds how much it sends. The bounds here hold over a whole answer.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import openai
 from django.utils import timezone
 
-from stories.processors.openai_compatible.deadline import Deadline
 from stories.processors.openai_compatible.envelope import Answer, read_answer
 from stories.processors.openai_compatible.errors import (
     AccessRefused,
@@ -32,7 +35,9 @@ from stories.processors.openai_compatible.errors import (
     ProviderUnreachable,
 )
 from stories.processors.openai_compatible.service import Service
-from stories.processors.openai_compatible.transport import AnswerTooLong, BoundedTransport
+
+MOST_BYTES = 32 * 1024 * 1024
+"""Of one answer: 64 vectors of 512 numbers are about 700 kB."""
 
 # At DEBUG they log every request, with bodies in some versions, and OPENAI_LOG lets the environment ask for that.
 for talkative in ("openai", "httpx2", "httpcore2"):
@@ -64,6 +69,65 @@ NO_ACCESS = frozenset((401, 402, 403, 404))
 """No other request would be taken either, until a setting or the account is changed. So would none after a redirect."""
 NO_CREDIT = b"insufficient_quota"
 """In a 429 that no waiting changes."""
+
+
+class Deadline:
+    """So many seconds from now, by a clock that nobody sets."""
+
+    def __init__(self, seconds: float) -> None:
+        self.ends = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds, never fewer than 0."""
+        return max(0.0, self.ends - time.monotonic())
+
+
+class AnswerTooLong(httpx2.RequestError):
+    """The answer is longer than anything that was asked for, or packed, which nobody asked for."""
+
+    def __init__(self) -> None:
+        super().__init__("The answer is too long, or packed.")
+
+
+class BoundedStream(httpx2.SyncByteStream):
+    """An answer's body that ends in time, or with an error."""
+
+    def __init__(self, inner: httpx2.SyncByteStream, ends: float) -> None:
+        self.inner = inner
+        self.ends = ends
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for piece in self.inner:
+            size += len(piece)
+            if size > MOST_BYTES:
+                raise AnswerTooLong
+            if time.monotonic() > self.ends:
+                raise httpx2.ReadTimeout("The answer dripped in for longer than the time given.")
+            yield piece
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class BoundedTransport(httpx2.BaseTransport):
+    """Gives each request the time of its read timeout, all in all."""
+
+    def __init__(self, inner: httpx2.BaseTransport) -> None:
+        self.inner = inner
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        ends = time.monotonic() + request.extensions["timeout"]["read"]
+        answer = self.inner.handle_request(request)
+        if answer.headers.get("content-encoding", "identity") != "identity":
+            answer.close()
+            raise AnswerTooLong  # a few bytes could be made to fill the memory
+        body = BoundedStream(cast(httpx2.SyncByteStream, answer.stream), ends)
+        return httpx2.Response(answer.status_code, headers=answer.headers, stream=body, extensions=answer.extensions)
+
+    def close(self) -> None:
+        self.inner.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from django.conf import settings
 
 from stories.processors.embedding import MAX_CHARACTERS, Vectors
 from stories.processors.openai_compatible.budget import estimated, reserve
-from stories.processors.openai_compatible.client import client_of
-from stories.processors.openai_compatible.deadline import Deadline
+from stories.processors.openai_compatible.client import Deadline, client_of
 from stories.processors.openai_compatible.envelope import Answer
 from stories.processors.openai_compatible.errors import (
     BadAnswer,

@@ -8,9 +8,8 @@ from typing import Any, get_args
 
 from stories.processors.base import Draft, Transcript
 from stories.processors.openai_compatible.budget import estimated, reserve
-from stories.processors.openai_compatible.client import client_of
+from stories.processors.openai_compatible.client import Deadline, client_of
 from stories.processors.openai_compatible.content import texts_of
-from stories.processors.openai_compatible.deadline import Deadline
 from stories.processors.openai_compatible.envelope import Answer, first_choice
 from stories.processors.openai_compatible.errors import AnswerCut, BadAnswer, ProviderFailed, ProviderRefused
 from stories.processors.openai_compatible.prompt import TASK, Window, window_of

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from stories.processors.openai_compatible import client, deadline
+from stories.processors.openai_compatible import client
 from stories.processors.openai_compatible.embedder import OpenAIEmbedder
 from stories.processors.openai_compatible.processor import OpenAIProcessor
 from tests.processes import PATIENCE
@@ -34,8 +34,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    for module in (client, deadline):
-        monkeypatch.setattr(module, "time", made)
+    monkeypatch.setattr(client, "time", made)
     return made
 
 

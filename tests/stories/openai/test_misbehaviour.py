@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from stories.processors.configured import EmbedderFailed, embed
 from stories.processors.errors import ProcessingFailed
-from stories.processors.openai_compatible import client, transport
+from stories.processors.openai_compatible import client
 from stories.processors.openai_compatible.client import seconds_of
 from stories.processors.openai_compatible.errors import (
     AccessRefused,
@@ -138,9 +138,7 @@ def test_a_dripping_error_is_too_slow(processor, service):
 
 def test_dripping_would_have_gone_on(processor, service, monkeypatch):
     """The control: each byte comes in time, so the client's own timeout is never reached."""
-    monkeypatch.setattr(
-        transport.BoundedTransport, "handle_request", lambda self, asked: self.inner.handle_request(asked)
-    )
+    monkeypatch.setattr(client.BoundedTransport, "handle_request", lambda self, asked: self.inner.handle_request(asked))
     service.always = Reply(drip=0.001)
     began = time.monotonic()
     processor(timeout=0.3, deadline=0.4).compose(SAID)
@@ -168,7 +166,7 @@ def test_a_service_that_is_not_there(processor):
 
 
 def test_an_answer_without_end_is_not_read(processor, service, monkeypatch):
-    monkeypatch.setattr(transport, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(client, "MOST_BYTES", 10_000)
     service.always = Reply(story_answer("x" * 20_000))
     problem = failing(processor, BadAnswer)
     assert "too long" in str(problem)
@@ -183,9 +181,7 @@ def test_a_packed_answer_is_not_unpacked(processor, service):
 
 def test_a_packed_answer_would_have_been_unpacked(processor, service, monkeypatch):
     """The control: the client unpacks what it is given."""
-    monkeypatch.setattr(
-        transport.BoundedTransport, "handle_request", lambda self, asked: self.inner.handle_request(asked)
-    )
+    monkeypatch.setattr(client.BoundedTransport, "handle_request", lambda self, asked: self.inner.handle_request(asked))
     packed = gzip.compress(json.dumps(story_answer(STORY)).encode())
     service.always = Reply(packed, headers={"Content-Encoding": "gzip"})
     assert processor().compose(SAID).title == STORY["title"]

@@ -10,7 +10,7 @@ def main() -> None:
     if sys.argv[1:2] == ["serve"]:
         os.environ.setdefault("DEBUG", "off")  # like vibe.wsgi: nothing is made up where people are served
     if sys.argv[1:2] in (["serve"], ["worker"]) and os.environ.get("LOG_FORMAT") == "json":
-        from vibe.core.logs.stderr import JsonLines  # noqa: PLC0415
+        from vibe.core.logs.formatting import JsonLines  # noqa: PLC0415
 
         sys.stderr = JsonLines(sys.stderr)  # type: ignore[assignment]
     try:

@@ -83,7 +83,7 @@ def guided(name: str, count: int) -> None:
         import atheris
     except ImportError:
         sys.exit("atheris is not installed: pip install atheris")
-    packages = ["audit", "memories", "vibe.core.crypto", "vibe.core.db.url", "stories.processors", "json"]
+    packages = ["audit", "memories", "vibe.core.crypto", "vibe.core.db.configured", "stories.processors", "json"]
     with atheris.instrument_imports(include=packages):
         set_up()
         from tests.attacks.parsers import PARSERS

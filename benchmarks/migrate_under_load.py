@@ -124,7 +124,7 @@ def migrations() -> dict[str, Any]:
     from django.db.models import Q
     from pgvector.django import HnswIndex
 
-    from vibe.core.db.migrating.live import PatientExecutor
+    from vibe.core.db.migrating.lock import PatientExecutor
     from vibe.core.db.schema.constraints import CompositeReference
     from vibe.core.db.schema.operations import RunInBatches
 
@@ -171,7 +171,7 @@ def plainly() -> None:
 def beside_others(work: Any) -> tuple[float, float]:
     """Run it beside an idle transaction and a pg_dump that began before. When it began and ended."""
 
-    from vibe.core.db.embedded.paths import BINARIES
+    from vibe.core.db.embedded.files import BINARIES
 
     server = embedded_server()
     idle = server.connect()

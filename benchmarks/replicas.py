@@ -20,7 +20,7 @@ ROUNDS, REPLICAS, STARTS = 50, 8, 10
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     with throw_away_database() as folder:
-        from vibe.serving.migrating import known
+        from vibe.serving.preparing import known
 
         results = [one_round(number, folder, set(known())) for number in range(rounds)]
         show(

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from vibe.core.crypto.vault import Vault
-from vibe.core.logs.formatting import Json, Text
-from vibe.core.logs.scrubbing import Scrubbed
+from vibe.core.logs.formatting import Json, Scrubbed, Text
 
 LOGGERS = ("", "django", "django.server")  # the two do not propagate
 SHORTEST = 8

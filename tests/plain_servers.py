@@ -18,8 +18,7 @@ from psycopg import sql
 from tests.processes import PATIENCE, manage, url
 from vibe.backup.programs import all_folders, major_of
 from vibe.core.db.embedded.account import grant_traversal, server_account
-from vibe.core.db.embedded.files import own_folder
-from vibe.core.db.embedded.paths import BINARIES
+from vibe.core.db.embedded.files import BINARIES, own_folder
 from vibe.core.db.embedded.server import PORT, SUPERUSER, environment_without_libpq
 from vibe.core.db.requirements import OLDEST_VECTOR
 

@@ -12,9 +12,8 @@ from psycopg import sql
 from tests.processes import manage, url
 from vibe.core.db import requirements, roles
 from vibe.core.db.backend.base import DatabaseWrapper, explain_failure
-from vibe.core.db.configured import embedded_server
+from vibe.core.db.configured import database, embedded_server
 from vibe.core.db.errors import DatabaseNotReady
-from vibe.core.db.url import database
 from vibe.core.errors import ConfigurationError
 
 LIMITED = "vibe_limited"  # a login role that may make nothing but tables of its own

@@ -16,7 +16,7 @@ from stories.models import Passage
 from stories.search.services import search_stories
 from tests.building import build_conversation
 from tests.cast import TESTER
-from vibe.core.db.scale.distribution import obstacles, placing, plan
+from vibe.core.db.scale.distribution import placing, plan
 from vibe.core.db.scopes import as_sign_in, as_system, as_user
 from vibe.core.db.statements import batching, bulk
 from vibe.core.db.statements.batching import one_snapshot, set_role_sql
@@ -130,7 +130,7 @@ NOT_A_CLUSTER = {
 
 def wrong_with_the_cluster() -> str:
     with connection.cursor() as cursor:
-        return "\n".join(obstacles.of_the_cluster(cursor))
+        return "\n".join(placing.of_the_cluster(cursor))
 
 
 @pytest.mark.django_db
@@ -158,7 +158,7 @@ def test_a_way_in_that_cannot_move_tables_is_refused(settings, monkeypatch):
     assert "older than 15" in wrong_with_the_cluster()
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL ROLE vibe_user")
-        assert "must own the database" in "\n".join(obstacles.of_the_cluster(cursor))
+        assert "must own the database" in "\n".join(placing.of_the_cluster(cursor))
 
 
 @pytest.mark.django_db
@@ -166,8 +166,8 @@ def test_a_way_in_that_cannot_move_tables_is_refused(settings, monkeypatch):
 def test_a_citus_that_carries_no_privileges_is_too_old(monkeypatch, version, too_old):
     with connection.cursor() as cursor:
         cursor.execute(CLUSTER)
-        monkeypatch.setattr(obstacles, "CITUS", f"SELECT '{version}'")
-        assert any("is too old" in each for each in obstacles.obstacles(cursor)) is too_old
+        monkeypatch.setattr(placing, "CITUS", f"SELECT '{version}'")
+        assert any("is too old" in each for each in placing.obstacles(cursor)) is too_old
 
 
 def test_on_shards_a_role_is_never_taken_by_a_statement_that_citus_repeats(as_on_shards):

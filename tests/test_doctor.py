@@ -25,7 +25,7 @@ from vibe.core.db.configured import embedded_server
 from vibe.core.db.health import statements
 from vibe.core.db.health.reading import Chapter, Reading, Verdict
 from vibe.core.db.scopes import as_system
-from vibe.doctor import audit_log, backups, catalog, configuration, jobs, keys, machine, schema, server
+from vibe.doctor import configuration, keys, schema, server, upkeep
 from vibe.doctor.examination import Examined, examine, worst
 from vibe.doctor.findings import Finding, Severity, error, note, warning
 from vibe.metrics import figures
@@ -88,17 +88,17 @@ def test_row_level_security_off_is_found_and_mended(db):
 
 
 def test_a_grant_that_no_model_declares_is_found(db):
-    before = found(catalog.rights)
+    before = found(schema.rights)
     execute("GRANT UPDATE ON conversations TO vibe_sign_in")
-    [more] = set(found(catalog.rights)) - set(before)
+    [more] = set(found(schema.rights)) - set(before)
     assert "conversations" in more
 
 
 def test_what_is_bad_in_the_health_report_is_found(db, monkeypatch, fast):
-    assert found(catalog.health) == []
+    assert found(schema.health) == []
     bad = Chapter("Connections", "Who is there.", (Reading("In use", "97 of 100", Verdict.BAD, "Pool them."),))
-    monkeypatch.setattr(catalog, "report", lambda: [bad])
-    [finding] = catalog.health()
+    monkeypatch.setattr(schema, "report", lambda: [bad])
+    [finding] = schema.health()
     assert (finding.what, finding.do) == ("Connections: In use, 97 of 100", "Pool them.")
 
 
@@ -214,16 +214,16 @@ def test_a_database_that_cannot_be_migrated_is_found(db):
 
 
 def test_what_stands_beside_the_walls_is_found(db):
-    assert found(catalog.rights) == []
+    assert found(schema.rights) == []
     execute("CREATE VIEW beside AS SELECT * FROM encrypted_memories")
-    assert "beside" in found(catalog.rights)[0]
-    mend(catalog.rights)
+    assert "beside" in found(schema.rights)[0]
+    mend(schema.rights)
 
 
 def test_a_policy_of_another_role_widened_is_found_and_mended(db):
     execute("ALTER POLICY users_walls_vibe_sign_in ON users USING (true) WITH CHECK (true)")
-    assert "users.users_walls_vibe_sign_in: the policy of vibe_sign_in differs" in found(catalog.rights)[0]
-    mend(catalog.rights)
+    assert "users.users_walls_vibe_sign_in: the policy of vibe_sign_in differs" in found(schema.rights)[0]
+    mend(schema.rights)
 
 
 def test_a_login_that_passes_the_walls_by_is_found(db, monkeypatch):
@@ -293,19 +293,19 @@ def test_without_any_data_key_it_is_said_that_nothing_opens(ada):
 
 def test_backups_and_drills_that_are_late_are_found_and_measured(db, settings):
     settings.DEBUG = False
-    assert found(backups.ages) == ["No backup was taken yet.", "No drill passed yet."]
+    assert found(upkeep.ages) == ["No backup was taken yet.", "No drill passed yet."]
     assert (figures.backup_age(), figures.drill_age()) == ([], [])
     record(actor=Actor.system("backup"), action="backup.take", resource="a")
     record(actor=Actor.system("restore"), action="backup.drill", resource="a", outcome=FAILED)
-    assert found(backups.ages) == ["No drill passed yet."], "one that failed is none"
+    assert found(upkeep.ages) == ["No drill passed yet."], "one that failed is none"
     record(actor=Actor.system("restore"), action="backup.drill", resource="a")
-    assert found(backups.ages) == []
+    assert found(upkeep.ages) == []
     [((), age)] = figures.backup_age()
     assert 0 <= age < 60
     settings.BACKUP_HOURS, settings.DRILL_DAYS = -1, 0
-    assert found(backups.ages) == ["The last backup was taken 0 hours ago."]
+    assert found(upkeep.ages) == ["The last backup was taken 0 hours ago."]
     settings.BACKUP_HOURS = 0
-    assert found(backups.ages) == [], "the control: switched off"
+    assert found(upkeep.ages) == [], "the control: switched off"
 
 
 def test_retired_keys_are_told_needed_until_they_are_not(ada, settings):
@@ -321,11 +321,11 @@ def test_retired_keys_are_told_needed_until_they_are_not(ada, settings):
 
 
 def test_no_worker_is_found(db):
-    assert found(jobs.worker) == ["No worker is running."]
+    assert found(upkeep.worker) == ["No worker is running."]
     register_workers("audit", "waited", "imports")
-    assert found(jobs.worker) == ["The class of work stories has stopped: no worker is running."]
+    assert found(upkeep.worker) == ["The class of work stories has stopped: no worker is running."]
     register_workers("stories")
-    assert found(jobs.worker) == []
+    assert found(upkeep.worker) == []
 
 
 def test_a_class_that_is_late_is_found(worker):
@@ -334,45 +334,45 @@ def test_a_class_that_is_late_is_found(worker):
         "VALUES ('stories', 'stories.tell', '{}', 'todo', now() - interval '1 hour')"
     )
     execute("INSERT INTO job_failures VALUES ('stories', 'stories.tell', 'tokens-spent', now())")
-    [what] = found(jobs.late)
+    [what] = found(upkeep.late)
     assert "stories is late: the oldest job that is due waits 360" in what and "tokens-spent of stories.tell" in what
 
 
 def test_jobs_that_are_stuck_are_found(worker):
-    assert found(jobs.stuck) == []
+    assert found(upkeep.stuck) == []
     for status in ("doing", "failed"):
         execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, scheduled_at) "
             "VALUES ('stories', 'stories.build', '{}', %s, now() - interval '1 hour')",
             status,
         )
-    assert [what.partition(" have")[0].partition(" belong")[0] for what in found(jobs.stuck)] == ["1 jobs"] * 2
+    assert [what.partition(" have")[0].partition(" belong")[0] for what in found(upkeep.stuck)] == ["1 jobs"] * 2
 
 
 def test_a_trail_that_is_not_sealed_is_found(committed, tmp_path, settings, monkeypatch):
     settings.AUDIT_CHECKPOINT_FILE = str(tmp_path / "checkpoints")
     with as_system():
         record(actor=TESTER, action="test")
-    monkeypatch.setattr(audit_log, "LATE_SECONDS", -1.0)
-    assert "1 rows" in found(audit_log.sealing)[0]
+    monkeypatch.setattr(upkeep, "LATE_SECONDS", -1.0)
+    assert "1 rows" in found(upkeep.sealing)[0]
     call_command("seal_audit", verbosity=0)
-    monkeypatch.setattr(audit_log, "LATE_SECONDS", 0.0)
-    assert found(audit_log.sealing) == []
+    monkeypatch.setattr(upkeep, "LATE_SECONDS", 0.0)
+    assert found(upkeep.sealing) == []
 
 
 def test_a_full_disk_is_found(monkeypatch):
     monkeypatch.setattr(figures, "disk", lambda: [("state", Usage(10**10, 9 * 10**9, 10**9))])
-    assert [finding.severity for finding in machine.disk()] == [Severity.WARNING]
+    assert [finding.severity for finding in configuration.disk()] == [Severity.WARNING]
     monkeypatch.setattr(figures, "disk", lambda: [("state", Usage(10**10, 10**10, 10**7))])
-    assert [finding.severity for finding in machine.disk()] == [Severity.ERROR]
+    assert [finding.severity for finding in configuration.disk()] == [Severity.ERROR]
 
 
 def test_a_state_folder_that_others_read_is_found(tmp_path, settings):
     settings.STATE_DIR = tmp_path
     tmp_path.chmod(0o755)
-    assert "Other users" in found(machine.state_folder)[0]
+    assert "Other users" in found(configuration.state_folder)[0]
     tmp_path.chmod(0o711)
-    assert found(machine.state_folder) == []
+    assert found(configuration.state_folder) == []
 
 
 # Settings

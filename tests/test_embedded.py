@@ -14,8 +14,7 @@ import pytest
 from tests.processes import PATIENCE, PROJECT
 from vibe.core.db.embedded import server as embedded
 from vibe.core.db.embedded.account import Account
-from vibe.core.db.embedded.files import own_folder
-from vibe.core.db.embedded.paths import LONGEST_SOCKET_FOLDER, fits_socket, socket_elsewhere
+from vibe.core.db.embedded.files import LONGEST_SOCKET_FOLDER, fits_socket, own_folder, socket_elsewhere
 from vibe.core.db.embedded.server import EmbeddedServer
 from vibe.core.db.errors import DatabaseNotReady
 

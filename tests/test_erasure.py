@@ -51,7 +51,7 @@ from vibe.core.db.schema.owned import UserOwned
 from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
 from vibe.core.errors import InputError, NotFound, Refused
 from vibe.core.http.rate_limits import Rate
-from vibe.doctor import erasures
+from vibe.doctor import upkeep
 from vibe.serving.preparing import erase_who_is_back
 
 pytestmark = pytest.mark.django_db
@@ -540,13 +540,13 @@ def test_who_comes_back_while_the_tombstone_is_there_is_erased_again(full):
 def test_who_is_back_is_erased_again_before_anybody_is_served(full):
     gone(full)
     come_back(full)
-    [finding] = erasures.people()
+    [finding] = upkeep.people()
     assert finding.do == "manage.py erase_again"
     said = []
     erase_who_is_back(said.append)
     erase_who_is_back(said.append)
     assert said == ["1 people who had been erased were back, and are erased again."]
-    assert (unfinished_erasures(), list(erasures.people())) == (set(), [])
+    assert (unfinished_erasures(), list(upkeep.people())) == (set(), [])
 
 
 def test_an_erasure_that_the_backup_caught_half_done_is_finished(full):

@@ -34,7 +34,7 @@ from vibe.core import file_storage
 from vibe.core.db.scopes import as_system
 from vibe.core.errors import ConfigurationError
 from vibe.core.file_storage import Bucket, Files, FilesUnavailable, Folder, client_of
-from vibe.doctor import machine
+from vibe.doctor import configuration
 
 SAID = [("Ada", "I moved to Lisbon in May."), ("Ada", "Noor came to visit me there.")]
 LARGE = [bytes([number]) * 1_000_000 for number in range(20)]  # several parts of an upload
@@ -196,9 +196,9 @@ def unusable_folder(number: int) -> Any:
 )
 def test_a_folder_that_takes_nothing_is_named(db: None, settings: Any, tmp_path: Path, number: int, says: str) -> None:
     settings.EXPORT_DIR = settings.IMPORT_DIR = tmp_path
-    assert list(machine.file_storage()) == [], "the control"
+    assert list(configuration.file_storage()) == [], "the control"
     with unusable_folder(number):
-        found = list(machine.file_storage())
+        found = list(configuration.file_storage())
     assert found
     assert all(str(tmp_path) in each.what and says in each.do for each in found)
 
@@ -206,9 +206,9 @@ def test_a_folder_that_takes_nothing_is_named(db: None, settings: Any, tmp_path:
 def test_a_bucket_that_is_not_there_or_does_not_answer_is_named(
     db: None, bucket: str, server: Any, settings: Any
 ) -> None:
-    assert list(machine.file_storage()) == [], "the control"
+    assert list(configuration.file_storage()) == [], "the control"
     settings.OBJECT_STORAGE = "s3://vibe-nowhere"
-    (finding,) = machine.file_storage()
+    (finding,) = configuration.file_storage()
     assert "vibe-nowhere" in finding.what
     assert "aws s3 mb" in finding.do
     with mock.patch.dict(os.environ, AWS_ENDPOINT_URL_S3="http://127.0.0.1:1"):

@@ -27,9 +27,7 @@ from tests.cast import TESTER
 from tests.processes import manage
 from vibe.core.db.scopes import as_support, as_user
 from vibe.core.errors import Refused
-from vibe.core.logs.formatting import Json, Text
-from vibe.core.logs.scrubbing import Scrubbed
-from vibe.core.logs.stderr import JsonLines
+from vibe.core.logs.formatting import Json, JsonLines, Scrubbed, Text
 
 CANARY = "peculiarcanary"
 FORMS = {"text": Text, "json": Json}
@@ -74,7 +72,7 @@ def caught(request: Any) -> Iterator[Caught]:
 def test_the_configured_handler_is_the_one_tested_here():
     handler = configured.LOGGING["handlers"]["stderr"]
     assert handler["filters"] == ["scrubbed"]
-    assert configured.LOGGING["filters"]["scrubbed"]["()"] == "vibe.core.logs.scrubbing.Scrubbed"
+    assert configured.LOGGING["filters"]["scrubbed"]["()"] == "vibe.core.logs.formatting.Scrubbed"
     forms = {name: form["()"] for name, form in configured.LOGGING["formatters"].items()}
     assert forms == {name: f"{form.__module__}.{form.__name__}" for name, form in FORMS.items()}
     for name, logger in configured.LOGGING["loggers"].items():

@@ -16,7 +16,7 @@ from accounts.models.one_time_device import OneTimeDevice, secret_address
 from tests.processes import manage, url
 from vibe.core.crypto.seal import Sealed
 from vibe.core.db.configured import embedded_server
-from vibe.core.db.embedded.paths import BINARIES
+from vibe.core.db.embedded.files import BINARIES
 from vibe.core.db.embedded.server import OWNER
 
 NAME = "vibe_there_and_back"

@@ -23,7 +23,7 @@ from tests.processes import PATIENCE
 from vibe.core.db.backend.schema import Stepwise, Whole, backoff_pauses
 from vibe.core.db.configured import embedded_server
 from vibe.core.db.errors import DatabaseNotReady
-from vibe.core.db.migrating.live import PatientExecutor
+from vibe.core.db.migrating.lock import PatientExecutor
 from vibe.core.db.schema.constraints import CompositeReference
 from vibe.core.db.schema.operations import AddPartitionedIndex, DropColumn, ForgetField, RunInBatches
 from vibe.core.db.scopes import as_system, as_user

@@ -24,8 +24,7 @@ from vibe.core.db.configured import embedded_server
 from vibe.core.db.embedded.server import OWNER
 from vibe.core.db.migrating.lock import LOCK, migration_lock, try_lock
 from vibe.serving import preparing, web
-from vibe.serving.migrating import known
-from vibe.serving.preparing import wait_for_database
+from vibe.serving.preparing import known, wait_for_database
 from vibe.serving.web import WebOptions, WebServer
 
 MODEL_KB = 65_000  # of the model's table alone

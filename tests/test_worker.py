@@ -27,9 +27,8 @@ from tests.processes import PATIENCE, manage, start, until, url
 from tests.workers import at_work
 from vibe.core.db.job_classes import classes, retrying
 from vibe.core.db.job_classes.classes import AUDIT, CLASSES, IMPORTS, STORIES, WAITED, WEBHOOKS
-from vibe.core.db.job_classes.periodic import NewestTime
 from vibe.core.db.job_classes.reporting import read_states
-from vibe.core.db.job_classes.retrying import RetryingManager
+from vibe.core.db.job_classes.retrying import NewestTime, RetryingManager
 from vibe.core.db.job_classes.turns import TakingTurns
 from vibe.core.db.scopes import as_system
 from vibe.core.errors import ConfigurationError, InputError

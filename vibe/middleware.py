@@ -22,8 +22,7 @@ from vibe.core.http.context import set_context
 from vibe.core.http.error_pages import error_page
 from vibe.core.http.responses import MEDIA_TYPE, problem
 from vibe.core.logs.request_id import new_request_id, request_id
-from vibe.metrics.attaching import attach, note_request
-from vibe.metrics.instruments import REQUESTS_RUNNING
+from vibe.metrics.attaching import REQUESTS_RUNNING, attach, note_request
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 API: Final = "/api/"

@@ -371,7 +371,7 @@ LOG_FORMAT = env.str("LOG_FORMAT", default="text")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"scrubbed": {"()": "vibe.core.logs.scrubbing.Scrubbed"}},
+    "filters": {"scrubbed": {"()": "vibe.core.logs.formatting.Scrubbed"}},
     "formatters": {"text": {"()": "vibe.core.logs.formatting.Text"}, "json": {"()": "vibe.core.logs.formatting.Json"}},
     "handlers": {
         "stderr": {

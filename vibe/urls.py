@@ -6,7 +6,7 @@ from django.urls import include, path
 from vibe.api.urls import api_urls
 from vibe.home import home
 from vibe.metrics.view import metrics
-from vibe.serving.probes import livez, readyz
+from vibe.serving.readiness import livez, readyz
 
 handler400 = "vibe.core.http.error_pages.bad_request"
 handler403 = "vibe.core.http.error_pages.forbidden"

@@ -30,7 +30,7 @@ from tests.api.conftest import Api
 from tests.cast import TESTER
 from vibe.core.db.scopes import as_support, as_system, as_user
 from vibe.core.errors import InputError, NotFound
-from vibe.doctor import erasures
+from vibe.doctor import upkeep
 from vibe.metrics import figures
 
 WHY = {"reason": "They contest what is stored.", "ticket": "T-18"}
@@ -134,10 +134,10 @@ def test_jobs_and_sweeps_pass_them_over_and_catch_up_by_themselves(ada, as_ada, 
 
 
 def test_it_is_counted(ada, jonas):
-    assert (figures.restricted(), list(erasures.restricted())) == ([((), 0.0)], [])
+    assert (figures.restricted(), list(upkeep.restricted())) == ([((), 0.0)], [])
     restrict(ada)
     assert figures.restricted() == [((), 1.0)]
-    [finding] = erasures.restricted()
+    [finding] = upkeep.restricted()
     assert finding.what == "Processing is restricted for 1 people."
 
 

@@ -37,7 +37,7 @@ from vibe.core.crypto.errors import SealError
 from vibe.core.crypto.master import MasterKey, MasterRing
 from vibe.core.crypto.seal import Address, Sealed
 from vibe.core.crypto.vault import Vault
-from vibe.core.db.url import database
+from vibe.core.db.configured import database
 from vibe.core.errors import ConfigurationError, InputError, VibeError
 from vibe.core.http.cursors import Listing, cipher
 from vibe.core.http.responses import parse_etags

@@ -43,7 +43,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("stories", "memories", "accounts", "audit", "vibe")
 OF_OUR_OWN = {
     "vibe.core.db.backend.schema": "reads the SQL of migrations",
-    "vibe.core.db.embedded.paths": "reads a path of this machine",
+    "vibe.core.db.embedded.files": "reads a path of this machine",
 }
 BUILT_WHEN_RUN = {"stories/search/question.py"}  # of names, escaped; see the readers below
 SEARCHING = {"search", "finditer", "findall", "sub", "subn", "split"}

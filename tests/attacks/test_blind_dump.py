@@ -39,7 +39,7 @@ from tests.cast import TESTER
 from tests.processes import PATIENCE, start, url
 from tests.protections import unprotected
 from vibe.core.db.configured import embedded_server
-from vibe.core.db.embedded.paths import BINARIES
+from vibe.core.db.embedded.files import BINARIES
 from vibe.core.db.scopes import as_system, as_user
 
 WHEN = "2026-05-12T09:30:00Z"

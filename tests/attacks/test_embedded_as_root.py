@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 
-from vibe.core.db.embedded import paths
+from vibe.core.db.embedded import files
 from vibe.core.db.embedded import server as servers
 from vibe.core.db.embedded.account import Account, owner_of_data, server_account
-from vibe.core.db.embedded.files import open_own, own_folder
-from vibe.core.db.embedded.paths import runtime_folder, socket_elsewhere
+from vibe.core.db.embedded.files import open_own, own_folder, runtime_folder, socket_elsewhere
 from vibe.core.db.embedded.server import EmbeddedServer
 from vibe.core.db.errors import DatabaseNotReady
 
@@ -214,8 +213,8 @@ def test_one_that_root_makes_is_of_the_folders_owner(tmp_path: Path) -> None:
 def long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder whose path no socket can have, and a shared folder of this test's own."""
     shared = Path("/tmp") / f"vt-{os.getpid()}"  # noqa: S108
-    monkeypatch.setattr(paths, "SYSTEM", shared / "absent")
-    monkeypatch.setattr(paths, "TEMPORARY", shared)
+    monkeypatch.setattr(files, "SYSTEM", shared / "absent")
+    monkeypatch.setattr(files, "TEMPORARY", shared)
     folder = tmp_path / ("x" * 90)
     folder.mkdir()
     shared.mkdir()
@@ -229,7 +228,7 @@ def test_no_name_in_the_shared_folder_can_be_guessed(long: Path) -> None:
     us = server_account()
     first = socket_elsewhere(long, us)
     (long / "socket-folder").unlink()
-    assert first.parent == paths.TEMPORARY
+    assert first.parent == files.TEMPORARY
     assert first != socket_elsewhere(long, us)
     assert first.stat().st_mode & 0o777 == 0o700
 
@@ -257,12 +256,12 @@ def test_the_runtime_folder_of_a_user_is_taken_if_it_is_theirs_alone(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     monkeypatch.setattr(os, "geteuid", lambda: STRANGER)
     try:
-        assert runtime_folder() == paths.TEMPORARY  # root's
+        assert runtime_folder() == files.TEMPORARY  # root's
         os.chown(runtime, STRANGER, STRANGER)
         assert runtime_folder() == runtime
         runtime.chmod(0o770)
-        assert runtime_folder() == paths.TEMPORARY
+        assert runtime_folder() == files.TEMPORARY
         monkeypatch.setenv("XDG_RUNTIME_DIR", "not/absolute")
-        assert runtime_folder() == paths.TEMPORARY
+        assert runtime_folder() == files.TEMPORARY
     finally:
         runtime.rmdir()

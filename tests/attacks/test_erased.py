@@ -45,7 +45,7 @@ from tests.processes import PATIENCE, start, until, url
 from vibe.core.crypto.seal import Address, Sealed
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.configured import embedded_server
-from vibe.core.db.embedded.paths import BINARIES
+from vibe.core.db.embedded.files import BINARIES
 from vibe.core.db.schema.statistics import exclude_sealed_columns
 from vibe.core.db.scopes import as_system, as_user
 from vibe.core.errors import VibeError

@@ -27,11 +27,10 @@ from tests.processes import PATIENCE, until
 from tests.test_walls import OWNED
 from vibe.core.db import scopes
 from vibe.core.db.backend import base
-from vibe.core.db.configured import embedded_server
+from vibe.core.db.configured import behind_pooler, embedded_server
 from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.scopes import as_support, as_user
 from vibe.core.db.statements import bulk
-from vibe.core.db.url import behind_pooler
 
 pytestmark = pytest.mark.skipif(settings.DATABASE_POOLER, reason="has a pooler of its own, which it spoils for others")
 REQUESTS, THREADS, POOL = tries(400, 2_000), 16, 4

@@ -18,7 +18,7 @@ from vibe.core.db.roles import ALL, SIGN_IN, USER
 from vibe.core.db.schema.catalog_lint import findings
 from vibe.core.db.schema.constraints import RowSecurity, declared
 from vibe.core.db.scopes import as_sign_in
-from vibe.doctor import catalog
+from vibe.doctor import schema
 
 THERE = """
 SELECT tablename, policyname, roles[1], qual, with_check FROM pg_policies WHERE schemaname = 'public' ORDER BY 1, 2
@@ -118,8 +118,8 @@ def test_what_doctor_says_mends_each(there):
     for deed in ("both", "everybody", "dropped", "restricts"):
         policy = next(row for row in there if row[2] == SIGN_IN and row[0] == "users")
         with done([written(WIDENED[deed], policy)]):
-            assert SIGN_IN in found(catalog.rights)[0]
-            mend(catalog.rights)
+            assert SIGN_IN in found(schema.rights)[0]
+            mend(schema.rights)
 
 
 def test_the_condition_of_a_policy_is_not_repeated(there):

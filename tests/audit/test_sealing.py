@@ -22,7 +22,7 @@ from audit.sealing.services import seal, write_out
 from audit.services import record
 from tests.processes import PATIENCE
 from vibe.core.db.scopes import as_system
-from vibe.doctor import audit_log
+from vibe.doctor import upkeep
 
 ME = Actor.system("tests")
 
@@ -199,10 +199,10 @@ def test_a_wrong_or_dropped_signing_key_is_named_and_no_row_is_called_forged(db:
         assert caught.value.fault is Fault.UNKNOWN_KEY
         assert TrailKeys.from_hex(old).signing.id.hex() in str(caught.value)
         assert old not in str(caught.value)
-    [finding] = audit_log.signing_key()
+    [finding] = upkeep.signing_key()
     assert "AUDIT_SIGNING_KEY" in finding.what
     settings.AUDIT_SIGNING_KEYS_RETIRED = old
-    assert (seal().rows, seal().forged, list(audit_log.signing_key())) == (1, [], []), "the control: it is configured"
+    assert (seal().rows, seal().forged, list(upkeep.signing_key())) == (1, [], []), "the control: it is configured"
 
 
 def test_the_signing_key_rotates(db: None, settings: Any) -> None:

@@ -13,7 +13,7 @@ from tests.processes import PROJECT
 from vibe.backup.archive import verified
 from vibe.backup.inspection import SCHEMA, walls
 from vibe.core.db import roles
-from vibe.core.db.embedded.paths import BINARIES
+from vibe.core.db.embedded.files import BINARIES
 from vibe.core.db.embedded.server import PORT, environment_without_libpq
 
 LINES = 4

@@ -6,7 +6,7 @@ import pytest
 
 from vibe.backup import programs
 from vibe.backup.programs import program
-from vibe.core.db.embedded.paths import BINARIES
+from vibe.core.db.embedded.files import BINARIES
 from vibe.core.errors import ConfigurationError
 
 

@@ -15,8 +15,7 @@ from tests.backup.conftest import databases, quiet
 from tests.cast import TESTER
 from tests.protections import unprotected
 from vibe.backup import server
-from vibe.backup.archive import verified
-from vibe.backup.manifest import Manifest
+from vibe.backup.archive import Manifest, verified
 from vibe.backup.services import drill, keys_beside, restore, take
 from vibe.core.crypto.fields import address_of
 from vibe.core.db.scopes import as_system, as_user
@@ -87,7 +86,7 @@ def unpacked(path):
     """The dump as SQL."""
     import subprocess
 
-    from vibe.core.db.embedded.paths import BINARIES
+    from vibe.core.db.embedded.files import BINARIES
 
     with verified(path).dump() as dump:
         done = subprocess.run(

@@ -63,7 +63,7 @@ def put_back(
 ) -> None:
     """Feed a dump, or sections of it, to pg_restore, which assigns everything to the owner.
 
-    `major` is that of the pg_dump that wrote it. Grants on the schema are left out (see vibe.backup.schema), and so
+    `major` is that of the pg_dump that wrote it. Grants on the schema are left out (see vibe.backup.restoring), and so
     are those of PostgreSQL's own functions: the database that it is restored into has its server's.
     """
     pg_restore = program("pg_restore", major=major)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from vibe.core.db.embedded.paths import BINARIES
+from vibe.core.db.embedded.files import BINARIES
 from vibe.core.db.embedded.server import environment_without_libpq
 from vibe.core.errors import ConfigurationError
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from django.db import DatabaseError, connection
@@ -17,19 +18,24 @@ from psycopg import sql
 
 from accounts.keys.master_key import ring
 from vibe.backup import inspection, server
-from vibe.backup.archive import Archive, Progress, verified
+from vibe.backup.archive import DATA, KEYS, Archive, Manifest, Progress, verified
 from vibe.backup.dumping import put_back
 from vibe.backup.errors import BackupBroken, BackupFailed
-from vibe.backup.inspection import SCHEMA
-from vibe.backup.manifest import DATA, KEYS, Manifest
-from vibe.backup.schema import grant_again
+from vibe.backup.inspection import EVERYBODY, SCHEMA
 from vibe.backup.server import MAINTENANCE, Server, pointed_at
 from vibe.backup.taking import Told
 from vibe.core.crypto.errors import MasterKeyMissing
 from vibe.core.db import roles
 from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.migrating.retired import WHAT_TO_DO, retired_of
+from vibe.core.db.roles import SCHEMA_OWNER
 from vibe.core.errors import InputError
+
+MAY_GRANT: Final = re.compile(
+    "(?P<who>.*) may (?P<what>USAGE|CREATE)(?P<option> WITH GRANT OPTION)?"
+)  # of vibe.backup.inspection
+GRANT: Final = "GRANT {what} ON SCHEMA public TO {{}}{option}"
+REVOKE: Final = "REVOKE {what} ON SCHEMA public FROM {{}} CASCADE"
 
 SHOWN = 8  # differences that an error names
 # Jobs that ran when the backup was taken have no worker now. They are idempotent, so they restart.
@@ -42,6 +48,27 @@ SELECT quote_ident(rolname), rolsuper OR rolcreatedb, rolsuper OR pg_has_role(ow
     quote_ident(%(present)s)
 FROM pg_roles, (SELECT to_regrole(quote_ident(%(owner)s))::oid) AS owner (oid) WHERE rolname = current_user
 """
+
+
+def grant_again(here: psycopg.Connection[Any], *, held: set[str], wanted: set[str]) -> None:
+    """Change the held grants to the wanted ones, as the schema's owner. Do nothing if we may not take that role.
+
+    Raises BackupFailed for a role that this server lacks.
+    """
+    owner, may_take, _, _ = here.execute(SCHEMA_OWNER).fetchone() or ("", False, "", False)
+    if not may_take:
+        return
+    try:
+        here.execute(f"SET ROLE {owner}")
+        for statement, lines in ((REVOKE, held - wanted), (GRANT, wanted - held)):
+            for found in filter(None, (MAY_GRANT.fullmatch(line) for line in sorted(lines))):
+                who = sql.SQL("PUBLIC") if found["who"] == EVERYBODY else sql.Identifier(found["who"])
+                here.execute(sql.SQL(statement.format(**found.groupdict(""))).format(who))
+        here.execute("RESET ROLE")
+    except psycopg.Error as problem:
+        raise BackupFailed(
+            f"The schema cannot be granted as it was: {problem.diag.message_primary}. Nothing was replaced."
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

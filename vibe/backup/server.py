@@ -19,10 +19,9 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
 
 from vibe.core.db.backend.base import explain_failure
-from vibe.core.db.configured import embedded_server
+from vibe.core.db.configured import database, embedded_server
 from vibe.core.db.embedded.server import PORT, SUPERUSER, environment_without_libpq
 from vibe.core.db.errors import DatabaseNotReady
-from vibe.core.db.url import database
 
 MAINTENANCE = "postgres"  # the database from which others are created and renamed
 LIBPQ = frozenset(option.keyword.decode() for option in Conninfo.get_defaults())

@@ -12,8 +12,8 @@ from accounts.erasure.services import erase_again
 from audit.actors import Actor
 from audit.services import FAILED, OK, record
 from vibe.backup import archive, inspection, server
+from vibe.backup.archive import Manifest
 from vibe.backup.drill import Finding, findings
-from vibe.backup.manifest import Manifest
 from vibe.backup.restoring import beside, draft, opened, privileges_named, require_privileges, swap
 from vibe.backup.server import MAINTENANCE, Server, pointed_at
 from vibe.backup.taking import Snapshot, Told

@@ -12,9 +12,8 @@ from uuid import uuid4
 import psycopg
 
 from vibe.backup import archive, inspection, server
-from vibe.backup.archive import Hashing, Progress
+from vibe.backup.archive import DATA, KEYS, Hashing, Manifest, Progress
 from vibe.backup.dumping import EVERYTHING_ELSE, ONLY_KEYS, dump
-from vibe.backup.manifest import DATA, KEYS, Manifest
 from vibe.backup.server import Server
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"

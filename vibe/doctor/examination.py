@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import DatabaseError, connection
 
 from vibe.core.errors import VibeError
-from vibe.doctor import audit_log, backups, catalog, configuration, erasures, jobs, keys, machine, schema, server
+from vibe.doctor import configuration, keys, schema, server, upkeep
 from vibe.doctor.findings import Check, Finding, Severity, error
 
 ALONE: dict[str, Check] = {
@@ -17,10 +17,10 @@ ALONE: dict[str, Check] = {
     "secret files": configuration.secret_files,
     "static files": configuration.static_files,
     "database setting": configuration.database_url,
-    "disk": machine.disk,
-    "state folder": machine.state_folder,
-    "file storage": machine.file_storage,
-    "checkpoint file": audit_log.checkpoints,
+    "disk": configuration.disk,
+    "state folder": configuration.state_folder,
+    "file storage": configuration.file_storage,
+    "checkpoint file": upkeep.checkpoints,
 }
 WITH_DATABASE: dict[str, Check] = {
     "server version": server.version,
@@ -39,8 +39,8 @@ WITH_DATABASE: dict[str, Check] = {
 }
 WITH_SCHEMA: dict[str, Check] = {
     "system checks": configuration.declared,
-    "rights in the catalog": catalog.rights,
-    "rights of everybody": catalog.side_doors,
+    "rights in the catalog": schema.rights,
+    "rights of everybody": schema.side_doors,
     "row-level security": schema.walls,
     "table owners": schema.owners,
     "sealed columns": schema.sealed_columns,
@@ -51,15 +51,15 @@ WITH_SCHEMA: dict[str, Check] = {
     "data keys": keys.canary,
     "retired keys": keys.retired,
     "use of data keys": keys.used_up,
-    "erased people": erasures.people,
-    "restricted people": erasures.restricted,
-    "worker": jobs.worker,
-    "jobs": jobs.stuck,
-    "late jobs": jobs.late,
-    "signing key": audit_log.signing_key,
-    "sealing": audit_log.sealing,
-    "backups": backups.ages,
-    "database health": catalog.health,
+    "erased people": upkeep.people,
+    "restricted people": upkeep.restricted,
+    "worker": upkeep.worker,
+    "jobs": upkeep.stuck,
+    "late jobs": upkeep.late,
+    "signing key": upkeep.signing_key,
+    "sealing": upkeep.sealing,
+    "backups": upkeep.ages,
+    "database health": schema.health,
 }
 
 

@@ -1,26 +1,56 @@
 """Steps before the first request: wait for the database, check the configuration, apply migrations, and erase people
-again whom a restore brought back.
+again whom a restore brought back. Migrations are applied once, however many replicas start together.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 
 from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core import checks
+from django.core.management import call_command
 from django.db import OperationalError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
 from accounts.erasure.services import erase_again, unfinished_erasures
 from audit.actors import Actor
 from vibe.core.db.migrating.lock import migration_lock
 from vibe.core.db.migrating.retired import require_current_database
 from vibe.core.errors import ConfigurationError
-from vibe.serving.migrating import apply_pending, pending
+
+Name = tuple[str, str]  # app, migration
 
 Say = Callable[[str], None]
 ASK_EVERY_SECONDS = 0.5
+
+
+def pending() -> list[str]:
+    """Return the migrations of this code that the database lacks, such as `accounts.0007_takeout`."""
+    there = set(MigrationRecorder(connection).applied_migrations())
+    return [f"{app}.{name}" for app, name in known() if (app, name) not in there]
+
+
+@cache
+def known() -> tuple[Name, ...]:
+    """Return the migrations of this code, in the order they are applied."""
+    graph = MigrationLoader(None).graph
+    return tuple(dict.fromkeys(node for leaf in graph.leaf_nodes() for node in graph.forwards_plan(leaf)))
+
+
+def apply_pending(say: Callable[[str], None]) -> list[str]:
+    """Apply pending migrations and return them; none, if another replica applied them meanwhile."""
+    if not pending():
+        return []
+    with migration_lock(lambda: say("Another replica migrates; waiting for it.")):
+        missing = pending()
+        if missing:
+            say(f"Applying {len(missing)} migrations …")
+            call_command("migrate", verbosity=0, interactive=False)
+        return missing
 
 
 def prepare(*, migrate: bool, say: Say) -> None:

@@ -13,16 +13,20 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
 from accounts.erasure.services import unfinished_erasures
 from accounts.keys.errors import KeyServiceRefuses
 from accounts.keys.master_key import Fit, check_stored_keys, ring
 from accounts.keys.providers.service_key import ServiceKey
+from audit.middleware import no_personal_data
 from vibe.core.db.health.pooler import has_unnamed_pooler
 from vibe.core.db.job_classes.reporting import ClassState, read_states
 from vibe.core.db.scopes import as_system
 from vibe.core.errors import VibeError
-from vibe.serving.migrating import pending
+from vibe.serving.preparing import pending
 
 REMEMBERED_SECONDS = 1.0
 UNKNOWN = "Not asked: the database does not answer."
@@ -152,3 +156,22 @@ def job_states() -> list[ClassState]:
     """Return how each class of work does."""
     with as_system():
         return read_states()
+
+
+@no_personal_data
+@require_safe
+@never_cache
+def livez(_: HttpRequest) -> JsonResponse:
+    """Return 200 without any check: an unavailable database is no reason to restart this process."""
+    return JsonResponse({"alive": True})
+
+
+@no_personal_data
+@require_safe
+@never_cache
+def readyz(_: HttpRequest) -> JsonResponse:
+    """Return 200 when requests can be served, else 503, with the result of every check."""
+    reasons = unready()
+    stops = stops_serving(reasons)
+    checks = {name: {"ok": False, "why": why} if why else {"ok": True} for name, why in reasons.items()}
+    return JsonResponse({"ready": not stops, "checks": checks}, status=503 if stops else 200)

@@ -1,4 +1,4 @@
-"""Supervisor of child processes that start and end together, ended on Ctrl-C or SIGTERM."""
+"""The programs of Vibe as child processes that start and end together, ended on Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 
+from django.conf import settings
+
+from vibe.serving.web import WebOptions
+
 PATIENCE_SECONDS = 15
 LOOK_EVERY_SECONDS = 0.2
 SHORT_LIFE_SECONDS = 5
+
+FIRST_LISTENER = 3  # systemd's numbering
 
 
 @dataclass
@@ -93,3 +99,31 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+def web_server(options: WebOptions, **environment: str) -> Child:
+    """Return the web server alone; its parent has run the steps before serving."""
+    return Child(
+        "web server",
+        [*manage(), "serve", "--prepared", *options.arguments()],
+        environment={"DEBUG": "on" if settings.DEBUG else "off", **environment},
+        pass_fds=handed_over(),
+    )
+
+
+def worker(**environment: str) -> Child:
+    """Return the worker of all classes of work, which is restarted when it ends."""
+    environment = {"DEBUG": "on" if settings.DEBUG else "off", **environment}
+    return Child("worker", [*manage(), "worker"], vital=False, environment=environment)
+
+
+def manage() -> list[str]:
+    """Return the command line of manage.py of this installation."""
+    return [sys.executable, str(settings.BASE_DIR / "manage.py")]
+
+
+def handed_over() -> tuple[int, ...]:
+    """Return the file descriptors of the sockets that systemd passed to this process."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return ()
+    return tuple(range(FIRST_LISTENER, FIRST_LISTENER + int(os.environ.get("LISTEN_FDS", "0"))))

@@ -24,8 +24,7 @@ from accounts.keys.job_middleware import refuse_wrong_master_key
 from stories.processors import fenced
 from vibe.core.db.configured import embedded_server
 from vibe.core.db.job_classes.failures import note_failure
-from vibe.core.db.job_classes.periodic import ClockProofWorker
-from vibe.core.db.job_classes.retrying import RetryingManager
+from vibe.core.db.job_classes.retrying import ClockProofWorker, RetryingManager
 from vibe.core.db.job_classes.turns import TakingTurns
 from vibe.core.errors import VibeError
 

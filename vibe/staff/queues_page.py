@@ -28,8 +28,7 @@ from vibe.core.admin.sudo_mode import asks_for_no_password
 from vibe.core.db.health import units
 from vibe.core.db.job_classes import reporting
 from vibe.core.db.job_classes.classes import CLASSES
-from vibe.core.db.job_classes.reporting import ClassState, FailedJobs
-from vibe.core.db.job_classes.tasks import next_runs, task_in_words
+from vibe.core.db.job_classes.reporting import ClassState, FailedJobs, next_runs, task_in_words
 from vibe.core.db.statements.batching import Rows, execute_batch
 from vibe.core.errors import VibeError
 from vibe.core.http.error_pages import error_page

@@ -25,7 +25,7 @@ from memories.models import Conversation, Import
 from stories.models import Story
 from vibe.core.admin.links import page_url, short_id
 from vibe.core.db.job_classes.failures import code_in_words
-from vibe.core.db.job_classes.tasks import task_in_words
+from vibe.core.db.job_classes.reporting import task_in_words
 from vibe.core.db.statements.batching import Statement, execute_batch
 
 PAGE: Final = 50

@@ -27,8 +27,7 @@ from vibe.core.admin.links import list_url, page_url
 from vibe.core.db.health import units
 from vibe.core.db.job_classes import reporting
 from vibe.core.db.job_classes.classes import CLASSES, IMPORTS, WAITED
-from vibe.core.db.job_classes.reporting import FailedJobs
-from vibe.core.db.job_classes.tasks import task_in_words
+from vibe.core.db.job_classes.reporting import FailedJobs, task_in_words
 from vibe.core.db.statements.batching import Rows, Statement, execute_batch
 
 SHOWN: Final = 5  # lines of an entry

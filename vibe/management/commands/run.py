@@ -13,8 +13,8 @@ from audit.actors import Actor
 from memories.imports.services.files import FileImport
 from vibe.core.db.scopes import as_staff, as_system
 from vibe.metrics import shared
-from vibe.serving import programs
-from vibe.serving.migrating import apply_pending
+from vibe.serving import supervisor
+from vibe.serving.preparing import apply_pending
 from vibe.serving.supervisor import Supervisor
 from vibe.serving.web import WebOptions
 
@@ -46,8 +46,8 @@ class Command(BaseCommand):
         passwords = make_staff()
         self.greet(options["bind"], passwords)
         shared.begin()
-        web = programs.web_server(WebOptions(options["bind"]), LOG_LEVEL=os.environ.get("LOG_LEVEL", "WARNING"))
-        sys.exit(Supervisor([web, programs.worker(SHUTDOWN_SECONDS=SHUTDOWN_SECONDS)]).run())
+        web = supervisor.web_server(WebOptions(options["bind"]), LOG_LEVEL=os.environ.get("LOG_LEVEL", "WARNING"))
+        sys.exit(Supervisor([web, supervisor.worker(SHUTDOWN_SECONDS=SHUTDOWN_SECONDS)]).run())
 
     def load_sample(self) -> None:
         self.stdout.write("Importing the sample and telling its stories …")

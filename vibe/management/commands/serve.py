@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 
 from vibe.core.errors import ConfigurationError
 from vibe.metrics import shared
-from vibe.serving import programs
+from vibe.serving import supervisor
 from vibe.serving.preparing import prepare
 from vibe.serving.supervisor import Supervisor
 from vibe.serving.web import WebOptions, WebServer, adopt_listeners
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             adopt_listeners()
             WebServer(web).run()
         needs = {"READY_NEEDS_WORKER": os.environ.get("READY_NEEDS_WORKER", "on")}
-        children = [programs.web_server(web, **needs), programs.worker()]
+        children = [supervisor.web_server(web, **needs), supervisor.worker()]
         sys.exit(Supervisor(children, patience=settings.SHUTDOWN_SECONDS + 5).run())
 
     def say(self, text: str) -> None:

@@ -1,4 +1,6 @@
-"""The sending side of a connection, shared by a thread that answers and the loop that sends."""
+"""The limits of the web server, and the sending side of a connection, shared by a thread that answers and the loop that
+sends.
+"""
 
 from __future__ import annotations
 

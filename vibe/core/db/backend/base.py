@@ -217,7 +217,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             embedded.start()
             self.settings_dict["HOST"] = self.settings_dict["HOST"] or str(embedded.sockets)
         parameters = {**super().get_connection_params(), "cursor_factory": Cursor}
-        if "prepare_threshold" not in self.settings_dict["OPTIONS"]:  # or through a pooler: see vibe.core.db.url
+        if "prepare_threshold" not in self.settings_dict["OPTIONS"]:  # or through a pooler: see vibe.core.db.configured
             parameters["prepare_threshold"] = WHEN_ASKED
         return {**parameters, "port": PORT} if embedded else parameters  # libpq would else take PGPORT's
 

@@ -3,7 +3,7 @@
 What waits for a lock holds up everything that comes after it, so no statement waits longer than MIGRATION_LOCK_TIMEOUT:
 it gives up, lets the others pass, and tries again, for MIGRATION_PATIENCE seconds in all.
 
-- Whole: a migration with `atomic = True` is one transaction, retried as a whole by vibe.core.db.migrating.live.
+- Whole: a migration with `atomic = True` is one transaction, retried as a whole by vibe.core.db.migrating.lock.
 - Stepwise: one with `atomic = False` goes statement by statement. Indexes are built concurrently, foreign keys, checks
   and NOT NULL are added unvalidated and then validated (django-pg-zero-downtime-migrations), and what is there already
   is passed over, so that an interrupted migration is simply run again.

@@ -29,8 +29,7 @@ import psycopg
 from psycopg import sql
 
 from vibe.core.db.embedded.account import Account, grant_traversal, owner_of_data, server_account
-from vibe.core.db.embedded.files import open_own, own_folder, read_plain
-from vibe.core.db.embedded.paths import BINARIES, fits_socket, socket_elsewhere
+from vibe.core.db.embedded.files import BINARIES, fits_socket, open_own, own_folder, read_plain, socket_elsewhere
 from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.roles import RESTRICT_STATISTICS, REVOKE_LARGE_OBJECTS
 

@@ -3,6 +3,10 @@
 procrastinate tries everything once. A worker ends when its heartbeat, its search for jobs or its listening fails. When
 the outcome of a job cannot be stored, or the answer is lost that gives a job, the job is held for good by a worker that
 lives and does not know of it, and with it every job that waits for its lock.
+
+It also starts a periodic job for every time since the last one it knows. After the clock was set forward, or the
+machine slept, those are many: a day's sleep makes 17,000 of a job that comes every five seconds, for each worker. After
+the clock was set back it starts none until the clock is there again. Here the newest time counts, by whatever clock.
 """
 
 from __future__ import annotations
@@ -15,6 +19,8 @@ import psycopg
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager, NotificationCallback
+from procrastinate.periodic import PeriodicDeferrer, TaskAtTime
+from procrastinate.worker import Worker
 
 PAUSE_SECONDS: Final = 1.0
 # Storing may have worked although its answer was lost. The job may even be in hand again, with one more attempt.
@@ -118,3 +124,27 @@ async def retry_while_away(do: Callable[[], Awaitable[Result]]) -> Result:
             if not isinstance(problem.__cause__, psycopg.OperationalError | psycopg.InterfaceError):
                 raise
         await asyncio.sleep(PAUSE_SECONDS)
+
+
+class NewestTime(PeriodicDeferrer):
+    """procrastinate's starter of periodic jobs, which passes over the times that were missed but for the newest."""
+
+    def get_previous_tasks(self, at: float) -> Iterable[TaskAtTime]:
+        """Give each periodic job that is to be started at `at`, in seconds since 1970, with the time it is for.
+
+        A time that is long over counts only if it came after the last one: a job of the night comes after a sleep, not
+        again after the clock was set back.
+        """
+        for key, task in self.registry.periodic_tasks.items():
+            newest, last = round(task.croniter.get_prev(ret_type=float, start_time=at)), self.last_defers.get(key)
+            is_recent = at - newest <= self.max_delay
+            if newest != last and (is_recent or (last is not None and newest > last)):
+                self.last_defers[key] = newest
+                yield task, newest
+
+
+class ClockProofWorker(Worker):
+    """procrastinate's worker, which starts periodic jobs so."""
+
+    async def _periodic_deferrer(self) -> None:
+        await NewestTime(self.app.periodic_registry, **self.app.periodic_defaults).worker()

@@ -1,4 +1,4 @@
-"""A lock that lets one process at a time migrate a database."""
+"""One process at a time migrates a database, also one that is in use: a lock, and an executor that waits for others."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from contextvars import ContextVar
 from typing import Any
 
 from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from vibe.core.db.backend.schema import retry_for_locks
 
 LOCK = 0x6D696772  # an advisory lock, of this database
 ASK_EVERY_SECONDS = 0.2
@@ -55,3 +58,22 @@ def try_lock(lock: Any) -> bool:
             return True
     lock.rollback()
     return False
+
+
+class PatientExecutor(MigrationExecutor):
+    """An executor that retries an atomic migration that did not get one of its locks.
+
+    Non-atomic ones retry statement by statement by themselves.
+    """
+
+    def apply_migration(self, state: Any, migration: Any, fake: bool = False, fake_initial: bool = False) -> Any:
+        run = super().apply_migration
+        if not migration.atomic:
+            return run(state, migration, fake, fake_initial)
+        return retry_for_locks(lambda: run(state.clone(), migration, fake, fake_initial))
+
+    def unapply_migration(self, state: Any, migration: Any, fake: bool = False) -> Any:
+        run = super().unapply_migration
+        if not migration.atomic:
+            return run(state, migration, fake)
+        return retry_for_locks(lambda: run(state.clone(), migration, fake))

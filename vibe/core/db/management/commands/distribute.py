@@ -4,9 +4,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from vibe.core.db.errors import DatabaseNotReady
-from vibe.core.db.scale.distribution.applying import apply
-from vibe.core.db.scale.distribution.obstacles import obstacles
-from vibe.core.db.scale.distribution.plan import Step, steps
+from vibe.core.db.scale.distribution.placing import obstacles
+from vibe.core.db.scale.distribution.plan import Step, apply, steps
 
 
 class Command(BaseCommand):

@@ -3,8 +3,7 @@ from typing import Any
 
 from django.core.management.commands import migrate
 
-from vibe.core.db.migrating.live import PatientExecutor
-from vibe.core.db.migrating.lock import migration_lock
+from vibe.core.db.migrating.lock import PatientExecutor, migration_lock
 from vibe.core.db.migrating.retired import require_current_database
 
 

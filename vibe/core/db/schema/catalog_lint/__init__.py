@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from django.db import connection, transaction
 
-from vibe.core.db.schema.catalog_lint.finding import Finding
-from vibe.core.db.schema.catalog_lint.policies import compare_policies
-from vibe.core.db.schema.catalog_lint.privileges import compare_privileges
+from vibe.core.db.schema.catalog_lint.comparing import (
+    compare_functions,
+    compare_policies,
+    compare_privileges,
+    compare_triggers,
+)
+from vibe.core.db.schema.catalog_lint.expected import Finding
 from vibe.core.db.schema.catalog_lint.rules import RULES, broken_rules
-from vibe.core.db.schema.catalog_lint.triggers import compare_functions, compare_triggers
 
 # Names resolve to the server's own functions and types, and are printed alike, whatever the session's search path.
 OWN_NAMES = "SET LOCAL search_path = pg_catalog, public"

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 from django.apps import apps
 
 from vibe.core.db.roles import ALL
-from vibe.core.db.schema.catalog_lint.expected import SEQUENCE_USERS
-from vibe.core.db.schema.catalog_lint.finding import OURS, SYSTEM_SCHEMA, Finding
+from vibe.core.db.schema.catalog_lint.expected import OURS, SEQUENCE_USERS, SYSTEM_SCHEMA, Finding
 from vibe.core.db.schema.constraints import RowSecurity, declared
 from vibe.core.db.schema.owned import UserOwned
 from vibe.core.db.schema.statistics import SAMPLED, sealed_columns

@@ -1,4 +1,4 @@
-"""What a person corrected in a story: it stays, whatever is told anew, as long as what it was made over is there."""
+"""Corrections of a story: each stays through every rebuild, as long as the memories it was made over are there."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ class Changes:
     events: Sequence[Event] | None = field(default=None, repr=False)
 
     def given(self) -> dict[str, Any]:
-        """The fields to be changed, without spaces around, each name once. Raises InputError, without any value."""
+        """Return the fields to change, stripped, each name once. Raises InputError, which quotes no value."""
         found = {each.name: value for each in fields(self) if (value := getattr(self, each.name)) is not None}
         if not found:
             raise InputError(f"Nothing to correct. Give one of: {', '.join(LONGEST)}.")
-        return {name: cleaned(name, value) for name, value in found.items()}
+        return {name: clean_field(name, value) for name, value in found.items()}
 
 
-def cleaned(name: str, value: Any) -> Any:
-    """One field as it will stand."""
+def clean_field(name: str, value: Any) -> Any:
+    """Return a field as it will be stored. Raises InputError."""
     if name in SEARCHED:
-        return text_of(name, value)
+        return clean_text(name, value)
     if isinstance(value, str) or len(value) > MOST_NAMES:
         raise InputError(f"`{name}` must be a list of at most {MOST_NAMES}.")
-    each = event_of if name == "events" else text_of
+    each = clean_event if name == "events" else clean_text
     return tuple(dict.fromkeys(each(name, one) for one in value))
 
 
-def text_of(name: str, value: Any, *, empty: bool = False) -> str:
-    """A text within bounds that can be sealed and embedded."""
+def clean_text(name: str, value: Any, *, empty: bool = False) -> str:
+    """Return a text that is within bounds and can be sealed and embedded. Raises InputError."""
     text = value.strip() if isinstance(value, str) else ""
     if not text and not empty:
         raise InputError(f"`{name}` holds something empty, or what is no text.")
@@ -67,11 +67,11 @@ def text_of(name: str, value: Any, *, empty: bool = False) -> str:
     return text
 
 
-def event_of(name: str, event: Event) -> Event:
-    """An event within bounds, whose date and precision go together."""
+def clean_event(name: str, event: Event) -> Event:
+    """Return an event within bounds whose date and precision go together. Raises InputError."""
     if event.precision not in get_args(Precision) or (event.when is None) != (event.precision == "none"):
         raise InputError("An event has a date and its precision, or neither: precision is then `none`.")
-    return replace(event, who=text_of(name, event.who, empty=True), what=text_of(name, event.what))
+    return replace(event, who=clean_text(name, event.who, empty=True), what=clean_text(name, event.what))
 
 
 def check_events(events: Iterable[Event], memory_ids: Collection[UUID]) -> None:
@@ -82,8 +82,8 @@ def check_events(events: Iterable[Event], memory_ids: Collection[UUID]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What was corrected in a story, as it was read."""
+class KeptCorrection:
+    """The corrections of a story, as they were read."""
 
     fields: tuple[str, ...]
     made_from: frozenset[UUID]
@@ -91,8 +91,8 @@ class Kept:
     at: datetime
     draft: Draft = field(repr=False)
 
-    def over(self, draft: Draft) -> Draft:
-        """A draft with what was corrected in place of what a processor says."""
+    def apply_to(self, draft: Draft) -> Draft:
+        """Return a draft with the corrected fields in place of the processor's."""
         return replace(draft, **{name: getattr(self.draft, name) for name in self.fields})
 
     def passage(self) -> PassageText | None:
@@ -103,8 +103,8 @@ class Kept:
         return PassageText(0, text[:WINDOW], every, len(said)) if text else None
 
 
-def kept(story: Story, vault: Vault, memory_ids: Collection[UUID]) -> Kept | None:
-    """What stays of a story when it is told anew of these memories.
+def kept_correction(story: Story, vault: Vault, memory_ids: Collection[UUID]) -> KeptCorrection | None:
+    """Return the corrections that stay when a story is rebuilt from these memories; None if none do.
 
     A correction may say again what any memory of the story said, and nobody can tell which. So it goes as soon as one
     of the memories that the story had then is deleted: nothing that is derived from a deleted memory survives.
@@ -112,4 +112,4 @@ def kept(story: Story, vault: Vault, memory_ids: Collection[UUID]) -> Kept | Non
     made_from = frozenset(story.corrected_from)
     if not story.corrected or story.corrected_at is None or not made_from.issubset(memory_ids):
         return None
-    return Kept(tuple(story.corrected), made_from, story.corrected_at, open_draft(story, vault))
+    return KeptCorrection(tuple(story.corrected), made_from, story.corrected_at, open_draft(story, vault))

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from memories.models import UNEXPIRED, Conversation, Memory
 from memories.payload import OpenedMemory, local_time, open_memories
-from stories.building.corrections import Kept, kept
+from stories.building.corrections import KeptCorrection, kept_correction
 from stories.models import Story
 from stories.processors.base import Message, Transcript
 from vibe.core.crypto.fields import address_of
@@ -45,7 +45,7 @@ class Source:
     memories: list[OpenedMemory]
     revisions: dict[UUID, int]
     """Of every memory of the episode, in order."""
-    kept: Kept | None
+    kept: KeptCorrection | None
     """What stays of the story."""
     title: str = field(repr=False)
     """Of the conversation, which was at `conversation_revision`."""
@@ -75,8 +75,8 @@ def read(user_id: UUID, story: Story, vault: Vault) -> Source | None:
     if not ordered:
         return None
     revisions = {memory_id: revision for memory_id, revision, _ in ordered}
-    told = [memory_id for memory_id, _, is_told in ordered if is_told]
-    rows = list(Memory.objects.of(user_id).filter(pk__in=told).order_by("occurred_at", "id"))
+    opened = [memory_id for memory_id, _, is_opened in ordered if is_opened]
+    rows = list(Memory.objects.of(user_id).filter(pk__in=opened).order_by("occurred_at", "id"))
     conversation = get_owned(Conversation, user_id, story.conversation_id)
     title = conversation.title if conversation else None
     return Source(
@@ -84,7 +84,7 @@ def read(user_id: UUID, story: Story, vault: Vault) -> Source | None:
         story.revision,
         open_memories(rows, vault),
         revisions,
-        kept(story, vault, revisions),
+        kept_correction(story, vault, revisions),
         vault.open(title, address_of(conversation, "title")) if conversation and title else "",
         conversation.revision if conversation else 0,
     )

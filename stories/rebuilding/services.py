@@ -1,4 +1,4 @@
-"""Having a story built again, as its person or as staff, and failed jobs tried again."""
+"""Rebuilding a story, for its person or by staff, and retrying failed jobs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vibe.core.db.scopes import as_system, as_user
 from vibe.core.errors import NotFound, VibeError
 
 FAILED = "failed"
-# Of several with one queueing lock only one may wait.
+# Of several jobs with one queueing lock, only one may wait.
 RETRY_ALL = """
 UPDATE procrastinate_jobs SET status = 'todo', attempts = 0, scheduled_at = NULL, worker_id = NULL WHERE id IN (
     SELECT max(id) FROM procrastinate_jobs failed WHERE status = 'failed' AND task_name = %s AND NOT EXISTS (
@@ -34,7 +34,7 @@ UPDATE procrastinate_jobs SET status = 'todo', attempts = 0, scheduled_at = NULL
 
 
 class JobNotFailed(VibeError):
-    message = "Only a failed job is tried again."
+    message = "The job has not failed. Only a failed job can be retried."
     code = "job-not-failed"
     status = 409
 
@@ -47,7 +47,7 @@ def request_rebuild(
     forget_corrections: bool = False,
     expected: Versions | None = None,
 ) -> None:
-    """Have a story built again; what was corrected stays, unless it is to be forgotten.
+    """Request that a story is rebuilt. Its corrections stay, unless they are to be forgotten.
 
     Raises NotFound and Outdated.
     """
@@ -55,20 +55,20 @@ def request_rebuild(
         story = hold_story(user_id, story_id)
         require_version(story, expected)
         if forget_corrections:
-            forget(story)
+            drop_corrections(story)
         rebuild_story(user_id=user_id, story_id=story_id, actor=actor)
 
 
-def forget(story: Story) -> None:
-    """Let the corrections of a story stand no longer than until it is built again."""
+def drop_corrections(story: Story) -> None:
+    """Drop the corrections of a story; their words go when it is rebuilt."""
     vault = open_vault(to_process=True)
-    seal_draft(story, open_draft(story, vault), vault)  # a build that has begun is discarded
+    seal_draft(story, open_draft(story, vault), vault)  # discards a build that has begun
     story.corrected, story.corrected_from, story.corrected_at = [], [], None
     story.save(update_fields=[*COLUMNS, "revision", "corrected", "corrected_from", "corrected_at"])
 
 
 def rebuild_story(*, user_id: UUID, story_id: UUID, actor: Actor) -> None:
-    """Make a story due now, also where nothing in its episode has changed. Raises NotFound."""
+    """Make a story due now, even if nothing in its episode has changed. Raises NotFound."""
     with as_user(user_id):
         if not Story.objects.of(user_id).filter(pk=story_id).update(due_at=Now(), tries=0):
             raise NotFound("There is no such story.")
@@ -76,7 +76,7 @@ def rebuild_story(*, user_id: UUID, story_id: UUID, actor: Actor) -> None:
 
 
 def retry_job(*, job_id: int, actor: Actor) -> None:
-    """Put a failed job back into the queue. Raises NotFound, or JobNotFailed for one that is not."""
+    """Put a failed job back into the queue. Raises NotFound, or JobNotFailed if the job has not failed."""
     with as_system():
         job = ProcrastinateJob.objects.filter(pk=job_id).first()
         if job is None:
@@ -90,7 +90,7 @@ def retry_job(*, job_id: int, actor: Actor) -> None:
 
 
 def retry_failed_jobs(*, task: str, actor: Actor) -> int:
-    """Put all failed jobs of a task back into the queue, and return how many these were."""
+    """Put all failed jobs of a task back into the queue. Return their number."""
     with as_system(), connection.cursor() as cursor:
         cursor.execute(RETRY_ALL, [task])
         count = int(cursor.rowcount)

@@ -195,7 +195,7 @@ def compose(source: Source, story: Story, model: Embedder) -> BuiltStory:
     draft = build_draft(transcript) if transcript else nothing_written(story)
     correction = None
     if source.kept:
-        draft, correction = source.kept.over(draft), source.kept.passage()
+        draft, correction = source.kept.apply_to(draft), source.kept.passage()
     texts = [draft.text, *([correction.embedded] if correction else [])]
     return BuiltStory(draft, correction, embed_many(texts, model), model.name)
 

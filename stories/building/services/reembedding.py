@@ -23,7 +23,7 @@ from audit.services import record
 from memories.index import SaidMemory
 from memories.models import Memory
 from memories.payload import open_memories
-from stories.building.corrections import kept
+from stories.building.corrections import kept_correction
 from stories.index.entries import message_of
 from stories.index.pending import make_pending
 from stories.models import NextVector, SearchSet, Story
@@ -181,7 +181,7 @@ def of_stories(user_id: UUID, ids: Sequence[UUID], vault: Vault) -> Iterator[Wan
     """Give what is to be embedded of stories: their text, and what was corrected in them."""
     for story in Story.objects.of(user_id).filter(pk__in=ids).defer("embedding"):
         yield Wanted(OWN_TEXT, story.revision, open_draft(story, vault).text, story_id=story.pk)
-        correction = kept(story, vault, story.corrected_from)
+        correction = kept_correction(story, vault, story.corrected_from)
         passage = correction.passage() if correction else None
         if passage:
             yield Wanted(CORRECTION, story.revision, passage.embedded, story_id=story.pk)

@@ -19,7 +19,7 @@ from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import record
 from memories.storage import Storing
-from stories.building.corrections import LONGEST, SEARCHED, Changes, Kept, check_events
+from stories.building.corrections import LONGEST, SEARCHED, Changes, KeptCorrection, check_events
 from stories.building.sources import hold_story, members, story_at
 from stories.building.storing import names_of, replace_correction
 from stories.entities import services as entities
@@ -54,43 +54,43 @@ class StillChanging(VibeError):
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """The story as it is to be."""
+    """A story with its corrections, ready to be written."""
 
     revision: int
-    """Of the story that was read."""
-    kept: Kept
+    """The revision of the story that was read."""
+    kept: KeptCorrection
     new_text: bool
     searched: bool
-    """Whether what it is found by is another from now on."""
+    """Whether the words that search compares have changed."""
     passage: PassageText | None = field(repr=False)
-    """What it is found by."""
+    """What search compares of the corrected title and text."""
 
     @property
     def texts(self) -> list[str]:
-        """What is to be embedded: the story's text if it is new, then its passage if that is."""
+        """Return the texts to embed: the story's text if it is new, then its passage if that is new."""
         own = [self.kept.draft.text] if self.new_text else []
         return own + ([self.passage.embedded] if self.searched and self.passage else [])
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A correction before it is stored: embedded outside any transaction, since vectors may take long."""
+    """A correction before it is stored. It is embedded outside any transaction, because that may take seconds."""
 
     user_id: UUID
     story_id: UUID
     fields: tuple[str, ...]
     correction: Correction
     model: str
-    """By which the person's stories were found when it was embedded."""
+    """The model of the person's vectors when it was embedded."""
     vectors: Vectors | None = field(repr=False)
 
 
 def correct_story(
     *, user_id: UUID, story_id: UUID, changes: Changes, actor: Actor, expected: Versions | None = None
 ) -> int:
-    """Put the person's words in place of what was built; they stay when it is built again. The story's new revision.
+    """Replace fields of a story by the person's words, which stay when it is rebuilt. Return its new revision.
 
-    Where no vectors can be had, the words stand and are found at once, and a job adds the vectors. Raises NotFound;
+    Without vectors, the words are stored and found at once, and a job adds the vectors. Raises NotFound;
     InputError; Outdated if a version is expected and the story is at another; StillChanging if it changes every time.
     """
     for _ in range(ATTEMPTS):
@@ -105,31 +105,31 @@ def correct_story(
 def prepare_correction(
     *, user_id: UUID, story_id: UUID, changes: Changes, expected: Versions | None = None
 ) -> Prepared:
-    """What a correction needs before anything is written: the story as it is, and vectors. In no transaction.
+    """Return what a correction needs before anything is written: the story as it is, and vectors.
 
-    A service behind the embedder may take seconds, and no snapshot and no lock is to wait for it.
+    Embedding runs in no transaction. A service may take seconds, and no snapshot or lock should wait for it.
     """
     given = changes.given()
     with as_user(user_id):
         story = story_at(user_id, story_id)
         require_version(story, expected)
-        correction = corrected(story, open_vault(to_process=True), given, timezone.now())
+        correction = build_correction(story, open_vault(to_process=True), given, timezone.now())
         model = SearchSet.objects.of(user_id).values_list("embedder", flat=True).first() or ""
     return Prepared(user_id, story_id, tuple(sorted(given)), correction, model, vectors_of(user_id, correction, model))
 
 
 def store_correction(*, prepared: Prepared, actor: Actor, expected: Versions | None = None) -> int:
-    """Store it, if the story is as it was. Its new revision. Raises NotFound, Outdated and StillChanging."""
+    """Store a correction if its story is unchanged. Return the revision. Raises NotFound, Outdated, StillChanging."""
     user_id, story_id = prepared.user_id, prepared.story_id
     with as_user(user_id):
-        # Keys are opened again: nothing is to be sealed under one that was destroyed meanwhile.
+        # Open the keys again: nothing may be sealed under one that was destroyed meanwhile.
         vault = open_vault(to_process=True)
         story = hold_story(user_id, story_id)
         search_set = SearchSet.objects.of(user_id).get()
         require_version(story, expected)
         if (story.revision, search_set.embedder) != (prepared.correction.revision, prepared.model):
             raise still_changing(story_id)
-        write(search_set, story, prepared.correction, prepared.vectors, vault)
+        write_correction(search_set, story, prepared.correction, prepared.vectors, vault)
         record(
             actor=actor,
             action="story.correct",
@@ -145,18 +145,18 @@ def still_changing(story_id: UUID) -> StillChanging:
     return StillChanging(f"Story {story_id} kept changing while it was corrected. Correct it again.")
 
 
-def corrected(story: Story, vault: Vault, given: dict[str, Any], now: datetime) -> Correction:
-    """The story as it is to be. Raises InputError for an event of something else."""
+def build_correction(story: Story, vault: Vault, given: dict[str, Any], now: datetime) -> Correction:
+    """Return the story with the changes. Raises InputError for an event of a memory that is not of the story."""
     made_from = frozenset({*story.corrected_from, *members(story.user_id, story.pk)})
     check_events(given.get("events", ()), made_from)
     names = tuple(name for name in LONGEST if name in {*story.corrected, *given})
-    kept = Kept(names, made_from, now, replace(open_draft(story, vault), **given))
+    kept = KeptCorrection(names, made_from, now, replace(open_draft(story, vault), **given))
     searched = bool(given.keys() & SEARCHED)
     return Correction(story.revision, kept, "text" in given, searched, kept.passage())
 
 
 def vectors_of(user_id: UUID, correction: Correction, embedder: str) -> Vectors | None:
-    """What there is to embed, embedded by a model, by its name; None where that cannot be had now."""
+    """Return the vectors of a correction by the named model; None if the model is not available now."""
     if not correction.texts:
         return np.zeros((0, 0), dtype=np.float32)
     model = embedder_named(embedder)
@@ -170,13 +170,15 @@ def vectors_of(user_id: UUID, correction: Correction, embedder: str) -> Vectors 
         return None
 
 
-def write(search_set: SearchSet, story: Story, correction: Correction, vectors: Vectors | None, vault: Vault) -> None:
-    """Seal the corrected story under its next revision; names and passage follow. Without vectors a job makes them.
+def write_correction(
+    search_set: SearchSet, story: Story, correction: Correction, vectors: Vectors | None, vault: Vault
+) -> None:
+    """Seal the corrected story under its next revision, with its names and passage. Without vectors, a job makes them.
 
     What the person wrote counts as written today. Raises StorageFull and StorageDayFull.
     """
     borne = entities.borne_by(story)
-    said = {column for column in COLUMNS if getattr(story, column) is not None}  # one may correct what is not built yet
+    said = {column for column in COLUMNS if getattr(story, column) is not None}  # it may not be built yet
     seal_draft(story, correction.kept.draft, vault, only={*said, *correction.kept.fields})
     storing = Storing(
         story.user_id, day_bytes=sum(len(getattr(story, name).ciphertext) for name in correction.kept.fields)
@@ -202,9 +204,9 @@ def write(search_set: SearchSet, story: Story, correction: Correction, vectors: 
 
 
 def delete_story(*, user_id: UUID, story_id: UUID, actor: Actor, expected: Versions | None = None) -> None:
-    """Delete a story, and the names that no other bears. Raises NotFound and Outdated.
+    """Delete a story, and the names that no other story has. Raises NotFound and Outdated.
 
-    Its memories stay, are found by search, and enter no other story.
+    Its memories stay and are found by search. They enter no other story.
     """
     with as_user(user_id):
         story = hold_story(user_id, story_id)

@@ -16,9 +16,9 @@ from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import record
 from memories.models import Conversation, Memory
-from stories.building.corrections import LONGEST, SEARCHED, Changes, Kept
+from stories.building.corrections import LONGEST, SEARCHED, Changes, KeptCorrection
 from stories.building.sources import hold_story
-from stories.corrections.services.correcting import Correction, write
+from stories.corrections.services.correcting import Correction, write_correction
 from stories.facts.attributes import ATTRIBUTES
 from stories.facts.services.changing import OWN
 from stories.facts.statements import Kind, Statement
@@ -38,10 +38,10 @@ LONGEST_VALUE = 200
 
 
 def restore_correction(user_id: UUID, line: Line, *, actor: Actor) -> bool:
-    """Bring a correction back, in the story of the episode that holds all it was made from; the rest is built again.
+    """Restore a correction, in the story of the episode that holds all its memories. The rest is built again.
 
-    Return whether there was anything to bring back. A story that is corrected here already stays as it is. Raises
-    InputError; also where no one episode holds all of it.
+    Return whether anything was restored. A story that is corrected already stays as it is. Raises InputError, also if
+    no single episode holds all the memories.
     """
     if not line.get("corrected"):
         return False
@@ -50,18 +50,18 @@ def restore_correction(user_id: UUID, line: Line, *, actor: Actor) -> bool:
         vault = open_vault()
         conversation_id = conversation_of(user_id, line)
         memories = memories_of(user_id, conversation_id)
-        given = given_by(line, memories)
-        made_from = made_over(line, memories)
+        given = corrected_fields(line, memories)
+        made_from = memories_behind(line, memories)
         index_pending(user_id=user_id, bulk_ones=True, actor=actor)
         story = hold_story(user_id, episode_of(user_id, made_from))
         if story.corrected:
             return False
-        kept = Kept(
+        kept = KeptCorrection(
             tuple(name for name in LONGEST if name in given), made_from, at, replace(open_draft(story, vault), **given)
         )
         searched = bool(given.keys() & SEARCHED)
         correction = Correction(story.revision, kept, "text" in given, searched, kept.passage())
-        write(SearchSet.objects.of(user_id).get(), story, correction, None, vault)
+        write_correction(SearchSet.objects.of(user_id).get(), story, correction, None, vault)
         record(
             actor=actor,
             action="story.correct",
@@ -82,7 +82,7 @@ def episode_of(user_id: UUID, memory_ids: frozenset[UUID]) -> UUID:
 
 
 def conversation_of(user_id: UUID, line: Line) -> UUID:
-    """The conversation that was told."""
+    """Return the conversation of the story. Raises InputError."""
     name = line.get("conversation")
     rows = Conversation.objects.of(user_id).filter(external_id=name) if isinstance(name, str) else ()
     for row in rows:
@@ -91,7 +91,7 @@ def conversation_of(user_id: UUID, line: Line) -> UUID:
 
 
 def memories_of(user_id: UUID, conversation_id: UUID) -> Memories:
-    """What was said in it, by each id that a message goes by."""
+    """Return the memories of a conversation by each of their message ids."""
     rows = Memory.objects.of(user_id).filter(conversation_id=conversation_id)
     return {
         name: (row_id, at)
@@ -100,8 +100,11 @@ def memories_of(user_id: UUID, conversation_id: UUID) -> Memories:
     }
 
 
-def made_over(line: Line, memories: Memories) -> frozenset[UUID]:
-    """What the story had been told from when it was corrected: gone with any of these, as it would have been there."""
+def memories_behind(line: Line, memories: Memories) -> frozenset[UUID]:
+    """Return the memories that the story was built from when it was corrected. Raises InputError.
+
+    The correction is removed with any of them, as it would have been where it was exported.
+    """
     names = line.get("corrected_from")
     if (
         not isinstance(names, list)
@@ -112,8 +115,8 @@ def made_over(line: Line, memories: Memories) -> frozenset[UUID]:
     return frozenset(memories[name][0] for name in names)
 
 
-def given_by(line: Line, memories: Memories) -> dict[str, Any]:
-    """The fields that were corrected."""
+def corrected_fields(line: Line, memories: Memories) -> dict[str, Any]:
+    """Return the corrected fields with their values. Raises InputError."""
     fields = line["corrected"]
     if not isinstance(fields, list) or not all(isinstance(name, str) and name in LONGEST for name in fields):
         raise InputError("corrected names what is no field of a story")
@@ -130,7 +133,7 @@ def given_by(line: Line, memories: Memories) -> dict[str, Any]:
 
 
 def event_of(values: Any, memories: Memories) -> Event:
-    """An event, with the memory that tells of it where that is there."""
+    """Return an event, with the id of its memory if that is here. Raises InputError."""
     if not isinstance(values, dict) or not all(isinstance(values.get(name, ""), str) for name in ("who", "what")):
         raise InputError("events holds what is no object, or one whose who or what is no text")
     when, source = values.get("when"), values.get("message")
@@ -143,7 +146,7 @@ def event_of(values: Any, memories: Memories) -> Event:
 
 
 def time_of(line: Line) -> datetime:
-    """When it was corrected."""
+    """Return when it was corrected. Raises InputError."""
     try:
         at = datetime.fromisoformat(line["corrected_at"])
     except (KeyError, TypeError, ValueError):

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,16 +41,6 @@ def throw_away_database() -> Iterator[Path]:
             embedded_server().release()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def best_rate(work: Callable[[], Any], count: int, repeats: int = 5) -> float:
-    """Things a second, in the best of a few runs: the others were disturbed."""
-    best = float("inf")
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - start)
-    return count / best
 
 
 def processor_time() -> float:

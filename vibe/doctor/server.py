@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from vibe.core.db.errors import DatabaseNotReady
-from vibe.core.db.health.pooler import has_unnamed_pooler
+from vibe.core.db.health.connections import has_unnamed_pooler
 from vibe.core.db.requirements import OLDEST_VECTOR, require_schema, require_server
 from vibe.core.db.roles import ALL, PER_GRANT, is_member, membership_sql
 from vibe.core.db.scale import replica

@@ -22,7 +22,7 @@ from accounts.keys.errors import KeyServiceRefuses
 from accounts.keys.master_key import Fit, check_stored_keys, ring
 from accounts.keys.providers.service_key import ServiceKey
 from audit.middleware import no_personal_data
-from vibe.core.db.health.pooler import has_unnamed_pooler
+from vibe.core.db.health.connections import has_unnamed_pooler
 from vibe.core.db.job_classes.reporting import ClassState, read_states
 from vibe.core.db.scopes import as_system
 from vibe.core.errors import VibeError

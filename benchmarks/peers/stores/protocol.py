@@ -21,7 +21,11 @@ TOP, TRIES, BATCH, SINGLES, WARM = 10, 3, 1_000, 300, 20
 
 
 class Store(Protocol):
-    """A store, empty at first. A row's number is what it is found by."""
+    """A store, empty at first. A row's number is what it is found by.
+
+    One that can leave less out, for more time, has `thorough(on=…)`. One that also searches by words and vectors
+    together has `with_words()`, which makes what that needs and is not timed, and `search_words(…)`.
+    """
 
     def bulk(self, numbers: list[int], owners: list[int], vectors: Any, texts: list[str]) -> None:
         """Keep up to BATCH rows, as the store's documentation would have one do it."""
@@ -37,23 +41,6 @@ class Store(Protocol):
 
     def search(self, owner: int, vector: Any, limit: int) -> list[int]:
         """The numbers of the nearest rows of one person, with their texts read."""
-
-
-class SearchesWords(Protocol):
-    """A store that can also search by words and vectors together."""
-
-    def with_words(self) -> None:
-        """Make what that needs. Not timed."""
-
-    def search_words(self, owner: int, vector: Any, question: str, limit: int) -> list[int]:
-        """As search, for both together."""
-
-
-class Thorough(Protocol):
-    """A store that can be set to leave less out, for more time."""
-
-    def thorough(self, *, on: bool) -> None:
-        """Search like that from here on, or as before."""
 
 
 def run(store: Store) -> None:

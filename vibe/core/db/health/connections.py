@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from vibe.core.db.health import units
@@ -84,3 +85,16 @@ def wraparound(age: int) -> Reading:
     verdict = verdict_of(part, watch=0.25, bad=0.5)
     advice = "Autovacuum does not get through: end old transactions, then VACUUM as the database's owner."
     return Reading("Transaction numbers", f"{units.share(part)} used", verdict, advice if verdict else "", part)
+
+
+def has_unnamed_pooler() -> bool:
+    """Return whether a pooler answers in the server's place while DATABASE_POOLER is off.
+
+    It gives each client a number of its own by which to cancel statements, where a server gives that of its process.
+    """
+    if settings.DATABASE_POOLER:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        [theirs] = cursor.fetchone()
+    return bool(theirs != connection.connection.info.backend_pid)

@@ -22,7 +22,7 @@ from audit.actors import Actor, Origin
 from audit.services import record
 from memories.imports.services.uploaded import Options, begin_import
 from memories.models import Conversation
-from memories.services.archiving import set_archived
+from memories.services.conversations import set_archived
 from stories.models import Story
 from tests.admin_roles import ROLES, client_of, member
 from tests.building import build_conversation

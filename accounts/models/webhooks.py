@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from vibe.core.crypto.fields import WrappedField
-from vibe.core.crypto.sealed import Address
+from vibe.core.crypto.seal import Address
 from vibe.core.db.roles import SUPPORT, SYSTEM
 from vibe.core.db.schema.constraints import CompositeReference, Privileges
 from vibe.core.db.schema.owned import uuid7

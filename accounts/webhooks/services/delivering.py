@@ -24,7 +24,7 @@ from accounts.webhooks import sending
 from accounts.webhooks.signing import signed_headers
 from audit.actors import Actor
 from audit.services import FAILED, record
-from vibe.core.crypto.sealed import Sealed
+from vibe.core.crypto.seal import Sealed
 from vibe.core.db.scopes import as_system
 from vibe.core.db.statements import bulk
 

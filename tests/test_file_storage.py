@@ -208,15 +208,16 @@ def test_a_bucket_that_is_not_there_or_does_not_answer_is_named(
 ) -> None:
     assert list(configuration.file_storage()) == [], "the control"
     settings.OBJECT_STORAGE = "s3://vibe-nowhere"
-    (finding,) = configuration.file_storage()
-    assert "vibe-nowhere" in finding.what
-    assert "aws s3 mb" in finding.do
+    found = list(configuration.file_storage())
+    assert all("vibe-nowhere" in each.what for each in found)
+    assert "aws s3 mb" in found[0].do
     with mock.patch.dict(os.environ, AWS_ENDPOINT_URL_S3="http://127.0.0.1:1"):
         client_of.cache_clear()
         with pytest.raises(FilesUnavailable) as problem:
             file_storage.files("exports", "EXPORT_DIR").write("a", [b"b"])
     client_of.cache_clear()
-    assert "EndpointConnectionError" in problem.value.reason
+    assert "The bucket" in problem.value.reason
+    assert "Connect" in problem.value.reason, "refused, or on a busy machine not in time"
 
 
 def test_a_disk_that_fills_up_fails_the_export_and_is_named(full: Any, settings: Any, tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ WRITING = {
     "migrate": "",
     "procrastinate": "shell",
     "prune_audit": "",
+    "rebalance": "--apply",
     "reembed_stories": "",
     "reindex": "",
     "remove_stale_contenttypes": "--noinput",

@@ -43,6 +43,7 @@ WITH_SCHEMA: dict[str, Check] = {
     "rights of everybody": schema.side_doors,
     "row-level security": schema.walls,
     "table owners": schema.owners,
+    "tables on shards": schema.placement,
     "sealed columns": schema.sealed_columns,
     "indexes": schema.indexes,
     "master keys": keys.masters,

@@ -18,10 +18,12 @@ from vibe.core.db.health.reading import Verdict
 from vibe.core.db.health.report import report
 from vibe.core.db.migrating.retired import WHAT_TO_DO, retired_of
 from vibe.core.db.roles import LARGE_OBJECTS, RESTRICT_STATISTICS, REVOKE_LARGE_OBJECTS, STATISTICS, SUPPORT, USER
+from vibe.core.db.scale.distribution.plan import steps_left
 from vibe.core.db.schema import catalog_lint
 from vibe.core.db.schema.catalog_lint.rules import OF_A_SUPERUSER
 from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity, SchemaPolicy
 from vibe.core.db.schema.operations import partitioned_index_sql
+from vibe.core.db.statements.batching import distributed
 from vibe.doctor.findings import Finding, Severity, error, note, warning
 from vibe.doctor.server import passes_row_security
 from vibe.metrics.figures import rows
@@ -250,3 +252,18 @@ def health() -> Iterator[Finding]:
             if reading.verdict is Verdict.BAD:
                 do = reading.advice or "See the page Database health in the admin"
                 yield warning(f"{chapter.title}: {reading.name}, {reading.value}", why=chapter.about, do=do)
+
+
+def placement() -> Iterator[Finding]:
+    """Check that every table is where distributing puts it, where people's rows are on shards."""
+    if not distributed():
+        return
+    with connection.cursor() as cursor:
+        left = steps_left(cursor)
+    if left:
+        yield error(
+            f"{len(left)} steps of distributing are not done, the first: {left[0].what}.",
+            why="A table that is not on shards stays the coordinator's, and a worker that does not refuse it lets the "
+            "owner move shards, which loses their rows.",
+            do="manage.py distribute --apply, with serve and workers stopped.",
+        )

@@ -22,7 +22,7 @@ from vibe.core.crypto.fields import SealedColumn
 from vibe.core.db.backend.schema import retry_for_locks
 from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.roles import SYSTEM
-from vibe.core.db.statements.batching import set_role_sql
+from vibe.core.db.statements.batching import distributed, set_role_sql
 from vibe.core.errors import ConfigurationError
 
 SHORTEST = 15  # characters that a reason has at least
@@ -63,6 +63,11 @@ class Assured(SeparateDatabaseAndState):
 
     def describe(self) -> str:
         return "; ".join(operation.describe() for operation in self.database_operations)
+
+
+# A cluster locks no rows of several shards by a SELECT, so there a batch waits for rows that others are changing.
+KEYS = "SELECT {key} FROM {table} WHERE ({where}){beyond} ORDER BY {key} LIMIT {size}"
+UPDATE = "UPDATE {table} SET {set} WHERE {key} = ANY(%s) AND ({where})"
 
 
 class RunInBatches(Operation):
@@ -152,16 +157,23 @@ class RunInBatches(Operation):
     def batch(self, connection: Any, cursor: Any, role: str, last: Any) -> tuple[int, Any]:
         """Update up to `size` rows beyond a key in one transaction. Return how many there were, and the last key."""
         quote = connection.ops.quote_name
-        statement = BATCH.format(
-            table=quote(self.table), key=quote(self.key), size=self.size,
-            set=self.set.replace("%", "%%"), where=self.where.replace("%", "%%"),
-            beyond="" if last is None else f" AND {quote(self.key)} > %s",
-        )  # fmt: skip
+        names = {
+            "table": quote(self.table), "key": quote(self.key), "size": self.size,
+            "set": self.set.replace("%", "%%"), "where": self.where.replace("%", "%%"),
+            "beyond": "" if last is None else f" AND {quote(self.key)} > %s",
+        }  # fmt: skip
+        beyond = [] if last is None else [last]
         with transaction.atomic(using=connection.alias):
             cursor.execute(set_role_sql(role))
-            cursor.execute(statement, [] if last is None else [last])
-            found: tuple[int, Any] = cursor.fetchone()
-        return found
+            if not distributed():
+                cursor.execute(BATCH.format(**names), beyond)
+                found: tuple[int, Any] = cursor.fetchone()
+                return found
+            cursor.execute(KEYS.format(**names), beyond)
+            keys = [key for (key,) in cursor.fetchall()]
+            if keys:
+                cursor.execute(UPDATE.format(**names), [keys])
+        return len(keys), keys[-1] if keys else None
 
     def left(self, connection: Any, cursor: Any, role: str) -> int:
         """Count the rows that are not done."""

@@ -5,6 +5,7 @@ from django.core.management.commands import migrate
 
 from vibe.core.db.migrating.lock import PatientExecutor, migration_lock
 from vibe.core.db.migrating.retired import require_current_database
+from vibe.core.db.scale.distribution.plan import place_new_tables
 
 
 class Command(migrate.Command):
@@ -18,6 +19,8 @@ class Command(migrate.Command):
         with turn:
             require_current_database()
             super().handle(*arguments, **options)
+            if not only_looks:
+                place_new_tables(on_step=lambda step, _: self.stdout.write(f"  On the cluster: {step.what}"))
 
     def tell_waiting(self) -> None:
         self.stderr.write("Somebody else migrates this database; waiting.")

@@ -20,6 +20,7 @@ from vibe.core.db.migrating.lock import LOCK, migration_lock
 from vibe.core.db.roles import ALL
 from vibe.core.db.scale.distribution import placing
 from vibe.core.db.schema.constraints import RowSecurity, declared
+from vibe.core.db.statements.batching import distributed
 
 Done = Callable[[Any], bool]
 quote = connection.ops.quote_name
@@ -40,9 +41,18 @@ WHERE c.conrelid = to_regclass(%s) AND c.contype = 'p'
 """
 REFERENCE = "SELECT FROM pg_constraint WHERE conrelid = to_regclass(%s) AND conname = %s AND convalidated"
 INDEX = "SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid"
+UNLOGGED = "SELECT FROM pg_class WHERE oid = to_regclass(%s) AND relpersistence = 'u'"
+REFUSES = """
+SELECT EXISTS (SELECT FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase
+WHERE d.datname = current_database() AND setrole = current_user::regrole AND 'row_security=off' = ANY(setconfig))
+"""
+MAKES_TABLES = """
+SELECT EXISTS (SELECT FROM pg_namespace, aclexplode(nspacl) AS given
+WHERE nspname = 'public' AND given.grantee = current_user::regrole AND given.privilege_type = 'CREATE')
+"""
+ON_EVERY_WORKER = "SELECT bool_and(success AND result = 't') FROM run_command_on_workers(%s)"
 LOCAL_BYTES = "SELECT pg_relation_size(to_regclass(%s))"
 LOGS_IN = "SELECT rolcanlogin FROM pg_roles WHERE rolname = '{role}'"
-LOGS_IN_THERE = "SELECT bool_and(success AND result = 't') FROM run_command_on_workers(%s)"
 COUNTERS = """
 SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
@@ -65,6 +75,9 @@ def steps(cursor: Any) -> Iterator[Step]:
     people = placing.distributed()
     accounts = placing.on_every_node()
     yield from settings()
+    yield schema_held()
+    yield moves_as_owner_refused()
+    yield from (logged(model) for model in people if there(UNLOGGED, model._meta.db_table)(cursor))
     yield from (owner_into_key(model) for model in people)
     yield from (index_dropped(model, index) for model, index in graphs(people))
     yield from (reference_dropped(model, wall) for model in people for wall in placing.references(model))
@@ -90,6 +103,56 @@ def settings() -> Iterator[Step]:
         )
 
 
+def moves_as_owner_refused() -> Step:
+    """Make copying a shard as the owner fail on the workers.
+
+    Forced row-level security shows the owner no row, so a shard that it moves would arrive empty. With `row_security`
+    off a statement fails instead where a policy would hold rows back (PostgreSQL, "Row Security Policies").
+    """
+    database = quote(connection.settings_dict["NAME"])
+    return on_workers(
+        "workers: copying rows as the owner fails, instead of copying none",
+        f"ALTER ROLE CURRENT_USER IN DATABASE {database} SET row_security = off",
+        REFUSES,
+    )
+
+
+def schema_held() -> Step:
+    """Grant the owner the schema on the workers, which it has there as the database's owner alone.
+
+    Before PostgreSQL 16 its own role is NOINHERIT, there too once Citus has brought the role's traits to the workers,
+    and so holds that only where it takes it.
+    """
+    return on_workers(
+        "workers: the owner may make tables",
+        "DO $$BEGIN SET LOCAL citus.enable_ddl_propagation = off; SET LOCAL ROLE pg_database_owner; "
+        "EXECUTE format('GRANT ALL ON SCHEMA public TO %I WITH GRANT OPTION', session_user); END$$",
+        MAKES_TABLES,
+    )
+
+
+def on_workers(what: str, statement: str, is_done: str) -> Step:
+    """Run a statement on every worker, until a query says on each that it is done."""
+    return Step(
+        what,
+        (
+            f"DO $_$ BEGIN IF NOT (SELECT bool_and(success) FROM run_command_on_workers({literal(statement)})) "  # noqa: S608
+            "THEN RAISE 'a worker refused it'; END IF; END $_$",
+        ),
+        lambda cursor: fetch_value(cursor, ON_EVERY_WORKER, is_done, unless="pg_dist_node") is True,
+    )
+
+
+def logged(model: type[Model]) -> Step:
+    """Put a table into the write-ahead log: from an unlogged one no shard could be moved to another worker."""
+    table = model._meta.db_table
+    return Step(
+        f"{table}: in the write-ahead log, so that its shards can be moved",
+        (*on_shards(), f"ALTER TABLE {quote(table)} SET LOGGED"),
+        lambda cursor: not there(UNLOGGED, table)(cursor),
+    )
+
+
 def logins() -> Iterator[Step]:
     """Let each role log in: Citus connects to the shards as the role that a scope has set."""
     for role in ALL:
@@ -103,7 +166,7 @@ def logins() -> Iterator[Step]:
 def logs_in(question: str) -> Done:
     return lambda cursor: (
         fetch_value(cursor, question) is True
-        and fetch_value(cursor, LOGS_IN_THERE, question, unless="pg_dist_partition") is True
+        and fetch_value(cursor, ON_EVERY_WORKER, question, unless="pg_dist_partition") is True
     )
 
 
@@ -113,7 +176,10 @@ def owner_into_key(model: type[Model]) -> Step:
     name = quote(f"{table}_pkey")
     return Step(
         f"{table}: owner into the primary key",
-        (f"ALTER TABLE {quote(table)} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} PRIMARY KEY (user_id, id)",),
+        (  # two statements: of a table that it knows already Citus takes only one change in each
+            f"ALTER TABLE {quote(table)} DROP CONSTRAINT {name}",
+            f"ALTER TABLE {quote(table)} ADD CONSTRAINT {name} PRIMARY KEY (user_id, id)",
+        ),
         lambda cursor: fetch_value(cursor, KEY_COLUMNS, table) == ["user_id", "id"],
     )
 
@@ -204,8 +270,16 @@ def index_built(model: type[Model], index: Any) -> Step:
 
 
 def on_shards() -> tuple[str, ...]:
-    """Return the settings to change tables on shards in a session that began when there were none."""
-    return ("SET LOCAL citus.enable_ddl_propagation = on", "SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
+    """Return the settings to change tables on shards in a session that began when there were none.
+
+    Adding a reference reads both tables as the owner, which `moves_as_owner_refused` would stop.
+    """
+    return (
+        "SET LOCAL citus.enable_ddl_propagation = on",
+        "SET LOCAL citus.multi_shard_modify_mode = 'sequential'",
+        "SET LOCAL citus.propagate_set_commands = 'local'",
+        "SET LOCAL row_security = on",
+    )
 
 
 def counters(cursor: Any) -> Iterator[Step]:
@@ -285,6 +359,23 @@ def apply(*, on_step: Callable[[Step, bool], Any] = lambda *_: None) -> int:
                 done += 1
     connection.close()  # a new session learns that the tables are on shards
     return done
+
+
+def place_new_tables(*, on_step: Callable[[Step, bool], Any] = lambda *_: None) -> None:
+    """Run what is left of the plan for tables that a migration has just made, where people's rows are on shards.
+
+    Nobody uses such a table yet, so nothing has to be stopped. Raises DatabaseNotReady for a step that fails.
+    """
+    if distributed() and not any(placing.of_the_migrations()):
+        with connection.cursor() as cursor:
+            for step in steps_left(cursor):
+                on_step(step, False)
+                apply_step(cursor, step)
+
+
+def steps_left(cursor: Any) -> list[Step]:
+    """Return the steps that are not done."""
+    return [step for step in steps(cursor) if not step.done(cursor)]
 
 
 def apply_step(cursor: Any, step: Step) -> None:

@@ -1,0 +1,93 @@
+"""Moving shards between workers: impossible for the owner, who would lose them; `manage.py rebalance` counts rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from tests.citus.conftest import Cluster, counted
+
+pytestmark = pytest.mark.citus
+
+ONE = """
+SELECT shardid, its.nodename, its.nodeport, other.nodename, other.nodeport
+FROM pg_dist_shard JOIN pg_dist_shard_placement its USING (shardid),
+LATERAL (SELECT n.nodename, n.nodeport FROM pg_dist_node n WHERE n.shouldhaveshards AND n.isactive
+    AND (n.nodename, n.nodeport) <> (its.nodename, its.nodeport) LIMIT 1) other
+WHERE logicalrelid = 'encrypted_memories'::regclass ORDER BY shardid
+"""
+MOVE = "SELECT citus_move_shard_placement(%s, %s, %s, %s, %s, shard_transfer_mode => %s)"
+ROWS = "SELECT shardid, result FROM run_command_on_shards('encrypted_memories', 'SELECT count(*) FROM %s')"
+
+
+@pytest.fixture
+def admin(cluster: Cluster) -> Iterator[psycopg.Connection]:
+    if not os.environ.get("BACKUP_DATABASE_URL"):
+        pytest.skip("BACKUP_DATABASE_URL is not set: a superuser of the cluster's")
+    with psycopg.connect(os.environ["BACKUP_DATABASE_URL"], autocommit=True) as session:
+        yield session
+
+
+@pytest.mark.parametrize("how", ["block_writes", "force_logical"])
+def test_the_owner_cannot_move_a_shard_and_loses_no_row(cluster: Cluster, admin: psycopg.Connection, how: str) -> None:
+    rows = dict(admin.execute(ROWS).fetchall())
+    move = next(row for row in admin.execute(ONE).fetchall() if int(rows[row[0]]))
+    with (
+        psycopg.connect(cluster.url, autocommit=True) as owner,
+        pytest.raises(psycopg.Error, match="row-level security"),
+    ):
+        owner.execute(MOVE, [*move, how])
+    assert dict(admin.execute(ROWS).fetchall()) == rows
+
+
+def test_without_that_the_copy_of_the_owner_is_empty(cluster: Cluster, admin: psycopg.Connection) -> None:
+    rows = dict(admin.execute(ROWS).fetchall())
+    move = next(row for row in admin.execute(ONE).fetchall() if int(rows[row[0]]))
+    admin.execute("SELECT run_command_on_workers('ALTER ROLE vibe IN DATABASE vibe RESET row_security')")
+    try:
+        with psycopg.connect(cluster.url) as owner:
+            owner.execute(MOVE, [*move, "block_writes"])
+            there = "SELECT result FROM master_run_on_worker(ARRAY[%s], ARRAY[%s]::int[], ARRAY[%s], false)"
+            shard = f"SELECT count(*) FROM encrypted_memories_{move[0]}"
+            assert admin.execute(there, [*move[1:3], shard]).fetchone() == (rows[move[0]],)
+            assert admin.execute(there, [*move[3:5], shard]).fetchone() == ("0",)
+            owner.rollback()
+    finally:
+        assert "1 steps done" in cluster.manage("distribute", "--apply")
+    assert dict(admin.execute(ROWS).fetchall()) == rows
+
+
+def test_shards_are_spread_evenly_again_and_nothing_is_lost(cluster: Cluster, admin: psycopg.Connection) -> None:
+    before = counted(cluster)
+    assert cluster.manage("rebalance").strip() == "Nothing to move: the workers hold about the same."
+    target = admin.execute(ONE).fetchall()[0][1:3]
+    for shard, *source in [row[:3] for row in admin.execute(ONE).fetchall() if row[1:3] != target]:
+        admin.execute(MOVE, [shard, *source, *target, "auto"])
+    planned = cluster.manage("rebalance", "--plan").splitlines()
+    assert planned[-1] == f"{len(planned) - 1} shards to move: rebalance --apply"
+    done = cluster.manage("rebalance", "--apply").splitlines()
+    assert done[-1] == f"{len(planned) - 1} shards moved."
+    assert len({row[1:3] for row in admin.execute(ONE).fetchall()}) == 2
+    assert counted(cluster) == before
+    assert cluster.answer()[:3] == cluster.seen["answer"][:3]
+
+
+def test_a_copy_with_other_rows_does_not_take_the_place_of_the_first(
+    cluster: Cluster, admin: psycopg.Connection
+) -> None:
+    from vibe.core.db.errors import DatabaseNotReady
+    from vibe.core.db.scale.distribution import rebalancing
+
+    rows = dict(admin.execute(ROWS).fetchall())
+    shard, *places = next(row for row in admin.execute(ONE).fetchall() if int(rows[row[0]]))
+    move = rebalancing.Move(shard, tuple(places[:2]), tuple(places[2:]))
+    with pytest.MonkeyPatch.context() as patched:
+        counts = iter([[2], [1]])
+        patched.setattr(rebalancing, "rows", lambda *_: next(counts))  # as if the copy had one row less
+        with pytest.raises(DatabaseNotReady, match=f"Shard {shard} stays where it is"):
+            rebalancing.moved(admin, move)
+    assert dict(admin.execute(ROWS).fetchall()) == rows
+    assert [row[1:3] for row in admin.execute(ONE).fetchall() if row[0] == shard] == [tuple(places[:2])]

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from django.utils import timezone
@@ -17,7 +17,6 @@ from stories.entities.services import names_of, speakers
 from stories.index.entries import SET, SET_COLUMNS
 from stories.index.pending import count_pending
 from stories.models import SearchSet
-from stories.processors import configured
 from stories.processors.configured import EmbedderFailed, embed, embedder_named, may_wait
 from stories.processors.embedding import Embedder, Vectors
 from stories.processors.openai_compatible.budget import spending_for
@@ -36,8 +35,6 @@ NO_EMBEDDER = "The embedder gave no answer: found by words alone."
 OTHER_EMBEDDER = (
     "The stories' vectors are of a model that is not asked any more, until they are made anew: found by words alone."
 )
-
-MADE_UP = ("What did Ada say about Lisbon last week, and who is her doctor?", "Wann ist sie nach Lissabon gezogen?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +136,3 @@ def asker_among(names: Sequence[str], own: str) -> str | None:
     fitting = [name for name in names if (words := fold(name).split()) and parts.issuperset(words)]
     fitting = fitting or [name for name in names if fold(name) in ROLES_OF_ASKERS]
     return fitting[0] if len(fitting) == 1 else None
-
-
-def warm_up() -> None:
-    """Understand and embed two made-up questions. A model that answers from elsewhere is not asked."""
-    questions = [understand(text, ["Ada"], "Ada", asked_at=datetime(2026, 1, 1, tzinfo=UTC)) for text in MADE_UP]
-    if getattr(configured.embedder(), "in_process", False):
-        try:
-            configured.embed([question.spoken for question in questions])
-        except configured.EmbedderFailed as problem:
-            logger.warning("Searches go by words alone. %s", problem)

@@ -174,12 +174,11 @@ KEEPS_AND_SHOWS = {
     "memories/services/forgetting.py",
     "stories/building/services/lineage.py",
     "stories/corrections/services/restoring.py",
-    "stories/corrections/services/restoring_facts.py",
     "stories/entities/services.py",
     "stories/facts/services/changing.py",
     "stories/index/withdrawing.py",
     "stories/reading/services.py",
-    "vibe/backup/sample.py",
+    "vibe/backup/drill.py",
     "vibe/staff/content.py",
 }
 """Where keys are opened without `to_process`: for what is kept, shown, taken along, deleted, or checked."""

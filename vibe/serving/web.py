@@ -17,7 +17,7 @@ from django.db import connections
 from django.urls import get_resolver
 from gunicorn.app.base import BaseApplication
 
-from stories.search.asking import warm_up
+from stories.search.warming import warm_up
 from vibe.metrics import shared
 from vibe.serving.buffering import limits
 

@@ -15,15 +15,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from random import randrange
 from typing import Final, NoReturn, Self
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.conf import settings
 from django.dispatch import Signal
 
 from vibe.core.crypto.vault import stored_size
 from vibe.core.db.schema.owned import uuid7
-from vibe.core.db.statements.batching import Rows, Statement, current_connection, execute_batch
+from vibe.core.db.statements.batching import Rows, Statement, current_connection, distributed, execute_batch
 from vibe.core.errors import ConfigurationError, InputError
 from vibe.core.from_settings import from_settings
 
@@ -50,21 +51,34 @@ WITH given (memories, bytes) AS ({given}), free AS (
 INSERT INTO storage_counts (id, user_id, is_base, memories, bytes, day, day_memories, day_bytes)
 SELECT %s, %s, false, given.memories, given.bytes, %s, %s, %s FROM given WHERE NOT EXISTS (SELECT FROM counted)
 """
+# On shards of a cluster no INSERT may take its rows from a query. There a person has some rows whose ids are known, and
+# whoever finds theirs held waits for it.
+COUNT_ON_SHARDS: Final = """
+INSERT INTO storage_counts AS kept (id, user_id, is_base, memories, bytes, day, day_memories, day_bytes)
+VALUES (%s, %s, false, %s, %s, %s, %s, %s)
+ON CONFLICT (user_id, id) DO UPDATE SET memories = kept.memories + excluded.memories,
+    bytes = kept.bytes + excluded.bytes, day = excluded.day,
+    day_memories = CASE WHEN kept.day = excluded.day THEN kept.day_memories ELSE 0 END + excluded.day_memories,
+    day_bytes = CASE WHEN kept.day = excluded.day THEN kept.day_bytes ELSE 0 END + excluded.day_bytes
+"""
+ROWS_ON_SHARDS: Final = 8
 TOTALS: Final = (
     "SELECT coalesce(bool_or(is_base), false), coalesce(sum(memories), 0)::bigint, coalesce(sum(bytes), 0)::bigint, "
     "coalesce(sum(day_memories) FILTER (WHERE day = %s), 0)::bigint, "
     "coalesce(sum(day_bytes) FILTER (WHERE day = %s), 0)::bigint FROM storage_counts WHERE user_id = %s"
 )
 # What is stored, less what is counted already. One statement sees of each other transaction either both or neither.
-BASE: Final = (
-    "INSERT INTO storage_counts (id, user_id, is_base, memories, bytes, day, day_memories, day_bytes) "  # noqa: S608
-    "SELECT %s, %s, true, stored.memories - counted.memories + %s, stored.bytes - counted.bytes + %s, %s, 0, 0 "
+UNCOUNTED: Final = (
+    "SELECT stored.memories - counted.memories + %s, stored.bytes - counted.bytes + %s "  # noqa: S608
     "FROM (SELECT sum(count)::bigint, sum(bytes)::bigint FROM "
     f"({MEMORIES_OF} UNION ALL {CONVERSATIONS_OF}) AS each (count, bytes)) AS stored (memories, bytes), "
     "(SELECT coalesce(sum(memories), 0)::bigint, coalesce(sum(bytes), 0)::bigint FROM storage_counts "
-    "WHERE user_id = %s) AS counted (memories, bytes) "
-    "ON CONFLICT (user_id) WHERE is_base DO NOTHING"
+    "WHERE user_id = %s) AS counted (memories, bytes)"
 )
+BASE: Final = """
+INSERT INTO storage_counts (id, user_id, is_base, memories, bytes, day, day_memories, day_bytes)
+{given} ON CONFLICT (user_id) WHERE is_base DO NOTHING
+"""
 
 storage_refused = Signal()
 """A limit refused something. `limit` is its name, such as `memories_a_day`."""
@@ -156,6 +170,10 @@ class Storing:
     def count(self, given: str, *values: object) -> Statement:
         """Return the statement that adds what `given` selects to a row that nobody holds."""
         today, written = _today(), (self.day_memories, self.day_bytes)
+        if distributed():
+            [[stored]] = execute_batch((given, values))
+            row = uuid5(self.user_id, str(randrange(ROWS_ON_SHARDS)))  # noqa: S311  # which row is no secret
+            return COUNT_ON_SHARDS, [row, self.user_id, *stored, today, *written]
         update = [self.user_id, today, written[0], today, written[1], today, self.user_id]
         return COUNT.format(given=given), [*values, *update, uuid7(), self.user_id, today, *written]
 
@@ -167,12 +185,21 @@ class Storing:
         [(has_base, *sums)] = totals
         if not has_base:
             ahead = (0, 0) if is_written else (self.memories, self.bytes)
-            people = [self.user_id] * 3
-            [[(_, *sums)]] = execute_batch((BASE, [uuid7(), self.user_id, *ahead, _today(), *people]), self._totals())
+            [[(_, *sums)]] = execute_batch(self._base(ahead), self._totals())
         memories, bytes_, day_memories, day_bytes = sums
         of_memories, of_bytes = limits()
         of_memories.require(more=self.memories, total=memories, written=self.day_memories, today=day_memories)
         of_bytes.require(more=self.bytes, total=bytes_, written=self.day_bytes, today=day_bytes)
+
+    def _base(self, ahead: tuple[int, int]) -> Statement:
+        """Return the statement that counts what is there already."""
+        uncounted = [*ahead, *[self.user_id] * 3]
+        row = [uuid7(), self.user_id]
+        if distributed():
+            [[stored]] = execute_batch((UNCOUNTED, uncounted))
+            return BASE.format(given="VALUES (%s, %s, true, %s, %s, %s, 0, 0)"), [*row, *stored, _today()]
+        given = f"SELECT %s, %s, true, uncounted.*, %s, 0, 0 FROM ({UNCOUNTED}) AS uncounted"  # noqa: S608
+        return BASE.format(given=given), [*row, _today(), *uncounted]
 
     def _totals(self) -> Statement:
         return TOTALS, [_today(), _today(), self.user_id]

@@ -22,6 +22,19 @@ WHERE logicalrelid = 'encrypted_memories'::regclass ORDER BY shardid
 MOVE = "SELECT citus_move_shard_placement(%s, %s, %s, %s, %s, shard_transfer_mode => %s)"
 ROWS = "SELECT shardid, result FROM run_command_on_shards('encrypted_memories', 'SELECT count(*) FROM %s')"
 
+IN_BATCHES = """
+import django
+django.setup()
+from django.apps import apps
+from django.db import connection
+from django.db.migrations.state import ProjectState
+from vibe.core.db.schema.operations import RunInBatches
+state = ProjectState.from_apps(apps)
+change = RunInBatches("passages", set="length = 7", where="length <> 7", writes=["length"], size=5)
+with connection.schema_editor(atomic=False) as editor:
+    change.database_forwards("stories", editor, state, state)
+"""
+
 
 @pytest.fixture
 def admin(cluster: Cluster) -> Iterator[psycopg.Connection]:
@@ -46,7 +59,8 @@ def test_the_owner_cannot_move_a_shard_and_loses_no_row(cluster: Cluster, admin:
 def test_without_that_the_copy_of_the_owner_is_empty(cluster: Cluster, admin: psycopg.Connection) -> None:
     rows = dict(admin.execute(ROWS).fetchall())
     move = next(row for row in admin.execute(ONE).fetchall() if int(rows[row[0]]))
-    admin.execute("SELECT run_command_on_workers('ALTER ROLE vibe IN DATABASE vibe RESET row_security')")
+    reset = "DO $$BEGIN SET LOCAL citus.enable_ddl_propagation = off; ALTER ROLE vibe IN DATABASE vibe RESET ALL; END$$"
+    admin.execute("SELECT run_command_on_workers(%s)", [reset])
     try:
         with psycopg.connect(cluster.url) as owner:
             owner.execute(MOVE, [*move, "block_writes"])
@@ -85,9 +99,30 @@ def test_a_copy_with_other_rows_does_not_take_the_place_of_the_first(
     shard, *places = next(row for row in admin.execute(ONE).fetchall() if int(rows[row[0]]))
     move = rebalancing.Move(shard, tuple(places[:2]), tuple(places[2:]))
     with pytest.MonkeyPatch.context() as patched:
-        counts = iter([[2], [1]])
-        patched.setattr(rebalancing, "rows", lambda *_: next(counts))  # as if the copy had one row less
+        counts = iter([2, 1])
+        patched.setattr(rebalancing, "rows", lambda *given: [next(counts)] * len(given[-1]))  # the copy lacks rows
         with pytest.raises(DatabaseNotReady, match=f"Shard {shard} stays where it is"):
             rebalancing.moved(admin, move)
     assert dict(admin.execute(ROWS).fetchall()) == rows
     assert [row[1:3] for row in admin.execute(ONE).fetchall() if row[0] == shard] == [tuple(places[:2])]
+
+
+def test_a_table_that_is_not_on_shards_is_named_and_migrate_places_it(
+    cluster: Cluster, admin: psycopg.Connection
+) -> None:
+    admin.execute("ALTER TABLE last_changes DROP CONSTRAINT last_changes_user")
+    admin.execute("SELECT undistribute_table('last_changes')")
+    admin.execute("ALTER TABLE last_changes OWNER TO vibe")
+    placed = "SELECT count(*) FROM pg_dist_partition WHERE logicalrelid = 'last_changes'::regclass AND partmethod = 'h'"
+    assert admin.execute(placed).fetchone() == (0,)
+    assert "last_changes: onto shards by user_id" in cluster.manage("migrate")
+    assert admin.execute(placed).fetchone() == (1,)
+    assert cluster.manage("distribute", "--apply").splitlines()[-1].startswith("0 steps done")
+
+
+def test_rows_of_several_shards_are_changed_in_batches(cluster: Cluster, admin: psycopg.Connection) -> None:
+    left = "SELECT count(*) FROM passages WHERE length <> 7"
+    [before] = admin.execute(left).fetchone() or (0,)
+    assert before > 10
+    cluster.run("-c", IN_BATCHES)
+    assert admin.execute(left).fetchone() == (0,)

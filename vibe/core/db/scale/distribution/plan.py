@@ -109,10 +109,9 @@ def moves_as_owner_refused() -> Step:
     Forced row-level security shows the owner no row, so a shard that it moves would arrive empty. With `row_security`
     off a statement fails instead where a policy would hold rows back (PostgreSQL, "Row Security Policies").
     """
-    database = quote(connection.settings_dict["NAME"])
     return on_workers(
         "workers: copying rows as the owner fails, instead of copying none",
-        f"ALTER ROLE CURRENT_USER IN DATABASE {database} SET row_security = off",
+        "EXECUTE format('ALTER ROLE %I IN DATABASE %I SET row_security = off', session_user, current_database())",
         REFUSES,
     )
 
@@ -125,18 +124,19 @@ def schema_held() -> Step:
     """
     return on_workers(
         "workers: the owner may make tables",
-        "DO $$BEGIN SET LOCAL citus.enable_ddl_propagation = off; SET LOCAL ROLE pg_database_owner; "
-        "EXECUTE format('GRANT ALL ON SCHEMA public TO %I WITH GRANT OPTION', session_user); END$$",
+        "SET LOCAL ROLE pg_database_owner; "
+        "EXECUTE format('GRANT ALL ON SCHEMA public TO %I WITH GRANT OPTION', session_user)",
         MAKES_TABLES,
     )
 
 
-def on_workers(what: str, statement: str, is_done: str) -> Step:
-    """Run a statement on every worker, until a query says on each that it is done."""
+def on_workers(what: str, statements: str, is_done: str) -> Step:
+    """Run statements of PL/pgSQL on every worker, for that worker alone, until a query says on each that it is done."""
+    alone = f"DO $$BEGIN SET LOCAL citus.enable_ddl_propagation = off; {statements}; END$$"
     return Step(
         what,
         (
-            f"DO $_$ BEGIN IF NOT (SELECT bool_and(success) FROM run_command_on_workers({literal(statement)})) "  # noqa: S608
+            f"DO $_$ BEGIN IF NOT (SELECT bool_and(success) FROM run_command_on_workers({literal(alone)})) "  # noqa: S608
             "THEN RAISE 'a worker refused it'; END IF; END $_$",
         ),
         lambda cursor: fetch_value(cursor, ON_EVERY_WORKER, is_done, unless="pg_dist_node") is True,

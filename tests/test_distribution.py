@@ -24,8 +24,9 @@ from vibe.core.db.statements.batching import one_snapshot, set_role_sql
 
 @pytest.fixture
 def as_on_shards(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Speak to this database as to a cluster's coordinator: it understands that too."""
-    connection.ensure_connection()
+    """Speak to this database as to a cluster's coordinator: with the owner in a key, it understands that too."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE UNIQUE INDEX ON storage_counts (user_id, id)")
     monkeypatch.setattr(connection.connection, "distributed", True)
     yield
 

@@ -72,7 +72,7 @@ def test_classes_say_that_they_have_stopped_and_what_is_tried_again(db, superuse
             "VALUES ('stories', 'stories.build', '{}', 2, now() + interval '5 minutes')"
         )
     rows = {row.name: row for row in shown(client_of(superuser)).context["classes"]}
-    assert set(rows) == {"audit", "waited", "stories", "imports"}
+    assert set(rows) == {"audit", "waited", "stories", "imports", "webhooks"}
     assert rows["stories"].label["text"] == "Stopped"
     assert "no worker is running" in rows["stories"].why
     assert rows["stories"].by_itself.startswith("1 are tried again, the next ")

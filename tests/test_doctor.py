@@ -322,7 +322,7 @@ def test_retired_keys_are_told_needed_until_they_are_not(ada, settings):
 
 def test_no_worker_is_found(db):
     assert found(upkeep.worker) == ["No worker is running."]
-    register_workers("audit", "waited", "imports")
+    register_workers("audit", "waited", "imports", "webhooks")
     assert found(upkeep.worker) == ["The class of work stories has stopped: no worker is running."]
     register_workers("stories")
     assert found(upkeep.worker) == []

@@ -93,7 +93,7 @@ def test_without_a_worker_requests_are_served_unless_it_is_needed(client, db, se
 
 def test_a_class_of_work_without_a_worker_is_named(client, db, settings):
     settings.READY_NEEDS_WORKER = True
-    register_workers("audit", "waited", "imports")
+    register_workers("audit", "waited", "imports", "webhooks")
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert why(client) == {

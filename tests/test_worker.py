@@ -145,8 +145,8 @@ def test_control_in_a_shared_pool_one_class_delays_all(committed, held):
     begun = fill(STORIES, held, 30)
     done = threading.Event()
     task("quick", AUDIT, done.set)
-    with at_work({}, shared=sum(SLOTS.values())):
-        until(lambda: len(begun) == sum(SLOTS.values()), SOON)
+    with at_work({}, shared=4):  # asyncio has threads for so many on any machine
+        until(lambda: len(begun) == 4, SOON)
         app.tasks["quick"].defer()
         assert not done.wait(3)
         held.set()

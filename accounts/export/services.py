@@ -71,7 +71,7 @@ def request_export(
     """
     with as_user(user_id):
         require_active(user_id)
-        require_own_wish(user_id, actor)
+        _require_own_wish(user_id, actor)
         token = _token_of(companion)
         give_up_abandoned(user_id)
         made = bulk.run(
@@ -130,7 +130,7 @@ def open_export(*, token: str, actor: Actor, user_id: UUID | None = None, compan
             raise link_not_found()
         if companion is not None and ready.companion_token != _token_of(companion):
             raise link_not_found()
-        require_own_wish(owner, actor)
+        _require_own_wish(owner, actor)
         chunks = stream_file(export_id, open_vault().files, file_context(owner, export_id))
         record(actor=actor, action="export.download", subject=owner, resource=f"exports/{export_id}")
     return Download(export_id, owner, ready.size, chunks)
@@ -264,7 +264,7 @@ def require_active(user_id: UUID) -> None:
         raise Refused("The account is deactivated.")
 
 
-def require_own_wish(user_id: UUID, actor: Actor) -> None:
+def _require_own_wish(user_id: UUID, actor: Actor) -> None:
     """Raise ProcessingRestricted for anybody but the person themself while their processing is restricted."""
     themself = actor.kind == "person" and not actor.client
     if not themself and User.objects.filter(pk=user_id, restricted_at__isnull=False).exists():

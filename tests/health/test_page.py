@@ -89,7 +89,7 @@ def test_what_is_wrong_is_named_first_and_what_to_do_with_it(db, monkeypatch):
 
 
 def test_the_classes_of_work_are_shown_with_which_has_stopped_and_why(db):
-    register_workers("audit", "waited", "imports")
+    register_workers("audit", "waited", "imports", "webhooks")
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, scheduled_at) "
@@ -105,6 +105,7 @@ def test_the_classes_of_work_are_shown_with_which_has_stopped_and_why(db):
         "waited": Verdict.WATCH,
         "stories": Verdict.BAD,
         "imports": Verdict.OK,
+        "webhooks": Verdict.OK,
     }
     assert "1 wait" in readings["waited"][1] and "the oldest job that is due waits 30" in readings["waited"][2]
     assert "no worker is running" in readings["stories"][2]

@@ -55,7 +55,7 @@ def make_webhook(*, api_key: UUID, url: str, events: Collection[str], actor: Act
             raise InputError(f"An API key has {MOST_ENDPOINTS} webhooks at most. Delete one first.")
         row.secret = wrapping_ring().wrap(secret, row.secret_address("secret"))
         row.save(force_insert=True)
-        note("make", row.pk, actor, details={"api_key": str(api_key), "events": row.events})
+        _note("make", row.pk, actor, details={"api_key": str(api_key), "events": row.events})
         return get_webhook(webhook_id=row.pk), secret_text(secret)
 
 
@@ -97,7 +97,7 @@ def change_webhook(
             changed.update(disabled_at=None, disabled_why="", failing_since=None, resting_until=Now())
         if changed:
             WebhookEndpoint.objects.filter(pk=row.pk).update(**changed)
-            note("change", row.pk, actor, details={"fields": sorted(changed)})
+            _note("change", row.pk, actor, details={"fields": sorted(changed)})
         if active is False:
             disable(row.pk, "It was disabled by hand.", actor=actor)
         return get(webhook_id, api_key)
@@ -117,7 +117,7 @@ def rotate_secret(*, webhook_id: UUID, actor: Actor, api_key: UUID | None = None
         row.secret = wrapping.wrap(secret, row.secret_address("secret"))
         row.old_secret_until = timezone.now() + OVERLAP
         row.save(update_fields=["secret", "old_secret", "old_secret_until"])
-        note("rotate", row.pk, actor)
+        _note("rotate", row.pk, actor)
         return row, secret_text(secret)
 
 
@@ -126,7 +126,7 @@ def delete_webhook(*, webhook_id: UUID, actor: Actor, api_key: UUID | None = Non
     with as_system():
         row = get(webhook_id, api_key, lock=True)
         WebhookEndpoint.objects.filter(pk=row.pk).delete()
-        note("delete", row.pk, actor)
+        _note("delete", row.pk, actor)
 
 
 def redeliver(*, delivery_id: UUID, actor: Actor) -> None:
@@ -168,6 +168,6 @@ def known(events: Collection[str]) -> list[str]:
     return sorted(set(events))
 
 
-def note(what: str, webhook_id: UUID, actor: Actor, **more: Any) -> None:
+def _note(what: str, webhook_id: UUID, actor: Actor, **more: Any) -> None:
     """Record an action on a webhook in the audit log."""
     record(actor=actor, action=f"webhook.{what}", resource=f"webhook_endpoints/{webhook_id}", **more)

@@ -172,7 +172,8 @@ class Storing:
         today, written = _today(), (self.day_memories, self.day_bytes)
         if distributed():
             [[stored]] = execute_batch((given, values))
-            row = uuid5(self.user_id, str(randrange(ROWS_ON_SHARDS)))  # noqa: S311  # which row is no secret
+            # Which of the rows is no secret.
+            row = uuid5(self.user_id, str(randrange(ROWS_ON_SHARDS)))  # noqa: S311  # nosec B311
             return COUNT_ON_SHARDS, [row, self.user_id, *stored, today, *written]
         update = [self.user_id, today, written[0], today, written[1], today, self.user_id]
         return COUNT.format(given=given), [*values, *update, uuid7(), self.user_id, today, *written]

@@ -203,7 +203,8 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
             "restrict",
             "Restrict processing",
             "What this person has said stays stored. Until the restriction is lifted nothing is added, searched or "
-            "built, their companion is told so, and no staff read it. They can still read, export and erase it.",
+            "built, their companion gets an error that says so, and no staff read it. They can still "
+            "read, export and erase it.",
             *(
                 restrict,
                 requires_permission("accounts.change_user"),

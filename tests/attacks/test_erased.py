@@ -194,7 +194,7 @@ def test_a_copy_of_the_sealed_export_opens_with_no_key_that_is_left(told):
     export_id = export_status(user_id=ada).pk
     copy, before = (settings.EXPORT_DIR / files.name_of(export_id)).read_bytes(), keys_in(live, ada)
     erase_now(ada)
-    assert not files.ids_there() and keys_in(live, ada) == {}
+    assert export_id not in files.ids_there() and keys_in(live, ada) == {}
     with pytest.raises(VibeError):
         read_copy(copy, ada, export_id, keys_in(live, told["jonas"]))
     assert SAID.encode() in read_copy(copy, ada, export_id, before), "the control: with the key of before it opens"

@@ -31,8 +31,12 @@ from vibe.core.http.operations import READ_ANEW
 SECRET = "I moved to Lisbon with Tomas."
 SAID = {"author": "Ada", "text": SECRET, "metadata": {"mood": SECRET}}
 GONE = (410, "gone")
-# Erasing signs the person out; after a cancelled erasure a retry has nothing to show. Of people no key is taken.
-WITHOUT_READER = {"erase_me", "ensure_user", "deactivate_user"}
+# Erasing signs the person out; after a cancelled erasure a retry has nothing to show. What a server asks for itself,
+# of people and webhooks, takes no Idempotency-Key: a secret is shown once.
+WITHOUT_READER = {
+    *("erase_me", "ensure_user", "deactivate_user"),
+    *("create_webhook", "change_webhook", "rotate_webhook_secret"),
+}
 
 
 class Retried:

@@ -35,7 +35,7 @@ LAST_ID: Final = UUID(int=2**128 - 1)
 GONE: Final = "An account that is gone"
 STOPPED: Final = {
     "erasure-requested": "It was given up, because the person is to be erased.",
-    "abandoned": "It was given up, because it was not done within a day.",
+    "abandoned": "It was given up, because it was not finished within a day.",
 }
 """Reasons of exports and imports that are no errors."""
 WITHIN: Final = "({at}, {id}) < (%s, %s) AND {at} >= %s ORDER BY {at} DESC, {id} DESC LIMIT %s"
@@ -130,7 +130,7 @@ def tell_story(row: Sequence[Any]) -> tuple[str, bool]:
     return f"{what}: {f'built {localize(built)}' if built else 'not built yet'}.{again}", False
 
 
-# No index leads to the jobs of one person: the newest of those that are not done are looked through.
+# No index leads to the jobs of one person: the newest unfinished ones are looked through.
 JOBS: Final = """
 SELECT at, id, task_name, status, attempts, code FROM (
     SELECT job.id, task_name, status, attempts, error.code, coalesce(error.at, scheduled_at,

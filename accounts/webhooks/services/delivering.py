@@ -23,7 +23,7 @@ from accounts.models import WebhookDelivery, WebhookEndpoint
 from accounts.webhooks import sending
 from accounts.webhooks.signing import signed_headers
 from audit.actors import Actor
-from audit.services import FAILED, record
+from audit.services import FAILED, OK, record
 from vibe.core.crypto.seal import Sealed
 from vibe.core.db.scopes import as_system
 from vibe.core.db.statements import bulk
@@ -200,7 +200,7 @@ def finish(rows: Any, state: str, failure: str) -> int:
     return changed
 
 
-def disable(endpoint_id: UUID, why: str, *, actor: Actor) -> None:
+def disable(endpoint_id: UUID, why: str, *, actor: Actor, by_hand: bool = False) -> None:
     """Disable an endpoint, and give up what waits for it. Do nothing if it is disabled."""
     with as_system():
         enabled = WebhookEndpoint.objects.filter(pk=endpoint_id, disabled_at=None)
@@ -212,7 +212,7 @@ def disable(endpoint_id: UUID, why: str, *, actor: Actor) -> None:
             actor=actor,
             action="webhook.disable",
             resource=f"webhook_endpoints/{endpoint_id}",
-            outcome=FAILED,
+            outcome=OK if by_hand else FAILED,
             reason=why,
             details={"given_up": given_up},
         )

@@ -99,7 +99,7 @@ def change_webhook(
             WebhookEndpoint.objects.filter(pk=row.pk).update(**changed)
             _note("change", row.pk, actor, details={"fields": sorted(changed)})
         if active is False:
-            disable(row.pk, "It was disabled by hand.", actor=actor)
+            disable(row.pk, "It was disabled by hand.", actor=actor, by_hand=True)
         return get(webhook_id, api_key)
 
 

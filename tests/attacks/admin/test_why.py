@@ -121,7 +121,7 @@ def test_what_was_sought_is_shown_with_its_place_and_why(cast):
     answer = asked(cast, cast.reader, memory="m2")
     assert answer.context["verdict"].startswith("It came at place ")
     sought = next(each for each in answer.context["results"] if each.is_sought)
-    assert "meaning +" in sought.parts
+    assert "words of the question +" in sought.parts
     assert "It is in the index since " in facts(answer)
     assert "Its story was built " in facts(answer)
 

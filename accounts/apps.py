@@ -12,6 +12,7 @@ class AccountsConfig(AppConfig):
         from accounts.authentication.rate_limit_store import rates  # noqa: PLC0415
         from accounts.erasure import checks  # noqa: F401, PLC0415  # registers the checks
         from accounts.export.account_sections import register_sections  # noqa: PLC0415
+        from accounts.grants.notices import mail_server  # noqa: PLC0415
         from accounts.keys import master_key  # noqa: PLC0415  # connects to a signal
         from accounts.keys.services import data_keys  # noqa: PLC0415
         from accounts.staff import session_store  # noqa: F401, PLC0415  # connects to a signal
@@ -21,7 +22,7 @@ class AccountsConfig(AppConfig):
         from vibe.core import file_storage  # noqa: PLC0415
 
         firebase().check(debug=settings.DEBUG)
-        for build in (master_key.ring, data_keys.require_bound, rates, networks, file_storage.check):
+        for build in (master_key.ring, data_keys.require_bound, rates, networks, file_storage.check, mail_server):
             build()  # a wrong setting stops the start
         post_migrate.connect(ensure_groups, sender=self)
         recording.connect(master_key.refuse_recording)

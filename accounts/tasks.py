@@ -13,6 +13,7 @@ from accounts.authentication.rate_limit_store import forget_full
 from accounts.erasure import services as erasure
 from accounts.export import services as exporting
 from accounts.export.services import JOB
+from accounts.grants import notices
 from accounts.idempotency import forget_answers
 from accounts.keys.errors import KeyServiceUnavailable
 from accounts.keys.services import renewal
@@ -25,6 +26,8 @@ from vibe.core.file_storage import FilesUnavailable
 
 SENDING_SECONDS: Final = 20.0  # that one job sends webhooks; the next goes on
 RETRY = RetryStrategy(max_attempts=5, exponential_wait=4, retry_exceptions={OperationalError})
+
+RETRY_MAIL = RetryStrategy(max_attempts=6, exponential_wait=4, retry_exceptions={OperationalError, notices.MailNotSent})
 
 
 class ExportFailed(VibeError):
@@ -93,6 +96,12 @@ def send_webhooks(timestamp: int) -> None:  # noqa: ARG001
         delivering.deliver_due(actor=Actor.system("accounts.send_webhooks"), seconds=SENDING_SECONDS)
     except KeyServiceUnavailable:
         raise OperationalError("The key service was not there.") from None
+
+
+@app.task(name=notices.JOB, queue=WEBHOOKS, retry=RETRY_MAIL)
+def mail_approvers(grant_id: str) -> None:
+    """Mail approvers that a request to read content waits for them."""
+    notices.mail_approvers(UUID(grant_id))
 
 
 @app.periodic(cron="53 * * * *")

@@ -268,6 +268,12 @@ GRANT_LONGEST_HOURS: int = env.int("GRANT_LONGEST_HOURS", default=24)
 GRANT_SEPARATION_DAYS: int = env.int("GRANT_SEPARATION_DAYS", default=7)
 GRANTS_ALLOW_SELF_APPROVAL: bool = env.bool("GRANTS_ALLOW_SELF_APPROVAL", default=False)
 
+# Mail, of which approvers are told: see docs/grants.md. Without EMAIL_URL none is sent.
+
+EMAIL_URL = env.str("EMAIL_URL", default="")
+SITE_URL = env.str("SITE_URL", default="")  # where staff reach the admin; mails lead there
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="")
+
 # Export and erasure: see docs/export.md and docs/erasure.md
 
 EXPORT_DIR = Path(env.str("EXPORT_DIR", default=str(STATE_DIR / "exports"))).expanduser()

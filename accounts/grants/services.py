@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models.functions import Now
 
+from accounts.grants.notices import notify_approvers
 from accounts.grants.separation import (
     APPROVE,
     acting_account,
@@ -87,6 +88,7 @@ def request_access(*, user_id: UUID, actor: Actor, reason: str, ticket: str, dur
         grant.save(force_insert=True)
         details = {"ticket": ticket, "minutes": int(duration.total_seconds() // 60)}
         _record(grant, actor, "grant.ask", reason=reason, details=details)
+        notify_approvers(grant.pk)
     return grant.pk
 
 

@@ -33,7 +33,7 @@ CLASSES: Final = {
     WAITED: JobClass("what a person waits for: exports, erasures, keys, indexing of long messages", 60),
     STORIES: JobClass("building of stories", 900),
     IMPORTS: JobClass("importing of uploaded files, and indexing of what was imported", 3600),
-    WEBHOOKS: JobClass("sending of webhooks, which waits for receivers", 300),
+    WEBHOOKS: JobClass("sending of webhooks and mail, which waits for receivers", 300),
 }
 
 

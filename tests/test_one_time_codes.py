@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from base64 import b32decode, b32encode
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from io import StringIO
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,16 +16,18 @@ from django.contrib import admin
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 from django.test import Client
+from django.urls import reverse
 from django_otp.oath import TOTP
 
 from accounts.keys.master_key import ring
 from accounts.models import OneTimeDevice, User
-from accounts.models.one_time_device import secret_address
+from accounts.models.one_time_device import recovery_address, secret_address
 from accounts.staff import services as one_time_codes
 from accounts.staff.sign_in_form import NO_DEVICE, WRONG_CODE
 from audit.models import AuditLog
 from tests.cast import TESTER
 from tests.protections import unprotected
+from tests.sessions import age, code_of, force_sign_in
 from vibe.core.crypto.errors import MasterKeyMissing, SealError
 from vibe.core.db.schema.owned import uuid7
 from vibe.core.db.scopes import as_staff, as_support, as_system, as_user
@@ -33,10 +37,12 @@ LOGIN = "/admin/login/"
 
 
 @pytest.fixture(autouse=True)
-def quick(settings) -> None:
+def quick(settings, monkeypatch) -> None:
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.ONE_TIME_CODES = True
+    monkeypatch.setitem(one_time_codes.COST, "p", 1)
+    monkeypatch.setitem(one_time_codes.COST, "n", 2)
 
 
 @pytest.fixture
@@ -237,3 +243,224 @@ def dumped(table: str) -> str:
 def test_only_staff_are_given_one(ada):
     with pytest.raises(CommandError):
         call_command("add_one_time_code", email="ada@example.com", stdout=StringIO(), stderr=StringIO())
+
+
+# An authenticator app added in the browser
+
+
+APP, CODES = "/admin/one-time-codes/app/", "/admin/one-time-codes/recovery/"
+
+
+@pytest.fixture
+def boss(enrolled) -> Client:
+    return force_sign_in(Client(), enrolled)
+
+
+def new_app(user: User) -> tuple[OneTimeDevice, dict[str, str]]:
+    """An app that scanned the page, and the form that adds it."""
+    device = one_time_codes.new_device(user)
+    app = TOTP(ring().unwrap(device.secret, secret_address(device)))
+    return device, {"device": one_time_codes.form_token(device), "code": code_of(app), "password": PASSWORD}
+
+
+def recovery_codes(page: str) -> list[str]:
+    return re.findall(r"<code>(\d{4}(?: \d{4}){3})</code>", page)
+
+
+def test_an_app_is_scanned_confirmed_and_counts(boss, enrolled):
+    before = code(enrolled)
+    page = boss.get(APP).content.decode()
+    [token] = re.findall(r'name="device" value="(\w+)"', page)
+    secret = b32decode(re.findall(r"<code>([A-Z2-7 ]+)</code>", page)[0].replace(" ", ""))
+    assert "data:image/svg+xml" in page
+    assert device_of(enrolled).pk.hex not in token, "what is shown does not count yet"
+    answer = boss.post(APP, {"device": token, "code": code_of(TOTP(secret)), "password": PASSWORD})
+    assert len(set(recovery_codes(answer.content.decode()))) == 10
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert secret_of(enrolled) == secret
+    assert sign_in(Client(), before) == 200, "the app of before does not count any more"
+    later(enrolled)
+    assert sign_in(Client(), code(enrolled, ahead=1)) == 302
+    assert sign_in(Client(), code_of(TOTP(secret))) == 200, "the code that confirmed it is used"
+    with as_support():
+        assert AuditLog.objects.get(action="staff.one_time_code", actor=str(enrolled.pk)).outcome == "ok"
+
+
+WRONG = {
+    "no password": {"password": ""},
+    "a wrong password": {"password": "wrong"},
+    "no code": {"code": ""},
+    "a wrong code": {"code": "000000"},
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_session_alone_adds_no_app(boss, enrolled, what):
+    """Also within the minutes after the password was given."""
+    before = device_of(enrolled).pk
+    _, form = new_app(enrolled)
+    assert boss.post(APP, {**form, **WRONG[what]}).status_code == 200
+    assert device_of(enrolled).pk == before
+
+
+def test_control_with_both_it_does(boss, enrolled):
+    device, form = new_app(enrolled)
+    boss.post(APP, form)
+    assert device_of(enrolled).pk == device.pk
+
+
+def test_after_those_minutes_password_and_code_are_asked_for_first(boss, enrolled):
+    before = device_of(enrolled).pk
+    for page in (APP, CODES):
+        assert 'name="confirm-otp_token"' in age(boss).get(page).content.decode()
+        assert 'name="confirm-otp_token"' in age(boss).post(page, new_app(enrolled)[1]).content.decode()
+    assert device_of(enrolled).pk == before
+
+
+def test_an_app_that_was_shown_to_somebody_else_is_not_added(boss, enrolled, supporter):
+    _, form = new_app(supporter)
+    for token in (form["device"], form["device"][:-2] + "00", "x", "0" * 32, ""):
+        assert boss.post(APP, {**form, "device": token}).status_code == 400
+    assert device_of(enrolled).staff_id == enrolled.pk
+    with pytest.raises(OneTimeDevice.DoesNotExist):
+        device_of(supporter)
+
+
+# Recovery codes
+
+
+@pytest.fixture
+def codes(boss, enrolled) -> list[str]:
+    return recovery_codes(boss.post(CODES, {"password": PASSWORD}).content.decode())
+
+
+@pytest.mark.parametrize("written", [str, lambda text: text.replace(" ", ""), lambda text: text.replace(" ", "-")])
+def test_a_recovery_code_signs_in_once_and_leads_to_the_apps(codes, enrolled, written):
+    client = Client()
+    answer = client.post(LOGIN, form(written(codes[3])))
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/one-time-codes/")
+    assert "9 of 10 left" in client.get("/admin/one-time-codes/").content.decode()
+    assert sign_in(Client(), codes[3]) == 200
+    later(enrolled)
+    assert sign_in(Client(), codes[4]) == 302, "the control: another is good"
+    with as_support():
+        row = AuditLog.objects.filter(action="sign-in", outcome="ok").first()
+        assert row.details["recovery_code"] is True
+        assert not AuditLog.objects.filter(details__icontains=codes[3][:4]).exists()
+
+
+def later(user: User) -> None:
+    """The wait after a wrong code is over."""
+    with as_staff():
+        OneTimeDevice.objects.filter(staff_id=user.pk).update(failures=0, failed_at=None)
+
+
+def test_new_ones_void_those_of_before_and_take_the_password(codes, boss, enrolled):
+    for wrong in ("", "wrong"):
+        assert recovery_codes(boss.post(CODES, {"password": wrong}).content.decode()) == []
+    assert one_time_codes.second_factor(enrolled).recovery_codes == 10
+    new = recovery_codes(boss.post(CODES, {"password": PASSWORD}).content.decode())
+    assert (len(new), set(new) & set(codes)) == (10, set())
+    assert sign_in(Client(), codes[0]) == 200
+    later(enrolled)
+    assert sign_in(Client(), new[0]) == 302
+
+
+def test_they_answer_the_question_before_what_is_grave_too(codes, boss):
+    answer = age(boss).post("/admin/accounts/user/add/", {"confirm-password": PASSWORD, "confirm-otp_token": codes[0]})
+    assert answer.status_code == 302
+
+
+def test_without_an_app_there_are_none(superuser):
+    client = force_sign_in(Client(), superuser)
+    assert client.post(CODES, {"password": PASSWORD}).status_code == 400
+
+
+def test_a_guess_delays_the_next_try(codes, enrolled):
+    assert not one_time_codes.code_is_valid(enrolled, "0000 0000 0000 0000")
+    assert not one_time_codes.code_is_valid(enrolled, codes[0])
+    assert one_time_codes.second_factor(enrolled).recovery_codes == 10
+
+
+def test_what_is_stored_is_hashed_and_wrapped(codes, enrolled):
+    digits = [each.replace(" ", "") for each in codes]
+    kept = ring().unwrap(device_of(enrolled).recovery, recovery_address(device_of(enrolled)))
+    dump = dumped("one_time_devices")
+    for each in digits:
+        assert each.encode() not in kept
+        assert each not in dump
+        assert sha256(each.encode()).digest() not in kept, "they are few enough to be tried in turn"
+    assert len(kept) == 10 * len(one_time_codes._digest(device_of(enrolled), digits[0]))
+    assert one_time_codes._digest(device_of(enrolled), digits[0]) in kept, "the control"
+
+
+def test_codes_of_somebody_s_own_making_let_nobody_in(codes, enrolled, supporter):
+    """Who writes to the database could else give their own codes to an account whose password they know."""
+    call_command("add_one_time_code", email="supporter@example.com", stdout=StringIO(), stderr=StringIO())
+    theirs = one_time_codes.renew_recovery_codes(staff_id=supporter.pk, actor=TESTER)
+    with unprotected("one_time_devices") as cursor:
+        cursor.execute(
+            "UPDATE one_time_devices SET recovery = (SELECT recovery FROM one_time_devices WHERE staff_id = %s)",
+            [supporter.pk],
+        )
+    with pytest.raises(SealError):
+        one_time_codes.code_is_valid(enrolled, theirs[0])
+    assert one_time_codes.code_is_valid(supporter, theirs[0]), "the control: at home it is good"
+
+
+def test_they_are_rotated_with_the_keys(codes, enrolled, settings):
+    settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = os.urandom(32).hex(), settings.ENCRYPTION_KEY
+    call_command("rotate_keys", stdout=StringIO())
+    settings.ENCRYPTION_KEYS_RETIRED = ""
+    assert one_time_codes.code_is_valid(enrolled, codes[0])
+
+
+# A sign-in code of a superuser's, for whoever has no app
+
+
+def give_code(client: Client, user: User) -> str:
+    answer = client.post(reverse("admin:accounts_user_do", args=[user.pk, "give-code"]))
+    found = re.findall(r"\d{4}(?: \d{4}){3}", answer.content.decode())
+    return found[0] if found else ""
+
+
+def theirs(token: str) -> dict[str, str]:
+    return {"username": "supporter@example.com", "password": PASSWORD, "otp_token": token}
+
+
+def test_a_new_colleague_signs_in_with_it_once_and_adds_an_app(boss, enrolled, supporter):
+    token, client = give_code(boss, supporter), Client()
+    answer = client.post(LOGIN, theirs(token))
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/one-time-codes/")
+    assert Client().post(LOGIN, theirs(token)).status_code == 200, "it is good once"
+    assert client.post(APP, new_app(supporter)[1]).status_code == 200
+    assert client.post("/admin/logout/").status_code == 200
+    assert Client().post(LOGIN, theirs(code(supporter, ahead=1))).status_code == 302
+    with as_support():
+        given = AuditLog.objects.filter(action="staff.one_time_code", resource=f"users/{supporter.pk}").order_by("at")
+        assert [row.actor for row in given] == [str(enrolled.pk), str(supporter.pk)]
+
+
+def test_it_is_good_for_a_day(boss, supporter):
+    for hours, status in ((25, 200), (23, 302)):
+        token = give_code(boss, supporter)
+        with unprotected("one_time_devices") as cursor:
+            cursor.execute(
+                "UPDATE one_time_devices SET created_at = now() - make_interval(hours => %s) WHERE staff_id = %s",
+                [hours, supporter.pk],
+            )
+        assert Client().post(LOGIN, theirs(token)).status_code == status
+
+
+def test_it_voids_an_app_that_is_lost(boss, supporter):
+    call_command("add_one_time_code", email="supporter@example.com", stdout=StringIO(), stderr=StringIO())
+    before = code(supporter)
+    give_code(boss, supporter)
+    assert Client().post(LOGIN, theirs(before)).status_code == 200
+
+
+def test_only_superusers_give_it_and_not_to_themselves_or_people(boss, enrolled, supporter, ada):
+    assert give_code(force_sign_in(Client(), supporter), enrolled) == ""
+    assert give_code(boss, enrolled) == ""
+    assert boss.post(reverse("admin:accounts_user_do", args=[ada, "give-code"])).status_code == 403
+    assert give_code(boss, supporter), "the control"

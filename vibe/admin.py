@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
 
 from accounts.admin.grants import acting_staff
+from accounts.staff.groups import MEANINGS
 from stories.rebuilding.services import retry_job
 from vibe.core.admin.base import MetadataAdmin, Related
 from vibe.core.admin.confirmed_actions import ConfirmedAction, requires_permission
@@ -49,8 +50,8 @@ class GroupAdmin(PlainAdmin):
     """Roles of staff, created by migrations, with their permissions."""
 
     list_name = "Roles"
-    list_display = ("name", "members")
-    fields = ("name", "rights")
+    list_display = ("name", "meaning", "members")
+    fields = ("name", "meaning", "rights")
     ordering = ("name",)
     search_fields = ("name",)
     search_help_text = "Name of the role, or how it begins"
@@ -64,6 +65,10 @@ class GroupAdmin(PlainAdmin):
         numbers = dict(groups.order_by().values_list("pk").annotate(Count("user")))
         for row in rows:
             row.count_of_members = numbers[row.pk]
+
+    @admin.display(description="In short")
+    def meaning(self, row: Any) -> str:
+        return MEANINGS.get(row.name, "-")
 
     @admin.display(description="Members")
     def members(self, row: Any) -> int:

@@ -413,6 +413,12 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "vibe.staff.home.dashboard",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+            {"title": "One-time codes", "link": reverse_lazy("admin:one_time_codes")},
+        ]
+    },
     "SIDEBAR": {"navigation": "vibe.staff.navigation.sidebar"},
     "COLORS": {
         "primary": {

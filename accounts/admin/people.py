@@ -13,6 +13,7 @@ from django.db.models import Count, Q, Value
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -23,21 +24,21 @@ from accounts.keys.services.data_keys import step
 from accounts.models import User, UserKey, UserPreferences
 from accounts.people.lookup import people_matching
 from accounts.people.services import account_status as standing
+from accounts.staff import services as staff_accounts
 from accounts.staff.account_forms import NewStaffForm, StaffForm, StaffPasswordForm
-from accounts.staff.services import record_account_changed, record_account_made
-from vibe.core.admin.base import MetadataAdmin, Related, audit_log_link, audit_log_url, note_viewed
+from vibe.core.admin.base import MetadataAdmin, Related, audit_log_link, audit_log_url, note_viewed, show_once
 from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, WhyForm, requires_permission
 from vibe.core.admin.labels import label_column
-from vibe.core.admin.links import LINK, list_url
+from vibe.core.admin.links import LINK, list_url, page_url
 from vibe.core.admin.sudo_mode import asks_when_shown
 from vibe.core.db.scopes import as_staff
 
-PERSON, STAFF = "Person", "Staff"
-KINDS = (("person", "People"), ("staff", "Staff"))
+PERSON, STAFF, SUPERUSER = "Person", "Staff", "Superuser"
+KINDS = (("person", "People"), ("staff", "Staff"), ("superuser", "Superusers"))
 
 
 class Kind(admin.SimpleListFilter):
-    """Filter that separates people from staff."""
+    """Filter that separates people from staff, and superusers from these."""
 
     title = "kind"
     parameter_name = "kind"
@@ -46,6 +47,8 @@ class Kind(admin.SimpleListFilter):
         return list(KINDS)
 
     def queryset(self, _request: Any, queryset: models.QuerySet[User]) -> models.QuerySet[User]:
+        if self.value() == "superuser":
+            return queryset.filter(is_staff=True, is_superuser=True)  # by index users_staff
         return queryset.filter(is_staff=self.value() == "staff") if self.value() else queryset
 
 
@@ -81,6 +84,24 @@ def sign_out(request: HttpRequest, row: User) -> str:
     return "Signed out everywhere."
 
 
+def give_sign_in_code(request: HttpRequest, row: User) -> HttpResponse:
+    """Give a member of staff a code to sign in with, in place of an app, and show it."""
+    code = staff_accounts.give_sign_in_code(staff_id=row.pk, actor=grants.acting_staff(request))
+    return show_once(
+        request,
+        title="A sign-in code",
+        question="Give it to them in person or by telephone, now: it is not shown again. It signs them in once, within "
+        "a day, with their own password. Then they add an app, under One-time codes in their menu.",
+        facts=[("Account", label_of(row)), ("Sign-in code", code)],
+        back=page_url(User, row.pk),
+    )
+
+
+def is_a_colleague(request: HttpRequest, row: User) -> bool:
+    """Return whether this is the account of another member of staff, and the viewer manages accounts."""
+    return bool(request.user.is_superuser and row.is_staff and row.pk != request.user.pk)
+
+
 @admin.register(User)
 class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     """All accounts. Those of people are read-only here; only superusers change staff accounts."""
@@ -105,10 +126,10 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
         *("last_login", "tokens_valid_since", "created_at", "updated_at"),
     )
     staff_fields = (
-        *("id", "kind", "email", "password_link", "is_active", "is_superuser", "groups"),
+        *("id", "kind", "email", "password_link", "second_factor", "is_active", "is_superuser", "groups"),
         *("last_login", "created_at", "updated_at"),
     )
-    add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
+    add_fieldsets = ((None, {"fields": ("email", "groups", "usable_password", "password1", "password2")}),)
     form = StaffForm
     add_form = NewStaffForm
     change_password_form = StaffPasswordForm
@@ -165,12 +186,12 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     # Django's admin calls these in the transaction of each addition and change, that of a password too.
 
     def log_addition(self, request: HttpRequest, obj: User, message: Any) -> Any:
-        record_account_made(staff_id=obj.pk, actor=grants.acting_staff(request))
+        staff_accounts.record_account_made(staff_id=obj.pk, actor=grants.acting_staff(request))
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
         if fields := [name for change in message for name in change.get("changed", {}).get("fields", ())]:
-            record_account_changed(staff_id=obj.pk, fields=fields, actor=grants.acting_staff(request))
+            staff_accounts.record_account_changed(staff_id=obj.pk, fields=fields, actor=grants.acting_staff(request))
         return super().log_change(request, obj, message)
 
     # What can be done
@@ -230,6 +251,15 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
             "This person must sign in again in every app. API keys that act for them keep working.",
             *(sign_out, requires_permission("accounts.change_user"), lambda _, row: not row.is_staff),
         ),
+        ConfirmedAction(
+            "give-code",
+            "Give a sign-in code",
+            "For a new colleague, or one who lost the app and the recovery codes. You get a code with which they sign "
+            "in, once. The app and the codes that they have now are void. Be sure that it is they who ask.",
+            *(give_sign_in_code, is_a_colleague, lambda _, row: row.is_active),
+            grave=True,
+            sudo=True,
+        ),
         *exports_and_erasures.FOR_A_PERSON,
     )
 
@@ -244,10 +274,18 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     def found(self, term: str) -> Q:
         return people_matching(term)
 
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[User]:
+        rows: models.QuerySet[User] = super().get_queryset(request)
+        return rows.prefetch_related("groups") if of_staff(request) else rows
+
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
+        if of_staff(request):
+            return ("account", "kind", "roles", "is_active", "created_at", "last_login")
         return (*self.list_display, *(count_column(model) for model in self.counted))
 
     def complete(self, rows: list[Any]) -> None:
+        if all(row.is_staff for row in rows):
+            return
         ids = [row.pk for row in rows]
         first, *others = (
             model._default_manager.filter(user_id__in=ids)
@@ -279,13 +317,30 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     def account(self, row: User) -> str:
         return label_of(row)
 
-    @label_column("Kind", {PERSON: "info", STAFF: "warning"})
+    @label_column("Kind", {PERSON: "info", STAFF: "warning", SUPERUSER: "danger"})
     def kind(self, row: User) -> str:
-        return STAFF if row.is_staff else PERSON
+        return SUPERUSER if row.is_superuser else STAFF if row.is_staff else PERSON
+
+    @admin.display(description="Roles")
+    def roles(self, row: User) -> str:
+        return ", ".join(sorted(group.name for group in row.groups.all())) or "none"
+
+    @admin.display(description="Signs in with")
+    def second_factor(self, row: User) -> str:
+        """Say what a member of staff gives besides the password."""
+        factor = staff_accounts.second_factor(row)
+        if not factor.app_since:
+            return "a sign-in code, once" if factor.recovery_codes else "the password alone: no app yet"
+        return f"an app, added {localize(factor.app_since)}; recovery codes left: {factor.recovery_codes}"
 
     @admin.display(description="Password")
     def password_link(self, row: User) -> SafeString:
         return format_html(LINK, reverse("admin:auth_user_password_change", args=[row.pk]), "Set a new password")
+
+
+def of_staff(request: HttpRequest) -> bool:
+    """Return whether the list is that of staff."""
+    return request.GET.get(Kind.parameter_name) in ("staff", "superuser")
 
 
 def case_buttons(request: HttpRequest, person: User) -> list[Button]:

@@ -20,7 +20,7 @@ from accounts.models import ApiKey, User, WebhookDelivery, WebhookEndpoint
 from accounts.models.webhooks import ERASURE_DONE, EVENTS, LONGEST_URL
 from accounts.people.names import is_uuid
 from accounts.webhooks.services import endpoints as webhooks
-from vibe.core.admin.base import MetadataAdmin, note_viewed
+from vibe.core.admin.base import MetadataAdmin, note_viewed, show_once
 from vibe.core.admin.confirmed_actions import Button, ConfirmedAction, requires_permission
 from vibe.core.admin.labels import label_column
 from vibe.core.admin.links import page_link, page_url, short_id
@@ -73,14 +73,13 @@ def send_again(request: HttpRequest, row: WebhookDelivery) -> str:
 
 def show_secret(request: HttpRequest, row: WebhookEndpoint, secret: str) -> HttpResponse:
     """Return the page that shows a secret, this once."""
-    context = {
-        **admin.site.each_context(request),
-        "title": "The secret of the webhook",
-        "question": "Copy it to the receiver now: it is not shown again.",
-        "facts": [("Address", row.url), ("Secret", secret)],
-        "back": page_url(WebhookEndpoint, row.pk),
-    }
-    return TemplateResponse(request, "vibe/admin/confirm.html", context, headers={"Cache-Control": "no-store"})
+    return show_once(
+        request,
+        title="The secret of the webhook",
+        question="Copy it to the receiver now: it is not shown again.",
+        facts=[("Address", row.url), ("Secret", secret)],
+        back=page_url(WebhookEndpoint, row.pk),
+    )
 
 
 def webhook_button(request: HttpRequest, key: ApiKey) -> list[Button]:

@@ -42,6 +42,7 @@ def make_api_key(
 ) -> tuple[UUID, str]:
     """Make a key. Return its id and the key itself, which cannot be shown again. Raises InputError.
 
+    One that a member of staff makes opens nothing before another approves it: accounts.grants.api_keys.
     The companion that it is bound to stands in the key itself. It is not stored, and cannot be changed: the digest is
     of all of the key.
     """
@@ -61,6 +62,7 @@ def make_api_key(
         scopes=sorted(scopes),
         person=person,
         expires_at=timezone.now() + lasts,
+        **({"made_by": UUID(actor.id), "approved_at": None} if actor.kind == "staff" else {}),
     )
     with as_system():
         key.save(force_insert=True)
@@ -109,8 +111,8 @@ def digest_of(credential: str) -> bytes:
 
 
 def is_usable(key: ApiKey) -> bool:
-    """Return whether a key is neither revoked nor expired."""
-    return key.revoked_at is None and key.expires_at > timezone.now()
+    """Return whether a key is approved, and neither revoked nor expired."""
+    return key.approved_at is not None and key.revoked_at is None and key.expires_at > timezone.now()
 
 
 def note_use(key: ApiKey) -> None:

@@ -70,6 +70,8 @@ class CallerContext(AuditContext):
     changes: bool = False
     one_time_code_given: bool = False
     """On the sign-in form of staff."""
+    recovery_code_given: bool = False
+    """The same, in place of a code of the app."""
 
 
 class SignedIn(HttpAuthBase):

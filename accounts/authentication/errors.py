@@ -86,7 +86,7 @@ class TokenRevoked(TokenInvalid):
 
 
 class ApiKeyInvalid(Unauthenticated):
-    message = "The API key is unknown, expired or revoked. Use another one."
+    message = "The API key is unknown, expired, revoked or not approved yet. Use another one."
     code = "api-key-invalid"
 
 

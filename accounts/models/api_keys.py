@@ -25,12 +25,17 @@ ALL_SCOPES: Final = frozenset(SCOPES)
 PEOPLE: Final = "people"
 OF_ONE_PERSON: Final = ALL_SCOPES - {PEOPLE}
 """What a person's own token, and a key for one person, may do."""
-KEYS_SHOWN = ("id", "name", "hint", "scopes", "person", "created_at", "expires_at", "last_used_at", "revoked_at")
+KEYS_SHOWN = (
+    *("id", "name", "hint", "scopes", "person", "created_at", "expires_at", "last_used_at", "revoked_at"),
+    *("made_by", "approved_at", "approved_by"),
+)
 KEY_SHOWN = "digest = decode(nullif(current_setting('vibe.api_key', true), ''), 'hex')"
 
 
 class ApiKey(models.Model):
     """A key with which a server of the operator calls the API, for any person it names or for one alone.
+
+    One that staff made in the admin opens what they must not read alone, so it waits until a second one approves it.
 
     Most keys belong to no person. Only the digest is stored; the sign-in role sees only the key that is presented.
     """
@@ -45,6 +50,9 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+    made_by = models.UUIDField(null=True)  # the member of staff; nobody for one that a command made
+    approved_at = models.DateTimeField(null=True, db_default=Now())  # since when it works
+    approved_by = models.UUIDField(null=True)  # the second member of staff; nobody in a team of one
 
     class Meta:
         db_table = "api_keys"
@@ -52,6 +60,9 @@ class ApiKey(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["-created_at"], name="api_keys_newest"),
             models.Index(fields=["person"], name="api_keys_of_person", condition=Q(person__isnull=False)),
+            models.Index(
+                fields=["created_at"], name="api_keys_waiting", condition=Q(approved_at=None, revoked_at=None)
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -66,6 +77,11 @@ class ApiKey(models.Model):
             models.CheckConstraint(
                 condition=~Q(scopes__contains=[PEOPLE]) | Q(person=None), name="api_keys_people_of_nobody"
             ),
+            models.CheckConstraint(
+                condition=Q(approved_by=None)
+                | (Q(approved_at__isnull=False, made_by__isnull=False) & ~Q(approved_by=F("made_by"))),
+                name="api_keys_four_eyes",
+            ),
             CompositeReference(name="api_keys_person", columns=["person"], to="accounts.User", to_columns=["id"]),
             RowSecurity(
                 name="api_keys_walls",
@@ -75,7 +91,9 @@ class ApiKey(models.Model):
             Privileges(name="api_keys_for_user", role=USER, verbs={"SELECT": KEYS_SHOWN}),
             Privileges(name="api_keys_for_sign_in", role=SIGN_IN, verbs={"SELECT": None, "UPDATE": ("last_used_at",)}),
             Privileges(
-                name="api_keys_for_support", role=SUPPORT, verbs={"SELECT": KEYS_SHOWN, "UPDATE": ("revoked_at",)}
+                name="api_keys_for_support",
+                role=SUPPORT,
+                verbs={"SELECT": KEYS_SHOWN, "UPDATE": ("revoked_at", "approved_at", "approved_by")},
             ),
             Privileges(
                 name="api_keys_for_system",

@@ -1,4 +1,4 @@
-"""Authenticator apps of staff for one-time codes. The secret is wrapped under the master key."""
+"""The second factor of staff: an authenticator app and recovery codes, wrapped under the master key."""
 
 from __future__ import annotations
 
@@ -16,16 +16,21 @@ from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowS
 from vibe.core.db.schema.owned import uuid7
 
 DIGITS = 6
+RECOVERY_DIGITS = 16  # 53 bits
 TOLERANCE = 1  # steps of half a minute that the device's clock may differ by, either way
 LONGEST_WAIT = timedelta(days=1)
 
 
 class OneTimeDevice(models.Model):
-    """The authenticator app of one member of staff: TOTP, RFC 6238, six digits every half minute."""
+    """The authenticator app of one member of staff: TOTP, RFC 6238, six digits every half minute; and recovery codes.
+
+    Without a secret there is no app yet, and the only recovery code is what a superuser gave for the first sign-in.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     staff_id = models.UUIDField(unique=True)
-    secret = WrappedField()
+    secret = WrappedField(null=True)
+    recovery = WrappedField(null=True)  # the hashes, one after the other, of the codes that are left
     drift = models.SmallIntegerField(default=0)  # steps that the device's clock is known to differ by
     last_step = models.BigIntegerField(default=-1)  # of the last accepted code: each works once
     failures = models.PositiveIntegerField(default=0)
@@ -45,14 +50,14 @@ class OneTimeDevice(models.Model):
                 verbs={
                     "SELECT": None,
                     "INSERT": None,
-                    "UPDATE": ("drift", "last_step", "failures", "failed_at"),
+                    "UPDATE": ("recovery", "drift", "last_step", "failures", "failed_at"),
                     "DELETE": None,
                 },
             ),
             Privileges(
                 name="one_time_devices_for_system",
                 role=SYSTEM,
-                verbs={"SELECT": ("id", "staff_id", "secret"), "UPDATE": ("secret",)},
+                verbs={"SELECT": ("id", "staff_id", "secret", "recovery"), "UPDATE": ("secret", "recovery")},
             ),
         ]
 
@@ -67,23 +72,29 @@ class OneTimeDevice(models.Model):
         return now - self.failed_at < min(wait, LONGEST_WAIT)
 
     def try_code(self, code: str, secret: bytes, now: datetime) -> bool:
-        """Return whether this is the current code. Note the outcome on the device; the caller saves it."""
-        if self.must_wait(now):
-            return False
+        """Return whether this is the current code of the app, and note on the row that it is used."""
         totp = TOTP(secret, drift=self.drift)
         totp.time = now.timestamp()
-        if is_code(code) and totp.verify(int(code), TOLERANCE, self.last_step + 1):
-            self.last_step, self.drift, self.failures, self.failed_at = totp.t(), totp.drift, 0, None
-            return True
-        self.failures, self.failed_at = self.failures + 1, now
-        return False
+        if not has_digits(code, DIGITS) or not totp.verify(int(code), TOLERANCE, self.last_step + 1):
+            return False
+        self.last_step, self.drift = totp.t(), totp.drift
+        return True
+
+    def note(self, accepted: bool, now: datetime) -> None:
+        """Note on the row how a try ended; wrong ones delay the next. The caller saves it."""
+        self.failures, self.failed_at = (0, None) if accepted else (self.failures + 1, now)
 
 
-def is_code(text: str) -> bool:
-    """Return whether a text has the form of a code."""
-    return len(text) == DIGITS and text.isascii() and text.isdecimal()
+def has_digits(text: str, number: int) -> bool:
+    """Return whether a text is that many digits."""
+    return len(text) == number and text.isascii() and text.isdecimal()
 
 
 def secret_address(device: OneTimeDevice) -> Address:
     """Return the address of a device's secret."""
     return Address("one_time_devices", "secret", device.staff_id, device.pk, 1)
+
+
+def recovery_address(device: OneTimeDevice) -> Address:
+    """Return the address of a device's recovery codes."""
+    return Address("one_time_devices", "recovery", device.staff_id, device.pk, 1)

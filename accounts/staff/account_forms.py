@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.auth.models import Group
 from unfold.forms import AdminOwnPasswordChangeForm, AdminPasswordChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.models import User
+from accounts.staff.groups import MEANINGS
 from accounts.staff.sign_in_failures import unlock
 from vibe.core.db.scopes import as_staff
 
@@ -21,14 +23,27 @@ class SavedAsStaff:
             return super().save(*args, **kwargs)  # type: ignore[misc]
 
 
+class RolesField(forms.ModelMultipleChoiceField[Group]):
+    """Roles as check boxes, each with what it lets one do."""
+
+    def __init__(self) -> None:
+        boxes = UnfoldAdminCheckboxSelectMultipleWidget
+        shown = "Each sees people's metadata, and none their content. Without a role one sees nothing."
+        super().__init__(Group.objects.order_by("name"), required=False, label="Roles", widget=boxes, help_text=shown)
+
+    def label_from_instance(self, obj: Group) -> str:  # type: ignore[override]
+        return f"{obj.name}: {MEANINGS[obj.name]}" if obj.name in MEANINGS else obj.name
+
+
 class NewStaffForm(UserCreationForm):
     """Form for a new member of staff, who signs in with email and password. The admin saves it."""
 
     email = forms.EmailField()
+    groups = RolesField()
 
     class Meta:
         model = User
-        fields = ("email",)
+        fields = ("email", "groups")
 
     def clean_email(self) -> str:
         """Return the normalized email. The database constraint checks that it is unique, ignoring case."""
@@ -39,11 +54,16 @@ class NewStaffForm(UserCreationForm):
 class StaffForm(forms.ModelForm[User]):
     """Form for changing a member of staff."""
 
-    groups = forms.ModelMultipleChoiceField(Group.objects.all(), required=False)
+    groups = RolesField()
 
     class Meta:
         model = User
         fields = ("email", "is_active", "is_superuser", "groups")
+        labels: ClassVar = {"is_superuser": "Superuser"}
+        help_texts: ClassVar = {
+            "is_superuser": "Has every role, and alone makes and changes accounts of staff.",
+            "is_active": "May sign in.",
+        }
 
 
 class StaffPasswordForm(SavedAsStaff, AdminPasswordChangeForm):

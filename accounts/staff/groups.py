@@ -34,11 +34,11 @@ GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("add", ("accounts.accessgrant", "accounts.export", "accounts.erasure")),
         ("change", ("accounts.user", "accounts.erasure", "memories.conversation", "stories.story")),
     ),
-    "approver": (("view", METADATA), ("change", ("accounts.accessgrant",))),
+    "approver": (("view", (*METADATA, "accounts.apikey")), ("change", ("accounts.accessgrant",))),
     "auditor": (("view", (*METADATA, *TRAIL)),),
     "engineer": (
         ("view", (*METADATA, *ENGINE)),
-        ("add", ("accounts.webhookendpoint",)),
+        ("add", ("accounts.apikey", "accounts.webhookendpoint")),
         (
             "change",
             (
@@ -50,6 +50,13 @@ GROUPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("see", ("accounts.health",)),
     ),
 }
+MEANINGS = {
+    "support": "deactivates, restricts, exports and erases people who ask for it; asks to read content",
+    "approver": "decides on colleagues' requests to read content, erasures and API keys",
+    "auditor": "sees the audit log and its proof",
+    "engineer": "sees jobs and the database's health; makes API keys and webhooks; retries what failed",
+}
+"""What each role lets one do, in a line. All of them see people's metadata, and none their content."""
 
 
 def ensure_groups(**_: Any) -> None:

@@ -22,7 +22,7 @@ from vibe.core.db.statements import bulk
 LISTENING: Final = """
 SELECT endpoint.id FROM webhook_endpoints endpoint JOIN api_keys key ON key.id = endpoint.api_key
 WHERE %b = ANY(endpoint.events) AND endpoint.disabled_at IS NULL AND (key.person IS NULL OR key.person = %b)
-  AND key.revoked_at IS NULL AND key.expires_at > statement_timestamp()
+  AND key.approved_at IS NOT NULL AND key.revoked_at IS NULL AND key.expires_at > statement_timestamp()
 FOR KEY SHARE OF endpoint
 """
 PRUNED_AT_ONCE: Final = 5_000

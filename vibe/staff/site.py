@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.views import PasswordChangeView
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import path, reverse
 from unfold.sites import UnfoldAdminSite
 
+from accounts.authentication.caller import CallerContext
 from accounts.staff.account_forms import OwnPasswordForm
 from accounts.staff.services import has_given_code, record_account_changed
 from accounts.staff.sign_in_form import ConfirmationForm, SignInForm
@@ -48,12 +50,22 @@ class StaffSite(UnfoldAdminSite):
 
     def get_urls(self) -> list[Any]:
         from accounts.admin.people import UserAdmin  # noqa: PLC0415  # the models must be there
-        from vibe.staff import content_pages, health_page, queues_page, timeline, why_pages  # noqa: PLC0415
+        from vibe.staff import (  # noqa: PLC0415
+            content_pages,
+            health_page,
+            one_time_codes,
+            queues_page,
+            timeline,
+            why_pages,
+        )
 
         UserAdmin.timeline = staticmethod(timeline.timeline)
         page = self.admin_view
         here = {"site": self}
         return [
+            path("one-time-codes/", page(one_time_codes.overview), name="one_time_codes"),
+            path("one-time-codes/app/", page(one_time_codes.add_device), name="add_one_time_device"),
+            path("one-time-codes/recovery/", page(one_time_codes.make_recovery_codes), name="make_recovery_codes"),
             path("queues/", page(queues_page.queues), here, name="queues"),
             path("queues/<str:task>/retry/", page(queues_page.retry_all), here, name="retry_failed_jobs"),
             path("health/", page(health_page.database_health), here, name="database_health"),
@@ -74,6 +86,14 @@ class StaffSite(UnfoldAdminSite):
     def i18n_javascript(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
         """Return translations for scripts. Every page loads them; they hold no personal data."""
         return super().i18n_javascript(request, extra_context)
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Sign in. Whoever had to take a recovery code sees next how many are left, and where an app is added."""
+        answer = super().login(request, extra_context)
+        if isinstance(answer, HttpResponseRedirect) and context_of(request, CallerContext).recovery_code_given:
+            messages.warning(request, "You signed in without your app. If it is lost or new, add one now.")
+            return HttpResponseRedirect(reverse("admin:one_time_codes"))
+        return answer
 
     @asks_for_no_password
     def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:

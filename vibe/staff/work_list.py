@@ -19,7 +19,7 @@ from django.utils.formats import localize
 
 from accounts.admin.owned import account_label
 from accounts.grants.separation import APPROVE
-from accounts.models import AccessGrant, Erasure, User
+from accounts.models import AccessGrant, ApiKey, Erasure, User
 from audit.models import AuditLog
 from memories.storage import MIB, limits
 from stories.models import PendingMemory, Story
@@ -198,6 +198,29 @@ def tell_waiting_erasures(_request: HttpRequest, rows: Rows) -> Entry:
     return Entry("Erasures wait for your decision", "approval", str(rows[0][-1]), url, lines, True)
 
 
+# Index: api_keys_waiting.
+WAITING_KEYS: Final = """
+SELECT k.id, k.name, s.email, k.created_at, count(*) OVER ()
+FROM api_keys k LEFT JOIN users s ON s.id = k.made_by
+WHERE k.approved_at IS NULL AND k.revoked_at IS NULL AND (%s OR k.made_by <> %s) ORDER BY k.created_at LIMIT %s
+"""
+
+
+def ask_waiting_keys(request: HttpRequest) -> Statement:
+    """Ask for the API keys that somebody else than their maker approves."""
+    return WAITING_KEYS, [bool(settings.GRANTS_ALLOW_SELF_APPROVAL), request.user.pk, SHOWN]
+
+
+def tell_waiting_keys(_request: HttpRequest, rows: Rows) -> Entry:
+    """Return a line for each: who made which, and since when it waits."""
+    lines = tuple(
+        Line(f"{by or 'An account that is gone'} made the key {name}, on {localize(at)}", page_url(ApiKey, key))
+        for key, name, by, at, _ in rows
+    )
+    url = list_url(ApiKey, approved_at__isempty=1, revoked_at__isempty=1)
+    return Entry("API keys wait for your approval", "approval", str(rows[0][-1]), url, lines, True)
+
+
 # No index: storage_counts has a few rows a person, and none for a memory.
 STORAGE: Final = """
 SELECT p.id, p.email, p.firebase_uid, greatest(memories / %s, bytes / %s), memories / %s > bytes / %s, count(*) OVER ()
@@ -324,6 +347,7 @@ def tell_refused(_request: HttpRequest, rows: Rows) -> Entry:
 QUESTIONS: Final[Sequence[Question]] = (
     Question(APPROVE, ask_grants, tell_grants),
     Question(APPROVE, ask_waiting_erasures, tell_waiting_erasures),
+    Question(APPROVE, ask_waiting_keys, tell_waiting_keys),
     Question("accounts.add_accessgrant", ask_own_grants, tell_own_grants),
     Question("accounts.change_erasure", ask_erasures, tell_erasures),
     Question("accounts.change_user", ask_storage, tell_storage),

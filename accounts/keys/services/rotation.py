@@ -15,7 +15,7 @@ from django.db.models import BinaryField, Count, F, Func, Model, QuerySet
 
 from accounts.keys.master_key import key_address, require_fitting_key, ring
 from accounts.models import User, UserKey, WebhookEndpoint
-from accounts.models.one_time_device import OneTimeDevice, secret_address
+from accounts.models.one_time_device import OneTimeDevice, recovery_address, secret_address
 from audit.actors import Actor
 from audit.services import record
 from vibe.core.crypto.errors import MasterKeyMissing, SealError
@@ -86,6 +86,7 @@ COLUMNS = (
     WrappedColumn(UserKey, "wrapped", "user_id", key_address, needs=("generation",)),
     WrappedColumn(User, "name", "id", lambda row: address_of(row, "name")),
     WrappedColumn(OneTimeDevice, "secret", "staff_id", secret_address),
+    WrappedColumn(OneTimeDevice, "recovery", "staff_id", recovery_address),
     WrappedColumn(WebhookEndpoint, "secret", "api_key", lambda row: row.secret_address("secret")),
     WrappedColumn(WebhookEndpoint, "old_secret", "api_key", lambda row: row.secret_address("old_secret")),
 )

@@ -27,4 +27,6 @@ def state(key: dict[str, Any]) -> str:
     """Return the state of a key."""
     if key["revoked_at"]:
         return f"revoked {key['revoked_at']:%Y-%m-%d}"
+    if not key["approved_at"]:
+        return "waits for approval"
     return f"{'expired' if key['expires_at'] <= timezone.now() else 'until'} {key['expires_at']:%Y-%m-%d}"

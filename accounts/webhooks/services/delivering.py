@@ -39,7 +39,7 @@ LEASE: Final = timedelta(minutes=1)  # of an endpoint: longer than a turn and th
 LONGEST_REST: Final = timedelta(minutes=5)
 DISABLED_AFTER: Final = timedelta(days=5)  # of failures alone
 STATE = WebhookDelivery.State
-NOT_LISTENING: Final = "The webhook is disabled, or its API key is revoked or expired."
+NOT_LISTENING: Final = "The webhook is disabled, or its API key is revoked, expired or not approved yet."
 
 # The clock of each statement, as Django's Now() has it, not of the transaction's begin.
 TAKE_ENDPOINT: Final = """
@@ -62,7 +62,8 @@ WHERE id = (
 RETURNING id, event, person, resource, created_at, tries
 """
 KEY_IS_USABLE: Final = """
-SELECT 1 FROM api_keys WHERE id = %b AND revoked_at IS NULL AND expires_at > statement_timestamp()
+SELECT 1 FROM api_keys
+WHERE id = %b AND approved_at IS NOT NULL AND revoked_at IS NULL AND expires_at > statement_timestamp()
 """
 
 

@@ -14,16 +14,22 @@ from django.db.models import UUIDField
 from django.test import Client
 from django.urls import URLPattern, reverse
 from django.utils import timezone
+from django_otp.oath import TOTP
 
 from accounts.erasure.services import request_erasure
 from accounts.grants import services as grants
+from accounts.grants.api_keys import make_key
 from accounts.grants.separation import are_joined
+from accounts.keys.master_key import ring
 from accounts.models import AccessGrant, ApiKey, Erasure, OneTimeDevice, User
+from accounts.models.one_time_device import secret_address
+from accounts.staff import services as one_time_codes
 from accounts.staff.services import CHANGES_OF_ACCOUNTS, enroll
 from audit.actors import Actor, Origin
 from audit.models import AuditLog
 from tests.attacks.admin.stage import give, signed_in, undone
-from tests.sessions import age, fresh_code
+from tests.cast import TESTER
+from tests.sessions import age, code_of, fresh_code
 from vibe.core.admin.base import MetadataAdmin
 from vibe.core.db.scopes import as_staff, as_support
 from vibe.core.errors import Refused
@@ -63,21 +69,30 @@ GRAVE = {
     ("accounts_accessgrant_do", "approve"),
     ("accounts_user_do", "erase"),
     ("accounts_erasure_do", "approve-erasure"),
+    ("accounts_apikey_add", ""),
+    ("accounts_apikey_do", "approve-key"),
+    ("accounts_user_do", "give-code"),
+    ("add_one_time_device", ""),
+    ("make_recovery_codes", ""),
 }
 
 
 def row_of(cast: Any, name: str, deed: str) -> Any:
     """A row that the address is about: one to which the gravest can be done."""
     its = {f"{one._meta.app_label}_{one._meta.model_name}": one for one in admin.site._registry}
+    if name == "accounts_user_change" or deed == "give-code":
+        return cast.staff["auditor"].pk
     if name in ("accounts_user_do", "accounts_user_history", "accounts_user_delete"):
         return cast.jonas
-    if name in ("accounts_user_change", "auth_user_password_change"):
+    if name == "auth_user_password_change":
         return cast.staff["auditor"].pk
     model = ApiKey if name == "accounts_webhookendpoint_make" else its.get(name.rpartition("_")[0], User)
     with as_support():
         rows = model._default_manager.order_by("pk")
         if model is AccessGrant and deed:
             rows = rows.filter(approved=None)
+        if model is ApiKey and deed:
+            rows = rows.filter(approved_at=None)
         return rows.values_list("pk", flat=True).first() or (uuid4() if isinstance(model._meta.pk, UUIDField) else 7)
 
 
@@ -97,7 +112,13 @@ def address(cast: Any, name: str, deed: str) -> str:
 
 def form_of(cast: Any, name: str) -> dict[str, Any]:
     """What is sent: a form that does what the address is there for, and whatever Django's own pages take besides."""
+    if name == "add_one_time_device":
+        device = one_time_codes.new_device(cast.staff["boss"])
+        app = TOTP(ring().unwrap(device.secret, secret_address(device)))
+        return {"device": one_time_codes.form_token(device), "code": code_of(app), "password": "p"}
     forms: dict[str, dict[str, Any]] = {
+        "accounts_apikey_add": {"name": "n", "scopes": ["read"], "days": "1"},
+        "make_recovery_codes": {"password": "p"},
         "accounts_user_add": {"email": "puppet@x.org", **NEW},
         "accounts_user_change": {"email": "auditor@x.org", "is_active": "on", "is_superuser": "on", "groups": []},
         "auth_user_password_change": NEW,
@@ -109,17 +130,18 @@ def form_of(cast: Any, name: str) -> dict[str, Any]:
 
 
 def gravest() -> Any:
-    """What the gravest deeds change, beside erasures: accounts of staff and their rights, what was approved."""
+    """What the gravest deeds change, beside erasures: accounts and rights of staff, keys, what was approved."""
     with as_staff():
         staff = list(User.objects.order_by("pk").values_list("pk", "email", "password", "is_active", "is_superuser"))
         rights = [
             sorted(map(str, through.objects.values_list()))
             for through in (User.groups.through, User.user_permissions.through, Group.permissions.through)
         ]
-        devices = set(OneTimeDevice.objects.values_list("pk", flat=True))
+        devices = {(each.pk, each.recovery and each.recovery.ciphertext) for each in OneTimeDevice.objects.all()}
     with as_support():
         approved = set(AccessGrant.objects.filter(approved=True).values_list("pk", flat=True))
-        return staff, rights, devices, approved
+        keys = set(ApiKey.objects.values_list("pk", "approved_at"))
+        return staff, rights, devices, approved, keys
 
 
 def erasures() -> set[Any]:
@@ -137,6 +159,9 @@ def sent(client: Client, cast: Any, place: tuple[str, str]) -> Any:
     give(cast.staff, "other", cast.ada, approve=None)
     other = Actor.staff(cast.staff["other"].pk, Origin())
     request_erasure(user_id=cast.ada, actor=other, reason="r", ticket="t")
+    engineer = Actor.staff(cast.staff["engineer"].pk, Origin())
+    make_key(name="n", scopes={"read"}, lasts=timedelta(days=1), actor=engineer)
+    enroll(email="boss@x.org", actor=TESTER)
     before, erased = gravest(), erasures()
     url = address(cast, *place)
     client.get(url)
@@ -174,7 +199,7 @@ def test_the_views_whose_forms_do_not_ask_are_these():
     own |= {"accounts_webhookendpoint_make", "accounts_webhookendpoint_edit"}  # a webhook is told ids alone
     assert marked == own | {*(name for name in PATTERNS if name.endswith("_do"))}
     asking = {deed.name for its in admin.site._registry.values() for deed in getattr(its, "deeds", ()) if deed.sudo}
-    assert asking == {"approve", "erase", "approve-erasure"}
+    assert asking == {"approve", "erase", "approve-erasure", "approve-key", "give-code"}
 
 
 # The question
@@ -371,6 +396,9 @@ GIFTS = {
     "roles": lambda cast: page_of(cast, groups=[])(),
     "password": by_colleague_whose_password_they_set,
     "code": new_code,
+    "sign-in code": lambda cast: boss(cast, aged=False).post(
+        reverse("admin:accounts_user_do", args=[cast.staff["approver"].pk, "give-code"])
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import unquote
 from django.core.checks import CheckMessage, Error
@@ -451,6 +451,13 @@ def note_viewed(request: HttpRequest, resource: str, subject: Any = None) -> Non
     entry.resource, entry.subject = resource, subject
 
 
+def show_once(request: HttpRequest, **shown: Any) -> HttpResponse:
+    """Return a page with a secret among its `facts`. Neither caches nor browsers keep it."""
+    context = {**admin.site.each_context(request), **shown}
+    headers = {"Cache-Control": "no-store, private"}
+    return TemplateResponse(request, "vibe/admin/confirm.html", context, headers=headers)
+
+
 def note_exported(request: HttpRequest, count: int) -> None:
     """Set on the audit log's entry that this request gave rows as a file, and how many."""
     entry = context_of(request, RequestContext).entry
@@ -468,4 +475,4 @@ def audit_log_link(title: str, **matching: Any) -> Related:
     return Related(title, audit_log_url(**matching), needs="audit.view_auditlog")
 
 
-__all__ = ["MetadataAdmin", "Related", "ValueFilter", "audit_log_link", "note_viewed"]
+__all__ = ["MetadataAdmin", "Related", "ValueFilter", "audit_log_link", "note_viewed", "show_once"]

@@ -28,7 +28,7 @@ LOOKING = ("GET", "HEAD", "OPTIONS", "TRACE")
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-class PasswordConfirmationForm(forms.Form):
+class PasswordForm(forms.Form):
     """A form for the password of the signed-in user. A wrong one counts as a refused sign-in."""
 
     password = forms.CharField(
@@ -47,6 +47,10 @@ class PasswordConfirmationForm(forms.Form):
         if found is None or found.pk != user.pk:
             raise forms.ValidationError("That is not your password.")
         return ""
+
+
+class PasswordConfirmationForm(PasswordForm):
+    """The question of sudo mode. Its answer counts for SUDO_MINUTES."""
 
     def clean(self) -> None:
         """Begin the time for which this counts, and record that it was given."""

@@ -652,7 +652,7 @@ EVERYBODY = {
 }
 MAY_SEE = {
     "support": EVERYBODY,
-    "approver": EVERYBODY,
+    "approver": EVERYBODY | {"ApiKey"},
     "auditor": EVERYBODY | {"AuditLog", "AuditLeaf", "AuditCheckpoint", "AuditPruning"},
     "engineer": EVERYBODY
     | {

@@ -41,7 +41,6 @@ def quick(settings, monkeypatch) -> None:
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.ONE_TIME_CODES = True
-    monkeypatch.setitem(one_time_codes.COST, "p", 1)
     monkeypatch.setitem(one_time_codes.COST, "n", 2)
 
 

@@ -209,7 +209,7 @@ def test_each_row_is_looked_at_once(db, old_ring, settings, django_assert_max_nu
     people(30)
     settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = NEW, OLD
     batches = list(rewrap_column(actor=TESTER, size=10))
-    assert [batch.done for batch in batches] == [10, 10, 10, 1, 0, 10, 10, 9, 0, 0, 0, 0]
+    assert [batch.done for batch in batches] == [10, 10, 10, 1, 0, 10, 10, 9, 0, 0, 0, 0, 0]
     settings.ENCRYPTION_KEY, settings.ENCRYPTION_KEYS_RETIRED = THIRD, f"{OLD},{NEW}"
     with django_assert_max_num_queries(12):
         rewrap_after(COLUMNS[0], START, actor=TESTER, size=1000)

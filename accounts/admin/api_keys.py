@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -25,13 +26,13 @@ from accounts.api_keys import services as api_keys
 from accounts.companions import LONGEST_COMPANION
 from accounts.grants import api_keys as approving
 from accounts.grants.separation import APPROVE
-from accounts.models import ApiKey, User, WebhookEndpoint
+from accounts.models import ApiKey, WebhookEndpoint
 from accounts.models.api_keys import SCOPES
 from accounts.people.services.people import find_person
 from vibe.core.admin.base import MetadataAdmin, Related, note_viewed, show_once
 from vibe.core.admin.confirmed_actions import Button, ConfirmedAction
 from vibe.core.admin.labels import label_column
-from vibe.core.admin.links import list_url, page_link, page_url
+from vibe.core.admin.links import list_url, page_url
 from vibe.core.admin.sudo_mode import asks_when_shown
 from vibe.core.errors import VibeError
 
@@ -182,12 +183,12 @@ class ApiKeyAdmin(MetadataAdmin):
             request,
             title="The API key",
             question="Copy it to its server now: it is not shown again. It works once an approver has approved it.",
-            facts=[("Key", credential)],
+            facts=[("Key", format_html("<code>{}</code>", credential))],
             back=page_url(ApiKey, pk),
         )
 
     def complete(self, rows: list[Any]) -> None:
-        grants.look_up_emails(rows, "made_by", "approved_by")
+        grants.look_up_emails(rows, "made_by", "approved_by", "person")
 
     def title_of(self, row: ApiKey) -> str:
         return f"API key {row.name}"
@@ -203,7 +204,10 @@ class ApiKeyAdmin(MetadataAdmin):
         self.complete([row])
         return [
             *(("Name", row.name), ("Begins with", row.hint), ("Made by", self.maker(row))),
-            *(("It may", "; ".join(SCOPES[scope] for scope in row.scopes)), ("Acts for", self.acts_for(row))),
+            *(
+                ("It may", "; ".join(SCOPES.get(scope, scope) for scope in row.scopes)),
+                ("Acts for", self.acts_for(row)),
+            ),
             *(("Valid until", row.expires_at), ("Last used", row.last_used_at or "never")),
         ]
 
@@ -230,4 +234,4 @@ class ApiKeyAdmin(MetadataAdmin):
 
     @admin.display(description="Acts for")
     def acts_for(self, row: ApiKey) -> SafeString | str:
-        return page_link(User, row.person) if row.person else "whom it names"
+        return grants.staff_link(row, row.person) if row.person else "everybody"

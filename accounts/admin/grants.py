@@ -264,7 +264,7 @@ def waiting_for(request: HttpRequest) -> int:
 
 
 def look_up_emails(rows: list[Any], *columns: str) -> None:
-    """Attach to rows the emails of the staff whom these columns name."""
+    """Attach to rows the emails of the accounts that these columns name."""
     wanted = {pk for row in rows for name in columns if (pk := getattr(row, name))}
     emails = dict(User.objects.filter(pk__in=wanted).order_by().values_list("pk", "email")) if wanted else {}
     for row in rows:
@@ -272,7 +272,7 @@ def look_up_emails(rows: list[Any], *columns: str) -> None:
 
 
 def staff_link(row: Any, staff_id: UUID | None) -> SafeString | str:
-    """Return a link to a member of staff, labelled with the email where it was looked up."""
+    """Return a link to an account, labelled with the email where it was looked up."""
     return page_link(User, staff_id, getattr(row, "emails", {}).get(staff_id, "")) if staff_id else "-"
 
 

@@ -129,9 +129,10 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
         *("id", "kind", "email", "password_link", "second_factor", "is_active", "is_superuser", "groups"),
         *("last_login", "created_at", "updated_at"),
     )
-    add_fieldsets = ((None, {"fields": ("email", "groups", "usable_password", "password1", "password2")}),)
+    add_fieldsets = ((None, {"fields": ("email", "groups", "password1", "password2")}),)
     form = StaffForm
     add_form = NewStaffForm
+    add_form_template = MetadataAdmin.change_form_template
     change_password_form = StaffPasswordForm
     fieldsets = None
     filter_horizontal = ()
@@ -176,6 +177,7 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     @asks_when_shown
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Add a member of staff."""
+        self.note_path(request, self.title_of_list("staff"), "Add a member of staff", part="staff")
         return super().add_view(request, form_url, extra_context)
 
     @asks_when_shown
@@ -257,7 +259,6 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
             "For a new colleague, or one who lost the app and the recovery codes. You get a code with which they sign "
             "in, once. The app and the codes that they have now are void. Be sure that it is they who ask.",
             *(give_sign_in_code, is_a_colleague, lambda _, row: row.is_active),
-            grave=True,
             sudo=True,
         ),
         *exports_and_erasures.FOR_A_PERSON,
@@ -325,13 +326,15 @@ class UserAdmin(MetadataAdmin, DjangoUserAdmin[User]):  # type: ignore[misc]
     def roles(self, row: User) -> str:
         return ", ".join(sorted(group.name for group in row.groups.all())) or "none"
 
-    @admin.display(description="Signs in with")
+    @admin.display(description="Second factor")
     def second_factor(self, row: User) -> str:
         """Say what a member of staff gives besides the password."""
         factor = staff_accounts.second_factor(row)
-        if not factor.app_since:
-            return "a sign-in code, once" if factor.recovery_codes else "the password alone: no app yet"
-        return f"an app, added {localize(factor.app_since)}; recovery codes left: {factor.recovery_codes}"
+        if factor.app_since:
+            return f"an app, added {localize(factor.app_since)}; recovery codes left: {factor.recovery_codes}"
+        if factor.recovery_codes:
+            return "a sign-in code, once"
+        return "nothing yet: give them a sign-in code" if staff_accounts.required() else "the password alone"
 
     @admin.display(description="Password")
     def password_link(self, row: User) -> SafeString:

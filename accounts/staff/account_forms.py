@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib.auth.models import Group
 from unfold.forms import AdminOwnPasswordChangeForm, AdminPasswordChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminEmailInputWidget
 
 from accounts.models import User
 from accounts.staff.groups import MEANINGS
@@ -38,8 +38,9 @@ class RolesField(forms.ModelMultipleChoiceField[Group]):
 class NewStaffForm(UserCreationForm):
     """Form for a new member of staff, who signs in with email and password. The admin saves it."""
 
-    email = forms.EmailField()
+    email = forms.EmailField(widget=UnfoldAdminEmailInputWidget)
     groups = RolesField()
+    usable_password = None  # nobody signs in by anything else
 
     class Meta:
         model = User

@@ -295,7 +295,8 @@ def test_control_without_the_look_a_person_is_sealed_under_a_key_that_nobody_els
 WRAPS = {
     ("accounts/people/services/people.py", "insert_person"),  # in the transaction of make_data_key
     ("accounts/keys/services/data_keys.py", "make_data_key"),
-    ("accounts/staff/services.py", "enroll"),
+    ("accounts/staff/services.py", "new_device"),
+    ("accounts/staff/services.py", "_keep_digests"),
     ("accounts/webhooks/services/endpoints.py", "make_webhook"),
     ("accounts/webhooks/services/endpoints.py", "rotate_secret"),
     ("accounts/keys/services/rotation.py", "rewrap_after"),  # what it has just unwrapped

@@ -18,7 +18,7 @@ from django.contrib.auth.models import Group
 from django.urls import URLPattern, reverse
 from playwright.sync_api import Page
 
-from accounts.models import User
+from accounts.models import ApiKey, User
 from tests.attacks.admin.stage import Cast, make, signed_in
 from tests.attacks.admin.test_markup import fill
 from tests.browser.conftest import serving
@@ -42,7 +42,10 @@ WHOLE = pytest.mark.skipif(os.environ.get("VIBE_AXE") != "full", reason="the who
 
 def admin_pages(cast: Cast) -> Iterator[str]:
     """An address of each page of the admin, with rows that exist."""
+    with as_support():
+        keys = list(ApiKey.objects.values_list("pk", flat=True)[:1])
     given: dict[str, list[Any]] = {
+        "api_key": keys,
         "user_id": [cast.ada],
         "conversation_id": [cast.conversation],
         "task": ["stories.tasks.build"],
@@ -55,7 +58,10 @@ def admin_pages(cast: Cast) -> Iterator[str]:
         with as_support():
             rows = list(model._default_manager.order_by("pk").values_list("pk", flat=True))
         ids = list(dict.fromkeys([*rows[:1], *rows[-1:]]))
-        of_model = {"object_id": ids, "id": ids, "name": [deed.name for deed in getattr(its, "deeds", ())]}
+        of_model = {
+            **dict.fromkeys(("object_id", "id", "pk", "webhook_id"), ids),
+            "name": [deed.name for deed in getattr(its, "deeds", ())],
+        }
         for pattern in its.get_urls():
             yield from addresses(pattern, {**given, **of_model})
         yield list_url(model, q="nothing is called this")

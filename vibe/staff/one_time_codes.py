@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.formats import localize
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.admin.grants import acting_staff
@@ -61,7 +61,7 @@ def add_device(request: HttpRequest) -> HttpResponse:
         except InputError as problem:
             form.add_error("code", str(problem))
         else:
-            messages.success(request, "Your app counts from now on. What was there before does not any more.")
+            messages.success(request, "Your app works from now on. What you had before is void.")
             return _show_codes(request, codes)
     question = (
         "Scan this with an authenticator app, or type the secret into it. It counts once you give a code that the app "
@@ -97,7 +97,7 @@ def make_recovery_codes(request: HttpRequest) -> HttpResponse:
 
 def _show_codes(request: HttpRequest, codes: Sequence[str]) -> HttpResponse:
     """Return the page that shows recovery codes, this once."""
-    facts = [(str(number), format_html("<code>{}</code>", code)) for number, code in enumerate(codes, 1)]
+    facts = [("Codes", format_html_join("", "<code>{}</code><br>", ((code,) for code in codes)))]
     back = reverse("admin:one_time_codes")
     return _page(request, title="Your recovery codes", question=KEEP_THEM, facts=facts, back=back)
 

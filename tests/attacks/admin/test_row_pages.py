@@ -102,7 +102,7 @@ def test_the_admin_s_own_log_has_ids_and_names_of_fields_only(cast):
         assert not LogEntry.objects.exists(), "nothing of people is changed through the admin's forms"
     with undone():
         (entry,) = log_after_a_change(cast)
-        assert entry == f'{cast.staff["auditor"].pk} [{{"changed": {{"fields": ["Email", "groups"]}}}}]'
+        assert entry == f'{cast.staff["auditor"].pk} [{{"changed": {{"fields": ["Email", "Roles"]}}}}]'
 
 
 def test_control_the_log_says_what_a_name_says(cast, monkeypatch):

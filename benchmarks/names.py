@@ -18,14 +18,16 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import show
 from stories.processors.base import Message, Transcript
+from stories.processors.offline.names.candidates import possible_names
 from stories.processors.offline.processor import OfflineProcessor
 
 HERE = Path(__file__).resolve().parent
@@ -43,6 +45,8 @@ class Told:
     people: list[str]
     places: list[str]
     either: list[str] = field(default_factory=list)
+    person: str = ""
+    """Whose memory it is of; nobody's that is known if empty."""
 
 
 def main() -> None:
@@ -66,7 +70,7 @@ def sample() -> list[Told]:
             Message(str(at), each["author"], each["text"], datetime.fromisoformat(each["sent_at"]))
             for at, each in enumerate(line["messages"])
         )
-        found.append(Told(Transcript(title, messages), **named[title]))
+        found.append(Told(Transcript(title, messages), **named[title], person=line["user"]["firebase_uid"]))
     return found
 
 
@@ -86,11 +90,18 @@ SETS: dict[str, Callable[[], list[Told]]] = {"sample": sample, "small": small, "
 
 
 def measure(told: Iterable[Told], kind: str, *, wrong: bool = False) -> dict[str, Any]:
-    """Compose each conversation by itself, and count people or places."""
+    """Compose each conversation, with the names that earlier ones of the same person gave, and count."""
+    known: dict[tuple[str, str], set[str]] = defaultdict(set)
     named = right = found = false = 0
     persons: dict[str, bool] = {}
     for each in told:
-        draft = OfflineProcessor().compose(each.transcript)
+        possible = {*possible_names(message.text for message in each.transcript.messages)}
+        people, places = (
+            frozenset(known[each.person, kind] & possible) if each.person else frozenset() for kind in KINDS
+        )
+        draft = OfflineProcessor().compose(replace(each.transcript, known_people=people, known_places=places))
+        known[each.person, "people"].update(draft.people)
+        known[each.person, "places"].update(draft.places)
         names = draft.places if kind == "places" else _without_kin(draft.people, each.transcript.participants)
         got = {_plain(name): name for name in names}
         neither = {*got} - {_plain(name) for name in each.either}

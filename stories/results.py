@@ -57,7 +57,7 @@ class Story(ResponseSchema):
     occurred_to: datetime
     memory_ids: list[UUID] = Field(description="the memories it was built from")
     corrected: list[str] = Field(description="which of these stand as the person corrected them")
-    processor: str = Field(description="what built it; empty until then", examples=["offline/2"])
+    processor: str = Field(description="what built it; empty until then", examples=["offline/3"])
     created_at: datetime
     built_at: datetime | None
 

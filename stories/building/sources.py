@@ -9,8 +9,10 @@ from uuid import UUID
 from memories.models import UNEXPIRED, Conversation, Memory
 from memories.payload import OpenedMemory, local_time, open_memories
 from stories.building.corrections import KeptCorrection, kept_correction
+from stories.entities import services as entities
 from stories.models import Story
 from stories.processors.base import Message, Transcript
+from stories.processors.offline.names.candidates import possible_names
 from vibe.core.crypto.fields import address_of
 from vibe.core.crypto.vault import Vault
 from vibe.core.db.schema.owned import get_owned
@@ -50,6 +52,8 @@ class Source:
     title: str = field(repr=False)
     """Of the conversation, which was at `conversation_revision`."""
     conversation_revision: int
+    known_people: frozenset[str] = field(repr=False)
+    known_places: frozenset[str] = field(repr=False)
 
     def transcript(self) -> Transcript | None:
         """Return what a processor is given, the id of a message being its memory's; None if nothing was written."""
@@ -63,7 +67,7 @@ class Source:
             for memory in self.memories
             if memory.payload.text.strip()
         )
-        return Transcript(self.title, messages) if messages else None
+        return Transcript(self.title, messages, self.known_people, self.known_places) if messages else None
 
 
 def read(user_id: UUID, story: Story, vault: Vault) -> Source | None:
@@ -79,14 +83,18 @@ def read(user_id: UUID, story: Story, vault: Vault) -> Source | None:
     rows = list(Memory.objects.of(user_id).filter(pk__in=opened).order_by("occurred_at", "id"))
     conversation = get_owned(Conversation, user_id, story.conversation_id)
     title = conversation.title if conversation else None
+    memories = open_memories(rows, vault)
+    known = entities.known(story, vault, possible_names(memory.payload.text for memory in memories))
     return Source(
         story.pk,
         story.revision,
-        open_memories(rows, vault),
+        memories,
         revisions,
         kept_correction(story, vault, revisions),
         vault.open(title, address_of(conversation, "title")) if conversation and title else "",
         conversation.revision if conversation else 0,
+        known[entities.KIND.PERSON],
+        known[entities.KIND.PLACE],
     )
 
 

@@ -29,6 +29,9 @@ class Transcript:
 
     title: str = field(repr=False)
     messages: tuple[Message, ...]
+    known_people: frozenset[str] = field(default=frozenset(), repr=False)
+    """Of the names in it, those that other stories of the same person have as people's; as they are written here."""
+    known_places: frozenset[str] = field(default=frozenset(), repr=False)
 
     def __post_init__(self) -> None:
         if not self.messages:

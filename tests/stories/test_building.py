@@ -365,3 +365,22 @@ def test_each_building_is_on_record(ada_told: UUID) -> None:
     with as_support():
         rows = AuditLog.objects.filter(subject=ada_told, action="story.build")
         assert [row.details["memories"] for row in rows] == [3, 3]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_whom_another_story_names_is_a_person_in_later_ones(ada: UUID, tell: Callable[..., None], again: bool) -> None:
+    tell(ada, "first", [("Ada", "My neighbour Tvrtkoslava told me a joke."), ("Ada", "We stayed in Vrbogradec.")])
+    tell(ada, "lisbon", [("Ada", "Saw Tvrtkoslava today, and a film of Vrbogradec."), ("Ada", "So did Kwemlisa.")])
+    build_all(ada)
+    if again:  # what only the story itself has is no evidence for it
+        with as_user(ada):
+            Story.objects.of(ada).update(due_at=timezone.now())
+        build_all(ada)
+    assert json.loads(opened(ada, "people")) == ["Ada", "Tvrtkoslava"]
+    assert json.loads(opened(ada, "places")) == ["Vrbogradec"]
+    delete_conversation(user_id=ada, conversation_id=conversation_of(ada, "first"), actor=TESTER)
+    with as_user(ada):
+        Story.objects.of(ada).update(due_at=timezone.now())
+    build_all(ada)
+    assert json.loads(opened(ada, "people")) == ["Ada"]
+    assert json.loads(opened(ada, "places")) == []

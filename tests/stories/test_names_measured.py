@@ -8,7 +8,7 @@ from benchmarks.names import KINDS, SETS, measure, sample
 from stories.processors.offline.names import people, places
 
 
-@pytest.mark.parametrize("told", ["sample", "small"])
+@pytest.mark.parametrize("told", SETS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_most_who_and_where_are_found_and_little_else(told: str, kind: str) -> None:
     figures = measure(SETS[told](), kind)

@@ -123,7 +123,7 @@ class OfflineProcessor:
     """
 
     name = "offline"
-    version = "2"
+    version = "3"
 
     def preload(self) -> None:
         """Read the word lists and the gazetteer."""
@@ -140,7 +140,7 @@ class OfflineProcessor:
         eventful: dict[int, bool] = {}
         for position, event in told:
             eventful[position] = eventful.get(position, False) or event.when is not None
-        places = Places(sentences, people, found)
+        places = Places(sentences, people, found, transcript.known_places - transcript.known_people)
         names = frozenset(stems.of(" ".join((*people.named, *places.all))))
         candidates = tellings(sentences, stems, Signals(centrality, eventful, names))
         picked = chosen(candidates, len(transcript.messages))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 
 from stories.processors.offline.names.given_names import GIVEN_NAMES
 from stories.processors.offline.names.place_words import ORDINARY_NAMES, REGIONS, SHORT_NAMES
+from vibe.core.folding import fold
 
 GEONAMES: Final = Path(__file__).with_name("geonames")
 LARGE_CITY = 100_000  # inhabitants; known by its bare name
@@ -30,10 +30,7 @@ class Place:
 
 def folded(name: str) -> str:
     """Lower case without accents or full stops, to look up by."""
-    plain = name.casefold().replace(".", "")
-    if plain.isascii():
-        return plain
-    return "".join(sign for sign in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(sign))
+    return fold(name.replace(".", ""))
 
 
 def find(key: str) -> Place | None:

@@ -50,12 +50,16 @@ GIVEN_NAMES = listed(
     Veronica Vicky Victor Victoria Vijay Vincent Violet Virginia Vivian Vladimir Wade Walter Wanda Wayne Wendy Will
     William Wolfgang Xavier Yasmin Yolanda Yuki Yusuf Yvonne Zach Zachary Zara Zoe"""
 )
-# Names that are common words too: only what stands around them tells.
+# Names that are words or places too: only what stands around them tells.
 AMBIGUOUS_NAMES = listed(
     """April Amber Bill Brooke Christian Crystal Daisy Dawn Don Faith Frank Grace Hazel Holly Hope Iris Ivy Jack
     Jasmine Jay Jean Joy June Lily Mark Max Miles Pat Ray Robin Rose Ruby Sandy Sue Violet Will Wade Jan Dean Guy
     Harry Rob Josh Drew Chase Mike Eve Jordan Austin Madison Florence Victoria Georgia Virginia Charlotte Milan
-    Jackson Lee Luna Chelsea Regina Taylor Paris Sydney Olympia Savannah Cameron Logan Morgan Sienna"""
+    Jackson Lee Luna Chelsea Regina Taylor Paris Sydney Olympia Savannah Cameron Logan Morgan Sienna May August Autumn
+    Summer Chad Mercedes Brooklyn Adelaide Carolina Dakota Kenya Lourdes Santiago Siena Alma
+    Angel Art Basil Clay Cliff Earl Gene Ginger Heath Hunter Jade Kit Lance Mercy Olive Patience Pearl Penny Precious
+    Blessing Reed Rich Rod Rosemary Rusty Skip Sky Skye Sunny Ward Wren Nick Peg Harmony Melody Constance Clement
+    Rowan Fern Flora Heather Ginny Sol Luz Paz Nieves Pilar Rocío Dolores Consuelo Alba Estrella Marina Ines"""
 )
 
 

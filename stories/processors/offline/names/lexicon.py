@@ -19,7 +19,11 @@ ROLES = listed(
     """friend friends buddy pal mate boss manager colleague coworker co-worker teammate neighbor neighbour roommate
     flatmate teacher coach doctor therapist mentor trainer cousin twin ex classmate professor tutor student client
     nurse dentist physio chef trainer instructor principal accountant lawyer
-    landlord kid kids son sons daughters sisters brothers cousins partner crush girl guy man woman boy baby"""
+    landlord landlady plumber electrician carpenter barber hairdresser midwife vet baker butcher gardener nanny
+    babysitter priest vicar owner host guide driver pilot singer guitarist drummer intern apprentice assistant
+    supervisor director widow widower godmother godfather godson goddaughter housemate stepbrother stepsister bloke lad
+    skipper captain judge tenant
+    kid kids son sons daughters sisters brothers cousins partner crush girl guy man woman boy baby"""
 ) | frozenset(KIN)
 PETS = listed(
     """dog dogs puppy puppies pup pups cat cats kitten kittens kitty bunny rabbit hamster parrot horse pony fish
@@ -33,8 +37,18 @@ TITLES = listed(
     Abuelita Abuelito Mestre Mestra Maestro Maestra Profe Padre Madre Avó Avô Vovó Vovô Seu Monsieur Madame
     Mademoiselle Mme Mlle Tonton Tata Mamie Papi Papy Mémé Pépé Signor Signora Signorina Nonna Nonno Zia Zio Meneer
     Mevrouw Juf Farmor Farfar Mormor Morfar Bestemor Bestefar Faster Moster Babcia Dziadek Ciocia Wujek Pan Pani Babka
+    Yiayia Giagia Pappous Skipper Sifu Shifu Guru Swami Abbé Soeur Sœur Suor Pater Pfarrer Vicar Deacon Bishop Officer
+    Sergeant Sgt Lieutenant Colonel Detective Inspector Constable Koko Oom Tannie Fru Fröken Rouva Paní Dede
+    Babaanne Anneanne Ammi Abbu Chacha Chachi Mausi Bua Nanu Paati Ajji Tita Tito Kuya Mbuya Gogo Hajja Baji Bhai Bhabhi
     Teta Strýc Strýček Babushka Dedushka Tyotya Dyadya Baba Deda Teyze Amca Hoca Abla Abi Sensei Senpai Ustad Sheikh
     Sheikha Haji Hajji Amma Appa Dadi Nani Didi Bhaiya Mzee Mwalimu Bibi Babu"""
+)
+# The same behind a name.
+TITLES_AFTER = listed("san sama kun chan sensei ssi nim ji bhai jan bey hanım abi abla")
+# Words before a name that are no part of it.
+NICKNAMES = listed(
+    """Monday Tuesday Wednesday Thursday Friday Saturday Sunday Old Big Little Young Poor Dear Crazy Only Nobody
+    Everybody Priest"""
 )
 # Things that people give names to, beside their pets.
 THINGS = listed(
@@ -48,15 +62,18 @@ DEEDS_OF_PEOPLE = listed(
     teaches loves likes hates wants wanted hopes married invited helped helps hugged kissed laughed laughs smiled
     cried cries nodded sang cooked cooks baked lent lends bet talks talked speaks spoke lives lived offered offers
     proposed drove bought sold borrowed brought quit graduated forgot remembered fixed repaired failed passed
-    interviewed apologised apologized agreed refused retired"""
+    interviewed apologised apologized agreed refused retired says reckons snores swears smokes drives plays runs reads
+    eats drinks sleeps works studies visits keeps gets needs sells sings"""
 )
 STATES_OF_PEOPLE = listed(
     """tired happy ill sick pregnant angry furious sad strict kind engaged married divorced retiring asleep sleeping
-    crying laughing teaching visiting moving lending picking bringing"""
+    crying laughing teaching visiting moving lending picking bringing dying worried scared upset jealous proud arguing
+    coming dating seeing leaving late pretending insane right wrong"""
 )
 THINGS_OF_PEOPLE = listed(
     """birthday wedding handwriting voice letter funeral boyfriend girlfriend parents kids husband wife hand hands face
-    eyes house flat roof shop"""
+    eyes house flat roof shop homework tip fault party grandmother mother father sister brother son daughter cousin
+    uncle aunt friend boss job car dog cat recipe cooking garden room"""
 )
 ROLE_AUTHORS = listed("user assistant system bot ai tool human model companion me you")
 HUMAN_ROLES = listed("user human me you")
@@ -79,8 +96,18 @@ NOT_PEOPLE = listed(
     sir madam dear sweetie honey babe baby earth moon mars sun internet olympics olympic nba nfl mlb nhl fifa tv dj
     ceo phd bbq diy mãe pai mamá papá maman mutti vati mamma abuela abuelo abuelita abuelito avó avô vovó vovô oma opa
     nonna nonno babcia nana nanna mestre chef coach usa uk us ok lgbtq lgbtq+ i'm i i'll i've i'd mr mrs ms dr prof
-    miss"""
+    miss alexa siri cortana jenkins"""
 )
+# Brands and figures that are named like people.
+NAMED_LIKE_PEOPLE = frozenset(
+    {
+        "Captain Morgan", "Jack Daniels", "Jack Daniel", "Jim Beam", "Johnnie Walker", "Dr Pepper", "Uncle Ben",
+        "Aunt Jemima", "Calvin Klein", "Ralph Lauren", "Tommy Hilfiger", "Marks", "Spencer", "Anna Karenina",
+        "Jane Eyre", "Madame Bovary", "Emma Bovary", "Harry Potter", "Sherlock Holmes", "Mrs Dalloway", "James Bond",
+        "Robin Hood", "Peter Pan", "Winnie", "Father Christmas", "Santa Claus", "Mona Lisa", "Jesus Christ",
+        "Don Quixote", "Don Giovanni", "Captain America", "Mickey Mouse", "Donald Duck", "Romeo", "Oliver Twist",
+    }
+)  # fmt: skip
 # The last word of what is a body, a work or a spot, not a person.
 NOT_PERSON_ENDS = listed(
     """inc ltd llc corp company co group club team university college school academy institute hospital museum gallery

@@ -19,6 +19,7 @@ from stories.processors.offline.names.lexicon import (
     DEEDS_OF_PEOPLE,
     HUMAN_ROLES,
     KIN,
+    NAMED_LIKE_PEOPLE,
     NOT_PEOPLE,
     NOT_PERSON_ENDS,
     PETS,
@@ -28,14 +29,22 @@ from stories.processors.offline.names.lexicon import (
     THINGS,
     THINGS_OF_PEOPLE,
     TITLES,
+    TITLES_AFTER,
 )
 from stories.processors.offline.sentences import Sentence
+from stories.processors.offline.verbs import is_past
+from vibe.core.folding import fold
 
 THRESHOLD = 2.0
-STRONG = 1.5  # a name that is not on the list of given names needs one mention that tells as much
+STRONG = 1.25  # a name that is not on the list of given names needs one mention that tells as much
 AT_A_PLACE = -2.0
+KNOWN = 3.0  # as a person's in other stories of the memory
+DID = 1.5  # did something
+BEING = frozenset(
+    ("was", "were", "been", "had", "came", "ended", "began", "started", "arrived", "turned", "gone", "made")
+)
 WORLDLY = 1.5  # a given name of any language, by itself
-MENTIONED = 0.25  # each time that such a name comes up
+MENTIONED = 0.5  # each time that such a name comes up
 TOGETHER = 1.0  # a name beside that of a person
 MOST_PEOPLE = 64
 LONGEST_NAME = 80  # characters
@@ -47,12 +56,14 @@ def either(words: Iterable[str]) -> str:
 
 OWNER = r"\b(?:my|our|his|her|their|your|an?|the|\w+'s)"
 THEIRS = r"(?:my|our|his|her|their)"
-ADVERB = r"(?:(?:\w+ly|never|always|just|already|also|still|even|once|finally|then) )?"
+ADVERB = r"(?:(?:\w+ly|never|always|just|already|also|still|even|once|finally|then|both|all) )?"
 INTRODUCED = re.compile(r"\b(?:name is|name's|named) $", re.IGNORECASE)
 TOLD_BEFORE: tuple[tuple[re.Pattern[str], float], ...] = (
     (
         re.compile(
-            rf"\b(?:{either(PETS | THINGS)})[,:]?(?: [a-z]{{2,12}})?,? (?:- )?(?:is |are |was |its |it's |her |his )?"
+            rf"\b(?:{either(PETS | THINGS)})[,:]?(?: (?!(?:and|with|but|when|while|as|so|then)\b)[a-z]{{2,12}}"
+            r"|,? next door)?"
+            r",? (?:- )?(?:is |are |was |its |it's |her |his )?"
             r"(?:name is |name's |named |called )?(?:\w+(?:,|,? and) ){0,2}$",
             re.IGNORECASE,
         ),
@@ -62,7 +73,7 @@ TOLD_BEFORE: tuple[tuple[re.Pattern[str], float], ...] = (
     (re.compile(rf"\b(?:{either(title for title in TITLES if len(title) < 5)})\. $"), 3),
     (re.compile(rf"\b(?:{either(ROLES)}) $"), 2),
     (INTRODUCED, 2.5),
-    (re.compile(r"\bwho(?: is|'s| was) $", re.IGNORECASE), 2),
+    (re.compile(r"\bwho(?: is|'s| was) $|\b(?:ran|run|bump(?:ed)?) into $", re.IGNORECASE), 2),
     (re.compile(r"\b(?:hi|hey|hello|thanks|thank you|dear|congrats|bye|sorry|thanks to)[,!]? $", re.IGNORECASE), 1.5),
     (
         re.compile(
@@ -85,7 +96,14 @@ TOLD_BEFORE: tuple[tuple[re.Pattern[str], float], ...] = (
     (re.compile(r"\bhow(?: is|'s| was) $", re.IGNORECASE), 1),
     (re.compile(r"\b(?:did|does|has|will|would|could|can|should|made|let) $", re.IGNORECASE), 1),
     (re.compile(r"\b(?:and|for|by|helped|saw|called|visited|from|to|gave|about|is) $", re.IGNORECASE), 0.5),
-    (re.compile(r"\b(?:on|via|using|play|playing|watch|watched|watching|read|reading|of) $", re.IGNORECASE), -1),
+    (
+        re.compile(
+            r"\b(?:on|via|using|play|playing|watch|watched|watching|read|reading|rereading|finished|halfway through) $",
+            re.IGNORECASE,
+        ),
+        -1.5,
+    ),
+    (re.compile(r"\b(?:my|our|your) $", re.IGNORECASE), -1.5),
     (re.compile(r"\b(?:the|an?|this|these|some|every|each) $", re.IGNORECASE), -3),
 )
 TOLD_AFTER: tuple[tuple[re.Pattern[str], float], ...] = (
@@ -93,14 +111,16 @@ TOLD_AFTER: tuple[tuple[re.Pattern[str], float], ...] = (
     (re.compile(rf",? (?:the|an?) (?:\S+ )?(?:{either(PETS | THINGS)})\b", re.IGNORECASE), -6),
     (re.compile(rf",? (?:is |was )?{THEIRS} (?:\S+ ){{0,2}}(?:{either(ROLES)})\b", re.IGNORECASE), 3),
     (re.compile(rf" {ADVERB}(?:{either(DEEDS_OF_PEOPLE)}|joined us|came (?:over|by|along))\b|,? who(?:se)?\b"), 1.5),
-    (re.compile(r" and (?:I|me)\b"), 2.5),
-    (re.compile(r" [a-z]{2,14} (?:me|us|him)\b"), 1),
-    (re.compile(rf"(?: is| was|'s) {ADVERB}(?:{either(STATES_OF_PEOPLE)}|my|our|his|her)\b"), 1),
+    (re.compile(r" and (?:I|me|his|her)\b"), 2.5),
+    (re.compile(r" [a-z]{2,14} (?:me|us|him|her|his|my|our)\b"), 1),
+    (re.compile(rf"(?: is| was| are|'s) {ADVERB}(?:getting )?(?:{either(STATES_OF_PEOPLE)}|my|our|his|her)\b"), 1),
     (re.compile(rf"'s (?:\w+ )?(?:{either(THINGS_OF_PEOPLE | frozenset(KIN))})\b", re.IGNORECASE), 2.5),
     (re.compile(r" (?:is|was|has|had|got|went|gave|gives|made|moved|works|will|did|does|came|left|found)\b"), 0.5),
     (re.compile(r"[,!]"), 0.25),
 )  # fmt: skip
-PRONOUN = re.compile(r"[^.!?]{0,30}\b(?:he|she|his|her|him)\b")
+DONE = re.compile(rf" (?:and [A-Z]\w+ )?{ADVERB}(?P<verb>[a-z]{{2,14}})\b(?! by\b)")
+"""A word behind a name: a past form is more often a person's deed than not."""
+PRONOUN = re.compile(r"[^.!?]{0,36}\b(?:he|she|his|her|him)\b")
 """What is said of a name, goes on about a person."""
 BESIDE = re.compile(r"([^\W\d_][\w'-]{1,30})(?:,| and|, and| &) $")
 """The name before, where two are told of together: if one is a person's, so is the other."""
@@ -148,7 +168,7 @@ class People:
         self.participants = tuple(
             name[:LONGEST_NAME] for name in transcript.participants if name.lower() not in ROLE_AUTHORS
         )
-        self.named = self._named(found, lower_case_words(sentences))
+        self.named = self._named(transcript, found, lower_case_words(sentences))
         self._full_names: dict[str, str] = {}
         for known in (*self.participants, *self.named):
             self._full_names.setdefault(known, known)
@@ -161,7 +181,7 @@ class People:
         """The person whom a name means, by whole name, first name or short form; None if nobody of the transcript."""
         return self._full_names.get(name)
 
-    def _named(self, found: Sequence[Mention], ordinary: frozenset[str]) -> tuple[str, ...]:
+    def _named(self, transcript: Transcript, found: Sequence[Mention], ordinary: frozenset[str]) -> tuple[str, ...]:
         weights: dict[str, float] = defaultdict(float)
         strongest: dict[str, float] = defaultdict(float)
         beside: dict[str, set[str]] = defaultdict(set)
@@ -174,14 +194,17 @@ class People:
                 if other := BESIDE.search(mention.before):
                     beside[name].add(other[1])
                     beside[other[1]].add(name)
+        known_already = transcript.known_people - transcript.known_places
         spoken = Spoken.of(self.participants)
         for name in weights:
-            weights[name] += prior(name)
+            weights[name] += prior(name) + (KNOWN if name in known_already else 0.0)
         likely = {
             name: weight
             for name, weight in weights.items()
             if not spoken.means(name)
-            and (is_listed(name) or (name.lower() not in ordinary and strongest[name] >= STRONG))
+            and (
+                is_listed(name) or name in known_already or (name.lower() not in ordinary and strongest[name] >= STRONG)
+            )
         }
         chosen = {name for name, weight in likely.items() if weight >= THRESHOLD}
         known = chosen.union(self.participants)
@@ -223,6 +246,7 @@ def may_be_person(name: str) -> bool:
     words = name.split()
     return (
         1 <= len(words) <= 4
+        and name not in NAMED_LIKE_PEOPLE
         and not any(
             word.lower().removesuffix("'s") in NOT_PEOPLE and word not in AMBIGUOUS_NAMES
             for word in words[(words[0] in TITLES) :]
@@ -234,36 +258,58 @@ def may_be_person(name: str) -> bool:
     )
 
 
-def is_listed(name: str) -> bool:
+def first_of(name: str) -> str:
+    """The first name: of one with hyphens that no list has (Jan-Willem, Tanaka-san) what stands before it."""
     first = name.split(maxsplit=1)[0]
-    return first in GIVEN_NAMES or first in names_of_the_world()
+    if first in GIVEN_NAMES or first in names_of_the_world():
+        return first
+    head, _, tail = first.partition("-")
+    plain = fold(head).capitalize()
+    known = plain in GIVEN_NAMES or plain in names_of_the_world()
+    return plain if known and (first[1:] == first[1:].lower() or tail in names_of_the_world() | GIVEN_NAMES) else first
+
+
+def is_titled(name: str) -> bool:
+    return name.split(maxsplit=1)[0] in TITLES or re.split("[- ]", name)[-1].lower() in TITLES_AFTER
+
+
+def is_listed(name: str) -> bool:
+    first = first_of(name)
+    return first in GIVEN_NAMES or first in AMBIGUOUS_NAMES or first in names_of_the_world()
 
 
 def prior(name: str) -> float:
     """What a name itself says, whatever stands around it."""
-    first = name.split(maxsplit=1)[0]
+    first = first_of(name)
+    if first in AMBIGUOUS_NAMES:
+        return 0.75
     if first in GIVEN_NAMES:
-        return 0.75 if first in AMBIGUOUS_NAMES else 2.0
-    if first in TITLES and " " in name:
+        return 2.0
+    if is_titled(name):
         return 0.0
     place = find(folded(name))
     if place and place.size >= LARGE_CITY:
-        return 0.0 if first in AMBIGUOUS_NAMES else -2.0
+        return -2.0
     return 0.0 if first not in names_of_the_world() else WORLDLY / 2 if place else WORLDLY
 
 
 def evidence(mention: Mention) -> float:
     """How much one mention speaks for a person, or (below zero) against."""
-    first = mention.text.split(maxsplit=1)[0]
+    first = first_of(mention.text)
     sure, listed = first in GIVEN_NAMES and first not in AMBIGUOUS_NAMES, is_listed(mention.text)
-    titled = first in TITLES
-    weight = 0.0 if titled or not mention.initial else -0.25 if listed else -1.0
-    weight += MENTIONED if listed and first not in AMBIGUOUS_NAMES else 0.0
+    titled = is_titled(mention.text)
+    weight = 0.0 if titled or sure or not mention.initial else -0.25 if listed else -1.0
+    weight += MENTIONED if listed and not mention.initial and first not in AMBIGUOUS_NAMES else 0.0
     before = next((worth for pattern, worth in TOLD_BEFORE if pattern.search(mention.before)), 0.0)
     if before == AT_A_PLACE and (titled or mention.after.startswith("'s")):
         before = 0.5  # at Ada's
+    if before == AT_A_PLACE and first in AMBIGUOUS_NAMES:
+        return 0.0  # the town
     after = next((worth for pattern, worth in TOLD_AFTER if pattern.match(mention.after)), 0.0)
-    weight += before + after + (0.75 if before > 0.5 and PRONOUN.match(mention.after) else 0.0)
+    deed = DONE.match(mention.after)
+    if deed and is_past(deed["verb"]) and deed["verb"] not in BEING:
+        after = max(after, DID) if after >= 0 else after
+    weight += before + after + (0.75 if (before > 0.5 or 1 <= after < 3) and PRONOUN.match(mention.after) else 0.0)
     if mention.initial and mention.text.endswith(("ly", "ing")) and mention.text not in GIVEN_NAMES:
         weight -= 3.0  # "Sadly, my sister ..."
     if titled:

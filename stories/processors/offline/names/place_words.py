@@ -80,9 +80,12 @@ KINDS = listed(
     """Park Beach Lake River Mountain Mountains Falls Island Islands Canyon Museum University College Bridge Square
     Street Avenue Boulevard Bay Forest Valley Castle Palace Cathedral Airport Zoo Gardens Garden Hospital Library Desert
     Peninsula Coast Harbor Harbour Pier Stadium Arena Cafe Café Lighthouse Glacier Volcano Monastery Temple
+    Pass Sea Ocean Creek Hill Hills Peak Ridge Gorge Moor Abbey Cove Cliffs Dunes Woods Marina Station Quarter District
     Trail Reef Market Plaza Tower Theatre Theater Gallery Hotel Inn Academy"""
 )
-LEADING_KINDS = listed("Lake Mount Mt Cape Fort Port Isle Camp River Loch")
+LEADING_KINDS = listed(
+    "Lake Mount Mt Mont Dún Croagh Sgurr Sierra Serra Wadi Bukit Gunung Cape Fort Port Isle Camp River Loch"
+)
 # The same of Romance languages, where small words may follow: Cerro del Fortín.
 ROMANCE_KINDS = listed(
     """Plaza Praça Piazza Calle Rue Rua Via Avenida Jardim Jardín Parque Parc Parco Cerro Miradouro Playa Praia Isla
@@ -91,6 +94,6 @@ ROMANCE_KINDS = listed(
 # What ends in these is a place, written as one word or with hyphens: Tromsøbrua, Clara-Zetkin-Park, Karl-Heine-Kanal.
 ENDINGS = ("-park", "-kanal", "-platz", "-straße", "-ufer", "straße", "strasse", "platz", "brücke", "gracht", "straat",
            "plein", "gata", "gaten", "vegen", "veien", "brua", "torget", "fjord", "fjorden", "sundet", "vatnet",
-           "vannet")  # fmt: skip
+           "vannet", "øya", "see", "gasse")  # fmt: skip
 # Small words inside a name: Central de Abastos, Cerro del Fortín.
 INNER = listed("de del da do dos das di della la las los el en am an der den du des der van von")

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from stories.processors.offline.names.candidates import TOKEN, Mention, is_capitalised, is_common
+from stories.processors.offline.names.candidates import TOKEN, Mention, is_capitalised, is_caseless, is_common
 from stories.processors.offline.names.gazetteer import (
     GREAT_CITY,
     LARGE_CITY,
@@ -43,16 +43,19 @@ SURELY = re.compile(
     r"ed|led|"
     r"ing|ling)?|went|go|going|gone|been|drove|drive|driving|relocat(?:e|ed|ing)|heading|head|tour) (?:back |over |up |"
     r"down )?(?:to|from|across|around|through)|based in|near|outside|across|throughout|downtown|leaving|"
-    r"left) (?:the )?$|\bfrom [^\W\d_]{2,20}(?: [^\W\d_]{2,20})? to $",
-    re.IGNORECASE,
-)
-PERHAPS = re.compile(
-    r"\b(?:to|from|at|around|through|of|toward|towards|for|like|and|or|over|by) (?:the )?$|(?:,| [-\u2013\u2192]) $",
+    r"left|since) (?:the )?$|\bfrom [^\W\d_]{2,20}(?: [^\W\d_]{2,20})? to $",
     re.IGNORECASE,
 )
 NOT_IN = re.compile(
-    r"\b(?:in (?:the )?(?:love|touch|class|contact|person) with|believe in|interested in) $", re.IGNORECASE
+    r"\b(?:in (?:the )?(?:love|touch|class|contact|person) with|(?:believed?|interest(?:ed)?|fluent|degree|"
+    r"majored|written|wrote|sings?|sang|speaks?|dressed|engineer|works?|saw|watched|role|star(?:s|red)?) in) $",
+    re.IGNORECASE,
 )
+TOWN = re.compile(
+    r"\b(?:in|(?:move[ds]?|moving|fl(?:y|ew|ying)|trip|dr(?:ove|ive|iving)|travel\w*|back) (?:to|from)) $",
+    re.IGNORECASE,
+)
+"""Before a name that is a person's in the same transcript, too."""
 # Somebody stays or goes there: of names that the gazetteer does not know one mention is enough.
 STAY = listed(
     """live lives lived living born raised based stay stays stayed staying slept settled arrive arrives arrived landed
@@ -62,21 +65,25 @@ STAY = listed(
 )
 GO = listed(
     """move moves moved moving drive drove driven fly flies flew flown flying sailed traveled travelled walk walked
-    went ran cycled hiked trip train bus ferry boat flight way road back returned bridge steps laps came go going
-    gone home"""
+    hike ride rode went ran cycled hiked trip train bus ferry boat flight way road back returned bridge steps laps came
+    go going gone home"""
 )
 STAYING = re.compile(
     rf"\b(?:{either(STAY)}|grew up) (?:in|at|near|on|outside|by) $"
-    rf"|\b(?:{either(GO)})(?: [a-z]{{2,6}})? (?:to|from|over|through|towards?|round|around|across|along) $"
-    r"|\b(?:near|outside|downtown|visit(?:ed|ing)?|leaving|(?:out|down|over|round) (?:to|by)) $"
+    rf"|\b(?:{either(GO)})(?: [a-z]{{2,6}})? (?:(?:to|from|towards?|round|around) "
+    r"|(?:over|through|across|along|up|down|past) (?:the )?)$"
+    r"|\b(?:sw[aiu]m(?:ming)?|bathed|paddled|sailed|rowed) (?:in|on) (?:the )?$"
+    r"|\b(?:near|outside|downtown|visit(?:ed|ing)?|leaving|(?:out|down|over|round) (?:to|by)) (?:the )?$"
     r"|\bfrom [^\W\d_]{2,20}(?: [^\W\d_]{2,20})? to $",
     re.IGNORECASE,
 )
-MENTIONED = re.compile(r"\b(?:in|from|round) $", re.IGNORECASE)
-BETWEEN = re.compile(r"\b(?:between|along|into) $|\bbetween [^\W\d_]{2,20} and $", re.IGNORECASE)
+CALLED = re.compile(r"\b(?:village|town|city|place|island|hamlet|suburb|beach|valley|mountain) (?:called|named) $")
+IN = re.compile(r"\b(?:in|through) $")
+MENTIONED = re.compile(r"\b(?:from|round) $", re.IGNORECASE)
+BETWEEN = re.compile(r"\b(?:between|along|into|past) (?:the )?$|\bbetween [^\W\d_]{2,20} and $", re.IGNORECASE)
 ON = re.compile(r"\b(?:on|at|by|to) $", re.IGNORECASE)
 TO_ANOTHER = re.compile(r"\b[A-Z][^\W\d_]{1,20} to $")
-PLACED = ((STAYING, 2.0), (BETWEEN, 1.5), (MENTIONED, 1.0), (TO_ANOTHER, 1.0), (ON, 0.5))
+PLACED = ((CALLED, 3.0), (STAYING, 2.0), (IN, 2.0), (BETWEEN, 1.5), (MENTIONED, 1.0), (TO_ANOTHER, 1.0), (ON, 0.5))
 AFTER_COMMA = re.compile(r",(?: in)? ([A-Z][^\W\d_]{2,20})")
 ENOUGH = 2.0
 GOING = re.compile(
@@ -89,15 +96,21 @@ GOING = re.compile(
 class Places:
     """The places of one transcript, by name, in the order in which they came up."""
 
-    def __init__(self, sentences: Sequence[Sentence], people: People, mentioned: Sequence[Mention]) -> None:
-        self._people = people
+    def __init__(
+        self,
+        sentences: Sequence[Sentence],
+        people: People,
+        mentioned: Sequence[Mention],
+        known: frozenset[str] = frozenset(),
+    ) -> None:
+        self._people, self._known = people, known
         found: dict[str, None] = {}
         unknown = self._unknown(mentioned)
         by_sentence: dict[int, list[str]] = defaultdict(list)
         for mention in mentioned:
             if mention.text in unknown:
-                known = find(folded(mention.text))
-                by_sentence[mention.sentence.position].append(known.name if known else mention.text)
+                town = find(folded(mention.text))
+                by_sentence[mention.sentence.position].append(town.name if town else mention.text)
         for sentence in sentences:
             for name in sorted((*self.within(sentence.text), *by_sentence[sentence.position]), key=sentence.text.find):
                 found[name] = None
@@ -117,7 +130,8 @@ class Places:
         return frozenset(
             name
             for name, weight in weights.items()
-            if weight + prior(name) >= ENOUGH and not any(word.lower() in taken for word in name.split())
+            if (name in self._known or weight + prior(name) >= ENOUGH)
+            and not any(word.lower() in taken for word in name.split())
         )
 
     def within(self, text: str) -> Iterator[str]:
@@ -133,7 +147,7 @@ class Places:
     def _at(self, text: str, tokens: list[re.Match[str]], index: int) -> tuple[str | None, int]:
         first = tokens[index]
         if not is_capitalised(first[0]):
-            return self._without_capital(text, first), 1
+            return without_capital(text, first), 1
         if first[0] in ROMANCE_KINDS and (used := romance_site(text, tokens, index)):
             return text[first.start() : tokens[index + used - 1].end()], used
         run = capital_run(text, tokens, index)
@@ -158,20 +172,31 @@ class Places:
         if in_region(text[end : end + 24]):
             return True
         if place.ambiguous or name.lower() in self._people.words:
-            return surely and name.lower() not in self._people.words and place.size >= LARGE_CITY
+            if name in self._people.named:
+                surely = bool(TOWN.search(before)) and not text[start:end].endswith("'s")
+            elif name.lower() in self._people.words:
+                return False
+            return surely and place.size >= LARGE_CITY
         if length == 1 and is_doubtful(name):
             return surely or before.endswith(" the ") if name.isupper() else False
         return fits(place, length, before, surely=surely)
 
-    def _without_capital(self, text: str, token: re.Match[str]) -> str | None:
-        """ "we flew to lisbon": only great cities and countries, only after words of going or staying."""
-        word = token[0]
-        if len(word) < 4 or word in LOWER_CASE_TRAPS or not word.isascii():
-            return None
-        place = find(word)
-        if not place or place.ambiguous or place.size < GREAT_CITY or is_common(word):
-            return None
-        return place.name if GOING.search(text[max(0, token.start() - 40) : token.start()]) else None
+
+def without_capital(text: str, token: re.Match[str]) -> str | None:
+    """ "we flew to lisbon": only great cities and countries, only after words of going or staying.
+
+    Where nothing has a capital, larger cities too.
+    """
+    word = token[0]
+    if len(word) < 4 or word in LOWER_CASE_TRAPS or not word.isascii():
+        return None
+    place = find(word)
+    if not place or place.ambiguous or place.size < LARGE_CITY or is_common(word):
+        return None
+    before = text[max(0, token.start() - 40) : token.start()]
+    if place.size < GREAT_CITY:
+        return place.name if GOING.search(before) and is_caseless(text) else None
+    return place.name if GOING.search(before) or (IN.search(before) and is_caseless(text)) else None
 
 
 def may_be_place(name: str) -> bool:
@@ -179,10 +204,11 @@ def may_be_place(name: str) -> bool:
     words = name.split()
     return (
         len(words) <= 3
-        and not any(word.lower().removesuffix("'s") in NOT_PEOPLE for word in words)
+        and not any({word.lower().removesuffix("'s"), word.lower().removesuffix("s")} & NOT_PEOPLE for word in words)
         and not is_ambiguous(name)
         and not is_doubtful(words[0])
         and not name.isupper()
+        and not re.search(r"(?<!\bMc)(?<!\bMac)[a-z][A-Z]|[A-Z]{2}[a-z]| [A-Z]$", name)
         and words[0] not in TITLES
         and words[-1].lower() not in NOT_PLACE_ENDS
     )
@@ -198,7 +224,9 @@ def prior(name: str) -> float:
 def place_evidence(mention: Mention) -> float:
     """How much one mention speaks for a place, or (below zero) against."""
     before, after = mention.before, mention.after
-    if after.startswith("'s"):
+    if mention.text.lower().endswith(ENDINGS):
+        before = before.removesuffix("the ")
+    if after.startswith("'s") or after[1:2].isdigit():
         return -1.0
     weight = next((worth for pattern, worth in PLACED if pattern.search(before)), 0.0)
     if NOT_IN.search(before):
@@ -218,7 +246,7 @@ def fits(place: Place, length: int, before: str, *, surely: bool) -> bool:
     if not before.strip(" \"'(") or before.rstrip()[-1] in ".!?:":
         return place.size >= GREAT_CITY
     if place.size >= LARGE_CITY:
-        return surely or not place.is_city or bool(PERHAPS.search(before))
+        return True
     return surely and (length > 1 or place.size >= LARGE_CITY // 2)
 
 

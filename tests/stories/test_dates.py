@@ -77,6 +77,9 @@ RESOLVED = [
     ("I sold the boat on 29 February.", "2024-02-29", "day"),
     ("I will sell the boat on February 29th.", "2028-02-29", "day"),
     ("We leave on Saturday 25 May.", "2024-05-25", "day"),
+    ("I paid on Sat 25 May.", "2024-05-25", "day"),  # on a Saturday that is to come, whatever the tense
+    ("I paid on 11 May, a Saturday.", "2024-05-11", "day"),
+    ("I fell on Saturday the 30th.", "2024-03-30", "day"),
     ("She was born on July 3, 1990.", "1990-07-03", "day"),
     ("It was the 3rd of July 2020.", "2020-07-03", "day"),
     ("Signed on 2023-02-28.", "2023-02-28", "day"),
@@ -103,6 +106,8 @@ NO_TIME = [
     "I sat in the Sun.",
     "We may march, this may be late.",
     "We meet every Friday.",
+    "It was a Friday.",
+    "I found a watch from 1979.",
     "I like Sunday mornings.",
     "It ended on 2023-02-30.",
     "It ended on 31 April.",

@@ -12,10 +12,13 @@ from stories.processors.offline.names.people import People, display
 from stories.processors.offline.sentences import Sentence
 from stories.processors.offline.verbs import WORD, is_past
 
-NEXT = r"(?:I|we|it|he|she|they|you|my|our|that|this|there|now|what|the \w+ (?:was|is|were|are))"
+NEXT = (
+    r"(?:(?:today|yesterday|tomorrow|tonight) (?:was|is|will)|I|we|it|he|she|they|you|my|our|that|this|there|now|what|"
+    r"the \w+ (?:was|is|were|are))"
+)
 # Where one statement ends and another may begin.
 BOUNDARY = re.compile(
-    rf"[;:()\u2014\u2013!]|\.{{2,}}| - |- (?=[A-Za-z])|\. |"
+    rf"[;()\u2014\u2013!]|:(?!\d)|\.{{2,}}| - |- (?=[A-Za-z])|(?<!\bDr)(?<!\bDra)(?<!\bMr)(?<!\bMrs)(?<!\bMs)\. |"
     rf",? (?:and|but|so|because|cause|'cause|cuz|since|when|where|while|though|although|as|until)(?= {NEXT}\b)|"
     rf", (?={NEXT}\b)|, (?:but|so|which|who|where|because|though|although|as|plus|then|and then|making|hoping) |"
     rf" (?:because|which|so that|even though|after which|but) ",

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from stories.processors.base import Event
 from stories.processors.offline.clauses import Clause, clauses_of
+from stories.processors.offline.dates import spans
 from stories.processors.offline.dates.resolving import Dating, find_dates
 from stories.processors.offline.names.people import People, display, is_machine
 from stories.processors.offline.predicates import NOUN_AHEAD, Predicate, predicate_of
@@ -39,11 +41,18 @@ ANNOUNCED = re.compile(
     r"(?! (?:at|with|in|on|\w+ing)\b)",
     re.IGNORECASE,
 )
+# What two times that are one have between them, and what the words of an event do not end with.
+NEAR = re.compile(r"[ ,]*(?:(?:in|on|of|the) )*")
+LOOSE_END = re.compile(r"(?:[ ,]+(?:and|but|so|or|by|at|on|with|to|the|an?|from|because|then))++$")
+LASTED = re.compile(r"took (?:\w+ ){0,4}(?:second|minute|hour|day|week|month|year)s?\b")
+# Past forms that no subject has by themselves: "I've been to Rome".
+PARTICIPLES = listed("been gone done seen taken written begun chosen driven eaten fallen flown given grown spoken")
 BARE = listed("is was are were will be happened")
 MARKS = " ,.;:!-"
 # What leads up to a time goes with it: "on Monday", "about two years ago". Of runs of it the last may end the words.
 LEADING_UP = re.compile(
-    r"(?:[\s,.;:!-]|\b(?:on|in|at|by|for|of|since|until|from|the|and|back|during|over|early|late|around|about|just|so|with|"
+    r"(?:[\s,.;:!-]|\b(?:on|in|at|by|for|of|since|until|from|the|and|(?<!moved )(?<!came )(?<!went )back|during|"
+    r"over|early|late|around|about|just|so|with|"
     r"to|a|starting)\b)++",
     re.IGNORECASE,
 )
@@ -69,6 +78,9 @@ COMPLETE = frozenset(
         "moved out",
         "moved in",
         "moved away",
+        "moved back",
+        "came back",
+        "came home",
         "got away",
         "dropped out",
     )
@@ -126,7 +138,13 @@ def deed(clause: Clause, predicate: Predicate, datings: Sequence[Dating], passed
 def fitting(datings: Sequence[Dating], clause: Clause, predicate: Predicate) -> Dating | None:
     """The first time named that goes with the verb: no plan lies in the past."""
     said = clause.sentence.message.sent_at.date()
-    return next((dating for dating in datings if not (predicate.ahead and dating.span.last < said)), None)
+    fit = [dating for dating in datings if not (predicate.ahead and dating.span.last < said)]
+    if len(fit) < 2 or not NEAR.fullmatch(clause.text[fit[0].end : fit[1].start]):
+        return fit[0] if fit else None
+    first, second = fit[0].span, fit[1].span
+    if first.precision == "year" and second.precision == "month":  # "last year, in May"
+        return replace(fit[1], span=spans.month(second.first.replace(year=first.first.year)))
+    return fit[1] if first.first <= second.first and second.last <= first.last else fit[0]
 
 
 def occasion(clause: Clause, datings: Sequence[Dating]) -> Event | None:
@@ -160,7 +178,7 @@ def without_dates(clause: Clause, start: int, end: int, datings: Sequence[Dating
             kept.append(without_leading_up(text[start : clause.start + dating.start]))
             start = min(end, clause.start + dating.end)
     kept.append(text[start:end])
-    return " ".join(" ".join(kept).split()).replace(" ,", ",").strip(MARKS)
+    return LOOSE_END.sub("", " ".join(" ".join(kept).split()).replace(" ,", ",").strip(MARKS)).strip(MARKS)
 
 
 def without_leading_up(words: str) -> str:
@@ -170,9 +188,11 @@ def without_leading_up(words: str) -> str:
 
 def told(words: str, predicate: Predicate) -> str:
     """The words as one tells them of somebody else: "'ll go" is "will go", "'m meeting" is "is meeting"."""
-    words = of_them(words)
+    words = re.sub(r"^were\b", "was", of_them(words))
     if will := WILL.match(words):
         return "will" + words[will.end() :]
+    if words.partition(" ")[0].lower() in PARTICIPLES:
+        return f"has {words[:1].lower()}{words[1:]}"
     if not predicate.ahead:
         return words[:1].lower() + words[1:]
     head = HEAD.match(words)
@@ -181,5 +201,7 @@ def told(words: str, predicate: Predicate) -> str:
 
 def is_telling(what: str) -> bool:
     """Whether more than a bare verb is said: "went" is nothing, "moved" is not much, "got married" will do."""
+    if LASTED.match(what):
+        return False
     words = WORD.findall(AUXILIARY.sub("", what.lower()))
     return any(word not in STOP_WORDS and word not in FILLING for word in words[1:]) or " ".join(words) in COMPLETE

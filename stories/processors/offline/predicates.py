@@ -79,6 +79,9 @@ def planned(says: str, _has_subject: bool) -> Predicate | None:
     if not found:
         return NO_MATCH
     verb = found["verb"].lower()
+    doing = SIMPLE.match(says, found.end())
+    if verb == "be" and doing and doing["verb"].lower() in MUSING:
+        return None
     kind: Kind = "plan" if found["firm"] and verb not in IDLE else "dated plan"
     return Predicate(kind, verb, found.start("firm" if found["firm"] else "loose"))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from stories.processors.offline.clauses import SPEAKER
 from stories.processors.offline.dates.reckoning import MONTHS, WEEKDAYS
 from stories.processors.offline.sentences import Sentence
-from stories.processors.offline.verbs import DOINGS, STATES, WEAK
+from stories.processors.offline.verbs import DOINGS, STATES, WEAK, is_past
 from stories.processors.offline.words import STOP_WORDS, WORD, Stems, listed
 
 LONGEST_PHRASE = 4  # words
@@ -50,6 +50,7 @@ COMMON_VERBS = listed(
     reminds bring brings give gives get gets take takes keep keeps cause shows deserves motivates pays boosts starts
     hides works finds becomes wander comes goes runs lets happens leads meant mean means say says turn turns"""
 )
+TRAILING = listed("behind near inwards outwards afterwards above below inside outside beside clean open along apart")
 VERBISH = DOINGS | STATES | WEAK | COMMON_VERBS
 TIMES = frozenset(MONTHS + WEEKDAYS)
 
@@ -108,10 +109,12 @@ def phrases(text: str, names: frozenset[str]) -> Iterator[tuple[str, list[str]]]
             verbal = verbal or (bool(words) and word.endswith("ed"))
             if verbal and (words or determiner["word"].lower() in PREPOSITIONS):
                 break
-            if not continues(word, names) or len(words) == LONGEST_PHRASE:
+            if not continues(word, names) or (words and is_past(word)) or len(words) == LONGEST_PHRASE:
                 break
             words.append(word)
-        while words and (words[-1].lower() in EMPTY or (words[-1].lower().endswith(("ly", "ing")) and len(words) > 1)):
+        while words and (
+            words[-1].lower() in EMPTY | TRAILING or (words[-1].lower().endswith(("ly", "ing")) and len(words) > 1)
+        ):
             words.pop()
         if words and is_noun_like(words):
             yield determiner["word"].lower(), words

@@ -5,7 +5,7 @@ that names a time: from a match and the moment of speech to a span.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -75,17 +75,25 @@ class Clock:
     def today(self) -> date:
         return self.said_at.date()
 
-    def nearest(self, in_year: Callable[[int], date]) -> date:
-        """A day that comes round every year, as the sentence means it: the last one passed or the next one due."""
-        step = 1 if self.ahead else -1
+    def nearest(self, in_year: Callable[[int], date], weekday: str | None = None) -> date:
+        """A day that comes round every year, as the sentence means it: the last one passed or the next one due.
+
+        If it does not fall on the weekday that is named with it, but the one on the other side of today does, that.
+        """
+        days = [next(self._days(in_year, step), None) for step in ((1, -1) if self.ahead else (-1, 1))]
+        agreeing = (day for day in days if day and weekday and day.weekday() == weekday_number(weekday))
+        if found := next(agreeing, None) or days[0]:
+            return found
+        raise ValueError("There is no such day.")
+
+    def _days(self, in_year: Callable[[int], date], step: int) -> Iterator[date]:
         for year in range(self.today.year, self.today.year + step * LONGEST_WAIT, step):
             try:
                 found = in_year(year)
             except ValueError:  # 29 February of another year
                 continue
             if (found - self.today).days * step >= 0:
-                return found
-        raise ValueError("There is no such day.")
+                yield found
 
 
 Resolver = Callable[[re.Match[str], Clock], Span | None]
@@ -189,18 +197,20 @@ def day_and_month(found: re.Match[str], clock: Clock) -> Span:
     month, day = month_number(found["month"]), int(found["day"])
     if found["year"]:
         return spans.day(date(int(found["year"]), month, day))
-    return spans.day(clock.nearest(lambda year: date(year, month, day)))
+    return spans.day(clock.nearest(lambda year: date(year, month, day), found["weekday"]))
 
 
 def day_of_month(found: re.Match[str], clock: Clock) -> Span:
-    """The nearest month that has the day: no February has a 30th."""
-    for months in range(3):
+    """The nearest month that has the day, on the weekday that may be named with it: no February has a 30th."""
+    weekday = found.groupdict().get("weekday")
+    for months in range(3 if weekday is None else 12):
         first = spans.month(clock.today, months if clock.ahead else -months).first
         try:
             there = first.replace(day=int(found["day"]))
         except ValueError:
             continue
-        if there >= clock.today if clock.ahead else there <= clock.today:
+        agrees = weekday is None or there.weekday() == weekday_number(weekday)
+        if agrees and (there >= clock.today if clock.ahead else there <= clock.today):
             return spans.day(there)
     raise ValueError("There is no such day.")
 

@@ -69,8 +69,11 @@ def rule(pattern: str, resolve: Resolver, flags: re.RegexFlag = re.IGNORECASE) -
 
 EXACT = re.RegexFlag(0)
 DAYS = r"(?P<weekday>(?:mon|tues|wednes|thurs|fri|satur|sun)day)"
-ON_A = r"\b(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day,?\s+(?:the\s+)?)?"
-"""The weekday before a date adds nothing to it: "Saturday 14 March" is one time."""
+ON_A = (
+    r"\b(?:(?P<weekday>(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|Mon|Tue|Wed|Thu|Fri|Sat|Sun)\.?,?"
+    r"\s+(?:the\s+)?)?"
+)
+"""The weekday before a date says no more than which year's it is: "Saturday 14 March" is one time."""
 RULES: tuple[tuple[re.Pattern[str], Resolver], ...] = (
     rule(rf"\b{YEAR}-(?P<m>[01]\d)-{DAY}\b", iso_date),
     rule(r"\b(?P<first>\d{1,2})(?P<sep>[/.])(?P<second>\d{1,2})(?P=sep)(?P<year>(?:19|20)\d\d)\b", numeric_date),
@@ -107,7 +110,7 @@ RULES: tuple[tuple[re.Pattern[str], Resolver], ...] = (
     rule(rf"\b{COUNT}\s+{UNIT}s? from (?:now|today)\b", counted_on),
     rule(rf"\bin\s+(?:about |around |just )?{COUNT}\s+{UNIT}s?(?:'s? time)?\b",
          due_in),
-    rule(rf"(?<!\b[Ee]very )(?<!\b[Ee]ach )(?<!\b[Tt]he )\b(?i:(?P<which>last|next|this past|this coming|"
+    rule(rf"(?<!\b[Aa] )(?<!\b[Ee]very )(?<!\b[Ee]ach )(?<!\b[Tt]he )\b(?i:(?P<which>last|next|this past|this coming|"
          rf"this|past|coming)\s+)?{WEEKDAY}(?!\s+(?:school|best|(?:morning|evening|night|afternoon)s)\b)",
          some_weekday, EXACT),
     rule(r"\b(?P<within>(?:for|over|in|during|of|within|throughout|across) the )?(?P<which>last|next|this past|"
@@ -127,7 +130,8 @@ RULES: tuple[tuple[re.Pattern[str], Resolver], ...] = (
     rule(rf"\b(?:in|during|this coming) (?:the |early |late )?(?P<which>)?{SEASON}(?P<year>)?{CLOSED}", whole_season),
     rule(rf"\b(?:(?P<which>last|this|next)\s+)?(?P<feast>christmas(?: eve)?|new year'?s(?: eve)|new year'?s(?: day)|"
          rf"halloween|valentine'?s day|thanksgiving|easter)\b(?:\s+{YEAR})?", feast),
-    rule(rf"\b(?:in|since|during|of|by|until|from|around|late|early|mid)[\s-]+{YEAR}(?!\s*(?:%|people|dollars|steps))",
+    rule(r"\b(?:in|since|during|of|by|until|from(?= \d+ (?:to|until)\b)|around|late|early|mid)[\s-]+"
+         rf"{YEAR}(?!\s*(?:%|people|dollars|steps))",
          whole_year),
 )  # fmt: skip
 

@@ -38,8 +38,8 @@ MANY: Final = listed(
 ATTRIBUTES: Final = SINGLE | MANY
 OPPOSITE: Final = {"likes": "dislikes", "dislikes": "likes"}
 """To hold a value here ends it there."""
-GIVEN_UP: Final = frozenset(
-    {"hobby", "instrument", "sport", "language", "medication", "goal", "car", "bike", "possession"}
+GIVEN_UP: Final = listed(
+    "hobby instrument sport language medication goal car bike possession likes appointment trip plan employer pet"
 )
 """What "I gave up the choir", "we sold the Fiat" may end: the attribute of such a statement is `other`."""
 DATED: Final = frozenset({"appointment", "trip", "plan"})

@@ -177,7 +177,13 @@ class _Timeline:
         said, at = stated.statement, stated.statement.until or stated.source.said_at
         known = self._of(said) if said.attribute != "other" else self._given_up(said.subject)
         key = said.key
-        found = [fact for fact in known if not said.value or covers(fact.key, key)]
+        found = [
+            fact
+            for fact in known
+            if not said.value or covers(fact.key, key) or (len(key) > 4 and fact.key.endswith(key))
+        ]
+        if said.attribute == "pet" and not said.value and len(found) > 1:
+            return  # nobody knows which
         if found:
             for fact in found:
                 fact.sources.append(stated.source)
@@ -195,11 +201,14 @@ class _Timeline:
 
     def _moved(self, stated: Stated) -> None:
         said, at = stated.statement, stated.source.said_at
-        ahead = [fact for fact in self._of(said) if fact.valid_to is None or fact.valid_to > at]
+        attributes = dict.fromkeys((said.attribute, *(sorted(DATED) if said.value else ())))
+        known = [fact for attribute in attributes for fact in self._of(said, attribute)]
+        ahead = [fact for fact in known if fact.valid_to is None or fact.valid_to > at]
         for fact in reversed([each for each in ahead if covers(each.key, said.key)]):
             moved = self._new(stated, fact.value, fact.key)
+            moved.attribute = fact.attribute
             self._close(stated, [fact], at, by=moved.id)
-            self._of(said).append(moved)
+            self._of(moved).append(moved)
             return
 
     def _new(self, stated: Stated, value: str, key: str) -> Fact:

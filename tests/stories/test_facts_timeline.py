@@ -165,3 +165,26 @@ def test_a_statement_is_read_as_it_was_written() -> None:
     )
     assert Statement.decode_all([said.encode()]) == [said]
     assert "São" not in repr(said)
+
+
+def test_put_off_by_a_word_of_its_own_it_is_the_trip_or_the_appointment_of_that_name() -> None:
+    ada = Person()
+    ada.says("trip", "Phuket", day=(DAY + timedelta(days=9)).date(), until=DAY + timedelta(days=10))
+    ada.says("appointment", "dentist", day=(DAY + timedelta(days=9)).date(), until=DAY + timedelta(days=10))
+    at = ada.says("other", "Phuket", Kind.MOVED, day=(DAY + timedelta(days=40)).date(), until=DAY + timedelta(days=41))
+    assert [(fact.attribute, fact.value) for fact in ada.facts() if fact.holds_at(at)] == [
+        ("appointment", "dentist"),
+        ("trip", "Phuket"),
+    ]
+    assert [fact.day for fact in ada.facts() if fact.attribute == "trip"][-1] == (DAY + timedelta(days=40)).date()
+
+
+def test_the_end_of_a_pet_without_its_name_ends_the_only_one() -> None:
+    ada = Person()
+    ada.says("pet", "Bo")
+    ada.says("pet", "", Kind.ENDED)
+    assert ada.now("pet") == []
+    ada.says("pet", "Kit")
+    ada.says("pet", "Kat")
+    ada.says("pet", "", Kind.ENDED)
+    assert ada.now("pet") == ["Kit", "Kat"], "nobody knows which"

@@ -8,8 +8,11 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
-from stories.facts.rules import frames, values
-from stories.facts.rules.frames import FRAMES, Frame
+from stories.facts.rules import kin as of_kin
+from stories.facts.rules import values
+from stories.facts.rules.framing import Frame
+from stories.facts.rules.life import LIFE
+from stories.facts.rules.person import PERSON as OF_PERSON
 from stories.facts.rules.sentences import Sentence, sentences
 from stories.facts.rules.words import KIN
 from stories.facts.statements import PERSON, Kind, Statement
@@ -17,7 +20,8 @@ from stories.processors.offline.dates.resolving import find_dates
 from stories.processors.offline.dates.spans import Span
 
 BY_LETTER: Final = {
-    letter: tuple(frame for frame in FRAMES if letter in frame.opens) for letter in "abcdefghijklmnopqrstuvwxyz"
+    letter: tuple(frame for frame in (*OF_PERSON, *LIFE) if letter in frame.opens)
+    for letter in "abcdefghijklmnopqrstuvwxyz0123456789"
 }
 BEGINS: Final = re.compile(
     r"\b(?:moved|bought|got|started|began|joined|adopted|hired|quit|sold|became|since|left|graduated|broke|stopped|gave)\b",
@@ -79,21 +83,21 @@ def _values(value: values.Reader | str, found: re.Match[str], sentence: Sentence
 def _kin(sentence: Sentence, before: Sentence | None) -> Iterator[Statement]:
     """Give people and pets by name: "my sister Ana", "I have two cats, Kit and Kat", "we got a dog. His name is Bo"."""
     text, end = sentence.text, sentence.end
-    for pattern in (frames.KIN, frames.HAVE_KIN):
+    for pattern in (of_kin.KIN, of_kin.HAVE_KIN, of_kin.HER_NAME):
         for found in pattern.finditer(text, sentence.start, end):
-            kin = found["of"].lower()
+            kin = (found["of"] or found["new"]).lower()
             several = kin.endswith("s") and kin != "boss"
-            apart = found[0].endswith(", ") and pattern is frames.KIN
+            apart = found[0].endswith(", ") and pattern is of_kin.KIN
             for said, start, stop in (values.names if several else values.name)(text, found.end(), end):
                 if not apart or text[stop : stop + 1] in (",", ".", ")"):
                     yield Statement(
                         PERSON, KIN.get(kin, KIN.get(kin.removesuffix("s"), "other")), said, start=start, end=stop
                     )
-    pet = before and frames.A_PET.search(before.text, before.start, before.end)
-    if pet and (its := frames.ITS_NAME.match(text, sentence.start, end)):
+    pet = before and of_kin.A_PET.search(before.text, before.start, before.end)
+    if pet and (its := of_kin.ITS_NAME.match(text, sentence.start, end)):
         for said, start, stop in values.called(text, its.end(), end):
             yield Statement(PERSON, "pet", said, start=start, end=stop)
-    if theirs := frames.A_PARTNER.match(text, sentence.start, end):
+    if theirs := of_kin.A_PARTNER.match(text, sentence.start, end):
         for said, start, stop in values.name(text, theirs.end(), end):
             yield Statement(PERSON, "partner", said, start=start, end=stop)
 
@@ -101,16 +105,21 @@ def _kin(sentence: Sentence, before: Sentence | None) -> Iterator[Statement]:
 def _together(sentence: Sentence) -> Iterator[Statement]:
     """Give what "Ana and I broke up" says, and who died."""
     text, end = sentence.text, sentence.end
-    for found in frames.TOGETHER.finditer(text[sentence.start : end]):
+    for found in of_kin.TOGETHER.finditer(text[sentence.start : end]):
         if not values.is_name(found["value"]):
             continue
         start, stop, did = found.start() + sentence.start, found.end() + sentence.start, found["did"]
         over = did.startswith(("broke", "split", "sep", "got div"))
         yield Statement(PERSON, "partner", found["value"], Kind.HELD if over else Kind.HOLDS, start=start, end=stop)
-        if did.startswith("got "):
-            yield Statement(PERSON, "relationship", did.removeprefix("got "), start=start, end=stop)
-    for found in frames.DIED.finditer(text[sentence.start : end]):
+        if did.startswith(("got ", "are engaged", "are married")):
+            yield Statement(PERSON, "relationship", did.split()[1], start=start, end=stop)
+    for found in of_kin.IS_MY.finditer(text[sentence.start : end]):
         if values.is_name(found["value"]):
+            start = found.start() + sentence.start
+            kin = KIN.get(found["of"].lower(), "other")
+            yield Statement(PERSON, kin, found["value"], start=start, end=start + len(found["value"]))
+    for found in of_kin.DIED.finditer(text[sentence.start : end]):
+        if values.is_name(found["value"]) or text.islower():
             start = found.start() + sentence.start
             yield Statement(PERSON, "pet", found["value"], Kind.ENDED, start=start, end=start + len(found[0]))
 

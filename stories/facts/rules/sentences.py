@@ -44,7 +44,7 @@ SPEAKER = re.compile(
 )  # "Lotte: I'm from Hamburg" is what Lotte wrote
 NOTE = re.compile(r"(?:ps|p\.s\.|update|edit|news|note|btw|fyi|reminder|confession|fun fact|new)\b", re.IGNORECASE)
 CLAUSE = re.compile(
-    r"(?:^|[,;:!(\u2014\u2013] ?|\.{2,}+ ?| - |\b(?:and|but|so|because|cause|cuz|plus|also) )"
+    r"(?:^|[,;:!(\u2014\u2013] ?|\.{2,}+ ?| - |\b(?:and|but|so|because|cause|cuz|plus|also|though|although) )"
     r"(?:(?:and|but|so|well|oh|ah|ugh|btw|by the way|honestly|actually|haha|hah|lol|yes|yeah|yep|no|nope|hi|hey|hello|"
     r"morning|evening|ok|okay|now|also|anyway|fyi|plus|sorry|guess what|finally|luckily|sadly|unfortunately|wow|hm+|"
     r"listen|look|today|yesterday|ps|update|fun fact|turns out|because|cause|then|last (?:week|month|year|night)|"

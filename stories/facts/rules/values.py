@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from stories.facts.rules.words import LANGUAGES, NATIONALITIES, NO_NAME, NOTHING_LIKED, OCCUPATIONS
+from stories.facts.rules.words import LANGUAGES, NATIONALITIES, NO_NAME, NOTHING_LIKED, OCCUPATIONS, POSSESSIONS
 from stories.processors.offline.names.gazetteer import find, folded
 from stories.processors.offline.names.given_names import GIVEN_NAMES, names_of_the_world
 from stories.processors.offline.words import listed
@@ -33,7 +33,7 @@ ANOTHER_CLAUSE = re.compile(
     r"take|then|now|found|did|that's)\b",
     re.IGNORECASE,
 )
-BEHIND_NAME = re.compile(r"[.,!;]|$| and\b| from\b| by the way\b| btw\b|\s*$")
+BEHIND_NAME = re.compile(r"[.,!;]|$| and\b| but\b| from\b| by the way\b| btw\b|\s*$")
 CALLED = re.compile(r"(?:an? |the )(?:[\w-]{1,20} ){1,4}?(?:called|named) ")
 STUDIED_WHERE = re.compile(r" (?:at|in|with|on|from|every|all)\b.*")
 NOT_STUDIED: Final = frozenset(
@@ -42,6 +42,8 @@ NOT_STUDIED: Final = frozenset(
 BESIDE_LANGUAGES: Final = frozenset(
     {"a", "bit", "of", "little", "and", "some", "fluent", "also", "or", "basic", "both"}
 )
+BEHIND_THING = re.compile(r" (?:to|for|on|at|by|with|in|off)\b")
+FOR_ME = re.compile(r"(?P<value>[\w' -]{2,30}?) for me\b")
 MARK = re.compile(r"[.,;:!?()\n\u2014\u2013]")
 CLAUSE_BEHIND = re.compile(r" (?:that|which|who|whom|whose|where|when|how)\b")
 LASTING: Final = listed(
@@ -232,7 +234,7 @@ def employer_behind_trade(text: str, at: int, end: int) -> Iterator[Value]:
 def introduced(text: str, at: int, end: int) -> Iterator[Value]:
     """Give the name in "I'm Ada," where it is known as one, and nothing but a name can stand."""
     for said, begins, ends in name(text, at, end):
-        first = said.split(maxsplit=1)[0]
+        first = said.split(maxsplit=1)[0].partition("-")[0]
         known = first in GIVEN_NAMES or first in names_of_the_world()
         if known and first not in NATIONALITIES and BEHIND_NAME.match(text, ends, end):
             yield said, begins, ends
@@ -264,8 +266,9 @@ def languages(text: str, at: int, end: int) -> Iterator[Value]:
 
 def plan(text: str, at: int, end: int) -> Iterator[Value]:
     """Give "moving to Rome"."""
-    for said, _, ends in place(text, at + len("moving to "), end):
-        yield f"moving to {said}", at, ends
+    behind = text.index(" to ", at, end) + len(" to ")
+    for said, _, ends in place(text, behind, end):
+        yield f"{text[at:behind]}{said}", at, ends
 
 
 def if_no_more(read: Reader) -> Reader:
@@ -292,12 +295,42 @@ def address(text: str, at: int, end: int) -> Iterator[Value]:
 def rest(text: str, at: int, end: int) -> Iterator[Value]:
     """Give all that is left of the sentence."""
     said = text[at:end].rstrip(" .!")
-    if said and len(said) <= 200:
+    if said and len(said) <= 200 and "   " not in said:  # where a quotation was left out
         yield said, at, at + len(said)
 
 
 NUMBER = re.compile(r"\+?\d[\d ()/-]{3,20}+")
 EMAIL = re.compile(r"[\w.+-]{1,64}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,4}")
+
+
+def named(text: str, at: int, _end: int) -> Iterator[Value]:
+    """Give the name in "Ada here", where it is known as one."""
+    said = text[:at].rsplit(maxsplit=2)[-2]
+    if said in GIVEN_NAMES or said in names_of_the_world():
+        begins = at - len("here") - 1 - len(said)
+        yield said, begins, begins + len(said)
+
+
+def thing(text: str, at: int, end: int) -> Iterator[Value]:
+    """Give what is sold or given away, without to whom."""
+    for said, begins, _ in phrase(text, at, end):
+        kept = BEHIND_THING.split(said, maxsplit=1)[0]
+        yield kept, begins, begins + len(kept)
+
+
+def for_me(text: str, at: int, end: int) -> Iterator[Value]:
+    """Give what is no more: "no more meat for me"."""
+    if found := FOR_ME.match(text, at, end):
+        yield found["value"], at, found.end("value")
+
+
+def things(text: str, at: int, end: int) -> Iterator[Value]:
+    """Give each thing of a list, "a cabin in Sirdal and a boat"."""
+    for said, begins, ends in several(text, at, end):
+        article = ARTICLE.match(said)
+        skip = article.end() if article else 0
+        if any(word.lower() in POSSESSIONS for word in said.split()):
+            yield said[skip:], begins + skip, ends
 
 
 def among(words: frozenset[str], *, last: bool = False, before: re.Pattern[str] | None = None) -> Reader:
@@ -319,10 +352,10 @@ def one_of(words: frozenset[str]) -> Reader:
     """Return a reader of the last word of a phrase, if it is one of these: "how to play the violin"."""
 
     def read(text: str, at: int, end: int) -> Iterator[Value]:
-        for said, _, ends in phrase(text, at, end):
+        for said, begins, _ in thing(text, at, end):
             last = said.rsplit(maxsplit=1)[-1]
             if last.lower() in words:
-                yield last, ends - len(last), ends
+                yield last, begins + len(said) - len(last), begins + len(said)
 
     return read
 

@@ -43,7 +43,7 @@ OCCUPATIONS: Final = listed(
     ranger realtor receptionist reporter researcher roofer sailor salesman salesperson scientist secretary shepherd
     singer soldier solicitor statistician steward stewardess student surgeon surveyor tailor teacher technician
     tester therapist tiler trainer translator tutor typist vet veterinarian violinist waiter waitress watchmaker welder
-    writer retiree pensioner housewife"""
+    writer retiree pensioner housewife swimmer footballer boxer trucker"""
 )
 LANGUAGES: Final = listed(
     """Afrikaans Albanian Amharic Arabic Armenian Basque Bengali Bosnian Breton Bulgarian Burmese Cantonese Catalan
@@ -66,7 +66,8 @@ NATIONALITIES: Final = listed(
 INSTRUMENTS: Final = listed(
     """accordion bagpipes banjo bass bassoon cello clarinet cornet drums dulcimer fiddle flute guitar harmonica harp
     harpsichord horn kalimba keyboard keyboards lute mandolin oboe organ piano recorder sax saxophone sitar tabla
-    trombone trumpet tuba ukulele viola violin bağlama saz oud erhu kora"""
+    trombone trumpet tuba ukulele viola violin bağlama saz oud erhu kora
+    zither mbira bodhrán theremin concertina autoharp cajón djembe bongos taiko koto shamisen sarod santur ney"""
 )
 SPORTS: Final = listed(
     """badminton baseball basketball chess cricket darts football futsal golf handball hockey lacrosse netball padel
@@ -77,6 +78,7 @@ MEDICATIONS: Final = listed(
     enalapril losartan valsartan candesartan amlodipine bisoprolol metoprolol propranolol omeprazole pantoprazole
     levothyroxine sertraline fluoxetine citalopram escitalopram venlafaxine duloxetine bupropion mirtazapine
     quetiapine lithium lamotrigine methylphenidate ritalin adderall vyvanse warfarin apixaban eliquis clopidogrel
+    gliclazide
     prednisone prednisolone methotrexate humira salbutamol ventolin montelukast cetirizine loratadine amoxicillin
     gabapentin pregabalin tramadol diazepam xanax zolpidem melatonin ozempic wegovy antidepressants statins"""
 )
@@ -89,11 +91,13 @@ CONDITIONS: Final = listed(
 CAR_MAKES: Final = listed(
     """alfa audi bmw chevrolet chevy chrysler citroën citroen cupra dacia dodge fiat ford honda hyundai jaguar jeep kia
     lada lancia lexus mazda mercedes mini mitsubishi nissan opel peugeot polo golf panda porsche renault saab seat
-    skoda škoda smart subaru suzuki tesla toyota vauxhall volkswagen vw volvo corolla civic focus fiesta clio yaris"""
+    skoda škoda smart subaru suzuki tesla toyota vauxhall volkswagen vw volvo corolla civic focus fiesta clio yaris
+    polestar datsun prius alto fit"""
 )
 POSSESSIONS: Final = listed(
     """house flat apartment cottage cabin boat sailboat kayak canoe camera guitar piano violin cello laptop computer
-    phone telescope machine tent caravan van camper drone printer motorbike motorcycle scooter tractor loom oven"""
+    phone telescope machine tent caravan van camper drone printer motorbike motorcycle scooter tractor loom oven
+    workshop tank aquarium greenhouse allotment sauna"""
 )
 NO_NAME: Final = listed(
     """I Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July August

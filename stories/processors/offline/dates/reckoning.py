@@ -21,7 +21,7 @@ VAGUE = ("few", "several")
 
 # Short names, and the months that are words too (May, March, Sun, Sat), count only with their capital.
 MONTH = (r"(?P<month>(?i:january|february|april|june|july|august|september|october|november|december)|March|May|"
-         r"(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b\.?)(?![^\W_])")  # fmt: skip
+         r"(?:(?i:jan|feb|apr|jun|jul|aug|sept?|oct|nov|dec)|Mar)\b\.?)(?![^\W_])")  # fmt: skip
 WEEKDAY = r"(?P<weekday>(?i:mon|tues|wednes|thurs|fri|satur|sun)(?i:day)\b|(?:Mon|Tues?|Wed|Thurs?|Thu|Fri|Sat|Sun)\b)"
 COUNT = (r"(?P<count>\d{1,4}|(?i:an?(?: few| couple)?(?: of)?|couple(?: of)?|"
          + "|".join(word for word in COUNTS if len(word) > 2 and word != "couple") + r"))")  # fmt: skip

@@ -101,19 +101,18 @@ def list_entities(
 def known(story: Story, vault: Vault, names: Iterable[str]) -> dict[str, frozenset[str]]:
     """Return which of these names are those of people, and of places, in a person's other stories."""
     given = tuple(names)
-    asked = {kind: dict(zip(vault.index.tokens(kind, given), given, strict=True)) for kind in (KIND.PERSON, KIND.PLACE)}
-    return {
-        kind: frozenset(
-            spelled[token]
-            for (token,) in bulk.run(
-                "SELECT e.token FROM entities e WHERE e.user_id = %b AND e.kind = %b AND e.token = ANY(%b) AND "  # noqa: S608
-                "(e.token <> ALL(%b) OR EXISTS (SELECT FROM stories s WHERE s.user_id = e.user_id AND s.id <> %b "
-                f"AND s.{INDEXES[kind]} @> ARRAY[e.token]))",
-                [story.user_id, kind.value, list(spelled), list(getattr(story, INDEXES[kind])), story.pk],
-            )
+    found = {}
+    for kind in (KIND.PERSON, KIND.PLACE):
+        tokens, borne = vault.index.tokens(kind, given), list(getattr(story, INDEXES[kind]))
+        rows = bulk.run(
+            "SELECT e.token FROM entities e WHERE e.user_id = %b AND e.kind = %b AND e.token = ANY(%b) AND "  # noqa: S608
+            "(e.token <> ALL(%b) OR EXISTS (SELECT FROM stories s WHERE s.user_id = e.user_id AND s.id <> %b "
+            f"AND s.{INDEXES[kind]} @> ARRAY[e.token]))",
+            [story.user_id, kind.value, tokens, borne, story.pk],
         )
-        for kind, spelled in asked.items()
-    }
+        kept = {token for (token,) in rows}
+        found[kind.value] = frozenset(name for name, token in zip(given, tokens, strict=True) if token in kept)
+    return found
 
 
 def remember(user_id: UUID, vault: Vault, names: Mapping[str, Iterable[str]]) -> None:

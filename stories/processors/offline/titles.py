@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from math import sqrt
+from math import fsum, sqrt
 
 from stories.processors.base import Event, Transcript
 from stories.processors.offline.clauses import SPEAKER
@@ -91,7 +91,7 @@ def weights_of(subjects: Sequence[Subject]) -> dict[str, float]:
 def weight(text: str, weights: Mapping[str, float], stems: Stems) -> float:
     """Shared words, fewer of a long text; a name in it tells more."""
     words = {*stems.of(text)}
-    value = sum(weights.get(stem, 0.0) for stem in words) / sqrt(max(len(words), 3))
+    value = fsum(weights.get(stem, 0.0) for stem in words) / sqrt(max(len(words), 3))  # in whatever order
     return value + (NAMED if NAME.search(text) else 0.0) - (VAGUELY if VAGUE.search(text) else 0.0)
 
 

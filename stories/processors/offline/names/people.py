@@ -261,12 +261,15 @@ def may_be_person(name: str) -> bool:
 def first_of(name: str) -> str:
     """The first name: of one with hyphens that no list has (Jan-Willem, Tanaka-san) what stands before it."""
     first = name.split(maxsplit=1)[0]
-    if first in GIVEN_NAMES or first in names_of_the_world():
+    if is_given_name(first):
         return first
     head, _, tail = first.partition("-")
     plain = fold(head).capitalize()
-    known = plain in GIVEN_NAMES or plain in names_of_the_world()
-    return plain if known and (first[1:] == first[1:].lower() or tail in names_of_the_world() | GIVEN_NAMES) else first
+    return plain if is_given_name(plain) and (first[1:] == first[1:].lower() or is_given_name(tail)) else first
+
+
+def is_given_name(word: str) -> bool:
+    return word in GIVEN_NAMES or word in names_of_the_world()
 
 
 def is_titled(name: str) -> bool:
@@ -275,7 +278,7 @@ def is_titled(name: str) -> bool:
 
 def is_listed(name: str) -> bool:
     first = first_of(name)
-    return first in GIVEN_NAMES or first in AMBIGUOUS_NAMES or first in names_of_the_world()
+    return is_given_name(first) or first in AMBIGUOUS_NAMES
 
 
 def prior(name: str) -> float:

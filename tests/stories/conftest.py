@@ -22,7 +22,7 @@ LISBON = [
     ("Ada", "My brother Tomas did, and he dropped it on his foot."),
 ]
 MARATHON = [
-    ("Ada", "I ran the Porto marathon in four hours and thirty-seven minutes."),
+    ("Ada", "I ran the marathon in four hours and thirty-seven minutes."),
     ("Mia", "What did you eat before it?"),
     ("Ada", "Custard tarts, nine of them."),
 ]

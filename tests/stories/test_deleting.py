@@ -46,7 +46,7 @@ def test_it_leaves_nothing_but_its_conversation_which_is_still_found(ada_told: U
         assert Passage.objects.of(ada_told).count() == 6, "what was said is searched, the correction is gone"
         assert SearchSet.objects.of(ada_told).get().passages == 3
         assert Memory.objects.of(ada_told).count() == 6
-        assert Entity.objects.of(ada_told).filter(kind="place").count() == 1, "Porto, of the other"
+        assert Entity.objects.of(ada_told).filter(kind="place").count() == 0
     assert check_lineage(user_id=ada_told, actor=TESTER).faults == []
     assert len(search_stories(user_id=ada_told, question="piano", actor=TESTER).stories) == 1, "not as a story"
     found = search_memories(user_id=ada_told, question="Who helped you carry the piano?", actor=TESTER).memories

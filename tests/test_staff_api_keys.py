@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.api_keys import services as api_keys
-from accounts.grants import api_keys as approving
+from accounts.key_approvals import services as approving
 from accounts.models import ApiKey, User
 from accounts.staff.services import enroll
 from accounts.webhooks.outbox import tell

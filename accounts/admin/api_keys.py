@@ -24,8 +24,8 @@ from accounts.admin import grants
 from accounts.admin.webhooks import webhook_button
 from accounts.api_keys import services as api_keys
 from accounts.companions import LONGEST_COMPANION
-from accounts.grants import api_keys as approving
 from accounts.grants.separation import APPROVE
+from accounts.key_approvals import services as approving
 from accounts.models import ApiKey, WebhookEndpoint
 from accounts.models.api_keys import SCOPES
 from accounts.people.services.people import find_person

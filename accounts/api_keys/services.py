@@ -42,7 +42,7 @@ def make_api_key(
 ) -> tuple[UUID, str]:
     """Make a key. Return its id and the key itself, which cannot be shown again. Raises InputError.
 
-    One that a member of staff makes opens nothing before another approves it: accounts.grants.api_keys.
+    One that a member of staff makes opens nothing before another approves it: accounts.key_approvals.services.
     The companion that it is bound to stands in the key itself. It is not stored, and cannot be changed: the digest is
     of all of the key.
     """

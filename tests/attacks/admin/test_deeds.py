@@ -17,7 +17,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.api_keys.services import make_api_key
 from accounts.erasure.services import request_erasure
 from accounts.grants import services as grants
-from accounts.grants.api_keys import make_key
+from accounts.key_approvals.services import make_key
 from accounts.models import AccessGrant, ApiKey, Erasure, Export, OneTimeDevice, User, WebhookDelivery, WebhookEndpoint
 from accounts.models.api_keys import SCOPES
 from accounts.models.webhooks import STORY_BUILT

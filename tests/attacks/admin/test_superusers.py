@@ -18,8 +18,8 @@ from django_otp.oath import TOTP
 
 from accounts.erasure.services import request_erasure
 from accounts.grants import services as grants
-from accounts.grants.api_keys import make_key
 from accounts.grants.separation import are_joined
+from accounts.key_approvals.services import make_key
 from accounts.keys.master_key import ring
 from accounts.models import AccessGrant, ApiKey, Erasure, OneTimeDevice, User
 from accounts.models.one_time_device import secret_address

@@ -127,14 +127,14 @@ def make_crowd(
     source, crowd = source or MadeUp(), []
     with embedded_server().connect() as server:
         make_room(server)
-        server.execute("DROP INDEX passages_embedding; DROP INDEX stories_embedding; DROP INDEX passages_words")
+        dropped = drop_indexes(server)
         for number, size in enumerate(tqdm(sizes(people, passages), unit="people", disable=quiet)):
             user_id = ensure_person(profile=Profile(firebase_uid=f"crowd-{number}"), actor=Actor.system("benchmark"))
             said = source.said(size)
             person = Person(user_id, size, size > exact_up_to, source.asked(said, questions))
             fill(server, person, said.vectors, said.words, said.texts, plain=plain)
             crowd.append(person)
-        build_indexes(server, plain=plain)
+        build_indexes(server, dropped, plain=plain)
     return crowd
 
 
@@ -157,14 +157,19 @@ def make_room(server: Any) -> None:
     server.execute("CREATE TABLE plain_passages (id uuid, user_id uuid, embedding halfvec(512), text text)")
 
 
-def build_indexes(server: Any, *, plain: bool = True) -> None:
-    """As the models declare them, in one go; and the usual ones of the plain table."""
+def drop_indexes(server: Any) -> list[str]:
+    """Drop the graphs and the index of words, and return how they are made."""
+    rows = server.execute(
+        "SELECT indexname, indexdef FROM pg_indexes WHERE indexname ~ '^(passages|stories)_embedding|^passages_words'"
+    ).fetchall()
+    server.execute("; ".join(f"DROP INDEX {name}" for name, _ in rows))
+    return [definition for _, definition in rows]
+
+
+def build_indexes(server: Any, dropped: Sequence[str], *, plain: bool = True) -> None:
+    """Those that were dropped, in one go; and the usual ones of the plain table."""
     server.execute("SET maintenance_work_mem = '1GB'; SET max_parallel_maintenance_workers = 2")
-    server.execute(
-        "CREATE INDEX passages_embedding ON passages USING hnsw (embedding halfvec_cosine_ops) WHERE in_graph"
-    )
-    server.execute("CREATE INDEX stories_embedding ON stories USING hnsw (embedding halfvec_cosine_ops) WHERE in_graph")
-    server.execute("CREATE INDEX passages_words ON passages USING gin (words)")
+    server.execute("; ".join(dropped))
     if plain:
         server.execute("CREATE INDEX ON plain_passages USING hnsw (embedding halfvec_cosine_ops)")
         server.execute("CREATE INDEX ON plain_passages (user_id)")

@@ -122,8 +122,8 @@ def migrations() -> dict[str, Any]:
     from django.db import migrations as dj
     from django.db.migrations.loader import MigrationLoader
     from django.db.models import Q
-    from pgvector.django import HnswIndex
 
+    from stories.models import graph_of
     from vibe.core.db.migrating.lock import PatientExecutor
     from vibe.core.db.schema.constraints import CompositeReference
     from vibe.core.db.schema.operations import RunInBatches
@@ -132,9 +132,7 @@ def migrations() -> dict[str, Any]:
     filled = models.SmallIntegerField(db_default=0)
     user = CompositeReference(name="bench_user", columns=["user_id"], to="accounts.User", to_columns=["id"])
     rule = models.CheckConstraint(condition=Q(mood__gte=0, mood__lt=7), name="bench_mood")
-    graph = HnswIndex(
-        fields=["embedding"], name="bench_graph", opclasses=["halfvec_cosine_ops"], condition=Q(in_graph=True)
-    )
+    graph = graph_of(512, "bench_graph")
     steps = {
         "a column": dj.AddField("passage", "mood", models.SmallIntegerField(**mood)),
         "a backfill": RunInBatches(

@@ -39,7 +39,9 @@ def measure(size: int) -> dict[str, Any]:
 
     with embedded_server().connect() as server:
         server.execute("CREATE TABLE without_graph (LIKE passages INCLUDING ALL)")
-        server.execute("DROP INDEX without_graph_embedding_idx")
+        graphs = "SELECT indexname FROM pg_indexes WHERE tablename = 'without_graph' AND indexdef LIKE '%hnsw%'"
+        for (name,) in server.execute(graphs).fetchall():
+            server.execute(f"DROP INDEX {name}")
         server.execute("CREATE TABLE by_copy (LIKE passages INCLUDING DEFAULTS, PRIMARY KEY (id))")
         server.execute("GRANT ALL ON without_graph TO vibe_user")
         make_graph(server, size)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.crowd import Person, Space, build_indexes, draw_words, fill, make_room
+from benchmarks.crowd import Person, Space, build_indexes, draw_words, drop_indexes, fill, make_room
 from benchmarks.harness import show, throw_away_database
 from benchmarks.search_scale import exact, ours, plain
 from vibe.core.db.configured import embedded_server
@@ -67,13 +67,13 @@ def furnished(space: Space, near: Any) -> tuple[Person, int]:
     others = np.array([space.like(near[at], CLOSE) for at in rng.permutation(COPIES * len(near)) % len(near)])
     with embedded_server().connect() as server:
         make_room(server)
-        server.execute("DROP INDEX passages_embedding; DROP INDEX stories_embedding; DROP INDEX passages_words")
+        dropped = drop_indexes(server)
         people = []
         for number, vectors in enumerate([space.messages(OWN), *np.array_split(others, OTHERS)]):
             user_id = ensure_person(profile=Profile(firebase_uid=f"side-{number}"), actor=Actor.system("benchmark"))
             people.append(Person(user_id, len(vectors), in_graph=True))
             fill(server, people[-1], vectors, draw_words(rng, len(vectors)))
-        build_indexes(server)
+        build_indexes(server, dropped)
     return people[0], OWN + len(others)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import F, Func, IntegerField, Q
+from django.db.models.functions import Cast, Now
+from django.db.models.lookups import Exact
 from pgvector.django import HalfVectorField, HnswIndex
 
 from memories.models import EVERYTHING, Conversation, Memory
@@ -24,6 +24,20 @@ from vibe.core.db.schema.owned import OwnedForeignKey, UserOwned
 WORDS_ASKED_FOR = OWN.format(column="user_id", setting="user_id") + (
     " AND words && nullif(current_setting('vibe.words', true), '')::bigint[]"
 )
+
+
+VECTOR_WIDTHS = (512, 768, 1024)
+"""Numbers of a stored vector: a shorter one is filled up with zeros to the next of these, which changes no angle."""
+
+
+def graph_of(width: int, name: str) -> HnswIndex:
+    """The shared graph of the vectors of one width: those of another cannot be compared with them."""
+    return HnswIndex(
+        OpClass(Cast("embedding", HalfVectorField(dimensions=width)), "halfvec_cosine_ops"),
+        name=name,
+        condition=Q(in_graph=True)
+        & Q(Exact(Func(F("embedding"), function="vector_dims", output_field=IntegerField()), width)),
+    )
 
 
 def blind_index() -> ArrayField[Any, Any]:
@@ -55,7 +69,7 @@ class Story(UserOwned):
     memory_ids = ArrayField(models.UUIDField(), default=list)
     passage_count = models.PositiveIntegerField(default=0)
     word_count = models.PositiveIntegerField(default=0)
-    embedding = HalfVectorField(dimensions=settings.EMBEDDING_DIMENSIONS, null=True)
+    embedding = HalfVectorField(null=True)
     in_graph = models.BooleanField(default=False)
     processor = models.CharField(max_length=100, blank=True)
     embedder = models.CharField(max_length=100, blank=True)
@@ -80,12 +94,7 @@ class Story(UserOwned):
             GinIndex(fields=["places_index"], name="stories_places"),
             GinIndex(fields=["events_index"], name="stories_events"),
             GinIndex(fields=["memory_ids"], name="stories_memories"),
-            HnswIndex(
-                fields=["embedding"],
-                name="stories_embedding",
-                opclasses=["halfvec_cosine_ops"],
-                condition=Q(in_graph=True),
-            ),
+            graph_of(512, "stories_embedding"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "id"], name="stories_owner"),
@@ -146,7 +155,7 @@ class Passage(UserOwned):
     length = models.PositiveIntegerField()
     occurred_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
-    embedding = HalfVectorField(dimensions=settings.EMBEDDING_DIMENSIONS, null=True)
+    embedding = HalfVectorField(null=True)
     model = models.PositiveSmallIntegerField(default=0)
     form = models.PositiveSmallIntegerField(default=0)
     in_graph = models.BooleanField(default=False)
@@ -163,12 +172,9 @@ class Passage(UserOwned):
                 include=["id", "part", "length", "conversation", "role", "speaker", "metadata_index", "expires_at"],
             ),
             GinIndex(fields=["words"], name="passages_words"),
-            HnswIndex(
-                fields=["embedding"],
-                name="passages_embedding",
-                opclasses=["halfvec_cosine_ops"],
-                condition=Q(in_graph=True),
-            ),
+            graph_of(512, "passages_embedding"),
+            graph_of(768, "passages_embedding_768"),
+            graph_of(1024, "passages_embedding_1024"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "memory", "part"], name="passages_one_per_part"),
@@ -242,7 +248,7 @@ class NextVector(UserOwned):
     part = models.SmallIntegerField()
     revision = models.PositiveIntegerField()
     embedder = models.CharField(max_length=100)
-    embedding = HalfVectorField(dimensions=settings.EMBEDDING_DIMENSIONS, null=True)
+    embedding = HalfVectorField(null=True)
 
     class Meta:
         db_table = "next_vectors"

@@ -138,9 +138,10 @@ def test_the_indexes_that_the_queries_are_made_for_are_there():
     assert "USING gin (words)" in indexes["passages_words"]
     for kind in ("people", "places", "events"):
         assert f"USING gin ({kind}_index)" in indexes[f"stories_{kind}"]
-    for table in ("stories", "passages"):
-        graph = indexes[f"{table}_embedding"]
-        assert "USING hnsw (embedding halfvec_cosine_ops)" in graph and graph.endswith("WHERE in_graph")
+    graphs = {"stories_embedding": 512, "passages_embedding": 512}
+    for name, width in {**graphs, "passages_embedding_768": 768, "passages_embedding_1024": 1024}.items():
+        assert f"USING hnsw (((embedding)::halfvec({width})) halfvec_cosine_ops)" in indexes[name]
+        assert indexes[name].endswith(f"WHERE (in_graph AND (vector_dims(embedding) = {width}))")
     assert "lower((email)::text)" in indexes["users_email_unique"]
     assert any("UNIQUE" in each and "(firebase_uid)" in each for each in indexes.values())
 

@@ -291,7 +291,6 @@ WEBHOOK_KEPT_DAYS: int = env.int("WEBHOOK_KEPT_DAYS", default=30)
 
 # Stories
 
-EMBEDDING_DIMENSIONS = 512
 STORY_PROCESSOR = env.str("STORY_PROCESSOR", default="offline")
 STORY_EMBEDDER = env.str("STORY_EMBEDDER", default="offline")
 STORY_EMBEDDERS_RETIRED: list[str] = env.list("STORY_EMBEDDERS_RETIRED", default=[])
@@ -303,7 +302,8 @@ OPENAI: dict[str, Any] = {
     "base_url": env.str("OPENAI_BASE_URL", default="https://api.openai.com/v1"),
     "text_model": env.str("OPENAI_TEXT_MODEL", default=""),
     "embedding_model": env.str("OPENAI_EMBEDDING_MODEL", default=""),
-    "embedding_dimensions": env.int("OPENAI_EMBEDDING_DIMENSIONS", default=EMBEDDING_DIMENSIONS),
+    "embedding_dimensions": env.int("OPENAI_EMBEDDING_DIMENSIONS", default=512),
+    "stored_dimensions": env.int("OPENAI_STORED_DIMENSIONS", default=512),
     "send_dimensions": env.bool("OPENAI_SEND_DIMENSIONS", default=True),
     "answer_format": env.str("OPENAI_ANSWER_FORMAT", default="json_schema"),
     "timeout": env.float("OPENAI_TIMEOUT", default=60.0),

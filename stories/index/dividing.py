@@ -83,10 +83,10 @@ def cut(said: Sequence[Said], gap: timedelta) -> list[Sequence[Said]]:
 
 def vectors(said: Sequence[Said]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     """Return the vectors as one array (n, d), zeros where there is none."""
-    found = np.zeros((len(said), settings.EMBEDDING_DIMENSIONS), dtype=np.float32)
-    for at, each in enumerate(said):
-        if each.vector is not None:
-            found[at] = each.vector.to_numpy()
+    known = {at: each.vector.to_numpy() for at, each in enumerate(said) if each.vector is not None}
+    found = np.zeros((len(said), max(map(len, known.values()), default=0)), dtype=np.float32)
+    for at, vector in known.items():
+        found[at, : len(vector)] = vector
     return found
 
 

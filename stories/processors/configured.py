@@ -7,9 +7,9 @@ from datetime import datetime
 from functools import cache
 
 import numpy as np
-from django.conf import settings
 from django.utils.module_loading import import_string
 
+from stories.models import VECTOR_WIDTHS
 from stories.processors.base import Processor
 from stories.processors.embedding import Embedder, Vectors
 from stories.processors.errors import ProcessingFailed, ProcessorFailed
@@ -87,10 +87,10 @@ def embed(texts: Sequence[str], model: Embedder | None = None) -> Vectors:
             f"The embedder {model.name} gave vectors of shape {vectors.shape} for {len(texts)} texts of "
             f"{model.dimensions} dimensions. Correct the dimensions of STORY_EMBEDDER, or the service behind it."
         )
-    if model.dimensions > settings.EMBEDDING_DIMENSIONS:
+    if model.dimensions > max(VECTOR_WIDTHS):
         raise EmbedderFailed(
-            f"The embedder {model.name} makes {model.dimensions} dimensions; the columns hold "
-            f"{settings.EMBEDDING_DIMENSIONS}. Ask it for shorter vectors."
+            f"The embedder {model.name} makes {model.dimensions} dimensions; at most {max(VECTOR_WIDTHS)} are stored. "
+            "Ask it for shorter vectors."
         )
     if not np.isfinite(vectors).all():
         raise EmbedderFailed(f"The embedder {model.name} gave numbers that are not finite.")

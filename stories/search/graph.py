@@ -43,9 +43,9 @@ WALK = (
 WALKED = f"SET LOCAL enable_sort = on; {RELEASED}"
 
 BY_LIKENESS = (
-    "SELECT p.id, p.story_id, p.embedding <=> %(vector)b::halfvec FROM passages p WHERE {which} "  # noqa: S608
+    "SELECT p.id, p.story_id, {vector} <=> %(vector)b::halfvec FROM passages p WHERE {which} "  # noqa: S608
     f"AND p.user_id = %(user)b AND p.model = %(model)b AND {SEARCHED} {{narrowed}} "
-    "ORDER BY p.embedding <=> %(vector)b::halfvec {tie} "
+    "ORDER BY {vector} <=> %(vector)b::halfvec {tie} "
     "LIMIT %(limit)b"
 )
 A_FEW = "SELECT id, count(*) OVER () FROM stories WHERE user_id = %b ORDER BY hashtext(id::text), id LIMIT %b"
@@ -123,7 +123,13 @@ def nearest(user_id: UUID, wanted: Wanted, narrowed: Narrowed | None, limit: int
     Passages added since the last move into the graph are compared one by one.
     """
     current_connection().hold(WALK.format(ef_search=max(EF_SEARCH, min(limit, 1000))), telling=True)
-    inside = by_likeness("p.in_graph", user_id, wanted, narrowed, limit, prepared=False)
+    width = wanted.vector.dimensions() if wanted.vector else 0
+    inside = by_likeness(
+        f"p.in_graph AND vector_dims(p.embedding) = {width}",
+        *(user_id, wanted, narrowed, limit),
+        vector=f"p.embedding::halfvec({width})",  # the graph of that width: see stories.models.graph_of
+        prepared=False,
+    )
     current_connection().hold(WALKED, telling=True)
     outside = by_likeness("NOT p.in_graph", user_id, wanted, narrowed, limit, tie=", p.id", prepared=True)
     return [(row_id, story) for row_id, story, _ in sorted([*inside, *outside], key=lambda row: row[2])[:limit]]
@@ -139,11 +145,20 @@ def nearest_of_all(user_id: UUID, wanted: Wanted, narrowed: Narrowed | None, lim
 
 
 def by_likeness(
-    which: str, user_id: UUID, wanted: Wanted, narrowed: Narrowed | None, limit: int, *, prepared: bool, tie: str = ""
+    which: str,
+    user_id: UUID,
+    wanted: Wanted,
+    narrowed: Narrowed | None,
+    limit: int,
+    *,
+    prepared: bool,
+    vector: str = "p.embedding",
+    tie: str = "",
 ) -> list[tuple[Any, ...]]:
     """Return passage, story and distance of the nearest passages that have a vector."""
     condition, values = (narrowed.condition, narrowed.values) if narrowed else (sql.SQL(""), {})
-    statement = sql.SQL(BY_LIKENESS).format(which=sql.SQL(which), narrowed=condition, tie=sql.SQL(tie))  # type: ignore[arg-type]
+    parts = {name: sql.SQL(part) for name, part in (("which", which), ("vector", vector), ("tie", tie))}  # type: ignore[arg-type]
+    statement = sql.SQL(BY_LIKENESS).format(narrowed=condition, **parts)
     given = {"user": user_id, "vector": wanted.vector, "model": wanted.model, "limit": limit, **values}
     rows = bulk.run(statement.as_string(None), given, vectors=True, prepared=prepared)
     return [row for row in rows if row[2] is not None]

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from secrets import randbits
 
-from django.conf import settings
 from pgvector import HalfVector
 
 from memories.metadata import TO_JSON, Metadata
+from stories.models import VECTOR_WIDTHS
 from stories.processors.base import Message
 from stories.processors.embedding import Vectors
 from stories.processors.offline.dates.resolving import find_dates
@@ -196,9 +196,11 @@ def blind_phrases(vault: Vault, kind: str, phrases: Iterable[str]) -> list[int]:
 def cloaked(vault: Vault, vectors: Vectors) -> list[HalfVector | None]:
     """Vectors under the person's rotation. Shape (n, d) to n of them, with the precision of a half-precision float.
 
-    A vector of zeros (a text without a word) has no direction and gives None.
+    A vector of zeros (a text without a word) has no direction and gives None. They get the least of VECTOR_WIDTHS that
+    holds them.
     """
-    rotated = vault.cloak(settings.EMBEDDING_DIMENSIONS).apply(vectors)
+    width = next(each for each in VECTOR_WIDTHS if each >= vectors.shape[1])
+    rotated = vault.cloak(width).apply(vectors)
     return [HalfVector(row) if row.any() else None for row in rotated]
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
 import pytest
 from django.conf import settings as configured
 from django.db import connection
+from pgvector import HalfVector
 from psycopg import sql
 
 from accounts.keys.services.data_keys import open_vault
@@ -210,13 +212,13 @@ def test_the_planner_has_no_choice_on_the_first_and_the_thousandth_call(many: UU
     settings.SEARCH_EXACT_UP_TO = 10  # type: ignore[attr-defined]
     settle_graph(user_id=many, actor=TESTER)
     vector = wanted_of(many)
-    assert "Index Scan using passages_embedding" in plan(many, vector)
+    assert "Index Scan using passages_embedding " in plan(many, vector)
     with as_user(many):
         first = graph.nearest(many, vector, None, 10)
         for _ in range(998):
             graph.nearest(many, vector, None, 10)
         assert graph.nearest(many, vector, None, 10) == first
-    assert "Index Scan using passages_embedding" in plan(many, vector)
+    assert "Index Scan using passages_embedding " in plan(many, vector)
     before = best(many, "boat")
     asked_for, connection.connection.prepare_threshold = connection.connection.prepare_threshold, 0
     try:
@@ -224,11 +226,19 @@ def test_the_planner_has_no_choice_on_the_first_and_the_thousandth_call(many: UU
             cursor.execute("SET plan_cache_mode = force_generic_plan; ANALYZE passages")
         for _ in range(8):
             assert best(many, "boat") == before
-        assert "Index Scan using passages_embedding" in plan(many, vector)
+        assert "Index Scan using passages_embedding " in plan(many, vector)
     finally:
         connection.connection.prepare_threshold = asked_for
         with connection.cursor() as cursor:
             cursor.execute("RESET plan_cache_mode")
+
+
+@pytest.mark.parametrize("width", [768, 1024])
+def test_wider_vectors_have_a_graph_of_their_own(many: UUID, settings: object, width: int) -> None:
+    settings.SEARCH_EXACT_UP_TO = 10  # type: ignore[attr-defined]
+    settle_graph(user_id=many, actor=TESTER)
+    vector = HalfVector([1.0] * width)
+    assert f"Index Scan using passages_embedding_{width} " in plan(many, replace(wanted_of(many), vector=vector))
 
 
 @pytest.mark.skipif(configured.DATABASE_POOLER, reason="behind a pooler no statement is kept")

@@ -227,6 +227,52 @@ def test_in_the_graph(changed: UUID, settings: object) -> None:
     assert (ask(changed).strategy, by_vector(ask(changed))) == ("hnsw", True)
 
 
+@pytest.mark.parametrize("dimensions", [384, 768, 1024])
+def test_a_model_of_other_dimensions_takes_over_by_one_command_in_the_graph_and_out_of_it(
+    changed: UUID, use_embedder: Callable[[object], None], settings: object, dimensions: int
+) -> None:
+    """And back again; what comes in meanwhile and afterwards is found too."""
+    model, before = NewEmbedder(), external_ids(changed, ask(changed))
+    model.dimensions, model.name = dimensions, f"wider-{dimensions}"
+    use_embedder(model)
+    settings.SEARCH_EXACT_UP_TO = 0  # type: ignore[attr-defined]
+    settle_graph(user_id=changed, actor=TESTER)
+    converse(changed, [("Rui", "I bought an accordion.")], external_id="new")
+    assert (ask(changed).strategy, by_vector(ask(changed)), widths(changed)) == ("hnsw", True, {512})
+    assert run() == f"1 people's vectors are of {model.name} now.\n"
+    converse(changed, [("Rui", "I bought a xylophone.")], external_id="newer")
+    assert (ask(changed).strategy, by_vector(ask(changed))) == ("hnsw", True)
+    assert widths(changed) == {max(dimensions, 512)}
+    build_all(changed)
+    for question, found in (("Who carried the piano?", before[0]), ("accordion", "new"), ("xylophone", "newer")):
+        assert external_ids(changed, ask(changed, question))[0] == found
+    assert check_lineage(user_id=changed, actor=TESTER).faults == []
+    settings.SEARCH_EXACT_UP_TO = 10_000  # type: ignore[attr-defined]
+    settle_graph(user_id=changed, actor=TESTER)
+    assert (ask(changed).strategy, by_vector(ask(changed))) == ("exact", True)
+    use_embedder(HashedEmbedder())
+    assert run() == "1 people's vectors are of hashed now.\n"
+    assert (widths(changed), external_ids(changed, ask(changed))[0]) == ({512}, before[0])
+
+
+def test_a_model_of_more_dimensions_than_are_stored_is_refused_and_all_stays(
+    changed: UUID, use_embedder: Callable[[object], None]
+) -> None:
+    model = NewEmbedder()
+    model.dimensions = 1025
+    use_embedder(model)
+    with pytest.raises(CommandError, match="1025 dimensions; at most 1024 are stored"):
+        run()
+    assert by_vector(ask(changed))
+
+
+def widths(user_id: UUID) -> set[int]:
+    """How many numbers the person's vectors have."""
+    with as_user(user_id):
+        rows = Passage.objects.of(user_id).exclude(embedding=None).values_list("embedding", flat=True)
+        return set(map(len, rows))
+
+
 def test_a_model_that_cannot_be_asked_any_more(changed: UUID, settings: object, tell: Callable[..., None]) -> None:
     """Words alone until the exchange; what comes in meanwhile is never compared with the wrong ones."""
     settings.STORY_EMBEDDERS_RETIRED = []  # type: ignore[attr-defined]

@@ -13,7 +13,6 @@ from threading import Event
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 
 from stories.processors.embedding import MAX_CHARACTERS, Vectors
 from stories.processors.openai_compatible.budget import estimated, reserve
@@ -29,6 +28,9 @@ from stories.processors.openai_compatible.service import Service, configured_ser
 from vibe.core.crypto.cloak import Cloak
 
 KIND = "openai"
+NAME = re.compile(rf"{KIND}:(.+):(\d+)(?:/(\d+))?", re.ASCII)
+UNNAMED = 512
+"""The length to which vectors are shortened that a name does not say: that of before it could be set."""
 ATTEMPTS = 2
 """For an answer with vectors in it."""
 OPTIONAL = frozenset(("dimensions", "encoding_format"))
@@ -60,21 +62,29 @@ class OpenAIEmbedder:
     @classmethod
     def named(cls, name: str) -> OpenAIEmbedder | None:
         """The embedder that made vectors of this name, at the service that is configured now; None for no such name."""
-        kind, _, rest = name.partition(":")
-        model, _, dimensions = rest.rpartition(":")
-        if kind != KIND or not model or not dimensions.isdecimal():
+        if not (made := NAME.fullmatch(name)):
             return None
-        return cls(replace(configured_service(), embedding_model=model, embedding_dimensions=int(dimensions)))
+        model, dimensions, stored = made[1], int(made[2]), int(made[3] or UNNAMED)
+        return cls(
+            replace(
+                configured_service(),
+                embedding_model=model,
+                embedding_dimensions=dimensions,
+                stored_dimensions=stored,
+            )
+        )
 
     @property
     def name(self) -> str:
-        """Model and length as it makes them: vectors of different ones cannot be compared."""
-        return f"{KIND}:{self.service.embedding_model}:{self.service.embedding_dimensions}"
+        """Model and length as it makes them, and as they are stored: vectors of different ones cannot be compared."""
+        made = self.service.embedding_dimensions
+        stored = "" if self.dimensions == min(made, UNNAMED) else f"/{self.dimensions}"
+        return f"{KIND}:{self.service.embedding_model}:{made}{stored}"
 
     @property
     def dimensions(self) -> int:
-        """Numbers a vector as it is stored: no more than the columns hold."""
-        return min(self.service.embedding_dimensions, settings.EMBEDDING_DIMENSIONS)
+        """Numbers a vector as it is stored."""
+        return min(self.service.embedding_dimensions, self.service.stored_dimensions)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """The vectors of the texts, float32 (texts, dimensions).
@@ -237,7 +247,7 @@ def as_float(value: object) -> float:
 
 
 def shortened(vectors: Vectors, dimensions: int) -> Vectors:
-    """Vectors of length 1 in as many dimensions as the columns hold.
+    """Vectors of length 1 in as many dimensions as are stored.
 
     Longer ones are projected to a random subspace, drawn once for all, in which cosines stay nearly what they are
     (W. Johnson and J. Lindenstrauss, "Extensions of Lipschitz mappings into a Hilbert space", 1984). Leaving out the

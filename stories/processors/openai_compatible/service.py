@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from stories.models import VECTOR_WIDTHS
 from vibe.core.errors import ConfigurationError
 from vibe.core.from_settings import from_settings
 
@@ -18,7 +19,9 @@ LONGEST_MODEL = 80
 """Characters of a model's name: it is stored with each story."""
 LEAST_CONTEXT = 2_000
 MOST_DIMENSIONS = 4_096
-"""Of a model's vectors: the projection to what the columns hold takes time and memory with the square of it."""
+"""Of a model's vectors: the projection to what is stored takes time and memory with the square of it."""
+LEAST_STORED = 64
+"""Numbers of a stored vector: fewer tell little apart."""
 INSIDE = (".local", ".internal", ".localhost", ".lan")
 
 
@@ -32,6 +35,8 @@ class Service:
     embedding_model: str
     embedding_dimensions: int
     """Numbers a vector as the model makes it."""
+    stored_dimensions: int
+    """Numbers a vector as it is stored, at most."""
     send_dimensions: bool
     """Whether to ask for that many, which some models do not understand."""
     answer_format: AnswerFormat
@@ -74,6 +79,8 @@ class Service:
                 raise ConfigurationError(f"OPENAI_{name.upper()} must be more than 0.")
         if self.embedding_dimensions > MOST_DIMENSIONS:
             raise ConfigurationError(f"OPENAI_EMBEDDING_DIMENSIONS must be at most {MOST_DIMENSIONS:,}.")
+        if not LEAST_STORED <= self.stored_dimensions <= max(VECTOR_WIDTHS):
+            raise ConfigurationError(f"OPENAI_STORED_DIMENSIONS must be from {LEAST_STORED} to {max(VECTOR_WIDTHS):,}.")
         if self.daily_tokens < 0:
             raise ConfigurationError("OPENAI_DAILY_TOKENS must be 0 (no bound) or more.")
         if self.context_characters < LEAST_CONTEXT:

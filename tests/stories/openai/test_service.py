@@ -23,6 +23,8 @@ GOOD: Service = replace(
         {"text_model": "x" * 81},
         {"embedding_dimensions": 4_097},
         {"embedding_dimensions": 0},
+        {"stored_dimensions": 63},
+        {"stored_dimensions": 1_025},
         {"timeout": 0.0},
         {"timeout": float("nan")},
         {"deadline": float("inf")},

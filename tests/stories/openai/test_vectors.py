@@ -206,6 +206,28 @@ def test_a_model_of_longer_vectors_than_the_columns_can_be_used(embedder, servic
     np.testing.assert_allclose(vectors @ vectors.T, whole @ whole.T, atol=0.1)
 
 
+@pytest.mark.parametrize(
+    ("stored", "name", "kept"),
+    [(512, ":768", 512), (768, ":768/768", 768), (1024, ":768/768", 768), (64, ":768/64", 64)],
+)
+def test_vectors_are_shortened_no_more_than_to_what_is_set_and_a_name_says_to_what(
+    embedder, service, stored: int, name: str, kept: int
+):
+    service.dimensions = 768
+    made = embedder(embedding_dimensions=768, stored_dimensions=stored)
+    assert made.embed(TEXTS).shape == (3, kept)
+    assert made.name == f"openai:vectors{name}"
+    later = embedder(embedding_model="other:7", embedding_dimensions=99, stored_dimensions=64).named(made.name)
+    assert later is not None and (later.name, later.dimensions) == (made.name, kept)
+
+
+@pytest.mark.parametrize(
+    "name", ["openai:vectors", "openai::8", "openai:vectors:8/", "other:vectors:8", "openai:v:8\n"]
+)
+def test_names_of_nobody(embedder, name: str):
+    assert embedder().named(name) is None
+
+
 def test_longer_vectors_are_for_ever_projected_to_the_same_subspace():
     """Stored vectors are compared with those of the next release."""
     first = shortened(np.eye(1, 768, dtype=np.float32), 512)[0]

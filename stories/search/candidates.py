@@ -32,6 +32,8 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 FAR = 2**40
 """How far a correction is from the messages of its story."""
+MOST_COUNTED = 3
+"""Parts of a memory that a word counts in."""
 FAR_APART = 10
 """How far passages without a story are from each other: what was said between them may not be at hand."""
 
@@ -171,7 +173,7 @@ def read(strategy: str, source: sql.Composable, given: Mapping[str, Any], wanted
         Passages(
             story=story,
             position=np.where(gone, place * FAR_APART, place),
-            counts=np.array(counts, dtype=np.int64).reshape(len(wanted.tokens), len(asking)),
+            counts=by_parts(np.array(counts, dtype=np.int64).reshape(len(wanted.tokens), len(asking)), memories, parts),
             lengths=numbers(length, ">i4"),
             similarity=None if wanted.vector is None else np.frombuffer(likeness, ">f8").astype(np.float64),
             asking=asking.astype(np.bool_),
@@ -186,6 +188,22 @@ def read(strategy: str, source: sql.Composable, given: Mapping[str, Any], wanted
         gone,
         parts,
     )
+
+
+def by_parts(counts: NDArray[np.int64], memories: bytes, part: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return in how many parts of its memory a word stands, up to MOST_COUNTED, for each part that has it.
+
+    How often a word stands in a text is not stored; of a long one this tells something. Parts of a memory follow each
+    other.
+    """
+    if not part.any():
+        return counts
+    halves = np.frombuffer(memories, ">u8").reshape(-1, 2)
+    begins = np.ones(len(part), dtype=np.bool_)
+    begins[1:] = (part[1:] == 0) | (halves[1:] != halves[:-1]).any(axis=1)
+    starts = np.flatnonzero(begins)
+    together = np.add.reduceat(counts, starts, axis=1)[:, np.cumsum(begins) - 1]
+    return np.minimum(together, MOST_COUNTED) * counts
 
 
 def in_time(sent: list[bytes]) -> list[bytes]:

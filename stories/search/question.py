@@ -40,6 +40,16 @@ _ASSISTANT_SAID = re.compile(
     r"(?:advice|answers?|explanations?|proposals?|recommendations?|suggestions?|tips?)\b",
     re.IGNORECASE,
 )
+_PLURAL = (
+    r"(?!\w*(?:ss|us|is)\b)(?!(?:does|was|has|his|this|its|always|news|plans?)\b)"
+    r"[a-z]{2,}(?:s|people|children|men|women)\b"
+)
+_BEFORE_PLURAL = "are|were|other|all|else|of|kinds?|types?|sorts?|the|some|new|different"
+_SEVERAL = re.compile(
+    rf"\b(?:what|which)(?: (?:{_BEFORE_PLURAL}))*(?: [a-z-]+){{0,2}}? {_PLURAL}|\bhow many\b"
+    r"|\b(?:what|which) (?:kinds?|types?|sorts?) of\b|\bwhat (?:all|else)\b|\b(?:list|name) (?:all|the|some)\b",
+    re.IGNORECASE,
+)
 _JOINING = frozenset({"and", "&", "or", "nor"})
 _BOTH = re.compile(r"\bboth\b", re.IGNORECASE)
 _NEXT_WORD = re.compile(r"\s+([^\W\d_]+)")
@@ -60,6 +70,8 @@ class Question:
     """It asks for a time. Known of English questions only."""
     of_assistant: bool = False
     """It asks what an assistant said. Known of English questions only."""
+    several: bool = False
+    """It asks for several things ("which books"). Known of English questions only."""
     times: tuple[TimeSpan, ...] = ()
     """The times that it names, each from its first moment up to its end. Known of English questions only."""
     tongue: str = ENGLISH
@@ -88,13 +100,13 @@ def understand(
     text = " ".join(normalized("NFC", text[:MAX_QUESTION]).split())
     counted = Counter(asked_words(text, language))
     kept = dict(list(counted.items())[:MAX_WORDS])
-    when, of_assistant = bool(_WHEN.search(text)), bool(_ASSISTANT_SAID.search(text))
+    when, of_assistant, several = (bool(each.search(text)) for each in (_WHEN, _ASSISTANT_SAID, _SEVERAL))
     times, tongue = _times(text, asked_at) if asked_at else (), tongue_of(text)
     named = sorted(_named(text, participants), key=lambda each: each.begins)
     if named and not _are_joined(text, named):
-        return Question(named[0].spoken, kept, named[0].name, when, times=times, tongue=tongue)
+        return Question(named[0].spoken, kept, named[0].name, when, several=several, times=times, tongue=tongue)
     about = asker if not named and asker and _FIRST_PERSON.search(text) else None
-    return Question(text, kept, about, when, of_assistant and not named, times, tongue)
+    return Question(text, kept, about, when, of_assistant and not named, several, times, tongue)
 
 
 def _times(text: str, asked_at: datetime) -> tuple[TimeSpan, ...]:

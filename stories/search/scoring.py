@@ -18,9 +18,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-ASSISTED: Final = {"conversation": 0.6, "substance": 0.0, "asking": 0.0, "opening": 0.3}
+ASSISTED: Final = {"conversation": 0.6, "substance": 0.0, "asking": 0.0, "opening": 0.3, "length": 0.1}
 """Where an assistant takes part. It answers everything at length, people tell it what matters in requests and
-questions, and a conversation is about one matter, which they name first."""
+questions, of any length, and a conversation is about one matter, which they name first."""
 ALONE: Final = {"conversation": 0.0, "substance": 0.0, "vector": 0.65}
 """For notes, where one person talks: each stands by itself."""
 
@@ -79,12 +79,14 @@ class Weights:
         All of a person's passages are ranked by the same weights, or those of one kind would go before the others.
         """
         mean = {
-            name: getattr(self, name)
-            + assisted * (ASSISTED.get(name, getattr(self, name)) - getattr(self, name))
-            + alone * (ALONE.get(name, getattr(self, name)) - getattr(self, name))
-            for name in (*ASSISTED, *ALONE)
+            name: (1 - assisted - alone) * own + assisted * ASSISTED.get(name, own) + alone * ALONE.get(name, own)
+            for name, own in ((name, getattr(self, name)) for name in (*ASSISTED, *ALONE))
         }
         return replace(self, **mean)
+
+
+SEVERAL: Final = Weights(conversation=0.0)
+"""For a question that asks for several things: they were said in as many conversations."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +136,7 @@ class Calibration:
     def probability(self, features: Floats) -> Floats:
         """Return the probability of each passage, (N,), in the four digits that are shown."""
         logit = self.intercept + features @ np.array([self.meaning, self.words, self.behind])
-        probability: Floats = np.round(1 / (1 + np.exp(-logit)), 4)
+        probability: Floats = np.round(np.exp(-np.logaddexp(0, -logit)), 4)
         return probability
 
 

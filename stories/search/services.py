@@ -34,7 +34,7 @@ from stories.search.candidates import EXACT, HNSW, Found, Wanted, exact
 from stories.search.filters import Filters, Narrowed, narrowed_by
 from stories.search.graph import likeliest
 from stories.search.ranking import Ranker, Ranking
-from stories.search.scoring import BY_WORDS, OFFLINE, Calibration
+from stories.search.scoring import BY_WORDS, OFFLINE, SEVERAL, Calibration, Weights
 from stories.signals import searched
 from stories.text.passages import ASKS, DATES, FOREIGN, cloaked, speaker_token, tongue_marks, word_tokens
 from vibe.core.db.scale import replica
@@ -234,7 +234,8 @@ def rank(
     degraded = asked.degraded
     if wanted.vector is None and not wanted.asked:
         degraded = " ".join(filter(None, [degraded, NOTHING_TO_GO_BY]))
-    ranker = replace(ranker_for(found, list(wanted.asked)), calibration=calibration_of(asked.embedder))
+    weights = SEVERAL if asked.question.several else Weights()
+    ranker = replace(ranker_for(found, list(wanted.asked)), weights=weights, calibration=calibration_of(asked.embedder))
     return found, ranker.rank(found.passages), degraded
 
 

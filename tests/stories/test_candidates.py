@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stories.models import Passage
-from stories.search.candidates import EPOCH, MICROSECOND, holds, timeliness, token_values
+from stories.search.candidates import EPOCH, MICROSECOND, by_parts, holds, timeliness, token_values
 from tests.cast import DAY
 from vibe.core.db.scopes import as_user
 from vibe.core.db.statements import bulk
@@ -45,6 +45,14 @@ def test_a_passage_has_its_words_in_rising_order(ada_told: UUID) -> None:
     with as_user(ada_told):
         kept = [words for (words,) in Passage.objects.of(ada_told).values_list("words")]
     assert len(kept) > 3 and all(words == sorted(words) and len(words) > 2 for words in kept)
+
+
+def test_a_word_counts_as_often_as_parts_of_its_memory_have_it() -> None:
+    """Two words; a memory of four parts, one of one, and one of two."""
+    counts = np.array([[1, 1, 1, 1, 1, 0, 1], [0, 1, 0, 1, 0, 1, 0]])
+    memories, part = b"".join(each * 16 for each in (b"a", b"a", b"a", b"a", b"b", b"c", b"c")), [0, 1, 2, 3, 0, 0, 1]
+    assert by_parts(counts, memories, np.array(part)).tolist() == [[3, 3, 3, 3, 1, 0, 1], [0, 2, 0, 2, 0, 1, 0]]
+    assert by_parts(counts, memories, np.zeros(7, dtype=np.int64)).tolist() == counts.tolist()
 
 
 def test_what_was_said_near_a_time_counts_less_the_farther_it_is() -> None:

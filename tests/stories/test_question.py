@@ -146,6 +146,27 @@ def test_not_asking_for_a_time(asked: str) -> None:
     assert not understand(asked, PEOPLE).when
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "What pets does Grace have?",
+        "Which other books did I read?",
+        "how many trips",
+        "What kind of tea",
+        "Name all men",
+    ],
+)
+def test_asking_for_several_things(asked: str) -> None:
+    assert understand(asked, PEOPLE).several
+
+
+@pytest.mark.parametrize(
+    "asked", ["What is Grace's status?", "What does she do?", "What was the news?", "Which bus?", "Whatever, boys"]
+)
+def test_not_asking_for_several_things(asked: str) -> None:
+    assert not understand(asked, PEOPLE).several
+
+
 def test_the_words_are_those_of_the_text_and_keep_the_name() -> None:
     question = understand("Which gardens, oh which gardens did Grace visit?", PEOPLE)
     assert dict(question.words) == {"garden": 2, "oh": 1, "grace": 1, "visit": 1}

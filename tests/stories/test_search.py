@@ -54,6 +54,16 @@ def ask(user_id: UUID, question: str, **options: object) -> Answer:
     return search_stories(user_id=user_id, question=question, actor=TESTER, **options)  # type: ignore[arg-type]
 
 
+def test_asked_for_several_things_conversations_count_for_nothing(ada_told: UUID) -> None:
+    """They were said in several; what fits one thing well must not bring the rest of its conversation along."""
+    several, one = (
+        [each.why for story in ask(ada_told, question).stories for each in story.passages]
+        for question in ("Which pianos did Ada carry?", "Which piano did Ada carry?")
+    )
+    assert not any("conversation" in why for why in several)
+    assert any("conversation" in why for why in one)
+
+
 def texts(answer: Answer) -> list[str]:
     return [story.passages[0].text for story in answer.stories]
 

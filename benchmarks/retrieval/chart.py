@@ -28,7 +28,15 @@ def draw(sets: dict[str, dict[str, Any]], path: Path) -> None:
         means = [each[COMPARED] for _, each in shown]
         for place, (_, each) in zip(places, shown, strict=True):
             axes.plot([place, place], each["interval"], color=colour, linewidth=1.2, alpha=0.6)
-        axes.scatter(places, means, s=140 if way == OUR_NAME else 42, marker=marker, color=colour, label=way, zorder=3)
+        axes.scatter(
+            places,
+            means,
+            s=140 if way == OUR_NAME else 42,
+            marker=marker,
+            color=colour,
+            zorder=3,
+            label=way.replace("_", " "),
+        )
     axes.set_xticks(
         range(len(sets)), [f"{name}\n{each['turns']['questions']} questions" for name, each in sets.items()]
     )

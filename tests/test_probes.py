@@ -152,7 +152,8 @@ def test_not_ready_without_a_database_and_no_host_is_named(client, db, monkeypat
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert "internal" not in answer.content.decode()
-    assert set(why(client)) == {"database", "pooler", "migrations", "keys", "key_service", "erased", "worker", "jobs"}
+    checks = {"database", "pooler", "migrations", "keys", "key_service", "erased", "worker", "jobs", "nodes"}
+    assert set(why(client)) == checks
 
 
 def test_probes_leave_no_row_in_the_trail(client, worker):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
+
+from django.db import OperationalError
 
 from accounts.api_keys import services as api_keys
 from accounts.authentication import tokens
@@ -24,6 +27,7 @@ from accounts.models import ApiKey, User
 from accounts.people.names import is_uuid, read_name
 from accounts.people.services.people import Profile, ensure_person, update_email
 from audit.actors import Actor, Origin
+from vibe.core.db.citus_nodes import some_away
 from vibe.core.db.roles import SIGN_IN
 from vibe.core.db.scopes import Scope, as_api_key, as_sign_in, as_user, query_in_scope
 from vibe.core.errors import InputError
@@ -74,10 +78,16 @@ def account_status(claims: Claims) -> Any:
     for row in query_in_scope(Scope(SIGN_IN, firebase_uid=claims.uid), LOOK_UP, [claims.uid]):
         known = dict(zip(STANDING, row, strict=True))
         if known["last_login"] is None or known["last_login"] < claims.signed_in_at:
-            with as_sign_in(claims.uid):
-                User.objects.filter(firebase_uid=claims.uid).update(last_login=claims.signed_in_at)
+            note_sign_in(claims)
         return known
     return None
+
+
+def note_sign_in(claims: Claims) -> None:
+    """Save the time of a sign-in. A later request does it while a node of a cluster is away: accounts are on each."""
+    if not some_away():
+        with suppress(OperationalError), as_sign_in(claims.uid):
+            User.objects.filter(firebase_uid=claims.uid).update(last_login=claims.signed_in_at)
 
 
 def make(profile: Profile, origin: Origin) -> UUID:

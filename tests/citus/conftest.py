@@ -38,6 +38,7 @@ DO $$ DECLARE one record; BEGIN
         AND (typrelid = 0 OR EXISTS (SELECT FROM pg_class WHERE oid = typrelid AND relkind = 'c'))
         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = t.oid AND d.deptype = 'e')
     LOOP EXECUTE format('DROP TYPE IF EXISTS %s CASCADE', one.name); END LOOP;
+    DROP SCHEMA IF EXISTS vibe_cluster CASCADE;
 END $$
 """
 

@@ -26,6 +26,7 @@ WITH_DATABASE: dict[str, Check] = {
     "server version": server.version,
     "permissions": server.permissions,
     "roles": server.roles,
+    "workers of the cluster": server.workers,
     "extensions": server.extensions,
     "monitoring rights": server.monitoring,
     "clock": server.clock,

@@ -18,7 +18,7 @@ from vibe.core.db.health.reading import Verdict
 from vibe.core.db.health.report import report
 from vibe.core.db.migrating.retired import WHAT_TO_DO, retired_of
 from vibe.core.db.roles import LARGE_OBJECTS, RESTRICT_STATISTICS, REVOKE_LARGE_OBJECTS, STATISTICS, SUPPORT, USER
-from vibe.core.db.scale.distribution.plan import steps_left
+from vibe.core.db.scale.distribution.applying import steps_left
 from vibe.core.db.schema import catalog_lint
 from vibe.core.db.schema.catalog_lint.rules import OF_A_SUPERUSER
 from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity, SchemaPolicy

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from vibe.core.db import citus_nodes
 from vibe.core.db.errors import DatabaseNotReady
 from vibe.core.db.health.connections import has_unnamed_pooler
 from vibe.core.db.requirements import OLDEST_VECTOR, require_schema, require_server
@@ -73,6 +74,16 @@ def passes_row_security() -> bool:
     """Return whether the database user is superuser or has BYPASSRLS."""
     [(passes,)] = figures.rows("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
     return bool(passes)
+
+
+def workers() -> Iterator[Finding]:
+    """Check that each worker of a cluster answers."""
+    for host, port in sorted(citus_nodes.away()) if distributed() else ():
+        yield error(
+            f"The worker {host}:{port} of the cluster does not answer.",
+            why="Whoever has rows on it is answered 503; nobody new can sign up, and nothing of everybody can be read.",
+            do="Start the server there, or its machine, and see that the coordinator reaches it",
+        )
 
 
 def roles() -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from accounts.keys.errors import KeyServiceRefuses
 from accounts.keys.master_key import Fit, check_stored_keys, ring
 from accounts.keys.providers.service_key import ServiceKey
 from audit.middleware import no_personal_data
+from vibe.core.db import citus_nodes
 from vibe.core.db.health.connections import has_unnamed_pooler
 from vibe.core.db.job_classes.reporting import ClassState, read_states
 from vibe.core.db.scopes import as_system
@@ -57,6 +58,7 @@ def ask() -> dict[str, str]:
         ("erased", erased),
         ("worker", worker),
         ("jobs", jobs),
+        ("nodes", nodes),
     )
     for name, check in checks:
         reasons[name] = UNKNOWN if reasons["database"] else reason(check)
@@ -68,9 +70,10 @@ def stops_serving(reasons: dict[str, str]) -> bool:
 
     A missing worker counts only with READY_NEEDS_WORKER. Late jobs never do: sending requests elsewhere helps none. Nor
     does a pooler: in session mode it is no fault. Nor does a key service that is away: who was opened lately goes on.
+    Nor does a node of a cluster: who has no rows on it goes on.
     """
-    heeded = reasons.keys() - {"jobs", "pooler", "key_service", *([] if settings.READY_NEEDS_WORKER else ["worker"])}
-    return any(reasons[name] for name in heeded)
+    spared = {"jobs", "pooler", "key_service", "nodes", *([] if settings.READY_NEEDS_WORKER else ["worker"])}
+    return any(reasons[name] for name in reasons.keys() - spared)
 
 
 def reason(check: Callable[[], str]) -> str:
@@ -78,6 +81,8 @@ def reason(check: Callable[[], str]) -> str:
     try:
         return check()
     except (VibeError, DatabaseError) as problem:
+        if citus_nodes.away():
+            return ""  # `nodes` says so
         return f"This could not be asked ({type(problem).__name__}). Run: manage.py doctor"
 
 
@@ -103,6 +108,8 @@ def migrations() -> str:
 
 def keys() -> str:
     """Check that the configured master keys open stored data keys, if there are any."""
+    if citus_nodes.some_away():
+        return ""  # they are on all nodes
     if check_stored_keys() is Fit.OPENS_NOTHING:
         return (
             "ENCRYPTION_KEY and ENCRYPTION_KEYS_RETIRED open none of the stored data keys, so requests are refused. "
@@ -145,6 +152,11 @@ def jobs() -> str:
     """Check that no class of work is late."""
     late = [state for state in job_states() if state.is_late]
     return f"{reasons_of(late)}. Run: manage.py doctor" if late else ""
+
+
+def nodes() -> str:
+    """Check that no worker of a cluster was found away."""
+    return "A node of the cluster does not answer. Run: manage.py doctor" if citus_nodes.known.away else ""
 
 
 def reasons_of(states: list[ClassState]) -> str:

@@ -13,6 +13,7 @@ CLUSTER = {
     "citus.propagate_set_commands": "local",
     "citus.multi_shard_modify_mode": "sequential",
     "citus.enable_unsafe_triggers": "on",
+    "citus.node_connection_timeout": "2000",
 }
 # Until the tables are distributed, nothing of ours concerns the workers.
 ALONE = {"citus.enable_ddl_propagation": "off"}

@@ -33,6 +33,10 @@ class DatabaseUnavailable(VibeError):
         return {"Retry-After": "1"}
 
 
+class NodeAway(DatabaseUnavailable, OperationalError):
+    message = "A worker of the cluster does not answer. Who has no rows on it is served. Run: manage.py doctor"
+
+
 class ContextError(VibeError):
     message = "This needs a scope: enter as_user(), as_support(), as_staff(), as_sign_in() or as_system() first."
     code = "context"

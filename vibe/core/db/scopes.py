@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from vibe.core.db import citus_nodes
 from vibe.core.db.errors import ContextError
 from vibe.core.db.roles import SIGN_IN, STAFF, SUPPORT, SYSTEM, USER
 from vibe.core.db.statements import revisions
@@ -125,6 +126,8 @@ def set_scope(scope: Scope) -> None:
     They are sent with the next statement; on Citus at once, in two texts, so that only the second reaches the shards.
     """
     connection = current_connection()
+    if citus_nodes.known.away and scope.user_id:
+        citus_nodes.require_present(scope.user_id)
     connection.hold(set_role_sql(scope.role), telling=True)
     connection.hold(*settings_sql(scope), telling=True)
     note_scope(scope)

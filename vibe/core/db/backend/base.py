@@ -26,7 +26,7 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError
 from django.db.backends.postgresql import base
 from psycopg import sql
 
-from vibe.core.db import citus_session
+from vibe.core.db import citus_nodes, citus_session
 from vibe.core.db.backend.schema import Stepwise, Whole
 from vibe.core.db.configured import embedded_server, resolve
 from vibe.core.db.embedded.server import PORT
@@ -242,6 +242,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             connection.distributed = citus_session.prepare_session(cursor)
         if connection.distributed:
             connection.prepare_threshold = None  # a plan that is kept on the coordinator was not tried on shards
+            connection.wait = citus_nodes.watched(connection)
         return True
 
     @property

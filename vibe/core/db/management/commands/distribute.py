@@ -4,8 +4,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from vibe.core.db.errors import DatabaseNotReady
+from vibe.core.db.scale.distribution.applying import apply
 from vibe.core.db.scale.distribution.placing import obstacles
-from vibe.core.db.scale.distribution.plan import Step, apply, steps
+from vibe.core.db.scale.distribution.plan import Step, steps
 
 
 class Command(BaseCommand):

@@ -5,7 +5,7 @@ from django.core.management.commands import migrate
 
 from vibe.core.db.migrating.lock import PatientExecutor, migration_lock
 from vibe.core.db.migrating.retired import require_current_database
-from vibe.core.db.scale.distribution.plan import place_new_tables
+from vibe.core.db.scale.distribution.applying import place_new_tables
 
 
 class Command(migrate.Command):

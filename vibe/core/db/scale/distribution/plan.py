@@ -1,7 +1,4 @@
-"""Every statement of the distribution, in order: a step is a transaction, and the catalog shows whether it is done.
-
-Nothing is stored between two runs, so an interrupted run resumes where it ended: only the steps that are left are run.
-"""
+"""Every statement of the distribution, in order: a step is a transaction, and the catalog shows whether it is done."""
 
 from __future__ import annotations
 
@@ -9,18 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import DatabaseError, connection, transaction
+from django.db import connection
 from django.db.models import Model
 from pgvector.django import HnswIndex
 
 from vibe.core.db.backend.schema import Whole
 from vibe.core.db.citus_session import CLUSTER
-from vibe.core.db.errors import DatabaseNotReady
-from vibe.core.db.migrating.lock import LOCK, migration_lock
 from vibe.core.db.roles import ALL
 from vibe.core.db.scale.distribution import placing
+from vibe.core.db.schema.catalog_lint.expected import IN_TWO_PHASES, TWO_PHASES
 from vibe.core.db.schema.constraints import RowSecurity, declared
-from vibe.core.db.statements.batching import distributed
 
 Done = Callable[[Any], bool]
 quote = connection.ops.quote_name
@@ -53,6 +48,13 @@ WHERE nspname = 'public' AND given.grantee = current_user::regrole AND given.pri
 ON_EVERY_WORKER = "SELECT bool_and(success AND result = 't') FROM run_command_on_workers(%s)"
 LOCAL_BYTES = "SELECT pg_relation_size(to_regclass(%s))"
 LOGS_IN = "SELECT rolcanlogin FROM pg_roles WHERE rolname = '{role}'"
+CLUSTER_SCHEMA = "vibe_cluster"  # of tables and functions that a cluster alone needs; no scope may use it
+TOUCH = f"BEGIN DELETE FROM {CLUSTER_SCHEMA}.two_phases; RETURN NULL; END"  # noqa: S608
+TOUCHES = f"""
+SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass('{CLUSTER_SCHEMA}.two_phases'))
+AND EXISTS (SELECT FROM pg_trigger JOIN pg_proc p ON p.oid = tgfoid WHERE tgrelid = to_regclass('audit_logs')
+    AND tgname = %s AND tgenabled = 'O' AND prosrc = %s AND prosecdef)
+"""  # noqa: S608
 COUNTERS = """
 SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
@@ -90,6 +92,7 @@ def steps(cursor: Any) -> Iterator[Step]:
     yield from (reference_added(model, wall) for model in people for wall in placing.references(model))
     yield from (index_built(model, index) for model, index in graphs(people))
     yield from counters(cursor)
+    yield committed_in_two_phases()
 
 
 def settings() -> Iterator[Step]:
@@ -150,6 +153,31 @@ def logged(model: type[Model]) -> Step:
         f"{table}: in the write-ahead log, so that its shards can be moved",
         (*on_shards(), f"ALTER TABLE {quote(table)} SET LOGGED"),
         lambda cursor: not there(UNLOGGED, table)(cursor),
+    )
+
+
+def committed_in_two_phases() -> Step:
+    """Commit a change on a shard and its row of the audit log, which is on the coordinator, together or not at all.
+
+    Left to itself Citus commits a single worker first, and then the coordinator. Once a statement changes a table that
+    Citus has placed on the coordinator, it prepares the worker and commits it after (two-phase commit). So such a
+    statement, which finds no row, runs with each row of the log.
+    """
+    table, function = literal(f"{CLUSTER_SCHEMA}.two_phases"), f"{CLUSTER_SCHEMA}.commit_in_two_phases"
+    return Step(
+        "audit_logs: its rows and the changes that they are of in two phases",
+        (
+            *on_shards(),
+            f"CREATE SCHEMA IF NOT EXISTS {CLUSTER_SCHEMA}",
+            f"CREATE TABLE IF NOT EXISTS {CLUSTER_SCHEMA}.two_phases (id int PRIMARY KEY)",
+            f"SELECT citus_add_local_table_to_metadata({table}) WHERE NOT EXISTS "  # noqa: S608
+            f"(SELECT FROM pg_dist_partition WHERE logicalrelid = {table}::regclass)",
+            f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER "
+            f"SET search_path = '' AS $${TOUCH}$$",
+            f"DROP TRIGGER IF EXISTS {TWO_PHASES} ON audit_logs",
+            IN_TWO_PHASES,
+        ),
+        lambda cursor: fetch_value(cursor, TOUCHES, TWO_PHASES, TOUCH, unless="pg_dist_partition") is True,
     )
 
 
@@ -336,56 +364,3 @@ def fetch_value(cursor: Any, query: str, *values: Any, unless: str = "") -> Any:
 def literal(text: str) -> str:
     """Return a name of ours as a literal."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def apply(*, on_step: Callable[[Step, bool], Any] = lambda *_: None) -> int:
-    """Run every step that is not done, each in a transaction of its own. Return how many.
-
-    `on_step` is called before each, with whether it is done already. Raises DatabaseNotReady for obstacles, before the
-    first step, and for a step that fails: those before it are kept, and the next run resumes there.
-    """
-    with migration_lock(), connection.cursor() as cursor:
-        found = list(placing.obstacles(cursor))
-        if others := placing.sessions(cursor, LOCK):
-            found.append(f"{others} other connections of Vibe are open. Stop serve and workers until this is done.")
-        if found:
-            raise DatabaseNotReady("\n".join(found))
-        done = 0
-        for step in list(steps(cursor)):
-            there = step.done(cursor)
-            on_step(step, there)
-            if not there:
-                apply_step(cursor, step)
-                done += 1
-    connection.close()  # a new session learns that the tables are on shards
-    return done
-
-
-def place_new_tables(*, on_step: Callable[[Step, bool], Any] = lambda *_: None) -> None:
-    """Run what is left of the plan for tables that a migration has just made, where people's rows are on shards.
-
-    Nobody uses such a table yet, so nothing has to be stopped. Raises DatabaseNotReady for a step that fails.
-    """
-    if distributed() and not any(placing.of_the_migrations()):
-        with connection.cursor() as cursor:
-            for step in steps_left(cursor):
-                on_step(step, False)
-                apply_step(cursor, step)
-
-
-def steps_left(cursor: Any) -> list[Step]:
-    """Return the steps that are not done."""
-    return [step for step in steps(cursor) if not step.done(cursor)]
-
-
-def apply_step(cursor: Any, step: Step) -> None:
-    """Run one step in a transaction. Raises DatabaseNotReady when it fails."""
-    try:
-        with transaction.atomic():
-            for statement in step.statements:
-                cursor.execute(statement)
-    except DatabaseError as problem:
-        said = str(problem).partition("DETAIL")[0].strip()  # a DETAIL may quote a row
-        raise DatabaseNotReady(
-            f"It stopped at '{step.what}': {said}. Mend that and run distribute --apply again."
-        ) from None

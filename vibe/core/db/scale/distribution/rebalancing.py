@@ -14,8 +14,9 @@ import psycopg
 from django.db import connection
 
 from vibe.core.db.errors import DatabaseNotReady
+from vibe.core.db.scale.distribution.applying import apply_step
 from vibe.core.db.scale.distribution.placing import distributed
-from vibe.core.db.scale.distribution.plan import apply_step, moves_as_owner_refused
+from vibe.core.db.scale.distribution.plan import moves_as_owner_refused
 
 Node = tuple[str, int]
 

@@ -65,6 +65,13 @@ TRIGGERS = {
         )
     },
 }
+# On a cluster a change and its row of the audit log are committed together: see vibe.core.db.scale.distribution.plan.
+# A backup of one brings it along, and elsewhere it does nothing.
+TWO_PHASES = "audit_logs_in_two_phases"
+IN_TWO_PHASES = (
+    f"CREATE TRIGGER {TWO_PHASES} AFTER INSERT ON audit_logs "
+    "FOR EACH STATEMENT EXECUTE FUNCTION vibe_cluster.commit_in_two_phases()"
+)
 # The functions of the triggers: the migration, the SHA-256 of the body, and the settings that it runs with:
 # without pg_temp at the end, temporary tables would be looked up first.
 FUNCTIONS = {

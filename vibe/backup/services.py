@@ -38,9 +38,10 @@ def take(*, path: Path, actor: Actor, told: Told) -> Manifest:
     try:
         with archive.writing(path) as data, archive.writing(keys_beside(path)) as keys, at.connect(database) as eyes:
             snapshot = Snapshot(at, database, eyes, told)
-            snapshot.hold()
-            snapshot.write_keys(keys)
-            manifest = snapshot.write_data(data)
+            with snapshot.writing:
+                snapshot.hold()
+                snapshot.write_keys(keys)
+                manifest = snapshot.write_data(data)
             details = {"sha256": manifest.sha256, "rows": sum(snapshot.rows.values())}
             record(actor=actor, action="backup.take", resource=path.name, details=details)
     except VibeError as problem:

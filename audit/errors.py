@@ -67,6 +67,7 @@ class Fault(StrEnum):
     ROW_ALTERED = "row-altered"  # the row or its stored leaf hash was changed
     SEAL_MISSING = "seal-missing"  # a position of the batch is missing, repeated or out of order
     ROW_FORGED = "row-forged"  # not sealed, and without a valid MAC of the recorder
+    PEOPLE_LOST = "people-lost"  # accounts without any data key, where a shard or a table was lost
     ROW_PUT_BACK = "row-put-back"  # a person's row is older than the audit log records
     PRUNING = "pruning"  # rows are missing from a month without a signed statement
     ROOT = "root"  # rows and leaf hashes were both changed: the signed root does not match
@@ -131,6 +132,20 @@ class RowPutBack(AuditError):
         self.table = table
         self.row_id = row_id
         self.fault = Fault.ROW_PUT_BACK
+
+
+class PeopleLost(AuditError):
+    message = "There are people whose rows are gone."
+    code = "audit-people-lost"
+
+    def __init__(self, people: int, first: UUID) -> None:
+        """Take how many, and one of their ids."""
+        super().__init__(
+            f"{people} people have an account and not even a destroyed data key, the first {first}: their rows are "
+            "gone, and no erasure took them. Restore them from a backup."
+        )
+        self.row_id = first
+        self.fault = Fault.PEOPLE_LOST
 
 
 class PruningBroken(AuditError):

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -20,6 +20,7 @@ from tests.api.conftest import Api
 from tests.cast import TESTER
 from tests.pooler import POOLER_PORT, pooled
 from tests.processes import manage, url
+from tests.protections import unprotected
 from tests.workers import register_workers
 from vibe.core.db.configured import embedded_server
 from vibe.core.db.health import statements
@@ -289,6 +290,15 @@ def test_without_any_data_key_it_is_said_that_nothing_opens(ada):
     assert found(keys.keyless) == []
     destroy_data_keys(user_id=ada, actor=TESTER)  # there is none, as after a restore without the file of keys
     assert found(keys.keyless) == ["There are people in the database, and no data key of anybody."]
+
+
+def test_people_whose_rows_are_gone_are_found(ada, jonas):
+    """As a shard that is lost takes them: accounts are elsewhere."""
+    with unprotected("user_keys", triggers="USER") as cursor:
+        cursor.execute("DELETE FROM user_keys WHERE user_id = %s", [ada])
+    assert found(keys.keyless) == [f"1 people have an account and no data key, the first {ada}."]
+    with pytest.raises(CommandError, match=f"1 people have an account .* the first {ada}: their rows are gone"):
+        call_command("verify_audit")
 
 
 def test_backups_and_drills_that_are_late_are_found_and_measured(db, settings):

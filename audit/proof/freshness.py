@@ -7,13 +7,14 @@ row that was sealed under a new revision (vibe.core.db.statements.revisions). Pr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import UUID
 
 from django.apps import apps
 from django.db import connection
 
-from audit.errors import RowPutBack
+from audit.errors import PeopleLost, RowPutBack
 from vibe.core.db.schema.owned import UserOwned
-from vibe.core.db.scopes import as_support
+from vibe.core.db.scopes import as_support, as_system
 
 BEHIND = """
 WITH known AS MATERIALIZED (
@@ -33,6 +34,29 @@ WITH gone AS MATERIALIZED (
 )
 SELECT now.id FROM gone JOIN {table} now ON now.user_id = gone.subject AND now.id = gone.id ORDER BY now.id
 """
+
+# Whoever has an account was given a data key with it, and it goes only as an erasure ends.
+LOST = """
+SELECT count(*), min(id::text)::uuid FROM (
+    SELECT id FROM users WHERE firebase_uid IS NOT NULL
+    EXCEPT (SELECT user_id FROM user_keys UNION ALL SELECT person FROM erasures)
+) AS lost
+"""
+
+
+def lost_people() -> tuple[int, UUID | None]:
+    """Return how many people have an account and no rows, and one of them: all of a person's rows are on one shard."""
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute(LOST)
+        count, first = cursor.fetchone()
+    return count, first
+
+
+def require_people() -> None:
+    """Raise PeopleLost if the rows of people are gone who were not erased."""
+    count, first = lost_people()
+    if first is not None:
+        raise PeopleLost(count, first)
 
 
 def require_fresh() -> int:

@@ -13,6 +13,7 @@ from accounts.keys.providers.service_key import ServiceKey
 from accounts.keys.services.renewal import newest_keys
 from accounts.keys.services.rotation import require_masters, values_under_retired
 from accounts.models import User, UserKey
+from audit.proof.freshness import lost_people
 from vibe.core.crypto.errors import MasterKeyMissing, SealError
 from vibe.core.crypto.seal import MOST_MESSAGES
 from vibe.core.db.scopes import as_system
@@ -51,7 +52,7 @@ def services() -> Iterator[Finding]:
 
 
 def keyless() -> Iterator[Finding]:
-    """Check that there are data keys if there are people, which a restore without them brings back."""
+    """Check that all people have data keys: a restore without them brings back none, and a lost shard takes some."""
     with as_system():
         people = User.objects.filter(firebase_uid__isnull=False).exists()
         keys = UserKey.objects.filter(wrapped__isnull=False).exists()
@@ -60,6 +61,12 @@ def keyless() -> Iterator[Finding]:
             "There are people in the database, and no data key of anybody.",
             why="Nothing that is sealed opens, and nothing can be added for them.",
             do="If a backup was put back without its keys: manage.py restore FILE --keys FILE.keys --replace",
+        )
+    elif (lost := lost_people())[0]:
+        yield error(
+            f"{lost[0]} people have an account and no data key, the first {lost[1]}.",
+            why="All of a person's rows are on one shard: theirs are gone, and no erasure took them.",
+            do="Stop writing, and restore them from a backup: docs/backup.md",
         )
 
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from audit.actors import Actor
 from audit.errors import AuditError
 from audit.proof.checkpoint import SignedCheckpoint
-from audit.proof.freshness import require_fresh
+from audit.proof.freshness import require_fresh, require_people
 from audit.proof.inclusion import prove_inclusion
 from audit.proof.keys import trail_keys
 from audit.proof.verification import Proof, prove
@@ -55,6 +55,7 @@ class Command(BaseCommand):
         with tqdm(unit="rows", disable=None) as bar:
             proof = prove(trail_keys(), witnesses, progress=bar.update)
             tables = require_fresh()
+            require_people()
         seconds = max(time.perf_counter() - started, 1e-6)
         return {
             **numbers(proof, seconds),
@@ -105,7 +106,7 @@ def sentence(proof: Proof, seconds: float, witnesses: int) -> str:
         parts.append(
             f"{proof.unsealed:,} more are not sealed yet, the oldest of {proof.oldest_unsealed:%Y-%m-%d %H:%M:%S}."
         )
-    parts.append("No row of a person is older than the trail says.")
+    parts.append("No row of a person is older than the trail says, and nobody's are gone.")
     if not witnesses:
         parts.append("No checkpoint from outside was given, so a cut-off end would not show: use --checkpoint.")
     return " ".join(parts)

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from tests.citus.conftest import Cluster, counted
+from tests.citus.test_backup import written_to
 
 pytestmark = pytest.mark.citus
 
@@ -82,10 +83,12 @@ def test_shards_are_spread_evenly_again_and_nothing_is_lost(cluster: Cluster, ad
         admin.execute(MOVE, [shard, *source, *target, "auto"])
     planned = cluster.manage("rebalance", "--plan").splitlines()
     assert planned[-1] == f"{len(planned) - 1} shards to move: rebalance --apply"
-    done = cluster.manage("rebalance", "--apply").splitlines()
+    with written_to(cluster, 1):  # or PostgreSQL would refuse to apply what is written meanwhile
+        done = cluster.manage("rebalance", "--apply").splitlines()
     assert done[-1] == f"{len(planned) - 1} shards moved."
-    assert len({row[1:3] for row in admin.execute(ONE).fetchall()}) == 2
-    assert counted(cluster) == before
+    assert len({row[1:3] for row in admin.execute(ONE).fetchall()}) >= 2
+    after = counted(cluster)
+    assert {table: rows for table, rows in before.items() if after[table] < rows} == {}
     assert cluster.answer()[:3] == cluster.seen["answer"][:3]
 
 

@@ -62,6 +62,8 @@ class Cursor(psycopg.ClientCursor[Any]):
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         """Run a statement after the held-back ones. The cursor is then at the statement's own first result."""
+        if isinstance(query, str) and query.startswith("SET LOCAL") and getattr(self.connection, "distributed", False):
+            send_held(self.connection)  # Citus repeats on the shards the whole text that this comes in with
         ahead = take_held(self.connection)
         if not ahead:
             return super().execute(query, params, **options)
@@ -151,11 +153,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.hold(begin, telling=True)
 
     def commits_next(self) -> bool:
-        """Return whether the end of the innermost block commits, so that its last statement can be sent with COMMIT.
-
-        Not on Citus, where each statement goes alone: see vibe.core.db.statements.batching.
-        """
-        return self.in_atomic_block and not self.savepoint_ids and self.commit_on_exit and not self.distributed
+        """Return whether the end of the innermost block commits, so that its last statement can be sent with COMMIT."""
+        return self.in_atomic_block and not self.savepoint_ids and self.commit_on_exit
 
     def _commit(self) -> None:
         if self.closing is None:
@@ -189,12 +188,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Send statements with the next one of this transaction, in its round trip. Their results are skipped.
 
         They are counted by the semicolons between them, so values are parameters.
-        On Citus they go at once, for it repeats on the shards the whole text that a SET LOCAL came in with.
+        On Citus a SET LOCAL goes at once and alone: see Cursor.execute.
         """
         self.validate_no_broken_transaction()
-        hold(self.connection, Held(text, parameters, text.count(";") + 1, telling))
-        if self.distributed:
-            self.send_held()
+        if text.startswith("SET LOCAL") and self.distributed:
+            with self.cursor() as cursor:
+                cursor.execute(text, parameters)
+        else:
+            hold(self.connection, Held(text, parameters, text.count(";") + 1, telling))
 
     def send_held(self, *, ends: bool = False) -> None:
         """Send the held-back statements now: before one that cannot take them along, or as the transaction `ends`."""

@@ -1,6 +1,6 @@
-"""This thread's connection, and several statements in one round trip, where the database is one machine.
+"""This thread's connection, and several statements in one round trip.
 
-Citus forwards the whole text that contains a `SET LOCAL` to the shards, so there each statement is sent alone.
+Citus forwards the whole text that contains a `SET LOCAL` to the shards, so there such a statement is sent alone.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def execute_literal_batch(statements: Sequence[sql.Composable]) -> list[Rows]:
 
 def execute_batch(*asked: Statement) -> list[Rows]:
     """Run statements that have parameters, and return the rows as `execute_literal_batch` does."""
-    if distributed() or not asked:
+    if not asked or (distributed() and any("SET LOCAL" in text for text, _ in asked)):
         return fetch_all(asked)
     return fetch_all([("; ".join(text for text, _ in asked), [value for _, values in asked for value in values])])
 

@@ -6,7 +6,9 @@ of it takes a connection to the coordinator, in autocommit mode, of a role that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,7 @@ from vibe.core.db.scale.distribution.placing import distributed
 from vibe.core.db.scale.distribution.plan import moves_as_owner_refused
 
 Node = tuple[str, int]
+APART = 0.1  # seconds
 
 MOVES = """
 SELECT shardid, sourcename, sourceport, targetname, targetport
@@ -31,7 +34,18 @@ JOIN pg_dist_partition other ON other.colocationid = its.colocationid
 JOIN pg_dist_shard beside ON beside.logicalrelid = other.logicalrelid AND beside.shardminvalue = moved.shardminvalue
 WHERE moved.shardid = %s ORDER BY 1
 """
+ACCOUNTS = "SELECT replicate_reference_tables('block_writes')"  # to workers that were added since
 MOVE = "SELECT citus_move_shard_placement(%s, %s, %s, %s, %s, shard_transfer_mode => 'auto')"
+# What is written while a shard is copied is applied by a role that Citus makes for it, and PostgreSQL refuses to apply
+# rows to a table with row-level security as one that this holds.
+APPLIES = r"""
+DO $$ DECLARE role name; BEGIN
+    SET LOCAL citus.enable_ddl_propagation = off;
+    FOR role IN SELECT rolname FROM pg_roles
+        WHERE rolname LIKE 'citus\_shard\_move\_subscription\_role%' AND NOT rolbypassrls
+    LOOP EXECUTE format('ALTER ROLE %I BYPASSRLS', role); END LOOP;
+END $$
+"""
 RUN_THERE = "SELECT success, result FROM master_run_on_worker(ARRAY[%s], ARRAY[%s]::int[], ARRAY[%s], false)"
 
 
@@ -63,6 +77,8 @@ def rebalance(admin: psycopg.Connection[Any], *, on_move: Callable[[Move, int, i
         if not refusing.done(cursor):  # on a worker that was added since
             apply_step(cursor, refusing)
     due = moves(admin)
+    if due:
+        admin.execute(ACCOUNTS)
     for left, move in zip(reversed(range(len(due))), due, strict=True):
         try:
             on_move(move, moved(admin, move), left)
@@ -75,7 +91,7 @@ def rebalance(admin: psycopg.Connection[Any], *, on_move: Callable[[Move, int, i
 def moved(admin: psycopg.Connection[Any], move: Move) -> int:
     """Move one group of shards and compare both copies before either goes. Return the rows."""
     names = [name for (name,) in admin.execute(TOGETHER, [move.shard])]
-    with admin.transaction():
+    with admin.transaction(), writes_applied(admin):
         admin.execute(MOVE, [move.shard, *move.source, *move.target])
         # Nothing is written to the shard until the transaction ends, and Citus deletes the first copy after that.
         before, after = (rows(admin, node, names) for node in (move.source, move.target))
@@ -83,6 +99,25 @@ def moved(admin: psycopg.Connection[Any], move: Move) -> int:
             wrong = ", ".join(name for name, was, now in zip(names, before, after, strict=True) if was != now)
             raise DatabaseNotReady(f"Shard {move.shard} stays where it is: its copy holds other rows of {wrong}.")
     return sum(after)
+
+
+@contextmanager
+def writes_applied(admin: psycopg.Connection[Any]) -> Iterator[None]:
+    """Let the role that applies writes to a copy pass row-level security, as soon as Citus has made it."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        with psycopg.connect(admin.info.dsn, password=admin.info.password or None, autocommit=True) as beside:
+            while not ended.wait(APART):
+                beside.execute("SELECT run_command_on_workers(%s)", [APPLIES])
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watching.join()
 
 
 def rows(admin: psycopg.Connection[Any], node: Node, tables: list[str]) -> list[int]:

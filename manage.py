@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """The command line of Vibe: `python manage.py help` lists the commands."""
 
+import gc
 import os
 import sys
 
@@ -9,6 +10,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vibe.settings")
     if sys.argv[1:2] == ["serve"]:
         os.environ.setdefault("DEBUG", "off")  # like vibe.wsgi: nothing is made up where people are served
+        gc.disable()  # until all is loaded: nothing of it is garbage
     if sys.argv[1:2] in (["serve"], ["worker"]) and os.environ.get("LOG_FORMAT") == "json":
         from vibe.core.logs.formatting import JsonLines  # noqa: PLC0415
 

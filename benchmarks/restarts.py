@@ -39,7 +39,7 @@ def under_load(times: int, folder: Path, how: str) -> dict[str, Any]:
     over, back, ended = threading.Event(), [], []
     with (
         socket.create_server(("127.0.0.1", 0), backlog=512) as listener,
-        serving(url("vibe"), folder / "log", listener=listener, **FREE) as server,
+        serving(url("vibe"), folder / "log", listeners=[listener], **FREE) as server,
     ):
         server.wait_ready()
         tokens = [local_tokens.issue(uid=f"{how}-{number}", email=None, seconds=86_000) for number in range(CLIENTS)]

@@ -81,9 +81,11 @@ def search(server: Server, headers: dict[str, str]) -> tuple[float, float]:
 
 
 def processor_time(server: Server) -> float:
-    """Return the seconds of the processor that the server's processes took, in nanoseconds' steps (schedstat)."""
-    paths = [Path(f"/proc/{each}/task") for each in (server.process.pid, *started_by(server.process.pid))]
-    return sum(int(each.read_text().split()[0]) for path in paths for each in path.glob("*/schedstat")) / 1e9
+    """Return the seconds of the processor that the server's processes took, threads that ended too.
+
+    A process's clock is named by its number: clock_getcpuclockid(3), which Python lacks.
+    """
+    return sum(time.clock_gettime((~each << 3) | 2) for each in (server.process.pid, *started_by(server.process.pid)))
 
 
 def searches(kind: type[Server], folder: Path, people: list[dict[str, str]]) -> dict[str, Any]:

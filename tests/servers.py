@@ -10,34 +10,36 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from tests.processes import PATIENCE, PROJECT
 
-# As systemd does it: the socket is number 3, and the environment names the process it is for.
+# As systemd does it: the sockets are numbered from 3, and the environment names the process they are for.
 HAND_OVER = """
 import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+handed = sys.argv[1].split(",")
+for number, each in enumerate(handed, 3):
+    os.dup2(int(each), number)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(handed)))
 os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
 class Server:
-    """One `serve`, on a port of its own or on a socket that is handed to it, as systemd does."""
+    """One `serve`, on a port of its own or on sockets that are handed to it, as systemd does."""
 
     def __init__(
-        self, database: str, log: Path, *options: str, listener: socket.socket | None = None, **environment: str
+        self, database: str, log: Path, *options: str, listeners: Sequence[socket.socket] = (), **environment: str
     ) -> None:
-        self.port = listener.getsockname()[1] if listener else free_port()
+        self.port = listeners[0].getsockname()[1] if listeners else free_port()
         self.log = log
         self.command = [sys.executable, "manage.py", "serve", "--bind", f"127.0.0.1:{self.port}", *options]
-        self.handed = (listener.fileno(),) if listener else ()
-        if listener:
-            self.command = [sys.executable, "-c", HAND_OVER, str(listener.fileno()), *self.command]
+        self.handed = tuple(each.fileno() for each in listeners)
+        if listeners:
+            self.command = [sys.executable, "-c", HAND_OVER, ",".join(map(str, self.handed)), *self.command]
         changed = {**os.environ, "DEBUG": "on", "LOG_LEVEL": "WARNING", "DATABASE_URL": database, **environment}
         self.environment = {name: value for name, value in changed.items() if value}
         self.start()

@@ -230,7 +230,7 @@ def test_on_a_socket_that_is_kept_no_request_fails_across_a_restart(migrated, tm
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     answers: list[int | str] = []
     over = threading.Event()
-    with listener, serving(url(name=migrated), tmp_path / "first", "--processes", "2", listener=listener) as first:
+    with listener, serving(url(name=migrated), tmp_path / "first", "--processes", "2", listeners=[listener]) as first:
         first.wait_ready()
 
         def ask() -> None:
@@ -245,7 +245,7 @@ def test_on_a_socket_that_is_kept_no_request_fails_across_a_restart(migrated, tm
             thread.start()
         time.sleep(0.5)
         assert first.stop() == 0
-        with serving(url(name=migrated), tmp_path / "second", listener=listener) as second:
+        with serving(url(name=migrated), tmp_path / "second", listeners=[listener]) as second:
             second.wait_ready()
             time.sleep(0.5)
             over.set()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import resource
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +39,15 @@ class WebOptions:
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn, configured here alone, without its own file or command line."""
+    """gunicorn, configured here alone, without its own file or command line.
+
+    It warms up from when it is made, beside the steps before serving: unpacking the model leaves a core to them.
+    """
 
     def __init__(self, options: WebOptions) -> None:
         self.options = options
+        self._thread = ThreadPoolExecutor(1)
+        self._warmed = self._thread.submit(warm_up)
         super().__init__()
 
     def load_config(self) -> None:
@@ -70,9 +76,11 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         from vibe.wsgi import application  # noqa: PLC0415  it sets Django up
 
         get_resolver().url_patterns  # noqa: B018  imports all views
-        warm_up()
+        with self._thread:  # it has ended before the fork
+            self._warmed.result()
         gc.collect()
         gc.freeze()  # or the next collection writes to, and so copies, every page that objects are on
+        gc.enable()
         for connection in connections.all(initialized_only=True):
             connection.close()
             if hasattr(connection, "close_pool"):

@@ -1,3 +1,4 @@
+import gc
 import os
 import sys
 from typing import Any
@@ -39,12 +40,14 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         web = WebOptions(options["bind"], options["processes"], options["threads"])
+        server = None if options["worker"] else WebServer(web)
         if not options["prepared"]:
             shared.begin()
             prepare(migrate=settings.MIGRATE_AT_START and not options["no_migrate"], say=self.say)
-        if not options["worker"]:
+        if server:
             adopt_listeners()
-            WebServer(web).run()
+            server.run()
+        gc.enable()
         needs = {"READY_NEEDS_WORKER": os.environ.get("READY_NEEDS_WORKER", "on")}
         children = [supervisor.web_server(web, **needs), supervisor.worker()]
         sys.exit(Supervisor(children, patience=settings.SHUTDOWN_SECONDS + 5).run())

@@ -1,8 +1,8 @@
 """The tests on each major version of PostgreSQL that is found: `make matrix`, or `python -m tests.matrix [OPTION …]`.
 
 The versions are the one that comes with the product, those that systems install, and those of MATRIX_POSTGRES: folders
-`bin`, with colons between. Options go to pytest, such as the files to run. Restores to an older version and back are
-tried with each version in its turn as the older one.
+`bin`, with colons between. Options go to pytest; without files among them it runs those in which the version matters.
+Restores to an older version and back, and drills, are tried with each version in its turn as the older one.
 """
 
 from __future__ import annotations
@@ -20,11 +20,18 @@ from vibe.backup.programs import all_folders, major_of
 from vibe.core.db.embedded.server import DATABASE, PORT, SUPERUSER
 
 SUPPORTED: Final = range(14, 19)
+OF_THE_SERVER: Final = (
+    *("tests/backup", "tests/test_migrations.py", "tests/test_safe_migrations.py", "tests/test_schema.py"),
+    *("tests/test_roles.py", "tests/test_scopes.py", "tests/test_walls.py", "tests/test_protections.py"),
+    *("tests/test_rotation.py", "tests/test_erasure.py", "tests/test_provisioning.py", "tests/stories/test_search.py"),
+)
 
 
 def main(options: list[str]) -> int:
     """Run the tests on each version, print a line of each, and return 1 if any failed."""
     found = versions(folders())
+    if not any(each.startswith("tests") for each in options):
+        options = [*options, *OF_THE_SERVER]
     results = {version: on_version(version, found[version], options) for version in SUPPORTED if version in found}
     for version in SUPPORTED:
         print(f"PostgreSQL {version}: {results.get(version, 'not tried: none with pgvector was found')}")

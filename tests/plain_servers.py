@@ -27,6 +27,7 @@ BY_THE_DOCS = (
     "CREATE ROLE vibe LOGIN CREATEROLE CREATEDB NOINHERIT",
     "CREATE ROLE vibe_backup LOGIN BYPASSRLS IN ROLE pg_read_all_data",
 )
+ON_14 = "REVOKE CREATE ON SCHEMA public FROM PUBLIC"
 GRANT_SCHEMA = "GRANT ALL ON SCHEMA public TO vibe WITH GRANT OPTION"  # as a message of ours says
 OLDER = 15  # the version whose login role does not inherit what a database's owner may do
 
@@ -65,6 +66,13 @@ class PlainServer:
         with self.connect() as superuser:
             for statement in BY_THE_DOCS:
                 superuser.execute(statement)
+        if self.is_of_14():
+            with self.connect("template1") as template:
+                template.execute(f"{GRANT_SCHEMA}; {ON_14}")
+
+    def is_of_14(self) -> bool:
+        """Whether the schema public is not the database owner's, and everybody may make tables there."""
+        return major_of(self.programs / "postgres") == 14
 
     def has_vector(self) -> bool:
         """Whether a pgvector that is new enough can be made here."""
@@ -89,8 +97,9 @@ class PlainServer:
         try:
             yield
         finally:
-            with self.connect("template1") as template:
-                template.execute("REVOKE ALL ON SCHEMA public FROM vibe")
+            if not self.is_of_14():
+                with self.connect("template1") as template:
+                    template.execute("REVOKE ALL ON SCHEMA public FROM vibe")
 
     @contextmanager
     def database(self, name: str, *, owner: str = "vibe", like: str = "template1") -> Iterator[str]:

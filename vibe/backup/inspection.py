@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 
 from vibe.core.db.roles import ALL
+from vibe.core.db.schema.catalog_lint.expected import OWN_TRIGGER
 
 SCHEMA = "schema public"  # the key for grants on the schema, among the table names of `walls`
 EVERYBODY = "public"  # in place of a role's name; no role can have that name
@@ -45,7 +46,7 @@ FROM ours JOIN held USING (oid), aclexplode(acl) JOIN pg_roles ON pg_roles.oid =
 WHERE rolname ~ '^vibe_'
 UNION ALL
 SELECT relname, format('trigger %s %s', tgname, tgenabled)
-FROM ours JOIN pg_trigger ON tgrelid = ours.oid AND NOT tgisinternal
+FROM ours JOIN pg_trigger t ON tgrelid = ours.oid AND {OWN_TRIGGER}
 UNION ALL
 SELECT relname, format('constraint %s %s', conname, CASE WHEN convalidated THEN '' ELSE 'not validated' END)
 FROM ours JOIN pg_constraint ON conrelid = ours.oid AND contype <> 'n'

@@ -139,11 +139,15 @@ def _schema(cursor: Any, name: str, traits: dict[str, Any] | None, version: int)
     """Yield what lets the login role make tables, where owning the database does not."""
     if version >= PER_GRANT:
         return  # inherited from pg_database_owner
+    held = False
     if traits is not None:
         cursor.execute(SCHEMA, [name])
-        if cursor.fetchone()[0]:
-            return
-    yield Step("Migrations make tables.", (f"GRANT ALL ON SCHEMA public TO {name} WITH GRANT OPTION",))
+        held = cursor.fetchone()[0]
+    if not held:
+        yield Step("Migrations make tables.", (f"GRANT ALL ON SCHEMA public TO {name} WITH GRANT OPTION",))
+    cursor.execute("SELECT has_schema_privilege('public', 'public', 'CREATE')")
+    if cursor.fetchone()[0]:  # as PostgreSQL 14 makes it
+        yield Step("Nobody else makes tables there.", ("REVOKE CREATE ON SCHEMA public FROM PUBLIC",))
 
 
 def _objects(cursor: Any, login: str, name: str) -> Iterator[Step]:

@@ -17,6 +17,7 @@ from vibe.core.db.schema.catalog_lint.expected import (
     FUNCTIONS,
     IN_TWO_PHASES,
     OURS,
+    OWN_TRIGGER,
     SYSTEM_SCHEMA,
     TRIGGERS,
     Finding,
@@ -61,9 +62,9 @@ WHERE $ours AND relkind IN ('r', 'p', 'v', 'f') AND relname NOT LIKE 'procrastin
 FOUND = """
 SELECT c.oid::regclass::text, quote_ident(tgname), pg_get_triggerdef(t.oid, true)
 FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid
-WHERE $ours AND NOT tgisinternal
+WHERE $ours AND $triggers
 AND NOT (relname LIKE 'procrastinate\\_%%' AND tgfoid::regproc::text LIKE 'procrastinate\\_%%')
-""".replace("$ours", OURS)
+""".replace("$ours", OURS).replace("$triggers", OWN_TRIGGER)
 BODIES = """
 SELECT proname, encode(sha256(convert_to(prosrc, 'UTF8')), 'hex'), coalesce(array_to_string(proconfig, '; '), '')
 FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname = ANY(%s)

@@ -112,6 +112,8 @@ OURS = (
     "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid "
     "AND d.deptype = 'e')"
 )
+# PostgreSQL 14 calls a partition's copy of a trigger internal, as it does those of foreign keys.
+OWN_TRIGGER = "(NOT t.tgisinternal OR (t.tgparentid <> 0 AND t.tgconstraint = 0))"
 
 
 @dataclass(frozen=True, slots=True, order=True)

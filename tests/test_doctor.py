@@ -30,6 +30,7 @@ from vibe.doctor import configuration, keys, schema, server, upkeep
 from vibe.doctor.examination import Examined, examine, worst
 from vibe.doctor.findings import Finding, Severity, error, note, warning
 from vibe.metrics import figures
+from vibe.serving.preparing import prepare
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -209,6 +210,14 @@ def test_a_database_that_cannot_be_migrated_is_found(db):
     assert found(schema.migrations) == []
     MigrationRecorder(connection).record_applied("stories", "0004_next_vectors")
     assert "stories.0004_next_vectors is gone" in found(schema.migrations)[0]
+
+
+def test_a_database_of_a_newer_version_is_named(db):
+    MigrationRecorder(connection).record_applied("stories", "9999_later")
+    assert "stories.9999_later is unknown" in found(schema.migrations)[0]
+    said: list[str] = []
+    prepare(migrate=False, say=said.append)
+    assert any("stories.9999_later is unknown" in line for line in said)
 
 
 # The server

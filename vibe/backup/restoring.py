@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import psycopg
 from django.db import DatabaseError, connection
-from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
 
 from accounts.keys.master_key import ring
@@ -27,7 +26,7 @@ from vibe.backup.taking import Told
 from vibe.core.crypto.errors import MasterKeyMissing
 from vibe.core.db import roles
 from vibe.core.db.errors import DatabaseNotReady
-from vibe.core.db.migrating.retired import WHAT_TO_DO, retired_of
+from vibe.core.db.migrating.retired import WHAT_TO_DO, newer_of, retired_of
 from vibe.core.db.roles import SCHEMA_OWNER
 from vibe.core.errors import InputError
 
@@ -113,16 +112,13 @@ def looked_at(path: Path, told: Told) -> Archive:
 
 def require_known_migrations(manifest: Manifest) -> None:
     """Raise InputError for a backup of a newer version than this one, or of one that cannot be migrated."""
-    if retired := retired_of(tuple(name.split(".", 1)) for name in manifest.migrations):  # type: ignore[misc]
+    applied: list[tuple[str, str]] = [tuple(name.split(".", 1)) for name in manifest.migrations]  # type: ignore[misc]
+    if retired := retired_of(applied):
         raise InputError(
             f"The backup is of an earlier version of Vibe: migration {retired[0]} is gone from this one. Restore it "
             f"with the version that made it. {WHAT_TO_DO}"
         )
-    known = {".".join(key) for key in MigrationLoader(None).disk_migrations}
-    applied = set(manifest.migrations)
-    ours = {name.partition(".")[0] for name in known}
-    newer = sorted(name for name in applied - known if name.partition(".")[0] in ours)
-    if newer:
+    if newer := newer_of(applied):
         raise InputError(
             f"The backup is of a newer version of Vibe: migration {newer[0]} is unknown here. Upgrade, then restore."
         )

@@ -16,7 +16,7 @@ from django.db.models import CheckConstraint, Index, UniqueConstraint
 from vibe.core.crypto.fields import SealedColumn
 from vibe.core.db.health.reading import Verdict
 from vibe.core.db.health.report import report
-from vibe.core.db.migrating.retired import WHAT_TO_DO, retired_of
+from vibe.core.db.migrating.retired import WHAT_TO_DO, newer_of, retired_of
 from vibe.core.db.roles import LARGE_OBJECTS, RESTRICT_STATISTICS, REVOKE_LARGE_OBJECTS, STATISTICS, SUPPORT, USER
 from vibe.core.db.scale.distribution.applying import steps_left
 from vibe.core.db.schema import catalog_lint
@@ -67,11 +67,18 @@ def models() -> list[Any]:
 
 
 def migrations() -> Iterator[Finding]:
-    if retired := retired_of(MigrationRecorder(connection).applied_migrations()):
+    applied = MigrationRecorder(connection).applied_migrations()
+    if retired := retired_of(applied):
         yield error(
             f"The database is of an earlier version: migration {retired[0]} is gone from this one.",
             why="No migration leads from there to here, and this code expects columns and tables that are not there.",
             do=WHAT_TO_DO,
+        )
+    if newer := newer_of(applied):
+        yield warning(
+            f"The database is of a newer version: migration {newer[0]} is unknown to this one.",
+            why="Only the version just before a migration works with the schema after it.",
+            do="Install the version that migrated the database",
         )
     missing = pending()
     if missing:

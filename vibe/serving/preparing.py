@@ -19,7 +19,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from accounts.erasure.services import erase_again, unfinished_erasures
 from audit.actors import Actor
 from vibe.core.db.migrating.lock import migration_lock
-from vibe.core.db.migrating.retired import require_current_database
+from vibe.core.db.migrating.retired import newer_of, require_current_database
 from vibe.core.errors import ConfigurationError
 
 Name = tuple[str, str]  # app, migration
@@ -58,6 +58,8 @@ def prepare(*, migrate: bool, say: Say) -> None:
     wait_for_database(seconds=settings.DATABASE_WAIT_SECONDS, say=say)
     check_configuration(say)
     require_current_database()
+    if newer := newer_of(MigrationRecorder(connection).applied_migrations()):
+        say(f"The database is of a newer version: migration {newer[0]} is unknown to this one. Run: manage.py doctor")
     if migrate:
         applied = apply_pending(say)
         say(f"Applied: {', '.join(applied)}" if applied else "Nothing to migrate.")

@@ -1,4 +1,4 @@
-"""Databases of before a change that no migration goes across: they are refused, and nothing is changed in them."""
+"""Databases of other versions: those before a change that no migration goes across are refused, newer ones named."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from vibe.core.db.errors import DatabaseNotReady
@@ -23,6 +24,13 @@ WHAT_TO_DO: Final = (
 def retired_of(applied: Iterable[tuple[str, str]]) -> list[str]:
     """Return those of the applied migrations that are gone from this version, such as `stories.0002_token_use`."""
     return sorted(f"{app}.{name}" for app, name in RETIRED.intersection(applied))
+
+
+def newer_of(applied: Iterable[tuple[str, str]]) -> list[str]:
+    """Return those of the applied migrations of our apps that only a newer version has, such as `stories.0002_use`."""
+    known = MigrationLoader(None).disk_migrations.keys()
+    ours = {app for app, _ in known}
+    return sorted(f"{app}.{name}" for app, name in set(applied) - known - RETIRED if app in ours)
 
 
 def require_current_database() -> None:

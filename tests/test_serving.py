@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
+import shutil
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -23,6 +26,8 @@ from tests.servers import Server, serving, started_by
 from vibe.core.db.configured import embedded_server
 from vibe.core.db.embedded.server import OWNER
 from vibe.core.db.migrating.lock import LOCK, migration_lock, try_lock
+from vibe.core.errors import ConfigurationError
+from vibe.metrics import shared
 from vibe.serving import preparing, web
 from vibe.serving.preparing import known, wait_for_database
 from vibe.serving.web import WebOptions, WebServer
@@ -99,6 +104,27 @@ def test_static_files_that_were_not_collected_are_named(tmp_path):
     done = manage("serve", DEBUG="off", VIBE_STATE_DIR=str(tmp_path), DATABASE_URL=url(), **secrets)
     assert done.returncode != 0
     assert "collectstatic" in done.stderr
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_state_folder_that_takes_nothing_is_named(settings, tmp_path, monkeypatch, number):
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    settings.STATE_DIR = tmp_path
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(ConfigurationError, match=rf"{tmp_path} .*{os.strerror(number)}.*VIBE_STATE_DIR"):
+        shared.begin()
+
+
+def test_a_full_disk_is_named_before_a_counter_is_mapped_to_it(settings, tmp_path, monkeypatch):
+    settings.STATE_DIR = tmp_path
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=shared.ROOM_BYTES - 1))
+    with pytest.raises(ConfigurationError, match="No space left on device"):
+        shared.begin()
+    monkeypatch.undo()
+    monkeypatch.setenv(shared.VARIABLE, "")
+    assert shared.begin().is_dir(), "the control"
 
 
 def test_it_waits_for_the_database_and_says_why_once(monkeypatch):

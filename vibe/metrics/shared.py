@@ -6,25 +6,41 @@ call `begin` before that. Without it, a process counts for itself alone.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
 
 from django.conf import settings
 
+from vibe.core.errors import ConfigurationError
+
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+ROOM_BYTES = 4 * 1024**2
+"""For the files of a few processes. They are mapped to memory: on a full disk the system ends who writes there."""
 
 
 def begin() -> Path:
-    """Create the folder for this start and its child processes. Remove the folders of earlier starts."""
+    """Create the folder for this start and its child processes. Remove the folders of earlier starts.
+
+    Raises ConfigurationError if it cannot be made: the state folder is another user's, read-only or full.
+    """
     everybody: Path = settings.STATE_DIR / "metrics"
-    everybody.mkdir(parents=True, exist_ok=True)
-    for left in everybody.iterdir():
-        if not runs(left.name):
-            shutil.rmtree(left, ignore_errors=True)
     folder = everybody / str(os.getpid())
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    try:
+        everybody.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(everybody).free < ROOM_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        for left in everybody.iterdir():
+            if not runs(left.name):
+                shutil.rmtree(left, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    except OSError as problem:
+        raise ConfigurationError(
+            f"The state folder {settings.STATE_DIR} cannot be written to ({problem.strerror}). Run as the user who "
+            "owns it, free space there, mount it writable, or set VIBE_STATE_DIR to another folder."
+        ) from None
     os.environ[VARIABLE] = str(folder)
     return folder
 

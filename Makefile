@@ -22,6 +22,8 @@ install: $(RUNTIME) ## make .venv and install what it takes to run
 
 $(RUNTIME): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vibe needs Python 3.11 or newer. Try: make PYTHON=python3.12")'
+	@test "$$(id -u)" != 0 || runuser -u nobody -- "$$($(PYTHON) -c 'import sys; print(sys.executable)')" -c "" 2>/dev/null || \
+		echo "Only root may run this Python. For a service of another user: make PYTHON=/usr/bin/python3 install"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --require-hashes -r requirements.lock
 	@touch $@

@@ -19,10 +19,10 @@ from tests.processes import PATIENCE, PROJECT
 
 # As systemd does it: the sockets are numbered from 3, and the environment names the process they are for.
 HAND_OVER = """
-import os, sys
-handed = sys.argv[1].split(",")
+import fcntl, os, sys
+handed = [fcntl.fcntl(int(each), fcntl.F_DUPFD_CLOEXEC, 10) for each in sys.argv[1].split(",")]
 for number, each in enumerate(handed, 3):
-    os.dup2(int(each), number)
+    os.dup2(each, number)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(handed)))
 os.execv(sys.argv[2], sys.argv[2:])
 """

@@ -115,7 +115,7 @@ def test_a_template_that_grants_the_schema_to_the_login_role_is_no_hindrance(at,
 @pytest.mark.parametrize("at", BOTH)
 def test_another_login_role_may_own_what_is_restored(at, request, files, tmp_path):
     """The database was the administrator's, who granted the login role the schema: the dump names that role."""
-    at = request.getfixturevalue(at)
+    at = of_the_owner(request.getfixturevalue(at))
     with at.connect() as superuser, at.database("lent", owner="postgres"):
         with at.connect("lent") as here:
             here.execute(GRANT_SCHEMA)
@@ -126,8 +126,7 @@ def test_another_login_role_may_own_what_is_restored(at, request, files, tmp_pat
             superuser.execute(statement)
         try:
             with at.database("raw", owner="other"):
-                refused = "already exists" if at.is_of_14() else "permission denied"
-                assert refused in raw_restore(at, path, login="other"), "the negative control"
+                assert "permission denied" in raw_restore(at, path, login="other"), "the negative control"
             with at.database("restored", owner="other"):
                 done(at.manage("restore", str(path), database="restored", user="other", **files))
                 assert guards(at, "restored") == (guards(at, "lent")[0], [("other",)])
@@ -137,7 +136,7 @@ def test_another_login_role_may_own_what_is_restored(at, request, files, tmp_pat
 
 @pytest.mark.parametrize("at", BOTH)
 def test_who_else_may_use_the_schema_is_as_it_was(at, request, files, tmp_path):
-    at = request.getfixturevalue(at)
+    at = of_the_owner(request.getfixturevalue(at))
     with at.connect() as superuser:
         superuser.execute("CREATE ROLE reporting")
         try:
@@ -164,14 +163,21 @@ def test_programs_newer_than_the_server_are_enough(older, files, tmp_path):
 
 
 def test_control_the_dump_by_itself_does_not_come_back_on_the_older_one(older, newest):
+    of_the_owner(older)
     with older.database("raw"):
-        refused = 'schema "public" already exists' if older.is_of_14() else "permission denied for schema public"
-        assert refused in raw_restore(older, older.path)
+        assert "permission denied for schema public" in raw_restore(older, older.path)
     with older.template_grants_schema(), older.database("raw"):
         assert "grant options cannot be granted back to your own grantor" in raw_restore(older, older.path)
     with older.database("raw"):
         said = raw_restore(older, newest.path, programs=newest.programs)
         assert 'unrecognized configuration parameter "transaction_timeout"' in said
+
+
+def of_the_owner(at):
+    """The server, if the schema public is the database owner's there: on 14 it is the administrator's."""
+    if at.is_of_14():
+        pytest.skip("On PostgreSQL 14 nobody but the administrator says who may use the schema")
+    return at
 
 
 def raw_restore(at, path, *, login="vibe", programs=None):

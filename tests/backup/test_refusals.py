@@ -247,7 +247,7 @@ def fails_the_second_time(rename):
 
 def test_a_backup_of_a_newer_version_is_refused(backup, monkeypatch):
     known = SimpleNamespace(disk_migrations={("accounts", "0001_initial"): None})
-    monkeypatch.setattr(restoring, "MigrationLoader", lambda *_: known)
+    monkeypatch.setattr(retired, "MigrationLoader", lambda *_: known)
     with pytest.raises(InputError, match="unknown here"):
         put_back(backup)
 

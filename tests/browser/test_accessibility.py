@@ -6,6 +6,7 @@ Some pages here; `make axe` walks all of them in each role, which takes the bett
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.urls import URLPattern, reverse
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from accounts.models import ApiKey, User
 from tests.attacks.admin.stage import Cast, make, signed_in
@@ -32,7 +33,8 @@ pytestmark = IN_A_BROWSER
 Look = tuple[int, str]  # width and theme
 LOOKS: tuple[Look, ...] = ((1280, "light"), (1280, "dark"), (390, "light"), (390, "dark"))
 ROLES = ("boss", "boss an hour later", "reader", "approver", "auditor", "engineer", "nobody")
-NO_PAGES = ("_csv", "jsi18n", "autocomplete", "view_on_site", "logout", "search")  # files, fragments, redirects
+# Files, fragments, redirects.
+NO_PAGES = ("_csv", "_receipt", "jsi18n", "autocomplete", "view_on_site", "logout", "search")
 OUTSIDE = ("/", "/nowhere", "/admin/nowhere/")
 WHOLE = pytest.mark.skipif(os.environ.get("VIBE_AXE") != "full", reason="the whole walk is `make axe`")
 
@@ -51,6 +53,8 @@ def admin_pages(cast: Cast) -> Iterator[str]:
         "task": ["stories.tasks.build"],
         "app_label": ["accounts"],
     }
+    with as_support():
+        given["api_key"] = list(ApiKey.objects.values_list("pk", flat=True))
     for pattern in admin.site.get_urls():
         if isinstance(pattern, URLPattern):
             yield from addresses(pattern, given)
@@ -110,13 +114,19 @@ def site(stage: Stage) -> Iterator[str]:
 # How it is looked at
 
 
-def faults(page: Page, look: Look) -> set[str]:
-    """What axe finds on the page as it is shown now."""
+THEME = """theme => {
+    document.documentElement.classList.remove("light", "dark")
+    document.documentElement.classList.add(theme)
+}"""
+
+
+def faults(page: Page, look: Look, within: str | None = None) -> set[str]:
+    """What axe finds on the page as it is shown now, or within what a selector names."""
     width, theme = look
     page.set_viewport_size({"width": width, "height": 844})
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
-    page.evaluate("theme => { document.documentElement.className = theme }", theme)  # the admin reads it only once
-    found = Axe().run(page).response["violations"]
+    page.evaluate(THEME, theme)  # the admin reads it only once
+    found = Axe().run(page, within).response["violations"]
     return {f"{width} {theme} {rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]}
 
 
@@ -145,10 +155,10 @@ class Walk:
         self.page.context.clear_cookies()
         self.page.context.add_cookies([{"name": "sessionid", "value": self.stage.sessions[name], "url": self.site}])
 
-    def look(self, where: str, *looks: Look) -> None:
+    def look(self, where: str, *looks: Look, within: str | None = None) -> None:
         for each in looks or LOOKS:
             self.looked_at += 1
-            if found := faults(self.page, each):
+            if found := faults(self.page, each, within):
                 self.found.setdefault(where, set()).update(found)
 
     def visit(self, url: str, *looks: Look) -> None:
@@ -214,6 +224,24 @@ def test_some_pages_have_no_fault(walk: Walk) -> None:
     walk.open_all("the audit log")
     assert walk.found == {}
     assert walk.looked_at > 15
+
+
+def test_the_page_of_the_api_has_no_fault(walk: Walk) -> None:
+    """Swagger UI, which is not ours: an update may bring faults."""
+    looks = LOOKS if os.environ.get("VIBE_AXE") == "full" else (LOOKS[0], LOOKS[3])
+    walk.page.goto(reverse("api:openapi-view"))
+    walk.page.locator("#operations-Me-get_me").wait_for()
+    walk.look("the page of the API", *looks)
+    for operation in ("Me-change_preferences", "Users-ensure_user"):
+        walk.page.locator(f"#operations-{operation} .opblock-summary-control").click()
+        expect(walk.page).to_have_url(re.compile(f"/{operation.partition('-')[2]}$"))  # what is open has an address
+        walk.page.locator(f"#operations-{operation} .try-out__btn").click()
+        walk.look(f"{operation}, to try", *looks, within=f"#operations-{operation} .parameters-container")
+    walk.page.locator(".btn.authorize").first.click()
+    walk.look("how to sign in", *looks, within=".dialog-ux")
+    assert walk.found == {}
+    walk.page.evaluate("document.querySelector('.version-stamp').style.background = '#89bf04'")
+    assert any("color-contrast" in fault for fault in faults(walk.page, LOOKS[0], ".info")), "the control"
 
 
 @WHOLE

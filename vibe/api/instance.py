@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
-from ninja import NinjaAPI
+from ninja import NinjaAPI, Swagger
 from ninja.openapi.schema import OpenAPISchema
 
 from accounts.api import export_and_erasure
@@ -66,6 +66,7 @@ api = Api(
     urls_namespace="api",
     auth=signed_in,
     parser=StrictParser(),
+    docs=Swagger({"syntaxHighlight": {"activated": False}}),  # its colours cannot be read on either ground
     docs_decorator=no_personal_data,
 )
 api.add_decorator(named_and_once)

@@ -14,7 +14,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from django.urls import get_resolver, reverse
 from django.utils import timezone
 
 from accounts.models import User
@@ -154,12 +154,22 @@ def test_control_a_row_that_is_not_what_was_sealed_is_told(read, noa):
         ("admin:memories_memory_change", "Looked at a page of metadata: memory"),
         ("POST admin:accounts_accessgrant_do", "Sent a form: accessgrant"),
         ("admin:accounts_user_do", "Opened the question before an action: user"),
+        ("POST admin:retry_failed_jobs", "Sent a form: retry failed jobs"),
         ("something.new", "something.new"),
         ("", ""),
     ],
 )
 def test_actions_in_words(action, words):
     assert action_in_words(action) == words
+
+
+def test_every_page_of_the_admin_has_words():
+    names = {
+        name for name in get_resolver("vibe.urls").namespace_dict["admin"][1].reverse_dict if isinstance(name, str)
+    }
+    assert len(names) > 60
+    actions = [f"{method}admin:{name}" for name in names for method in ("", "POST ")]
+    assert [action for action in actions if "admin:" in action_in_words(action)] == []
 
 
 def test_every_action_that_verbs_record_has_words():

@@ -121,6 +121,9 @@ class JobAdmin(PlainAdmin):
         ),
     )
 
+    def title_of(self, row: ProcrastinateJob) -> str:
+        return f"Job {row.pk}"
+
     def found(self, term: str) -> Q:
         return Q(pk=int(term)) if term.isdecimal() and len(term) < 19 else Q(task_name=term)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -16,6 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -152,7 +154,7 @@ class ErasureAdmin(MetadataAdmin):
     search_help_text = "Id of the person, or of the erasure"
     fields = (
         *("id", "who", "standing", "asked_by", "reason", "ticket", "requested_at", "approver", "approved_at"),
-        *("due_at", "begun_at", "progress", "finished_at", "receipt"),
+        *("due_at", "begun_at", "progress", "finished_at", "proof"),
     )
     empty_hint = "A row appears when an erasure is requested, and stays as proof of it."
     deeds = (
@@ -275,9 +277,17 @@ class ErasureAdmin(MetadataAdmin):
         """Say what was removed so far, and how much is left."""
         if not row.begun_at:
             return "Not begun"
-        removed = ", ".join(f"{number:,} {table}" for table, number in sorted(row.removed.items())) or "nothing yet"
+        removed = in_words(row.removed) or "nothing yet"
         left = "" if row.finished_at else f" Left: {row.rows_left:,} rows."
         return f"Removed: {removed}.{left}"
+
+    @admin.display(description="Receipt")
+    def proof(self, row: Any) -> SafeString | str:
+        if not row.receipt:
+            return "-"
+        return format_html(
+            '<pre class="whitespace-pre-wrap">{}</pre>', json.dumps(row.receipt, sort_keys=True, indent=1)
+        )
 
     @label_column(
         "State",
@@ -289,13 +299,19 @@ class ErasureAdmin(MetadataAdmin):
         return "Scheduled" if row.due_at else "Waits for approval"
 
 
+def in_words(removed: dict[str, int]) -> str:
+    """Return how many rows of which table were removed, by the tables' names in the admin."""
+    names = {model._meta.db_table: str(model._meta.verbose_name_plural) for model in apps.get_models()}
+    return ", ".join(f"{names.get(table, table)}: {number:,}" for table, number in sorted(removed.items()))
+
+
 def receipt_facts(receipt: dict[str, Any]) -> list[tuple[str, Any]]:
     """Return what the page says of a receipt that holds."""
     return [
         ("Result", "The receipt holds. All three were checked just now."),
         ("Person", receipt["person"]),
-        ("Requested", receipt["requested_at"]),
-        ("Erased", receipt["at"]),
-        ("Removed", ", ".join(f"{number:,} {table}" for table, number in sorted(receipt["removed"].items()))),
+        ("Requested", datetime.fromisoformat(receipt["requested_at"])),
+        ("Erased", datetime.fromisoformat(receipt["at"])),
+        ("Removed", in_words(receipt["removed"])),
         ("Signed with", f"key {receipt['key']}"),
     ]

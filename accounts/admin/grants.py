@@ -84,7 +84,13 @@ class AskForm(WhyForm):
 def durations() -> list[tuple[int, str]]:
     """Return how long access may be requested for: a few choices, up to the longest that is allowed."""
     most = int(grants.longest().total_seconds() // 3600)
-    return [(hours, f"{hours} hour{'s' if hours > 1 else ''}") for hours in sorted({*HOURS, most}) if hours <= most]
+    return [(hours, in_hours(timedelta(hours=hours))) for hours in sorted({*HOURS, most}) if hours <= most]
+
+
+def in_hours(duration: timedelta) -> str:
+    """Return a duration in words, which commands may have set to parts of an hour."""
+    hours = duration.total_seconds() / 3600
+    return f"{hours:.4g} hour{'' if hours == 1 else 's'}"
 
 
 def acting_staff(request: HttpRequest) -> Any:
@@ -144,7 +150,7 @@ class AccessGrantAdmin(OwnedAdmin):
     list_filter = (Standing, "sole")
     date_hierarchy = "requested_at"
     fields = (
-        *("id", "person", "standing", "asked_by", "reason", "ticket", "requested_at", "duration"),
+        *("id", "person", "standing", "asked_by", "reason", "ticket", "requested_at", "lasts"),
         *("answered_by", "is_sole", "decided_at", "expires_at", "closed_by", "ended_at"),
     )
     empty_hint = "No member of staff has requested access to anybody's content."
@@ -152,7 +158,7 @@ class AccessGrantAdmin(OwnedAdmin):
         ConfirmedAction(
             "approve",
             "Approve access",
-            "Who asked will be able to read everything this person has said, from now on and for the time below.",
+            "Whoever asked, named below, will be able to read everything this person has said, for the time below.",
             *(approve, may_decide, requires_state(WAITING)),
             sudo=True,
         ),
@@ -190,6 +196,8 @@ class AccessGrantAdmin(OwnedAdmin):
         person = User.objects.only("email", "firebase_uid").filter(pk=user_id, is_staff=False).first()
         if person is None or not self.has_view_permission(request):
             raise Http404("There is no such person.")
+        if not grants.may_ask(request.user):  # type: ignore[arg-type]
+            return error_page(grants.MayNotAsk(), page_url(User, user_id))
         form = AskForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             try:
@@ -221,7 +229,7 @@ class AccessGrantAdmin(OwnedAdmin):
             ("Asked by", staff_link(row, row.requested_by)),
             ("Reason", row.reason),
             ("Ticket", row.ticket),
-            ("For", row.duration),
+            ("For", in_hours(row.duration)),
         ]
 
     def buttons(self, request: HttpRequest, row: AccessGrant) -> list[Button]:
@@ -239,6 +247,10 @@ class AccessGrantAdmin(OwnedAdmin):
     @admin.display(description="Asked by")
     def asked_by(self, row: AccessGrant) -> SafeString | str:
         return staff_link(row, row.requested_by)
+
+    @admin.display(description="For")
+    def lasts(self, row: AccessGrant) -> str:
+        return in_hours(row.duration)
 
     @admin.display(description="Decided by")
     def answered_by(self, row: AccessGrant) -> SafeString | str:

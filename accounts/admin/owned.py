@@ -50,6 +50,9 @@ class OwnedAdmin(MetadataAdmin):
     def title_of(self, row: Any) -> str:
         return f"{super().title_of(row)}, of {label_of(row.user)}"
 
+    def facts(self, row: Any) -> list[tuple[str, Any]]:
+        return [("Person", label_of(row.user)), *super().facts(row)]
+
     @admin.display(description="Person")
     def person(self, row: Any) -> SafeString:
         return page_link(User, row.user_id, label_of(row.user))

@@ -34,6 +34,10 @@ from vibe.core.errors import InputError, NotFound, Refused, VibeError
 ASK = "accounts.add_accessgrant"
 
 
+class MayNotAsk(Refused):
+    message = "You may not ask for access. It takes the role support."
+
+
 class NotOpen(VibeError):
     message = "The request was decided or ended already. Nothing was changed."
     code = "not-open"
@@ -76,7 +80,7 @@ def request_access(*, user_id: UUID, actor: Actor, reason: str, ticket: str, dur
     with as_support():
         staff = acting_account(actor)
         if not may_ask(staff):
-            raise Refused("You may not ask for access. It takes the role support.")
+            raise MayNotAsk
         if not User.objects.filter(pk=user_id, is_staff=False).exists():
             raise NotFound("There is no such person.")
         _require_unrestricted(user_id)

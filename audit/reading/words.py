@@ -87,6 +87,9 @@ WORDS: Final = {
     "sign-out": "Signed out of the admin",
     "admin:index": "Opened the admin's home page",
     "admin:search": "Searched the admin",
+    "admin:password_change": "Opened the form for their own password",
+    "admin:auth_user_password_change": "Opened the form for a password of staff",
+    "admin:retry_failed_jobs": "Opened the question before jobs are tried again",
     "admin:login": "Opened the sign-in page",
     "admin:why_not_found": "Looked at the person's index",
     "admin:queues": "Looked at the queues",
@@ -106,6 +109,9 @@ ENDINGS: Final = {
     "_change": "Looked at a page of metadata: {}",
     "_do": "Opened the question before an action: {}",
     "_csv": "Downloaded a list: {}",
+    "_add": "Opened the form for a new one: {}",
+    "_history": "Looked at the history: {}",
+    "_delete": "Asked whether it can be deleted: {}",
 }
 CHANGES: Final = (
     *("memories.add", "memory.change", "memory.delete", "conversations.import"),
@@ -133,8 +139,10 @@ def action_in_words(action: str) -> str:
     where, _, name = route.partition(":")
     if where == "api" and name:
         return f"Through the API: {name.replace('_', ' ')}"
+    if where != "admin":
+        return action
     for ending, words in ENDINGS.items():
-        if where == "admin" and name.endswith(ending):
+        if name.endswith(ending):
             table = name.removesuffix(ending).partition("_")[2]
             return (f"Sent a form: {table}" if method else words.format(table)).strip()
-    return action
+    return f"{'Sent a form' if method else 'Opened a page'}: {name.replace('_', ' ')}"

@@ -50,11 +50,9 @@ def admin_pages(cast: Cast) -> Iterator[str]:
         "api_key": keys,
         "user_id": [cast.ada],
         "conversation_id": [cast.conversation],
-        "task": ["stories.tasks.build"],
+        "task": ["stories.build"],
         "app_label": ["accounts"],
     }
-    with as_support():
-        given["api_key"] = list(ApiKey.objects.values_list("pk", flat=True))
     for pattern in admin.site.get_urls():
         if isinstance(pattern, URLPattern):
             yield from addresses(pattern, given)

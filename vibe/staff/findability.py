@@ -55,11 +55,14 @@ def facts_of_person(user_id: UUID) -> list[Fact]:
     else:
         facts.append(Fact("Nothing can be found yet: no memory of this person has been indexed.", True))
     if waiting and oldest:
-        facts.append(
-            Fact(f"{waiting:,} memories are not fully in the index, the oldest since {localize(oldest)}.", True)
-        )
+        facts.append(Fact(f"{unindexed(waiting)}, the oldest since {localize(oldest)}.", True))
     facts += [Fact(f"Stories could not be built: {why} Their messages are found all the same.") for why in failures]
     return facts
+
+
+def unindexed(count: int) -> str:
+    """Say how many memories search does not find yet, or not by all that they hold."""
+    return f"{count:,} memories are not fully in the index" if count != 1 else "1 memory is not fully in the index"
 
 
 def find(user_id: UUID, term: str, *, with_audit_log: bool) -> list[Findable] | Fact:

@@ -152,7 +152,7 @@ def retry_all(request: HttpRequest, task: str, *, site: Any) -> HttpResponse:
             count = retry_failed_jobs(task=task, actor=acting_staff(request))
         except VibeError as problem:
             return error_page(problem, back)
-        messages.success(request, f"{count:,} jobs wait for a worker.")
+        messages.success(request, f"{count:,} jobs wait for a worker." if count != 1 else "1 job waits for a worker.")
         return HttpResponseRedirect(back)
     failed = ProcrastinateJob.objects.filter(status="failed", task_name=task).count()
     context = {

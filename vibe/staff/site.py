@@ -112,6 +112,10 @@ class StaffSite(UnfoldAdminSite):
         )
         return view(request)
 
+    def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> HttpResponse:
+        """Redirect to the home page. Django's list of an app's tables has other names than the sidebar."""
+        return HttpResponseRedirect(reverse(f"{self.name}:index"))
+
     def search(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Show what a term names. Unfold's own searches names of pages, and keeps what was typed in the cache."""
         from vibe.staff import global_search  # noqa: PLC0415  # the models must be there

@@ -241,7 +241,7 @@ def tell_read(row: Sequence[Any]) -> tuple[str, bool]:
     if outcome != "ok":
         return f"{by or GONE} was refused their content.", True
     what = "one conversation" if resource.startswith("conversations/") else f"their {resource.rpartition('/')[2]}"
-    rows = f", {count} rows" if count else ""
+    rows = f", {count} row{'' if count == '1' else 's'}" if count else ""
     return f"{by or GONE} read {what}{rows} ({ticket or 'no ticket'}).", False
 
 

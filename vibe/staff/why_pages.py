@@ -27,7 +27,7 @@ from vibe.core.admin.base import note_viewed
 from vibe.core.admin.links import page_url
 from vibe.core.admin.sudo_mode import asks_for_no_password
 from vibe.staff.content_pages import count, shown, under_a_grant
-from vibe.staff.findability import Fact, Findable, facts_of_person, find
+from vibe.staff.findability import Fact, Findable, facts_of_person, find, unindexed
 
 SHOWN: Final = 20
 NEEDED: Final = ("memories.view_memory", "stories.view_story")
@@ -138,6 +138,7 @@ def why_asked(request: HttpRequest, user_id: UUID, grant: AccessGrant, *, site: 
         context |= {
             **sought,
             "answer": answer,
+            "pending": unindexed(answer.pending) if answer.pending else "",
             "results": shown_ones,
             "verdict": _verdict(results, sought["sought"]),
         }

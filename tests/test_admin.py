@@ -199,6 +199,16 @@ def test_every_page_opens_in_few_round_trips_and_shows_no_content(request, conte
         assert [sql for sql in asked if reads_forbidden_column(sql)] == [sql for sql in asked if own_account(sql)], page
 
 
+def test_pages_of_no_table_take_as_few(content, boss):
+    person = [reverse(f"admin:{name}", args=[content]) for name in ("why_not_found", "accounts_accessgrant_ask")]
+    acts = [reverse("admin:accounts_user_do", args=[content, name]) for name in ("erase", "export", "restrict")]
+    pages = [reverse("admin:queues"), reverse("admin:accounts_erasure_check"), *person, *acts]
+    for page in (*pages, *(f"{reverse('admin:search')}?q={term}" for term in ("ada@example.com", content))):
+        with as_minute_later(boss), CaptureQueriesContext(connection) as statements:
+            assert boss.get(page).status_code == 200, page
+        assert len(statements) <= STATEMENTS, f"{page}: {len(statements)} statements"
+
+
 def test_every_table_of_the_product_is_registered():
     from django.apps import apps
 

@@ -202,7 +202,8 @@ def test_every_page_opens_in_few_round_trips_and_shows_no_content(request, conte
 def test_pages_of_no_table_take_as_few(content, boss):
     person = [reverse(f"admin:{name}", args=[content]) for name in ("why_not_found", "accounts_accessgrant_ask")]
     acts = [reverse("admin:accounts_user_do", args=[content, name]) for name in ("erase", "export", "restrict")]
-    pages = [reverse("admin:queues"), reverse("admin:accounts_erasure_check"), *person, *acts]
+    own = [reverse(f"admin:{name}") for name in ("queues", "database_health", "accounts_erasure_check")]
+    pages = [*own, *person, *acts]
     for page in (*pages, *(f"{reverse('admin:search')}?q={term}" for term in ("ada@example.com", content))):
         with as_minute_later(boss), CaptureQueriesContext(connection) as statements:
             assert boss.get(page).status_code == 200, page

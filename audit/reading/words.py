@@ -88,7 +88,7 @@ WORDS: Final = {
     "admin:index": "Opened the admin's home page",
     "admin:search": "Searched the admin",
     "admin:password_change": "Opened the form for their own password",
-    "admin:auth_user_password_change": "Opened the form for a password of staff",
+    "admin:auth_user_password_change": "Opened the form for a password of staff",  # nosec B105
     "admin:retry_failed_jobs": "Opened the question before jobs are tried again",
     "admin:login": "Opened the sign-in page",
     "admin:why_not_found": "Looked at the person's index",

@@ -69,10 +69,10 @@ def test_what_is_taken_down_while_tables_move_is_put_up_again_after():
             assert down < min(moved) < max(moved) < up
     for _, index in plan.graphs(placing.distributed()):
         assert (
-            position(steps, "DROP INDEX", index.name)
+            position(steps, "DROP INDEX", f'"{index.name}"')
             < min(moved)
             < max(moved)
-            < position(steps, "CREATE INDEX", index.name)
+            < position(steps, "CREATE INDEX", f'"{index.name}"')
         )
     for table in ("users", "conversations"):
         [call] = [

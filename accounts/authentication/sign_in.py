@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,7 +26,7 @@ from accounts.models import ApiKey, User
 from accounts.people.names import is_uuid, read_name
 from accounts.people.services.people import Profile, ensure_person, update_email
 from audit.actors import Actor, Origin
-from vibe.core.db.citus_nodes import some_away
+from vibe.core.db.citus_nodes import away, some_away
 from vibe.core.db.roles import SIGN_IN
 from vibe.core.db.scopes import Scope, as_api_key, as_sign_in, as_user, query_in_scope
 from vibe.core.errors import InputError
@@ -85,9 +84,14 @@ def account_status(claims: Claims) -> Any:
 
 def note_sign_in(claims: Claims) -> None:
     """Save the time of a sign-in. A later request does it while a node of a cluster is away: accounts are on each."""
-    if not some_away():
-        with suppress(OperationalError), as_sign_in(claims.uid):
+    if some_away():
+        return
+    try:
+        with as_sign_in(claims.uid):
             User.objects.filter(firebase_uid=claims.uid).update(last_login=claims.signed_in_at)
+    except OperationalError:
+        if not away():
+            raise
 
 
 def make(profile: Profile, origin: Origin) -> UUID:

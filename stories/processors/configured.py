@@ -9,7 +9,6 @@ from functools import cache
 import numpy as np
 from django.utils.module_loading import import_string
 
-from stories.models import VECTOR_WIDTHS
 from stories.processors.base import Processor
 from stories.processors.embedding import Embedder, Vectors
 from stories.processors.errors import ProcessingFailed, ProcessorFailed
@@ -87,6 +86,8 @@ def embed(texts: Sequence[str], model: Embedder | None = None) -> Vectors:
             f"The embedder {model.name} gave vectors of shape {vectors.shape} for {len(texts)} texts of "
             f"{model.dimensions} dimensions. Correct the dimensions of STORY_EMBEDDER, or the service behind it."
         )
+    from stories.models import VECTOR_WIDTHS  # noqa: PLC0415  the web server imports this before the apps are there
+
     if model.dimensions > max(VECTOR_WIDTHS):
         raise EmbedderFailed(
             f"The embedder {model.name} makes {model.dimensions} dimensions; at most {max(VECTOR_WIDTHS)} are stored. "

@@ -81,7 +81,7 @@ def reason(check: Callable[[], str]) -> str:
     try:
         return check()
     except (VibeError, DatabaseError) as problem:
-        if citus_nodes.away():
+        if citus_nodes.some_away():
             return ""  # `nodes` says so
         return f"This could not be asked ({type(problem).__name__}). Run: manage.py doctor"
 

@@ -48,7 +48,7 @@ ANY: Final = "abcdefghijklmnopqrstuvwxyz"
 BARE: Final = r"(?<!and )(?<!but )(?<!, )(?<!so )(?<!or )"
 """Before what may stand without its "I": at the head of a sentence, for elsewhere it may be of somebody else."""
 SOMEBODY: Final = (
-    r"(?!(?:he|she|they|it|you|who|that|this|every\w+|nobody|some\w+|mum|mom|dad|my|his|her|the|please)\b)"
+    r"(?!(?:he|she|they|it|you|who|that|this|every\w{1,9}|nobody|some\w{1,9}|mum|mom|dad|my|his|her|the|please)\b)"
     r"(?P<value>[^\W\d_]{2,20})"
 )
 DID: Final = r"(?:(?:I|we)(?: have|'ve)?+(?: (?:just|finally|recently|already|also|have))?+ )?+"

@@ -157,7 +157,7 @@ PERSON: Final[tuple[Frame, ...]] = (
     frame("i", r"I (?:got|was|have been) hired by ", ("employer", HOLDS, values.organisation)),
     frame("i", r"I (?:got|was|have been) hired by [^.,;!?]{2,40}?,? as (?:an? |the )?", ("occupation", HOLDS, TRADE)),
     frame("i", r"I (?:run|own) an? [\w -]{2,30}? (?:called|named) ", ("employer", HOLDS, values.name)),
-    frame("tyfm", r"(?:(?:today|yesterday|\w+day) )?(?:was|is) my last day (?:at|with|of work)\b",
+    frame("tyfm", r"(?:(?:today|yesterday|\w{3,6}day) )?(?:was|is) my last day (?:at|with|of work)\b",
           ("employer", ENDED, "")),
     frame("tdmwro", rf"{BARE}(?:(?:the|my|our) )(?:{PETS}) (?:has )?(?:died|passed away|ran away|was put down|is "
           rf"gone)\b",

@@ -43,7 +43,8 @@ ANNOUNCED = re.compile(
 )
 # What two times that are one have between them, and what the words of an event do not end with.
 NEAR = re.compile(r"[ ,]*(?:(?:in|on|of|the) )*")
-LOOSE_END = re.compile(r"(?:[ ,]+(?:and|but|so|or|by|at|on|with|to|the|an?|from|because|then))++$")
+UNSPACED = re.compile(r"[^ ,]+")
+LOOSE = listed("and but so or by at on with to the a an from because then")
 LASTED = re.compile(r"took (?:\w+ ){0,4}(?:second|minute|hour|day|week|month|year)s?\b")
 # Past forms that no subject has by themselves: "I've been to Rome".
 PARTICIPLES = listed("been gone done seen taken written begun chosen driven eaten fallen flown given grown spoken")
@@ -178,7 +179,15 @@ def without_dates(clause: Clause, start: int, end: int, datings: Sequence[Dating
             kept.append(without_leading_up(text[start : clause.start + dating.start]))
             start = min(end, clause.start + dating.end)
     kept.append(text[start:end])
-    return LOOSE_END.sub("", " ".join(" ".join(kept).split()).replace(" ,", ",").strip(MARKS)).strip(MARKS)
+    return without_loose_end(" ".join(" ".join(kept).split()).replace(" ,", ",").strip(MARKS)).strip(MARKS)
+
+
+def without_loose_end(text: str) -> str:
+    """Return a text without the words at its end that lead to something: "at", "and then"."""
+    found = list(UNSPACED.finditer(text))
+    while len(found) > 1 and found[-1][0] in LOOSE:
+        found.pop()
+    return text[: found[-1].end()] if found else text
 
 
 def without_leading_up(words: str) -> str:

@@ -28,7 +28,7 @@ from stories.processors.openai_compatible.service import Service, configured_ser
 from vibe.core.crypto.cloak import Cloak
 
 KIND = "openai"
-NAME = re.compile(rf"{KIND}:(.+):(\d+)(?:/(\d+))?", re.ASCII)
+NAME = re.compile(rf"\A{KIND}:(.+):(\d+)(?:/(\d+))?", re.ASCII)
 UNNAMED = 512
 """The length to which vectors are shortened that a name does not say: that of before it could be set."""
 ATTEMPTS = 2

@@ -1,6 +1,6 @@
-"""Mail to approvers that a request to read content waits for them: a link, who asks and for how long, and no more.
+"""Mail to approvers about a request to read content: a link to it, the requester's name and the duration.
 
-Nothing in it is of the person whom it is about. A job sends it once the request is committed.
+The mail says nothing about the person whose content is requested. A job sends it after the request is committed.
 """
 
 from __future__ import annotations

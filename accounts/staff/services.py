@@ -183,7 +183,7 @@ def _take_recovery_code(device: OneTimeDevice, code: str) -> bool:
     if device.secret is None and timezone.now() - device.created_at > SIGN_IN_CODE_LASTS:
         return False
     digests, given = _digests(device), _digest(device, code)
-    left = [each for each in digests if each != given]
+    left = [each for each in digests if not secrets.compare_digest(each, given)]
     if len(left) == len(digests):
         return False
     _keep_digests(device, left)

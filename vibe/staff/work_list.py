@@ -185,7 +185,7 @@ def ask_waiting_erasures(request: HttpRequest) -> Statement:
 
 
 def tell_waiting_erasures(_request: HttpRequest, rows: Rows) -> Entry:
-    """Return a line for each: who asks to have whom erased, and since when."""
+    """Return a line for each erasure that waits: its requester, its person, and since when it waits."""
     lines = tuple(
         Line(
             f"{by or 'An account that is gone'} asks to erase {account_label(email, uid, pk)} ({ticket}), "

@@ -1,7 +1,7 @@
 """Spreading shards evenly over the workers, with rows counted on both before a shard leaves the first.
 
-Citus copies a shard as whoever asks for it, and forced row-level security shows the owner of the tables no row. So all
-of it takes a connection to the coordinator, in autocommit mode, of a role that row-level security does not hold.
+Citus copies a shard with the rights of the role that calls it. Forced row-level security hides every row from the
+tables' owner, so these functions need a connection of a role that bypasses it: to the coordinator, in autocommit mode.
 """
 
 from __future__ import annotations

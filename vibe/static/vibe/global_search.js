@@ -1,4 +1,5 @@
 // "/" and Ctrl+K lead to the search from every page: to its field where that is seen, to its page where it is not.
+// On that page the field has the focus: a browser passes over "autofocus" while the page's layout is still to come.
 (() => {
   const TYPED_IN = "input, textarea, select, [contenteditable]";
 
@@ -17,4 +18,7 @@
     },
     true,
   );
+  addEventListener("load", () => {
+    if (document.activeElement === document.body) document.querySelector("#search-term[autofocus]")?.focus();
+  });
 })();

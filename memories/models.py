@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar, Final, Self
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from memories.roles import Role
 from vibe.core.crypto.fields import SealedField
 from vibe.core.db.roles import SUPPORT, SYSTEM, USER
 from vibe.core.db.schema.constraints import CompositeReference, Privileges, RowSecurity
-from vibe.core.db.schema.owned import OwnedForeignKey, OwnedQuerySet, UserOwned
+from vibe.core.db.schema.owned import OwnedForeignKey, OwnedQuerySet, UserOwned, first_uuid7_at
 
 EVERYTHING = {"SELECT": None, "INSERT": None, "UPDATE": None, "DELETE": None}
 
@@ -146,9 +149,14 @@ class MemoryQuerySet(OwnedQuerySet):
         """Return one person's memories without the expired ones, which nobody reads from that moment on."""
         return super().of(user_id).filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
 
-    def expired_of(self, user_id: UUID) -> Self:
-        """Return one person's expired memories, which wait for their deletion."""
-        return super().of(user_id).filter(expires_at__lte=Now())
+    def expired(self) -> Self:
+        """Return those that are expired and wait for their deletion: not of `of`, which leaves them out."""
+        return self.filter(expires_at__lte=Now())
+
+    def past_retention(self) -> Self:
+        """Return those that were stored more than MEMORY_RETENTION_DAYS ago."""
+        days = settings.MEMORY_RETENTION_DAYS
+        return self.filter(pk__lt=first_uuid7_at(timezone.now() - timedelta(days=days))) if days else self.none()
 
 
 class Memory(UserOwned):

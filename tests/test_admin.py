@@ -35,7 +35,7 @@ from stories.models import Entity, Passage, SearchSet, Story
 from tests.cast import DAY, TESTER
 from tests.protections import unprotected
 from vibe.core.admin.base import MetadataAdmin
-from vibe.core.admin.date_hierarchy import Drill, first_uuid7_at
+from vibe.core.admin.date_hierarchy import Drill
 from vibe.core.admin.links import list_url, page_url
 from vibe.core.admin.readable_columns import readable_fields
 from vibe.core.admin.sudo_mode import SEEN
@@ -43,7 +43,7 @@ from vibe.core.crypto.fields import SealedColumn
 from vibe.core.crypto.seal import Sealed
 from vibe.core.db.roles import SUPPORT
 from vibe.core.db.schema.constraints import Privileges
-from vibe.core.db.schema.owned import uuid7
+from vibe.core.db.schema.owned import first_uuid7_at, uuid7
 from vibe.core.db.scopes import as_staff, as_support, as_user
 from vibe.staff.navigation import GROUPS
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import DatabaseError
@@ -10,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 from psycopg import sql
 
+import memories.models
 from accounts.keys.services.data_keys import destroy_data_keys
 from audit.errors import RowPutBack
 from audit.models import AuditLog
@@ -28,6 +31,7 @@ from stories.search.services import search_stories
 from tests.api.conftest import Api
 from tests.building import build_conversation
 from tests.cast import DAY, TESTER
+from tests.processes import manage
 from tests.protections import unprotected
 from vibe.core.db.schema import owned
 from vibe.core.db.scopes import as_system, as_user
@@ -166,6 +170,36 @@ def test_one_that_is_put_back_is_known(ada, talk):
         require_fresh()
 
 
+def test_what_was_stored_before_the_retention_goes(ada, talk, settings, monkeypatch):
+    """By when it was stored, whenever it was said. Off by default, the control."""
+    conversation_id, ids = talk
+    time.sleep(0.002)  # an id tells milliseconds
+    then = timezone.now()
+    new = [NewMemory(Payload("Ada", "Later."), DAY)]
+    [later] = add_memories(user_id=ada, conversation_id=conversation_id, memories=new, actor=TESTER)
+    monkeypatch.setattr(memories.models, "timezone", SimpleNamespace(now=lambda: then + timedelta(days=30)))
+    assert delete_expired(actor=TESTER) == 0
+    settings.MEMORY_RETENTION_DAYS = 31
+    assert delete_expired(actor=TESTER) == 0
+    settings.MEMORY_RETENTION_DAYS = 30
+    assert delete_expired(actor=TESTER) == len(ids)
+    with as_user(ada):
+        assert [each.pk for each in Memory.objects.of(ada)] == [later.row.pk]
+    with as_system():
+        rows = AuditLog.objects.filter(action="memory.delete")
+        assert {(row.resource, row.details["reason"]) for row in rows} == {
+            (f"memories/{pk}", "retention") for pk in ids
+        }
+
+
+@pytest.mark.parametrize(
+    ("days", "starts"), [("0", True), ("36500", True), ("-1", False), ("36501", False), ("soon", False)]
+)
+def test_a_retention_that_would_delete_everything_is_refused(days, starts):
+    done = manage("check", MEMORY_RETENTION_DAYS=days)
+    assert (done.returncode == 0, "MEMORY_RETENTION_DAYS" in done.stderr) == (starts, not starts)
+
+
 def test_what_is_still_to_come_stays(ada, talk):
     _, ids = talk
     assert delete_expired(actor=TESTER) == 0
@@ -218,5 +252,5 @@ def test_a_memory_is_either_there_or_expired(ada, talk):
     let_expire(ada, ids[1])
     with as_user(ada):
         there = set(Memory.objects.of(ada).values_list("pk", flat=True))
-        expired = set(Memory.objects.expired_of(ada).values_list("pk", flat=True))
+        expired = set(Memory.objects.filter(user_id=ada).expired().values_list("pk", flat=True))
     assert (there, expired) == ({ids[0], ids[2]}, {ids[1]})

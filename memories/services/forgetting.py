@@ -1,6 +1,7 @@
 """Deleting memories in batches: those of a range of time, or those that have expired. Each batch is one transaction.
 
-Expired memories are deleted by the system. Nobody reads them any more: see MemoryQuerySet.of.
+Expired memories, and those kept for longer than MEMORY_RETENTION_DAYS, are deleted by the system. Nobody reads expired
+ones any more: see MemoryQuerySet.of.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import Final
 from uuid import UUID
 
 from django.db import DatabaseError
-from django.db.models.functions import Now
 
 from accounts.companions import companion_token
 from accounts.keys.services.data_keys import open_vault
@@ -102,15 +102,16 @@ class ExpiryFailed(VibeError):
 
 
 def delete_expired(*, actor: Actor) -> int:
-    """Delete every expired memory, person by person, but of people whose processing is restricted. Return how many.
+    """Delete what is expired or past its retention, person by person, but of people under restriction. Return how many.
 
     After a failure go on with the other people, then raise ExpiryFailed with the person's id.
     """
     with as_system():
-        expired = Memory.objects.filter(expires_at__lte=Now(), user__restricted_at=None)
-        people = list(expired.values_list("user_id", flat=True).distinct())
+        rows = Memory.objects.filter(user__restricted_at=None)
+        over = rows.expired(), rows.past_retention()
+        people = {one for each in over for one in each.values_list("user_id", flat=True).distinct()}
     deleted, failed = 0, None
-    for user_id in people:
+    for user_id in sorted(people):
         try:
             while done := _delete_batch(user_id, actor):
                 deleted += done
@@ -122,7 +123,11 @@ def delete_expired(*, actor: Actor) -> int:
 
 
 def _delete_batch(user_id: UUID, actor: Actor) -> int:
-    """Delete some expired memories of a person, and return how many."""
-    with as_user(user_id):
-        expired = Memory.objects.expired_of(user_id).order_by("expires_at", "id")
-        return len(delete_batch(user_id, expired, actor=actor, reason="expired").ids)
+    """Delete some memories of a person that are expired or past their retention, and return how many."""
+    rows = Memory.objects.filter(user_id=user_id)
+    expired, outdated = rows.expired().order_by("expires_at", "id"), rows.past_retention().order_by("id")
+    deleted = 0
+    for over, reason in ((expired, "expired"), (outdated, "retention")):
+        with as_user(user_id):
+            deleted += len(delete_batch(user_id, over, actor=actor, reason=reason).ids)
+    return deleted

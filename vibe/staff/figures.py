@@ -15,9 +15,9 @@ from django.utils import timezone
 from accounts.models import User
 from memories.models import Conversation, Memory
 from stories.models import Story
-from vibe.core.admin.date_hierarchy import first_uuid7_at
 from vibe.core.admin.links import list_url
 from vibe.core.admin.paging import WINDOW, counts, estimates
+from vibe.core.db.schema.owned import first_uuid7_at
 from vibe.core.db.statements.batching import distributed, execute_batch
 
 DAYS = 30

@@ -12,15 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+from vibe.core.db.schema.owned import first_uuid7_at
+
 # An id is made while its row's transaction runs; the row's time is when that began.
 SLACK = timedelta(hours=1)
 LONGEST_TRANSACTION = timedelta(days=1)
-
-
-def first_uuid7_at(moment: datetime) -> UUID:
-    """Return the smallest UUIDv7 (RFC 9562) of a moment."""
-    milliseconds = max(0, int(moment.timestamp() * 1000))
-    return UUID(int=(milliseconds << 80) | (0x7 << 76) | (0b10 << 62))
 
 
 @dataclass(frozen=True)

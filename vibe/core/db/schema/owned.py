@@ -50,6 +50,12 @@ def uuid7() -> UUID:
     return uuid_utils.compat.uuid7()
 
 
+def first_uuid7_at(moment: datetime) -> UUID:
+    """Return the smallest UUIDv7 (RFC 9562) of a moment."""
+    milliseconds = max(0, int(moment.timestamp() * 1000))
+    return UUID(int=(milliseconds << 80) | (0x7 << 76) | (0b10 << 62))
+
+
 class OwnedQuerySet(models.QuerySet[Any]):
     """Rows of people. Every query starts from its owner."""
 

@@ -25,11 +25,11 @@ from memories.services.adding import MessageIdTaken, NewMemory, add_memories
 from memories.services.conversations import create_conversation
 from memories.services.forgetting import ExpiryFailed, delete_expired
 from stories.building.services.lineage import check_lineage
-from stories.models import SEARCHED, Passage, Story
+from stories.models import SEARCHED, Passage, PendingMemory, Story
 from stories.search import candidates
 from stories.search.services import search_stories
 from tests.api.conftest import Api
-from tests.building import build_conversation
+from tests.building import build_conversation, index_all
 from tests.cast import DAY, TESTER
 from tests.processes import manage
 from tests.protections import unprotected
@@ -168,6 +168,20 @@ def test_one_that_is_put_back_is_known(ada, talk):
         cursor.execute("INSERT INTO encrypted_memories SELECT * FROM kept")
     with pytest.raises(RowPutBack, match=str(ids[1])):
         require_fresh()
+
+
+def test_one_that_expires_before_it_is_indexed_is_passed_over(ada, talk):
+    conversation_id, _ = talk
+    soon = timezone.now() + timedelta(hours=1)
+    long = [NewMemory(Payload("Ada", "word " * 20_000), expires_at=soon), NewMemory(Payload("Ada", "Short."))]
+    kept = add_memories(user_id=ada, conversation_id=conversation_id, memories=long, actor=TESTER)
+    with as_user(ada):
+        pending = PendingMemory.objects.of(ada)
+        assert pending.count() == len(long)
+        Memory.objects.of(ada).filter(pk=kept[0].row.pk).update(expires_at=timezone.now())
+    assert index_all(ada) == 1
+    with as_user(ada):
+        assert [each.memory_id for each in pending.all()] == [kept[0].row.pk]
 
 
 def test_what_was_stored_before_the_retention_goes(ada, talk, settings, monkeypatch):

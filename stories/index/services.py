@@ -15,7 +15,7 @@ from accounts.keys.services.data_keys import open_vault
 from audit.actors import Actor
 from audit.services import record
 from memories.index import SaidMemory
-from memories.models import Conversation, Memory
+from memories.models import UNEXPIRED, Conversation, Memory
 from memories.payload import open_memories
 from stories.facts.storing import replace_statements
 from stories.index.dividing import divide_open
@@ -35,12 +35,12 @@ MEMORIES_A_CHUNK: Final = 50
 
 # The oldest conversation that has pending memories, its first ones by time, and what each follows.
 NEXT: Final = (
-    "WITH pending AS (SELECT m.id, m.conversation_id, m.occurred_at FROM pending_memories p "
+    "WITH pending AS (SELECT m.id, m.conversation_id, m.occurred_at FROM pending_memories p "  # noqa: S608
     "JOIN encrypted_memories m ON m.user_id = p.user_id AND m.id = p.memory_id "
-    "WHERE p.user_id = %b AND m.user_id = %b AND p.bulk = %b AND m.conversation_id = ("
+    f"WHERE p.user_id = %b AND m.user_id = %b AND p.bulk = %b AND {UNEXPIRED} AND m.conversation_id = ("
     "SELECT f.conversation_id FROM pending_memories o JOIN encrypted_memories f "
     "ON f.user_id = o.user_id AND f.id = o.memory_id WHERE o.user_id = %b AND f.user_id = %b AND o.bulk = %b "
-    "ORDER BY o.id LIMIT 1) ORDER BY m.occurred_at, m.id LIMIT %b) "
+    f"AND {UNEXPIRED} ORDER BY o.id LIMIT 1) ORDER BY m.occurred_at, m.id LIMIT %b) "
     "SELECT pending.id, (SELECT e.id FROM encrypted_memories e WHERE e.user_id = %b "
     "AND e.conversation_id = pending.conversation_id AND (e.occurred_at, e.id) < (pending.occurred_at, pending.id) "
     "ORDER BY e.occurred_at DESC, e.id DESC LIMIT 1) FROM pending ORDER BY pending.occurred_at, pending.id"

@@ -94,7 +94,14 @@ class Installation:
         with (self.folder / "worker.log").open("a") as sink:
             self.worker = subprocess.Popen(
                 [sys.executable, "manage.py", "worker"],
-                env={**os.environ, "DEBUG": "on", "LOG_LEVEL": "WARNING", **self.environment, **environment},
+                env={
+                    **os.environ,
+                    "DEBUG": "on",
+                    "LOG_LEVEL": "WARNING",
+                    "PYTHONFAULTHANDLER": "1",  # SIGABRT prints every thread
+                    **self.environment,
+                    **environment,
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
@@ -109,11 +116,11 @@ class Installation:
     def worker_runs(self) -> bool:
         return self.worker is not None and self.worker.poll() is None
 
-    def end_worker(self) -> None:
-        """By SIGKILL."""
+    def end_worker(self, by: signal.Signals = signal.SIGKILL) -> None:
+        """At once."""
         if self.worker_runs():
             assert self.worker
-            self.worker.kill()
+            self.worker.send_signal(by)
             self.worker.wait()
 
     # All of it
@@ -141,7 +148,13 @@ class Installation:
             jobs = self.ask(
                 "SELECT task_name, status, attempts, scheduled_at FROM procrastinate_jobs ORDER BY id LIMIT 20"
             )
-            raise AssertionError(f"{late}; jobs: {jobs}; the worker says: {self.worker_log()[-3000:]}") from None
+            sessions = self.ask(
+                "SELECT application_name, state, wait_event_type, wait_event, now() - xact_start, left(query, 200) "
+                "FROM pg_stat_activity WHERE datname IS NOT NULL"
+            )
+            self.end_worker(signal.SIGABRT)
+            said = f"jobs: {jobs}; sessions: {sessions}; the worker says: {self.worker_log()[-10_000:]}"
+            raise AssertionError(f"{late}; {said}") from None
 
     def is_settled(self) -> bool:
         """Whether everything is indexed, and every story that is due is built or was tried."""

@@ -87,6 +87,12 @@ class AuditLog(models.Model):
             models.Index(fields=["resource", "-at", "-id"], name="audit_logs_resource", condition=~Q(resource="")),
             models.Index(fields=["-at", "-id"], name="audit_logs_newest"),
             models.Index(fields=["-at", "-id"], name="audit_logs_refused", condition=~Q(outcome="ok")),
+            models.Index(
+                fields=["-at", "-id"],
+                name="audit_logs_fruitless",
+                condition=Q(action="memories.search", details__memories=[])
+                | Q(action="stories.search", details__stories=[]),
+            ),
             models.Index(fields=["xact"], name="audit_logs_xact"),
         ]
         constraints: ClassVar = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,14 +17,21 @@ from django.utils import timezone
 from accounts.erasure.services import request_erasure
 from accounts.grants import services as grants
 from accounts.models import User
+from accounts.people.services.people import Profile, ensure_person
 from audit.actors import Actor, Origin
 from memories.models import Conversation, StorageCount
+from memories.payload import Payload
+from memories.services.adding import NewMemory, add_memories
+from memories.services.conversations import create_conversation
 from stories.models import PendingMemory, Story, TokenUse
+from stories.search.services import search_memories, search_stories
 from tests.admin_roles import ROLES, client_of, member
 from tests.cast import DAY, TESTER
 from tests.protections import unprotected
+from vibe.core.db.schema.owned import first_uuid7_at
 from vibe.core.db.scopes import as_support, as_system, as_user
 from vibe.staff import work_list
+from vibe.staff.figures import FRUITLESS
 
 ASKED = "Requests to read content wait for your decision"
 OWN = "Your access to content"
@@ -194,6 +202,72 @@ def test_charts_of_content_reads_and_tokens(ada, superuser):
     assert client.get(reverse("admin:person_content", args=[ada])).status_code == 200
     assert "1234" in chart("Tokens")["data"]
     assert not chart("Pages of content")["empty"]
+
+
+def charts(client: Client) -> dict[str, Any]:
+    return {each["title"]: each for each in client.get(reverse("admin:index")).context["charts"]}
+
+
+def bars(chart: Any) -> dict[str, int]:
+    data = json.loads(chart["data"])
+    return dict(zip(data["labels"], data["datasets"][0]["data"], strict=True))
+
+
+def say(user_id: UUID) -> None:
+    """Add one memory, which is indexed at once."""
+    begun = create_conversation(user_id=user_id, title="Moving", actor=TESTER).row.pk
+    said = [NewMemory(Payload("Ada", "I moved to Lisbon."))]
+    add_memories(user_id=user_id, conversation_id=begun, memories=said, actor=TESTER)
+
+
+def test_the_chart_of_searches_that_found_nothing_counts_no_other(ada, superuser):
+    client, title = client_of(superuser), "Searches that found nothing, last 30 days"
+    say(ada)
+    search_memories(user_id=ada, question="Where did I move?", actor=TESTER)
+    assert charts(client)[title]["empty"], "it found something"
+    nobody = ensure_person(profile=Profile("silent", "silent@example.com", "Silent"), actor=TESTER)
+    search_memories(user_id=nobody, question="Where did I move?", actor=TESTER)
+    search_stories(user_id=nobody, question="Where did I move?", actor=TESTER)
+    shown = bars(charts(client)[title])
+    assert sum(shown.values()) == list(shown.values())[-1] == 2
+
+
+def test_an_index_leads_to_searches_that_found_nothing(db):
+    with as_support(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        cursor.execute(f"EXPLAIN (VERBOSE) {FRUITLESS}", [timezone.now()])
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+        cursor.execute(
+            "SELECT c.relname FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid "
+            "WHERE inhparent = 'audit_logs_fruitless'::regclass"
+        )
+        partitions = [name for (name,) in cursor.fetchall()]
+    assert any(name in plan for name in partitions), plan
+
+
+def test_the_chart_from_added_to_found_counts_passages_by_their_wait(ada, superuser):
+    client, title = client_of(superuser), "From added to found within, the newest 1,000 passages"
+    assert charts(client)[title]["empty"]
+    say(ada)
+    assert sum(bars(charts(client)[title]).values()) == 1
+    with unprotected("passages") as cursor:
+        cursor.execute("UPDATE passages SET id = %s", [first_uuid7_at(timezone.now() + timedelta(minutes=5))])
+    shown = bars(charts(client)[title])
+    assert (shown["1 second"], shown["10 minutes"]) == (0, 1)
+
+
+def test_the_chart_of_queues_gives_the_age_of_the_oldest_job_that_is_due(superuser):
+    client, title = client_of(superuser), "Age of the oldest job that is due, in seconds, now"
+    assert charts(client)[title]["empty"]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, scheduled_at) VALUES "
+            "('waited', 'accounts.export', '{}', 'todo', now() - interval '90 seconds'), "
+            "('stories', 'stories.build', '{}', 'todo', now() + interval '1 hour')"
+        )
+    shown = bars(charts(client)[title])
+    assert 90 <= shown.pop("waited") < 130
+    assert not any(shown.values()), "one that is not due does not wait"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from memories.models import Conversation, Memory
 from stories.models import Story
 from vibe.core.admin.links import list_url
 from vibe.core.admin.paging import WINDOW, counts, estimates
+from vibe.core.db.job_classes.reporting import read_states
 from vibe.core.db.schema.owned import first_uuid7_at
 from vibe.core.db.statements.batching import distributed, execute_batch
 
@@ -27,7 +28,25 @@ SELECT (at AT TIME ZONE 'UTC')::date, count(*) FROM audit_logs
 WHERE actor IN (SELECT id::text FROM users WHERE is_staff) AND actor <> '' AND at >= %s
   AND action = 'content.read' AND outcome = 'ok' GROUP BY 1
 """
+# By audit_logs_fruitless: only searches that found nothing are in it. The condition is the index's.
+FRUITLESS = """
+SELECT (at AT TIME ZONE 'UTC')::date, count(*) FROM audit_logs
+WHERE at >= %s AND (
+    (action = 'memories.search' AND (details -> 'memories') = '[]'::jsonb)
+    OR (action = 'stories.search' AND (details -> 'stories') = '[]'::jsonb)
+) GROUP BY 1
+"""
 TOKENS = "SELECT day, sum(tokens)::bigint FROM token_use WHERE day >= %s GROUP BY 1"  # by token_use_day
+
+# By primary key: a UUIDv7 begins with its time, 48 bits of milliseconds. Only the newest are read.
+MILLISECONDS = "('x' || left(translate({}::text, '-', ''), 12))::bit(48)::bigint"
+FOUND_AFTER = f"""
+SELECT width_bucket({MILLISECONDS.format("id")} - {MILLISECONDS.format("memory_id")}, %s::bigint[]), count(*)
+FROM (SELECT id, memory_id FROM passages ORDER BY id DESC LIMIT %s) AS newest
+WHERE memory_id IS NOT NULL GROUP BY 1
+"""  # noqa: S608
+NEWEST = 1000
+WITHIN = {"1 second": 1, "10 seconds": 10, "1 minute": 60, "10 minutes": 600, "1 hour": 3600, "1 day": 86400}
 
 
 @dataclass(frozen=True)
@@ -90,6 +109,19 @@ def noted_by_day(statements: list[str], days: list[datetime]) -> list[list[int]]
     asked = [(statement, [days[0]]) for statement in statements]
     found: list[dict[date, int]] = [dict(rows) for rows in execute_batch(*asked)]
     return [[int(numbers.get(day.date(), 0)) for day in days[:-1]] for numbers in found]
+
+
+def found_after() -> tuple[list[str], list[int]]:
+    """Count the newest passages by how long after their memory they were made: search finds it from then on."""
+    [rows] = execute_batch((FOUND_AFTER, [[1000 * seconds for seconds in WITHIN.values()], NEWEST]))
+    numbers: dict[int, int] = dict(rows)
+    return [*WITHIN, "longer"], [int(numbers.get(number, 0)) for number in range(len(WITHIN) + 1)]
+
+
+def queue_ages() -> tuple[list[str], list[int]]:
+    """Return for each class of work how many seconds its oldest job that is due has waited."""
+    found = read_states()
+    return [state.name for state in found], [round(state.waits or 0) for state in found]
 
 
 def made_by_day(tables: list[type[models.Model]], days: list[datetime]) -> list[list[int]]:

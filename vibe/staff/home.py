@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any
 
 from django.db import models
 from django.http import HttpRequest
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from audit.models import AuditLog
 from audit.reading.words import action_in_words
 from memories.models import Conversation, Memory
-from stories.models import Story, TokenUse
+from stories.models import Passage, Story, TokenUse
 from vibe.core.http.context import RequestContext, context_of
-from vibe.staff.figures import CONTENT_READS, TOKENS, figures, last_days, made_by_day, may_view, noted_by_day
+from vibe.staff.figures import (
+    CONTENT_READS,
+    FRUITLESS,
+    NEWEST,
+    TOKENS,
+    figures,
+    found_after,
+    last_days,
+    made_by_day,
+    may_view,
+    noted_by_day,
+    queue_ages,
+)
 from vibe.staff.work_list import work_list
 
 Line = tuple[type[models.Model], str]
@@ -32,7 +45,12 @@ CHARTS: tuple[tuple[str, tuple[Line, ...]], ...] = (
 )
 NOTED: tuple[tuple[str, str, type[models.Model], str], ...] = (
     ("Pages of content read by staff, last 30 days", "Pages", AuditLog, CONTENT_READS),
+    ("Searches that found nothing, last 30 days", "Searches", AuditLog, FRUITLESS),
     ("Tokens taken by the model service, last 30 days", "Tokens", TokenUse, TOKENS),
+)
+NOW: tuple[tuple[str, str, type[models.Model], Callable[[], tuple[list[str], list[int]]]], ...] = (
+    (f"From added to found within, the newest {NEWEST:,} passages", "Passages", Passage, found_after),
+    ("Age of the oldest job that is due, in seconds, now", "Seconds", ProcrastinateJob, queue_ages),
 )
 
 COLOR, GREY = "var(--color-primary-500)", "#9ca3af"
@@ -63,7 +81,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def charts(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the charts that the viewer may see, for unfold's bar chart, with two statements."""
+    """Return the charts that the viewer may see, for unfold's bar chart, with four statements."""
     days = last_days()
     seen = [model for _, lines in CHARTS for model, _ in lines if may_view(request, model)]
     made = dict(zip(seen, made_by_day(seen, days), strict=True))
@@ -74,12 +92,18 @@ def charts(request: HttpRequest) -> list[dict[str, Any]]:
         for title, lines in CHARTS
     ]
     drawn += [(title, [bars(label, COLOR, each)]) for (title, label, *_), each in zip(noted, numbers, strict=True)]
-    return [chart(title, sets, days) for title, sets in drawn if sets]
+    by_day = [f"{day:%-d %b}" for day in days[:-1]]
+    shown = [chart(title, sets, by_day) for title, sets in drawn if sets]
+    for title, label, model, read in NOW:
+        if may_view(request, model):
+            labels, values = read()
+            shown.append(chart(title, [bars(label, COLOR, values)], labels))
+    return shown
 
 
-def chart(title: str, sets: list[dict[str, Any]], days: list[datetime]) -> dict[str, Any]:
+def chart(title: str, sets: list[dict[str, Any]], labels: list[str]) -> dict[str, Any]:
     """Return one chart; `empty` where it has no bar."""
-    data = {"labels": [f"{day:%-d %b}" for day in days[:-1]], "datasets": sets}
+    data = {"labels": labels, "datasets": sets}
     empty = not any(any(one["data"]) for one in sets)
     return {"title": title, "data": json.dumps(data), "options": json.dumps(OPTIONS), "empty": empty}
 

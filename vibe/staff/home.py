@@ -93,19 +93,19 @@ def charts(request: HttpRequest) -> list[dict[str, Any]]:
     ]
     drawn += [(title, [bars(label, COLOR, each)]) for (title, label, *_), each in zip(noted, numbers, strict=True)]
     by_day = [f"{day:%-d %b}" for day in days[:-1]]
-    shown = [chart(title, sets, by_day) for title, sets in drawn if sets]
+    shown = [chart(title, sets, by_day, "Nothing in these days.") for title, sets in drawn if sets]
     for title, label, model, read in NOW:
         if may_view(request, model):
             labels, values = read()
-            shown.append(chart(title, [bars(label, COLOR, values)], labels))
+            shown.append(chart(title, [bars(label, COLOR, values)], labels, "Nothing now."))
     return shown
 
 
-def chart(title: str, sets: list[dict[str, Any]], labels: list[str]) -> dict[str, Any]:
-    """Return one chart; `empty` where it has no bar."""
+def chart(title: str, sets: list[dict[str, Any]], labels: list[str], none: str) -> dict[str, Any]:
+    """Return one chart; `empty` where it has no bar, and then `none` is shown."""
     data = {"labels": labels, "datasets": sets}
     empty = not any(any(one["data"]) for one in sets)
-    return {"title": title, "data": json.dumps(data), "options": json.dumps(OPTIONS), "empty": empty}
+    return {"title": title, "data": json.dumps(data), "options": json.dumps(OPTIONS), "empty": empty, "none": none}
 
 
 def dataset(model: type[models.Model], color: str, numbers: list[int]) -> dict[str, Any]:

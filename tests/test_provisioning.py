@@ -28,6 +28,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[PlainServer]:
     with plain_server(request.param()) as server:
         with server.connect() as superuser:
             superuser.execute(f"CREATE ROLE {ADMIN} LOGIN CREATEROLE CREATEDB")
+        with server.connect("template1") as superuser:
+            if superuser.info.server_version < 150_000:  # later the owner of the database owns it
+                superuser.execute(f"ALTER SCHEMA public OWNER TO {ADMIN}")
         yield server
 
 

@@ -18,6 +18,7 @@ from tests.backup.conftest import databases, quiet, superuser
 from tests.cast import TESTER
 from vibe.backup import dumping, inspection, restoring, server
 from vibe.backup.errors import BackupFailed
+from vibe.backup.programs import program
 from vibe.backup.services import drill, keys_beside, restore, take
 from vibe.core.crypto.errors import MasterKeyMissing
 from vibe.core.db.embedded.server import OWNER
@@ -51,7 +52,7 @@ def test_the_owner_cannot_take_a_backup_that_lacks_people(two_people, as_owner, 
 
 def test_a_role_that_does_not_see_every_row_is_refused_by_name(two_people, monkeypatch, settings):
     monkeypatch.setattr(server, "embedded_server", lambda: None)
-    settings.BACKUP_DATABASE = None
+    settings.BACKUP_DATABASE_URL = ""
     with pytest.raises(DatabaseNotReady, match="BYPASSRLS"):
         server.configured()
 
@@ -219,6 +220,9 @@ def test_what_a_newer_pg_dump_may_have_kept_is_said_so(older_server, backup, in_
 
 
 def test_versions_that_are_the_same_are_not_blamed(backup, in_the_way):
+    version = connection.pg_version // 10_000
+    if program("pg_dump", major=version).major > version:
+        pytest.skip(f"no pg_dump {version} is installed")
     with pytest.raises(BackupFailed, match=r"already exists$"):
         put_back(backup)
 

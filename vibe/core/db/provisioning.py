@@ -12,7 +12,6 @@ from vibe.core.db.requirements import OLDEST_VECTOR
 from vibe.core.db.roles import ALL, LARGE_OBJECTS, PER_GRANT, REVOKE_LARGE_OBJECTS
 
 DEFAULT_LOGIN = "vibe"
-SCHEMA_OF_OWNER = 150000  # from this server version on, the schema public is the database owner's
 LOGIN = """
 SELECT session_user, rolsuper OR rolbypassrls, current_database(), current_setting('server_version_num')::int
 FROM pg_roles WHERE rolname = session_user
@@ -144,7 +143,10 @@ def _schema(cursor: Any, name: str, traits: dict[str, Any] | None, version: int)
         cursor.execute(SCHEMA, [name])
         held = cursor.fetchone()[0]
     if not held:
-        yield Step("Migrations make tables.", (f"GRANT ALL ON SCHEMA public TO {name} WITH GRANT OPTION",))
+        yield Step(
+            "Migrations make tables. The owner of the schema or a superuser grants it: of others it does nothing.",
+            (f"GRANT ALL ON SCHEMA public TO {name} WITH GRANT OPTION",),
+        )
     cursor.execute("SELECT has_schema_privilege('public', 'public', 'CREATE')")
     if cursor.fetchone()[0]:  # as PostgreSQL 14 makes it
         yield Step("Nobody else makes tables there.", ("REVOKE CREATE ON SCHEMA public FROM PUBLIC",))

@@ -68,7 +68,12 @@ def on_version(version: int, programs: Path, options: list[str]) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "--create-db", *options],
             cwd=PROJECT,
-            env={**os.environ, **places(server), "VIBE_OLDER_POSTGRES": str(programs)},
+            env={
+                **os.environ,
+                **places(server),
+                "VIBE_OLDER_POSTGRES": str(programs),
+                "PG_BIN": f"{programs}{os.pathsep}{bundled_programs()}",
+            },
             stdout=subprocess.PIPE,
             text=True,
             check=False,

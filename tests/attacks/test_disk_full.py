@@ -4,9 +4,12 @@ there is room again everything works."""
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import pytest
 
 from accounts.authentication import local_tokens
 from tests.installation import a_folder, installed
-from tests.processes import until
+from tests.processes import PROJECT, until
 from tests.writers import Refusal, Writer, compare
 
 MEGABYTES = 224
@@ -22,19 +25,25 @@ CANARY = "the heron at the weir "
 SIZES = (50,)
 
 
-@pytest.fixture
-def small_disk() -> Iterator[Path]:
+@contextmanager
+def mounted(megabytes: int) -> Iterator[Path]:
     """A disk that is soon full."""
     if os.geteuid():
         pytest.skip("mounting a small disk needs root")
     with a_folder() as disk:
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "tmpfs", str(disk)]
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(disk)]
         if subprocess.run(mount, capture_output=True, check=False).returncode:
             pytest.skip("nothing may be mounted here")
         try:
             yield disk
         finally:
             subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    with mounted(MEGABYTES) as disk:
+        yield disk
 
 
 def fill(disk: Path) -> Path:
@@ -91,3 +100,32 @@ def test_nothing_acknowledged_is_lost_and_it_works_again_once_there_is_room(
     assert CANARY not in said + "".join(writer.written.refusals)
     assert trail.returncode == 0, trail.stdout + trail.stderr
     record_property("figure", f"{kept.acknowledged:,} acknowledged, {sum(refused.values())} refused while full, 0 lost")
+
+
+COUNTING = """
+import sys
+from vibe.metrics import shared
+if sys.argv[1] == "reserved":
+    shared.reserve_room()
+from prometheus_client import Counter
+counter = Counter("routes", "Of requests.", ["route"])
+counter.labels("first").inc()
+try:
+    with open(f"{sys.argv[2]}/ballast", "wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+except OSError:
+    pass
+for number in range(3000):
+    counter.labels(f"route {number}").inc()
+"""
+
+
+@pytest.mark.parametrize(("how", "ends"), [("reserved", 0), ("as it ships", -signal.SIGBUS)])
+def test_whoever_counts_goes_on_while_the_disk_of_the_counts_fills(how: str, ends: int) -> None:
+    """The control: with the library's own files, the system ends the process."""
+    with mounted(8) as disk:
+        counts = {"PROMETHEUS_MULTIPROC_DIR": str(disk), "DJANGO_SETTINGS_MODULE": "vibe.settings"}
+        command = [sys.executable, "-c", COUNTING, how, str(disk)]
+        done = subprocess.run(command, cwd=PROJECT, env={**os.environ, **counts}, capture_output=True, check=False)
+    assert done.returncode == ends, done.stderr.decode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from vibe.backup import programs
@@ -47,6 +49,8 @@ def test_a_folder_that_is_set_is_the_only_one(install, settings):
         program("pg_dump", major=18)
     settings.PG_BIN = str(folder / "18" / "bin")
     assert program("pg_dump", major=14).path == folder / "18" / "bin" / "pg_dump"
+    settings.PG_BIN += f"{os.pathsep}{folder / 'other16' / 'bin'}"
+    assert [program("pg_dump", major=each).major for each in (16, 17)] == [16, 18]
 
 
 def test_what_does_not_run_is_none(install, tmp_path):

@@ -6,6 +6,7 @@ of the server, or of that pg_dump, is used if it is installed, else the next hig
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -53,7 +54,8 @@ def program(name: str, *, major: int) -> Program:
 
 def installed(name: str) -> Iterator[Program]:
     """Yield the versions of a program: those in PG_BIN alone if it is set, else those of the product and the system."""
-    for folder in [Path(settings.PG_BIN)] if settings.PG_BIN else [BINARIES, *map(Path, sorted(all_folders()))]:
+    named = [Path(each) for each in settings.PG_BIN.split(os.pathsep) if each]
+    for folder in named or [BINARIES, *map(Path, sorted(all_folders()))]:
         if (major := major_of(folder / name)) is not None:
             yield Program(folder / name, major)
 

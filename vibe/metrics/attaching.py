@@ -18,6 +18,9 @@ from memories.storage import storage_refused
 from stories.signals import facts_left_out, searched
 from vibe.core.crypto.seal import add_observer
 from vibe.core.db.scale.replica import routed
+from vibe.metrics.shared import reserve_room
+
+reserve_room()
 
 REQUESTS = Counter("vibe_requests", "Requests answered.", ["route", "method", "status"])
 REQUEST_SECONDS = Histogram(

@@ -16,8 +16,10 @@ from django.conf import settings
 from vibe.core.errors import ConfigurationError
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-ROOM_BYTES = 4 * 1024**2
-"""For the files of a few processes. They are mapped to memory: on a full disk the system ends who writes there."""
+FILE_BYTES = 512 * 1024
+"""Some 4,000 time series of one kind in one process."""
+ROOM_BYTES = 32 * FILE_BYTES
+"""For the files of a few processes."""
 
 
 def begin() -> Path:
@@ -43,6 +45,27 @@ def begin() -> Path:
         ) from None
     os.environ[VARIABLE] = str(folder)
     return folder
+
+
+def reserve_room() -> None:
+    """Let every process take the room of a file when it begins one. Call it before the first instrument is made.
+
+    The files are mapped to memory, and prometheus-client makes and enlarges them without taking room: where the disk
+    fills up meanwhile, the system ends whoever writes to the next page (SIGBUS). With room for all that is counted, a
+    full disk is an OSError of processes that begin; those that run go on.
+    """
+    from prometheus_client import values  # noqa: PLC0415  see above
+    from prometheus_client.mmap_dict import MmapedDict  # noqa: PLC0415
+
+    class ReservedDict(MmapedDict):
+        def __init__(self, filename: str, read_mode: bool = False) -> None:
+            if not read_mode and not Path(filename).exists():
+                reserved = Path(f"{filename}.new")  # not read by MultiProcessCollector
+                reserved.write_bytes(bytes(FILE_BYTES))
+                reserved.rename(filename)
+            super().__init__(filename, read_mode)  # type: ignore[no-untyped-call]
+
+    values.MmapedDict = ReservedDict  # type: ignore[attr-defined,misc]
 
 
 def runs(name: str) -> bool:

@@ -13,8 +13,9 @@ from vibe.core.errors import ConfigurationError
 
 
 @pytest.fixture
-def install(tmp_path, monkeypatch):
+def install(tmp_path, monkeypatch, settings):
     """Put programs that say a version into folders such as a system has: install(15, 17)."""
+    settings.PG_BIN = ""
     monkeypatch.setattr(programs, "BINARIES", tmp_path / "absent")
     monkeypatch.setattr(programs, "FOLDERS", (str(tmp_path / "*/bin"),))
 

@@ -23,7 +23,7 @@ from tests.processes import manage, url
 from tests.protections import unprotected
 from tests.workers import register_workers
 from vibe.core.db.configured import embedded_server
-from vibe.core.db.health import statements
+from vibe.core.db.health import statements, tables
 from vibe.core.db.health.reading import Chapter, Reading, Verdict
 from vibe.core.db.scopes import as_system
 from vibe.doctor import configuration, keys, schema, server, upkeep
@@ -58,13 +58,15 @@ def worker(db: None) -> None:
 
 
 @pytest.fixture
-def fast(monkeypatch):
-    """A machine on which no statement of another test was slow."""
+def undisturbed(monkeypatch):
+    """A database in which no other test was slow, or left dead rows or air."""
     monkeypatch.setattr(statements, "SLOW", float("inf"))
     monkeypatch.setattr(statements, "VERY_SLOW", float("inf"))
+    monkeypatch.setattr(tables, "MANY", float("inf"))
+    monkeypatch.setattr(tables, "PAGES", 2**31 - 1)
 
 
-def test_a_sound_development_machine_has_nothing_wrong_but_debug(worker, ada, settings, fast):
+def test_a_sound_development_machine_has_nothing_wrong_but_debug(worker, ada, settings, undisturbed):
     settings.DEBUG = True
     wrong = {each.check: each.findings for each in examine() if each.findings}
     assert set(wrong) - {"disk"} == {"debug"}, wrong  # the disk is the machine's
@@ -96,7 +98,7 @@ def test_a_grant_that_no_model_declares_is_found(db):
     assert "conversations" in more
 
 
-def test_what_is_bad_in_the_health_report_is_found(db, monkeypatch, fast):
+def test_what_is_bad_in_the_health_report_is_found(db, monkeypatch, undisturbed):
     assert found(schema.health) == []
     bad = Chapter("Connections", "Who is there.", (Reading("In use", "97 of 100", Verdict.BAD, "Pool them."),))
     monkeypatch.setattr(schema, "report", lambda: [bad])

@@ -1,4 +1,7 @@
 from django.apps import AppConfig
+from django.conf import settings
+
+from vibe.core.errors import ConfigurationError
 
 
 class MemoriesConfig(AppConfig):
@@ -6,6 +9,8 @@ class MemoriesConfig(AppConfig):
     verbose_name = "Memories"
 
     def ready(self) -> None:
+        if not 0 <= settings.MEMORY_RETENTION_DAYS <= 36_500:
+            raise ConfigurationError("MEMORY_RETENTION_DAYS is a number of days up to 36500, or 0 to keep memories.")
         from accounts.erasure.services import FILES  # noqa: PLC0415
         from accounts.export import sections  # noqa: PLC0415
         from memories.export_section import CONVERSATIONS  # noqa: PLC0415

@@ -150,7 +150,7 @@ class MemoryQuerySet(OwnedQuerySet):
         return super().of(user_id).filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
 
     def expired(self) -> Self:
-        """Return those that are expired and wait for their deletion: not of `of`, which leaves them out."""
+        """Return those that have expired and wait for their deletion. `of` leaves them out, so not after it."""
         return self.filter(expires_at__lte=Now())
 
     def past_retention(self) -> Self:

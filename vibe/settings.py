@@ -19,7 +19,6 @@ from typing import Any
 
 import django_stubs_ext
 import environ
-from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
 from vibe.core.state import environment, load_or_make_secrets, read_secret
@@ -320,8 +319,6 @@ EPISODE_GAP_MINUTES: int = env.int("EPISODE_GAP_MINUTES", default=120)
 EPISODE_MEMORIES: int = env.int("EPISODE_MEMORIES", default=40)
 STORY_QUIET_SECONDS: int = env.int("STORY_QUIET_SECONDS", default=60)
 MEMORY_RETENTION_DAYS: int = env.int("MEMORY_RETENTION_DAYS", default=0)
-if not 0 <= MEMORY_RETENTION_DAYS <= 36_500:
-    raise ImproperlyConfigured("MEMORY_RETENTION_DAYS is a number of days up to 36500, or 0 to keep memories for good.")
 
 # The audit log
 

@@ -1,7 +1,7 @@
 """Deleting memories in batches: those of a range of time, or those that have expired. Each batch is one transaction.
 
-Expired memories, and those kept for longer than MEMORY_RETENTION_DAYS, are deleted by the system. Nobody reads expired
-ones any more: see MemoryQuerySet.of.
+The system deletes expired memories, which nobody reads any more (see MemoryQuerySet.of), and those that were stored
+more than MEMORY_RETENTION_DAYS ago.
 """
 
 from __future__ import annotations
@@ -102,9 +102,10 @@ class ExpiryFailed(VibeError):
 
 
 def delete_expired(*, actor: Actor) -> int:
-    """Delete what is expired or past its retention, person by person, but of people under restriction. Return how many.
+    """Delete the memories that have expired or are past their retention, person by person, and return how many.
 
-    After a failure go on with the other people, then raise ExpiryFailed with the person's id.
+    Those of people whose processing is restricted stay. After a failure go on with the other people, then raise
+    ExpiryFailed with the person's id.
     """
     with as_system():
         rows = Memory.objects.filter(user__restricted_at=None)

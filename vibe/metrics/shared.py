@@ -48,11 +48,11 @@ def begin() -> Path:
 
 
 def reserve_room() -> None:
-    """Let every process take the room of a file when it begins one. Call it before the first instrument is made.
+    """Make each process take disk space for a file of counts when it creates it. Call before any instrument is made.
 
-    The files are mapped to memory, and prometheus-client makes and enlarges them without taking room: where the disk
-    fills up meanwhile, the system ends whoever writes to the next page (SIGBUS). With room for all that is counted, a
-    full disk is an OSError of processes that begin; those that run go on.
+    The files are mapped to memory, and prometheus-client creates them without taking space. Where the disk fills up
+    later, the system ends a process that writes to a page that has none (SIGBUS). With the space taken, processes that
+    run go on, and one that starts on a full disk gets an OSError.
     """
     from prometheus_client import values  # noqa: PLC0415  see above
     from prometheus_client.mmap_dict import MmapedDict  # noqa: PLC0415

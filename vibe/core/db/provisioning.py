@@ -144,7 +144,7 @@ def _schema(cursor: Any, name: str, traits: dict[str, Any] | None, version: int)
         held = cursor.fetchone()[0]
     if not held:
         yield Step(
-            "Migrations make tables. The owner of the schema or a superuser grants it: of others it does nothing.",
+            "Migrations make tables. Only the schema's owner or a superuser can grant this; others get a warning.",
             (f"GRANT ALL ON SCHEMA public TO {name} WITH GRANT OPTION",),
         )
     cursor.execute("SELECT has_schema_privilege('public', 'public', 'CREATE')")
